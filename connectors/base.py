@@ -1,0 +1,234 @@
+"""What a CRM must be able to do for the plugin, and the three ways a write can end.
+
+A connector knows its CRM and nothing of rules, facts or outcomes. ``connectors.registry`` lists the connectors.
+"""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from marshmallow import Schema
+
+#: The kinds of record that ``find`` can look for.
+Kind = Literal["comment", "reminder", "email"]
+
+
+# --- what the plugin speaks of -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CardRef:
+    """A client's card by the CRM's own type and id, e.g. ``contact`` / ``42``."""
+
+    type: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card as the CRM holds it. ``phones`` are as written there, in any notation."""
+
+    ref: CardRef
+    name: str | None = None
+    url: str | None = None
+    phones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assignee:
+    """The person who fills a role: the CRM's user id and the e-mail address, either may be missing."""
+
+    user: str | None = None
+    address: str | None = None
+
+
+# --- how a write ends ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The CRM has it, under this id."""
+
+    remote_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """The CRM surely did not do it. ``permanent``: never will; else try again, at the earliest after ``after`` seconds.
+
+    ``status`` is the HTTP (or SMTP) status, ``code`` the CRM's own error code, both for the log of attempts.
+    """
+
+    why: str
+    permanent: bool = False
+    after: float | None = None
+    status: int | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may or may not have been done (time-out, reset, 5xx): look for the key before any repeat."""
+
+    why: str
+    status: int | None = None
+    code: str | None = None
+
+
+Outcome = Done | NotDone | Unknown
+
+
+class ReminderState(enum.Enum):
+    """A reminder as the CRM holds it now."""
+
+    OPEN = "open"
+    DONE = "done"
+    MISSING = "missing"
+
+
+# --- what goes wrong when reading or receiving ---------------------------------------------------
+
+
+class ConnectorError(Exception):
+    """Base of what a connector raises; the message holds no secret and no personal data."""
+
+
+class CrmUnavailable(ConnectorError):
+    """A read did not get through; worth another try after ``after`` seconds (None: the caller's own wait)."""
+
+    def __init__(self, why: str, *, after: float | None = None, status: int | None = None) -> None:
+        super().__init__(why)
+        self.after = after
+        self.status = status
+
+
+class CrmRefused(ConnectorError):
+    """The CRM refused a read for good (no access, bad request, no such record)."""
+
+    def __init__(self, why: str, *, status: int | None = None, code: str | None = None) -> None:
+        super().__init__(why)
+        self.status = status
+        self.code = code
+
+
+class EventNotAuthentic(ConnectorError):
+    """An event without the CRM's proof of authenticity: answered 401."""
+
+
+class EventMalformed(ConnectorError):
+    """An authentic event that cannot be read: answered 400."""
+
+
+# --- events ----------------------------------------------------------------------------------------
+
+#: A call result in the shape of the plugin's own event (``POST /events/call-result``), checked there.
+CallResult = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An event that only names a record, which ``resolve`` reads again over the CRM's API."""
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a caller may expect of the CRM, in seconds and requests.
+
+    ``settling_seconds``: how long after a time-out the CRM may still commit the write; *absent* counts only then.
+    """
+
+    connect_seconds: float = 5.0
+    read_seconds: float = 20.0
+    settling_seconds: float = 30.0
+    requests_per_second: float = 5.0
+    burst: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One point of ``check()``: what was tried, whether it holds, and the remedy if it does not."""
+
+    name: str
+    ok: bool
+    remedy: str = ""
+
+
+class Connector(ABC):
+    """One CRM account. Thread-safe: several deliveries use one instance at once.
+
+    Writes return an ``Outcome`` and never raise for anything the network or the CRM does; reads raise
+    ``CrmUnavailable`` or ``CrmRefused``. ``key`` is 64 hex digits, unique per write; its first 16 stand in the text
+    already (``[ref:…]``), and the connector stores the key wherever the CRM has a place for it.
+    """
+
+    #: The name in plugin.toml and in ``POST /events/<name>``.
+    name: ClassVar[str]
+    #: The settings of an account: ``[crm.<name>]`` in plugin.toml. Secrets are fields with metadata ``secret=True``:
+    #: there the file names an environment variable or a file, and the connector gets the value.
+    Settings: ClassVar[type[Schema]]
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def limits(self) -> Limits:
+        """The account's time-outs, settling time and quota."""
+
+    @abstractmethod
+    def check(self) -> Sequence[Check]:
+        """Try the account: reachable, token accepted, rights present. Never raises, writes nothing."""
+
+    @abstractmethod
+    def read_card(self, card: CardRef) -> Card | None:
+        """The card, or None where it does not exist (any more)."""
+
+    @abstractmethod
+    def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
+        """All contacts with this phone (in any notation) and this full name; what is None is not looked at."""
+
+    @abstractmethod
+    def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
+        """Write a comment into the card."""
+
+    @abstractmethod
+    def create_reminder(
+        self, card: CardRef, assignee: Assignee, subject: str, text: str, due: datetime, key: str
+    ) -> Outcome:
+        """Create a reminder (task) for one person, linked to the card; ``due`` is aware."""
+
+    @abstractmethod
+    def notify_email(self, assignee: Assignee, subject: str, text: str, key: str) -> Outcome:
+        """Have the CRM mail this person."""
+
+    @abstractmethod
+    def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
+        """The remote id of what was written with this key, or None. ``card`` narrows the search where needed."""
+
+    @abstractmethod
+    def reminder_state(self, remote_id: str) -> ReminderState:
+        """Whether the reminder is still open."""
+
+    @abstractmethod
+    def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        """Close the reminder as no longer wanted, saying why in it. Done already or gone counts as done."""
+
+    @abstractmethod
+    def parse_event(
+        self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
+    ) -> Sequence[CallResult | Reference]:
+        """Verify and read an event in the CRM's own format.
+
+        Raises EventNotAuthentic, EventMalformed.
+        """
+
+    @abstractmethod
+    def resolve(self, reference: Reference) -> CallResult | None:
+        """Read the call that an event named; None where it is no call of ours. Raises as reads do."""

@@ -1,0 +1,194 @@
+"""The tables and keys of plugin.toml, with the words that tell an integrator what each of them takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+SECRET_FORM = '{ env = "NAME" } or { file = "path" }'
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+_LEDGER_URL = re.compile(r"sqlite:///\S+|postgresql(\+\w+)?://\S+")
+_PASSWORD_IN_URL = re.compile(r"://[^/@]*:[^/@]+@")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is to be found: the name of an environment variable or the path of a file."""
+
+    env: str | None = None
+    file: str | None = None
+
+
+class SecretField(fields.Field[SecretRef]):
+    """A reference to a secret. A secret itself is refused, and never shown."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"allowed": SECRET_FORM}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> SecretRef:
+        return secret_ref(value)
+
+
+def secret_ref(value: object) -> SecretRef:
+    """Read ``{ env = "NAME" }`` or ``{ file = "path" }``. Raises ValidationError without showing the value."""
+    if isinstance(value, str):
+        raise ValidationError("a secret must not be written into this file")
+    if not isinstance(value, Mapping) or len(value) != 1 or not set(value) <= {"env", "file"}:
+        raise ValidationError("not a reference to a secret")
+    (kind, target), *_ = value.items()
+    if not isinstance(target, str) or not target.strip():
+        raise ValidationError(f"{kind} is empty or not text")
+    if kind == "env" and not _VARIABLE.fullmatch(target):
+        raise ValidationError("env is not the name of an environment variable")
+    return SecretRef(**{kind: target})
+
+
+class LedgerUrlField(fields.Field[str | SecretRef]):
+    """The database's URL; one with a password in it is a secret."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str | SecretRef:
+        if isinstance(value, Mapping):
+            return secret_ref(value)
+        if not isinstance(value, str) or not is_ledger_url(value):
+            raise ValidationError("not the URL of a ledger")
+        if _PASSWORD_IN_URL.search(value):
+            raise ValidationError("a secret must not be written into this file")
+        return value
+
+
+def is_ledger_url(url: str) -> bool:
+    """Whether the ledger can live there: a SQLite file, not memory, or PostgreSQL."""
+    return _LEDGER_URL.fullmatch(url) is not None and ":memory:" not in url
+
+
+class ZoneField(fields.Field[ZoneInfo]):
+    """A time zone by its IANA name."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> ZoneInfo:
+        try:
+            return ZoneInfo(value)
+        # Names that are no path of the zone database end in one of several errors.
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
+            raise ValidationError("no such time zone") from error
+
+
+def _text(allowed: str, pattern: str = r"(?s).*\S.*", *, required: bool = False) -> fields.String:
+    return fields.String(required=required, validate=validate.Regexp(pattern + r"\Z"), metadata={"allowed": allowed})
+
+
+def _name(allowed: str = "letters, digits, _ . -", *, required: bool = False) -> fields.String:
+    return _text(allowed, _NAME, required=required)
+
+
+def _whole(low: int, high: int) -> fields.Integer:
+    allowed = f"a whole number from {low} to {high}"
+    return fields.Integer(strict=True, validate=validate.Range(low, high), metadata={"allowed": allowed})
+
+
+class _Number(fields.Float):
+    """A number written as a number: text that looks like one is refused."""
+
+    def _validated(self, value: Any) -> float:
+        if isinstance(value, str):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+def _number(low: float, high: float) -> fields.Float:
+    return _Number(validate=validate.Range(low, high), metadata={"allowed": f"a number from {low:g} to {high:g}"})
+
+
+class PluginTable(Schema):
+    """``[plugin]``: the manifest and what the plugin works with."""
+
+    id = _name(required=True)
+    version = _text("a version such as 1.0.0", r"\d+(\.\d+)*[A-Za-z0-9.+-]*", required=True)
+    events = fields.List(
+        _name(), required=True, validate=validate.Length(1), metadata={"allowed": "a list of names of events"}
+    )
+    default_script = _name("the name of a folder in the rules folder", required=True)
+    rules = _text("the path of the rules folder")
+    timezone = ZoneField(required=True, metadata={"allowed": "an IANA name such as Europe/Moscow"})
+
+
+class LedgerTable(Schema):
+    """``[ledger]``: where everything that must not be lost is kept."""
+
+    url = LedgerUrlField(
+        required=True,
+        metadata={"allowed": f"sqlite:///FILE, postgresql+psycopg://HOST/NAME, or with a password {SECRET_FORM}"},
+    )
+
+
+class CrmTable(Schema):
+    """``[crm]``: which connector; ``[crm.<connector>]`` is checked by the connector's own schema."""
+
+    connector = _name("the name of a connector", required=True)
+
+    class Meta:
+        unknown = "include"
+
+
+class SourceTable(Schema):
+    """``[sources.<name>]``: a sender of events."""
+
+    secrets = fields.List(SecretField(), metadata={"allowed": f"a list of {SECRET_FORM}"})
+    namespace = _name()
+
+
+class DeliveryTable(Schema):
+    """``[delivery]``: how deliveries are repeated; times in seconds unless the key says otherwise."""
+
+    threads = _whole(1, 64)
+    batch = _whole(1, 1000)
+    poll_seconds = _number(0.01, 60)
+    first_wait_seconds = _number(0.01, 3600)
+    longest_wait_seconds = _number(0.01, 86_400)
+    jitter = _number(0, 1)
+    lease_margin_seconds = _number(0, 3600)
+    unfinished_after_minutes = _number(0.01, 1440)
+
+
+class SmtpTable(Schema):
+    """``[smtp]``: where the plugin's own mail goes out."""
+
+    host = _text("the name or address of the mail server", r"\S+", required=True)
+    port = _whole(1, 65_535)
+    sender = _text("an e-mail address", r"[^@\s]+@[^@\s]+", required=True)
+    security = fields.String(
+        validate=validate.OneOf(("none", "starttls", "tls")), metadata={"allowed": '"none", "starttls" or "tls"'}
+    )
+    user = _text("the name to log in with")
+    password = SecretField()
+    timeout_seconds = _number(0.1, 600)
+
+
+class WebTable(Schema):
+    """``[web]``: the address events come in at."""
+
+    host = _text("the name or address to listen on", r"\S+")
+    port = _whole(0, 65_535)
+    threads = _whole(1, 256)
+    max_body_bytes = _whole(1024, 16_777_216)
+
+
+class SettingsFile(Schema):
+    """The whole of plugin.toml."""
+
+    plugin = fields.Nested(PluginTable, required=True, metadata={"allowed": "a table [plugin]"})
+    ledger = fields.Nested(LedgerTable, metadata={"allowed": "a table [ledger]"})
+    crm = fields.Nested(CrmTable, required=True, metadata={"allowed": "a table [crm]"})
+    sources = fields.Dict(
+        keys=_name(), values=fields.Nested(SourceTable), metadata={"allowed": "tables [sources.<name>]"}
+    )
+    delivery = fields.Nested(DeliveryTable, metadata={"allowed": "a table [delivery]"})
+    smtp = fields.Nested(SmtpTable, metadata={"allowed": "a table [smtp]"})
+    web = fields.Nested(WebTable, metadata={"allowed": "a table [web]"})

@@ -1,0 +1,66 @@
+"""Types facts strictly: a bool is a bool, never 1 or "true"; JSON null is a missing fact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from plugin.decision import FactValue
+from plugin.errors import BadFacts, FactError
+from plugin.forms import StrictBool, messages_by_field
+from plugin.ruleset.model import Fact
+
+MAX_TEXT = 500
+_TEXT_RULE = f"text of 1 to {MAX_TEXT} characters, not blank, without control characters"
+
+
+class FilledText(fields.Field[str]):
+    """Text that is not blank and holds no control characters; outer blanks are taken off."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT or not _printable(value):
+            raise ValidationError(_TEXT_RULE)
+        return value.strip()
+
+
+class FactTyper:
+    """Types the facts of one script's vocabulary."""
+
+    def __init__(self, facts: Mapping[str, Fact]) -> None:
+        self._facts = facts
+        self._schema = Schema.from_dict({name: _field(fact) for name, fact in facts.items()}, name="Facts")(
+            unknown=RAISE
+        )
+
+    def type(self, raw: Mapping[str, Any]) -> dict[str, FactValue]:
+        """The facts typed, nulls left out. Raises BadFacts naming each wrong one and what is allowed."""
+        known = {name: value for name, value in raw.items() if value is not None or name not in self._facts}
+        try:
+            return dict(self._schema.load(known))
+        except ValidationError as error:
+            messages = messages_by_field(error)
+            raise BadFacts([self._error(name, raw.get(name), messages[name]) for name in messages]) from error
+
+    def _error(self, name: str, given: object, messages: list[str]) -> FactError:
+        if name in self._facts:
+            return FactError(name, given, messages[0])
+        close = get_close_matches(name, self._facts, 1)
+        meant = f"did you mean {close[0]}? " if close else ""
+        return FactError(name, given, f"{meant}facts of this script: {', '.join(self._facts)}")
+
+
+def _field(fact: Fact) -> fields.Field[Any]:
+    if fact.type == "bool":
+        return StrictBool(wrong="true, false")
+    if fact.type == "choice":
+        allowed = ", ".join(fact.values)
+        # OneOf compares with ``==``; the values are text, so that nothing else can equal them.
+        return fields.Raw(validate=validate.OneOf(fact.values, error=allowed))
+    return FilledText()
+
+
+def _printable(text: str) -> bool:
+    return all(character.isprintable() or character == "\u00ad" for character in text)

@@ -1,0 +1,203 @@
+"""The ledger's tables: what came in, what was decided, what was promised and how far it got.
+
+Times are UTC. JSON columns hold what the contracts of the design spell out, never Python objects.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+#: A JSON column that may be empty: None is SQL's NULL, not JSON's, so that ``IS NULL`` finds it.
+_JSON_OR_NULL = JSON(none_as_null=True)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware datetime, kept as UTC without an offset (SQLite knows none)."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("revision", String(64), primary_key=True),
+    Column("content", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+activations = Table(
+    "activations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", ForeignKey("revisions.revision"), nullable=False),
+    Column("activated_at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("namespace", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    # A CRM may use a call id again; the same id with another client, or a day later, is the next generation.
+    Column("generation", Integer, nullable=False),
+    Column("script", Text, nullable=False),
+    Column("phone", Text),
+    Column("operator", Text),
+    Column("card_type", Text),
+    Column("card_id", Text),
+    Column("card_name", Text),
+    Column("card_url", Text),
+    Column("note", Text),
+    Column("first_occurred_at", UtcTime, nullable=False),
+    Column("last_occurred_at", UtcTime, nullable=False),
+    Column("deadline_at", UtcTime, nullable=False),
+    Column("late", Boolean, nullable=False),
+    # What was last decided and written: number 0 means nothing yet.
+    Column("decision_number", Integer, nullable=False),
+    Column("outcome", Text),
+    # When the coordinator is to be told that the call was never finished; NULL: nothing to tell.
+    Column("unfinished_at", UtcTime),
+    UniqueConstraint("namespace", "call_id", "generation"),
+)
+Index(
+    "ix_calls_unfinished_at",
+    calls.c.unfinished_at,
+    sqlite_where=calls.c.unfinished_at.is_not(None),
+    postgresql_where=calls.c.unfinished_at.is_not(None),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    # sha256 of the canonical JSON body: tells a repeat from another event under the same id.
+    Column("digest", String(64), nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("occurred_at", UtcTime),
+    # NULL: counted and answered, but no call of ours (no opt-out request in it).
+    Column("call_ref", ForeignKey("calls.id"), index=True),
+    Column("facts", _JSON_OR_NULL),
+    Column("final", Boolean, nullable=False),
+    Column("revision", String(64)),
+    # The body of the first answer without its deliveries, given again to a repeat.
+    Column("answer", JSON, nullable=False),
+    UniqueConstraint("source", "event_id"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("call_ref", ForeignKey("calls.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    # NULL outcome: the call was left unfinished.
+    Column("outcome", Text),
+    Column("event_ref", ForeignKey("events.id")),
+    Column("revision", String(64), ForeignKey("revisions.revision"), nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("decision", JSON, nullable=False),
+    # {"find": {"name", "phone"}}: whose card, where not the call's (contract 3.2).
+    Column("target", _JSON_OR_NULL),
+    # The card that this decision's actions go to, once found: {"type", "id", "fallback": bool}. Settled once, so that
+    # a look-up before a repeat searches the card that was written to.
+    Column("card", _JSON_OR_NULL),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("call_ref", "number", "outcome"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("call_ref", ForeignKey("calls.id"), nullable=False, index=True),
+    Column("decision_ref", ForeignKey("decisions.id"), nullable=False, index=True),
+    # sha256 of (namespace, call id and generation, decision number, action, role): 64 hex digits (contract 3.5).
+    Column("key", String(64), nullable=False, unique=True),
+    Column("action", Text, nullable=False),
+    # comment | reminder | crm_email | smtp_email | withdrawal
+    Column("kind", String(16), nullable=False),
+    Column("role", Text),
+    Column("subject", Text),
+    # The whole text as it is sent, reference mark included.
+    Column("text", Text, nullable=False),
+    # Appended when the card of another client who answered could not be found.
+    Column("fallback_text", Text),
+    Column("due_at", UtcTime),
+    Column("deadline_at", UtcTime, nullable=False),
+    # The delivery that a withdrawal takes back, or whose recipient a cancellation mail tells.
+    Column("withdraws", ForeignKey("deliveries.id")),
+    # pending | leased | unknown | waiting | done | parked | cancelled
+    Column("state", String(12), nullable=False),
+    Column("not_before", UtcTime, nullable=False),
+    Column("owner", Text),
+    Column("lease_until", UtcTime),
+    # When it was last on its way to the CRM; set before sending, so that a crash leaves an *unknown*, never a gap.
+    Column("sent_at", UtcTime),
+    # Asked to stop by a correction while on its way: settled by a look-up, never sent again.
+    Column("cancel", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("remote_id", Text),
+    # Whom it went to: {"user", "address"}.
+    Column("assignee", _JSON_OR_NULL),
+    Column("why", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+)
+_OPEN = deliveries.c.state.in_(("pending", "leased", "unknown", "waiting"))
+Index("ix_deliveries_due", deliveries.c.not_before, sqlite_where=_OPEN, postgresql_where=_OPEN)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("delivery_ref", ForeignKey("deliveries.id"), nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    # send | look_up
+    Column("step", String(8), nullable=False),
+    # done | not_done | unknown | found | absent
+    Column("outcome", String(10), nullable=False),
+    Column("why", Text),
+    Column("status", Integer),
+    Column("code", Text),
+    Column("seconds", Float, nullable=False),
+)

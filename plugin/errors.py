@@ -5,6 +5,7 @@
     │   ├── FactError            a fact with a wrong name, type or value
     │   ├── BadFacts             all the FactErrors of one set of facts
     │   ├── ConfigError          plugin.toml, a secret, or a path on the command line
+    │   │   └── NoActiveRules    a ledger in which no rules were ever activated
     │   ├── RulesError           the rules folder; carries every fault found, not the first
     │   └── EventError           a call result that is refused; knows its HTTP status
     ├── DecisionError            the rules themselves met facts they do not cover
@@ -18,6 +19,7 @@ Every error has a stable ``code`` for tools. A message never holds a secret or a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +85,9 @@ class BadFacts(InputError):
         super().__init__("; ".join(str(error) for error in self.errors))
 
     def to_json(self) -> dict[str, Any]:
-        return super().to_json() | {"errors": [error.to_json() for error in self.errors]}
+        """The first wrong fact in full, and all of them under ``errors``."""
+        errors = [error.to_json() for error in self.errors]
+        return {**errors[0], **super().to_json(), "errors": errors}
 
 
 class ConfigError(InputError):
@@ -105,6 +109,12 @@ class Fault:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}: {self.where}: {self.what}" + (f" — {self.hint}" if self.hint else "")
+
+
+class NoActiveRules(ConfigError):
+    """The ledger has never had active rules."""
+
+    code = "no_active_rules"
 
 
 class RulesError(InputError):
@@ -178,5 +188,6 @@ class LedgerUnavailable(OptoutError):
 
 
 def _shown(value: object) -> str:
-    text = repr(value) if not isinstance(value, str) else f"«{value}»"
-    return text if len(text) <= 80 else text[:77] + "…"
+    """The value as JSON, on one line and not too long."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= 80 else text[:79] + "…"

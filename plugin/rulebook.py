@@ -56,8 +56,6 @@ class Decider:
         self.fact_names: Collection[str] = script.facts.keys()
         self._revision = revision
         self._typer = FactTyper(script.facts)
-        self._questions = {question.id: question for question in script.questions}
-        self._rules = {rule.id: rule for rule in script.rules}
         asked = {question.fact for question in script.questions}
         self._coded = tuple(f.name for f in script.facts.values() if f.name in asked and f.type != "text")
         self._texts = tuple(f.name for f in script.facts.values() if f.name in asked and f.type == "text")
@@ -131,7 +129,7 @@ class Decider:
             if question.fact not in codes:
                 ask = NextQuestion(question.fact, question.say, question.hint, question.answers)
                 return _Outline(tuple(asked[:position]), ask)
-        outcome, target = self._end([self._rules[name] for name in fired if name in self._rules], given)
+        outcome, target = self._end([rule for rule in self.script.rules if rule.id in fired], given)
         answers = _labels(asked, given)
         actions = [(spec, spec.text.bind(answers, self._coded_names)) for spec in outcome.actions]
         bare = [(spec, text.bind(_NO_CALL, _NO_CALL)) for spec, text in actions]
@@ -195,9 +193,11 @@ class Rulebook:
 
     @classmethod
     def load(cls, folder: Path) -> Rulebook:
-        """Read, check and compile a rules folder. Raises RulesError with everything that is wrong with it."""
+        """Read, check and compile a rules folder. Raises RulesError with everything that is wrong with it.
+
+        What this does not prove (every conversation ends in one outcome) is ``plugin.conversation.unsound``.
+        """
         content, sources = read_folder(folder)
-        digest(content)
         return cls(content, *build(content, sources))
 
     @classmethod

@@ -252,7 +252,7 @@ class _Builder:
             for key in ("roles", "subject", "due_in_hours", "email"):
                 if form.get(key):
                     self._faults.add("outcomes.toml", (*place, key), f"у комментария не бывает {key}", "уберите его")
-            return [ActionSpec(form["id"], "comment", self._template(form["text"], "outcomes.toml", place))]
+            return [ActionSpec(form["id"], "comment", self._template(form["text"], "outcomes.toml", (*place, "text")))]
         if not form["roles"]:
             self._faults.add("outcomes.toml", (*place, "roles"), "напоминание никому", "перечислите роли в roles")
         for role in form["roles"]:
@@ -264,11 +264,11 @@ class _Builder:
     def _reminder(self, form: Mapping[str, Any], role: str, place: Place) -> ActionSpec:
         script = self._forms["script.toml"]
         shared = script["reminder"]
-        text = form["text"].rstrip("\n") + _below(shared["details"])
+        self._template(form["text"], "outcomes.toml", (*place, "text"))
         return ActionSpec(
             id=f"{form['id']}-{role}",
             kind="reminder",
-            text=self._template(text, "outcomes.toml", place),
+            text=Template(form["text"].rstrip("\n") + _below(shared["details"])),
             role=role,
             subject=form.get("subject", shared["subject"]),
             due_in_hours=form.get("due_in_hours", shared.get("due_in_hours", script["promise_hours"])),
@@ -276,12 +276,13 @@ class _Builder:
         )
 
     def _texts(self, script: Mapping[str, Any]) -> dict[str, Template]:
+        details = script["reminder"]["details"]
+        self._template(details or "", "script.toml", ("reminder", "details"))
         texts = {}
         for name, at in TEXTS.items():
             text = script[at.table][at.key]
-            if name == "unfinished":
-                text = text.rstrip("\n") + _below(script["reminder"]["details"])
-            texts[name] = self._template(text, "script.toml", (at.table, at.key), at.extra)
+            self._template(text, "script.toml", (at.table, at.key), at.extra)
+            texts[name] = Template(text.rstrip("\n") + _below(details) if name == "unfinished" else text)
         return texts
 
     def _role(self, name: str, file: str, place: Place) -> None:

@@ -79,7 +79,9 @@ class Strict(Schema):
 class FactForm(Strict):
     """[fact.NAME] in vocabulary.toml."""
 
-    type = filled(required=True, valid=validate.OneOf(["bool", "choice", "text"], error="допустимы: bool, choice, text"))
+    type = filled(
+        required=True, valid=validate.OneOf(["bool", "choice", "text"], error="допустимы: bool, choice, text")
+    )
     label = filled(required=True)
     values = list_of(filled(valid=_VALUE), load_default=[])
 
@@ -219,7 +221,9 @@ class RoleForm(Strict):
     label = filled(required=True)
     crm_user = filled(load_default=None)
     address = fields.Email(load_default=None, error_messages=_REQUIRED | {"invalid": "это не почтовый адрес"})
-    email = filled(load_default="smtp", valid=validate.OneOf(["crm", "smtp", "both"], error="допустимы: crm, smtp, both"))
+    email = filled(
+        load_default="smtp", valid=validate.OneOf(["crm", "smtp", "both"], error="допустимы: crm, smtp, both")
+    )
 
 
 class RolesForm(Strict):

@@ -49,6 +49,12 @@ class Template:
         split = [_PLACEHOLDER.split(line) for line in text.strip("\n").split("\n")]
         self._take([_Line(tuple(parts[::2]), tuple(parts[1::2]), len(parts) == 1) for parts in split])
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Template) and self._lines == other._lines
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._lines))
+
     def bind(self, values: Context, names: Collection[str]) -> Template:
         """The template with these placeholders filled in and the others left open."""
         bound = Template("")

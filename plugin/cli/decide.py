@@ -1,0 +1,99 @@
+"""``optout decide``: the decision on some facts, as JSON (design contract 3.2). Nothing is stored or sent."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from plugin.config import load_settings
+from plugin.errors import InputError, NoActiveRules, OptoutError
+from plugin.rulebook import Decider, Rulebook
+from plugin.settings import Settings
+from plugin.strict_json import NotJsonError, read_object
+
+BAD_INPUT = 2
+
+
+@click.command()
+@click.option("--facts", metavar="JSON", help="One JSON object of facts.")
+@click.option("--batch", metavar="FILE", help="JSON lines, one object of facts each; - reads standard input.")
+@click.option(
+    "--rules", metavar="PATH", type=click.Path(path_type=Path), help="A rules folder, instead of the active rules."
+)
+@click.option("--script", metavar="NAME", help="Which script; default_script of plugin.toml otherwise.")
+@click.pass_obj
+def decide(config: Path | None, facts: str | None, batch: str | None, rules: Path | None, script: str | None) -> int:
+    """Print what the rules decide on some facts, one JSON line for each.
+
+    The rules are the active revision of an existing ledger, else the rules folder.
+    """
+    if (facts is None) == (batch is None):
+        raise click.UsageError("give either --facts '{…}' or --batch FILE")
+    settings = load_settings(config, os.environ, secrets=False)
+    rulebook = Rulebook.load(rules) if rules else rules_in_force(settings)
+    decider = rulebook.script(script or settings.default_script)
+    if facts is not None:
+        _print(_decided(decider, facts))
+        return 0
+    with _lines(str(batch)) as lines:
+        return _decide_batch(decider, lines)
+
+
+def rules_in_force(settings: Settings) -> Rulebook:
+    """The active revision of an existing ledger, else the rules folder. Creates nothing."""
+    from plugin.clock import utc_now
+    from plugin.ledger import ActiveRules, Ledger
+
+    ledger = Ledger(settings.ledger_url)
+    try:
+        if ledger.exists():
+            with suppress(NoActiveRules):
+                return ActiveRules(ledger, utc_now).current()
+    finally:
+        ledger.close()
+    return Rulebook.load(settings.rules_dir)
+
+
+def _decide_batch(decider: Decider, lines: Iterable[bytes]) -> int:
+    status = 0
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            _print(_decided(decider, line))
+        except OptoutError as error:
+            status = BAD_INPUT
+            _print({"line": number, "error": error.to_json()})
+    return status
+
+
+def _decided(decider: Decider, text: str | bytes) -> dict[str, Any]:
+    try:
+        raw = read_object(text)
+    except NotJsonError as error:
+        raise InputError(f"the facts are not a JSON object: {error}", hint='Write {"name": value, …}') from error
+    return decider.decide(decider.type_facts(raw)).to_json()
+
+
+@contextmanager
+def _lines(batch: str) -> Iterator[IO[bytes]]:
+    if batch == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        file = open(batch, "rb")
+    except OSError as error:
+        raise InputError(f"--batch {batch}: {error.strerror}") from error
+    with file:
+        yield file
+
+
+def _print(answer: dict[str, Any]) -> None:
+    click.echo(json.dumps(answer, ensure_ascii=False))

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from plugin.decider import Decider, shown
 from plugin.decision import Decision, FactValue, NextQuestion
 from plugin.errors import DecisionError, Fault
-from plugin.rulebook import Decider
 
 #: What stands for a free text: no condition can tell two of them apart.
 SAMPLE_TEXT = "…"
@@ -66,8 +66,7 @@ def unsound(decider: Decider) -> list[Fault]:
 
 def _fault(decider: Decider, conversation: Conversation) -> Fault:
     said = (
-        ", ".join(f"{name} = {_shown(value)}" for name, value in conversation.answers.items())
-        or "ещё ничего не сказано"
+        ", ".join(f"{name} = {shown(value)}" for name, value in conversation.answers.items()) or "ещё ничего не сказано"
     )
     gap = conversation.fault is not None and conversation.fault.code == "no_outcome"
     what = "ни одно правило не даёт итога" if gap else f"правила спорят между собой ({conversation.fault})"
@@ -77,7 +76,3 @@ def _fault(decider: Decider, conversation: Conversation) -> Fault:
 
 def _file(decider: Decider) -> str:
     return f"{decider.name}/rules.toml"
-
-
-def _shown(value: FactValue) -> str:
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else value

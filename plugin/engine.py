@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,12 +28,18 @@ except ImportError as error:  # Python 3.13 dropped a symbol that the C extensio
 
 #: The code of a fact that was asked for and is not known.
 UNKNOWN = "?"
-#: What the engine can take of one pattern; more is error 108 or a hang inside registration.
+#: What the engine can take, measured. Beyond it, in this order: error 108 (at 257), a hang inside registration (at 512
+#: and at 511), error 307 (at 17), error 303 once such a fact comes (at 65), texts that are longer than 65,535 bytes and
+#: taken for equal.
 MAX_RULES_OF_ONE_PATTERN = 250
-MAX_PATTERNS = 500
+MAX_CODES_OF_ONE_SUBJECT = 500
+MAX_SUBJECTS = 500
+MAX_PATTERNS_OF_ONE_RULE = 16
+MAX_PATTERNS_OF_ONE_CODE = 64
+MAX_BYTES_OF_TEXT = 10_000
 
 #: The message that opens a session. No fact can have this name.
-_START = "*"
+START = "*"
 _RULESET = "script"
 _SID = "call"
 #: The C extension's pool of sessions has 8 slots; a slot never used crashes the process when it is freed.
@@ -76,13 +83,13 @@ class Engine:
 
     def __init__(self, rules: Sequence[EngineRule]) -> None:
         _check_size(rules)
-        self._read = {pattern.subject for rule in rules for pattern in rule.patterns}
-        self._fired: dict[str, None] = {}
+        self._read = {(p.subject, code) for rule in rules for p in _shape(rule) for code in p.codes}
+        self._fired: set[str] = set()
         self._asserted: set[tuple[str, str]] = set()
         self._facts: Mapping[str, str] = {}
         self._started = False
         self._usable = True
-        definition = self._definition(rules)
+        definition = ruleset_definition(rules, self._action)
         with _LOCK:
             self._host = _Host()
             try:
@@ -91,17 +98,14 @@ class Engine:
                 raise EngineError(f"durable-rules does not accept these rules ({error})") from error
             self._prime()
 
-    def run(self, facts: Mapping[str, str]) -> tuple[str, ...]:
-        """Fire the rules on these facts (subject → code) and return the names of those that fired.
-
-        Each name stands once; the order is the engine's and carries no meaning. Raises EngineError.
-        """
+    def run(self, facts: Mapping[str, str]) -> frozenset[str]:
+        """The names of the rules that fire on these facts (subject → code). Raises EngineError."""
         with _LOCK:
             if not self._usable:
                 raise EngineError("this ruleset's engine is closed")
-            self._fired, self._asserted, self._facts, self._started = {}, set(), facts, False
+            self._fired, self._asserted, self._facts, self._started = set(), set(), facts, False
             self._session(_SID)
-            return tuple(self._fired)
+            return frozenset(self._fired)
 
     def close(self) -> None:
         """Give the compiled ruleset's memory back. The engine cannot be used afterwards."""
@@ -114,12 +118,12 @@ class Engine:
 
     def _session(self, sid: str) -> None:
         try:
-            state = self._host.assert_fact(_RULESET, {"sid": sid, "on": _START})
+            state = self._host.assert_fact(_RULESET, {"sid": sid, "on": START})
         except Exception as error:
             self._usable = self._started
             raise EngineError(f"durable-rules failed ({getattr(error, 'message', error)})") from error
         finally:
-            # Deleting a session in which no action ran would crash the process; the start rule sets the flag.
+            # Deleting a session in which no action ran would crash the process; every action sets the flag.
             if self._started:
                 self._host.delete_state(_RULESET, sid)
         if "exception" in state:
@@ -128,57 +132,52 @@ class Engine:
     def _prime(self) -> None:
         for number in range(_PRIMED_SESSIONS):
             with contextlib.suppress(Exception):
-                self._host.assert_fact(_RULESET, {"sid": f"{_START}-{number}", "on": _START})
+                self._host.assert_fact(_RULESET, {"sid": f"{START}-{number}", "on": START})
         for number in range(_PRIMED_SESSIONS):
-            self._host.delete_state(_RULESET, f"{_START}-{number}")
-
-    def _definition(self, rules: Sequence[EngineRule]) -> dict[str, Any]:
-        """The ruleset in durable-rules' own form. Rules with the same patterns share one entry (error 303)."""
-        by_patterns: dict[tuple[Pattern, ...], list[EngineRule]] = {}
-        for rule in rules:
-            key = tuple(sorted(rule.patterns, key=lambda p: (p.subject, sorted(p.codes))))
-            by_patterns.setdefault(key, []).append(rule)
-        definition: dict[str, Any] = {
-            _START: {"all": [{"m": {"$and": [{"on": _START}]}}], "pri": 0, "run": self._start_action()}
-        }
-        for number, (patterns, sharing) in enumerate(by_patterns.items()):
-            conditions = [{f"m_{i}": _condition(pattern)} for i, pattern in enumerate(patterns)]
-            definition[f"r{number}"] = {
-                "all": conditions or [{"m": {"$and": [{"on": _START}]}}],
-                "pri": 1,
-                "run": self._action(tuple(sharing)),
-            }
-        return definition
-
-    def _start_action(self) -> Callable[[Any], None]:
-        def start(closure: Any) -> None:
-            self._started = True
-
-        return start
+            self._host.delete_state(_RULESET, f"{START}-{number}")
 
     def _action(self, rules: tuple[EngineRule, ...]) -> Callable[[Any], None]:
-        # Only what some rule reads is asserted: the engine raises for a message that nothing matches.
-        names = tuple(rule.name for rule in rules)
-        asks = tuple(subject for rule in rules for subject in rule.asks if subject in self._read)
-        concludes = tuple(pair for rule in rules for pair in rule.concludes if pair[0] in self._read)
+        names = frozenset(rule.name for rule in rules)
+        asks = tuple(subject for rule in rules for subject in rule.asks)
+        concludes = tuple(pair for rule in rules for pair in rule.concludes)
 
         def fire(closure: Any) -> None:
-            for name in names:
-                self._fired[name] = None
+            self._started = True
+            self._fired.update(names)
             for subject in asks:
-                self._tell(closure, subject, self._facts.get(subject, UNKNOWN))
-            for subject, code in concludes:
-                self._tell(closure, subject, code)
+                self._tell(closure, (subject, self._facts.get(subject, UNKNOWN)))
+            for told in concludes:
+                self._tell(closure, told)
 
         return fire
 
-    def _tell(self, closure: Any, subject: str, code: str) -> None:
-        if (subject, code) in self._asserted:
-            return
-        self._asserted.add((subject, code))
-        # A code that no rule reads is ordinary (an answer that leads nowhere): the message is simply not handled.
-        with contextlib.suppress(durable.MessageNotHandledException):
-            closure.assert_fact({"on": subject, "is": code})
+    def _tell(self, closure: Any, told: tuple[str, str]) -> None:
+        # The engine raises for a message that no rule reads, and for the same message twice; both are ordinary here.
+        if told in self._read and told not in self._asserted:
+            self._asserted.add(told)
+            closure.assert_fact({"on": told[0], "is": told[1]})
+
+
+def ruleset_definition(
+    rules: Sequence[EngineRule], action: Callable[[tuple[EngineRule, ...]], Callable[[Any], None]]
+) -> dict[str, Any]:
+    """The rules in durable-rules' own form; ``action`` makes what is run for the rules that share an entry.
+
+    Rules with the same patterns share one entry (else error 303). The entry of those without patterns is always there:
+    it fires in every session, so that each can be deleted.
+    """
+    by_patterns: dict[tuple[Pattern, ...], list[EngineRule]] = {(): []}
+    for rule in rules:
+        key = tuple(sorted(rule.patterns, key=lambda p: (p.subject, sorted(p.codes))))
+        by_patterns.setdefault(key, []).append(rule)
+    start = {"m": {"$and": [{"on": START}]}}
+    return {
+        f"r{number}": {
+            "all": [{f"m_{i}": _condition(pattern)} for i, pattern in enumerate(patterns)] or [start],
+            "run": action(tuple(sharing)),
+        }
+        for number, (patterns, sharing) in enumerate(by_patterns.items())
+    }
 
 
 def _condition(pattern: Pattern) -> dict[str, Any]:
@@ -187,18 +186,41 @@ def _condition(pattern: Pattern) -> dict[str, Any]:
     return {"$and": [{"on": pattern.subject}, wanted]}
 
 
+def _shape(rule: EngineRule) -> tuple[Pattern, ...]:
+    """The rule's patterns in one order, one a subject: one message cannot satisfy two patterns of a join."""
+    wanted: dict[str, frozenset[str]] = {}
+    for pattern in rule.patterns:
+        wanted[pattern.subject] = wanted.get(pattern.subject, pattern.codes) & pattern.codes
+    return tuple(Pattern(subject, wanted[subject]) for subject in sorted(wanted))
+
+
 def _check_size(rules: Sequence[EngineRule]) -> None:
-    sharing: dict[Pattern, int] = {}
-    for rule in rules:
-        for pattern in rule.patterns:
-            sharing[pattern] = sharing.get(pattern, 0) + 1
-    for pattern, count in sharing.items():
-        if count > MAX_RULES_OF_ONE_PATTERN:
-            raise EngineError(
-                f"{count} rules share a condition on {pattern.subject}; durable-rules holds {MAX_RULES_OF_ONE_PATTERN}",
-                hint="Split the rules by a further derived fact",
-            )
-    if len(sharing) > MAX_PATTERNS:
-        raise EngineError(
-            f"{len(sharing)} different conditions; durable-rules holds {MAX_PATTERNS}", hint="Split the script in two"
+    shapes = {_shape(rule) for rule in rules}
+    rules_of = Counter(pattern for shape in shapes for pattern in shape)
+    patterns_of = Counter((pattern.subject, code) for pattern in rules_of for code in pattern.codes)
+    codes_of = Counter(subject for subject, _ in patterns_of)
+    _check(
+        "conditions in one rule",
+        max(map(len, shapes), default=0),
+        MAX_PATTERNS_OF_ONE_RULE,
+        "Conclude a part of them first",
+    )
+    for text in {text for told in patterns_of for text in told}:
+        _check("bytes in one name or value", len(text.encode(errors="replace")), MAX_BYTES_OF_TEXT, "Shorten it")
+    _check("different facts", len(codes_of), MAX_SUBJECTS, "Split the script in two")
+    for subject, count in codes_of.items():
+        _check(f"different values of {subject}", count, MAX_CODES_OF_ONE_SUBJECT, "Conclude groups of values first")
+    for (subject, _), count in patterns_of.items():
+        _check(f"different conditions on one value of {subject}", count, MAX_PATTERNS_OF_ONE_CODE, "Conclude it first")
+    for pattern, count in rules_of.items():
+        _check(
+            f"rules sharing one condition on {pattern.subject}",
+            count,
+            MAX_RULES_OF_ONE_PATTERN,
+            "Split it by another fact",
         )
+
+
+def _check(what: str, count: int, limit: int, remedy: str) -> None:
+    if count > limit:
+        raise EngineError(f"{count} {what}; durable-rules holds {limit}", hint=remedy)

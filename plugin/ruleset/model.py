@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from plugin.decision import Answer
+from plugin.decision import Answer, FactValue
 from plugin.ruleset.template import Template
 
 #: The only code of a text that is known: no condition can tell two texts apart.
 TEXT_KNOWN = "text"
-_BOOL_CODES = {True: "yes", False: "no"}
+_BOOL_CODES: Mapping[FactValue, str] = {True: "yes", False: "no"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,11 @@ class Fact:
         if self.type == "text":
             return frozenset({TEXT_KNOWN})
         return frozenset(_BOOL_CODES.values()) if self.type == "bool" else frozenset(self.values)
+
+    @property
+    def code_of(self) -> Mapping[FactValue, str]:
+        """The class of each value that a fact with ready answers can have."""
+        return _BOOL_CODES if self.type == "bool" else {value: value for value in self.values}
 
     def code(self, value: object) -> str | None:
         """The class of a literal in the rules, or None where the fact cannot have this value."""

@@ -43,7 +43,7 @@ class Template:
     A line none of whose placeholders has a value is left out of the text.
     """
 
-    __slots__ = ("_lines", "names")
+    __slots__ = ("_lines", "_text", "names")
 
     def __init__(self, text: str) -> None:
         split = [_PLACEHOLDER.split(line) for line in text.strip("\n").split("\n")]
@@ -65,8 +65,8 @@ class Template:
 
     def fill(self, values: Context) -> str:
         """The text with all placeholders filled in."""
-        if not self.names:
-            return "\n".join([line for line in self._lines if isinstance(line, str)])
+        if self._text is not None:
+            return self._text
         filled = [line if isinstance(line, str) else _fill(line, values) for line in self._lines]
         return "\n".join([line for line in filled if line is not None])
 
@@ -86,6 +86,7 @@ class Template:
                 self._lines.append(line.literals[0])
         #: The placeholders that are still open.
         self.names = frozenset(name for line in lines for name in line.names)
+        self._text = None if self.names else "".join([line for line in self._lines if isinstance(line, str)])
 
 
 def _constant(text: str) -> _Line:

@@ -1,0 +1,244 @@
+"""One script, compiled: typed facts in, a decision out. Pure: no clock, no input, no output."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from plugin.decision import Action, Decision, Facts, FactValue, NextQuestion, Step, Target
+from plugin.engine import Engine, EngineRule, Pattern
+from plugin.errors import BadFacts, FactError, NoOutcome, OutcomeConflict
+from plugin.facts import FactTyper
+from plugin.ruleset import CALL_PLACEHOLDERS, Context, Script, Template
+from plugin.ruleset.model import TEXT_KNOWN, ActionSpec, Condition, Fact, OutcomeSpec, Question, Rule, TargetSpec
+
+#: How many different sets of facts a revision remembers its answer to.
+REMEMBERED = 8192
+
+#: The facts that the outcome depends on: values of those with ready answers, and which free texts are known.
+_Key = tuple[tuple[FactValue | None, ...], tuple[bool, ...]]
+
+#: Actions with their texts, filled in as far as may be.
+_Worded = tuple[tuple[ActionSpec, Template], ...]
+
+#: What stands in a text for the call's own data while there is no call.
+_NO_CALL: Context = {name: f"‹{label}›" for name, label in CALL_PLACEHOLDERS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """What the rules make of some facts, before the call's data and free texts are filled in.
+
+    ``actions`` have the ready answers filled in already; ``bare`` are the same with labels for the call's data.
+    """
+
+    answered: tuple[Question, ...]
+    open: NextQuestion | None = None
+    outcome: OutcomeSpec | None = None
+    target: TargetSpec | None = None
+    actions: _Worded = ()
+    bare: _Worded = ()
+
+
+class Decider:
+    """One script of one revision. Thread-safe.
+
+    A fact takes part only once a question of the conversation asks for it, so that an answer nobody asked for on this
+    path changes nothing.
+    """
+
+    def __init__(self, script: Script, revision: str) -> None:
+        self.script = script
+        self.name = script.name
+        self.title = script.title
+        self.promise_hours = script.promise_hours
+        self.unfinished_role = script.unfinished_role
+        self.fact_names: Collection[str] = script.facts.keys()
+        self._revision = revision
+        self._typer = FactTyper(script.facts)
+        asked = {question.fact for question in script.questions}
+        self._asked_names = tuple(asked)
+        self._coded = tuple(f.name for f in script.facts.values() if f.name in asked and f.type != "text")
+        self._texts = tuple(f.name for f in script.facts.values() if f.name in asked and f.type == "text")
+        self._coded_names = frozenset(f"fact.{name}" for name in script.facts if name not in self._texts)
+        self._code_of = {name: script.facts[name].code_of for name in self._coded}
+        self._ending = [rule for rule in script.rules if rule.outcome or rule.target]
+        self._offered = {q.id: _offered(script.facts[q.fact], q) for q in script.questions}
+        self._worded = {name: _worded(outcome) for name, outcome in script.outcomes.items()}
+        self._quoting = {
+            outcome.name
+            for outcome in script.outcomes.values()
+            if any(action.text.names & self._coded_names for action in outcome.actions)
+        }
+        self._engine = Engine(engine_rules(script))
+        self._outline = lru_cache(REMEMBERED)(self._work_out)
+        self._without_call = lru_cache(REMEMBERED)(self._decide_without_call)
+
+    def type_facts(self, raw: Mapping[str, Any]) -> dict[str, FactValue]:
+        """Typed facts of a JSON object. Raises BadFacts naming every wrong one."""
+        return self._typer.type(raw)
+
+    def decide(self, facts: Facts, context: Context | None = None) -> Decision:
+        """The decision on typed facts, its texts filled in from the facts and the call's ``context``.
+
+        Without a context the call's data stand in the texts by their labels (‹номер телефона›).
+        Raises BadFacts for an answer that the question asked on this path does not offer, NoOutcome and
+        OutcomeConflict where the rules have a gap or contradict each other.
+        """
+        if context is None:
+            get = facts.get
+            return self._without_call(tuple([get(name) for name in self._asked_names]))
+        return self._fill(self._outline(self._key(facts)), facts, context)
+
+    def path(self, facts: Facts) -> tuple[str, ...]:
+        """The facts asked for, in the order of the conversation, up to and with the first unanswered one."""
+        fired = self._engine.run(self._codes(self._key(facts)))
+        names = []
+        for question in self._asked(fired):
+            names.append(question.fact)
+            if question.fact not in facts:
+                break
+        return tuple(names)
+
+    def outcome_label(self, outcome: str) -> str:
+        """The outcome in the admin's words; its name where a later revision no longer has it."""
+        spec = self.script.outcomes.get(outcome)
+        return spec.label if spec else outcome
+
+    def text(self, name: str, context: Context) -> str:
+        """One of the script's own texts (``plugin.ruleset.build.TEXTS``), filled in."""
+        return self.script.texts[name].fill(context)
+
+    def close(self) -> None:
+        """Free the compiled rules."""
+        self._engine.close()
+
+    # --- deciding --------------------------------------------------------------------------------
+
+    def _key(self, facts: Facts) -> _Key:
+        """All that can make a difference to the outcome: values that conditions can tell apart, and known texts."""
+        get = facts.get
+        return tuple([get(name) for name in self._coded]), tuple([name in facts for name in self._texts])
+
+    def _codes(self, key: _Key) -> dict[str, str]:
+        values, known = key
+        codes = {name: TEXT_KNOWN for name, is_known in zip(self._texts, known, strict=True) if is_known}
+        for name, value in zip(self._coded, values, strict=True):
+            if value is not None:
+                codes[name] = self._code_of[name][value]
+        return codes
+
+    def _work_out(self, key: _Key) -> _Outline:
+        codes = self._codes(key)
+        fired = self._engine.run(codes)
+        asked = self._asked(fired)
+        self._check_answers(asked, codes)
+        for position, question in enumerate(asked):
+            if question.fact not in codes:
+                ask = NextQuestion(question.fact, question.say, question.hint, question.answers)
+                return _Outline(tuple(asked[:position]), ask)
+        outcome, target = self._end([rule for rule in self._ending if rule.id in fired], codes)
+        actions, bare = self._worded[outcome.name]
+        if outcome.name in self._quoting:
+            labels = _labels(asked, key, self._coded)
+            actions, bare = self._quote(actions, labels), self._quote(bare, labels)
+        return _Outline(tuple(asked), None, outcome, target, actions, bare)
+
+    def _asked(self, fired: Collection[str]) -> list[Question]:
+        """The questions of this path in the order of the file; a fact is asked for once."""
+        asked: dict[str, Question] = {}
+        for question in self.script.questions:
+            if question.id in fired:
+                asked.setdefault(question.fact, question)
+        return list(asked.values())
+
+    def _check_answers(self, asked: Collection[Question], codes: Mapping[str, str]) -> None:
+        errors = []
+        for question in asked:
+            code, offered = codes.get(question.fact), self._offered[question.id]
+            if code is not None and offered and code not in offered:
+                allowed = ", ".join(shown(answer.value) for answer in question.answers)
+                errors.append(FactError(question.fact, code, allowed, question=question.say or question.hint))
+        if errors:
+            raise BadFacts(errors)
+
+    def _end(self, rules: Collection[Rule], codes: Mapping[str, str]) -> tuple[OutcomeSpec, TargetSpec | None]:
+        """The one outcome and target that these fired rules give."""
+        outcomes = {rule.outcome for rule in rules if rule.outcome}
+        targets = {rule.target for rule in rules if rule.target}
+        if len(outcomes) > 1 or len(targets) > 1:
+            ends = ", ".join(f"{rule.id} → {rule.outcome}" for rule in rules if rule.outcome)
+            raise OutcomeConflict(f"script {self.name}: the rules contradict each other on {_said(codes)}: {ends}")
+        if not outcomes:
+            raise NoOutcome(f"script {self.name}: no rule ends the conversation {_said(codes)}")
+        return self.script.outcomes[outcomes.pop()], next(iter(targets), None)
+
+    def _quote(self, actions: _Worded, labels: Context) -> _Worded:
+        """The actions with this path's ready answers in their texts."""
+        return tuple([(spec, text.bind(labels, self._coded_names)) for spec, text in actions])
+
+    # --- filling in ------------------------------------------------------------------------------
+
+    def _decide_without_call(self, values: tuple[FactValue | None, ...]) -> Decision:
+        """Remembered whole, texts included. Calls are decided with their context: no client's name stays in memory."""
+        facts = {name: value for name, value in zip(self._asked_names, values, strict=True) if value is not None}
+        return self._fill(self._outline(self._key(facts)), facts, None)
+
+    def _fill(self, outline: _Outline, facts: Facts, context: Context | None) -> Decision:
+        steps = tuple([Step(q.id, q.fact, q.say, facts[q.fact]) for q in outline.answered])
+        outcome = outline.outcome
+        if outcome is None:
+            return Decision(self._revision, False, None, outline.open, steps, None, ())
+        values: dict[str, str | None] = {} if context is None else dict(context)
+        for step in steps:
+            if step.fact in self._texts:
+                values[f"fact.{step.fact}"] = str(step.answer)
+        spec = outline.target
+        target = None if spec is None else Target(spec.name.value(values), spec.phone.value(values))
+        actions = [
+            Action(a.id, a.kind, text.fill(values), a.role, a.subject, a.due_in_hours, a.email, target)
+            for a, text in (outline.bare if context is None else outline.actions)
+        ]
+        return Decision(self._revision, True, outcome.name, None, steps, outcome.say, tuple(actions))
+
+
+def engine_rules(script: Script) -> list[EngineRule]:
+    """The script's questions and rules as the engine takes them."""
+    asks = [EngineRule(q.id, _patterns(q.when), asks=(q.fact,)) for q in script.questions]
+    return asks + [EngineRule(rule.id, _patterns(rule.when), concludes=rule.conclude) for rule in script.rules]
+
+
+def _patterns(when: tuple[Condition, ...]) -> tuple[Pattern, ...]:
+    return tuple(Pattern(condition.subject, condition.codes) for condition in when)
+
+
+def _offered(fact: Fact, question: Question) -> frozenset[str | None]:
+    return frozenset(fact.code(answer.value) for answer in question.answers)
+
+
+def _worded(outcome: OutcomeSpec) -> tuple[_Worded, _Worded]:
+    """The outcome's actions, and the same with labels for the call's data."""
+    actions = tuple((spec, spec.text) for spec in outcome.actions)
+    return actions, tuple((spec, text.bind(_NO_CALL, _NO_CALL)) for spec, text in actions)
+
+
+def _labels(asked: Collection[Question], key: _Key, names: tuple[str, ...]) -> dict[str, str | None]:
+    """The ready answers of this path by their labels, as placeholders name them."""
+    given = dict(zip(names, key[0], strict=True))
+    return {
+        f"fact.{question.fact}": answer.label
+        for question in asked
+        for answer in question.answers
+        if answer.value == given.get(question.fact)
+    }
+
+
+def _said(codes: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={code}" for name, code in codes.items()) or "without facts"
+
+
+def shown(value: FactValue) -> str:
+    """A value as JSON and the rules write it, without quotes."""
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else value

@@ -1,0 +1,73 @@
+"""``make demo`` plays every outcome and holds the CRM against the script."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def _environ(**extra: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **extra}
+
+
+def test_the_demo_ends_well_in_eighty_columns_and_leaves_nothing_running() -> None:
+    demo = subprocess.run(
+        [sys.executable, "-m", "demo"],
+        cwd=ROOT,
+        env=_environ(),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+
+    assert demo.returncode == 0, demo.stdout[-2000:] + demo.stderr
+    assert "Разговоров: 12, не так: 0, лишнего или потерянного в конце: 0" in demo.stdout
+    assert max(len(line) for line in demo.stdout.splitlines()) <= 80
+    assert _processes_of("optout-demo-") == []
+
+
+def test_a_kept_demo_stays_until_it_is_told_to_end() -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "demo"],
+        cwd=ROOT,
+        env=_environ(KEEP="1"),
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    assert demo.stdout is not None
+    lines = []
+    for line in demo.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            break
+    assert any(line.startswith("CRM:     http://127.0.0.1:") for line in lines)
+
+    time.sleep(0.5)
+    assert demo.poll() is None
+    demo.send_signal(signal.SIGTERM)
+
+    assert demo.wait(40) == 0
+    demo.stdout.close()
+    assert _processes_of("optout-demo-") == []
+
+
+def _processes_of(word: str) -> list[str]:
+    """Command lines of running processes that hold this word."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+        if word in line:
+            found.append(line)
+    return found

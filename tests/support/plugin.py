@@ -1,0 +1,177 @@
+"""The plugin as a process of its own on a free port: send it events as a CRM does, and end it in any way."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from standardwebhooks import Webhook
+
+from tests.support.crm import ROOT, TOKEN, WEBHOOK_SECRET, Reply, RunningCrm
+
+SECRET = "whsec_" + base64.b64encode(b"the signing key of a test source").decode()
+WRONG_SECRET = "whsec_" + base64.b64encode(b"a key that nobody has configured").decode()
+
+_SETTINGS = """
+[plugin]
+id = "optout"
+version = "0.1.0"
+events = ["call-result"]
+default_script = "survey_opt_out"
+timezone = "Europe/Moscow"
+
+[ledger]
+url = "sqlite:///ledger.db"
+
+[crm]
+connector = "embedded"
+
+[crm.embedded]
+base_url = "{crm}"
+token = {{ env = "OPTOUT_CRM_TOKEN" }}
+webhook_secret = {{ env = "OPTOUT_CRM_EVENTS_SECRET" }}
+connect_seconds = 1.0
+read_seconds = 1.0
+settling_seconds = {settling}
+requests_per_second = 200.0
+
+[sources.telephony]
+secrets = [{{ env = "OPTOUT_WEBHOOK_SECRET" }}]
+
+[delivery]
+poll_seconds = 0.1
+first_wait_seconds = 0.2
+longest_wait_seconds = 1.0
+lease_margin_seconds = 1.0
+
+[smtp]
+host = "127.0.0.1"
+port = {mail}
+sender = "opt-out@dealer.example"
+timeout_seconds = 3.0
+"""
+
+
+@dataclass
+class RunningPlugin:
+    """A plugin that runs, its files in ``home``."""
+
+    home: Path
+    environ: Mapping[str, str]
+    proc: subprocess.Popen[str] = field(init=False)
+    url: str = ""
+
+    def start(self, *arguments: str) -> None:
+        """Start ``optout serve`` and wait until it is ready."""
+        with open(self.home / "serve.log", "a", encoding="utf-8") as log:
+            self.proc = subprocess.Popen(
+                [*self.command, "serve", "--port", "0", *arguments],
+                cwd=ROOT,
+                env=dict(self.environ),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self.proc.stdout is not None
+        line = self.proc.stdout.readline()
+        assert line.startswith("listening on "), f"the plugin did not start: {line}{self.log}"
+        self.url = line.removeprefix("listening on ").strip()
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End the process; returns its exit code."""
+        if self.proc.poll() is None:
+            self.proc.send_signal(how)
+        self.proc.communicate(timeout=40)
+        return self.proc.returncode
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another ``optout`` command on the same home."""
+        return subprocess.run(
+            [*self.command, *arguments], cwd=ROOT, env=dict(self.environ), capture_output=True, text=True, check=False
+        )
+
+    def send(self, event: Mapping[str, Any], *, secret: str = SECRET) -> Reply:
+        """Send a call result, signed by the Standard Webhooks scheme."""
+        body = json.dumps(event, ensure_ascii=False)
+        now = datetime.now(UTC)
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": str(event["id"]),
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(secret).sign(str(event["id"]), now, body),
+        }
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=20)
+        try:
+            connection.request("POST", "/events/call-result", body.encode(), headers)
+            response = connection.getresponse()
+            return Reply(response.status, dict(response.headers), response.read().decode())
+        finally:
+            connection.close()
+
+    def call(self, call_id: str) -> dict[str, Any]:
+        """A call as ``optout calls show`` tells it."""
+        shown = self.run("calls", "show", call_id, "--json", "--full")
+        assert shown.returncode == 0, shown.stderr
+        return dict(json.loads(shown.stdout))
+
+    def states(self, call_id: str) -> dict[str, list[str]]:
+        """The states of a call's deliveries by kind."""
+        states: dict[str, list[str]] = {}
+        for delivery in self.call(call_id)["deliveries"]:
+            states.setdefault(delivery["kind"], []).append(delivery["state"])
+        return {kind: sorted(found) for kind, found in states.items()}
+
+    def is_settled(self, call_id: str) -> bool:
+        """Whether nothing of the call is on its way any more."""
+        found = [state for states in self.states(call_id).values() for state in states]
+        return bool(found) and set(found) <= {"done", "cancelled", "parked"}
+
+    @property
+    def log(self) -> str:
+        """What all its processes logged."""
+        return (self.home / "serve.log").read_text(encoding="utf-8")
+
+    @property
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "plugin", "--config", str(self.home)]
+
+
+@contextmanager
+def running_plugin(
+    tmp_path: Path, crm: RunningCrm, mail_port: int, *, settling: float = 2.0, start: bool = True
+) -> Iterator[RunningPlugin]:
+    """Run a plugin on this CRM and mail server for the length of the block, the shipped rules with the CRM's users."""
+    home = tmp_path / "plugin"
+    shutil.copytree(ROOT / "rules", home / "rules")
+    roles = (home / "rules/roles.toml").read_text(encoding="utf-8")
+    roles = re.sub(r'crm_user = "sms.manager"', 'crm_user = "sms"', roles).replace("@example.org", "@dealer.example")
+    (home / "rules/roles.toml").write_text(roles, encoding="utf-8")
+    settings = _SETTINGS.format(crm=crm.base_url, settling=settling, mail=mail_port)
+    (home / "plugin.toml").write_text(settings, encoding="utf-8")
+    secrets = {
+        "OPTOUT_CRM_TOKEN": TOKEN,
+        "OPTOUT_CRM_EVENTS_SECRET": WEBHOOK_SECRET,
+        "OPTOUT_WEBHOOK_SECRET": SECRET,
+    }
+    plugin = RunningPlugin(home, os.environ | secrets | {"PYTHONPATH": str(ROOT)})
+    if start:
+        plugin.start()
+    try:
+        yield plugin
+    finally:
+        if hasattr(plugin, "proc"):
+            plugin.stop()

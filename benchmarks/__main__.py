@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import decisions
+from benchmarks import decisions, events
 from benchmarks.measure import Row, show
 
 TABLES: dict[str, Callable[[], list[Row]]] = {
     "Decisions on facts seen before": decisions.compare,
     "Decisions on facts never seen": decisions.first_time,
     "Memory of deciding": decisions.memory,
+    "Call results taken in (SQLite)": events.answer_times,
+    "Memory of the service": events.memory,
+    "Start": events.readiness,
 }
 
 

@@ -16,7 +16,7 @@ def utc_now() -> datetime:
 
 
 def local_time(moment: datetime, zone: ZoneInfo) -> str:
-    """The moment in the deployment's time zone, to the minute, the zone named: ``23.11.2026 10:15 (Europe/Moscow, UTC+03:00)``."""
+    """The moment as the zone's clocks show it, the zone named, e.g. ``23.11.2026 10:15 (Europe/Moscow, UTC+03:00)``."""
     local = moment.astimezone(zone)
     offset = local.strftime("%z")
     return f"{local:%d.%m.%Y %H:%M} ({zone.key}, UTC{offset[:3]}:{offset[3:5]})"

@@ -105,6 +105,7 @@ class _Reader:
         sources = self._sources(data)
         crm = self._crm(data.get("crm", {}))
         smtp = self._smtp(data.get("smtp"))
+        delivery = self._delivery(data.get("delivery", {}))
         self._faults.raise_if_any()
         return Settings(
             home=self._home.folder,
@@ -115,7 +116,7 @@ class _Reader:
             timezone=plugin["timezone"],
             crm=crm,
             sources=sources,
-            delivery=DeliveryPolicy(**data.get("delivery", {})),
+            delivery=delivery,
             smtp=smtp,
             web=Web(**data.get("web", {})),
         )
@@ -150,7 +151,8 @@ class _Reader:
             place: Place = ("sources", name)
             refs = table.get("secrets", [])
             # A CRM's own events are proven genuine by its connector; everyone else needs a secret.
-            if not refs and name != connector and "secrets" not in self._source.data["sources"][name]:
+            written = self._source.data["sources"][name]
+            if isinstance(written, dict) and "secrets" not in written and name != connector:
                 self._faults.add(place, "secrets is missing", f"allowed: a list of {SECRET_FORM}")
             secrets = [self._webhook_secret((*place, "secrets", i), ref) for i, ref in enumerate(refs)]
             found.append(Source(name, tuple(filter(None, secrets)), table.get("namespace", name)))
@@ -179,7 +181,11 @@ class _Reader:
         # Connectors bring the HTTP library with them, which a command that talks to nobody does not need.
         from connectors import registry  # noqa: PLC0415
 
-        known = tuple(registry.names())
+        try:
+            known = registry.names()
+        except registry.ConnectorMisfit as error:
+            self._faults.add(("crm",), str(error), "update or remove the package that it comes from")
+            return CrmAccount(name, {})
         for key in table:
             if key not in (*known, "connector"):
                 self._faults.add(("crm", key), "unknown key", closest(key, {*known, "connector"}))
@@ -214,12 +220,23 @@ class _Reader:
             self._faults.add(place, str(error.messages[0]), f"allowed: {SECRET_FORM}")
             return None
 
+    def _delivery(self, table: Mapping[str, Any]) -> DeliveryPolicy:
+        policy = DeliveryPolicy(**table)
+        if policy.longest_wait_seconds < policy.first_wait_seconds:
+            self._faults.add(
+                ("delivery", "longest_wait_seconds"),
+                f"given {policy.longest_wait_seconds}",
+                f"allowed: at least first_wait_seconds ({policy.first_wait_seconds:g})",
+            )
+        return policy
+
     def _smtp(self, table: Mapping[str, Any] | None) -> SmtpServer | None:
         if table is None or not {"host", "sender"} <= set(table):
             return None
         values = {"port": _MAIL_PORTS[table.get("security", "none")], **table}
-        if ("user" in table) != ("password" in table):
-            present, absent = ("user", "password") if "user" in table else ("password", "user")
+        written = self._source.data["smtp"]
+        if ("user" in written) != ("password" in written):
+            present, absent = ("user", "password") if "user" in written else ("password", "user")
             self._faults.add(
                 ("smtp", present), f"given without {absent}", f"give both or neither; password is {SECRET_FORM}"
             )

@@ -140,7 +140,7 @@ class CrmTable(Schema):
 class SourceTable(Schema):
     """``[sources.<name>]``: a sender of events."""
 
-    secrets = fields.List(SecretField(), metadata={"allowed": f"a list of {SECRET_FORM}"})
+    secrets = fields.List(SecretField(), validate=validate.Length(1), metadata={"allowed": f"a list of {SECRET_FORM}"})
     namespace = _name()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ except ImportError as error:  # Python 3.13 dropped a symbol that the C extensio
         hint='Reinstall it: CPPFLAGS="-DPyEval_CallObject=PyObject_CallObject" pip install --force-reinstall '
         "--no-binary :all: --no-cache-dir durable-rules==2.0.28",
     ) from error
+
+# It reads the clock in a way that is deprecated since Python 3.12: where warnings are errors, no rule would fire.
+warnings.filterwarnings("ignore", r"datetime\.datetime\.utcfromtimestamp", DeprecationWarning, r"durable\.engine")
 
 #: The code of a fact that was asked for and is not known.
 UNKNOWN = "?"
@@ -168,8 +172,7 @@ def ruleset_definition(
     """
     by_patterns: dict[tuple[Pattern, ...], list[EngineRule]] = {(): []}
     for rule in rules:
-        key = tuple(sorted(rule.patterns, key=lambda p: (p.subject, sorted(p.codes))))
-        by_patterns.setdefault(key, []).append(rule)
+        by_patterns.setdefault(_shape(rule), []).append(rule)
     start = {"m": {"$and": [{"on": START}]}}
     return {
         f"r{number}": {

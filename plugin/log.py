@@ -18,7 +18,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 #: Keys whose values are personal data, or a client's or operator's words: never logged.
 _HIDDEN = frozenset(
     {
-        *("name", "client_name", "card_name", "phone_name", "note", "text", "fallback_text", "subject", "say"),
+        *("name", "note", "text", "fallback_text", "subject", "say"),
         *("body", "address", "email", "to", "secret", "password", "token", "authorization", "path_secret", "query"),
     }
 )
@@ -71,7 +71,6 @@ def set_up_logging(*, json_lines: bool | None = None, level: int = logging.INFO,
         processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
@@ -112,16 +111,19 @@ def _rendering(as_json: bool) -> list[Processor]:
 def _masked(key: str, value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
-    if key in _HIDDEN or depth > _DEEPEST:
-        return _MASK
-    if key in _PHONES:
-        return mask_phone(value) if isinstance(value, str) else _MASK
-    if key in _FACTS:
-        return {name: _MASK for name in value} if isinstance(value, Mapping) else _MASK
-    if isinstance(value, str):
-        return mask_text(value)
+    # Whatever facts a script has: what ends in _name may be a person's.
+    if key in _HIDDEN or key.endswith("_name") or key in _PHONES or key in _FACTS or depth > _DEEPEST:
+        return _hidden(key, value)
     if isinstance(value, Mapping):
         return {name: _masked(str(name), inner, depth + 1) for name, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_masked("", inner, depth + 1) for inner in value]
     return value if isinstance(value, (int, float)) else mask_text(str(value))
+
+
+def _hidden(key: str, value: Any) -> Any:
+    if key in _PHONES and isinstance(value, str):
+        return mask_phone(value)
+    if key in _FACTS and isinstance(value, Mapping):
+        return dict.fromkeys(value, _MASK)
+    return _MASK

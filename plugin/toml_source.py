@@ -96,7 +96,8 @@ def _locate(text: str) -> dict[Place, int]:
             continue
         if header := _HEADER.match(line):
             table = _table(header.group(1), _parts(header.group(2)), counts)
-            lines.setdefault(table, number)
+            for length in range(1, len(table) + 1):
+                lines.setdefault(table[:length], number)
         elif key := _KEY.match(line):
             place = table + tuple(_parts(key.group(1)))
             lines.setdefault(place, number)

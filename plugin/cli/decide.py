@@ -88,7 +88,7 @@ def _lines(batch: str) -> Iterator[IO[bytes]]:
         yield sys.stdin.buffer
         return
     try:
-        file = open(batch, "rb")
+        file = open(batch, "rb")  # noqa: SIM115 - closed below; what goes wrong later is no fault of --batch
     except OSError as error:
         raise InputError(f"--batch {batch}: {error.strerror}") from error
     with file:

@@ -1,0 +1,42 @@
+# make demo    play the whole script against the embedded CRM (KEEP=1: leave it running)
+# make test    style, types and every test
+# make bench   speed and memory beside other engines
+#
+# Each sets up .venv first. PYTHON=/path/to/python3.12 chooses the interpreter (3.11 or newer).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+TYPED := plugin connectors demo benchmarks tests/support
+
+.PHONY: help demo test bench lint format clean
+
+help:
+	@sed -n '1,/^$$/{/^#/s/^# \{0,1\}//p}' Makefile
+
+demo:
+	@./scripts/setup.sh
+	@$(PY) -m demo
+
+test: lint
+	@$(PY) -m pytest
+
+bench:
+	@./scripts/setup.sh bench
+	@$(PY) -m benchmarks
+
+lint:
+	@./scripts/setup.sh dev
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m ruff format --check --quiet . || { echo "make format puts the layout of these files right:"; $(PY) -m ruff format --check .; }
+	@$(PY) -m mypy --no-error-summary $(TYPED)
+
+format:
+	@./scripts/setup.sh dev
+	@$(PY) -m ruff check --fix --quiet .
+	@$(PY) -m ruff format .
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

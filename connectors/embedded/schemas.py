@@ -1,0 +1,151 @@
+"""What the CRM's API takes in, field by field; everything else is refused by name."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+from marshmallow.validate import Email, Length, Range, Regexp
+
+from connectors.embedded.phones import normal_phone
+
+_USER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_LONGEST_TEXT = 65_535
+_LONGEST_LINE = 500
+_LONGEST_KEY = 200
+
+
+def _storable(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValidationError("Holds half a character (a lone surrogate).") from None
+    if "\0" in value:
+        raise ValidationError("Holds a NUL character.")
+
+
+def _filled(value: str) -> None:
+    if not value.strip():
+        raise ValidationError("Is blank.")
+
+
+def _one_line(value: str) -> None:
+    if any(char in value for char in "\r\n"):
+        raise ValidationError("Holds a line end.")
+
+
+def _dialable(value: str) -> None:
+    if not 3 <= len(normal_phone(value).lstrip("+")) <= 20:
+        raise ValidationError("Is not a phone number.")
+
+
+def _text(**options: Any) -> fields.String:
+    return fields.String(validate=[Length(max=_LONGEST_TEXT), _storable, _filled], **options)
+
+
+def _line(longest: int = _LONGEST_LINE, **options: Any) -> fields.String:
+    return fields.String(validate=[Length(max=longest), _storable, _filled, _one_line], **options)
+
+
+def _optional_line(longest: int = _LONGEST_LINE) -> fields.String:
+    return _line(longest, load_default=None, allow_none=True)
+
+
+def _phone(**options: Any) -> fields.String:
+    return fields.String(validate=[Length(max=64), _storable, _one_line, _dialable], **options)
+
+
+def _record_id(**options: Any) -> fields.String:
+    return fields.String(validate=Regexp(r"[1-9][0-9]{0,17}\Z", error="Is not a record's id."), **options)
+
+
+class NewUser(Schema):
+    id = fields.String(required=True, validate=Regexp(rf"{_USER_ID.pattern}\Z"))
+    name = _line(required=True)
+    email = fields.String(load_default=None, allow_none=True, validate=[Length(max=254), Email()])
+
+
+class NewCard(Schema):
+    """A card; ``id`` only where it comes from elsewhere."""
+
+    id = _record_id(load_default=None, allow_none=True)
+    name = _line(required=True)
+    phones = fields.List(_phone(), load_default=list, validate=Length(max=50))
+
+
+class SeededCard(NewCard):
+    id = _record_id(required=True)
+
+
+class NewComment(Schema):
+    text = _text(required=True)
+    external_key = _optional_line(_LONGEST_KEY)
+
+
+class NewReminder(Schema):
+    """``email``: mail the assignee as well."""
+
+    card = _record_id(required=True)
+    assignee = fields.String(required=True)
+    subject = _line(required=True)
+    text = _text(required=True)
+    due = fields.AwareDateTime(required=True, format="iso")
+    email = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    external_key = _optional_line(_LONGEST_KEY)
+
+
+class Withdrawal(Schema):
+    reason = _text(required=True)
+    external_key = _optional_line(_LONGEST_KEY)
+
+
+class NewMail(Schema):
+    """To a user of the CRM, or to an address."""
+
+    user = fields.String(load_default=None, allow_none=True)
+    address = fields.String(load_default=None, allow_none=True, validate=[Length(max=254), Email()])
+    subject = _line(required=True)
+    text = _text(required=True)
+    external_key = _optional_line(_LONGEST_KEY)
+
+
+class ChangedCall(Schema):
+    """What may be changed in a call's record after it was made."""
+
+    operator = _optional_line(100)
+    facts = fields.Dict(keys=fields.String(validate=[Length(min=1, max=100), _storable]), load_default=dict)
+    occurred_at = fields.AwareDateTime(load_default=None, allow_none=True, format="iso")
+    final = fields.Boolean(load_default=True, truthy={True}, falsy={False})
+    note = fields.String(load_default=None, allow_none=True, validate=[Length(max=_LONGEST_TEXT), _storable])
+    ruleset = _optional_line(100)
+
+
+class NewCall(ChangedCall):
+    id = fields.String(load_default=None, allow_none=True, validate=Regexp(rf"{_USER_ID.pattern}\Z"))
+    phone = _phone(required=True)
+    card = _record_id(load_default=None, allow_none=True)
+    script = _optional_line(100)
+
+
+class _Fault(Schema):
+    kind = fields.String(required=True)
+    next = fields.Integer(strict=True, load_default=None, allow_none=True, validate=Range(min=1))
+    probability = fields.Float(load_default=None, allow_none=True, validate=Range(min=0, max=1))
+    seconds = fields.Float(load_default=1.0, validate=Range(min=0, max=600))
+    collection = fields.String(load_default=None, allow_none=True)
+    reads = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+
+
+class FaultPlan(Schema):
+    """What is to go wrong; ``seed`` makes probabilities repeatable."""
+
+    faults = fields.List(fields.Nested(_Fault), required=True)
+    seed = fields.Integer(strict=True, load_default=None, allow_none=True)
+
+
+class Seed(Schema):
+    """Cards and users to begin with."""
+
+    users = fields.List(fields.Nested(NewUser), load_default=list)
+    cards = fields.List(fields.Nested(SeededCard), load_default=list)

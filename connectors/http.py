@@ -1,0 +1,293 @@
+"""The one HTTP seam: every connector speaks to its CRM through ``HttpClient``, and only this module imports requests.
+
+Nothing is ever repeated or redirected on its own; each write ends as an answer, as surely not done, or as unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
+
+from connectors.address import check_base_url, origin, segment
+from connectors.answers import Answer, Complaint, Explain, done, explain_json, harmless, parsed, retry_after
+from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Unknown
+from connectors.deadline import BoundedHTTPPool, BoundedHTTPSPool, Stage, exchange
+from connectors.failures import Broken, explained
+from connectors.ratelimit import RateLimiter
+
+__all__ = ["Answer", "Complaint", "HttpClient", "check_base_url", "done", "explain_json", "segment"]
+
+# urllib3 writes whole addresses into its log, and with them phone numbers and, for some CRMs, the account's secret.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+_REDIRECTS_OF_A_READ = 3
+_TOO_MANY = 429
+_UNAVAILABLE = 503
+#: Request time-out and too early: refused before they were executed.
+_REJECTED_EARLY = frozenset({408, 425})
+
+
+class HttpClient:
+    """One account's connections, shared by all threads.
+
+    An exchange takes at most ``connect_seconds + read_seconds`` of ``limits`` in all (name resolution aside), after at
+    most ``longest_wait`` seconds for its turn; an answer is at most ``max_answer_bytes`` long. ``headers`` carry the
+    account's secrets and appear nowhere else. ``ca_file`` trusts a private certificate authority. Raises ValueError
+    for an unusable address or header, without repeating it.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        limits: Limits,
+        *,
+        headers: Mapping[str, str] | None = None,
+        connections: int = 16,
+        max_answer_bytes: int = 4_000_000,
+        longest_wait: float = 10.0,
+        ca_file: str | None = None,
+        explain: Explain = explain_json,
+        limiter: RateLimiter | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.base_url = check_base_url(base_url)
+        self.host = urlsplit(self.base_url).netloc
+        self._limits = limits
+        self._total = limits.connect_seconds + limits.read_seconds
+        self._max_bytes = max_answer_bytes
+        self._longest_wait = longest_wait
+        self._explain = explain
+        self._limiter = limiter or RateLimiter(limits.requests_per_second, limits.burst)
+        self._now = now
+        self._session = _session(_checked_headers(headers), connections, ca_file)
+
+    def __repr__(self) -> str:
+        return f"HttpClient({self.host})"
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._session.close()
+
+    def read(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        method: str = "GET",
+        payload: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask for something; ``payload`` is sent as JSON. Redirects are followed on the same host only.
+
+        Raises CrmUnavailable, CrmRefused.
+        """
+        request = _Request(method, self._address(path), params, _encoded(payload), headers or {})
+        try:
+            raw = self._followed(request)
+        except Broken as broken:
+            if broken.permanent:
+                raise CrmRefused(broken.why) from None
+            raise CrmUnavailable(broken.why, after=broken.after) from None
+        if not raw.ok:
+            raise self._failed_read(raw)
+        if not raw.readable:
+            raise CrmUnavailable(self._unreadable(raw), status=raw.status)
+        return Answer(raw.status, raw.data, raw.headers)
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        *,
+        payload: Any = None,
+        content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json_expected: bool = True,
+    ) -> Answer | NotDone | Unknown:
+        """Send a write once. ``content`` goes out as it is, else ``payload`` as JSON.
+
+        Without ``json_expected`` any 2xx counts, whatever its body. Never raises for what the network or the CRM does.
+        """
+        try:
+            body = _encoded(payload) if content is None else content
+        except ValueError:
+            return NotDone("the text cannot be sent: it holds a character that is none", permanent=True)
+        try:
+            raw = self._sent(_Request(method, self._address(path), params, body, headers or {}))
+        except Broken as broken:
+            if broken.sent:
+                return Unknown(broken.why)
+            return NotDone(broken.why, permanent=broken.permanent, after=broken.after)
+        if not raw.ok:
+            return self._failed_write(raw)
+        if json_expected and not raw.readable:
+            return Unknown(self._unreadable(raw), status=raw.status)
+        return Answer(raw.status, raw.data, raw.headers)
+
+    # --- what an error answer means ----------------------------------------------------------------
+
+    def _failed_write(self, raw: _Raw) -> NotDone | Unknown:
+        if raw.status < 400:
+            return NotDone(self._redirected(raw), permanent=True, status=raw.status)
+        complaint = self._explain(raw.status, raw.data)
+        why = self._complained(raw.status, complaint)
+        if self._rejected(raw, complaint):
+            return NotDone(why, after=self._retry_after(raw), status=raw.status, code=complaint.code)
+        if raw.status >= 500:
+            return Unknown(why, status=raw.status, code=complaint.code)
+        return NotDone(why, permanent=True, status=raw.status, code=complaint.code)
+
+    def _failed_read(self, raw: _Raw) -> CrmUnavailable | CrmRefused:
+        if raw.status < 400:
+            return CrmRefused(self._redirected(raw), status=raw.status)
+        complaint = self._explain(raw.status, raw.data)
+        why = self._complained(raw.status, complaint)
+        if raw.status >= 500 or self._rejected(raw, complaint):
+            return CrmUnavailable(why, after=self._retry_after(raw), status=raw.status)
+        return CrmRefused(why, status=raw.status, code=complaint.code)
+
+    @staticmethod
+    def _rejected(raw: _Raw, complaint: Complaint) -> bool:
+        """Surely not executed, and worth another try."""
+        throttled = raw.status == _TOO_MANY or (raw.status == _UNAVAILABLE and "Retry-After" in raw.headers)
+        return throttled or complaint.throttled or raw.status in _REJECTED_EARLY
+
+    def _retry_after(self, raw: _Raw) -> float | None:
+        return retry_after(raw.headers.get("Retry-After"), self._now())
+
+    def _complained(self, status: int, complaint: Complaint) -> str:
+        said = ": ".join(harmless(part) for part in (complaint.code, complaint.message) if part)
+        return f"{self.host} answered {status}" + (f" ({said})" if said else "")
+
+    def _unreadable(self, raw: _Raw) -> str:
+        return f"{self.host} answered {raw.status} with something that is not JSON"
+
+    def _redirected(self, raw: _Raw) -> str:
+        target = origin(urljoin(raw.url, raw.headers.get("Location", "")))
+        where = "another path of the same host" if target == origin(raw.url) else target
+        return f"{self.host} answered {raw.status}, a redirect to {where}; base_url must be the CRM's final address"
+
+    # --- one exchange ------------------------------------------------------------------------------
+
+    def _address(self, path: str) -> str:
+        return f"{self.base_url}/{path.lstrip('/')}" if path else self.base_url
+
+    def _followed(self, request: _Request) -> _Raw:
+        raw = self._sent(request)
+        for _ in range(_REDIRECTS_OF_A_READ):
+            target = urljoin(raw.url, raw.headers.get("Location", raw.url))
+            if not 300 <= raw.status < 400 or target == raw.url or origin(target) != origin(raw.url):
+                break
+            raw = self._sent(_Request(request.method, target, None, request.body, request.headers))
+        return raw
+
+    def _sent(self, request: _Request) -> _Raw:
+        wait = self._limiter.acquire(self._longest_wait)
+        if wait:
+            why = f"{self.host}: the account's own rate limit; the next turn is {wait:.0f} s away"
+            raise Broken(why, sent=False, after=wait)
+        json_header = {} if request.body is None else {"Content-Type": "application/json"}
+        with exchange(self._total) as this:
+            try:
+                response = self._session.request(
+                    request.method,
+                    request.address,
+                    params=request.params,
+                    data=request.body,
+                    headers=json_header | dict(request.headers),
+                    timeout=(self._limits.connect_seconds, self._limits.read_seconds),
+                    allow_redirects=False,
+                    stream=True,
+                )
+                with response:
+                    data, readable = parsed(self._drained(response))
+                    return _Raw(response.status_code, response.headers, str(response.url), data, readable)
+            except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+                if this.stage is Stage.NOT_BEGUN and isinstance(error, ValueError):
+                    why = f"{self.host}: the request cannot be put together"
+                    raise Broken(why, sent=False, permanent=True) from None
+                raise explained(error, this, self.host, self._limits.connect_seconds) from None
+
+    def _drained(self, response: requests.Response) -> bytes:
+        """The body, no longer than allowed, taken as it comes: a full read would wait past the deadline."""
+        body = bytearray()
+        while chunk := response.raw.read1(65_536, decode_content=True):
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise Broken(f"{self.host} answered with more than {self._max_bytes} bytes", sent=True)
+        if response.raw.length_remaining:
+            raise Broken(f"{self.host} broke off in the middle of its answer", sent=True)
+        return bytes(body)
+
+
+# --- details ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    address: str
+    params: Mapping[str, str] | None
+    body: bytes | None
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    status: int
+    headers: Mapping[str, str]
+    url: str
+    data: Any
+    readable: bool
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class _Adapter(HTTPAdapter):
+    """requests' adapter on connections that keep a deadline, repeating nothing."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": BoundedHTTPPool, "https": BoundedHTTPSPool}
+
+
+def _session(headers: Mapping[str, str], connections: int, ca_file: str | None) -> requests.Session:
+    session = requests.Session()
+    # No proxies, netrc or certificates from the environment: they would change whom the token is sent to.
+    session.trust_env = False
+    session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "optout"})
+    session.headers.update(headers)
+    # An account is known by its token alone; a cookie kept from one thread's answer would follow all others.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    if ca_file:
+        session.verify = ca_file
+    adapter = _Adapter(pool_connections=1, pool_maxsize=connections, max_retries=Retry(0, read=False))
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    for name, value in (headers or {}).items():
+        if not value.isascii() or not value.isprintable() or value != value.strip():
+            raise ValueError(f"{name}: the secret holds a character that cannot stand in a header (a line end?)")
+    return dict(headers or {})
+
+
+def _encoded(payload: Any) -> bytes | None:
+    """JSON in UTF-8. Raises ValueError for what JSON or UTF-8 cannot hold."""
+    return None if payload is None else json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()

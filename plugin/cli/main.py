@@ -1,0 +1,114 @@
+"""The ``optout`` command: its subcommands, and how it ends.
+
+A user's mistake ends in one message on stderr and exit status 2, any other known fault in status 1, Ctrl-C in 130.
+Every command gets the value of ``--config`` (``Path | None``) by ``click.pass_obj``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from plugin.errors import InputError, OptoutError
+
+#: Each command: where it lives, imported only when it is called, and what ``--help`` says of it.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "calls": ("plugin.cli.calls:calls", "Show the calls, what was decided and what became of it."),
+    "decide": ("plugin.cli.decide:decide", "Print what the rules decide on some facts."),
+    "init": ("plugin.cli.init:init", "Lay out a folder with plugin.toml and the rules, to edit."),
+    "serve": ("plugin.cli.serve:serve", "Take call results in and write what follows into the CRM."),
+}
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, so that listing them is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            click.echo(f"optout {version('optout-plugin')}")
+        except PackageNotFoundError:
+            click.echo("optout, from a checkout that is not installed")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="plugin.toml or its folder. Otherwise OPTOUT_HOME, the current folder, the shipped defaults.",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None) -> None:
+    """Decide what a client's opt-out request comes to, and write it into the CRM."""
+    ctx.obj = config
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    _speak_utf8()
+    try:
+        status = cli.main(args=arguments, prog_name="optout", standalone_mode=False)
+        sys.stdout.flush()
+    except OptoutError as error:
+        click.echo(_told(error), err=True)
+        return BAD_INPUT if isinstance(error, InputError) else 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _told(error: OptoutError) -> str:
+    # Several faults are one a line, each beginning with its file, as editors and terminals know to link.
+    text = str(error)
+    return text if "\n" in text else f"optout: {text}"
+
+
+def _speak_utf8() -> None:
+    """Read and write UTF-8 whatever the locale: the script's texts are Russian."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                encoding="utf-8", errors="surrogateescape" if stream is sys.stdin else "backslashreplace"
+            )
+
+
+def _forget_output() -> None:
+    """The reader has gone (``optout … | head``): what is left in the buffer must not be complained about at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,29 @@
+"""``optout serve``: takes call results in and carries them out, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from plugin.config import load_settings
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Instead of the one in plugin.toml; 0 takes any free port.")
+@click.option(
+    "--port-file", metavar="FILE", type=click.Path(path_type=Path), help="Write the port's number here once it listens."
+)
+@click.pass_obj
+def serve(config: Path | None, port: int | None, port_file: Path | None) -> int:
+    """Take call results in and write what follows from them into the CRM.
+
+    Ends on Ctrl-C or SIGTERM after what is in hand, or at once when told again 2 s later. Logs to stderr.
+    """
+    settings = load_settings(config, os.environ)
+    from plugin.log import set_up_logging
+    from plugin.serve import serve as serve_
+
+    set_up_logging()
+    return serve_(settings, port=port, port_file=port_file)

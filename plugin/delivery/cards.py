@@ -1,0 +1,78 @@
+"""Which card a decision's actions are written to: settled once, kept in the ledger before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from connectors.base import CardRef, Connector
+from plugin.delivery.model import Delivery, Place
+from plugin.ledger import Ledger
+from plugin.ledger.schema import decisions
+
+_KEPT = select(decisions.c.card).where(decisions.c.id == bindparam("id"))
+
+
+class Cards:
+    """Finds the card of a decision: the one it names, else the other client's, else the call's, else by phone."""
+
+    def __init__(self, ledger: Ledger, connector: Connector) -> None:
+        self._ledger = ledger
+        self._connector = connector
+
+    def kept(self, decision_ref: int) -> Place | None:
+        """The card that this decision was settled on, if it was. Raises LedgerUnavailable."""
+        with self._ledger.read() as connection:
+            return Place.of(connection.execute(_KEPT, {"id": decision_ref}).scalar_one())
+
+    def place(self, delivery: Delivery) -> Place:
+        """The card to write to; once found, it stays this one for every action of the decision and every repeat.
+
+        Raises CrmUnavailable and CrmRefused where the CRM has to be asked, LedgerUnavailable.
+        """
+        if delivery.place is not None:
+            return delivery.place
+        found = self._look(delivery)
+        return found if found.card is None else self._keep(delivery.decision_ref, found.card, found.fallback)
+
+    def _look(self, delivery: Delivery) -> Place:
+        kept = None if delivery.target is None and delivery.card is not None else self.kept(delivery.decision_ref)
+        if kept is not None:
+            # Another action of the decision was quicker: the CRM need not be asked again.
+            return kept
+        if delivery.target is not None:
+            other = self._the_other_client(delivery.target)
+            if other is not None:
+                return Place(other)
+        fallback = delivery.target is not None
+        if delivery.card is not None:
+            return Place(delivery.card, fallback)
+        if not delivery.phone:
+            return Place(None, fallback, "the call names neither a card nor a phone number")
+        cards = self._contacts(delivery.phone, None)
+        if len(cards) == 1:
+            return Place(cards[0], fallback)
+        found = f"{len(cards)} contacts have" if cards else "no contact has"
+        return Place(None, fallback, f"the call names no card, and {found} its phone number")
+
+    def _the_other_client(self, target: Any) -> CardRef | None:
+        wanted = target.get("find") or {}
+        phone, name = wanted.get("phone") or None, wanted.get("name") or None
+        if phone is None and name is None:
+            return None
+        cards = self._contacts(phone, name)
+        return cards[0] if len(cards) == 1 else None
+
+    def _contacts(self, phone: str | None, name: str | None) -> Sequence[CardRef]:
+        return list(dict.fromkeys(card.ref for card in self._connector.find_contact(phone=phone, name=name)))
+
+    def _keep(self, decision_ref: int, card: CardRef, fallback: bool) -> Place:
+        with self._ledger.write() as connection:
+            kept = Place.of(connection.execute(_KEPT.with_for_update(), {"id": decision_ref}).scalar_one())
+            if kept is not None:
+                return kept
+            value = {"type": card.type, "id": card.id, "fallback": fallback}
+            connection.execute(update(decisions).where(decisions.c.id == decision_ref).values(card=value))
+            return Place(card, fallback)

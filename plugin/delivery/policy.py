@@ -1,0 +1,75 @@
+"""How long things wait: between tries, after a lost answer, and for a lease to run out. Pure arithmetic, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+from connectors.base import Limits
+from plugin.settings import Settings
+
+#: A wait never takes more than this share of the time left, so that tries come closer together towards the deadline.
+SHARE_OF_TIME_LEFT = 0.1
+#: The longest Retry-After that is believed, in seconds: a slip in a header must not bury a delivery.
+LONGEST_RETRY_AFTER = 86_400.0
+#: How long a connector may wait for its turn at the account's quota before it sends, in seconds.
+LONGEST_TURN = 10.0
+#: After this many faults of our own or the connector's code a delivery is left to a human.
+MOST_FAULTS = 5
+#: Doubling stops here; every longest wait has been reached long before.
+_MOST_DOUBLINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The spans of one delivery, in seconds.
+
+    ``request``: a write has been answered or given up. ``settling``: how long after that the CRM may still commit it.
+    ``lease``: outlasts both with a margin, so that whoever takes a delivery over may trust what it does not find.
+    """
+
+    request: float
+    settling: float
+    lease: float
+
+    @classmethod
+    def of(cls, limits: Limits, mail_seconds: float, margin_seconds: float) -> Timing:
+        """``mail_seconds`` is the longest that handing over one mail takes, 0 where the plugin sends none."""
+        request = max(LONGEST_TURN + limits.connect_seconds + limits.read_seconds, mail_seconds)
+        return cls(request, limits.settling_seconds, request + limits.settling_seconds + margin_seconds)
+
+    @property
+    def needed(self) -> float:
+        """How much of a lease must be left at the moment of sending."""
+        return self.request + self.settling
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The waits between tries, in seconds: the first, the longest, and the share by which chance varies them."""
+
+    first: float
+    longest: float
+    jitter: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> Waits:
+        policy = settings.delivery
+        return cls(policy.first_wait_seconds, policy.longest_wait_seconds, policy.jitter)
+
+    def after(self, attempts: int, time_left: timedelta, chance: Random, *, at_least: float | None = None) -> float:
+        """Seconds until the next try, ``attempts`` (1 or more) having been made.
+
+        Doubles from try to try. While the promise can still be kept, no wait is longer than a tenth of the time left
+        (but as long as the first one); a promise already broken is served at the ordinary pace. What the CRM asked for
+        (``at_least``, a Retry-After) is always honoured; chance comes on top of it, so that not all come back at once.
+        """
+        wait = min(self.longest, self.first * 2.0 ** min(max(attempts, 1) - 1, _MOST_DOUBLINGS))
+        left = time_left.total_seconds()
+        if left > 0:
+            wait = min(wait, max(self.first, left * SHARE_OF_TIME_LEFT))
+        wait *= 1 + self.jitter * chance.uniform(-1, 1)
+        if at_least is None or at_least <= wait:
+            return wait
+        return min(at_least, LONGEST_RETRY_AFTER) + self.first * self.jitter * chance.random()

@@ -1,0 +1,177 @@
+"""The delivery loop: takes what is due from the ledger and hands it to a few threads until it is told to stop.
+
+Any number of workers may run on one ledger; none of them ever dies of a delivery, the CRM or the ledger.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from random import Random
+from typing import TYPE_CHECKING
+
+import structlog
+
+from connectors.base import Connector
+from plugin.clock import Now
+from plugin.delivery.cards import Cards
+from plugin.delivery.courier import Courier
+from plugin.delivery.model import Delivery
+from plugin.delivery.policy import Timing, Waits
+from plugin.delivery.queue import Queue
+from plugin.delivery.send import Desk
+from plugin.delivery.settle import Settler
+from plugin.delivery.withdrawals import Withdrawals
+from plugin.errors import LedgerUnavailable
+from plugin.events.unfinished import remind_of_unfinished
+from plugin.ledger import ActiveRules, Ledger
+from plugin.settings import Settings
+
+if TYPE_CHECKING:
+    from connectors.smtp import Mailer
+    from plugin.ruleset import Role
+
+_LOG = structlog.get_logger(__name__)
+
+#: How soon a stop is noticed while nothing happens, in seconds.
+_NOTICE = 0.2
+
+
+class Worker:
+    """One process's share of the deliveries of a ledger.
+
+    ``owner`` must name this start of this process and no other (host, process id and something random): leases are
+    told apart by it. ``random`` varies the waits.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        rules: ActiveRules,
+        connector: Connector,
+        mailer: Mailer | None,
+        settings: Settings,
+        now: Now,
+        owner: str,
+        random: Random,
+    ) -> None:
+        self._ledger = ledger
+        self._rules = rules
+        self._settings = settings
+        self._now = now
+        timing = Timing.of(
+            connector.limits(), mailer.total_seconds if mailer else 0.0, settings.delivery.lease_margin_seconds
+        )
+        cards = Cards(ledger, connector)
+        withdrawals = Withdrawals(ledger, connector, cards)
+        sender = settings.smtp.sender if settings.smtp else None
+        desk = Desk(connector, cards, withdrawals, mailer=mailer, sender=sender, roles=self._roles)
+        settler = Settler(connector, withdrawals, timing)
+        self._queue = Queue(ledger, now, owner, timing.lease)
+        self._courier = Courier(self._queue, desk, settler, timing, Waits.of(settings), now, random)
+        self._wake = threading.Event()
+        self._ledger_gone = False
+        self._sweep_broken = False
+
+    def wake(self) -> None:
+        """Look for work now instead of at the next poll; for whoever just put some into the ledger."""
+        self._wake.set()
+
+    def run_once(self) -> int:
+        """Claim what is due now, at most one batch, handle all of it and return how many. Raises LedgerUnavailable."""
+        self._sweep()
+        claimed = self._queue.claim(self._settings.delivery.batch)
+        if claimed:
+            with self._pool() as pool:
+                for future in [pool.submit(self._handle, delivery) for delivery in claimed]:
+                    future.result()
+        return len(claimed)
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until ``stop`` is set; then finish what has been begun and give back what has not."""
+        in_hand: dict[Future[None], Delivery] = {}
+        pool = self._pool()
+        try:
+            while not stop.is_set():
+                self._pause(stop, self._turn(pool, in_hand))
+        finally:
+            self._leave(pool, in_hand)
+
+    def _roles(self) -> Mapping[str, Role]:
+        return self._rules.current().roles
+
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._settings.delivery.threads, thread_name_prefix="delivery")
+
+    def _turn(self, pool: ThreadPoolExecutor, in_hand: dict[Future[None], Delivery]) -> float:
+        """Take on as much as there is room for; returns the seconds to wait before the next turn."""
+        # Before looking, so that what arrives while looking wakes the loop again.
+        self._wake.clear()
+        for future in [future for future in in_hand if future.done()]:
+            del in_hand[future]
+        policy = self._settings.delivery
+        # One batch may wait for a free thread, so that no thread waits for the ledger; topped up by half batches.
+        room = policy.threads + policy.batch - len(in_hand)
+        if room < max(1, policy.batch // 2):
+            return policy.poll_seconds
+        try:
+            self._sweep()
+            claimed = self._queue.claim(min(room, policy.batch))
+        except LedgerUnavailable as error:
+            self._tell_ledger(error)
+            return max(policy.poll_seconds, float(error.retry_after))
+        except Exception:
+            _LOG.exception("delivery.loop_fault")
+            return policy.poll_seconds
+        self._tell_ledger(None)
+        for delivery in claimed:
+            future = pool.submit(self._handle, delivery)
+            in_hand[future] = delivery
+            future.add_done_callback(lambda _: self._wake.set())
+        return 0.0 if len(claimed) == policy.batch else policy.poll_seconds
+
+    def _handle(self, delivery: Delivery) -> None:
+        try:
+            self._courier.handle(delivery)
+        except LedgerUnavailable as error:
+            # Its lease runs out, and then it is settled by a look-up like after a crash.
+            self._tell_ledger(error)
+        except Exception:
+            _LOG.exception("delivery.fault", delivery=delivery.id, call=delivery.call_id)
+
+    def _sweep(self) -> None:
+        """Reminders for calls that never ended. Trouble with them does not hold up deliveries."""
+        try:
+            remind_of_unfinished(self._ledger, self._rules, self._settings, self._now)
+        except LedgerUnavailable:
+            raise
+        except Exception:
+            if not self._sweep_broken:
+                _LOG.exception("unfinished.fault")
+            self._sweep_broken = True
+        else:
+            self._sweep_broken = False
+
+    def _tell_ledger(self, error: LedgerUnavailable | None) -> None:
+        """Log that the ledger went away, once, and its return, once."""
+        if error is not None and not self._ledger_gone:
+            _LOG.error("ledger.unavailable", why=error.message)
+        elif error is None and self._ledger_gone:
+            _LOG.info("ledger.available")
+        self._ledger_gone = error is not None
+
+    def _pause(self, stop: threading.Event, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not stop.is_set() and (left := until - time.monotonic()) > 0:
+            if self._wake.wait(min(left, _NOTICE)):
+                return
+
+    def _leave(self, pool: ThreadPoolExecutor, in_hand: dict[Future[None], Delivery]) -> None:
+        unstarted = [delivery for future, delivery in in_hand.items() if future.cancel()]
+        try:
+            self._queue.release(unstarted)
+        except LedgerUnavailable as error:
+            _LOG.warning("delivery.not_released", why=error.message, count=len(unstarted))
+        pool.shutdown(wait=True)

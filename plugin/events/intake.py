@@ -1,0 +1,176 @@
+"""Takes call results in: checked in a fixed order, decided and stored in one transaction, answered once committed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from plugin.clock import Now
+from plugin.errors import EventError, InputError, LedgerUnavailable, OptoutError, RulesError
+from plugin.events.answers import Answer, combined, refused, unavailable, undecided
+from plugin.events.body import digest, read_body
+from plugin.events.incoming import Incoming, read_event
+from plugin.events.judge import Judge
+from plugin.events.record import move_of, save_move
+from plugin.events.schema import CallResult
+from plugin.events.signature import Signatures
+from plugin.events.store import save_call, save_event, shown_deliveries
+from plugin.events.weigh import MissingRevisionError, RulesAtHand
+from plugin.ledger import ActiveRules, Ledger
+from plugin.rulebook import Rulebook
+from plugin.settings import Settings, Source
+
+_LOG = structlog.get_logger(__name__)
+
+#: Tries of one transaction: another process may store the same event or call at the same moment.
+_TRIES = 5
+
+
+class Intake:
+    """The way in for call results. Thread-safe. Raises ConfigError for a source whose secret cannot be used."""
+
+    def __init__(self, ledger: Ledger, rules: ActiveRules, settings: Settings, now: Now) -> None:
+        self._ledger = ledger
+        self._rules = rules
+        self._settings = settings
+        self._now = now
+        self._signatures = Signatures(settings.sources)
+        self._unfinished_after = timedelta(minutes=settings.delivery.unfinished_after_minutes)
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        """``POST /events/call-result``: every check of contract 3.3 in its order; never raises for bad input."""
+
+        def take() -> Answer:
+            if len(body) > self._settings.web.max_body_bytes:
+                raise EventError(413, "too_large", f"the body is over {self._settings.web.max_body_bytes} bytes")
+            source, webhook_id = self._signatures.verify(headers, body)
+            return self._take(source, body, webhook_id)
+
+        return _answered(take)
+
+    def receive_results(self, source_name: str, results: Sequence[Mapping[str, Any]]) -> Answer:
+        """Call results of a connector, already authentic: each in a transaction of its own, one answer for all.
+
+        A source of this name in plugin.toml gives the namespace; without one it is the name itself.
+        """
+        named = (source for source in self._settings.sources if source.name == source_name)
+        source = next(named, Source(source_name, (), source_name))
+
+        def taking(result: Mapping[str, Any]) -> Callable[[], Answer]:
+            body = json.dumps(result, ensure_ascii=False).encode("utf-8", "surrogatepass")
+            return lambda: self._take(source, body, None)
+
+        return combined([_answered(taking(result)) for result in results])
+
+    # --- one event -------------------------------------------------------------------------------
+
+    def _take(self, source: Source, body: bytes, webhook_id: str | None) -> Answer:
+        raw = read_body(body)
+        incoming = Incoming(source, raw, digest(raw), self._now(), webhook_id)
+        at_hand = RulesAtHand(self._rules.current())
+        try:
+            result, warnings = read_event(incoming, self._rulebook(raw, at_hand), self._settings.default_script)
+        except EventError:
+            # A repeat, or another event under a used id, is told so whatever else is wrong with it.
+            with self._ledger.read() as connection:
+                repeat = incoming.repeat(connection)
+            if repeat is None:
+                raise
+            return repeat
+        return self._commit(incoming, result, warnings, at_hand)
+
+    def _rulebook(self, raw: Mapping[str, Any], at_hand: RulesAtHand) -> Rulebook | None:
+        """The revision that the event pins or the active one; None if it pins one that does not exist."""
+        pin = raw.get("ruleset")
+        if not isinstance(pin, str):
+            return at_hand.active
+        try:
+            at_hand.add(self._rules.at(pin))
+        except RulesError:
+            # It is there, but this version of the plugin cannot compile it: not the sender's fault.
+            raise
+        except InputError:
+            return None
+        return at_hand.at(pin)
+
+    def _commit(self, incoming: Incoming, result: CallResult, warnings: Sequence[str], at_hand: RulesAtHand) -> Answer:
+        for _ in range(_TRIES):
+            try:
+                with self._ledger.write() as connection:
+                    answer = incoming.repeat(connection) or self._store(connection, incoming, result, warnings, at_hand)
+                return answer
+            except MissingRevisionError as needed:
+                at_hand.add(self._rules.at(needed.revision))
+            except IntegrityError:
+                _LOG.info("events.stored_meanwhile", event_id=result.id, call=result.call_id)
+            except LedgerUnavailable:
+                repeat = self._refusal(incoming, result, at_hand)
+                if repeat is None:
+                    raise
+                return repeat
+        raise LedgerUnavailable("the ledger is too busy with this call")
+
+    def _store(
+        self,
+        connection: Connection,
+        incoming: Incoming,
+        result: CallResult,
+        warnings: Sequence[str],
+        at_hand: RulesAtHand,
+    ) -> Answer:
+        extra: dict[str, Any] = {"warnings": list(warnings)} if warnings else {}
+        judged = Judge(incoming.source, result, incoming.received, at_hand, self._settings).judge(connection)
+        if judged is None:
+            answer = {"ignored": "no opt-out request"} | extra
+            save_event(connection, incoming.columns(result, answer))
+            _LOG.info("events.ignored", **_names(incoming, result), warnings=list(warnings))
+            return Answer(200, answer)
+        weighed = judged.weighed
+        move = move_of(connection, weighed, self._unfinished_after)
+        answer = {"event": result.id, "call": result.call_id, "decision": weighed.decision.to_json()} | extra
+        call_ref = save_call(connection, move.call)
+        row = incoming.columns(result, answer) | {"call_ref": call_ref, "facts": dict(judged.said)}
+        save_move(connection, weighed, move, call_ref, save_event(connection, row))
+        _LOG.info(
+            "events.taken",
+            **_names(incoming, result),
+            generation=move.call.generation,
+            outcome=weighed.decision.outcome,
+            number=move.call.decision_number,
+            planned=len(move.plan.add),
+            late=move.call.late,
+            warnings=list(warnings),
+        )
+        return Answer(202, answer | {"deliveries": shown_deliveries(connection, call_ref)})
+
+    def _refusal(self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand) -> Answer | None:
+        """What is to be said before «cannot commit now»: a repeat is answered, a wrong event refused (EventError)."""
+        with self._ledger.read() as connection:
+            repeat = incoming.repeat(connection)
+            if repeat is None:
+                Judge(incoming.source, result, incoming.received, at_hand, self._settings).judge(connection)
+            return repeat
+
+
+def _answered(take: Callable[[], Answer]) -> Answer:
+    try:
+        return take()
+    except EventError as error:
+        _LOG.warning("events.refused", status=error.status, code=error.code, fields=sorted(error.fields))
+        return refused(error)
+    except LedgerUnavailable as error:
+        _LOG.error("events.ledger_unavailable", why=error.message)
+        return unavailable(error)
+    except OptoutError as error:
+        _LOG.error("events.undecided", code=error.code, why=str(error))
+        return undecided(error)
+
+
+def _names(incoming: Incoming, result: CallResult) -> dict[str, str]:
+    return {"source": incoming.source.name, "event_id": result.id, "call": result.call_id}

@@ -1,0 +1,87 @@
+"""From a call result to its call and the decision on it; reads the ledger, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from plugin.decision import FactValue
+from plugin.events.calls import Call, find_call, new_call, with_event
+from plugin.events.schema import CallResult, bad_fields
+from plugin.events.store import StoredReport, calls_of, reports_of
+from plugin.events.weigh import RulesAtHand, Weighed, decider_for, new_report, pin_of, typed_facts, weigh
+from plugin.settings import Settings, Source
+
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The call with the event in it, weighed; ``said``: the event's own facts, typed, None for the retracted ones."""
+
+    weighed: Weighed
+    said: Mapping[str, FactValue | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges one call result. What it reads is locked until the transaction ends."""
+
+    source: Source
+    result: CallResult
+    received: datetime
+    at_hand: RulesAtHand
+    settings: Settings
+
+    def judge(self, connection: Connection) -> Judged | None:
+        """What the event makes of its call; None where there is no opt-out request in it.
+
+        Raises EventError 422, DecisionError, MissingRevisionError.
+        """
+        result = self.result
+        known = calls_of(connection, self.source.namespace, result.call_id)
+        call = find_call(known, result)
+        if call is None and all(value is None for value in result.facts.values()):
+            script = result.script or self.settings.default_script
+            typed_facts(decider_for(result, script, self.at_hand.at(result.ruleset)), result)
+            return None
+        generation = max((other.generation for other in known), default=0) + 1
+        judged = self._weighed(call, generation, [] if call is None else reports_of(connection, call.stored_id))
+        if not result.facts and (judged.weighed.decision.complete or not result.final):
+            return None
+        if call is None and known:
+            _LOG.info("events.call_id_reused", source=self.source.name, call=result.call_id, generation=generation)
+        return judged
+
+    def _weighed(self, call: Call | None, generation: int, reports: Sequence[StoredReport]) -> Judged:
+        result = self.result
+        order = max((stored.report.order for stored in reports), default=0) + 1
+        rulebook = self.at_hand.at(pin_of([*reports, new_report(result, {}, order)]))
+        decider = decider_for(result, self._script(call), rulebook)
+        said = typed_facts(decider, result)
+        if call is None:
+            call = new_call(self.source.namespace, generation, decider.name, result, decider.promise_hours)
+        else:
+            call = with_event(call, result, decider.promise_hours)
+        weighed = weigh(
+            call,
+            decider,
+            [*reports, new_report(result, said, order)],
+            modes=self.at_hand.modes(rulebook),
+            received=self.received,
+            zone=self.settings.timezone,
+        )
+        return Judged(weighed, said)
+
+    def _script(self, call: Call | None) -> str:
+        given = self.result.script
+        if call is None:
+            return given or self.settings.default_script
+        if given is not None and given != call.script:
+            why = f"this call was reported under the script {call.script}, which cannot change"
+            raise bad_fields({"script": [why]})
+        return call.script

@@ -1,0 +1,53 @@
+"""Makes one set of facts of all events of a call (contract 3.3, «Calls»), in whatever order they arrived. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from plugin.decision import Facts, FactValue
+
+#: The asked facts in the order of the conversation (``Decider.path``).
+Path = Callable[[Facts], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one event said. ``order`` grows with the order of receipt; None retracts a fact."""
+
+    occurred_at: datetime
+    order: int
+    facts: Mapping[str, FactValue | None]
+
+
+def merged(reports: Iterable[Report], path: Path) -> dict[str, FactValue]:
+    """The facts after all reports: the latest wins, and a changed answer drops the later answers of the old path.
+
+    Those come back only if the changing report or a later one gives them again. Of two reports of the same moment the
+    one received later counts as the later one.
+    """
+    known: dict[str, FactValue] = {}
+    for report in sorted(reports, key=lambda report: (report.occurred_at, report.order)):
+        for name in _overtaken(known, report.facts, path):
+            known.pop(name, None)
+        for name, value in report.facts.items():
+            if value is None:
+                known.pop(name, None)
+            else:
+                known[name] = value
+    return known
+
+
+def _overtaken(known: Facts, said: Mapping[str, FactValue | None], path: Path) -> Sequence[str]:
+    """The facts that were asked for after the first answer that changes now."""
+    changed = {name for name, value in said.items() if name in known and not _same(known[name], value)}
+    if not changed:
+        return ()
+    old_path = path(known)
+    first = next((place for place, name in enumerate(old_path) if name in changed), len(old_path))
+    return old_path[first + 1 :]
+
+
+def _same(one: FactValue, other: FactValue | None) -> bool:
+    return type(one) is type(other) and one == other

@@ -1,0 +1,97 @@
+"""Tells which source signed an event (Standard Webhooks), before anything in its body is believed.
+
+Every way in which a signature can be missing, malformed, too old or wrong ends in the same 401.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import time
+from collections.abc import Mapping, Sequence
+
+from standardwebhooks.webhooks import Webhook, hmac_data
+
+from plugin.errors import ConfigError, EventError
+from plugin.settings import Source
+
+_PREFIX = "whsec_"
+#: How far the time of signing may be from this machine's clock, in seconds; the package's own tolerance.
+_TOLERANCE = 300.0
+
+
+class Signatures:
+    """The secrets of all sources. Thread-safe. Raises ConfigError for a secret that is not base64."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._verifiers = [(source, _Verifier(source, secret)) for source in sources for secret in source.secrets]
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> tuple[Source, str]:
+        """The source whose secret signed this body, and the signed ``webhook-id``. Raises EventError 401."""
+        own = {name.lower(): _as_sent(value) for name, value in headers.items() if name.lower().startswith("webhook-")}
+        for source, verifier in self._verifiers:
+            if verifier.accepts(own, body):
+                return source, own["webhook-id"]
+        raise EventError(
+            401,
+            "bad_signature",
+            "no secret of any source verifies this event's signature",
+            hint="Sign id, timestamp and body by the Standard Webhooks scheme, within 5 minutes, with a secret of "
+            "plugin.toml's event sources",
+        )
+
+
+class _Verifier:
+    def __init__(self, source: Source, secret: str) -> None:
+        try:
+            self._key = base64.b64decode(secret.removeprefix(_PREFIX) + "==")
+        except (ValueError, binascii.Error) as error:
+            raise _unusable(source) from error
+        if not self._key:
+            raise _unusable(source)
+        self._webhook = Webhook(self._key)
+
+    def accepts(self, headers: Mapping[str, str], body: bytes) -> bool:
+        # The package raises half a dozen kinds of errors on malformed headers, all of which mean the same.
+        try:
+            text = body.decode("utf-8")
+        except UnicodeDecodeError:
+            return self._accepts_bytes(headers, body)
+        try:
+            self._webhook.verify(text, dict(headers), json_parse=False)
+        except Exception:
+            return False
+        return True
+
+    def _accepts_bytes(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """The same for a body that is not text, which the package cannot sign: it may be authentic and not JSON."""
+        try:
+            signed_at = float(headers["webhook-timestamp"])
+            if not abs(time.time() - signed_at) <= _TOLERANCE:
+                return False
+            signed = f"{headers['webhook-id']}.{int(signed_at)}.".encode() + body
+            expected = hmac_data(self._key, signed)
+            given = [part.split(",", 1) for part in headers["webhook-signature"].split(" ")]
+            return any(
+                version == "v1" and hmac.compare_digest(expected, base64.b64decode(mac)) for version, mac in given
+            )
+        except (KeyError, ValueError):
+            return False
+
+
+def _as_sent(value: str) -> str:
+    """A header as the sender wrote it: WSGI hands over its UTF-8 bytes as Latin-1."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+def _unusable(source: Source) -> ConfigError:
+    return ConfigError(
+        f"event source {source.name}: a secret is not base64",
+        hint="Use the form whsec_<base64>, e.g. from `openssl rand -base64 32`",
+    )

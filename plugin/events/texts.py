@@ -1,0 +1,56 @@
+"""What a call puts into the texts of the rules, and the lines that stand below them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from plugin.clock import local_time
+from plugin.decision import Decision, Target
+from plugin.events.calls import Call
+
+#: Hex digits of the delivery key that stand in the text, for look-ups in CRMs without a place for the key.
+MARK_DIGITS = 16
+
+
+def call_context(call: Call, due: datetime, zone: ZoneInfo) -> dict[str, str | None]:
+    """The placeholders of a call; ``deadline`` is when its reminders are due, both times in ``zone`` and naming it."""
+    return {
+        "call.id": call.call_id,
+        "call.phone": call.phone,
+        "call.time": local_time(call.first_occurred_at, zone),
+        "call.operator": call.operator,
+        "call.note": call.note,
+        "card.id": call.card_id,
+        "card.name": call.card_name,
+        "card.url": call.card_url,
+        "deadline": local_time(due, zone),
+    }
+
+
+def target_of(decision: Decision) -> Target | None:
+    """Whose card the decision is about, where not the call's."""
+    return next((action.target for action in decision.actions if action.target), None)
+
+
+def target_context(target: Target) -> dict[str, str | None]:
+    """The placeholders of another client's line."""
+    return {"target.name": target.name, "target.phone": target.phone}
+
+
+def delivery_key(call: tuple[str, str, int], number: int, action: str, role: str | None) -> str:
+    """The delivery's key: 64 hex digits (contract 3.5). ``call`` is its namespace, id and generation."""
+    canonical = json.dumps([*call, number, action, role], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def with_lines(text: str, *lines: str) -> str:
+    """The text with each non-empty line on a line of its own below it."""
+    return "\n".join([text, *(line for line in lines if line)])
+
+
+def mark(key: str) -> str:
+    """The last line of what is written: by it a look-up finds it again."""
+    return f"[ref:{key[:MARK_DIGITS]}]"

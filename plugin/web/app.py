@@ -1,0 +1,95 @@
+"""The Flask application: what it serves, how large a body may be, and what is logged of a request."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+from flask import Blueprint, Flask, current_app, g, redirect, request
+from flask_smorest import Api
+from flask_swagger_ui import get_swaggerui_blueprint
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wrappers import Response as AnyResponse
+
+from plugin.settings import Settings
+from plugin.web import errors
+from plugin.web.events import events_blueprint
+from plugin.web.health import health_blueprint
+from plugin.web.schemas import ErrorAnswerSchema
+
+if TYPE_CHECKING:
+    from connectors.base import Connector
+    from plugin.events.intake import Intake
+    from plugin.ledger import ActiveRules, Ledger
+
+_LOG = structlog.get_logger(__name__)
+
+_DESCRIPTION = (
+    "Call results come in here, signed; what they were decided to be comes back, and is carried out in the CRM. "
+    "Every refusal is an `error` with a stable `code`, a `message` and mostly a `hint`."
+)
+
+
+class _Api(Api):  # type: ignore[misc]
+    """flask-smorest's documentation without its way of answering errors, which is ``plugin.web.errors``."""
+
+    ERROR_SCHEMA = ErrorAnswerSchema
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+
+def create_app(
+    intake: Intake, ledger: Ledger, settings: Settings, rules: ActiveRules, connector: Connector | None
+) -> Flask:
+    """The WSGI application. Thread-safe; a body over ``settings.web.max_body_bytes`` is 413 before anything else."""
+    app = Flask("optout", static_folder=None)
+    app.config.update(
+        # One more than allowed: a body without a length is read up to here, silently, and not beyond.
+        MAX_CONTENT_LENGTH=settings.web.max_body_bytes + 1,
+        API_TITLE="Opt-out rules plugin",
+        API_VERSION=settings.manifest.version,
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS={"info": {"description": _DESCRIPTION}},
+    )
+    app.before_request(_start)
+    app.after_request(_finish)
+    errors.register(app)
+    api = _Api(app)
+    api.register_blueprint(events_blueprint(intake, connector))
+    api.register_blueprint(health_blueprint(ledger, rules))
+    app.register_blueprint(_swagger_ui())
+    app.add_url_rule("/", "root", lambda: redirect("/docs/"))
+    return app
+
+
+def _start() -> None:
+    g.started = time.perf_counter()
+    # Before the path is looked at, the signature, and the rest; Flask itself refuses only a length that is given.
+    if len(request.get_data(cache=True)) >= current_app.config["MAX_CONTENT_LENGTH"]:
+        raise RequestEntityTooLarge
+
+
+def _finish(response: AnyResponse) -> AnyResponse:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.method == "POST" or response.status_code >= 400:
+        # The rule, not the path: a path may hold a CRM's secret.
+        route = request.url_rule.rule if request.url_rule else None
+        seconds = round(time.perf_counter() - g.started, 4) if "started" in g else None
+        _LOG.info("request", method=request.method, route=route, status=response.status_code, seconds=seconds)
+    return response
+
+
+def _swagger_ui() -> Blueprint:
+    # The template writes the configuration into a script: nothing of the request (Host) may get there, and no badge is
+    # to be fetched from a validator on the internet.
+    config = {
+        "app_name": "Opt-out rules plugin",
+        "validatorUrl": None,
+        "oauth2RedirectUrl": "/docs/oauth2-redirect.html",
+    }
+    page: Blueprint = get_swaggerui_blueprint("/docs", "/openapi.json", config=config)
+    return page

@@ -1,0 +1,133 @@
+"""``POST /events/…``: the plugin's own call results, and the events of the CRM that the plugin is connected to."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from connectors.base import ConnectorError, CrmRefused, CrmUnavailable, EventMalformed, EventNotAuthentic, Reference
+from plugin.events.schema import CallResultSchema
+from plugin.web.errors import error_response, json_response
+from plugin.web.routes import Says, add_route
+from plugin.web.schemas import AcceptedSchema
+
+if TYPE_CHECKING:
+    from connectors.base import CallResult, Connector
+    from plugin.events.answers import Answer
+    from plugin.events.intake import Intake
+
+_LOG = structlog.get_logger(__name__)
+
+#: When the CRM does not say itself when to come back, in seconds.
+_RETRY_AFTER = 30
+
+_TAKEN = {
+    202: Says("Committed", AcceptedSchema),
+    200: Says("Taken before, or nothing to do", AcceptedSchema),
+}
+_REFUSED = {
+    400: Says("Not JSON, or not readable"),
+    401: Says("The signature, or the CRM's proof, does not hold"),
+    409: Says("Another event has this id"),
+    413: Says("The body is too large"),
+    422: Says("Fields that cannot be used, named one by one"),
+    503: Says("It cannot be committed now; see Retry-After"),
+}
+_CRM_REFUSED = {404: Says("Not the connected CRM"), 502: Says("The CRM does not show the call")}
+_SIGNATURE = [
+    {
+        "name": name,
+        "in": "header",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": f"Standard Webhooks: {what}",
+    }
+    for name, what in (
+        ("webhook-id", "equals the event's id"),
+        ("webhook-timestamp", "seconds since 1970, at most 5 minutes off"),
+        ("webhook-signature", "v1,<base64 of HMAC-SHA256 over id.timestamp.body>"),
+    )
+]
+
+
+def events_blueprint(intake: Intake, connector: Connector | None) -> Blueprint:
+    """Where call results come in. Bodies are taken raw: the signature is over bytes, and it is checked first."""
+
+    def call_result() -> Response:
+        """Take one call result, signed by the Standard Webhooks scheme."""
+        return _response(intake.receive(_headers(), request.get_data()))
+
+    def crm_event(connector_name: str) -> Response:
+        """Take an event in the connected CRM's own format."""
+        return _take(intake, connector, connector_name, None)
+
+    def crm_event_with_secret(connector_name: str, path_secret: str) -> Response:
+        """Take an event of a CRM that proves itself by a secret in the path."""
+        return _take(intake, connector, connector_name, path_secret)
+
+    blueprint = Blueprint("events", __name__, url_prefix="/events", description="Call results come in")
+    own_body = {"required": True, "content": {"application/json": {"schema": CallResultSchema}}}
+    answers = _TAKEN | _REFUSED
+    add_route(blueprint, "POST", "/call-result", call_result, answers, parameters=_SIGNATURE, requestBody=own_body)
+    crm_body: dict[str, Any] = {"content": {"*/*": {"schema": {}}}}
+    answers = answers | _CRM_REFUSED
+    add_route(blueprint, "POST", "/<connector_name>", crm_event, answers, requestBody=crm_body)
+    add_route(
+        blueprint, "POST", "/<connector_name>/<path_secret>", crm_event_with_secret, answers, requestBody=crm_body
+    )
+    return blueprint
+
+
+def _take(intake: Intake, connector: Connector | None, name: str, path_secret: str | None) -> Response:
+    if connector is None or connector.name != name:
+        return error_response(
+            404, "unknown_connector", "No CRM of this name is connected", hint="Check [crm] in plugin.toml"
+        )
+    try:
+        results = _results(connector, path_secret)
+    except ConnectorError as error:
+        return _refusal(name, error)
+    if not results:
+        return json_response(200, {"ignored": "no call of ours"})
+    return _response(intake.receive_results(name, results))
+
+
+def _results(connector: Connector, path_secret: str | None) -> list[CallResult]:
+    """Every call result of the event, those that it only named read from the CRM; what is no call of ours left out."""
+    heard = connector.parse_event(_headers(), path_secret, request.args.to_dict(), request.get_data())
+    results = [connector.resolve(item) if isinstance(item, Reference) else item for item in heard]
+    return [result for result in results if result is not None]
+
+
+def _refusal(name: str, error: ConnectorError) -> Response:
+    if isinstance(error, EventNotAuthentic):
+        _LOG.warning("event.not_authentic", connector=name, why=str(error))
+        return error_response(401, "not_authentic", "The event does not prove that the CRM sent it")
+    if isinstance(error, EventMalformed):
+        return error_response(400, "malformed", str(error))
+    if isinstance(error, CrmUnavailable):
+        _LOG.warning("event.crm_unavailable", connector=name, why=str(error))
+        wait = _RETRY_AFTER if error.after is None else max(1, ceil(error.after))
+        hint, headers = f"Try again in {wait} s", {"Retry-After": str(wait)}
+        return error_response(
+            503, "crm_unavailable", "The CRM could not be asked for the call", hint=hint, headers=headers
+        )
+    if isinstance(error, CrmRefused):
+        _LOG.error("event.crm_refused", connector=name, why=str(error), status=error.status, crm_code=error.code)
+        return error_response(
+            502, "crm_refused", f"The CRM does not show the call: {error}", hint="Check the account's rights in the CRM"
+        )
+    raise error
+
+
+def _headers() -> dict[str, str]:
+    """The request's headers by their names in lower case."""
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def _response(answer: Answer) -> Response:
+    return json_response(answer.status, answer.body, answer.headers)

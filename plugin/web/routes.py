@@ -1,0 +1,41 @@
+"""Adds a view to a blueprint together with what the OpenAPI page says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from flask import Response
+from flask_smorest import Blueprint
+from marshmallow import Schema
+
+from plugin.web.schemas import ErrorAnswerSchema
+
+
+class Says(NamedTuple):
+    """What one status of an answer means, and its body's shape: a refusal's, if nothing else is said."""
+
+    description: str
+    schema: type[Schema] = ErrorAnswerSchema
+
+
+def add_route(
+    blueprint: Blueprint,
+    method: str,
+    path: str,
+    view: Callable[..., Response],
+    answers: Mapping[int, Says],
+    **doc: Any,
+) -> None:
+    """Serve ``view`` at ``path``; ``answers`` begins with the usual one, ``doc`` are further OpenAPI entries.
+
+    Views read requests and build answers themselves: flask-smorest only documents them.
+    """
+    documented: Any = view
+    (usual, says), *others = answers.items()
+    for status, other in others:
+        documented = blueprint.alt_response(status, schema=other.schema, description=other.description)(documented)
+    documented = blueprint.response(usual, says.schema, description=says.description)(documented)
+    if doc:
+        documented = blueprint.doc(**doc)(documented)
+    blueprint.route(path, methods=[method])(documented)

@@ -1,0 +1,230 @@
+"""The production web server, waitress, inside this process: nothing stays behind when the process is killed.
+
+Stopping keeps every promise made: connections that have arrived are answered, then the port is given up for good.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import structlog
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import create_server
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import RequestEntityTooLarge
+
+from plugin.errors import ConfigError
+from plugin.web.errors import error_body
+
+_LOG = structlog.get_logger(__name__)
+
+#: A refused body is read to its end (and thrown away) up to this size: a connection closed under a sender that is still
+#: sending loses the answer.
+_READ_AND_DROPPED = 64 * 1024 * 1024
+_HEADERS = 32 * 1024
+#: A connection that brings nothing for this long while stopping is closed; seconds.
+_QUIET = 0.3
+#: Reads of 64 KiB before a connection is closed.
+_LEFTOVERS = 64
+_BACKLOG = 1024
+_CONNECTIONS = 500
+
+
+class WebServer:
+    """Serves ``app`` at a socket of ``bind``: it listens when made, and answers from ``run`` on.
+
+    Raises ConfigError when somebody else listens there by now.
+    """
+
+    def __init__(self, app: Callable[..., Any], listener: socket.socket, *, threads: int, max_body_bytes: int) -> None:
+        self._map: dict[int, Any] = {}
+        self._stop = threading.Event()
+        self._socket = listener
+        self.host, self.port = listener.getsockname()[:2]
+        with _address_errors(self.host, self.port):
+            listener.listen(_BACKLOG)
+        self._server = create_server(
+            app,
+            map=self._map,
+            sockets=[self._socket],
+            threads=threads,
+            connection_limit=_CONNECTIONS,
+            backlog=_BACKLOG,
+            max_request_header_size=_HEADERS,
+            max_request_body_size=_READ_AND_DROPPED,
+            ident=None,
+        )
+        self._server.channel_class = _channel_class(max_body_bytes, self._stop)
+
+    @property
+    def url(self) -> str:
+        """Where it is reached: ``http://127.0.0.1:8080``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def run(self, *, finish_within: float) -> None:
+        """Serve until ``stop``, then answer what has arrived, for at most ``finish_within`` seconds, and close."""
+        while not self._stop.is_set():
+            self._turn(1.0)
+        deadline = time.monotonic() + finish_within
+        self._accept_the_rest()
+        wasyncore.dispatcher.close(self._server)
+        while self._server.active_channels and time.monotonic() < deadline:
+            self._close_quiet_channels()
+            self._turn(0.05)
+        if self._server.active_channels:
+            _LOG.warning("web.cut_off", connections=len(self._server.active_channels))
+        self.close(finish_within=max(0.1, deadline - time.monotonic()))
+
+    def stop(self) -> None:
+        """Make ``run`` end; may be called from any thread and from a signal handler."""
+        if not self._stop.is_set():
+            self._stop.set()
+            self._server.pull_trigger()
+
+    def close(self, *, finish_within: float = 0.1) -> None:
+        """Give everything up; ``run`` does so itself in the end."""
+        self._server.task_dispatcher.shutdown(timeout=finish_within)
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()
+        # A thread that is still at work would pull the trigger, and write into whatever has its descriptor by then.
+        self._server.pull_trigger = lambda: None
+        wasyncore.close_all(self._map)
+
+    def _turn(self, timeout: float) -> None:
+        wasyncore.loop(timeout=timeout, use_poll=True, map=self._map, count=1)
+
+    def _accept_the_rest(self) -> None:
+        """Take the connections that the system has accepted for us: their requests may be under way."""
+        while select.select([self._socket], [], [], 0)[0]:
+            self._server.handle_accept()
+
+    def _close_quiet_channels(self) -> None:
+        now = time.time()
+        for channel in list(self._server.active_channels.values()):
+            # In this order: a request leaves ``requests`` only after its answer is in the buffer.
+            busy = channel.requests or channel.request is not None or channel.total_outbufs_len
+            if not busy and now - channel.last_activity > _QUIET:
+                channel.will_close = True
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket at the address (port 0: any free one), IPv4 where a name has both.
+
+    Raises ConfigError when the address cannot be had, so that a program can find out before it does anything else.
+    """
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"[web] port {port} does not exist", hint="Choose one from 1 to 65535, or 0 for any free one")
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ConfigError(f"[web] host {host!r} is not known here", hint="127.0.0.1 is this machine alone") from error
+    family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with _address_errors(host, port):
+            listener.bind(address)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+@contextmanager
+def _address_errors(host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            hint="Choose another port with --port or [web] port, or stop the process that has it",
+        ) from error
+
+
+def _channel_class(max_body_bytes: int, stop: threading.Event) -> type[Any]:
+    """waitress's connection with our limit, our errors, and answers that end the connection once we are stopping."""
+
+    class Parser(HTTPRequestParser):  # type: ignore[misc]
+        """Drops a body over the limit instead of keeping it, whatever its length was said to be."""
+
+        dropped = False
+        error: Any
+
+        def received(self, data: bytes) -> int:
+            consumed: int = super().received(data)
+            body = self.body_rcv
+            if body is not None and not self.dropped and max(self.content_length, len(body)) > max_body_bytes:
+                self.dropped = True
+                body.getbuf().close()
+                body.buf = _Dropped()
+            if self.dropped and self.completed and self.error is None:
+                self.error = RequestEntityTooLarge("")
+            return consumed
+
+    class Answering(WSGITask):  # type: ignore[misc]
+        """Tells a client that keeps its connection to come back on a new one."""
+
+        def build_response_header(self) -> bytes:
+            if stop.is_set():
+                self.set_close_on_finish()
+            header: bytes = super().build_response_header()
+            return header
+
+    class Channel(HTTPChannel):  # type: ignore[misc]
+        parser_class = Parser
+        task_class = Answering
+        error_task_class = _JsonErrorTask
+
+        def handle_close(self) -> None:
+            if self.socket is not None:
+                _read_leftovers(self.socket)
+            super().handle_close()
+
+    return Channel
+
+
+def _read_leftovers(connection: socket.socket) -> None:
+    """Read what has arrived: closing over unread data resets the connection, and the answer is lost with it."""
+    with suppress(OSError):
+        for _ in range(_LEFTOVERS):
+            if not connection.recv(65536):
+                break
+
+
+class _JsonErrorTask(ErrorTask):  # type: ignore[misc]
+    """What the server refuses before the application sees it, in the application's shape."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        body = json.dumps(error_body(error.code), separators=(",", ":")).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class _Dropped:
+    """A body's buffer that keeps nothing but the length."""
+
+    def __init__(self) -> None:
+        self._length = 0
+
+    def append(self, data: bytes) -> None:
+        self._length += len(data)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,257 @@
+"""A CRM in memory that does to its callers whatever a test tells it to, on the test's own clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from marshmallow import Schema
+
+from connectors.base import (
+    Assignee,
+    CallResult,
+    Card,
+    CardRef,
+    Check,
+    Connector,
+    CrmRefused,
+    CrmUnavailable,
+    Done,
+    Kind,
+    Limits,
+    NotDone,
+    Outcome,
+    Reference,
+    ReminderState,
+    Unknown,
+)
+
+LIMITS = Limits(connect_seconds=5, read_seconds=20, settling_seconds=30)
+START = datetime(2026, 11, 23, 7, 15, tzinfo=UTC)
+
+
+class Clock:
+    """The plugin's clock, which moves when it is told to, and beside it the time that really is (``true``)."""
+
+    def __init__(self) -> None:
+        self.true = START
+        self.wrong_by = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return self.true + self.wrong_by
+
+    def advance(self, seconds: float) -> None:
+        self.true += timedelta(seconds=seconds)
+
+    def set_back(self, seconds: float) -> None:
+        self.wrong_by -= timedelta(seconds=seconds)
+
+
+class Killed(BaseException):
+    """The process was killed at this point: nothing after it ever runs."""
+
+
+@dataclass
+class Record:
+    kind: str
+    card: CardRef | None
+    assignee: Assignee | None
+    subject: str | None
+    text: str
+    due: datetime | None
+    key: str
+    remote_id: str
+    visible_at: datetime
+    state: ReminderState = ReminderState.OPEN
+    why: str | None = None
+
+
+@dataclass
+class Crm:
+    """What the CRM holds; survives the processes that talk to it."""
+
+    clock: Clock
+    contacts: list[Card] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+    def having(self, key: str) -> list[Record]:
+        """Everything written under this key, visible yet or not."""
+        return [record for record in self.records if record.key == key]
+
+
+#: How the next write goes.
+WRITES = (
+    "ok",
+    "lost",  # never arrives; the caller's time-out
+    "dropped",  # written, the answer is lost
+    "late",  # written only after the caller's time-out, within the settling time
+    "busy",  # refused for now, Retry-After 40 s
+    "error",  # surely not done, no word of when
+    "refused",  # refused for good
+    "bug",  # the connector raises before it sends anything
+    "bug after",  # the connector raises when it has written
+    "killed",
+    "killed after",
+)
+READS = ("ok", "down", "refused", "bug", "killed")
+
+
+class FakeCrm(Connector):
+    """One process's connection to the ``Crm``. ``writes`` and ``reads`` say how the next ones go; then all is well."""
+
+    name = "fake"
+    Settings = Schema
+
+    def __init__(self, crm: Crm) -> None:
+        super().__init__({})
+        self.crm = crm
+        self.writes: deque[str] = deque()
+        self.reads: deque[str] = deque()
+        self.log: list[str] = []
+        #: Runs once, in the middle of the next write, before anything is written.
+        self.meanwhile: Callable[[], None] | None = None
+        #: Runs once, after the next read has been answered and before the caller hears of it.
+        self.meanwhile_reading: Callable[[], None] | None = None
+        self._dead = False
+
+    def limits(self) -> Limits:
+        return LIMITS
+
+    def check(self) -> Sequence[Check]:
+        return [Check("reachable", ok=True)]
+
+    def read_card(self, card: CardRef) -> Card | None:
+        self._read("read_card")
+        return next((known for known in self.crm.contacts if known.ref == card), None)
+
+    def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
+        self._read("find_contact")
+        found = [
+            card
+            for card in self.crm.contacts
+            if (phone is None or phone in card.phones) and (name is None or name == card.name)
+        ]
+        self._slowly()
+        return found
+
+    def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
+        return self._write("comment", card, None, None, text, None, key)
+
+    def create_reminder(
+        self, card: CardRef, assignee: Assignee, subject: str, text: str, due: datetime, key: str
+    ) -> Outcome:
+        return self._write("reminder", card, assignee, subject, text, due, key)
+
+    def notify_email(self, assignee: Assignee, subject: str, text: str, key: str) -> Outcome:
+        return self._write("email", None, assignee, subject, text, None, key)
+
+    def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
+        self._read("find")
+        known = (r for r in self.crm.records if (r.kind, r.card, r.key) == (kind, card, key) and self._visible(r))
+        found = next((record.remote_id for record in known), None)
+        self._slowly()
+        return found
+
+    def reminder_state(self, remote_id: str) -> ReminderState:
+        self._read("reminder_state")
+        return next((r.state for r in self.crm.records if r.remote_id == remote_id), ReminderState.MISSING)
+
+    def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        def close() -> str:
+            for record in self.crm.records:
+                if record.remote_id == remote_id:
+                    record.state, record.why = ReminderState.DONE, why
+            return remote_id
+
+        return self._served("withdrawal", lambda _delay: close())
+
+    def parse_event(
+        self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
+    ) -> Sequence[CallResult | Reference]:
+        return []
+
+    def resolve(self, reference: Reference) -> CallResult | None:
+        return None
+
+    # --- how it goes -----------------------------------------------------------------------------
+
+    def _write(
+        self,
+        kind: str,
+        card: CardRef | None,
+        assignee: Assignee | None,
+        subject: str | None,
+        text: str,
+        due: datetime | None,
+        key: str,
+    ) -> Outcome:
+        def commit(delay: float) -> str:
+            remote_id = f"r{len(self.crm.records) + 1}"
+            visible_at = self.crm.clock.true + timedelta(seconds=delay)
+            self.crm.records.append(Record(kind, card, assignee, subject, text, due, key, remote_id, visible_at))
+            return remote_id
+
+        return self._served(kind, commit)
+
+    def _served(self, what: str, commit: Callable[[float], str]) -> Outcome:  # noqa: PLR0911
+        self._alive()
+        self.log.append(what)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        match self.writes.popleft() if self.writes else "ok":
+            case "ok":
+                return Done(commit(0))
+            case "lost":
+                self.crm.clock.advance(LIMITS.read_seconds)
+                return Unknown("no answer in time")
+            case "late":
+                self.crm.clock.advance(LIMITS.read_seconds)
+                commit(LIMITS.settling_seconds - 1)
+                return Unknown("no answer in time")
+            case "dropped":
+                commit(0)
+                return Unknown("connection reset", status=502)
+            case "busy":
+                return NotDone("too many requests", after=40, status=429, code="QUERY_LIMIT")
+            case "error":
+                return NotDone("no connection")
+            case "refused":
+                return NotDone("no such user", permanent=True, status=400, code="BAD_USER")
+            case "bug":
+                raise ValueError("a bug in the connector")
+            case "bug after":
+                commit(0)
+                raise ValueError("a bug in the connector")
+            case "killed after":
+                commit(0)
+        self._dead = True
+        raise Killed
+
+    def _read(self, what: str) -> None:
+        self._alive()
+        self.log.append(what)
+        match self.reads.popleft() if self.reads else "ok":
+            case "down":
+                raise CrmUnavailable("no connection", after=20)
+            case "refused":
+                raise CrmRefused("no access", status=403, code="ACCESS_DENIED")
+            case "bug":
+                raise ValueError("a bug in the connector")
+            case "killed":
+                self._dead = True
+                raise Killed
+
+    def _slowly(self) -> None:
+        meanwhile, self.meanwhile_reading = self.meanwhile_reading, None
+        if meanwhile:
+            meanwhile()
+
+    def _alive(self) -> None:
+        if self._dead:
+            raise Killed
+
+    def _visible(self, record: Record) -> bool:
+        return record.visible_at <= self.crm.clock.true

@@ -1,0 +1,197 @@
+"""Leases: who may act on a delivery, for how long, and what happens when two think they may."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.dialects import postgresql, sqlite
+from structlog.testing import capture_logs
+
+from plugin.delivery.model import Delivery, Ending
+from plugin.delivery.queue import _ANY_DUE, _CLAIM, Begun, Queue
+from tests.plugin.delivery.fake_crm import START, FakeCrm
+from tests.plugin.delivery.harness import LEASE, House
+
+
+def queue(house: House, owner: str = "host:1") -> Queue:
+    return Queue(house.ledger, house.clock, owner, LEASE)
+
+
+def test_what_one_process_claimed_no_other_gets(house: House) -> None:
+    house.one()
+    assert len(queue(house, "a").claim(10)) == 1
+    assert queue(house, "b").claim(10) == []
+
+
+def test_a_lease_that_ran_out_is_anybodys(house: House) -> None:
+    delivery = house.one()
+    first = queue(house, "a")
+    [claimed] = first.claim(10)
+    house.clock.advance(LEASE)
+    [again] = queue(house, "b").claim(10)
+    assert (again.id, again.lease.split("#")[0]) == (delivery, "b")
+    assert first.begin(claimed, None)[0] is Begun.LOST
+    assert first.finish(claimed, Ending("waiting", wait=5), []) is None
+    assert house.row(delivery).owner == again.lease
+
+
+def test_a_process_that_claims_its_own_lost_delivery_again_has_one_lease_not_two(house: House) -> None:
+    house.one()
+    mine = queue(house)
+    [old] = mine.claim(10)
+    house.clock.advance(LEASE)
+    [new] = mine.claim(10)
+    assert mine.begin(old, None)[0] is Begun.LOST
+    assert mine.begin(new, None)[0] is Begun.YES
+
+
+def test_a_lease_that_ran_out_unnoticed_is_renewed_by_beginning(house: House) -> None:
+    delivery = house.one()
+    mine = queue(house)
+    [claimed] = mine.claim(10)
+    house.clock.advance(LEASE + 10)
+    begun, sent_at, until = mine.begin(claimed, None)
+    assert (begun, sent_at) == (Begun.YES, house.clock())
+    assert (until - sent_at).total_seconds() == LEASE
+    assert queue(house, "b").claim(10) == []
+    assert house.row(delivery).attempts == 1
+
+
+def test_the_longest_due_goes_first_and_a_batch_is_no_larger_than_asked(house: House) -> None:
+    late, early = house.one(), house.one()
+    house.clock.advance(100)
+    house.change(late, not_before=house.clock())
+    assert [one.id for one in queue(house).claim(1)] == [early]
+    assert [one.id for one in queue(house).claim(5)] == [late]
+
+
+@pytest.mark.parametrize("state", ["done", "parked", "cancelled"])
+def test_what_has_ended_is_never_claimed(house: House, state: str) -> None:
+    house.one(state=state)
+    assert queue(house).claim(10) == []
+
+
+@pytest.mark.parametrize(
+    ("attempts", "sent", "state"), [(0, False, "pending"), (2, False, "waiting"), (1, True, "unknown")]
+)
+def test_what_is_given_back_is_as_it_was_and_due_at_once(house: House, attempts: int, sent: bool, state: str) -> None:
+    delivery = house.one(attempts=attempts, sent_at=START if sent else None)
+    mine = queue(house)
+    claimed = mine.claim(10)
+    mine.release(claimed)
+    row = house.row(delivery)
+    assert (row.state, row.owner, row.lease_until, row.attempts) == (state, None, None, attempts)
+    assert len(queue(house, "b").claim(10)) == 1
+
+
+def test_giving_back_takes_nothing_from_a_process_that_has_it_by_now(house: House) -> None:
+    delivery = house.one()
+    mine = queue(house, "a")
+    claimed = mine.claim(10)
+    house.clock.advance(LEASE)
+    [other] = queue(house, "b").claim(10)
+    mine.release(claimed)
+    assert house.row(delivery).owner == other.lease
+
+
+# --- a process that was held up ----------------------------------------------------------------------
+
+
+def test_an_answer_that_comes_after_the_lease_still_keeps_the_next_one_from_sending_again(house: House) -> None:
+    delivery = house.one()
+    slow, quick = FakeCrm(house.crm), queue(house, "quick")
+
+    def taken_over() -> None:
+        house.clock.advance(LEASE)
+        taken.extend(quick.claim(10))
+
+    taken: list[Delivery] = []
+    slow.meanwhile = taken_over
+    house.worker(slow).run_once()
+    assert house.row(delivery).state == "done"
+    assert quick.begin(taken[0], None)[0] is Begun.LOST
+    assert house.written(delivery) == 1
+
+
+def test_an_unknown_after_the_lease_is_left_to_whoever_has_it_now(house: House) -> None:
+    delivery = house.one()
+    slow, quick = FakeCrm(house.crm), queue(house, "quick")
+
+    def taken_over() -> None:
+        house.clock.advance(LEASE)
+        quick.claim(10)
+
+    slow.writes.append("dropped")
+    slow.meanwhile = taken_over
+    with capture_logs() as logs:
+        house.worker(slow).run_once()
+    assert house.row(delivery).owner.startswith("quick#")
+    assert "delivery.lease_lost" in [entry["event"] for entry in logs]
+    house.clock.advance(LEASE)
+    house.worker().run_once()
+    assert (house.row(delivery).state, house.written(delivery)) == ("done", 1)
+
+
+def test_what_arrives_after_it_was_cancelled_is_told_and_kept_as_done(house: House) -> None:
+    delivery = house.one()
+    slow = FakeCrm(house.crm)
+
+    def cancelled() -> None:
+        house.change(delivery, state="cancelled", owner=None, lease_until=None)
+
+    slow.meanwhile = cancelled
+    with capture_logs() as logs:
+        house.worker(slow).run_once()
+    assert house.row(delivery).state == "done"
+    assert "delivery.written_though_cancelled" in [entry["event"] for entry in logs]
+
+
+def test_a_process_held_up_between_the_ledger_and_the_crm_does_not_send(house: House) -> None:
+    delivery = house.one()
+    crm = FakeCrm(house.crm)
+    real = house.clock
+
+    class Jumpy:
+        """The process sleeps right after it has noted that it sends."""
+
+        jumped = False
+
+        def __call__(self) -> object:
+            if not self.jumped and house.row(delivery).sent_at is not None:
+                self.jumped = True
+                real.advance(60)
+            return real()
+
+    house.clock = Jumpy()  # type: ignore[assignment]
+    house.worker(crm).run_once()
+    house.clock = real
+    assert crm.log == []
+    assert (house.row(delivery).state, house.row(delivery).sent_at) == ("waiting", None)
+    house.worker(crm).run_once()
+    assert (house.row(delivery).state, house.written(delivery)) == ("done", 1)
+
+
+# --- the databases -----------------------------------------------------------------------------------
+
+
+def test_what_is_due_is_found_by_the_index_on_what_is_open(house: House) -> None:
+    for statement in (_ANY_DUE, _CLAIM):
+        sql = str(statement.compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True}))
+        count = sql.count("?")
+        with house.ledger.read() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", ("2026-11-23",) * (count - 1) + (10,))
+            steps = [row.detail for row in plan]
+        assert any("ix_deliveries_due (not_before<?)" in step for step in steps), steps
+        assert not any(step.startswith("SCAN") for step in steps), steps
+
+
+def test_postgresql_skips_what_others_are_claiming() -> None:
+    sql = str(_CLAIM.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    assert sql.rstrip().endswith("FOR UPDATE OF deliveries SKIP LOCKED")
+    assert "deliveries.state IN ('pending', 'leased', 'unknown', 'waiting')" in sql
+
+
+def test_the_index_is_partial_on_the_states_that_are_claimed(house: House) -> None:
+    with house.ledger.read() as connection:
+        sql = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'ix_deliveries_due'")).scalar_one()
+    assert "'pending', 'leased', 'unknown', 'waiting'" in sql

@@ -1,0 +1,172 @@
+"""The loop: runs until told to stop, survives the ledger and faults, and leaves nothing half done behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from sqlalchemy import update
+from structlog.testing import capture_logs
+
+from plugin.delivery import Worker
+from plugin.ledger.schema import calls
+from plugin.settings import DeliveryPolicy
+from tests.plugin.delivery.fake_crm import FakeCrm
+from tests.plugin.delivery.harness import House
+
+PATIENCE = 20.0
+
+
+@contextmanager
+def running(worker: Worker) -> Iterator[Callable[[], None]]:
+    """The worker in a thread of its own; gives what stops it and waits for its end."""
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+
+    def end() -> None:
+        stop.set()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+    try:
+        yield end
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+
+
+def eventually(holds: Callable[[], bool], worker: Worker | None = None) -> None:
+    pause = threading.Event()
+    for _ in range(int(PATIENCE / 0.01)):
+        if holds():
+            return
+        if worker:
+            worker.wake()
+        pause.wait(0.01)
+    raise AssertionError("it never came to pass")
+
+
+# --- trouble -----------------------------------------------------------------------------------------
+
+
+def test_a_ledger_that_goes_away_is_told_once_and_its_return_once(house: House) -> None:
+    delivery = house.one()
+    house.ledger.broken = True
+    worker = house.worker()
+    with capture_logs() as logs, running(worker) as end:
+        tries = house.ledger.refused
+        eventually(lambda: house.ledger.refused >= tries + 3, worker)
+        house.ledger.broken = False
+        eventually(lambda: bool(house.row(delivery).state == "done"), worker)
+        end()
+    told = [entry["event"] for entry in logs if entry["event"].startswith("ledger.")]
+    assert told == ["ledger.unavailable", "ledger.available"]
+
+
+def test_calls_that_cannot_be_reminded_of_do_not_hold_up_deliveries(house: House) -> None:
+    delivery = house.one()
+    with house.ledger.write() as connection:
+        connection.execute(update(calls).values(unfinished_at=house.clock()))
+    worker = house.worker()
+    # These rules know no scripts, so that the sweep meets a fault.
+    with capture_logs() as logs:
+        worker.run_once()
+        worker.run_once()
+    assert house.row(delivery).state == "done"
+    assert [entry["event"] for entry in logs].count("unfinished.fault") == 1
+
+
+def test_a_fault_of_the_loop_itself_does_not_end_it(house: House) -> None:
+    delivery = house.one(not_before=house.clock() + timedelta(hours=1))
+    worker = house.worker()
+    crm_is_fine = house.ledger.read
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    house.ledger.read = broken  # type: ignore[method-assign, assignment]
+    with capture_logs() as logs, running(worker) as end:
+        eventually(lambda: bool(logs), worker)
+        house.ledger.read = crm_is_fine  # type: ignore[method-assign]
+        house.clock.advance(3600)
+        eventually(lambda: bool(house.row(delivery).state == "done"), worker)
+        end()
+
+
+# --- the loop ----------------------------------------------------------------------------------------
+
+
+def test_the_loop_delivers_everything_with_several_threads(house: House) -> None:
+    house.policy = DeliveryPolicy(threads=4, batch=5, poll_seconds=0.05)
+    deliveries = [house.one(kind) for kind in ("comment", "reminder", "smtp_email") for _ in range(20)]
+    worker = house.worker()
+    with running(worker) as end:
+        eventually(lambda: all(house.row(one).state == "done" for one in deliveries))
+        end()
+    assert len(house.crm.records) == 40
+    assert len({mail[3] for mail in house.mailer.mails}) == len(house.mailer.mails) == 20
+
+
+def test_two_workers_on_one_ledger_deliver_nothing_twice(house: House) -> None:
+    house.policy = DeliveryPolicy(threads=3, batch=4, poll_seconds=0.01)
+    deliveries = [house.one() for _ in range(60)]
+    first, second = house.worker(), house.worker()
+    with running(first) as end_first, running(second) as end_second:
+        eventually(lambda: all(house.row(one).state == "done" for one in deliveries))
+        end_first()
+        end_second()
+    assert [house.written(one) for one in deliveries] == [1] * 60
+
+
+def test_waking_the_loop_delivers_before_the_next_poll(house: House) -> None:
+    house.policy = DeliveryPolicy(threads=1, poll_seconds=3600)
+    worker = house.worker()
+    with running(worker) as end:
+        delivery = house.one()
+        worker.wake()
+        eventually(lambda: bool(house.row(delivery).state == "done"))
+        end()
+
+
+def test_a_stop_finishes_what_was_begun_and_gives_back_the_rest(house: House) -> None:
+    house.policy = DeliveryPolicy(threads=1, batch=3, poll_seconds=0.01)
+    begun, *rest = [house.one() for _ in range(3)]
+    crm = FakeCrm(house.crm)
+    sending, go_on, stop = threading.Event(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        sending.set()
+        assert go_on.wait(PATIENCE)
+
+    crm.meanwhile = hold
+    thread = threading.Thread(target=house.worker(crm).run, args=(stop,))
+    thread.start()
+    assert sending.wait(PATIENCE)
+    stop.set()
+    eventually(lambda: all(house.row(one).state == "pending" for one in rest))
+    go_on.set()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert house.row(begun).state == "done"
+    assert [house.row(one).owner for one in rest] == [None, None]
+    house.worker().run_once()
+    assert [house.written(one) for one in (begun, *rest)] == [1, 1, 1]
+
+
+def test_a_loop_told_to_stop_before_it_begins_takes_nothing(house: House) -> None:
+    delivery = house.one()
+    stop = threading.Event()
+    stop.set()
+    house.worker().run(stop)
+    assert house.row(delivery).state == "pending"
+
+
+def test_one_turn_takes_one_batch(house: House) -> None:
+    house.policy = DeliveryPolicy(threads=2, batch=4)
+    for _ in range(6):
+        house.one()
+    worker = house.worker()
+    assert [worker.run_once() for _ in range(3)] == [4, 2, 0]

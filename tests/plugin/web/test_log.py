@@ -1,0 +1,119 @@
+"""What is logged says nothing about a client: no phone, name or word of theirs, whoever logs it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from plugin.log import mask_phone, mask_text, set_up_logging
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    stream = io.StringIO()
+    set_up_logging(json_lines=True, stream=stream)
+    yield stream
+    root.handlers[:], root.level = before
+    structlog.reset_defaults()
+
+
+def line(stream: io.StringIO) -> dict[str, object]:
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 1
+    loaded: dict[str, object] = json.loads(lines[0])
+    return loaded
+
+
+@pytest.mark.parametrize(
+    ("phone", "masked"),
+    [
+        ("+79161234567", "+7916***4567"),
+        ("8 (916) 123-45-67", "8916***4567"),
+        ("+380501234567", "+3805***4567"),
+        ("12345", "***45"),
+        ("", "***"),
+    ],
+)
+def test_a_phone_keeps_its_ends_only(phone: str, masked: str) -> None:
+    assert mask_phone(phone) == masked
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        *("+79161234567", "+7 916 123-45-67", "+7 (916) 123 45 67", "+7(916)1234567", "89161234567", "8 916 123 45 67"),
+        *("8-916-123-45-67", "79161234567", "9161234567", "916 123-45-67", "+380501234567", "380501234567"),
+        *("+44 20 7946 0958", "+7\u00a0916\u00a0123-45-67"),
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "звонок с {}, снова", "/contacts/{}?x=1", "tel:{};", '{{"phone": "{}"}}'])
+def test_a_phone_is_found_in_any_text_and_notation(phone: str, around: str) -> None:
+    masked = mask_text(around.format(phone))
+    assert phone not in masked
+    assert "***" in masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026-11-22T10:15:00+03:00", "2026-11-22 10:15:00.123456", "evt-1", "127.0.0.1:8080", "16 of 20 done"),
+        *("550e8400-e29b-41d4-a716-446655440000", "a3f9161234567b", "9f86d081884c7d659a2feaa0c55ad015", "1795340450"),
+        *("c-77", "0.000512345678", "http://127.0.0.1:45371/events", "1.5e-05"),
+    ],
+)
+def test_what_is_no_phone_stays_readable(text: str) -> None:
+    assert mask_text(text) == text
+
+
+def test_values_are_masked_by_their_keys_at_any_depth(stream: io.StringIO) -> None:
+    structlog.get_logger("plugin.test").info(
+        "event.taken",
+        phone="+79161234567",
+        note="просила не звонить",
+        call={"id": "c-77", "client_name": "Тестова Анна", "phones": ["+79161234567"]},
+        facts={"related_to_car": True, "client_name": "Тестова Анна"},
+        cards=[{"name": "Тестова Анна", "url": "https://crm/89161234567"}],
+        attempts=3,
+        late=False,
+    )
+    logged = line(stream)
+    for personal in ("Анна", "9161234567", "просила"):
+        assert personal not in stream.getvalue()
+    assert logged["phone"] == "+7916***4567"
+    assert logged["facts"] == {"related_to_car": "***", "client_name": "***"}
+    assert (logged["attempts"], logged["late"], logged["level"]) == (3, False, "info")
+    assert str(logged["timestamp"]).endswith("Z")
+    assert logged["logger"] == "plugin.test"
+
+
+def test_other_libraries_log_through_the_same_mask(stream: io.StringIO) -> None:
+    logging.getLogger("a.library").warning("retrying %s for %s", "+7 916 123-45-67", {"phone": "89161234567"})
+    assert "45-67" not in stream.getvalue()
+    assert "9161234567" not in stream.getvalue()
+    assert line(stream)["level"] == "warning"
+
+
+def test_a_traceback_is_searched_too(stream: io.StringIO) -> None:
+    def fail() -> None:
+        raise ValueError("no card for +79161234567")
+
+    try:
+        fail()
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    logged = line(stream)
+    assert "ValueError: no card for +7916***4567" in str(logged["exception"])
+
+
+def test_a_terminal_gets_lines_for_people(stream: io.StringIO) -> None:
+    set_up_logging(json_lines=False, stream=stream)
+    structlog.get_logger().info("serve.listening", url="http://127.0.0.1:8080")
+    assert "serve.listening" in stream.getvalue()
+    assert not stream.getvalue().startswith("{")

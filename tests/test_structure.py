@@ -1,0 +1,146 @@
+"""The layout that the design fixes: who imports what, and that Python names neither a CRM nor anything of the rules."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PLUGIN = sorted((ROOT / "plugin").rglob("*.py"))
+CONNECTORS = sorted((ROOT / "connectors").rglob("*.py"))
+MODULES = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in PLUGIN + CONNECTORS]
+
+#: The connectors' folders, and the CRMs that the design speaks of, whether there is a connector yet or not.
+CRMS = {path.name for path in (ROOT / "connectors").iterdir() if (path / "__init__.py").exists()} | {
+    *("bitrix", "bitrix24", "amocrm", "espocrm", "odoo"),
+}
+#: Ordinary words of programming that the rules happen to use for something of theirs as well.
+ORDINARY = {"none", "all", "calls", "yes", "comment", "reminder", "1", "2", "rest", "online", "section", "point"}
+LONGEST_FILE = 400
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imported(path: Path) -> set[str]:
+    """What a file imports: ``a.b`` and ``a.b.c`` for ``from a.b import c``."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def importers(*libraries: str) -> set[str]:
+    return {
+        str(path.relative_to(ROOT))
+        for path in PLUGIN + CONNECTORS
+        if {name.split(".")[0] for name in imported(path)} & set(libraries)
+    }
+
+
+def names_of_the_rules() -> set[str]:
+    """The facts, derived facts, outcomes, roles, rules, questions and values of choice of every shipped script."""
+    roles = tomllib.loads((ROOT / "rules" / "roles.toml").read_text(encoding="utf-8"))
+    found = set(roles["role"])
+    for folder in (path for path in (ROOT / "rules").iterdir() if path.is_dir()):
+        found.add(folder.name)
+        for file in folder.glob("*.toml"):
+            data = tomllib.loads(file.read_text(encoding="utf-8"))
+            for table in ("fact", "derived", "outcome"):
+                found |= set(data.get(table, {}))
+                for entry in data.get(table, {}).values():
+                    found |= set(entry.get("values", ()))
+            found |= {entry["id"] for table in ("rule", "question") for entry in data.get(table, ())}
+    return found - ORDINARY
+
+
+def texts_of_the_rules(data: object, key: str = "") -> Iterator[str]:
+    """Every phrase, subject and text that is read out, written or mailed."""
+    if isinstance(data, dict):
+        for name, inner in data.items():
+            yield from texts_of_the_rules(inner, name)
+    elif isinstance(data, list):
+        for inner in data:
+            yield from texts_of_the_rules(inner, key)
+    elif isinstance(data, str) and key in {"say", "hint", "text", "comment", "subject", "label"}:
+        yield data
+
+
+def words(path: Path) -> Iterator[tuple[int, str]]:
+    """Every identifier and every text of a module but its docstrings, with its line."""
+    module = tree(path)
+    owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {id(n.body[0].value) for n in ast.walk(module) if isinstance(n, owners) and ast.get_docstring(n)}  # type: ignore[attr-defined]
+    for node in ast.walk(module):
+        line = getattr(node, "lineno", 0)
+        for field in ("id", "attr", "arg", "name", "module"):
+            if isinstance(word := getattr(node, field, None), str):
+                yield line, word
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield line, node.value
+
+
+def mentions(paths: list[Path], unwanted: set[str]) -> list[str]:
+    pattern = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, sorted(unwanted)))})(?![\w-])", re.IGNORECASE)
+    return [
+        f"{path.relative_to(ROOT)}:{line}: {match.group()}"
+        for path in paths
+        for line, text in words(path)
+        for match in pattern.finditer(text)
+    ]
+
+
+def test_the_rules_engine_is_imported_in_one_place() -> None:
+    assert importers("durable", "durable_rules_engine") == {"plugin/engine.py"}
+
+
+def test_the_http_library_is_imported_in_one_place() -> None:
+    assert importers("requests") == {"connectors/http.py"}
+
+
+def test_connectors_know_nothing_of_the_plugin() -> None:
+    assert importers("plugin") <= {str(path.relative_to(ROOT)) for path in PLUGIN}
+
+
+def test_the_plugin_imports_no_connector_of_a_crm() -> None:
+    crms = tuple(f"connectors.{name}" for name in CRMS)
+    assert [str(path) for path in PLUGIN if any(name.startswith(crms) for name in imported(path))] == []
+
+
+def test_nothing_shipped_imports_tests_or_what_is_not_shipped() -> None:
+    assert importers("tests", "demo", "benchmarks") == set()
+
+
+def test_the_plugin_names_no_crm() -> None:
+    assert mentions(PLUGIN, CRMS) == []
+
+
+def test_no_python_names_a_fact_an_outcome_a_role_or_anything_else_of_the_rules() -> None:
+    unwanted = names_of_the_rules()
+    assert {"related_to_car", "exclude_all_not_client", "survey_coordinator", "survey_opt_out"} <= unwanted
+    assert mentions(PLUGIN + CONNECTORS, unwanted) == []
+
+
+def test_no_python_holds_a_phrase_of_the_rules() -> None:
+    files = [tomllib.loads(file.read_text(encoding="utf-8")) for file in (ROOT / "rules").rglob("*.toml")]
+    phrases = {line for data in files for text in texts_of_the_rules(data) for line in text.splitlines() if line}
+    assert "ИСКЛЮЧИТЬ" in phrases
+    assert mentions(PLUGIN + CONNECTORS, {phrase for phrase in phrases if len(phrase) > 8 and "{" not in phrase}) == []
+
+
+@pytest.mark.parametrize("path", MODULES)
+def test_each_module_says_what_it_promises_and_is_one_concept(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if text.strip():
+        assert ast.get_docstring(tree(path)), "no docstring"
+    assert text.count("\n") <= LONGEST_FILE

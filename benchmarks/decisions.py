@@ -13,7 +13,8 @@ from benchmarks.measure import Row, rates, ratio, resident_mb
 from benchmarks.peers import Facts, business_rules, random_facts, rule_engine_rules, zen_expression, zen_table
 from plugin.config import shipped_dir
 from plugin.decider import Decider, engine_rules
-from plugin.engine import START, UNKNOWN, EngineRule, ruleset_definition
+from plugin.engine import START, ruleset_definition
+from plugin.engine_rules import UNKNOWN, EngineRule
 from plugin.rulebook import Rulebook
 
 #: What a call brings along besides the facts.

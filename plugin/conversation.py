@@ -5,6 +5,7 @@ Since a fact takes part only once it is asked for, these conversations are all t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,8 +13,6 @@ from plugin.decider import Decider, shown
 from plugin.decision import Decision, FactValue, NextQuestion
 from plugin.errors import DecisionError, Fault
 
-#: What stands for a free text: no condition can tell two of them apart.
-SAMPLE_TEXT = "…"
 #: Conversations looked at before a script is called too large to enumerate.
 MOST_CONVERSATIONS = 20_000
 
@@ -28,8 +27,16 @@ class Conversation:
 
 
 def conversations(decider: Decider) -> Iterator[Conversation]:
-    """Every conversation of the script, depth first, in the order of the questions and their answers."""
-    open_ends: list[dict[str, FactValue]] = [{}]
+    """Every conversation of the script, depth first, in the order of the questions and their answers.
+
+    Begun once for every combination of classes that the call itself can bring along, missing ones among them.
+    """
+    for start in _calls(decider):
+        yield from _conversations_from(decider, start)
+
+
+def _conversations_from(decider: Decider, start: dict[str, FactValue]) -> Iterator[Conversation]:
+    open_ends = [start]
     while open_ends:
         answers = open_ends.pop()
         try:
@@ -40,13 +47,25 @@ def conversations(decider: Decider) -> Iterator[Conversation]:
         if decision.next is None:
             yield Conversation(answers, decision)
         else:
-            values = reversed(answer_values(decision.next))
+            values = reversed(answer_values(decider, decision.next))
             open_ends.extend(answers | {decision.next.fact: value} for value in values)
 
 
-def answer_values(question: NextQuestion) -> list[FactValue]:
-    """The answers that lead on differently: those offered, or a sample where any text will do."""
-    return [answer.value for answer in question.answers] or [SAMPLE_TEXT]
+def answer_values(decider: Decider, question: NextQuestion) -> list[FactValue]:
+    """The answers that lead on differently: those offered, or an example of each class of values."""
+    classes = decider.script.classes[question.fact]
+    return [answer.value for answer in question.answers] or [classes.example(key) for key in classes.keys]
+
+
+def _calls(decider: Decider) -> Iterator[dict[str, FactValue]]:
+    """What a call may bring along, as far as some condition reads it."""
+    script = decider.script
+    whens = [*(question.when for question in script.questions), *(rule.when for rule in script.rules)]
+    read = {condition.subject for when in whens for condition in when}
+    names = [name for name in decider.sources if name in read]
+    branches = [[None, *(script.classes[name].example(key) for key in script.classes[name].keys)] for name in names]
+    for values in itertools.product(*branches):
+        yield {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 def unsound(decider: Decider) -> list[Fault]:

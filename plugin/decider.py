@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from plugin.decision import Action, Decision, Facts, FactValue, NextQuestion, Step, Target
-from plugin.engine import Engine, EngineRule, Pattern
+from plugin.engine import Engine
+from plugin.engine_rules import EngineRule, Pattern
 from plugin.errors import BadFacts, FactError, NoOutcome, OutcomeConflict
 from plugin.facts import FactTyper
 from plugin.ruleset import CALL_PLACEHOLDERS, Context, Script, Template
-from plugin.ruleset.model import TEXT_KNOWN, ActionSpec, Condition, Fact, OutcomeSpec, Question, Rule, TargetSpec
+from plugin.ruleset.classes import Classes, Listed
+from plugin.ruleset.model import ActionSpec, Condition, OutcomeSpec, Question, Rule, TargetSpec
 
 #: How many different sets of facts a revision remembers its answer to.
 REMEMBERED = 8192
 
-#: The facts that the outcome depends on: values of those with ready answers, and which free texts are known.
-_Key = tuple[tuple[FactValue | None, ...], tuple[bool, ...]]
+#: The class of each fact's value (``plugin.ruleset.classes``), None where it is missing: all that makes a difference.
+_Key = tuple[str | None, ...]
 
 #: Actions with their texts, filled in as far as may be.
 _Worded = tuple[tuple[ActionSpec, Template], ...]
@@ -58,19 +60,22 @@ class Decider:
         self.fact_names: Collection[str] = script.facts.keys()
         self._revision = revision
         self._typer = FactTyper(script.facts)
+        #: The facts that the call brings along: name → field of the call, e.g. ``call.duration``.
+        self.sources: Mapping[str, str] = {f.name: f.source for f in script.facts.values() if f.source}
         asked = {question.fact for question in script.questions}
-        self._asked_names = tuple(asked)
-        self._coded = tuple(f.name for f in script.facts.values() if f.name in asked and f.type != "text")
-        self._texts = tuple(f.name for f in script.facts.values() if f.name in asked and f.type == "text")
-        self._coded_names = frozenset(f"fact.{name}" for name in script.facts if name not in self._texts)
-        self._code_of = {name: script.facts[name].code_of for name in self._coded}
+        self._heard = tuple(name for name in script.facts if name in asked or name in self.sources)
+        self._key_of = tuple(_key_of(script.classes[name]) for name in self._heard)
+        # Ready answers are told by their labels; what else was answered, and what the call brings, as it is.
+        self._labelled = frozenset(
+            f"fact.{fact.name}" for fact in script.facts.values() if fact.listed and not fact.source
+        )
         self._ending = [rule for rule in script.rules if rule.outcome or rule.target]
-        self._offered = {q.id: _offered(script.facts[q.fact], q) for q in script.questions}
+        self._offered = {q.id: _offered(script.classes[q.fact], q) for q in script.questions}
         self._worded = {name: _worded(outcome) for name, outcome in script.outcomes.items()}
         self._quoting = {
             outcome.name
             for outcome in script.outcomes.values()
-            if any(action.text.names & self._coded_names for action in outcome.actions)
+            if any(action.text.names & self._labelled for action in outcome.actions)
         }
         self._engine = Engine(engine_rules(script))
         self._outline = lru_cache(REMEMBERED)(self._work_out)
@@ -89,7 +94,7 @@ class Decider:
         """
         if context is None:
             get = facts.get
-            return self._without_call(tuple([get(name) for name in self._asked_names]))
+            return self._without_call(tuple([get(name) for name in self._heard]))
         return self._fill(self._outline(self._key(facts)), facts, context)
 
     def path(self, facts: Facts) -> tuple[str, ...]:
@@ -118,16 +123,16 @@ class Decider:
     # --- deciding --------------------------------------------------------------------------------
 
     def _key(self, facts: Facts) -> _Key:
-        """All that can make a difference to the outcome: values that conditions can tell apart, and known texts."""
         get = facts.get
-        return tuple([get(name) for name in self._coded]), tuple([name in facts for name in self._texts])
+        values = [get(name) for name in self._heard]
+        return tuple([None if v is None else key_of(v) for v, key_of in zip(values, self._key_of, strict=True)])
 
     def _codes(self, key: _Key) -> dict[str, str]:
-        values, known = key
-        codes = {name: TEXT_KNOWN for name, is_known in zip(self._texts, known, strict=True) if is_known}
-        for name, value in zip(self._coded, values, strict=True):
-            if value is not None:
-                codes[name] = self._code_of[name][value]
+        """What the engine is told of these facts."""
+        codes: dict[str, str] = {}
+        for name, part in zip(self._heard, key, strict=True):
+            if part is not None:
+                codes.update(self.script.classes[name].codes(name, part))
         return codes
 
     def _work_out(self, key: _Key) -> _Outline:
@@ -142,7 +147,7 @@ class Decider:
         outcome, target = self._end([rule for rule in self._ending if rule.id in fired], codes)
         actions, bare = self._worded[outcome.name]
         if outcome.name in self._quoting:
-            labels = _labels(asked, key, self._coded)
+            labels = _labels(asked, codes, self.script.classes)
             actions, bare = self._quote(actions, labels), self._quote(bare, labels)
         return _Outline(tuple(asked), None, outcome, target, actions, bare)
 
@@ -177,13 +182,13 @@ class Decider:
 
     def _quote(self, actions: _Worded, labels: Context) -> _Worded:
         """The actions with this path's ready answers in their texts."""
-        return tuple([(spec, text.bind(labels, self._coded_names)) for spec, text in actions])
+        return tuple([(spec, text.bind(labels, self._labelled)) for spec, text in actions])
 
     # --- filling in ------------------------------------------------------------------------------
 
     def _decide_without_call(self, values: tuple[FactValue | None, ...]) -> Decision:
         """Remembered whole, texts included. Calls are decided with their context: no client's name stays in memory."""
-        facts = {name: value for name, value in zip(self._asked_names, values, strict=True) if value is not None}
+        facts = {name: value for name, value in zip(self._heard, values, strict=True) if value is not None}
         return self._fill(self._outline(self._key(facts)), facts, None)
 
     def _fill(self, outline: _Outline, facts: Facts, context: Context | None) -> Decision:
@@ -192,9 +197,9 @@ class Decider:
         if outcome is None:
             return Decision(self._revision, False, None, outline.open, steps, None, ())
         values: dict[str, str | None] = {} if context is None else dict(context)
-        for step in steps:
-            if step.fact in self._texts:
-                values[f"fact.{step.fact}"] = str(step.answer)
+        for name in (*[step.fact for step in steps], *self.sources):
+            if name in facts and f"fact.{name}" not in self._labelled:
+                values[f"fact.{name}"] = _spelt(facts[name])
         spec = outline.target
         target = None if spec is None else Target(spec.name.value(values), spec.phone.value(values))
         actions = [
@@ -205,17 +210,30 @@ class Decider:
 
 
 def engine_rules(script: Script) -> list[EngineRule]:
-    """The script's questions and rules as the engine takes them."""
-    asks = [EngineRule(q.id, _patterns(q.when), asks=(q.fact,)) for q in script.questions]
-    return asks + [EngineRule(rule.id, _patterns(rule.when), concludes=rule.conclude) for rule in script.rules]
+    """The script's questions and rules as the engine takes them; what the call brings along is heard at once."""
+    heard = [subject for fact in script.facts.values() if fact.source for subject in _subjects(script, fact.name)]
+    rules = [EngineRule("(call)", (), asks=tuple(heard))] if heard else []
+    rules += [EngineRule(q.id, _patterns(q.when), asks=_subjects(script, q.fact)) for q in script.questions]
+    return rules + [EngineRule(rule.id, _patterns(rule.when), concludes=rule.conclude) for rule in script.rules]
+
+
+def _subjects(script: Script, fact: str) -> tuple[str, ...]:
+    """What the engine hears of a fact: the fact itself and, of a text, each test."""
+    classes = script.classes[fact]
+    return tuple(classes.codes(fact, classes.keys[0]))
 
 
 def _patterns(when: tuple[Condition, ...]) -> tuple[Pattern, ...]:
-    return tuple(Pattern(condition.subject, condition.codes) for condition in when)
+    return tuple(pattern for condition in when for pattern in condition.patterns)
 
 
-def _offered(fact: Fact, question: Question) -> frozenset[str | None]:
-    return frozenset(fact.code(answer.value) for answer in question.answers)
+def _key_of(classes: Classes) -> Callable[[FactValue], str]:
+    """How a value's class is found; ready answers by a look-up in a dict."""
+    return {v: classes.key(v) for v in classes.values}.__getitem__ if isinstance(classes, Listed) else classes.key
+
+
+def _offered(classes: Classes, question: Question) -> frozenset[str]:
+    return frozenset(classes.key(answer.value) for answer in question.answers)
 
 
 def _worded(outcome: OutcomeSpec) -> tuple[_Worded, _Worded]:
@@ -224,15 +242,20 @@ def _worded(outcome: OutcomeSpec) -> tuple[_Worded, _Worded]:
     return actions, tuple((spec, text.bind(_NO_CALL, _NO_CALL)) for spec, text in actions)
 
 
-def _labels(asked: Collection[Question], key: _Key, names: tuple[str, ...]) -> dict[str, str | None]:
+def _labels(
+    asked: Collection[Question], codes: Mapping[str, str], classes: Mapping[str, Classes]
+) -> dict[str, str | None]:
     """The ready answers of this path by their labels, as placeholders name them."""
-    given = dict(zip(names, key[0], strict=True))
     return {
         f"fact.{question.fact}": answer.label
         for question in asked
         for answer in question.answers
-        if answer.value == given.get(question.fact)
+        if classes[question.fact].key(answer.value) == codes.get(question.fact)
     }
+
+
+def _spelt(value: FactValue) -> str:
+    return {True: "да", False: "нет"}[value] if isinstance(value, bool) else str(value)
 
 
 def _said(codes: Mapping[str, str]) -> str:
@@ -241,4 +264,4 @@ def _said(codes: Mapping[str, str]) -> str:
 
 def shown(value: FactValue) -> str:
     """A value as JSON and the rules write it, without quotes."""
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else value
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

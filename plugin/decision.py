@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-#: A typed fact: bool for ``bool``, str for ``choice`` and ``text``.
-FactValue = bool | str
+#: A typed fact: bool for ``bool``, int or float for ``number``, str for the others (dates and times as ISO 8601).
+FactValue = bool | int | float | str
 #: Typed facts by name; a missing fact is unknown.
 Facts = Mapping[str, FactValue]
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from plugin.engine_rules import UNKNOWN, EngineRule, Pattern, check_size, shape, spread
 from plugin.errors import EngineError
 
 try:
@@ -30,18 +29,6 @@ except ImportError as error:  # Python 3.13 dropped a symbol that the C extensio
 # It reads the clock in a way that is deprecated since Python 3.12: where warnings are errors, no rule would fire.
 warnings.filterwarnings("ignore", r"datetime\.datetime\.utcfromtimestamp", DeprecationWarning, r"durable\.engine")
 
-#: The code of a fact that was asked for and is not known.
-UNKNOWN = "?"
-#: What the engine can take, measured. Beyond it, in this order: error 108 (at 257), a hang inside registration (at 512
-#: and at 511), error 307 (at 17), error 303 once such a fact comes (at 65), texts that are longer than 65,535 bytes and
-#: taken for equal.
-MAX_RULES_OF_ONE_PATTERN = 250
-MAX_CODES_OF_ONE_SUBJECT = 500
-MAX_SUBJECTS = 500
-MAX_PATTERNS_OF_ONE_RULE = 16
-MAX_PATTERNS_OF_ONE_CODE = 64
-MAX_BYTES_OF_TEXT = 10_000
-
 #: The message that opens a session. No fact can have this name.
 START = "*"
 _RULESET = "script"
@@ -50,24 +37,6 @@ _SID = "call"
 _PRIMED_SESSIONS = 7
 #: The extension is not thread-safe, and two live sessions can share their state: one decision at a time.
 _LOCK = threading.RLock()
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A subject (an asked fact or a derived one) whose code is one of these."""
-
-    subject: str
-    codes: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineRule:
-    """When all patterns hold, the rule fires: it asks for facts and concludes derived ones."""
-
-    name: str
-    patterns: tuple[Pattern, ...]
-    asks: tuple[str, ...] = ()
-    concludes: tuple[tuple[str, str], ...] = ()
 
 
 class _Host(durable.Host):  # type: ignore[misc]
@@ -86,8 +55,11 @@ class Engine:
     """
 
     def __init__(self, rules: Sequence[EngineRule]) -> None:
-        _check_size(rules)
-        self._read = {(p.subject, code) for rule in rules for p in _shape(rule) for code in p.codes}
+        names = {rule.name for rule in rules}
+        rules = spread(rules)
+        check_size(rules)
+        self._added = frozenset(rule.name for rule in rules) - names
+        self._read = {(p.subject, code) for rule in rules for p in shape(rule) for code in p.codes}
         self._fired: set[str] = set()
         self._asserted: set[tuple[str, str]] = set()
         self._facts: Mapping[str, str] = {}
@@ -109,7 +81,7 @@ class Engine:
                 raise EngineError("this ruleset's engine is closed")
             self._fired, self._asserted, self._facts, self._started = set(), set(), facts, False
             self._session(_SID)
-            return frozenset(self._fired)
+            return frozenset(self._fired - self._added)
 
     def close(self) -> None:
         """Give the compiled ruleset's memory back. The engine cannot be used afterwards."""
@@ -172,7 +144,7 @@ def ruleset_definition(
     """
     by_patterns: dict[tuple[Pattern, ...], list[EngineRule]] = {(): []}
     for rule in rules:
-        by_patterns.setdefault(_shape(rule), []).append(rule)
+        by_patterns.setdefault(shape(rule), []).append(rule)
     start = {"m": {"$and": [{"on": START}]}}
     return {
         f"r{number}": {
@@ -187,43 +159,3 @@ def _condition(pattern: Pattern) -> dict[str, Any]:
     codes = sorted(pattern.codes)
     wanted = {"is": codes[0]} if len(codes) == 1 else {"$or": [{"is": code} for code in codes]}
     return {"$and": [{"on": pattern.subject}, wanted]}
-
-
-def _shape(rule: EngineRule) -> tuple[Pattern, ...]:
-    """The rule's patterns in one order, one a subject: one message cannot satisfy two patterns of a join."""
-    wanted: dict[str, frozenset[str]] = {}
-    for pattern in rule.patterns:
-        wanted[pattern.subject] = wanted.get(pattern.subject, pattern.codes) & pattern.codes
-    return tuple(Pattern(subject, wanted[subject]) for subject in sorted(wanted))
-
-
-def _check_size(rules: Sequence[EngineRule]) -> None:
-    shapes = {_shape(rule) for rule in rules}
-    rules_of = Counter(pattern for shape in shapes for pattern in shape)
-    patterns_of = Counter((pattern.subject, code) for pattern in rules_of for code in pattern.codes)
-    codes_of = Counter(subject for subject, _ in patterns_of)
-    _check(
-        "conditions in one rule",
-        max(map(len, shapes), default=0),
-        MAX_PATTERNS_OF_ONE_RULE,
-        "Conclude a part of them first",
-    )
-    for text in {text for told in patterns_of for text in told}:
-        _check("bytes in one name or value", len(text.encode(errors="replace")), MAX_BYTES_OF_TEXT, "Shorten it")
-    _check("different facts", len(codes_of), MAX_SUBJECTS, "Split the script in two")
-    for subject, count in codes_of.items():
-        _check(f"different values of {subject}", count, MAX_CODES_OF_ONE_SUBJECT, "Conclude groups of values first")
-    for (subject, _), count in patterns_of.items():
-        _check(f"different conditions on one value of {subject}", count, MAX_PATTERNS_OF_ONE_CODE, "Conclude it first")
-    for pattern, count in rules_of.items():
-        _check(
-            f"rules sharing one condition on {pattern.subject}",
-            count,
-            MAX_RULES_OF_ONE_PATTERN,
-            "Split it by another fact",
-        )
-
-
-def _check(what: str, count: int, limit: int, remedy: str) -> None:
-    if count > limit:
-        raise EngineError(f"{count} {what}; durable-rules holds {limit}", hint=remedy)

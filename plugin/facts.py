@@ -11,6 +11,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from plugin.decision import FactValue
 from plugin.errors import BadFacts, FactError
 from plugin.forms import StrictBool, messages_by_field
+from plugin.ruleset.classes import parse
+from plugin.ruleset.conditions import fits_type
 from plugin.ruleset.model import Fact
 
 MAX_TEXT = 500
@@ -52,6 +54,29 @@ class FactTyper:
         return FactError(name, given, f"{meant}facts of this script: {', '.join(self._facts)}")
 
 
+class Comparable(fields.Field[FactValue]):
+    """A number, a date (2026-11-22) or a time with its offset (2026-11-22T10:15:00+03:00), within its bounds."""
+
+    def __init__(self, fact: Fact) -> None:
+        super().__init__()
+        self._fact = fact
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> FactValue:
+        if not fits_type(self._fact.type, value) or not self._inside(parse(self._fact.type, value)):
+            raise ValidationError(self._rule())
+        return value  # type: ignore[no-any-return]
+
+    def _inside(self, value: Any) -> bool:
+        least, most = (None if b is None else parse(self._fact.type, b) for b in (self._fact.least, self._fact.most))
+        return (least is None or value >= least) and (most is None or value <= most)
+
+    def _rule(self) -> str:
+        kind = {"number": "a number", "date": "a date, 2026-11-22", "datetime": "a time, 2026-11-22T10:15:00+03:00"}
+        bounds = [f"from {self._fact.least}"] * (self._fact.least is not None)
+        bounds += [f"to {self._fact.most}"] * (self._fact.most is not None)
+        return " ".join([kind[self._fact.type], *bounds])
+
+
 def _field(fact: Fact) -> fields.Field[Any]:
     if fact.type == "bool":
         return StrictBool(wrong="true, false")
@@ -59,7 +84,7 @@ def _field(fact: Fact) -> fields.Field[Any]:
         allowed = ", ".join(fact.values)
         # OneOf compares with ``==``; the values are text, so that nothing else can equal them.
         return fields.Raw(validate=validate.OneOf(fact.values, error=allowed))
-    return FilledText()
+    return FilledText() if fact.type == "text" else Comparable(fact)
 
 
 def _printable(text: str) -> bool:

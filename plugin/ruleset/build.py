@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from marshmallow import ValidationError
 
-from plugin.decision import Answer
+from plugin.decision import Answer, FactValue
 from plugin.forms import messages_by_field
-from plugin.ruleset.conditions import RULES_FILE, ConditionReader
+from plugin.ruleset.conditions import RULES_FILE, ConditionReader, allowed_values, shown
 from plugin.ruleset.faults import Faults, closest
-from plugin.ruleset.model import ActionSpec, Derived, Fact, OutcomeSpec, Question, Role, Rule, Script, TargetSpec
+from plugin.ruleset.model import ActionSpec, Fact, OutcomeSpec, Question, Role, Rule, Script, TargetSpec
 from plugin.ruleset.schema import ROLES_FILE, SCRIPT_FILES, RolesForm
 from plugin.ruleset.template import CALL_PLACEHOLDERS, Template
+from plugin.ruleset.vocabulary import build_derived, build_facts
 from plugin.toml_source import Place
 
 _PREVIOUS = frozenset({"previous.outcome"})
@@ -95,43 +96,39 @@ class _Builder:
         self._roles = roles
         self._faults = _ScriptFaults(name, faults)
         vocabulary = forms["vocabulary.toml"]
-        self._facts = {
-            key: Fact(key, f["type"], f["label"], tuple(f["values"])) for key, f in vocabulary["fact"].items()
-        }
-        self._derived = {key: Derived(key, d["label"], tuple(d["values"])) for key, d in vocabulary["derived"].items()}
+        self._facts = build_facts(vocabulary["fact"], self._faults)
+        self._derived = build_derived(vocabulary["derived"], self._facts, self._faults)
+        self._reader = ConditionReader(self._facts, self._derived, self._faults)
         self._placeholders = {*CALL_PLACEHOLDERS, *(f"fact.{fact}" for fact in self._facts)}
 
     def build(self) -> Script:
         script, rules = self._forms["script.toml"], self._forms["rules.toml"]
-        self._check_vocabulary()
         self._check_ids([("question", rules["question"]), ("rule", rules["rule"])])
-        reader = ConditionReader(self._facts, self._derived, self._faults)
         outcomes = {name: self._outcome(name, form) for name, form in self._forms["outcomes.toml"]["outcome"].items()}
         self._role(script["unfinished"]["role"], "script.toml", ("unfinished", "role"))
+        # All conditions are read before any is finished: what they compare a fact with makes up its classes.
+        asked = [self._reader.read(form["when"], ("question", i, "when")) for i, form in enumerate(rules["question"])]
+        ruled = [self._reader.read(form["when"], ("rule", i, "when")) for i, form in enumerate(rules["rule"])]
+        classes = self._reader.classes()
+        questions = [self._question(i, form) for i, form in enumerate(rules["question"])]
+        rules_ = [self._rule(i, form, outcomes) for i, form in enumerate(rules["rule"])]
         return Script(
             name=self._name,
             title=script["title"],
             promise_hours=script["promise_hours"],
             facts=self._facts,
+            classes=classes,
             derived=self._derived,
-            questions=tuple(self._question(i, form, reader) for i, form in enumerate(rules["question"])),
-            rules=tuple(self._rule(i, form, reader, outcomes) for i, form in enumerate(rules["rule"])),
+            questions=tuple(
+                replace(q, when=self._reader.finish(w, classes)) for q, w in zip(questions, asked, strict=True)
+            ),
+            rules=tuple(replace(r, when=self._reader.finish(w, classes)) for r, w in zip(rules_, ruled, strict=True)),
             outcomes=outcomes,
             unfinished_role=script["unfinished"]["role"],
             texts=self._texts(script),
         )
 
-    # --- vocabulary and ids ----------------------------------------------------------------------
-
-    def _check_vocabulary(self) -> None:
-        for name, fact in self._facts.items():
-            place = ("fact", name)
-            if fact.type == "choice" and not fact.values:
-                self._faults.add("vocabulary.toml", place, "у выбора нет значений", "перечислите их в values")
-            if fact.type != "choice" and fact.values:
-                self._faults.add("vocabulary.toml", place, 'values бывает только у type = "choice"', "уберите values")
-        for name in self._facts.keys() & self._derived.keys():
-            self._faults.add("vocabulary.toml", ("derived", name), "так же назван факт", "назовите вывод иначе")
+    # --- rules.toml --------------------------------------------------------------------------------
 
     def _check_ids(self, lists: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> None:
         seen: set[str] = set()
@@ -141,9 +138,7 @@ class _Builder:
                     self._faults.add(RULES_FILE, (kind, index, "id"), f"id «{form['id']}» уже занят", "дайте другой")
                 seen.add(form["id"])
 
-    # --- rules.toml --------------------------------------------------------------------------------
-
-    def _question(self, index: int, form: Mapping[str, Any], reader: ConditionReader) -> Question:
+    def _question(self, index: int, form: Mapping[str, Any]) -> Question:
         place: Place = ("question", index)
         if not form["say"] and not form["hint"]:
             self._faults.add(RULES_FILE, place, "нет ни фразы, ни подсказки", "задайте say или hint")
@@ -152,12 +147,15 @@ class _Builder:
             self._faults.add(
                 RULES_FILE, (*place, "fact"), f"неизвестный факт «{form['fact']}»", closest(form["fact"], self._facts)
             )
+        elif fact.source:
+            what = f"«{fact.name}» приходит из поля {fact.source}, о нём не спрашивают"
+            self._faults.add(RULES_FILE, (*place, "fact"), what, "уберите вопрос или from в словаре")
         else:
             self._check_answers(fact, form["answers"], place)
         return Question(
             id=form["id"],
             paragraph=form["paragraph"],
-            when=reader.read(form["when"], (*place, "when")),
+            when=(),
             fact=form["fact"],
             say=form["say"],
             hint=form["hint"],
@@ -166,29 +164,22 @@ class _Builder:
 
     def _check_answers(self, fact: Fact, answers: Sequence[Mapping[str, Any]], place: Place) -> None:
         at = (*place, "answers")
-        if fact.type == "text":
+        if not fact.listed:
             if answers:
-                self._faults.add(RULES_FILE, at, "у свободного текста нет готовых ответов", "уберите answers")
+                self._faults.add(RULES_FILE, at, f"у факта вида {fact.type} нет готовых ответов", "уберите answers")
             return
         if not answers:
             self._faults.add(RULES_FILE, at, "нет ответов", "перечислите их в answers")
-        seen: set[str] = set()
-        for answer in answers:
-            code = fact.code(answer["value"])
-            if code is None:
-                allowed = "true, false" if fact.type == "bool" else ", ".join(fact.values)
-                self._faults.add(
-                    RULES_FILE,
-                    at,
-                    f"ответ {answer['value']!r} не подходит факту «{fact.name}»",
-                    f"допустимы: {allowed}",
-                )
-            elif code in seen:
-                self._faults.add(RULES_FILE, at, f"ответ {answer['value']!r} повторён", "оставьте один")
-            else:
-                seen.add(code)
+        seen: list[FactValue] = []
+        for value in (answer["value"] for answer in answers):
+            if not any(value == known and type(value) is type(known) for known in fact.listed):
+                what = f"ответ {shown(value)} не подходит факту «{fact.name}»"
+                self._faults.add(RULES_FILE, at, what, f"допустимы: {allowed_values(fact)}")
+            elif value in seen:
+                self._faults.add(RULES_FILE, at, f"ответ {shown(value)} повторён", "оставьте один")
+            seen.append(value)
 
-    def _rule(self, index: int, form: Mapping[str, Any], reader: ConditionReader, outcomes: Mapping[str, Any]) -> Rule:
+    def _rule(self, index: int, form: Mapping[str, Any], outcomes: Mapping[str, Any]) -> Rule:
         place: Place = ("rule", index)
         if not form["conclude"] and not form["outcome"]:
             self._faults.add(RULES_FILE, place, "правило ничего не делает", "задайте conclude или outcome")
@@ -208,7 +199,7 @@ class _Builder:
         return Rule(
             id=form["id"],
             paragraph=form["paragraph"],
-            when=reader.read(form["when"], (*place, "when")),
+            when=(),
             conclude=tuple(self._conclusions(form["conclude"], (*place, "conclude"))),
             outcome=form["outcome"],
             target=target,

@@ -4,41 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from plugin.decision import Answer, FactValue
+from plugin.engine_rules import Pattern
+from plugin.ruleset.classes import Classes
 from plugin.ruleset.template import Template
-
-#: The only code of a text that is known: no condition can tell two texts apart.
-TEXT_KNOWN = "text"
-_BOOL_CODES: Mapping[FactValue, str] = {True: "yes", False: "no"}
+from plugin.ruleset.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something the operator finds out. ``type`` is bool, choice (one of ``values``) or text."""
+    """Something that is found out: asked by a question, or brought along by the call in its field ``source``.
+
+    ``type`` is bool, choice (one of ``values``), text, number, date or datetime; the last three may have bounds.
+    """
 
     name: str
     type: str
     label: str
     values: tuple[str, ...] = ()
+    least: FactValue | None = None
+    most: FactValue | None = None
+    source: str | None = None
 
     @property
-    def codes(self) -> frozenset[str]:
-        """The classes of values that conditions can tell apart."""
-        if self.type == "text":
-            return frozenset({TEXT_KNOWN})
-        return frozenset(_BOOL_CODES.values()) if self.type == "bool" else frozenset(self.values)
-
-    @property
-    def code_of(self) -> Mapping[FactValue, str]:
-        """The class of each value that a fact with ready answers can have."""
-        return _BOOL_CODES if self.type == "bool" else {value: value for value in self.values}
-
-    def code(self, value: object) -> str | None:
-        """The class of a literal in the rules, or None where the fact cannot have this value."""
-        if self.type == "bool":
-            return _BOOL_CODES[value] if isinstance(value, bool) else None
-        return value if self.type == "choice" and isinstance(value, str) and value in self.values else None
+    def listed(self) -> tuple[FactValue, ...]:
+        """Every value, where they can be listed."""
+        return (True, False) if self.type == "bool" else self.values
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +45,15 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``subject`` (a fact or a derived fact) is in one of these classes."""
+    """What a rule wants of a fact or a derived fact.
+
+    ``patterns``: the same as the engine matches it. ``written``: as it stands in the rules, for explanations.
+    """
 
     subject: str
-    codes: frozenset[str]
+    wanted: Wanted
+    patterns: tuple[Pattern, ...]
+    written: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +121,7 @@ class Script:
     title: str
     promise_hours: int
     facts: Mapping[str, Fact]
+    classes: Mapping[str, Classes]
     derived: Mapping[str, Derived]
     questions: tuple[Question, ...]
     rules: tuple[Rule, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,6 +16,9 @@ _NAME = validate.Regexp(
 )
 _VALUE = validate.Regexp(
     r"^[A-Za-z0-9_.\-]+\Z", error="значение «{input}»: допустимы латинские буквы, цифры, «_», «.», «-»"
+)
+_SOURCE = validate.Regexp(
+    r"^(call|card)\.[a-z][a-z0-9_]*\Z", error="«{input}»: нужно поле события вида call.duration или card.type"
 )
 _FILLED = validate.Regexp(r"(?s).*\S", error="текст пуст")
 
@@ -58,6 +61,12 @@ def any_table(**kwargs: Any) -> fields.Dict:
     return fields.Dict(error_messages=_REQUIRED | {"invalid": "нужна таблица в фигурных скобках"}, **kwargs)
 
 
+def _unknown(key: str, known: Collection[str]) -> str:
+    close = get_close_matches(key, known, 1)
+    meant = f"возможно, имелось в виду «{close[0]}»; " if close else ""
+    return f"неизвестное поле; {meant}допустимы: {', '.join(sorted(known))}"
+
+
 class Strict(Schema):
     """Refuses unknown keys and names the closest known one."""
 
@@ -65,25 +74,25 @@ class Strict(Schema):
     def _known_keys(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError("нужна таблица")
-        faults = {key: [self._unknown(key)] for key in data if key not in self.fields}
+        known = {field.data_key or name for name, field in self.fields.items()}
+        faults = {key: [_unknown(key, known)] for key in data if key not in known}
         if faults:
             raise ValidationError(faults)
         return data
 
-    def _unknown(self, key: str) -> str:
-        close = get_close_matches(key, self.fields, 1)
-        meant = f"возможно, имелось в виду «{close[0]}»; " if close else ""
-        return f"неизвестное поле; {meant}допустимы: {', '.join(sorted(self.fields))}"
+
+FACT_TYPES = ("bool", "choice", "text", "number", "date", "datetime")
 
 
 class FactForm(Strict):
-    """[fact.NAME] in vocabulary.toml."""
+    """[fact.NAME] in vocabulary.toml. ``from``: the field of the call that brings it along, instead of a question."""
 
-    type = filled(
-        required=True, valid=validate.OneOf(["bool", "choice", "text"], error="допустимы: bool, choice, text")
-    )
+    type = filled(required=True, valid=validate.OneOf(FACT_TYPES, error=f"допустимы: {', '.join(FACT_TYPES)}"))
     label = filled(required=True)
     values = list_of(filled(valid=_VALUE), load_default=[])
+    min = fields.Raw(load_default=None)
+    max = fields.Raw(load_default=None)
+    source = filled(valid=_SOURCE, load_default=None, data_key="from")
 
 
 class DerivedForm(Strict):

@@ -13,7 +13,8 @@ from typing import NoReturn
 
 import pytest
 
-from plugin.engine import UNKNOWN, Engine, EngineRule, Pattern
+from plugin.engine import Engine
+from plugin.engine_rules import UNKNOWN, EngineRule, Pattern
 from plugin.errors import EngineError
 from tests.support.child import PRELUDE, in_child, python
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from plugin.engine import Engine, EngineRule, Pattern
+from plugin.engine import Engine
+from plugin.engine_rules import EngineRule, Pattern
 from plugin.errors import EngineError
 from tests.support.child import in_child
 
@@ -22,9 +23,6 @@ SIZES = [
     ("values of one fact, over conditions", "grouped_rules(n)", {"a": "v1.1"}, 50, 52, "520 different values of a"),
     ("facts", "fact_rules(n)", {"s1": "x"}, 500, 511, "511 different facts; durable-rules holds 500"),
     ("conditions in one rule", "joined_rule(n)", {}, 16, 17, "17 conditions in one rule; durable-rules holds 16"),
-    ("rules on one derived fact", "shared(n)", {"a": "v1"}, 250, 257, "257 rules sharing one condition on d"),
-    ("rules on one derived fact, more", "shared(n)", {"a": "v1"}, 200, 300, "300 rules sharing one condition on d"),
-    ("conditions on one value", "overlapping(n)", {"a": "x"}, 64, 65, "65 different conditions on one value of a"),
 ]
 
 BUILDERS = """
@@ -79,6 +77,23 @@ assert len(Engine(SURVEY).run({{"a": "yes", "b": "x"}})) == 4
 def test_texts_so_long_that_the_engine_would_take_them_for_each_other_are_refused(told: tuple[str, str]) -> None:
     with pytest.raises(EngineError, match="10002 bytes in one name or value; durable-rules holds 10000"):
         Engine([EngineRule("r", (Pattern(told[0], frozenset({told[1]})),))])
+
+
+@pytest.mark.parametrize(
+    ("builder", "facts"),
+    [("shared(n)", {"a": "v1"}), ("shared(n)", {"a": "v299"}), ("overlapping(n)", {"a": "x"})],
+    ids=["rules on one derived fact", "its last rule", "conditions on one value"],
+)
+def test_rules_that_share_more_than_the_engine_holds_are_put_into_groups(builder: str, facts: dict[str, str]) -> None:
+    in_child(f"""{BUILDERS}
+n = 300
+rules, expected = {builder}
+engine = Engine([EngineRule("ask", (), asks=("a",)), *rules])
+for _ in range(3):
+    got = engine.run({facts!r})
+    assert len(got) == expected + 1 and not [name for name in got if name.startswith("(")], got
+engine.close()
+""")
 
 
 def test_many_rules_with_the_very_same_conditions_all_fire() -> None:

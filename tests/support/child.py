@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 PRELUDE = """
 import threading
 from plugin.engine import *
+from plugin.engine_rules import *
 from plugin.errors import EngineError
 
 def on(subject, *codes):

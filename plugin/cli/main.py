@@ -6,45 +6,28 @@ Every command gets the value of ``--config`` (``Path | None``) by ``click.pass_o
 
 from __future__ import annotations
 
-import importlib
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from plugin.cli.lazy import Commands, LazyGroup
 from plugin.errors import InputError, OptoutError
 
-#: Each command: where it lives, imported only when it is called, and what ``--help`` says of it.
-COMMANDS: Mapping[str, tuple[str, str]] = {
+#: Each command: where it lives, and what ``--help`` says of it.
+COMMANDS: Commands = {
     "calls": ("plugin.cli.calls:calls", "Show the calls, what was decided and what became of it."),
     "decide": ("plugin.cli.decide:decide", "Print what the rules decide on some facts."),
     "init": ("plugin.cli.init:init", "Lay out a folder with plugin.toml and the rules, to edit."),
+    "rules": ("plugin.cli.rules:rules", "Check, try, compare and publish the rules."),
     "serve": ("plugin.cli.serve:serve", "Take call results in and write what follows into the CRM."),
 }
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called, so that listing them is quick."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
 
 def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -58,7 +41,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     metavar="PATH",

@@ -16,7 +16,7 @@ help:
 	@sed -n '1,/^$$/{/^#/s/^# \{0,1\}//p}' Makefile
 
 demo:
-	@./scripts/setup.sh
+	@./scripts/setup.sh demo
 	@$(PY) -m demo
 
 test: lint

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv with the project and the extras named as arguments (dev, bench), or does nothing if it is up to date.
+# Makes .venv with the project and the extras named as arguments (demo, dev, bench), or does nothing if it is up to date.
 # PYTHON chooses the interpreter. What pip said is in .venv/setup.log; it is shown only when something fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."

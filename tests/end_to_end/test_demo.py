@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.support.processes import processes_with
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -31,7 +33,7 @@ def test_the_demo_ends_well_in_eighty_columns_and_leaves_nothing_running() -> No
     assert demo.returncode == 0, demo.stdout[-2000:] + demo.stderr
     assert "Разговоров: 12, не так: 0, лишнего или потерянного в конце: 0" in demo.stdout
     assert max(len(line) for line in demo.stdout.splitlines()) <= 80
-    assert _processes_of("optout-demo-") == []
+    assert processes_with("optout-demo-") == []
 
 
 def test_a_kept_demo_stays_until_it_is_told_to_end() -> None:
@@ -57,17 +59,4 @@ def test_a_kept_demo_stays_until_it_is_told_to_end() -> None:
 
     assert demo.wait(40) == 0
     demo.stdout.close()
-    assert _processes_of("optout-demo-") == []
-
-
-def _processes_of(word: str) -> list[str]:
-    """Command lines of running processes that hold this word."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = entry.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        except OSError:
-            continue
-        if word in line:
-            found.append(line)
-    return found
+    assert processes_with("optout-demo-") == []

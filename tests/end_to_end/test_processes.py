@@ -14,6 +14,7 @@ from tests.end_to_end.client import ALL, CALLS, Client
 from tests.support.crm import RunningCrm, wait_until
 from tests.support.mail import MailSink
 from tests.support.plugin import WRONG_SECRET, RunningPlugin, running_plugin
+from tests.support.processes import processes_with
 
 BOTH = Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1, ("sms", "ИСКЛЮЧИТЬ", "open"): 1})
 ONE = Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1})
@@ -32,7 +33,7 @@ def test_a_kill_in_the_middle_of_a_delivery_is_made_good_by_the_next_process(cli
     time.sleep(moment)  # the moment of the kill is the point of the test
 
     client.plugin.stop(signal.SIGKILL)
-    assert _processes_with(str(client.plugin.home)) == []
+    assert processes_with(str(client.plugin.home)) == []
     client.plugin.start()
     client.settle()
     client.crm.api.faults()
@@ -174,15 +175,3 @@ def test_serve_is_ready_and_an_empty_ledger_starts_with_the_folders_rules(
         decided = fresh.run("decide", "--facts", '{"related_to_car": true}')
 
     assert revision in decided.stdout
-
-
-def _processes_with(word: str) -> list[str]:
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = entry.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        except OSError:
-            continue
-        if word in line:
-            found.append(line)
-    return found

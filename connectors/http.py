@@ -34,8 +34,9 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 _REDIRECTS_OF_A_READ = 3
 _TOO_MANY = 429
 _UNAVAILABLE = 503
-#: Request time-out and too early: refused before they were executed.
-_REJECTED_EARLY = frozenset({408, 425})
+#: Not signed in, request time-out, too early: refused before they were executed. A token can be renewed, and a promise
+#: should not be given up because one has expired.
+_REJECTED_EARLY = frozenset({401, 408, 425})
 
 
 class HttpClient:

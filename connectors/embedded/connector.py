@@ -90,11 +90,9 @@ class EmbeddedConnector(Connector):
         points = [_checked("what is sent stays private", private, "Use https, or run the CRM on this machine")]
         try:
             me = self._http.read(f"{_API}/me").data
-        except CrmUnavailable as error:
-            return [*points, _checked("the CRM answers", False, f"Start the CRM or correct base_url: {error}")]
-        except CrmRefused as error:
+        except (CrmUnavailable, CrmRefused) as error:
             if error.status not in (401, 403):
-                return [*points, _checked("the CRM answers", False, f"Correct base_url: {error}")]
+                return [*points, _checked("the CRM answers", False, f"Start the CRM or correct base_url: {error}")]
             remedy = "Give the plugin the token that the CRM was started with"
             return [*points, _checked("the CRM answers", True), _checked("the token is accepted", False, remedy)]
         if not isinstance(me, dict) or me.get("crm") != "embedded":

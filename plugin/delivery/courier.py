@@ -157,7 +157,7 @@ class _Round:
         except LedgerUnavailable:
             raise
         except OptoutError as error:
-            # The active rules cannot be had just now; that is mended without this delivery.
+            # The rules, roles or settings are not fit for it just now; the promise waits until somebody mends them.
             self._note("look_up", "not_done", started, error.message, code=error.code)
             return self._later(error.message, in_vain=True)
 

@@ -14,6 +14,7 @@ from connectors.base import Assignee, Connector, Outcome
 from plugin.delivery.cards import Cards
 from plugin.delivery.model import MAILS, Delivery
 from plugin.delivery.withdrawals import Withdrawals
+from plugin.errors import ConfigError
 
 if TYPE_CHECKING:
     from connectors.smtp import Mailer
@@ -23,7 +24,7 @@ _REFERENCE = "[ref:"
 
 
 class UnsendableError(Exception):
-    """It cannot go out as things stand, and will not until somebody changes them. The message says what and where."""
+    """It cannot go out, whatever is waited for. The message says why."""
 
 
 class NothingToDoError(Exception):
@@ -61,8 +62,8 @@ class Desk:
     def ready(self, delivery: Delivery) -> Letter:
         """The letter of this delivery.
 
-        Raises UnsendableError, NothingToDoError; where the CRM has to be asked, CrmUnavailable and CrmRefused; and
-        LedgerUnavailable.
+        Raises UnsendableError, NothingToDoError; ConfigError while a role or the mail server is not set up; where the
+        CRM has to be asked, CrmUnavailable and CrmRefused; and LedgerUnavailable.
         """
         if delivery.kind in MAILS:
             return self._mail(delivery)
@@ -85,7 +86,7 @@ class Desk:
     def _reminder(self, delivery: Delivery) -> Letter:
         role, assignee = self._person(delivery)
         if not assignee.user:
-            raise UnsendableError(f"role {role!r} has no crm_user in roles.toml")
+            raise ConfigError(f"role {role!r} has no crm_user in roles.toml")
         place = self._cards.place(delivery)
         if place.card is None:
             raise UnsendableError(place.why or "no card")
@@ -111,13 +112,13 @@ class Desk:
             text = full_text(delivery, self._cards.place(delivery).fallback)
         if delivery.kind == "crm_email":
             if not (assignee.user or assignee.address):
-                raise UnsendableError(f"role {role!r} has neither crm_user nor address in roles.toml")
+                raise ConfigError(f"role {role!r} has neither crm_user nor address in roles.toml")
             return Letter(lambda: self._connector.notify_email(assignee, subject, text, delivery.key), assignee)
         mailer, address = self._mailer, assignee.address
         if mailer is None:
-            raise UnsendableError("plugin.toml has no [smtp] to send mail by")
+            raise ConfigError("plugin.toml has no [smtp] to send mail by")
         if not address:
-            raise UnsendableError(f"role {role!r} has no address in roles.toml")
+            raise ConfigError(f"role {role!r} has no address in roles.toml")
         message_id = f"<{delivery.key[:32]}@{self._domain}>"
         return Letter(lambda: mailer.send(address, subject, text, message_id), assignee)
 
@@ -126,7 +127,7 @@ class Desk:
         name = delivery.role or ""
         role = self._roles().get(name)
         if role is None:
-            raise UnsendableError(f"roles.toml has no role {name!r}")
+            raise ConfigError(f"roles.toml has no role {name!r}")
         return name, Assignee(user=role.crm_user, address=role.address)
 
 

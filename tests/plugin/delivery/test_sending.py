@@ -142,7 +142,7 @@ def test_a_fault_before_sending_waits_and_is_parked_in_the_end(house: House) -> 
         ),
     ],
 )
-def test_nobody_to_send_it_to_is_parked_saying_what_is_missing(
+def test_nobody_to_send_it_to_waits_until_somebody_is_named_saying_what_is_missing(
     house: House, kind: str, role: dict[str, None] | None, why: str
 ) -> None:
     house.roles.clear()
@@ -151,17 +151,17 @@ def test_nobody_to_send_it_to_is_parked_saying_what_is_missing(
         house.roles["coordinator"] = Role("coordinator", "", user, address, "smtp")
     delivery = house.one(kind)
     crm = go(house)
-    assert (house.row(delivery).state, house.row(delivery).why) == ("parked", why)
+    assert (house.row(delivery).state, house.row(delivery).why) == ("waiting", why)
     assert crm.log == []
     assert house.mailer.mails == []
 
 
-def test_mail_without_a_mail_server_is_parked(house: House) -> None:
+def test_mail_without_a_mail_server_waits_for_one(house: House) -> None:
     house.smtp = None
     delivery = house.one("smtp_email")
     go(house)
     assert (house.row(delivery).state, house.row(delivery).why) == (
-        "parked",
+        "waiting",
         "plugin.toml has no [smtp] to send mail by",
     )
 

@@ -184,7 +184,7 @@ def _delivered(crm: RunningCrm) -> Any:
 
 
 def test_a_plugin_that_refuses_is_not_bothered_again(tmp_path: Path) -> None:
-    with raw_server(answer("401 Unauthorized")) as plugin, embedded_crm(tmp_path, webhook_url=plugin.url) as crm:
+    with raw_server(answer("404 Not Found")) as plugin, embedded_crm(tmp_path, webhook_url=plugin.url) as crm:
         crm.api.send("POST", "calls", CALL)
         told = wait_until(lambda: crm.api.get("calls/c-77")["webhook"]["state"] == "failed")
         assert told

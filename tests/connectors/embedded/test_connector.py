@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
-from connectors.base import CardRef, CrmRefused
+from connectors.base import CardRef, CrmRefused, CrmUnavailable
 from connectors.embedded import EmbeddedConnector
 from tests.support.crm import CrmApi, RunningCrm, embedded_crm, free_port
 

@@ -24,8 +24,8 @@ CALLS = 1500
 
 def answer_times() -> list[Row]:
     """p99 of events committed, and the rate beside the same requests answered without storing them."""
-    with _home() as home, _running(home, "-m", "plugin", "--config", str(home), "serve", "--port", "0") as (url, _):
-        with _running(home, "-m", "benchmarks.unstored", str(home)) as (bare_url, _):
+    with new_home() as home, running(home, "-m", "plugin", "--config", str(home), "serve", "--port", "0") as (url, _):
+        with running(home, "-m", "benchmarks.unstored", str(home)) as (bare_url, _):
             stored, bare, p99s = [], [], []
             for round_ in range(ROUNDS + 1):
                 first = round_ * CALLS
@@ -47,7 +47,7 @@ def answer_times() -> list[Row]:
 
 def memory() -> list[Row]:
     """Resident memory of the service over 20,000 events."""
-    with _home() as home, _running(home, "-m", "plugin", "--config", str(home), "serve", "--port", "0") as (url, pid):
+    with new_home() as home, running(home, "-m", "plugin", "--config", str(home), "serve", "--port", "0") as (url, pid):
         send(url, 0, 4000, CONNECTIONS)
         before = resident_mb(pid)
         send(url, 4000, 20_000, CONNECTIONS)
@@ -59,16 +59,16 @@ def readiness() -> list[Row]:
     """From the start of the process to the first answer, on an empty ledger."""
     times = []
     for _ in range(ROUNDS):
-        with _home() as home:
+        with new_home() as home:
             started = time.perf_counter()
-            with _running(home, "-m", "plugin", "--config", str(home), "serve", "--port", "0"):
+            with running(home, "-m", "plugin", "--config", str(home), "serve", "--port", "0"):
                 times.append(time.perf_counter() - started)
     taken = median(times)
     return [Row("seconds from start to ready", f"{taken:.2f}", "<= 3", taken <= 3)]
 
 
 @contextmanager
-def _home() -> Iterator[Path]:
+def new_home() -> Iterator[Path]:
     """A folder with the shipped rules and settings; its CRM is not there and nothing is sent to it."""
     with tempfile.TemporaryDirectory(prefix="optout-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
         home = Path(folder)
@@ -80,7 +80,7 @@ def _home() -> Iterator[Path]:
 
 
 @contextmanager
-def _running(home: Path, *arguments: str) -> Iterator[tuple[str, int]]:
+def running(home: Path, *arguments: str) -> Iterator[tuple[str, int]]:
     environ = os.environ | {"OPTOUT_CRM_TOKEN": "none", "OPTOUT_WEBHOOK_SECRET": SECRET}
     with open(home / "log", "a", encoding="utf-8") as log:
         process = subprocess.Popen(

@@ -26,7 +26,7 @@ def send(url: str, first: int, count: int, connections: int) -> tuple[float, lis
 
 
 def _send(url: str, first: int, count: int, connections: int) -> tuple[float, list[float]]:
-    requests = [_request(number) for number in range(first, first + count)]
+    requests = [request(number) for number in range(first, first + count)]
     shares = [requests[start::connections] for start in range(connections)]
     with ThreadPoolExecutor(connections) as pool:
         started = time.perf_counter()
@@ -50,7 +50,7 @@ def _over_one_connection(url: str, requests: list[tuple[bytes, dict[str, str]]])
     return times
 
 
-def _request(number: int) -> tuple[bytes, dict[str, str]]:
+def request(number: int) -> tuple[bytes, dict[str, str]]:
     now = datetime.now(UTC)
     facts = random_facts(1, seed=number)[0]
     event = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from plugin.clock import utc_now
@@ -24,7 +23,7 @@ from plugin.web import WebServer, bind, create_app
 class UnstoredIntake(Intake):
     """Verifies, reads and decides as ever, and forgets."""
 
-    def _commit(self, incoming: Incoming, result: CallResult, warnings: Sequence[str], at_hand: RulesAtHand) -> Answer:
+    def _commit(self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand) -> Answer:
         judge = Judge(incoming.source, result, incoming.received, at_hand, self._settings)
         decision = judge._weighed(None, 1, []).weighed.decision
         return Answer(202, {"event": result.id, "call": result.call_id, "decision": decision.to_json()})

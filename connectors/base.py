@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from marshmallow import Schema
 
@@ -161,6 +161,14 @@ class Check:
     remedy: str = ""
 
 
+class Quota(Protocol):
+    """Turns at an account's requests, shared with other processes."""
+
+    def acquire(self, longest: float) -> float:
+        """Wait for a turn and return 0.0; if it is more than ``longest`` s away, take none and return how far."""
+        ...
+
+
 class Connector(ABC):
     """One CRM account. Thread-safe: several deliveries use one instance at once.
 
@@ -181,6 +189,12 @@ class Connector(ABC):
     @abstractmethod
     def limits(self) -> Limits:
         """The account's time-outs, settling time and quota."""
+
+    def share_quota(self, quota: Quota) -> None:  # noqa: B027 (an account without a quota needs none)
+        """From now on, ask ``quota`` too before every request; called once, before the first one.
+
+        A connector whose account has a quota hands it to its HTTP client.
+        """
 
     @abstractmethod
     def check(self) -> Sequence[Check]:

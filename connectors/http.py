@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from urllib3.util import Retry
 
 from connectors.address import check_base_url, origin, segment
 from connectors.answers import Answer, Complaint, Explain, done, explain_json, harmless, parsed, retry_after
-from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Unknown
+from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Quota, Unknown
 from connectors.deadline import BoundedHTTPPool, BoundedHTTPSPool, Stage, exchange
 from connectors.failures import Broken, explained
 from connectors.ratelimit import RateLimiter
@@ -70,11 +71,16 @@ class HttpClient:
         self._longest_wait = longest_wait
         self._explain = explain
         self._limiter = limiter or RateLimiter(limits.requests_per_second, limits.burst)
+        self._quota: Quota | None = None
         self._now = now
         self._session = _session(_checked_headers(headers), connections, ca_file)
 
     def __repr__(self) -> str:
         return f"HttpClient({self.host})"
+
+    def share_quota(self, quota: Quota) -> None:
+        """Take a turn of ``quota`` too before every request; the client's own limiter stays the second line."""
+        self._quota = quota
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -195,7 +201,7 @@ class HttpClient:
         return raw
 
     def _sent(self, request: _Request) -> _Raw:
-        wait = self._limiter.acquire(self._longest_wait)
+        wait = self._wait_for_turn()
         if wait:
             why = f"{self.host}: the account's own rate limit; the next turn is {wait:.0f} s away"
             raise Broken(why, sent=False, after=wait)
@@ -220,6 +226,15 @@ class HttpClient:
                     why = f"{self.host}: the request cannot be put together"
                     raise Broken(why, sent=False, permanent=True) from None
                 raise explained(error, this, self.host, self._limits.connect_seconds) from None
+
+    def _wait_for_turn(self) -> float:
+        """0.0 once it is this request's turn; else how far away that is, in seconds."""
+        started = time.monotonic()
+        wait = self._limiter.acquire(self._longest_wait)
+        if wait or self._quota is None:
+            return wait
+        # Both together no longer than agreed: leases are reckoned by it.
+        return self._quota.acquire(max(0.0, self._longest_wait - (time.monotonic() - started)))
 
     def _drained(self, response: requests.Response) -> bytes:
         """The body, no longer than allowed, taken as it comes: a full read would wait past the deadline."""

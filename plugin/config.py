@@ -15,9 +15,21 @@ from typing import Any
 from marshmallow import ValidationError
 
 from plugin.config_faults import FaultList, closest, unreadable
-from plugin.config_schema import SECRET_FORM, SecretRef, SettingsFile, is_ledger_url, secret_ref
+from plugin.config_schema import SECRET_FORM, WEEKDAYS, SecretRef, SettingsFile, is_ledger_url, secret_ref
 from plugin.errors import ConfigError
-from plugin.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, SmtpServer, Source, Web
+from plugin.settings import (
+    AlertPolicy,
+    CrmAccount,
+    DeliveryPolicy,
+    Log,
+    Manifest,
+    Retention,
+    Settings,
+    SmtpServer,
+    Source,
+    Web,
+    WorkingTime,
+)
 from plugin.toml_source import Place, TomlUnreadable, load_toml
 
 FILE_NAME = "plugin.toml"
@@ -106,6 +118,8 @@ class _Reader:
         crm = self._crm(data.get("crm", {}))
         smtp = self._smtp(data.get("smtp"))
         delivery = self._delivery(data.get("delivery", {}))
+        web = self._web(data.get("web", {}))
+        alerts = self._alerts(data.get("alerts", {}), mailed="smtp" in data)
         self._faults.raise_if_any()
         return Settings(
             home=self._home.folder,
@@ -118,7 +132,10 @@ class _Reader:
             sources=sources,
             delivery=delivery,
             smtp=smtp,
-            web=Web(**data.get("web", {})),
+            web=web,
+            alerts=alerts,
+            retention=_retention(ledger),
+            log=Log(**data.get("log", {})),
         )
 
     def _load(self) -> dict[str, Any]:
@@ -155,7 +172,9 @@ class _Reader:
             if isinstance(written, dict) and "secrets" not in written and name != connector:
                 self._faults.add(place, "secrets is missing", f"allowed: a list of {SECRET_FORM}")
             secrets = [self._webhook_secret((*place, "secrets", i), ref) for i, ref in enumerate(refs)]
-            found.append(Source(name, tuple(filter(None, secrets)), table.get("namespace", name)))
+            namespace, silent = table.get("namespace", name), table.get("silent_after_hours")
+            dry_run = table.get("dry_run", False)
+            found.append(Source(name, tuple(filter(None, secrets)), namespace, silent, dry_run))
         return tuple(found)
 
     def _webhook_secret(self, place: Place, ref: SecretRef) -> str | None:
@@ -230,6 +249,31 @@ class _Reader:
             )
         return policy
 
+    def _web(self, table: Mapping[str, Any]) -> Web:
+        values = dict(table)
+        token = values.pop("metrics_token", None)
+        if token is not None and self._with_secrets:
+            values["metrics_token"] = self._secret(("web", "metrics_token"), token)
+        return Web(**values)
+
+    def _alerts(self, table: Mapping[str, Any], mailed: bool) -> AlertPolicy:
+        values, usual = dict(table), WorkingTime()
+        days = values.pop("working_days", None)
+        working = WorkingTime(
+            usual.days if days is None else frozenset(map(WEEKDAYS.index, days)),
+            values.pop("working_from", usual.from_),
+            values.pop("working_until", usual.until),
+        )
+        if working.until <= working.from_:
+            place: Place = ("alerts", "working_until" if "working_until" in table else "working_from")
+            what = f"working hours from {working.from_:%H:%M} until {working.until:%H:%M}"
+            self._faults.add(place, what, "allowed: working_from before working_until, on the same day")
+        if "to" in values:
+            values["to"] = tuple(dict.fromkeys(values["to"]))
+            if not mailed:
+                self._faults.add(("alerts", "to"), "given without [smtp]", "add [smtp], the mail server to send by")
+        return AlertPolicy(**values, working=working)
+
     def _smtp(self, table: Mapping[str, Any] | None) -> SmtpServer | None:
         if table is None or not {"host", "sender"} <= set(table):
             return None
@@ -267,6 +311,11 @@ class _Reader:
             self._faults.add(place, f"the file {path} is empty", "write the secret into it")
             return None
         return value
+
+
+def _retention(table: Mapping[str, Any]) -> Retention:
+    usual = Retention()
+    return Retention(table.get("retention_days", usual.days), table.get("purge_daily", usual.daily))
 
 
 def _origin(ref: SecretRef) -> str:

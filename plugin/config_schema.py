@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
+from datetime import time
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,6 +15,10 @@ SECRET_FORM = '{ env = "NAME" } or { file = "path" }'
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _LEDGER_URL = re.compile(r"sqlite:///\S+|postgresql(\+\w+)?://\S+")
+_ADDRESS = r"[^@\s]+@[^@\s]+"
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+#: In the order of ``date.weekday()``.
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PASSWORD_IN_URL = re.compile(r"://[^/@]*:[^/@]+@")
 
 
@@ -106,6 +111,19 @@ def _number(low: float, high: float) -> fields.Float:
     return _Number(validate=validate.Range(low, high), metadata={"allowed": f"a number from {low:g} to {high:g}"})
 
 
+def _switch() -> fields.Boolean:
+    return _Switch(metadata={"allowed": "true or false"})
+
+
+class _Switch(fields.Boolean):
+    """true or false, and nothing that looks like it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class PluginTable(Schema):
     """``[plugin]``: the manifest and what the plugin works with."""
 
@@ -126,6 +144,8 @@ class LedgerTable(Schema):
         required=True,
         metadata={"allowed": f"sqlite:///FILE, postgresql+psycopg://HOST/NAME, or with a password {SECRET_FORM}"},
     )
+    retention_days = _whole(1, 36_500)
+    purge_daily = _switch()
 
 
 class CrmTable(Schema):
@@ -142,6 +162,8 @@ class SourceTable(Schema):
 
     secrets = fields.List(SecretField(), validate=validate.Length(1), metadata={"allowed": f"a list of {SECRET_FORM}"})
     namespace = _name()
+    silent_after_hours = _number(0.1, 1000)
+    dry_run = _switch()
 
 
 class DeliveryTable(Schema):
@@ -153,8 +175,43 @@ class DeliveryTable(Schema):
     first_wait_seconds = _number(0.01, 3600)
     longest_wait_seconds = _number(0.01, 86_400)
     jitter = _number(0, 1)
+    share_of_time_left = _number(0.001, 1)
+    longest_retry_after_seconds = _number(1, 86_400)
+    most_faults = _whole(1, 100)
+    breaker_failures = _whole(1, 100)
+    probe_seconds = _number(0.01, 3600)
     lease_margin_seconds = _number(0, 3600)
     unfinished_after_minutes = _number(0.01, 1440)
+
+
+class ClockField(fields.Field[time]):
+    """A time of the day, ``HH:MM``."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> time:
+        if not isinstance(value, str) or not _CLOCK.fullmatch(value):
+            raise ValidationError("no time of the day")
+        return time.fromisoformat(value)
+
+
+class AlertsTable(Schema):
+    """``[alerts]``: what the admins are told by e-mail, and when."""
+
+    to = fields.List(
+        _text("an e-mail address", _ADDRESS),
+        validate=validate.Length(1),
+        metadata={"allowed": "a list of e-mail addresses"},
+    )
+    at_risk_hours = _number(0.01, 1000)
+    away_after_minutes = _number(0, 10_080)
+    gather_minutes = _number(0, 1440)
+    check_seconds = _number(0.01, 3600)
+    working_days = fields.List(
+        fields.String(validate=validate.OneOf(WEEKDAYS)),
+        validate=validate.Length(1),
+        metadata={"allowed": f"a list of {', '.join(WEEKDAYS)}"},
+    )
+    working_from = ClockField(metadata={"allowed": 'a time such as "09:00"'})
+    working_until = ClockField(metadata={"allowed": 'a time such as "18:00"'})
 
 
 class SmtpTable(Schema):
@@ -162,7 +219,7 @@ class SmtpTable(Schema):
 
     host = _text("the name or address of the mail server", r"\S+", required=True)
     port = _whole(1, 65_535)
-    sender = _text("an e-mail address", r"[^@\s]+@[^@\s]+", required=True)
+    sender = _text("an e-mail address", _ADDRESS, required=True)
     security = fields.String(
         validate=validate.OneOf(("none", "starttls", "tls")), metadata={"allowed": '"none", "starttls" or "tls"'}
     )
@@ -178,6 +235,17 @@ class WebTable(Schema):
     port = _whole(0, 65_535)
     threads = _whole(1, 256)
     max_body_bytes = _whole(1024, 16_777_216)
+    metrics_token = SecretField()
+
+
+class LogTable(Schema):
+    """``[log]``: what is logged to stderr, and how."""
+
+    format = fields.String(validate=validate.OneOf(("json", "console")), metadata={"allowed": '"json" or "console"'})
+    level = fields.String(
+        validate=validate.OneOf(("debug", "info", "warning", "error")),
+        metadata={"allowed": '"debug", "info", "warning" or "error"'},
+    )
 
 
 class SettingsFile(Schema):
@@ -191,4 +259,6 @@ class SettingsFile(Schema):
     )
     delivery = fields.Nested(DeliveryTable, metadata={"allowed": "a table [delivery]"})
     smtp = fields.Nested(SmtpTable, metadata={"allowed": "a table [smtp]"})
+    alerts = fields.Nested(AlertsTable, metadata={"allowed": "a table [alerts]"})
     web = fields.Nested(WebTable, metadata={"allowed": "a table [web]"})
+    log = fields.Nested(LogTable, metadata={"allowed": "a table [log]"})

@@ -1,6 +1,7 @@
 """Every conversation that a script allows: ask what comes next, branch on every answer, until the end.
 
-Since a fact takes part only once it is asked for, these conversations are all there is to know about a script.
+Since a fact takes part only once it is asked for, these conversations are all there is to know about a script. Whether
+they all end well, in a script of any size, is proven by ``plugin.proof``.
 """
 
 from __future__ import annotations
@@ -9,12 +10,9 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from plugin.decider import Decider, shown
+from plugin.decider import Decider
 from plugin.decision import Decision, FactValue, NextQuestion
-from plugin.errors import DecisionError, Fault
-
-#: Conversations looked at before a script is called too large to enumerate.
-MOST_CONVERSATIONS = 20_000
+from plugin.errors import DecisionError
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +64,3 @@ def _calls(decider: Decider) -> Iterator[dict[str, FactValue]]:
     branches = [[None, *(script.classes[name].example(key) for key in script.classes[name].keys)] for name in names]
     for values in itertools.product(*branches):
         yield {name: value for name, value in zip(names, values, strict=True) if value is not None}
-
-
-def unsound(decider: Decider) -> list[Fault]:
-    """The conversations that the rules do not bring to exactly one outcome, as faults for the admin.
-
-    A script too large to enumerate is a fault as well: nothing is passed over in silence.
-    """
-    faults: list[Fault] = []
-    for count, conversation in enumerate(conversations(decider), 1):
-        if count > MOST_CONVERSATIONS:
-            what = f"больше {MOST_CONVERSATIONS} разговоров: проверить все не удалось"
-            return [*faults, Fault(_file(decider), 0, "разговоры", what, "уменьшите число вопросов")]
-        if conversation.fault:
-            faults.append(_fault(decider, conversation))
-    return faults
-
-
-def _fault(decider: Decider, conversation: Conversation) -> Fault:
-    said = (
-        ", ".join(f"{name} = {shown(value)}" for name, value in conversation.answers.items()) or "ещё ничего не сказано"
-    )
-    gap = conversation.fault is not None and conversation.fault.code == "no_outcome"
-    what = "ни одно правило не даёт итога" if gap else f"правила спорят между собой ({conversation.fault})"
-    hint = "допишите правило для этого разговора" if gap else "уточните условия так, чтобы итог был один"
-    return Fault(_file(decider), 0, f"разговор «{said}»", what, hint)
-
-
-def _file(decider: Decider) -> str:
-    return f"{decider.name}/rules.toml"

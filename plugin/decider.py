@@ -11,22 +11,23 @@ from plugin.decision import Action, Decision, Facts, FactValue, NextQuestion, St
 from plugin.engine import Engine
 from plugin.engine_rules import EngineRule, Pattern
 from plugin.errors import BadFacts, FactError, NoOutcome, OutcomeConflict
-from plugin.facts import FactTyper
-from plugin.ruleset import CALL_PLACEHOLDERS, Context, Script, Template
+from plugin.facts import FactTyper, spelt
+from plugin.firing import Firing
+from plugin.ruleset import LABELS, Context, Script, Template
 from plugin.ruleset.classes import Classes, Listed
-from plugin.ruleset.model import ActionSpec, Condition, OutcomeSpec, Question, Rule, TargetSpec
+from plugin.ruleset.model import ActionSpec, Condition, OutcomeSpec, Question, TargetSpec
 
 #: How many different sets of facts a revision remembers its answer to.
 REMEMBERED = 8192
+
+#: The name of the engine's own rule that hears what the call brings along.
+_CALL = "(call)"
 
 #: The class of each fact's value (``plugin.ruleset.classes``), None where it is missing: all that makes a difference.
 _Key = tuple[str | None, ...]
 
 #: Actions with their texts, filled in as far as may be.
 _Worded = tuple[tuple[ActionSpec, Template], ...]
-
-#: What stands in a text for the call's own data while there is no call.
-_NO_CALL: Context = {name: f"‹{label}›" for name, label in CALL_PLACEHOLDERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Decider:
         self.promise_hours = script.promise_hours
         self.unfinished_role = script.unfinished_role
         self.fact_names: Collection[str] = script.facts.keys()
-        self._revision = revision
+        self.revision = revision
         self._typer = FactTyper(script.facts)
         #: The facts that the call brings along: name → field of the call, e.g. ``call.duration``.
         self.sources: Mapping[str, str] = {f.name: f.source for f in script.facts.values() if f.source}
@@ -107,6 +108,14 @@ class Decider:
                 break
         return tuple(names)
 
+    def fired(self, facts: Facts) -> frozenset[str]:
+        """The ids of the rules and questions that fire on these facts, whether or not they end the conversation."""
+        return self._engine.run(self._codes(self._key(facts))) - {_CALL}
+
+    def firing(self, facts: Facts) -> Firing:
+        """What fires on these facts, and why everything else does not. Never raises BadFacts."""
+        return Firing(self.script, self._codes(self._key(facts)), self.fired(facts))
+
     def outcome_label(self, outcome: str) -> str:
         """The outcome in the admin's words; its name where a later revision no longer has it."""
         spec = self.script.outcomes.get(outcome)
@@ -144,7 +153,7 @@ class Decider:
             if question.fact not in codes:
                 ask = NextQuestion(question.fact, question.say, question.hint, question.answers)
                 return _Outline(tuple(asked[:position]), ask)
-        outcome, target = self._end([rule for rule in self._ending if rule.id in fired], codes)
+        outcome, target = self._end(fired, codes)
         actions, bare = self._worded[outcome.name]
         if outcome.name in self._quoting:
             labels = _labels(asked, codes, self.script.classes)
@@ -169,15 +178,22 @@ class Decider:
         if errors:
             raise BadFacts(errors)
 
-    def _end(self, rules: Collection[Rule], codes: Mapping[str, str]) -> tuple[OutcomeSpec, TargetSpec | None]:
-        """The one outcome and target that these fired rules give."""
+    def _end(self, fired: frozenset[str], codes: Mapping[str, str]) -> tuple[OutcomeSpec, TargetSpec | None]:
+        """The one outcome and target that the fired rules give."""
+        rules = [rule for rule in self._ending if rule.id in fired]
         outcomes = {rule.outcome for rule in rules if rule.outcome}
         targets = {rule.target for rule in rules if rule.target}
         if len(outcomes) > 1 or len(targets) > 1:
             ends = ", ".join(f"{rule.id} → {rule.outcome}" for rule in rules if rule.outcome)
-            raise OutcomeConflict(f"script {self.name}: the rules contradict each other on {_said(codes)}: {ends}")
+            raise OutcomeConflict(
+                f"script {self.name}: the rules contradict each other on {_said(codes)}: {ends}",
+                hint="`optout rules explain --facts …` tells why each of them fired",
+            )
         if not outcomes:
-            raise NoOutcome(f"script {self.name}: no rule ends the conversation {_said(codes)}")
+            raise NoOutcome(
+                f"script {self.name}: no rule ends the conversation {_said(codes)}",
+                hint=Firing(self.script, codes, fired).hint(),
+            )
         return self.script.outcomes[outcomes.pop()], next(iter(targets), None)
 
     def _quote(self, actions: _Worded, labels: Context) -> _Worded:
@@ -195,24 +211,24 @@ class Decider:
         steps = tuple([Step(q.id, q.fact, q.say, facts[q.fact]) for q in outline.answered])
         outcome = outline.outcome
         if outcome is None:
-            return Decision(self._revision, False, None, outline.open, steps, None, ())
+            return Decision(self.revision, False, None, outline.open, steps, None, ())
         values: dict[str, str | None] = {} if context is None else dict(context)
         for name in (*[step.fact for step in steps], *self.sources):
             if name in facts and f"fact.{name}" not in self._labelled:
-                values[f"fact.{name}"] = _spelt(facts[name])
+                values[f"fact.{name}"] = spelt(self.script.facts[name], facts[name])
         spec = outline.target
         target = None if spec is None else Target(spec.name.value(values), spec.phone.value(values))
         actions = [
             Action(a.id, a.kind, text.fill(values), a.role, a.subject, a.due_in_hours, a.email, target)
             for a, text in (outline.bare if context is None else outline.actions)
         ]
-        return Decision(self._revision, True, outcome.name, None, steps, outcome.say, tuple(actions))
+        return Decision(self.revision, True, outcome.name, None, steps, outcome.say, tuple(actions))
 
 
 def engine_rules(script: Script) -> list[EngineRule]:
     """The script's questions and rules as the engine takes them; what the call brings along is heard at once."""
     heard = [subject for fact in script.facts.values() if fact.source for subject in _subjects(script, fact.name)]
-    rules = [EngineRule("(call)", (), asks=tuple(heard))] if heard else []
+    rules = [EngineRule(_CALL, (), asks=tuple(heard))] if heard else []
     rules += [EngineRule(q.id, _patterns(q.when), asks=_subjects(script, q.fact)) for q in script.questions]
     return rules + [EngineRule(rule.id, _patterns(rule.when), concludes=rule.conclude) for rule in script.rules]
 
@@ -239,7 +255,7 @@ def _offered(classes: Classes, question: Question) -> frozenset[str]:
 def _worded(outcome: OutcomeSpec) -> tuple[_Worded, _Worded]:
     """The outcome's actions, and the same with labels for the call's data."""
     actions = tuple((spec, spec.text) for spec in outcome.actions)
-    return actions, tuple((spec, text.bind(_NO_CALL, _NO_CALL)) for spec, text in actions)
+    return actions, tuple((spec, text.bind(LABELS, LABELS)) for spec, text in actions)
 
 
 def _labels(
@@ -252,10 +268,6 @@ def _labels(
         for answer in question.answers
         if classes[question.fact].key(answer.value) == codes.get(question.fact)
     }
-
-
-def _spelt(value: FactValue) -> str:
-    return {True: "да", False: "нет"}[value] if isinstance(value, bool) else str(value)
 
 
 def _said(codes: Mapping[str, str]) -> str:

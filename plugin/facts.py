@@ -1,8 +1,9 @@
-"""Types facts strictly: a bool is a bool, never 1 or "true"; JSON null is a missing fact."""
+"""Types facts strictly: a bool is a bool, never 1 or "true"; JSON null is a missing fact. And spells them for texts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -75,6 +76,18 @@ class Comparable(fields.Field[FactValue]):
         bounds = [f"from {self._fact.least}"] * (self._fact.least is not None)
         bounds += [f"to {self._fact.most}"] * (self._fact.most is not None)
         return " ".join([kind[self._fact.type], *bounds])
+
+
+def spelt(fact: Fact, value: FactValue) -> str:
+    """The value as texts spell it: ``да``, ``8,5``, ``22.11.2026``, ``22.11.2026 10:15 (UTC+03:00)``."""
+    if isinstance(value, bool):
+        return "да" if value else "нет"
+    if isinstance(value, int | float):
+        return str(int(value) if value == int(value) else value).replace(".", ",")
+    if fact.type == "datetime":
+        moment = datetime.fromisoformat(value)
+        return f"{moment:%d.%m.%Y %H:%M} ({moment.tzinfo})"
+    return f"{date.fromisoformat(value):%d.%m.%Y}" if fact.type == "date" else value
 
 
 def _field(fact: Fact) -> fields.Field[Any]:

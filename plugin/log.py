@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from plugin.settings import Log
 
 #: Keys whose values are personal data, or a client's or operator's words: never logged.
 _HIDDEN = frozenset(
@@ -58,6 +61,25 @@ def mask_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     for key, value in event.items():
         event[key] = _masked(key, value)
     return event
+
+
+def log_as(log: Log) -> None:
+    """Log as plugin.toml says; for processes that serve."""
+    json_lines = None if log.format is None else log.format == "json"
+    set_up_logging(json_lines=json_lines, level=logging.getLevelNamesMapping()[log.level.upper()])
+
+
+@contextmanager
+def warnings_only() -> Iterator[None]:
+    """For commands that print: only warnings are logged, to stderr, and what was set up before comes back after."""
+    root, before = logging.getLogger(), structlog.get_config() if structlog.is_configured() else None
+    kept = (root.handlers[:], root.level)
+    set_up_logging(json_lines=False, level=logging.WARNING)
+    try:
+        yield
+    finally:
+        root.handlers[:], root.level = kept[0], kept[1]
+        structlog.reset_defaults() if before is None else structlog.configure(**before)
 
 
 def set_up_logging(*, json_lines: bool | None = None, level: int = logging.INFO, stream: TextIO | None = None) -> None:

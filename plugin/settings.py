@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,6 +29,15 @@ class Source:
     name: str
     secrets: tuple[str, ...] = field(repr=False)
     namespace: str
+    #: Working hours without an event after which the admins are told; None: never.
+    silent_after_hours: float | None = None
+    #: Only tried out: its calls are decided and recorded, and nothing of them is sent.
+    dry_run: bool = False
+
+    @property
+    def recorded_as(self) -> str:
+        """The name in the ledger: what was only tried out is not taken for a repeat once the source is meant."""
+        return f"{self.name} (dry run)" if self.dry_run else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class CrmAccount:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
-    """How deliveries are repeated; times in seconds."""
+    """How deliveries are repeated; times in seconds. plugin.toml explains each."""
 
     threads: int = 4
     batch: int = 20
@@ -48,8 +58,34 @@ class DeliveryPolicy:
     first_wait_seconds: float = 5.0
     longest_wait_seconds: float = 900.0
     jitter: float = 0.2
+    share_of_time_left: float = 0.1
+    longest_retry_after_seconds: float = 86_400.0
+    most_faults: int = 5
+    breaker_failures: int = 5
+    probe_seconds: float = 30.0
     lease_margin_seconds: float = 30.0
     unfinished_after_minutes: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingTime:
+    """When events are to be expected: ``days`` by ``date.weekday()``, from and until by the deployment's clocks."""
+
+    days: frozenset[int] = frozenset(range(5))
+    from_: time = time(9)
+    until: time = time(18)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPolicy:
+    """What the admins are told by e-mail (``to``; nobody: alerts are only recorded and logged), and when."""
+
+    to: tuple[str, ...] = ()
+    at_risk_hours: float = 4.0
+    away_after_minutes: float = 15.0
+    gather_minutes: float = 15.0
+    check_seconds: float = 60.0
+    working: WorkingTime = field(default_factory=WorkingTime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +102,33 @@ class SmtpServer:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How many ``days`` a finished call keeps its personal data; ``daily``: the delivery loop sees to it by itself."""
+
+    days: int = 365
+    daily: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """``format`` is ``json`` or ``console``; None: console on a terminal, else JSON. ``level`` is the least logged."""
+
+    format: str | None = None
+    level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
 class Web:
-    """The address events come in at. A larger body than ``max_body_bytes`` is answered 413."""
+    """The address events come in at. A larger body than ``max_body_bytes`` is answered 413.
+
+    With a ``metrics_token`` only its bearer gets ``/metrics``; without one, only this machine does.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
     threads: int = 8
     max_body_bytes: int = 262_144
+    metrics_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +146,6 @@ class Settings:
     delivery: DeliveryPolicy
     smtp: SmtpServer | None
     web: Web
+    alerts: AlertPolicy = field(default_factory=AlertPolicy)
+    retention: Retention = field(default_factory=Retention)
+    log: Log = field(default_factory=Log)

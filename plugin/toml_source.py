@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: A place in a TOML document: keys and list indexes from the root, e.g. ``("rule", 3, "when")``.
-Place = tuple[str | int, ...]
+from plugin.toml_faults import in_words
+from plugin.toml_lines import Place, locate
 
-_HEADER = re.compile(r"^\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(#.*)?$")
-_KEY = re.compile(
-    r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_\-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_\-]+))*)\s*=(.*)$"""
-)
-_PART = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_\-]+)\s*(?:\.|$)""")
+__all__ = ["Place", "TomlSource", "TomlUnreadable", "load_toml", "parse_toml"]
 
 
 class TomlUnreadable(Exception):
@@ -31,10 +27,11 @@ class TomlUnreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TomlSource:
-    """The parsed document and where its parts stand."""
+    """The parsed document, where its parts stand, and the text itself, to the byte."""
 
     data: dict[str, Any]
     lines: Mapping[Place, int]
+    text: str = ""
 
     def line(self, place: Place) -> int:
         """The 1-based line of this place, or of the nearest table around it; 0 for the whole file."""
@@ -68,81 +65,11 @@ def parse_toml(raw: bytes) -> TomlSource:
             "файл не в кодировке UTF-8 (похоже на windows-1251)", "сохраните его в кодировке UTF-8", line
         ) from error
     try:
-        data = tomllib.loads(text)
+        return TomlSource(tomllib.loads(text), locate(text), text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         line = int(found.group(1)) if found else text.count("\n") + 1
-        raise TomlUnreadable(f"ошибка TOML: {error}", "проверьте кавычки, скобки и знаки «=»", line) from error
+        what, hint = in_words(error)
+        raise TomlUnreadable(f"ошибка TOML: {what}", hint, line) from error
     except RecursionError as error:
         raise TomlUnreadable("слишком глубокая вложенность", "упростите файл") from error
-    return TomlSource(data, _locate(text))
-
-
-def _locate(text: str) -> dict[Place, int]:
-    """Lines of tables and keys. The text is known to be valid TOML, so that a light scan is enough."""
-    lines: dict[Place, int] = {}
-    counts: dict[Place, int] = {}
-    table: Place = ()
-    closing: str | None = None  # the quotes that end the multi-line string we are in
-    depth = 0  # brackets of a multi-line array that are still open
-    for number, line in enumerate(text.splitlines(), 1):
-        if closing:
-            if closing not in line:
-                continue
-            closing, depth = _rest(line.split(closing, 1)[1], depth)
-            continue
-        if depth:
-            closing, depth = _rest(line, depth)
-            continue
-        if header := _HEADER.match(line):
-            table = _table(header.group(1), _parts(header.group(2)), counts)
-            for length in range(1, len(table) + 1):
-                lines.setdefault(table[:length], number)
-        elif key := _KEY.match(line):
-            place = table + tuple(_parts(key.group(1)))
-            lines.setdefault(place, number)
-            closing, depth = _rest(key.group(2), 0)
-    return lines
-
-
-def _table(bracket: str, parts: list[str], counts: dict[Place, int]) -> Place:
-    place: Place = ()
-    for position, part in enumerate(parts):
-        place += (part,)
-        last = position == len(parts) - 1
-        if last and bracket == "[[":
-            counts[place] = counts.get(place, 0) + 1
-        if place in counts:
-            place += (counts[place] - 1,)
-    return place
-
-
-def _parts(dotted: str) -> list[str]:
-    return [match.group(1).strip("\"'") for match in _PART.finditer(dotted)]
-
-
-def _rest(text: str, depth: int) -> tuple[str | None, int]:
-    """Follow a value to the end of its line: the open multi-line quotes, if any, and the open brackets."""
-    position = 0
-    while position < len(text):
-        if text.startswith(('"""', "'''"), position):
-            quotes = text[position : position + 3]
-            end = text.find(quotes, position + 3)
-            if end < 0:
-                return quotes, depth
-            position = end + 3
-        elif text[position] in "\"'":
-            position = _string_end(text, position)
-        elif text[position] == "#":
-            break
-        else:
-            depth += (text[position] in "[{") - (text[position] in "]}")
-            position += 1
-    return None, depth
-
-
-def _string_end(text: str, start: int) -> int:
-    quote, position = text[start], start + 1
-    while position < len(text) and text[position] != quote:
-        position += 2 if quote == '"' and text[position] == "\\" else 1
-    return position + 1

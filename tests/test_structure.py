@@ -48,11 +48,11 @@ def importers(*libraries: str) -> set[str]:
     }
 
 
-def names_of_the_rules() -> set[str]:
-    """The facts, derived facts, outcomes, roles, rules, questions and values of choice of every shipped script."""
-    roles = tomllib.loads((ROOT / "rules" / "roles.toml").read_text(encoding="utf-8"))
+def names_in(rules: Path) -> set[str]:
+    """The facts, derived facts, outcomes, roles, rules, questions and values of choice of every script there."""
+    roles = tomllib.loads((rules / "roles.toml").read_text(encoding="utf-8"))
     found = set(roles["role"])
-    for folder in (path for path in (ROOT / "rules").iterdir() if path.is_dir()):
+    for folder in (path for path in rules.iterdir() if path.is_dir()):
         found.add(folder.name)
         for file in folder.glob("*.toml"):
             data = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -126,7 +126,7 @@ def test_the_plugin_names_no_crm() -> None:
 
 
 def test_no_python_names_a_fact_an_outcome_a_role_or_anything_else_of_the_rules() -> None:
-    unwanted = names_of_the_rules()
+    unwanted = names_in(ROOT / "rules")
     assert {"related_to_car", "exclude_all_not_client", "survey_coordinator", "survey_opt_out"} <= unwanted
     assert mentions(PLUGIN + CONNECTORS, unwanted) == []
 

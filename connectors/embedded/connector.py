@@ -28,6 +28,7 @@ from connectors.base import (
     Limits,
     NotDone,
     Outcome,
+    Quota,
     Reference,
     ReminderState,
 )
@@ -78,6 +79,9 @@ class EmbeddedConnector(Connector):
 
     def limits(self) -> Limits:
         return self._limits
+
+    def share_quota(self, quota: Quota) -> None:
+        self._http.share_quota(quota)
 
     def close(self) -> None:
         """Close the idle connections."""

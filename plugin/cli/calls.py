@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 
+from plugin.cli.calls_replay import replay
+from plugin.cli.moments import moment_of
 from plugin.config import load_settings
 from plugin.errors import InputError
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from plugin.ledger import ActiveRules
+    from plugin.ledger.history import CallHistory
 
 _STATES = ("pending", "leased", "unknown", "waiting", "done", "parked", "cancelled")
-_SPAN = re.compile(r"(\d{1,5})([hd])")
 
 
 @click.group(short_help="Calls in the ledger: what was decided and how far it got.")
@@ -60,7 +60,7 @@ def list_(
 
     with _opened(config) as (connection, rules, zone):
         now = utc_now()
-        start = _moment(since, zone, now)
+        start = moment_of(since, zone, now)
         found = (
             []
             if connection is None
@@ -87,21 +87,57 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
     ID is the number that `optout calls list` prints, or the CRM's own id of the call.
     """
     from plugin.cli.calls_page import page
-    from plugin.cli.calls_text import clean, history_json
+    from plugin.cli.calls_text import history_json
     from plugin.cli.calls_words import Words
-    from plugin.clock import utc_now
-    from plugin.ledger.history import find_calls, read_call
 
     with _opened(config) as (connection, rules, zone):
-        found = find_calls(connection, id_) if connection is not None else []
-        if connection is None or not found:
-            raise InputError(f"Звонок «{clean(id_[:40])}» не найден", hint="Номера звонков печатает optout calls list")
-        history = read_call(connection, found[0], utc_now())
+        history, others = _history(connection, id_)
         words = Words(rules, history.summary.script)
         if as_json:
             _print_json(history_json(history, words, zone, full))
         else:
-            click.echo(page(history, words, zone, full, others=found[1:]))
+            click.echo(page(history, words, zone, full, others=others))
+
+
+@calls.command()
+@click.argument("id_", metavar="ID")
+@click.option("--full", is_flag=True, help="Show phone numbers, and what was said in free words.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def explain(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
+    """Say of every rule whether it fired on one call and, if not, why.
+
+    By the rules of that day, on the facts of the call's last decision. ID is the number that `optout calls list`
+    prints, or the CRM's own id of the call.
+    """
+    from plugin.cli.calls_explain import explained_call, masking
+    from plugin.cli.explain_text import page, wrapped
+
+    with _opened(config) as (connection, rules, _):
+        history, _others = _history(connection, id_)
+        assert rules is not None
+        explanation = explained_call(history, rules)
+        show = (lambda _, value: value) if full else masking(explanation.decider)
+        call = history.summary
+        if as_json:
+            _print_json({"id": call.id, "call": call.call_id} | explanation.to_json(show))
+        else:
+            click.echo("\n".join([*wrapped(f"Звонок № {call.id}: {call.call_id}", 0), page(explanation, show)]))
+
+
+calls.add_command(replay)
+
+
+def _history(connection: Connection | None, id_: str) -> tuple[CallHistory, list[int]]:
+    """The call that is meant and others of the same id. Raises InputError."""
+    from plugin.cli.calls_text import clean
+    from plugin.clock import utc_now
+    from plugin.ledger.history import find_calls, read_call
+
+    found = find_calls(connection, id_) if connection is not None else []
+    if connection is None or not found:
+        raise InputError(f"Звонок «{clean(id_[:40])}» не найден", hint="Номера звонков печатает optout calls list")
+    return read_call(connection, found[0], utc_now()), found[1:]
 
 
 @contextmanager
@@ -117,27 +153,12 @@ def _opened(config: Path | None) -> Iterator[tuple[Connection | None, ActiveRule
         if not ledger.exists():
             yield None, None, settings.timezone
             return
+        ledger.make_ready()
         with ledger.read() as connection:
             yield connection, rules, settings.timezone
     finally:
         rules.close()
         ledger.close()
-
-
-def _moment(given: str | None, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """The moment of ``--since``. Raises InputError."""
-    if given is None:
-        return None
-    span = _SPAN.fullmatch(given.strip())
-    if span:
-        return now - timedelta(**{{"h": "hours", "d": "days"}[span[2]]: int(span[1])})
-    try:
-        moment = datetime.fromisoformat(given.strip())
-        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
-    except ValueError as error:
-        raise InputError(
-            f"--since: «{given[:40]}» не похоже на время", hint="Например: 2026-11-22, '2026-11-22 10:00', 24h, 7d"
-        ) from error
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def table(found: Sequence[CallSummary], labels: Sequence[str | None], zone: Zone
     widths = [number, 15, 12, 12, 0, 15]
     widths[4] = WIDTH - sum(widths) - (len(widths) - 1)
     head = ["№", "Время", "Звонок", "Телефон", "Итог", "Доставка"]
-    lines = [*_row(head, widths), " ".join("─" * width for width in widths)]
+    lines = [*row_lines(head, widths, wrap=4), " ".join("─" * width for width in widths)]
     for call, label in zip(found, labels, strict=True):
         when = f"{call.occurred_at.astimezone(zone):%d.%m.%y %H:%M}{'!' if call.late else ''}"
         cells = [
@@ -54,9 +54,9 @@ def table(found: Sequence[CallSummary], labels: Sequence[str | None], zone: Zone
             call.call_id,
             phone_text(call.phone, full),
             label or UNFINISHED,
-            progress(call.states),
+            "проба" if call.dry_run else progress(call.states),
         ]
-        lines += _row(cells, widths)
+        lines += row_lines(cells, widths, wrap=4)
     if any(call.late for call in found):
         lines += ["", _LATE]
     return "\n".join(lines)
@@ -87,12 +87,14 @@ def summary_json(call: CallSummary, label: str | None, zone: ZoneInfo, full: boo
         "deadline": _iso(call.deadline_at, zone),
         "late": call.late,
         "deliveries": dict(call.states),
+        "dry_run": call.dry_run,
     }
 
 
-def _row(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+def row_lines(cells: Sequence[str], widths: Sequence[int], *, wrap: int) -> Iterator[str]:
+    """The lines of one row of a table; the column ``wrap`` goes on in the next line, others are cut."""
     columns = [
-        textwrap.wrap(clean(cell), width) if index == 4 else [_cut(clean(cell), width)]
+        textwrap.wrap(clean(cell), width) if index == wrap else [_cut(clean(cell), width)]
         for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
     for line in range(max(len(column) for column in columns)):
@@ -123,19 +125,22 @@ def history_json(history: CallHistory, words: Words, zone: ZoneInfo, full: bool)
         "events": received,
         "decisions": history.decisions,
         "deliveries": history.deliveries,
+        "acts": history.acts,
+        "purged_at": call["purged_at"],
     }
-    return body | {name: _plain(value, zone, full) for name, value in more.items()}
+    return body | {name: plain(value, zone, full) for name, value in more.items()}
 
 
-def _plain(value: Any, zone: ZoneInfo, full: bool) -> Any:
+def plain(value: Any, zone: ZoneInfo, full: bool) -> Any:
+    """A value of the ledger as JSON: times by the deployment's clocks, phones masked unless asked for in full."""
     if isinstance(value, datetime):
         return _iso(value, zone)
     if isinstance(value, str):
         return masked(value, full)
     if isinstance(value, Mapping):
-        return {name: inner if name in _NO_PHONES else _plain(inner, zone, full) for name, inner in value.items()}
+        return {name: inner if name in _NO_PHONES else plain(inner, zone, full) for name, inner in value.items()}
     if isinstance(value, Sequence):
-        return [_plain(inner, zone, full) for inner in value]
+        return [plain(inner, zone, full) for inner in value]
     return value
 
 

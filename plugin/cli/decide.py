@@ -6,14 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
 from plugin.config import load_settings
-from plugin.errors import InputError, NoActiveRules, OptoutError
+from plugin.errors import InputError, OptoutError
 from plugin.rulebook import Decider, Rulebook
 from plugin.settings import Settings
 from plugin.strict_json import NotJsonError, read_object
@@ -32,11 +32,14 @@ BAD_INPUT = 2
 def decide(config: Path | None, facts: str | None, batch: str | None, rules: Path | None, script: str | None) -> int:
     """Print what the rules decide on some facts, one JSON line for each.
 
-    The rules are the active revision of an existing ledger, else the rules folder.
+    The rules are the active revision of an existing ledger, else the rules folder. Where these two differ, that is
+    remarked on stderr.
     """
     if (facts is None) == (batch is None):
         raise click.UsageError("give either --facts '{…}' or --batch FILE")
     settings = load_settings(config, os.environ, secrets=False)
+    if rules is None:
+        _remark_on_folder(settings)
     rulebook = Rulebook.load(rules) if rules else rules_in_force(settings)
     decider = rulebook.script(script or settings.default_script)
     if facts is not None:
@@ -48,17 +51,34 @@ def decide(config: Path | None, facts: str | None, batch: str | None, rules: Pat
 
 def rules_in_force(settings: Settings) -> Rulebook:
     """The active revision of an existing ledger, else the rules folder. Creates nothing."""
-    from plugin.clock import utc_now
-    from plugin.ledger import ActiveRules, Ledger
+    from plugin.ledger import Ledger
+    from plugin.ledger.archive import newest_activation, stored_rulebook
 
     ledger = Ledger(settings.ledger_url)
     try:
         if ledger.exists():
-            with suppress(NoActiveRules):
-                return ActiveRules(ledger, utc_now).current()
+            with ledger.read() as connection:
+                active = newest_activation(connection)
+                if active is not None:
+                    return stored_rulebook(connection, active.revision)
     finally:
         ledger.close()
     return Rulebook.load(settings.rules_dir)
+
+
+def _remark_on_folder(settings: Settings) -> None:
+    """Tell the admin, once and not among the answers, that what decides is not what the rules folder says now."""
+    from plugin.cli.rules.wording import signature, wrapped
+    from plugin.clock import local_time
+    from plugin.rules_status import difference_from_active
+
+    found = difference_from_active(settings)
+    if found is None:
+        return
+    written = f" (последнее изменение: {local_time(found.changed_at, settings.timezone)})" if found.changed_at else ""
+    decides = f"решает активная редакция {found.active.revision} ({signature(found.active, settings.timezone)})"
+    remark = f"Папка правил{written} отличается от активных; {decides}. Подробнее: optout rules status"
+    click.echo("\n".join(wrapped(remark)), err=True)
 
 
 def _decide_batch(decider: Decider, lines: Iterable[bytes]) -> int:

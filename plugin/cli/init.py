@@ -10,6 +10,7 @@ import click
 
 from plugin.config import FILE_NAME, shipped_dir
 from plugin.errors import ConfigError
+from plugin.shipment import note_base, shipped_rules
 
 RULES = "rules"
 
@@ -32,6 +33,7 @@ def init(folder: Path) -> None:
 def lay_out(folder: Path) -> list[Path]:
     """Copy plugin.toml and the rules into ``folder`` and return the files written.
 
+    What was shipped is noted beside the rules, so that after an upgrade its changes can be told from the admin's.
     Raises ConfigError, before anything is written, if one of them exists; and where the folder cannot be written.
     """
     for name in (FILE_NAME, RULES):
@@ -42,6 +44,7 @@ def lay_out(folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(shipped / FILE_NAME, folder / FILE_NAME)
         shutil.copytree(shipped / RULES, folder / RULES, copy_function=shutil.copyfile)
+        note_base(folder / RULES, shipped_rules())
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written ({error.strerror})", hint="Choose another folder") from error
     return [folder / FILE_NAME, *sorted(path for path in (folder / RULES).rglob("*") if path.is_file())]

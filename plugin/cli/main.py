@@ -19,11 +19,18 @@ from plugin.errors import InputError, OptoutError
 
 #: Each command: where it lives, and what ``--help`` says of it.
 COMMANDS: Commands = {
+    "alerts": ("plugin.cli.alerts:alerts", "What the admins have to look at: alerts that stand, and past ones."),
+    "backup": ("plugin.cli.backup:backup", "Copy the ledger while it is in use."),
     "calls": ("plugin.cli.calls:calls", "Show the calls, what was decided and what became of it."),
     "decide": ("plugin.cli.decide:decide", "Print what the rules decide on some facts."),
+    "db": ("plugin.cli.db:db", "The version of the ledger's tables, and upgrading them."),
+    "deliver": ("plugin.cli.deliver:deliver", "Write into the CRM what is due, and take nothing in."),
+    "deliveries": ("plugin.cli.deliveries:deliveries", "What goes to the CRM and by mail: list, show, retry, cancel."),
     "init": ("plugin.cli.init:init", "Lay out a folder with plugin.toml and the rules, to edit."),
+    "purge": ("plugin.cli.purge:purge", "Remove the personal data of old calls that are over."),
     "rules": ("plugin.cli.rules:rules", "Check, try, compare and publish the rules."),
     "serve": ("plugin.cli.serve:serve", "Take call results in and write what follows into the CRM."),
+    "web": ("plugin.cli.web:web", "Take call results in, and leave the CRM to `deliver`."),
 }
 
 BAD_INPUT = 2
@@ -54,7 +61,11 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None) -> None:
     """Decide what a client's opt-out request comes to, and write it into the CRM."""
+    from plugin.log import warnings_only
+
     ctx.obj = config
+    # What a command prints is for whoever called it; services go on to log as plugin.toml says.
+    ctx.with_resource(warnings_only())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

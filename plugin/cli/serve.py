@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from plugin.config import load_settings
+from plugin.cli.services import service_settings, upgrade_command
 
 
 @click.command()
@@ -21,9 +20,7 @@ def serve(config: Path | None, port: int | None, port_file: Path | None) -> int:
 
     Ends on Ctrl-C or SIGTERM after what is in hand, or at once when told again 2 s later. Logs to stderr.
     """
-    settings = load_settings(config, os.environ)
-    from plugin.log import set_up_logging
+    settings = service_settings(config)
     from plugin.serve import serve as serve_
 
-    set_up_logging()
-    return serve_(settings, port=port, port_file=port_file)
+    return serve_(settings, port=port, port_file=port_file, upgrade_command=upgrade_command(config))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from connectors.base import CardRef, Connector
 from plugin.delivery.model import Delivery, Place
@@ -36,6 +36,31 @@ class Cards:
             return delivery.place
         found = self._look(delivery)
         return found if found.card is None else self._keep(delivery.decision_ref, found.card, found.fallback)
+
+    def elsewhere(self, delivery: Delivery, gone: CardRef) -> Place:
+        """Where a decision's actions go now that the CRM no longer has its card: cards get merged.
+
+        Looked for once, by phone; exactly one other card found becomes the decision's. Without one the place has no
+        card and says why. Raises CrmUnavailable, CrmRefused, LedgerUnavailable.
+        """
+        kept = self.kept(delivery.decision_ref)
+        if kept is not None and kept.card != gone:
+            # Another action of the decision was quicker.
+            return kept
+        if kept is not None and kept.was is not None:
+            return Place(
+                None, kept.fallback, f"the card {named(gone)}, found in place of {named(kept.was)}, is gone too"
+            )
+        found = self._found_again(delivery, gone, kept is not None and kept.fallback)
+        return found if found.card is None else self._move(delivery.decision_ref, gone, found)
+
+    def _move(self, decision_ref: int, gone: CardRef, found: Place) -> Place:
+        with self._ledger.write() as connection:
+            kept = Place.of(connection.execute(_KEPT.with_for_update(), {"id": decision_ref}).scalar_one())
+            if kept is not None and kept.card != gone:
+                return kept
+            _store(connection, decision_ref, found)
+            return found
 
     def _look(self, delivery: Delivery) -> Place:
         kept = None if delivery.target is None and delivery.card is not None else self.kept(delivery.decision_ref)
@@ -73,6 +98,29 @@ class Cards:
             kept = Place.of(connection.execute(_KEPT.with_for_update(), {"id": decision_ref}).scalar_one())
             if kept is not None:
                 return kept
-            value = {"type": card.type, "id": card.id, "fallback": fallback}
-            connection.execute(update(decisions).where(decisions.c.id == decision_ref).values(card=value))
-            return Place(card, fallback)
+            place = Place(card, fallback)
+            _store(connection, decision_ref, place)
+            return place
+
+    def _found_again(self, delivery: Delivery, gone: CardRef, fallback: bool) -> Place:
+        target = (delivery.target or {}).get("find") or {}
+        phone = target.get("phone") if delivery.target and not fallback else delivery.phone
+        if not phone:
+            return Place(None, fallback, f"the card {named(gone)} is gone, and no phone number is known to find it by")
+        cards = self._contacts(phone, None)
+        if gone in cards:
+            # Then something else was missing.
+            return Place(None, fallback, f"the card {named(gone)} is found by its phone number all the same")
+        if len(cards) != 1:
+            found = f"{len(cards)} contacts have" if cards else "no contact has"
+            return Place(None, fallback, f"the card {named(gone)} is gone, and {found} its phone number")
+        return Place(cards[0], fallback, was=gone)
+
+
+def named(card: CardRef) -> str:
+    """The card as it is named in a reason."""
+    return f"{card.type} {card.id}"
+
+
+def _store(connection: Connection, decision_ref: int, place: Place) -> None:
+    connection.execute(update(decisions).where(decisions.c.id == decision_ref).values(card=place.kept()))

@@ -18,16 +18,29 @@ class Place:
     """The card to write to, or None and ``why`` there is none.
 
     ``fallback``: another client answered whose card was not found exactly once, so this is the call's card instead.
+    ``was``: the card that it was settled on first, and that was gone from the CRM.
     """
 
     card: CardRef | None
     fallback: bool = False
     why: str | None = None
+    was: CardRef | None = None
 
     @classmethod
     def of(cls, kept: Mapping[str, Any] | None) -> Place | None:
-        """The place as ``decisions.card`` keeps it: type, id, fallback."""
-        return cls(CardRef(kept["type"], kept["id"]), bool(kept.get("fallback"))) if kept else None
+        """The place as ``decisions.card`` keeps it: type, id, fallback, and ``was`` (type, id) where it moved."""
+        if not kept:
+            return None
+        was = kept.get("was")
+        ref = CardRef(was["type"], was["id"]) if was else None
+        return cls(CardRef(kept["type"], kept["id"]), bool(kept.get("fallback")), was=ref)
+
+    def kept(self) -> dict[str, Any] | None:
+        """The form in which ``of`` reads it."""
+        if self.card is None:
+            return None
+        place: dict[str, Any] = {"type": self.card.type, "id": self.card.id, "fallback": self.fallback}
+        return place | ({"was": {"type": self.was.type, "id": self.was.id}} if self.was else {})
 
 
 @dataclass(frozen=True, slots=True)

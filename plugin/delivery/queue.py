@@ -7,67 +7,26 @@ delivery; a lease that runs out makes it due for anybody.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
 import structlog
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    and_,
-    bindparam,
-    exists,
-    func,
-    insert,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from connectors.base import Assignee, CardRef
 from plugin.clock import Now
+from plugin.delivery.jumps import put_right
 from plugin.delivery.model import Delivery, Ending, Place, Step
+from plugin.delivery.order import LANES, Lane, any_due, next_due
 from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
 
 _LOG = structlog.get_logger(__name__)
 
-# As literals, in the order of the partial index: SQLite uses it only for the very same expression.
-_OPEN: list[ColumnElement[str]] = [
-    literal_column(f"'{state}'") for state in ("pending", "leased", "unknown", "waiting")
-]
 _ENDED = frozenset({"done", "parked", "cancelled"})
 
-_old = deliveries.alias("old")
-_kin = deliveries.alias("kin")
-# What takes something back comes after it: after the old reminder and, for a mail, after the old mail of its kind.
-_OVERTAKES = exists().where(
-    _old.c.id == deliveries.c.withdraws,
-    _kin.c.decision_ref == _old.c.decision_ref,
-    _kin.c.state.in_(_OPEN),
-    or_(
-        _kin.c.id == _old.c.id,
-        and_(_kin.c.role == _old.c.role, _kin.c.kind == deliveries.c.kind, _kin.c.withdraws.is_(None)),
-    ),
-)
-# ``not_before`` of a leased row is the end of its lease, so that one index range finds all that is due.
-_DUE = and_(
-    deliveries.c.state.in_(_OPEN),
-    deliveries.c.not_before <= bindparam("now", type_=deliveries.c.not_before.type),
-    or_(deliveries.c.withdraws.is_(None), ~_OVERTAKES),
-)
-_ANY_DUE = select(deliveries.c.id).where(_DUE).limit(1)
-_CLAIM = (
-    select(deliveries.c.id)
-    .where(_DUE)
-    .order_by(deliveries.c.not_before, deliveries.c.id)
-    .limit(bindparam("limit"))
-    .with_for_update(of=deliveries, skip_locked=True)
-)
 _LOAD = (
     select(
         deliveries,
@@ -81,7 +40,6 @@ _LOAD = (
     .join(calls, calls.c.id == deliveries.c.call_ref)
     .join(decisions, decisions.c.id == deliveries.c.decision_ref)
     .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(deliveries.c.id)
 )
 _LOCK = select(deliveries).where(deliveries.c.id == bindparam("id")).with_for_update()
 _FAULTS = select(func.count()).where(
@@ -103,29 +61,45 @@ class Queue:
     """The deliveries of one ledger as one process sees them. Thread-safe. Everything raises LedgerUnavailable.
 
     ``owner`` names this start of this process and no other; ``lease_seconds`` is how long a claim is good for.
+    All times are the ledger's (``Ledger.moment``): the clocks of its machines need not agree. ``now`` is this one's.
     """
 
     def __init__(self, ledger: Ledger, now: Now, owner: str, lease_seconds: float) -> None:
         self._ledger = ledger
-        self._now = now
+        self._here = now
+        self._ahead = timedelta(0)
         self._owner = owner
         self._lease = timedelta(seconds=lease_seconds)
         self._claims = itertools.count(1)
+        self._dealt = 0
 
-    def claim(self, limit: int) -> list[Delivery]:
-        """Lease up to ``limit`` due deliveries, those that are due longest first."""
+    def now(self) -> datetime:
+        """The ledger's time without asking it: by this machine's clock, and how far that was off at the last step."""
+        return self._here() + self._ahead
+
+    def _moment(self, connection: Connection) -> datetime:
+        # Read before the ledger's: a process that is held up in between must take it for later than it is, not earlier.
+        here = self._here()
+        moment = self._ledger.moment(connection, self._here)
+        self._ahead = moment - here if self._ledger.is_shared else timedelta(0)
+        return moment
+
+    def claim(self, limit: int, lanes: Collection[Lane] = LANES, held: Collection[str] = ()) -> list[Delivery]:
+        """Lease up to ``limit`` due deliveries of these lanes, none of a state in ``held``, as ``order`` deals them out."""
         with self._ledger.read() as connection:
             # An idle loop must not take the writers' turn every second.
-            if connection.execute(_ANY_DUE, {"now": self._now()}).first() is None:
+            if not lanes or not any_due(connection, self._moment(connection), lanes, held):
                 return []
         with self._ledger.write() as connection:
-            now = self._now()
-            ids = list(connection.execute(_CLAIM, {"now": now, "limit": limit}).scalars())
+            now = self._moment(connection)
+            ids = next_due(connection, now, limit, first=self._dealt, lanes=lanes, held=held)
             if not ids:
                 return []
+            self._dealt += limit
             lease = f"{self._owner}#{next(self._claims)}"
             connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)), _leased(lease, now + self._lease))
-            return [_delivery(row) for row in connection.execute(_LOAD, {"ids": ids})]
+            rows = {row.id: row for row in connection.execute(_LOAD, {"ids": ids})}
+            return [_delivery(rows[id_]) for id_ in ids]
 
     def begin(self, delivery: Delivery, assignee: Assignee | None) -> tuple[Begun, datetime, datetime]:
         """Note that it goes out now: from here on it is *unknown* until something better is known.
@@ -134,8 +108,9 @@ class Queue:
         Returns with the verdict when it was sent and until when the lease is good.
         """
         with self._ledger.write() as connection:
-            now = self._now()
             row = connection.execute(_LOCK, {"id": delivery.id}).one()
+            # Only now: somebody else may have held the row for a while.
+            now = self._moment(connection)
             if not _ours(row, delivery):
                 return Begun.LOST, now, now
             if row.cancel:
@@ -163,7 +138,7 @@ class Queue:
                     _LOG.error("delivery.written_though_cancelled", delivery=delivery.id, call=delivery.call_id)
             if row.cancel and ending.state in {"waiting", "parked"} and ending.sent_at is None:
                 ending = Ending("cancelled", why=ending.why)
-            now = self._now()
+            now = self._moment(connection)
             ended = ending.state in _ENDED
             values = {
                 "state": ending.state,
@@ -180,11 +155,17 @@ class Queue:
             _update(connection, delivery.id, values)
             return ending
 
+    def put_right(self, longest_wait: float) -> None:
+        """Undo what a clock that was ahead has left; see ``plugin.delivery.jumps``."""
+        with self._ledger.write() as connection:
+            put_right(connection, self._moment(connection), self._lease.total_seconds(), longest_wait)
+
     def release(self, unstarted: Sequence[Delivery]) -> None:
         """Give back what was claimed and not begun, due at once for anybody."""
         with self._ledger.write() as connection:
-            now = self._now()
-            for delivery in unstarted:
+            now = self._moment(connection)
+            # In the order in which everybody locks deliveries, so that no two wait for each other.
+            for delivery in sorted(unstarted, key=lambda delivery: delivery.id):
                 row = connection.execute(_LOCK, {"id": delivery.id}).one()
                 if _ours(row, delivery):
                     state = "unknown" if row.sent_at else "waiting" if row.attempts else "pending"

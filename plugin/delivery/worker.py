@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from random import Random
 from typing import TYPE_CHECKING
@@ -18,15 +18,21 @@ from connectors.base import Connector
 from plugin.clock import Now
 from plugin.delivery.cards import Cards
 from plugin.delivery.courier import Courier
+from plugin.delivery.gates import Gates
+from plugin.delivery.handling import Tools
+from plugin.delivery.jumps import Jumps, Steady
 from plugin.delivery.model import Delivery
+from plugin.delivery.order import PERHAPS_SENT, Lane
 from plugin.delivery.policy import Timing, Waits
 from plugin.delivery.queue import Queue
 from plugin.delivery.send import Desk
 from plugin.delivery.settle import Settler
+from plugin.delivery.verdict import Word
 from plugin.delivery.withdrawals import Withdrawals
 from plugin.errors import LedgerUnavailable
 from plugin.events.unfinished import remind_of_unfinished
 from plugin.ledger import ActiveRules, Ledger
+from plugin.operations.retention import DailyPurge
 from plugin.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +49,7 @@ class Worker:
     """One process's share of the deliveries of a ledger.
 
     ``owner`` must name this start of this process and no other (host, process id and something random): leases are
-    told apart by it. ``random`` varies the waits.
+    told apart by it. ``random`` varies the waits. ``steady`` are seconds that no setting of the clock changes.
     """
 
     def __init__(
@@ -56,6 +62,8 @@ class Worker:
         now: Now,
         owner: str,
         random: Random,
+        *,
+        steady: Steady = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._rules = rules
@@ -67,10 +75,43 @@ class Worker:
         cards = Cards(ledger, connector)
         withdrawals = Withdrawals(ledger, connector, cards)
         sender = settings.smtp.sender if settings.smtp else None
-        desk = Desk(connector, cards, withdrawals, mailer=mailer, sender=sender, roles=self._roles)
-        settler = Settler(connector, withdrawals, timing)
+        policy = settings.delivery
         self._queue = Queue(ledger, now, owner, timing.lease)
-        self._courier = Courier(self._queue, desk, settler, timing, Waits.of(settings), now, random)
+        self._gates = Gates(ledger, connector, policy, self._queue.now)
+        desk = Desk(
+            connector,
+            cards,
+            withdrawals,
+            mailer=mailer,
+            sender=sender,
+            roles=self._roles,
+            crm_away=lambda: self._gates.is_away(Lane.CRM),
+        )
+        settler = Settler(connector, withdrawals, timing)
+        waits, moment = Waits.of(settings), self._queue.now
+        self._jumps = Jumps(moment, steady, timing.lease)
+        self._courier = Courier(
+            Tools(
+                self._queue,
+                desk,
+                settler,
+                self._gates,
+                timing,
+                waits,
+                policy.most_faults,
+                moment,
+                steady,
+                self._jumps,
+                random,
+            )
+        )
+        # At the start it is not known how the clock went before: what no wait can have come to is put right.
+        self._put_right: float | None = max(policy.longest_wait_seconds, policy.longest_retry_after_seconds) * 2
+        self._daily_purge = DailyPurge(ledger, settings, now)
+        # Alerts look at deliveries, so the package that holds them cannot be imported before this one.
+        from plugin.alerts import Watch  # noqa: PLC0415
+
+        self._watch = Watch(ledger, rules, mailer, settings, self._gates, now, owner, random)
         self._wake = threading.Event()
         self._ledger_gone = False
         self._sweep_broken = False
@@ -80,24 +121,35 @@ class Worker:
         self._wake.set()
 
     def run_once(self) -> int:
-        """Claim what is due now, at most one batch, handle all of it and return how many. Raises LedgerUnavailable."""
+        """Claim what is due now, at most one batch, handle all of it and return how many. Raises LedgerUnavailable.
+
+        An account that is away is probed where it is time to.
+        """
         self._sweep()
-        claimed = self._queue.claim(self._settings.delivery.batch)
+        self._look_at_the_clock()
+        self._gates.refresh()
+        probed = sum(self._probe(lane) for lane in self._gates.take_probes())
+        claimed = self._claim(self._settings.delivery.batch, self._gates.open_lanes())
         if claimed:
             with self._pool() as pool:
                 for future in [pool.submit(self._handle, delivery) for delivery in claimed]:
                     future.result()
-        return len(claimed)
+        return probed + len(claimed)
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until ``stop`` is set; then finish what has been begun and give back what has not."""
         in_hand: dict[Future[None], Delivery] = {}
         pool = self._pool()
+        ended = threading.Event()
+        watching = threading.Thread(target=self._keep_watch, args=(stop, ended), name="alerts", daemon=True)
+        watching.start()
         try:
             while not stop.is_set():
                 self._pause(stop, self._turn(pool, in_hand))
         finally:
+            ended.set()
             self._leave(pool, in_hand)
+            watching.join()
 
     def _roles(self) -> Mapping[str, Role]:
         return self._rules.current().roles
@@ -114,11 +166,15 @@ class Worker:
         policy = self._settings.delivery
         # One batch may wait for a free thread, so that no thread waits for the ledger; topped up by half batches.
         room = policy.threads + policy.batch - len(in_hand)
-        if room < max(1, policy.batch // 2):
-            return policy.poll_seconds
         try:
+            self._look_at_the_clock()
+            self._gates.refresh()
+            for lane in self._gates.take_probes():
+                pool.submit(self._probe, lane)
+            if room < max(1, policy.batch // 2):
+                return policy.poll_seconds
             self._sweep()
-            claimed = self._queue.claim(min(room, policy.batch))
+            claimed = self._claim(min(room, policy.batch), self._gates.open_lanes())
         except LedgerUnavailable as error:
             self._tell_ledger(error)
             return max(policy.poll_seconds, float(error.retry_after))
@@ -140,6 +196,57 @@ class Worker:
             self._tell_ledger(error)
         except Exception:
             _LOG.exception("delivery.fault", delivery=delivery.id, call=delivery.call_id)
+
+    def _claim(self, limit: int, lanes: Sequence[Lane]) -> list[Delivery]:
+        return self._queue.claim(limit, lanes, PERHAPS_SENT if self._jumps.is_careful else ())
+
+    def _look_at_the_clock(self) -> None:
+        if self._jumps.look() < 0:
+            self._put_right = 0.0
+        if self._put_right is not None:
+            self._queue.put_right(self._put_right)
+            self._put_right = None
+
+    def _probe(self, lane: Lane) -> int:
+        """Find out whether the lane's account is back; as soon as it is, the rest goes out."""
+        try:
+            return self._gates.probe(lane, lambda: self._probe_with_one(lane))
+        except LedgerUnavailable as error:
+            self._tell_ledger(error)
+        except Exception:
+            _LOG.exception("delivery.probe_fault", lane=str(lane))
+        finally:
+            self._wake.set()
+        return 0
+
+    def _probe_with_one(self, lane: Lane) -> Word | None:
+        claimed = self._claim(1, [lane])
+        return self._courier.handle(claimed[0], probing=True) if claimed else None
+
+    def _keep_watch(self, stop: threading.Event, ended: threading.Event) -> None:
+        """Alerts have a thread of their own: a slow mail server must not hold up deliveries."""
+
+        def stopped() -> bool:
+            return stop.is_set() or ended.is_set()
+
+        while not stopped():
+            if not self._watch.is_due():
+                self._purge_some()
+                stop.wait(_NOTICE)
+                continue
+            try:
+                self._watch.run(stopped)
+            except LedgerUnavailable as error:
+                self._tell_ledger(error)
+
+    def _purge_some(self) -> None:
+        """One small transaction of the daily purge, if its time has come."""
+        try:
+            self._daily_purge.step()
+        except LedgerUnavailable as error:
+            self._tell_ledger(error)
+        except Exception:
+            _LOG.exception("purge.fault")
 
     def _sweep(self) -> None:
         """Reminders for calls that never ended. Trouble with them does not hold up deliveries."""

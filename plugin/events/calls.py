@@ -20,7 +20,10 @@ LATE_TERM = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A row of ``calls``. ``id`` is None while it is not stored yet; ``number`` 0: nothing decided yet."""
+    """A row of ``calls``. ``id`` is None while it is not stored yet; ``number`` 0: nothing decided yet.
+
+    ``dry_run``: it is only tried out, and nothing of it is sent.
+    """
 
     id: int | None
     namespace: str
@@ -41,6 +44,7 @@ class Call:
     decision_number: int
     outcome: str | None
     unfinished_at: datetime | None
+    dry_run: bool
 
     @classmethod
     def of_row(cls, row: Sequence[Any]) -> Call:
@@ -72,7 +76,9 @@ def find_call(known: Iterable[Call], result: CallResult) -> Call | None:
     return min(fitting, key=lambda call: (_distance(call, result.occurred_at), -call.generation), default=None)
 
 
-def new_call(namespace: str, generation: int, script: str, result: CallResult, promise_hours: int) -> Call:
+def new_call(
+    namespace: str, generation: int, script: str, result: CallResult, promise_hours: int, *, dry_run: bool
+) -> Call:
     """The call that its first event makes known."""
     return Call(
         id=None,
@@ -94,6 +100,7 @@ def new_call(namespace: str, generation: int, script: str, result: CallResult, p
         decision_number=0,
         outcome=None,
         unfinished_at=None,
+        dry_run=dry_run,
     )
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from plugin.errors import BadFacts, EventError, InputError
+from plugin.errors import EventError, InputError
 from plugin.events.answers import Answer
-from plugin.events.schema import MAX_FACTS, CallResult, bad_fields, read_call_result
+from plugin.events.said import wrong_of
+from plugin.events.schema import MAX_FACTS, CallResult, bad_fields, brought, read_call_result
 from plugin.events.store import find_event, shown_deliveries
-from plugin.events.weigh import wrong_facts
 from plugin.rulebook import Rulebook
 from plugin.settings import Source
 
@@ -34,7 +34,7 @@ class Incoming:
     def repeat(self, connection: Connection) -> Answer | None:
         """The answer to an event taken in before, None for a new one. Raises EventError 409 for another body."""
         event_id = self.raw.get("id")
-        known = find_event(connection, self.source.name, event_id) if isinstance(event_id, str) else None
+        known = find_event(connection, self.source.recorded_as, event_id) if isinstance(event_id, str) else None
         if known is None:
             return None
         if known.digest != self.digest:
@@ -52,7 +52,7 @@ class Incoming:
     def columns(self, result: CallResult, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Its row in the ledger, before it is known to belong to a call."""
         return {
-            "source": self.source.name,
+            "source": self.source.recorded_as,
             "event_id": result.id,
             "digest": self.digest,
             "received_at": self.received,
@@ -63,33 +63,30 @@ class Incoming:
         }
 
 
-def read_event(
-    incoming: Incoming, rulebook: Rulebook | None, default_script: str
-) -> tuple[CallResult, tuple[str, ...]]:
-    """The call result and its warnings, with everything checked that needs no ledger.
+def read_event(incoming: Incoming, rulebook: Rulebook | None, default_script: str) -> CallResult:
+    """The call result, with everything checked that needs no ledger.
 
     ``rulebook`` is the pinned or the active revision, None if the event pins one that does not exist.
     Raises EventError 422 with all wrong fields.
     """
-    result, warnings, wrong = _read_form(incoming.raw)
+    result, wrong = _read_form(incoming.raw)
     if incoming.webhook_id is not None and incoming.raw.get("id") != incoming.webhook_id:
         wrong.setdefault("id", []).append("must equal the webhook-id header")
     if result is not None and result.occurred_at > incoming.received + FUTURE:
         wrong["occurred_at"] = ["lies more than 5 minutes in the future"]
     wrong |= _wrong_rules(incoming.raw, rulebook)
     if result is not None and not wrong:
-        return result, warnings
+        return result
     if rulebook is not None:
-        wrong |= _wrong_facts(incoming.raw, rulebook, default_script)
+        wrong = _wrong_facts(incoming.raw, rulebook, default_script) | wrong
     raise bad_fields(wrong)
 
 
-def _read_form(raw: Mapping[str, Any]) -> tuple[CallResult | None, tuple[str, ...], dict[str, list[str]]]:
+def _read_form(raw: Mapping[str, Any]) -> tuple[CallResult | None, dict[str, list[str]]]:
     try:
-        result, warnings = read_call_result(raw)
+        return read_call_result(raw), {}
     except EventError as error:
-        return None, (), dict(error.fields)
-    return result, warnings, {}
+        return None, dict(error.fields)
 
 
 def _wrong_rules(raw: Mapping[str, Any], rulebook: Rulebook | None) -> dict[str, list[str]]:
@@ -103,13 +100,10 @@ def _wrong_rules(raw: Mapping[str, Any], rulebook: Rulebook | None) -> dict[str,
 
 def _wrong_facts(raw: Mapping[str, Any], rulebook: Rulebook, default_script: str) -> dict[str, list[str]]:
     """The wrong facts of an event that is refused anyway, so that all its faults are named at once."""
-    facts = raw.get("facts")
+    facts, script = raw.get("facts"), raw.get("script") or default_script
     if not isinstance(facts, dict) or len(facts) > MAX_FACTS:
-        return {}
+        facts = {}
     try:
-        rulebook.script(raw.get("script") or default_script).type_facts(facts)
-    except BadFacts as error:
-        return wrong_facts(error).fields
+        return wrong_of(rulebook.script(script), facts, brought(raw)) if isinstance(script, str) else {}
     except InputError:
         return {}
-    return {}

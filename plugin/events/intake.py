@@ -16,9 +16,9 @@ from plugin.errors import EventError, InputError, LedgerUnavailable, OptoutError
 from plugin.events.answers import Answer, combined, refused, unavailable, undecided
 from plugin.events.body import digest, read_body
 from plugin.events.incoming import Incoming, read_event
-from plugin.events.judge import Judge
+from plugin.events.judge import Ignored, Judge
 from plugin.events.record import move_of, save_move
-from plugin.events.schema import CallResult
+from plugin.events.schema import CallResult, ignored_keys
 from plugin.events.signature import Signatures
 from plugin.events.store import save_call, save_event, shown_deliveries
 from plugin.events.weigh import MissingRevisionError, RulesAtHand
@@ -75,7 +75,7 @@ class Intake:
         incoming = Incoming(source, raw, digest(raw), self._now(), webhook_id)
         at_hand = RulesAtHand(self._rules.current())
         try:
-            result, warnings = read_event(incoming, self._rulebook(raw, at_hand), self._settings.default_script)
+            result = read_event(incoming, self._rulebook(raw, at_hand), self._settings.default_script)
         except EventError:
             # A repeat, or another event under a used id, is told so whatever else is wrong with it.
             with self._ledger.read() as connection:
@@ -83,7 +83,7 @@ class Intake:
             if repeat is None:
                 raise
             return repeat
-        return self._commit(incoming, result, warnings, at_hand)
+        return self._commit(incoming, result, at_hand)
 
     def _rulebook(self, raw: Mapping[str, Any], at_hand: RulesAtHand) -> Rulebook | None:
         """The revision that the event pins or the active one; None if it pins one that does not exist."""
@@ -99,11 +99,11 @@ class Intake:
             return None
         return at_hand.at(pin)
 
-    def _commit(self, incoming: Incoming, result: CallResult, warnings: Sequence[str], at_hand: RulesAtHand) -> Answer:
+    def _commit(self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand) -> Answer:
         for _ in range(_TRIES):
             try:
                 with self._ledger.write() as connection:
-                    answer = incoming.repeat(connection) or self._store(connection, incoming, result, warnings, at_hand)
+                    answer = incoming.repeat(connection) or self._store(connection, incoming, result, at_hand)
                 return answer
             except MissingRevisionError as needed:
                 at_hand.add(self._rules.at(needed.revision))
@@ -116,20 +116,16 @@ class Intake:
                 return repeat
         raise LedgerUnavailable("the ledger is too busy with this call")
 
-    def _store(
-        self,
-        connection: Connection,
-        incoming: Incoming,
-        result: CallResult,
-        warnings: Sequence[str],
-        at_hand: RulesAtHand,
-    ) -> Answer:
-        extra: dict[str, Any] = {"warnings": list(warnings)} if warnings else {}
+    def _store(self, connection: Connection, incoming: Incoming, result: CallResult, at_hand: RulesAtHand) -> Answer:
         judged = Judge(incoming.source, result, incoming.received, at_hand, self._settings).judge(connection)
-        if judged is None:
+        warnings = list(ignored_keys(incoming.raw, judged.decider.sources.values()))
+        extra: dict[str, Any] = {"warnings": warnings} if warnings else {}
+        if incoming.source.dry_run:
+            extra["dry_run"] = True
+        if isinstance(judged, Ignored):
             answer = {"ignored": "no opt-out request"} | extra
             save_event(connection, incoming.columns(result, answer))
-            _LOG.info("events.ignored", **_names(incoming, result), warnings=list(warnings))
+            _LOG.info("events.ignored", **_names(incoming, result), warnings=warnings)
             return Answer(200, answer)
         weighed = judged.weighed
         move = move_of(connection, weighed, self._unfinished_after)
@@ -145,7 +141,7 @@ class Intake:
             number=move.call.decision_number,
             planned=len(move.plan.add),
             late=move.call.late,
-            warnings=list(warnings),
+            warnings=warnings,
         )
         return Answer(202, answer | {"deliveries": shown_deliveries(connection, call_ref)})
 

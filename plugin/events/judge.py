@@ -9,11 +9,13 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
+from plugin.decider import Decider
 from plugin.decision import FactValue
 from plugin.events.calls import Call, find_call, new_call, with_event
+from plugin.events.said import answers_in, typed_facts
 from plugin.events.schema import CallResult, bad_fields
 from plugin.events.store import StoredReport, calls_of, reports_of
-from plugin.events.weigh import RulesAtHand, Weighed, decider_for, new_report, pin_of, typed_facts, weigh
+from plugin.events.weigh import RulesAtHand, Weighed, decider_for, new_report, pin_of, weigh
 from plugin.settings import Settings, Source
 
 _LOG = structlog.get_logger(__name__)
@@ -26,6 +28,18 @@ class Judged:
     weighed: Weighed
     said: Mapping[str, FactValue | None]
 
+    @property
+    def decider(self) -> Decider:
+        """The script that was decided by."""
+        return self.weighed.decider
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event without an opt-out request in it, and the script that would have decided."""
+
+    decider: Decider
+
 
 @dataclass(frozen=True, slots=True)
 class Judge:
@@ -37,23 +51,27 @@ class Judge:
     at_hand: RulesAtHand
     settings: Settings
 
-    def judge(self, connection: Connection) -> Judged | None:
-        """What the event makes of its call; None where there is no opt-out request in it.
+    def judge(self, connection: Connection) -> Judged | Ignored:
+        """What the event makes of its call.
 
         Raises EventError 422, DecisionError, MissingRevisionError.
         """
         result = self.result
         known = calls_of(connection, self.source.namespace, result.call_id)
-        call = find_call(known, result)
-        if call is None and all(value is None for value in result.facts.values()):
-            script = result.script or self.settings.default_script
-            typed_facts(decider_for(result, script, self.at_hand.at(result.ruleset)), result)
-            return None
+        # What was only tried out was never written: a call that is meant begins anew, and the other way round.
+        kindred = [other for other in known if other.dry_run == self.source.dry_run]
+        call = find_call(kindred, result)
+        if call is None:
+            decider = decider_for(result, self._script(None), self.at_hand.at(result.ruleset))
+            if all(result.facts[name] is None for name in answers_in(decider, result.facts)):
+                typed_facts(decider, result)
+                return Ignored(decider)
         generation = max((other.generation for other in known), default=0) + 1
         judged = self._weighed(call, generation, [] if call is None else reports_of(connection, call.stored_id))
-        if not result.facts and (judged.weighed.decision.complete or not result.final):
-            return None
-        if call is None and known:
+        nothing_said = not answers_in(judged.decider, result.facts)
+        if nothing_said and (judged.weighed.decision.complete or not result.final):
+            return Ignored(judged.decider)
+        if call is None and kindred:
             _LOG.info("events.call_id_reused", source=self.source.name, call=result.call_id, generation=generation)
         return judged
 
@@ -64,7 +82,14 @@ class Judge:
         decider = decider_for(result, self._script(call), rulebook)
         said = typed_facts(decider, result)
         if call is None:
-            call = new_call(self.source.namespace, generation, decider.name, result, decider.promise_hours)
+            call = new_call(
+                self.source.namespace,
+                generation,
+                decider.name,
+                result,
+                decider.promise_hours,
+                dry_run=self.source.dry_run,
+            )
         else:
             call = with_event(call, result, decider.promise_hours)
         weighed = weigh(

@@ -22,6 +22,7 @@ from plugin.events.store import (
 )
 from plugin.events.texts import target_of
 from plugin.events.weigh import Weighed
+from plugin.facts import spelt
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,15 @@ def save_move(connection: Connection, weighed: Weighed, move: Move, call_ref: in
         decision_ref = move.standing.id
     else:
         return
-    save_plan(connection, call_ref, decision_ref, move.plan, deadline=move.call.deadline_at, now=now)
+    save_plan(
+        connection,
+        call_ref,
+        decision_ref,
+        move.plan,
+        deadline=move.call.deadline_at,
+        now=now,
+        dry_run=move.call.dry_run,
+    )
 
 
 def _completed(weighed: Weighed, call: Call, standing: Standing | None, written: list[Written]) -> Move:
@@ -115,16 +124,15 @@ def _scene(weighed: Weighed, call: Call, number: int) -> Scene:
 
 
 def _answers(weighed: Weighed) -> dict[str, str]:
-    """What was answered, as texts name it: a ready answer by its label."""
-    labels = {
-        (question.id, answer.value): answer.label
-        for question in weighed.decider.script.questions
-        for answer in question.answers
-    }
-    return {
-        f"fact.{step.fact}": labels.get((step.rule, step.answer), str(step.answer))
+    """What was answered and what the call brought along, as texts name it: a ready answer by its label."""
+    script, decider = weighed.decider.script, weighed.decider
+    labels = {(question.id, answer.value): answer.label for question in script.questions for answer in question.answers}
+    told = {name: spelt(script.facts[name], weighed.facts[name]) for name in decider.sources if name in weighed.facts}
+    heard = {
+        step.fact: labels.get((step.rule, step.answer)) or spelt(script.facts[step.fact], step.answer)
         for step in weighed.decision.transcript
     }
+    return {f"fact.{name}": text for name, text in (told | heard).items()}
 
 
 def _target(decision: Decision, standing: Standing | None) -> Target | None:

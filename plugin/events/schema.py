@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -36,7 +36,8 @@ _MAX_WARNINGS = 20
 class CallResult:
     """A call result whose form is right. Facts are not typed yet: their script decides; None retracts one.
 
-    ``occurred_at`` is aware, in UTC. ``phone`` is in one notation (``plugin.events.phones``).
+    ``occurred_at`` is aware, in UTC. ``phone`` is in one notation (``plugin.events.phones``). ``brought`` are all
+    fields of the call and the card by their paths (``call.duration``), those known here as they were read.
     """
 
     id: str
@@ -51,18 +52,19 @@ class CallResult:
     card_name: str | None
     card_url: str | None
     facts: Mapping[str, Any]
+    brought: Mapping[str, Any]
     note: str | None
     ruleset: str | None
 
 
-def read_call_result(raw: Mapping[str, Any]) -> tuple[CallResult, tuple[str, ...]]:
-    """The call result, and a warning for each ignored key, up to 20. Raises EventError 422 naming every wrong field."""
+def read_call_result(raw: Mapping[str, Any]) -> CallResult:
+    """The call result. Raises EventError 422 naming every wrong field."""
     try:
         loaded = _SCHEMA.load(raw)
     except ValidationError as error:
         raise bad_fields(dict(_flat(cast(Mapping[str, Any], error.messages)))) from error
     call, card = loaded["call"], loaded.get("card") or {}
-    result = CallResult(
+    return CallResult(
         id=loaded["id"],
         occurred_at=loaded["occurred_at"],
         script=loaded.get("script"),
@@ -75,10 +77,25 @@ def read_call_result(raw: Mapping[str, Any]) -> tuple[CallResult, tuple[str, ...
         card_name=card.get("name"),
         card_url=card.get("url"),
         facts=loaded.get("facts") or {},
+        brought=brought(raw) | brought(loaded),
         note=loaded.get("note"),
         ruleset=loaded.get("ruleset"),
     )
-    return result, tuple(islice(_ignored(raw), _MAX_WARNINGS))
+
+
+def brought(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Every field of the event's call and card, by its path."""
+    return {
+        f"{part}.{key}": value
+        for part in ("call", "card")
+        if isinstance(fields_ := raw.get(part), Mapping)
+        for key, value in fields_.items()
+    }
+
+
+def ignored_keys(raw: Mapping[str, Any], heard: Collection[str]) -> tuple[str, ...]:
+    """A warning for each key that is not used, up to 20. ``heard``: the fields of the call that the script hears."""
+    return tuple(islice(_ignored(raw, heard), _MAX_WARNINGS))
 
 
 def bad_fields(fields_: dict[str, list[str]]) -> EventError:
@@ -173,6 +190,7 @@ class _Facts(fields.Field[Mapping[str, Any]]):
 # --- schemas ---------------------------------------------------------------------------------------
 
 _REQUIRED: dict[str, Any] = {"required": "is required", "null": "is required"}
+_HEARD = "Further fields are facts where the script's vocabulary declares them, others are ignored with a warning"
 
 
 class _CallSchema(Schema):
@@ -204,8 +222,8 @@ class CallResultSchema(Schema):
     occurred_at = _Moment(required=True, error_messages=_REQUIRED)
     script = _Line(MAX_ID, allow_none=True)
     final = _StrictBool(load_default=False, error_messages={"null": "must be true or false"})
-    call = fields.Nested(_CallSchema, required=True, error_messages=_REQUIRED)
-    card = fields.Nested(_CardSchema, allow_none=True)
+    call = fields.Nested(_CallSchema, required=True, error_messages=_REQUIRED, metadata={"description": _HEARD})
+    card = fields.Nested(_CardSchema, allow_none=True, metadata={"description": _HEARD})
     facts = _Facts(allow_none=True)
     note = _Note(MAX_NOTE, allow_none=True)
     ruleset = _Line(64, allow_none=True)
@@ -226,11 +244,12 @@ def _flat(messages: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, li
             yield here, [str(message) for message in inner]
 
 
-def _ignored(raw: Mapping[str, Any]) -> Iterator[str]:
+def _ignored(raw: Mapping[str, Any], heard: Collection[str]) -> Iterator[str]:
     for place, schema in _KNOWN.items():
         given = raw.get(place) if place else raw
+        known = [*schema.fields, *(path.removeprefix(f"{place}.") for path in heard if path.startswith(f"{place}."))]
         for key in given if isinstance(given, Mapping) else ():
-            if key not in schema.fields:
-                close = get_close_matches(key[:_MISSPELT_UP_TO], schema.fields, 1)
+            if key not in known:
+                close = get_close_matches(key[:_MISSPELT_UP_TO], known, 1)
                 meant = f"; did you mean {close[0]}?" if close else ""
                 yield f"unknown key {f'{place}.' if place else ''}{key[:_MISSPELT_UP_TO]} is ignored{meant}"

@@ -18,6 +18,9 @@ from plugin.events.merge import Report
 from plugin.events.plan import Plan, Written
 from plugin.ledger.schema import calls, decisions, deliveries, events
 
+#: Why the deliveries of a source that is only tried out are cancelled.
+DRY_RUN = "пробный источник: не отправлено"
+
 _CALL_COLUMNS = [calls.c[field.name] for field in fields(Call)]
 _EVENT = select(events.c.digest, events.c.call_ref, events.c.answer).where(
     events.c.source == bindparam("source"), events.c.event_id == bindparam("event_id")
@@ -179,7 +182,8 @@ def save_call(connection: Connection, call: Call) -> int:
     """Store a new call or what changed of a known one; its id."""
     if call.id is None:
         return _added(connection.execute(_ADD_CALL, call.columns()))
-    connection.execute(_CHANGE_CALL, {"call": call.id, **call.columns()})
+    # An event of a call whose personal data was removed brings some again.
+    connection.execute(_CHANGE_CALL, {"call": call.id, "purged_at": None, **call.columns()})
     return call.id
 
 
@@ -220,9 +224,16 @@ def save_decision(
 
 
 def save_plan(
-    connection: Connection, call: int, decision: int, plan: Plan, *, deadline: datetime, now: datetime
+    connection: Connection,
+    call: int,
+    decision: int,
+    plan: Plan,
+    *,
+    deadline: datetime,
+    now: datetime,
+    dry_run: bool,
 ) -> None:
-    """Add, cancel and stop deliveries."""
+    """Add, cancel and stop deliveries; those of a call that is only tried out are recorded as never sent."""
     if plan.cancel:
         values = {"state": "cancelled", "why": "заменено новым решением", "finished_at": now}
         connection.execute(_HALT.values(**values), {"ids": plan.cancel})
@@ -239,6 +250,8 @@ def save_plan(
             "attempts": 0,
             "created_at": now,
         }
+        if dry_run:
+            shared |= {"state": "cancelled", "why": DRY_RUN, "finished_at": now}
         connection.execute(_ADD_DELIVERIES, [shared | row.columns() for row in plan.add])
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from plugin.clock import local_time
 from plugin.decision import Decision, Target
 from plugin.events.calls import Call
+from plugin.ruleset import LABELS
 
 #: Hex digits of the delivery key that stand in the text, for look-ups in CRMs without a place for the key.
 MARK_DIGITS = 16
 
 
 def call_context(call: Call, due: datetime, zone: ZoneInfo) -> dict[str, str | None]:
-    """The placeholders of a call; ``deadline`` is when its reminders are due, both times in ``zone`` and naming it."""
+    """The placeholders of a call; ``deadline`` is when its reminders are due, both times in ``zone`` and naming it.
+
+    What the event does not say of the card stands as a label until the delivery has read the card.
+    """
     return {
         "call.id": call.call_id,
         "call.phone": call.phone,
@@ -24,10 +29,15 @@ def call_context(call: Call, due: datetime, zone: ZoneInfo) -> dict[str, str | N
         "call.operator": call.operator,
         "call.note": call.note,
         "card.id": call.card_id,
-        "card.name": call.card_name,
-        "card.url": call.card_url,
+        "card.name": call.card_name or LABELS["card.name"],
+        "card.url": call.card_url or LABELS["card.url"],
         "deadline": local_time(due, zone),
     }
+
+
+def context_of_another_card(context: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The placeholders where not the call's card is meant but one that the delivery has still to find."""
+    return {**context, **{name: LABELS[name] for name in ("card.id", "card.name", "card.url")}}
 
 
 def target_of(decision: Decision) -> Target | None:

@@ -11,12 +11,13 @@ import structlog
 
 from plugin.decider import Decider
 from plugin.decision import Decision, FactValue
-from plugin.errors import BadFacts, DecisionError, EventError, InputError
+from plugin.errors import BadFacts, DecisionError, InputError
 from plugin.events.calls import Call
 from plugin.events.merge import Report, merged
+from plugin.events.said import wrong_facts
 from plugin.events.schema import CallResult, bad_fields
 from plugin.events.store import StoredReport
-from plugin.events.texts import call_context
+from plugin.events.texts import call_context, context_of_another_card, target_of
 from plugin.rulebook import Rulebook
 
 _LOG = structlog.get_logger(__name__)
@@ -86,23 +87,6 @@ def decider_for(result: CallResult, script: str, rulebook: Rulebook) -> Decider:
         raise DecisionError(f"the active rules cannot decide this call: {error.message}") from error
 
 
-def typed_facts(decider: Decider, result: CallResult) -> dict[str, FactValue | None]:
-    """The event's facts typed, None for those it retracts. Raises EventError 422 naming every wrong one."""
-    try:
-        typed = decider.type_facts(result.facts)
-    except BadFacts as error:
-        raise wrong_facts(error) from error
-    return {name: typed.get(name) for name in result.facts}
-
-
-def wrong_facts(error: BadFacts) -> EventError:
-    """422 naming each wrong fact."""
-    fields: dict[str, list[str]] = {}
-    for wrong in error.errors:
-        fields.setdefault(f"facts.{wrong.field}", []).append(wrong.message)
-    return bad_fields(fields)
-
-
 def pin_of(reports: Sequence[StoredReport]) -> str | None:
     """The revision that the call's operator worked with: the last one that its events pin."""
     ordered = sorted(reports, key=lambda stored: (stored.report.occurred_at, stored.report.order))
@@ -128,6 +112,9 @@ def weigh(
     context = call_context(call, call.due(decider.promise_hours, received), zone)
     try:
         decision = decider.decide(facts, context)
+        if target_of(decision):
+            context = context_of_another_card(context)
+            decision = decider.decide(facts, context)
     except BadFacts as error:
         raise wrong_facts(error) from error
     return Weighed(call, decider, facts, decision, context, modes, _is_over(reports), received)

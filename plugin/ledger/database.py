@@ -1,68 +1,99 @@
 """The ledger's database: one committed transaction at a time for writers, snapshots for readers.
 
-SQLite (WAL, every commit on the disk before ``write`` returns) or any database that SQLAlchemy speaks; whatever keeps
-it from committing now is ``LedgerUnavailable``, and nothing of the transaction is left behind.
+SQLite on one machine (WAL, every commit on the disk before ``write`` returns) or PostgreSQL for any number of them;
+whatever keeps it from committing now is ``LedgerUnavailable``, and nothing of the transaction is left behind.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, inspect, text
-from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InternalError, NoSuchModuleError, OperationalError
-from sqlalchemy.exc import InterfaceError as DriverInterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import Connection, inspect, text
 
+from plugin.clock import Now
 from plugin.errors import ConfigError, LedgerUnavailable
+from plugin.ledger.engines import parsed, postgresql_engine, sqlite_engine
+from plugin.ledger.faults import translated
 from plugin.ledger.turns import Turns
+from plugin.ledger.versions import HEAD, SchemaState, schema_state
 
 #: How long a writer waits for its turn, in seconds: senders give up after 10 to 30 s, and should hear 503 before.
 BUSY_SECONDS = 5.0
-#: Connections kept open: the web's threads, the delivery's threads and a few command-line readers.
-_POOL = {"pool_size": 16, "max_overflow": 16, "pool_timeout": BUSY_SECONDS}
-_URL_FORMS = "Write sqlite:///path/to/ledger.db or postgresql+psycopg://user@host/database"
-#: Serialises upgrades on databases without a writer lock of their own: any constant that nobody else uses.
-_UPGRADE_LOCK = 0x6F70746F7574
+#: Serialises what must be alone on databases with many writers at once: any constant that nobody else uses.
+_ALONE_LOCK = 0x6F70746F7574
+_ALONE = text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_ALONE_LOCK)
+_SERVER_TIME = text("SELECT clock_timestamp()")
 
 
 class Ledger:
     """The ledger at ``url``. Thread-safe; nothing is opened before the first use.
 
     A statement keeps its compiled form between uses when it is built once, at module level, with ``bindparam``.
+    ``clock`` stands in for the server's own, so that its time can be moved.
     Raises ConfigError for a url that names no usable database.
     """
 
-    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        self._url = _parsed(url)
+    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS, clock: Now | None = None) -> None:
+        self._url = parsed(url)
         self._busy_seconds = busy_seconds
+        self._clock = clock
         self._sqlite = self._url.get_backend_name() == "sqlite"
-        self._engine = _engine(self._url, busy_seconds)
-        # The same pool; the option tells the "begin" event to take SQLite's write lock at once. A transaction that
-        # starts by reading and writes later could be refused in the middle, without waiting.
+        self._engine = (sqlite_engine if self._sqlite else postgresql_engine)(self._url, busy_seconds)
+        # The same pool; on SQLite the option tells the "begin" event to take the write lock at once. A transaction
+        # that starts by reading and writes later could be refused in the middle, without waiting.
         self._writing = self._engine.execution_options(optout_write=True)
+        # On PostgreSQL each statement would see a moment of its own: right for a writer that has waited for a row, but
+        # not for a reader.
+        snapshot = {} if self._sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reading = self._engine.execution_options(**snapshot)
         self._turns = Turns()
+        #: How often it was not available to this process.
+        self.failures = 0
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether processes on several machines may use it: a database server."""
+        return not self._sqlite
+
+    @property
+    def kind(self) -> str:
+        """The database by its name."""
+        return "SQLite" if self._sqlite else "PostgreSQL"
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, alone: bool = False) -> Iterator[Connection]:
         """One transaction: commits on leaving, rolls back on an exception.
 
+        ``alone``: begins after every other such transaction, of any process, has ended; on SQLite each of them does.
         Writers of this process take turns on SQLite, whose own waiting sleeps for up to 100 ms at a time.
         Raises LedgerUnavailable when it is not its turn in time, or the database cannot commit.
         """
-        with _translated(), self._my_turn() if self._sqlite else nullcontext(), self._writing.begin() as connection:
+        with self._watched(), self._my_turn() if self._sqlite else nullcontext(), self._writing.begin() as connection:
+            if alone and not self._sqlite:
+                connection.execute(_ALONE)
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent snapshot; never waits for a writer on SQLite. Raises LedgerUnavailable."""
-        with _translated(), self._engine.connect() as connection, connection.begin():
+        """One consistent snapshot; never waits for a writer. Raises LedgerUnavailable."""
+        with self._watched(), self._reading.connect() as connection, connection.begin():
             yield connection
+
+    def moment(self, connection: Connection, now: Now) -> datetime:
+        """The time that processes agree on, whatever their own clocks say: leases and quotas are measured by it.
+
+        The server's on PostgreSQL. On SQLite all processes are on one machine, and ``now`` tells it.
+        """
+        if self._clock is not None:
+            return self._clock()
+        if self._sqlite:
+            return now()
+        moment: datetime = connection.execute(_SERVER_TIME).scalar_one()
+        return moment.astimezone(UTC)
 
     def exists(self) -> bool:
         """Whether there is a ledger with its tables; creates nothing. Raises LedgerUnavailable."""
@@ -72,28 +103,75 @@ class Ledger:
         with self.read() as connection:
             return inspect(connection).has_table("activations")
 
-    def upgrade(self) -> None:
-        """Bring the tables to the newest migration, or create them; several processes may do so at once.
-
-        A new SQLite file is readable by its owner only, since it holds personal data.
-        Raises LedgerUnavailable, or ConfigError for a ledger of a newer version of the plugin.
-        """
-        from plugin.ledger.migrations import upgrade  # noqa: PLC0415 (Alembic costs 0.2 s that readers need not pay)
-
-        path = self._path()
-        if path is not None:
-            _prepare(path)
-        with self.write() as connection:
-            if not self._sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-            upgrade(connection)
-
     def close(self) -> None:
         """Close the connections; a ledger that is used again opens new ones."""
         self._engine.dispose()
 
+    # --- versions of the tables ------------------------------------------------------------------
+
+    def schema(self) -> SchemaState:
+        """Which migrations it has had and which it lacks; creates nothing. Raises LedgerUnavailable."""
+        path = self._path()
+        if path is not None and not path.exists():
+            return SchemaState(None)
+        with self.read() as connection:
+            return schema_state(connection)
+
+    def make_ready(self, command: str = "optout db upgrade") -> None:
+        """See to it that the tables are this version's, before serving.
+
+        A SQLite file is upgraded, or made. On PostgreSQL other processes may be at work on the old tables, so that
+        whoever runs them says when: an old schema is refused, naming ``command``.
+        Raises ConfigError, LedgerUnavailable.
+        """
+        if self._sqlite:
+            self.upgrade()
+            return
+        state = self.schema()
+        state.refuse_unknown()
+        if state.pending:
+            what = f"has the tables of version {state.current}" if state.current else "is empty"
+            raise ConfigError(f"ledger: the database {what}, this is version {HEAD}", hint=f"Run: {command}")
+
+    def upgrade(self) -> SchemaState:
+        """Bring the tables to the newest migration, or create them; how they were before.
+
+        Several processes may do so at once: one does, the others wait for it. A new SQLite file is readable by its
+        owner only, since it holds personal data.
+        Raises LedgerUnavailable, or ConfigError for a ledger of a newer version of the plugin.
+        """
+        path = self._path()
+        if path is not None:
+            _prepare(path)
+        before = self.schema()
+        before.refuse_unknown()
+        if not before.pending:
+            return before
+        from plugin.ledger.migrations import upgrade  # noqa: PLC0415 (Alembic costs 0.2 s that others need not pay)
+
+        with self.write() as connection:
+            if not self._sqlite:
+                # Whoever is at it may take its time.
+                connection.execute(text("SET LOCAL lock_timeout = 0"))
+                connection.execute(_ALONE)
+                _check_encoding(connection)
+            before = schema_state(connection)
+            upgrade(connection)
+        return before
+
+    # --- details ---------------------------------------------------------------------------------
+
     def _path(self) -> Path | None:
         return Path(str(self._url.database)) if self._sqlite else None
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            with translated():
+                yield
+        except LedgerUnavailable:
+            self.failures += 1
+            raise
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -107,53 +185,6 @@ class Ledger:
             self._turns.give_back()
 
 
-def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-        backend = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise ConfigError("ledger: the url cannot be read", hint=_URL_FORMS) from error
-    if backend not in ("sqlite", "postgresql"):
-        raise ConfigError(f"ledger: {backend} is not supported", hint=_URL_FORMS)
-    if backend == "sqlite" and parsed.database in {None, "", ":memory:"}:
-        raise ConfigError("ledger: a database in memory forgets its promises", hint="Write sqlite:///path/to/ledger.db")
-    return parsed
-
-
-def _engine(url: URL, busy_seconds: float) -> Engine:
-    options: dict[str, Any] = dict(_POOL)
-    if url.get_backend_name() == "sqlite":
-        options["connect_args"] = {"timeout": busy_seconds, "check_same_thread": False}
-    else:
-        options["pool_pre_ping"] = True
-    try:
-        # Parameters hold phones and names: they must not reach a log through an error's text.
-        engine = create_engine(url, hide_parameters=True, json_serializer=_json, **options)
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise ConfigError(
-            f"ledger: no driver for {url.drivername}", hint="Install the driver that the url names into this venv"
-        ) from error
-    if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    # The driver's own transactions begin late and only for some statements; off, and BEGIN is ours.
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    # Moving the log into the database costs the writer several fsyncs: after hundreds of events, not after dozens.
-    connection.execute("PRAGMA wal_autocheckpoint=8000")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("optout_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-
 def _prepare(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,21 +193,8 @@ def _prepare(path: Path) -> None:
         raise LedgerUnavailable(f"the ledger cannot be opened: {error.strerror}: {path}") from error
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """What the sender of an event should try again later, as LedgerUnavailable; the rest is a fault and passes."""
-    try:
-        yield
-    except PoolTimeout as error:
-        raise LedgerUnavailable("the ledger's connections are all in use") from error
-    except (OperationalError, InternalError, DriverInterfaceError) as error:
-        raise LedgerUnavailable(f"the ledger cannot be used now: {error.orig}") from error
-    except DBAPIError as error:
-        # A damaged or foreign file; the subclasses of DatabaseError are faults of ours, such as a broken constraint.
-        if type(error) is not DatabaseError:
-            raise
-        raise LedgerUnavailable(f"the ledger cannot be used now: {error.orig}") from error
+def _check_encoding(connection: Connection) -> None:
+    encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+    if encoding != "UTF8":
+        hint = "Create it with: createdb --encoding=UTF8 --template=template0 NAME"
+        raise ConfigError(f"ledger: the database's encoding is {encoding}, not UTF8", hint=hint)

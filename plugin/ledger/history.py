@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select
 
-from plugin.ledger.schema import UtcTime, attempts, calls, decisions, deliveries, events
+from plugin.ledger.schema import UtcTime, acts, attempts, calls, decisions, deliveries, events
 
 #: The states of a delivery, in the order in which it goes through them.
 STATES = ("pending", "leased", "unknown", "waiting", "done", "parked", "cancelled")
@@ -19,7 +19,10 @@ _LARGEST_ID = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class CallSummary:
-    """One call in a list. ``states`` counts its deliveries by state; ``late``: the promise was not kept in time."""
+    """One call in a list. ``states`` counts its deliveries by state; ``late``: the promise was not kept in time.
+
+    ``dry_run``: it is only tried out, and nothing of it is sent.
+    """
 
     id: int
     namespace: str
@@ -32,11 +35,12 @@ class CallSummary:
     deadline_at: datetime
     late: bool
     states: Mapping[str, int]
+    dry_run: bool
 
 
 @dataclass(frozen=True, slots=True)
 class CallHistory:
-    """One call with its events, decisions, deliveries and their attempts, each in the order in which they happened.
+    """One call with its events, decisions, deliveries, their attempts and what was done by hand, each in its order.
 
     The mappings have the columns of the ledger's tables; a delivery's ``attempts`` are in it.
     """
@@ -46,6 +50,7 @@ class CallHistory:
     events: Sequence[Mapping[str, Any]]
     decisions: Sequence[Mapping[str, Any]]
     deliveries: Sequence[Mapping[str, Any]]
+    acts: Sequence[Mapping[str, Any]]
 
 
 def list_calls(
@@ -89,7 +94,8 @@ def read_call(connection: Connection, id_: int, now: datetime) -> CallHistory:
     query = select(attempts).join(deliveries).where(deliveries.c.call_ref == id_).order_by(attempts.c.id)
     for attempt in connection.execute(query):
         by_id[attempt.delivery_ref]["attempts"].append(dict(attempt._mapping))
-    return CallHistory(summary, call, _of_call(connection, events, id_), _of_call(connection, decisions, id_), sent)
+    received, decided = _of_call(connection, events, id_), _of_call(connection, decisions, id_)
+    return CallHistory(summary, call, received, decided, sent, _of_call(connection, acts, id_))
 
 
 def _of_call(connection: Connection, table: Any, id_: int) -> list[dict[str, Any]]:
@@ -127,6 +133,7 @@ def _summaries(connection: Connection, rows: Sequence[Mapping[str, Any]], now: d
             deadline_at=row["deadline_at"],
             late=row["late"] or row["id"] in overdue,
             states={state: states[row["id"]][state] for state in STATES if state in states[row["id"]]},
+            dry_run=row["dry_run"],
         )
         for row in rows
     ]

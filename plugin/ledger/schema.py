@@ -22,6 +22,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -58,6 +60,8 @@ revisions = Table(
     Column("revision", String(64), primary_key=True),
     Column("content", JSON, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    # File name → its text as it was published, comments and all; NULL where only the content is known.
+    Column("files", _JSON_OR_NULL),
 )
 
 activations = Table(
@@ -95,6 +99,10 @@ calls = Table(
     Column("outcome", Text),
     # When the coordinator is to be told that the call was never finished; NULL: nothing to tell.
     Column("unfinished_at", UtcTime),
+    # Reported by a source that is only tried out: decided and recorded, never sent.
+    Column("dry_run", Boolean, nullable=False, server_default=false()),
+    # When its personal data was removed; NULL: it is all there.
+    Column("purged_at", UtcTime),
     UniqueConstraint("namespace", "call_id", "generation"),
 )
 Index(
@@ -103,6 +111,8 @@ Index(
     sqlite_where=calls.c.unfinished_at.is_not(None),
     postgresql_where=calls.c.unfinished_at.is_not(None),
 )
+_UNPURGED = calls.c.purged_at.is_(None)
+Index("ix_calls_unpurged", calls.c.last_occurred_at, sqlite_where=_UNPURGED, postgresql_where=_UNPURGED)
 
 events = Table(
     "events",
@@ -184,7 +194,9 @@ deliveries = Table(
     Column("finished_at", UtcTime),
 )
 _OPEN = deliveries.c.state.in_(("pending", "leased", "unknown", "waiting"))
-Index("ix_deliveries_due", deliveries.c.not_before, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_deliveries_due", deliveries.c.not_before, deliveries.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+_FINISHED = deliveries.c.finished_at.is_not(None)
+Index("ix_deliveries_finished", deliveries.c.finished_at, sqlite_where=_FINISHED, postgresql_where=_FINISHED)
 
 attempts = Table(
     "attempts",
@@ -200,4 +212,110 @@ attempts = Table(
     Column("status", Integer),
     Column("code", Text),
     Column("seconds", Float, nullable=False),
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    # The CRM account that all processes of this ledger share, by its connector's name.
+    Column("account", String(100), primary_key=True),
+    # When the bucket of requests will be full again; in the past it is full.
+    Column("full_at", UtcTime, nullable=False),
+)
+
+# One index a lane: what goes to the CRM and what to the mail server (plugin.delivery.order).
+_TO_CRM = deliveries.c.kind != "smtp_email"
+_TO_MAIL = deliveries.c.kind == "smtp_email"
+for _name, _lane in (("ix_deliveries_crm", _TO_CRM), ("ix_deliveries_mail", _TO_MAIL)):
+    _where = and_(_OPEN, _lane)
+    Index(_name, deliveries.c.deadline_at, deliveries.c.not_before, sqlite_where=_where, postgresql_where=_where)
+_PARKED = deliveries.c.state == "parked"
+Index("ix_deliveries_parked", deliveries.c.deadline_at, sqlite_where=_PARKED, postgresql_where=_PARKED)
+# When a source was last heard of.
+Index("ix_events_source_received_at", events.c.source, events.c.received_at)
+
+# The state of each account's circuit breaker, shared by all processes (plugin.delivery.breaker).
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("account", Text, primary_key=True),
+    # Failures in a row that are surely the account's, and the deliveries whose failure may be their own.
+    Column("failures", Integer, nullable=False),
+    Column("suspects", JSON, nullable=False),
+    # NULL: the account is taken to be there.
+    Column("opened_at", UtcTime),
+    # The next probe comes so many seconds after the last one (or the opening).
+    Column("probed_at", UtcTime),
+    Column("probe_wait", Float),
+    Column("why", Text),
+)
+
+# What the admins are to hear of: each cause once, and once when it is over (plugin.alerts).
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # delivery_parked | promise_at_risk | promise_broken | account_away | rules_not_followed | source_silent
+    Column("kind", String(24), nullable=False),
+    Column("cause", Text, nullable=False),
+    # The id of the delivery or call that it is about.
+    Column("subject", Integer),
+    # What is told of it: ids and reasons, no personal data.
+    Column("about", JSON, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    # When the mail server had accepted the mail to everybody.
+    Column("notified_at", UtcTime),
+    Column("closed_at", UtcTime),
+    # The batches of mails that tell of it and of its end; an end that needs no telling has an empty one.
+    Column("batch", String(64)),
+    Column("end_batch", String(64)),
+)
+_STANDING = alerts.c.closed_at.is_(None)
+Index("uq_alerts_cause", alerts.c.cause, unique=True, sqlite_where=_STANDING, postgresql_where=_STANDING)
+_END_UNTOLD = and_(alerts.c.closed_at.is_not(None), alerts.c.batch.is_not(None), alerts.c.end_batch.is_(None))
+Index("ix_alerts_end_untold", alerts.c.id, sqlite_where=_END_UNTOLD, postgresql_where=_END_UNTOLD)
+Index("ix_alerts_batch", alerts.c.batch)
+
+# The mails that tell of alerts, one row a batch and address.
+alert_mails = Table(
+    "alert_mails",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("batch", String(64), nullable=False),
+    Column("kind", String(24), nullable=False),
+    # Whether it tells that something is over.
+    Column("over", Boolean, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    # pending | done | parked
+    Column("state", String(8), nullable=False),
+    # Of one that is being sent: when another process may send it.
+    Column("not_before", UtcTime, nullable=False),
+    Column("owner", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("why", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    UniqueConstraint("batch", "address"),
+)
+_UNSENT = alert_mails.c.state == "pending"
+Index("ix_alert_mails_due", alert_mails.c.not_before, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
+Index("ix_alert_mails_kind", alert_mails.c.kind, alert_mails.c.over, alert_mails.c.created_at)
+
+# What people did by hand (plugin.operations): who, when and why.
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    # retry | cancel | replay | purge
+    Column("act", String(12), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("delivery_ref", ForeignKey("deliveries.id"), index=True),
+    Column("call_ref", ForeignKey("calls.id"), index=True),
+    # What was before and after, without personal data.
+    Column("details", _JSON_OR_NULL),
+    Index("ix_acts_act_at", "act", "at"),
 )

@@ -2,10 +2,11 @@
 
 from plugin.ruleset.load import RulesContent, build, digest, read_folder
 from plugin.ruleset.model import Role, Script
-from plugin.ruleset.template import CALL_PLACEHOLDERS, Context, Template
+from plugin.ruleset.template import CALL_PLACEHOLDERS, LABELS, Context, Template
 
 __all__ = [
     "CALL_PLACEHOLDERS",
+    "LABELS",
     "Context",
     "Role",
     "RulesContent",

@@ -217,7 +217,7 @@ class _Builder:
                 self._faults.add(
                     RULES_FILE,
                     (*place, name),
-                    f"значение {value!r} не подходит",
+                    f"значение {shown(value)} не подходит",
                     f"допустимы: {', '.join(derived.values)}",
                 )
             else:

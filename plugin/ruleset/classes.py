@@ -169,8 +169,12 @@ class TextClasses:
 
     @property
     def unproven(self) -> Sequence[str]:
+        if not self._tests:
+            return ()
+        if len(self._tests) > MOST_TEXT_TESTS:
+            return (f"не все сочетания {len(self._tests)} условий",)
         every = ("".join(bits) for bits in itertools.product("01", repeat=len(self._tests)))
-        return [self._in_words(key) for key in every if self._tests and key not in self._examples]
+        return [self._in_words(key) for key in every if key not in self._examples and self._is_possible(key)]
 
     def key(self, value: FactValue) -> str:
         return "".join("1" if test.found_in(str(value)) else "0" for test in self._tests) or "text"
@@ -196,6 +200,15 @@ class TextClasses:
         for size in range(2, len(examples) + 1):
             for chosen in itertools.islice(itertools.combinations(examples, size), 500):
                 yield " ".join(chosen)
+
+    def _is_possible(self, key: str) -> bool:
+        """Whether the tests' own wording leaves room for this combination."""
+        passed = [test for test, bit in zip(self._tests, key, strict=True) if bit == "1"]
+        failed = [test for test, bit in zip(self._tests, key, strict=True) if bit == "0"]
+        for test in passed:
+            if test.kind == "equals":
+                return any(self.key(pattern) == key for pattern in test.patterns)
+        return not any(test.implies(other) for test in passed for other in failed)
 
     def _in_words(self, key: str) -> str:
         parts = [

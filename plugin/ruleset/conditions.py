@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, time
 from typing import Any, Literal, cast
 
 from plugin.decision import FactValue
@@ -187,7 +188,9 @@ def allowed_values(fact: Fact) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as it stands in the file."""
+    """A value as it stands in the file; what TOML reads without quotes has none here."""
+    if isinstance(value, date | time):
+        return value.isoformat()
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
 
 

@@ -23,6 +23,15 @@ class Faults:
         line = source.line(place) if source else 0
         self._found.append(Fault(file, line, self._entry(file, place), what, hint))
 
+    def add_ready(self, fault: Fault) -> None:
+        """Note a fault whose place is in words of its own."""
+        self._found.append(fault)
+
+    @property
+    def found(self) -> tuple[Fault, ...]:
+        """All faults, in the order of the files' lines."""
+        return tuple(sorted(self._found, key=lambda fault: (fault.file, fault.line)))
+
     def add_file(self, file: str, line: int, what: str, hint: str) -> None:
         """Note that a file as a whole cannot be used."""
         self._found.append(Fault(file, line, "файл", what, hint))
@@ -40,17 +49,17 @@ class Faults:
     def raise_if_any(self) -> None:
         """Raise RulesError with all faults, in the order of the files' lines."""
         if self._found:
-            raise RulesError(sorted(self._found, key=lambda fault: (fault.file, fault.line)))
+            raise RulesError(self.found)
 
     def _entry(self, file: str, place: Place) -> str:
-        """The place as the admin knows it: the entry's id where it has one, e.g. ``rule «2.1», when``."""
+        """The place as the admin knows it: the entry's id or name where it has one, e.g. ``rule «2.1», when``."""
         source = self._sources.get(file)
         names: list[str] = []
         node: Any = source.data if source else None
         for part in place:
             node = _child(node, part)
             if isinstance(part, int):
-                name = node.get("id") if isinstance(node, Mapping) else None
+                name = node.get("id", node.get("name")) if isinstance(node, Mapping) else None
                 names[-1:] = [f"{names[-1]} «{name}»" if isinstance(name, str) else f"{names[-1]} № {part + 1}"]
             else:
                 names.append(str(part))

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from plugin.errors import Fault, RulesError
 from plugin.ruleset.build import build_roles, build_script
+from plugin.ruleset.cases import build_cases
 from plugin.ruleset.faults import Faults
 from plugin.ruleset.model import Role, Script
-from plugin.ruleset.schema import ROLES_FILE, SCRIPT_FILES
+from plugin.ruleset.schema import CASES_FILE, OPTIONAL_FILES, ROLES_FILE, SCRIPT_FILES
 from plugin.toml_source import TomlSource, TomlUnreadable, load_toml
 
 #: File name relative to the rules folder → parsed TOML, e.g. ``survey_opt_out/rules.toml``.
@@ -29,6 +31,8 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, TomlSource]]:
         hint = "папка скрипта — та, в которой есть script.toml"
         raise RulesError([Fault(str(folder), 0, "папка правил", "в ней нет ни одного скрипта", hint)])
     names = [ROLES_FILE, *(f"{script}/{file}" for script in scripts for file in SCRIPT_FILES)]
+    optional = [f"{script}/{file}" for script in scripts for file in OPTIONAL_FILES]
+    names += [name for name in optional if os.path.lexists(folder / name)]
     faults, sources = Faults(), {}
     for name in names:
         try:
@@ -52,7 +56,11 @@ def digest(content: RulesContent) -> str:
 def build(
     content: RulesContent, sources: Mapping[str, TomlSource] | None = None
 ) -> tuple[dict[str, Role], dict[str, Script]]:
-    """Roles and scripts of a rules folder's content. Raises RulesError with every fault found."""
+    """Roles and scripts of a rules folder's content. Raises RulesError with every fault found.
+
+    With ``sources`` (a folder that is being read) the admin's cases are checked as well; a stored revision decides
+    whatever has become of the form of cases since.
+    """
     faults = Faults(sources)
     roles = build_roles(content[ROLES_FILE], faults)
     scripts: dict[str, Script] = {}
@@ -60,5 +68,8 @@ def build(
         script = build_script(name, {file: content[f"{name}/{file}"] for file in SCRIPT_FILES}, roles, faults)
         if script:
             scripts[name] = script
+        cases = f"{name}/{CASES_FILE}"
+        if sources is not None and cases in content:
+            build_cases(name, content[cases], script, roles, faults, sources.get(cases))
     faults.raise_if_any()
     return roles, scripts

@@ -130,6 +130,11 @@ class Script:
     #: Texts for corrections, another client's card and unfinished calls, by their names in ``build.TEXTS``.
     texts: Mapping[str, Template]
 
+    @property
+    def entries(self) -> tuple[Question | Rule, ...]:
+        """The questions, then the rules, each in the order of the file."""
+        return (*self.questions, *self.rules)
+
 
 @dataclass(frozen=True, slots=True)
 class Role:

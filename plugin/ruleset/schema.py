@@ -248,4 +248,8 @@ SCRIPT_FILES: Mapping[str, type[Schema]] = {
     "rules.toml": RulesForm,
     "outcomes.toml": OutcomesForm,
 }
+#: The admin's own cases (``plugin.ruleset.cases``): part of a revision, but nothing that it decides by.
+CASES_FILE = "cases.toml"
+#: Files that a script folder may have besides.
+OPTIONAL_FILES = (CASES_FILE,)
 ROLES_FILE = "roles.toml"

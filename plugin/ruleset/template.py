@@ -22,6 +22,9 @@ CALL_PLACEHOLDERS: Mapping[str, str] = {
     "deadline": "срок",
 }
 
+#: The labels as they stand in texts: while there is no call, and for a card that is read only when it is written to.
+LABELS: Mapping[str, str] = {name: f"‹{label}›" for name, label in CALL_PLACEHOLDERS.items()}
+
 _PLACEHOLDER = re.compile(r"\{([^{}\n]*)\}")
 _MISSING_IN_LINE = "не указано"
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from plugin.decision import FactValue
@@ -71,12 +72,19 @@ class TextTest:
 
     def found_in(self, text: str) -> bool:
         """Whether the text passes."""
-        folded = fold(text)
+        folded, patterns = fold(text), _folded(self)
         if self.kind == "equals":
-            return any(fold(pattern) == folded for pattern in self.patterns)
+            return folded in patterns
         if self.kind == "contains":
-            return any(fold(pattern) in folded for pattern in self.patterns)
-        return any(_mask_matches(fold(pattern), folded) for pattern in self.patterns)
+            return any(pattern in folded for pattern in patterns)
+        return any(_mask_matches(pattern, folded) for pattern in patterns)
+
+    def implies(self, other: TextTest) -> bool:
+        """Whether every text that passes this test is known to pass the other one, by their wording alone."""
+        if other.kind != "contains":
+            return False
+        parts = [re.split(r"[*?]+", p) if self.kind == "matches" else [p] for p in _folded(self)]
+        return all(any(wanted in part for wanted in _folded(other) for part in some) for some in parts)
 
     def examples(self) -> tuple[str, ...]:
         """Texts that pass."""
@@ -95,6 +103,11 @@ class Texts:
 
 
 Wanted = Values | Known | Range | Texts
+
+
+@lru_cache(maxsize=1024)
+def _folded(test: TextTest) -> tuple[str, ...]:
+    return tuple(fold(pattern) for pattern in test.patterns)
 
 
 def fold(text: str) -> str:

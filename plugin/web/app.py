@@ -12,10 +12,12 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
+from plugin.clock import utc_now
 from plugin.settings import Settings
 from plugin.web import errors
 from plugin.web.events import events_blueprint
 from plugin.web.health import health_blueprint
+from plugin.web.metrics import Metrics
 from plugin.web.schemas import ErrorAnswerSchema
 
 if TYPE_CHECKING:
@@ -57,10 +59,13 @@ def create_app(
     )
     app.before_request(_start)
     app.after_request(_finish)
+    metrics = Metrics(ledger, settings, utc_now)
+    app.after_request(metrics.saw)
     errors.register(app)
     api = _Api(app)
     api.register_blueprint(events_blueprint(intake, connector))
     api.register_blueprint(health_blueprint(ledger, rules))
+    api.register_blueprint(metrics.blueprint())
     app.register_blueprint(_swagger_ui())
     app.add_url_rule("/", "root", lambda: redirect("/docs/"))
     return app
@@ -75,8 +80,8 @@ def _start() -> None:
 
 def _finish(response: AnyResponse) -> AnyResponse:
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.method == "POST" or response.status_code >= 400:
-        # The rule, not the path: a path may hold a CRM's secret.
+    if response.status_code >= 400:
+        # What was taken in is logged where it is taken in. The rule, not the path: a path may hold a CRM's secret.
         route = request.url_rule.rule if request.url_rule else None
         seconds = round(time.perf_counter() - g.started, 4) if "started" in g else None
         _LOG.info("request", method=request.method, route=route, status=response.status_code, seconds=seconds)

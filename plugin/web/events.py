@@ -6,7 +6,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from flask import Response, request
+from flask import Response, g, request
 from flask_smorest import Blueprint
 
 from connectors.base import ConnectorError, CrmRefused, CrmUnavailable, EventMalformed, EventNotAuthentic, Reference
@@ -130,4 +130,6 @@ def _headers() -> dict[str, str]:
 
 
 def _response(answer: Answer) -> Response:
+    # Several call results may have come in together; each is counted.
+    g.event_statuses = [result["status"] for result in answer.body.get("results", [])]
     return json_response(answer.status, answer.body, answer.headers)

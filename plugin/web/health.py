@@ -8,7 +8,7 @@ from flask import Response
 from flask_smorest import Blueprint
 from sqlalchemy import select
 
-from plugin.errors import InputError, LedgerUnavailable
+from plugin.errors import ConfigError, InputError, LedgerUnavailable
 from plugin.ledger.schema import activations
 from plugin.web.errors import json_response
 from plugin.web.routes import Says, add_route
@@ -28,8 +28,13 @@ def health_blueprint(ledger: Ledger, rules: ActiveRules) -> Blueprint:
         return json_response(200, {"status": "alive"})
 
     def readyz() -> Response:
-        """Whether the ledger can be read and rules are active."""
+        """Whether the ledger can be read, its tables are not older than this version, and rules are active."""
         try:
+            schema = ledger.schema()
+            if schema.pending:
+                # Newer tables still serve an older process until it is replaced.
+                what = f"the ledger's tables are of version {schema.current}, this needs {schema.pending[-1]}"
+                raise ConfigError(what, hint="Run: optout db upgrade")
             with ledger.read() as connection:
                 connection.execute(_PROBE)
             revision = rules.current().revision
@@ -41,7 +46,7 @@ def health_blueprint(ledger: Ledger, rules: ActiveRules) -> Blueprint:
     add_route(blueprint, "GET", "/healthz", healthz, {200: Says("The process lives", HealthSchema)})
     ready = {
         200: Says("Call results can be taken", ReadinessSchema),
-        503: Says("The ledger cannot be read, or no rules are active"),
+        503: Says("The ledger cannot be read, its tables are too old, or no rules are active"),
     }
     add_route(blueprint, "GET", "/readyz", readyz, ready)
     return blueprint

@@ -90,12 +90,18 @@ class AcceptedSchema(Schema):
     deliveries = fields.List(fields.Dict(), metadata=_said("What goes to the CRM, and how far it got"))
     duplicate = fields.Boolean(metadata=_said("The same event was taken before; nothing was done twice"))
     ignored = fields.String(metadata=_said("Nothing to do: why"))
+    dry_run = fields.Boolean(metadata=_said("The source is only tried out: decided and recorded, nothing is sent"))
+    purged = fields.Boolean(metadata=_said("A repeat of an old event whose personal data was removed"))
 
 
 class HealthSchema(Schema):
     """The process lives."""
 
     status = fields.String(required=True, metadata=_said("`alive`"))
+
+
+class MetricsSchema(Schema):
+    """Not JSON: Prometheus's text format, by the ``Accept`` header also that of OpenMetrics."""
 
 
 class ReadinessSchema(Schema):

@@ -62,6 +62,8 @@ class WebServer:
             max_request_header_size=_HEADERS,
             max_request_body_size=_READ_AND_DROPPED,
             ident=None,
+            # Nothing trusts them; that there are some tells /metrics that a proxy asks, not this machine.
+            clear_untrusted_proxy_headers=False,
         )
         self._server.channel_class = _channel_class(max_body_bytes, self._stop)
 

@@ -140,6 +140,31 @@ def test_a_call_without_a_card_finds_it_by_phone(client: Client) -> None:
     assert client.comments == [COMMENT]
 
 
+def test_the_reminder_and_the_mail_name_the_card_that_the_event_only_numbers(client: Client) -> None:
+    event = client.event(CALLS)
+    event["card"] = {"type": "contact", "id": client.card}
+    assert client.plugin.send(event).status == 202
+    client.settle()
+
+    reminder = client.crm.api.reminders(card=client.card)[0]["text"]
+    mail = next(mail.text for mail in client.mail.messages if client.phone in mail.text)
+    for text in (reminder, mail):
+        assert f"Клиент карточки: {client.name}\nКарточка: {client.crm.base_url}/cards/{client.card}\n" in text
+
+
+def test_another_clients_reminder_names_that_clients_card(client: Client) -> None:
+    other = Client(client.crm, client.mail, client.plugin)
+    other_card = client.crm.api.send("POST", "cards", {"name": "Соседов Сосед", "phones": [client.phone]})["id"]
+    facts = {"related_to_car": False, "is_client": True, "client_name": "Соседов Сосед", "survey_type": "calls"}
+    client.report(facts)
+    client.settle()
+
+    (reminder,) = client.crm.api.reminders(card=str(other_card))
+    assert f"Карточка: {client.crm.base_url}/cards/{other_card}\n" in reminder["text"]
+    assert client.name not in reminder["text"]
+    assert client.comments == other.comments == []
+
+
 def test_a_call_whose_card_nobody_knows_is_parked_and_logged(client: Client) -> None:
     client.phone = "+79999999999"
     client.report(CALLS, card=None)

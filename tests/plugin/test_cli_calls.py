@@ -71,6 +71,10 @@ class Home:
         )
         assert answer.status == 202, answer.body
 
+    def activate(self, rulebook: Rulebook) -> None:
+        """From now on calls are decided by these rules."""
+        self._rules.activate(rulebook, "test", "change")
+
     def set_deliveries(self, call: int, **columns: Any) -> None:
         with self.ledger.write() as connection:
             connection.execute(update(deliveries).where(deliveries.c.call_ref == call).values(**columns))

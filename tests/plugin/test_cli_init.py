@@ -10,6 +10,7 @@ import pytest
 from plugin.cli.main import main
 from plugin.config import load_settings, shipped_dir
 from plugin.rulebook import Rulebook
+from plugin.shipment import read_base, shipped_rules
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -49,6 +50,9 @@ def test_a_folder_with_other_things_in_it_gets_copies_of_everything_shipped(
     assert copies.pop("notes.txt") == b"mine"
     shipped = contents(shipped_dir() / "rules")
     assert copies.pop("plugin.toml") == (shipped_dir() / "plugin.toml").read_bytes()
+    # What was shipped, for telling later what an upgrade changed.
+    assert read_base(tmp_path / "rules") == shipped_rules()
+    del copies["rules/.shipped.json"]
     assert copies == {f"rules/{name}": content for name, content in shipped.items()}
     said = capsys.readouterr().out
     for name in ("plugin.toml", *copies):

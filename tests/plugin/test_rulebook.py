@@ -160,7 +160,7 @@ def test_an_answer_that_the_question_does_not_offer_names_question_and_answers(s
 
 
 def test_an_unknown_script_names_those_there_are(rulebook: Rulebook) -> None:
-    with pytest.raises(InputError, match="Scripts: survey_opt_out"):
+    with pytest.raises(InputError, match="Scripts: survey_opt_in, survey_opt_out"):
         rulebook.script("opt_out")
 
 

@@ -1,4 +1,4 @@
-"""A dealership of its own for every test: a real SQLite ledger, a CRM in memory, a clock that tests move."""
+"""A dealership of its own for every test: a real ledger, a CRM in memory, a clock that tests move."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from plugin.ledger import Ledger
+from tests.plugin.delivery.fake_crm import Clock
 from tests.plugin.delivery.harness import BreakableLedger, House
 
 
-@pytest.fixture(scope="session")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated ledger without rows; migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("ledger") / "empty.db"
-    ledger = Ledger(f"sqlite:///{path}")
-    ledger.upgrade()
+@pytest.fixture
+def house(tmp_path: Path, sqlite_template: Path) -> Iterator[House]:
+    """On SQLite."""
+    path = tmp_path / "ledger.db"
+    shutil.copy(sqlite_template, path)
+    ledger = BreakableLedger(f"sqlite:///{path}")
+    yield House(ledger)
     ledger.close()
-    return path
 
 
 @pytest.fixture
-def house(tmp_path: Path, empty_ledger: Path) -> Iterator[House]:
-    path = tmp_path / "ledger.db"
-    shutil.copy(empty_ledger, path)
-    ledger = BreakableLedger(f"sqlite:///{path}")
-    yield House(ledger)
+def either_house(ledger_url: str) -> Iterator[House]:
+    """On each database in turn; where the server's clock counts, it is the one that tests move."""
+    clock = Clock()
+    ledger = BreakableLedger(ledger_url, clock=clock if ledger_url.startswith("postgresql") else None)
+    yield House(ledger, clock)
     ledger.close()

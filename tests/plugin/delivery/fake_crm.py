@@ -42,6 +42,10 @@ class Clock:
     def __call__(self) -> datetime:
         return self.true + self.wrong_by
 
+    def steady(self) -> float:
+        """Seconds that no setting of the clock changes."""
+        return (self.true - START).total_seconds()
+
     def advance(self, seconds: float) -> None:
         self.true += timedelta(seconds=seconds)
 
@@ -85,6 +89,7 @@ class Crm:
 WRITES = (
     "ok",
     "lost",  # never arrives; the caller's time-out
+    "lost quickly",  # never arrives; a 5xx at once
     "dropped",  # written, the answer is lost
     "late",  # written only after the caller's time-out, within the settling time
     "busy",  # refused for now, Retry-After 40 s
@@ -207,6 +212,8 @@ class FakeCrm(Connector):
             case "lost":
                 self.crm.clock.advance(LIMITS.read_seconds)
                 return Unknown("no answer in time")
+            case "lost quickly":
+                return Unknown("answered 500", status=500)
             case "late":
                 self.crm.clock.advance(LIMITS.read_seconds)
                 commit(LIMITS.settling_seconds - 1)

@@ -23,7 +23,7 @@ from plugin.errors import LedgerUnavailable
 from plugin.ledger import ActiveRules, Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries, revisions
 from plugin.ruleset import Role
-from plugin.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, SmtpServer, Web
+from plugin.settings import CrmAccount, DeliveryPolicy, Manifest, Retention, Settings, SmtpServer, Web
 from tests.plugin.delivery.fake_crm import Clock, Crm, FakeCrm, Killed
 
 CARD = CardRef("contact", "42")
@@ -41,11 +41,11 @@ class BreakableLedger(Ledger):
     refused = 0
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, alone: bool = False) -> Iterator[Connection]:
         if self.broken:
             self.refused += 1
             raise LedgerUnavailable("the disk is full")
-        with super().write() as connection:
+        with super().write(alone=alone) as connection:
             yield connection
 
 
@@ -66,6 +66,12 @@ class FakeMailer:
             raise Killed
         if answer == "error":
             return NotDone("no connection")
+        if answer == "greylisted":
+            return NotDone("the mail server answered 451 (try again later)", status=451)
+        if answer == "no login":
+            return NotDone("the mail server answered 535 (wrong password)", permanent=True, status=535)
+        if answer == "refused":
+            return NotDone("the mail server answered 550 (no such user)", permanent=True, status=550)
         self.mails.append((to, subject, text, message_id))
         return Unknown("no answer in time") if answer == "unknown" else Done(message_id)
 
@@ -81,12 +87,17 @@ class House:
     smtp: SmtpServer | None = field(
         default_factory=lambda: SmtpServer("127.0.0.1", 25, "Опросы <optout@dealer.example.org>")
     )
+    retention: Retention = field(default_factory=Retention)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    #: Another process has filled the ledger.
+    prepared: bool = False
 
     def __post_init__(self) -> None:
         self.crm = Crm(self.clock)
         self.crm.contacts.append(Card(CARD, "Клиент Карточки", phones=("+79160000042",)))
         self.mailer = FakeMailer()
+        if self.prepared:
+            return
         with self.ledger.write() as connection:
             row = {"revision": "a" * 64, "content": {}, "created_at": self.clock()}
             connection.execute(insert(revisions), row)
@@ -105,14 +116,25 @@ class House:
             delivery=self.policy,
             smtp=self.smtp,
             web=Web(),
+            retention=self.retention,
         )
 
     def worker(self, crm: FakeCrm | None = None, mailer: FakeMailer | None = None) -> Worker:
         """A delivery process of its own, under an owner of its own."""
-        rules = cast(ActiveRules, SimpleNamespace(current=lambda: SimpleNamespace(roles=self.roles)))
+        rules = cast(ActiveRules, SimpleNamespace(current=lambda: SimpleNamespace(roles=self.roles, revision="a" * 64)))
         mail = cast(Mailer, mailer or self.mailer) if self.smtp else None
         owner = f"host:{next(self.numbers)}"
-        return Worker(self.ledger, rules, crm or FakeCrm(self.crm), mail, self.settings, self.clock, owner, Random(1))
+        return Worker(
+            self.ledger,
+            rules,
+            crm or FakeCrm(self.crm),
+            mail,
+            self.settings,
+            self.clock,
+            owner,
+            Random(1),
+            steady=self.clock.steady,
+        )
 
     # --- filling the ledger ------------------------------------------------------------------------
 

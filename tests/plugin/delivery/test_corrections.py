@@ -12,6 +12,12 @@ from tests.plugin.delivery.fake_crm import FakeCrm, Killed
 from tests.plugin.delivery.harness import LEASE, House
 
 
+@pytest.fixture
+def house(either_house: House) -> House:
+    """Everything here holds on both databases."""
+    return either_house
+
+
 def unknown(house: House, write: str) -> None:
     crm = FakeCrm(house.crm)
     crm.writes.append(write)

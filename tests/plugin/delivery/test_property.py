@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -19,8 +21,9 @@ from connectors.base import ReminderState
 from plugin.delivery import Worker
 from plugin.delivery.queue import Queue
 from plugin.ledger import Ledger
-from tests.plugin.delivery.fake_crm import READS, WRITES, FakeCrm, Killed
+from tests.plugin.delivery.fake_crm import READS, WRITES, Clock, FakeCrm, Killed
 from tests.plugin.delivery.harness import LEASE, OPEN, BreakableLedger, FakeMailer, House
+from tests.support.postgres import Databases
 
 PHONE = "+79160000042"
 MAIL_ANSWERS = ("ok", "unknown", "error", "killed")
@@ -39,6 +42,16 @@ def empty_ledger() -> Path:
     return path
 
 
+@contextmanager
+def sqlite_house() -> Iterator[House]:
+    """A dealership on a SQLite file."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(empty_ledger(), Path(folder) / "ledger.db")
+        ledger = BreakableLedger(f"sqlite:///{folder}/ledger.db")
+        yield House(ledger)
+        ledger.close()
+
+
 @dataclass
 class Process:
     """One delivery process: dead ones are replaced by a fresh start."""
@@ -51,11 +64,13 @@ class Process:
 class Deliveries(RuleBasedStateMachine):
     """Two processes on one ledger, a CRM and a mail server with faults, kills, corrections and clocks set back."""
 
+    def on_database(self) -> AbstractContextManager[House]:
+        return sqlite_house()
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        shutil.copy(empty_ledger(), self.folder / "ledger.db")
-        self.house = House(BreakableLedger(f"sqlite:///{self.folder}/ledger.db"))
+        self.opened = self.on_database()
+        self.house = self.opened.__enter__()
         self.decisions: list[int] = []
         self.corrected: set[int] = set()
         self.processes = [self.started(), self.started()]
@@ -183,8 +198,7 @@ class Deliveries(RuleBasedStateMachine):
             for row in self.house.rows():
                 self.check(row)
         finally:
-            self.house.ledger.close()
-            shutil.rmtree(self.folder)
+            self.opened.__exit__(None, None, None)
 
     def drain(self) -> None:
         """The faults end; after enough time everything has come to its end."""
@@ -226,3 +240,25 @@ TestDeliveries = Deliveries.TestCase
 TestDeliveries.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+class OnPostgres(Deliveries):
+    """The same on PostgreSQL, whose clock it is that jumps."""
+
+    databases: Databases
+
+    @contextmanager
+    def on_database(self) -> Iterator[House]:
+        clock = Clock()
+        with self.databases.database() as url:
+            ledger = BreakableLedger(url, clock=clock)
+            yield House(ledger, clock)
+            ledger.close()
+
+
+class TestOnPostgres(OnPostgres.TestCase):  # type: ignore[name-defined, misc]
+    settings = settings(max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+
+    @pytest.fixture(autouse=True)
+    def on_the_sessions_server(self, postgres: Databases) -> None:
+        OnPostgres.databases = postgres

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import text
-from sqlalchemy.dialects import postgresql, sqlite
 from structlog.testing import capture_logs
 
 from plugin.delivery.model import Delivery, Ending
-from plugin.delivery.queue import _ANY_DUE, _CLAIM, Begun, Queue
-from tests.plugin.delivery.fake_crm import START, FakeCrm
-from tests.plugin.delivery.harness import LEASE, House
+from plugin.delivery.queue import Begun, Queue
+from tests.plugin.delivery.fake_crm import START, Clock, FakeCrm
+from tests.plugin.delivery.harness import LEASE, OPEN, BreakableLedger, House
+
+
+@pytest.fixture
+def house(either_house: House) -> House:
+    """Everything here holds on both databases."""
+    return either_house
 
 
 def queue(house: House, owner: str = "host:1") -> Queue:
@@ -57,12 +65,11 @@ def test_a_lease_that_ran_out_unnoticed_is_renewed_by_beginning(house: House) ->
     assert house.row(delivery).attempts == 1
 
 
-def test_the_longest_due_goes_first_and_a_batch_is_no_larger_than_asked(house: House) -> None:
-    late, early = house.one(), house.one()
-    house.clock.advance(100)
-    house.change(late, not_before=house.clock())
-    assert [one.id for one in queue(house).claim(1)] == [early]
-    assert [one.id for one in queue(house).claim(5)] == [late]
+def test_a_batch_is_no_larger_than_asked(house: House) -> None:
+    for _ in range(3):
+        house.one()
+    mine = queue(house)
+    assert [len(mine.claim(2)) for _ in range(3)] == [2, 1, 0]
 
 
 @pytest.mark.parametrize("state", ["done", "parked", "cancelled"])
@@ -174,24 +181,92 @@ def test_a_process_held_up_between_the_ledger_and_the_crm_does_not_send(house: H
 # --- the databases -----------------------------------------------------------------------------------
 
 
-def test_what_is_due_is_found_by_the_index_on_what_is_open(house: House) -> None:
-    for statement in (_ANY_DUE, _CLAIM):
-        sql = str(statement.compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True}))
-        count = sql.count("?")
-        with house.ledger.read() as connection:
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", ("2026-11-23",) * (count - 1) + (10,))
-            steps = [row.detail for row in plan]
-        assert any("ix_deliveries_due (not_before<?)" in step for step in steps), steps
-        assert not any(step.startswith("SCAN") for step in steps), steps
-
-
-def test_postgresql_skips_what_others_are_claiming() -> None:
-    sql = str(_CLAIM.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
-    assert sql.rstrip().endswith("FOR UPDATE OF deliveries SKIP LOCKED")
-    assert "deliveries.state IN ('pending', 'leased', 'unknown', 'waiting')" in sql
+_INDEX = {
+    "SQLite": "SELECT sql FROM sqlite_master WHERE name = 'ix_deliveries_due'",
+    "PostgreSQL": "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_deliveries_due'",
+}
 
 
 def test_the_index_is_partial_on_the_states_that_are_claimed(house: House) -> None:
     with house.ledger.read() as connection:
-        sql = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'ix_deliveries_due'")).scalar_one()
-    assert "'pending', 'leased', 'unknown', 'waiting'" in sql
+        sql = connection.execute(text(_INDEX[house.ledger.kind])).scalar_one()
+    assert "WHERE" in sql
+    assert all(f"'{state}'" in sql for state in OPEN)
+    assert not any(state in sql for state in ("done", "parked", "cancelled"))
+
+
+# --- machines whose clocks differ --------------------------------------------------------------------
+
+
+class Machine:
+    """A clock that is wrong by so much, beside the one of the database."""
+
+    def __init__(self, house: House, minutes: float) -> None:
+        self.wrong_by = timedelta(minutes=minutes)
+        self.clock = house.clock
+
+    def __call__(self) -> datetime:
+        return self.clock() + self.wrong_by
+
+
+@pytest.fixture
+def shared(postgres_url: str) -> Iterator[House]:
+    clock = Clock()
+    ledger = BreakableLedger(postgres_url, clock=clock)
+    yield House(ledger, clock)
+    ledger.close()
+
+
+@pytest.mark.parametrize("minutes", [-1.0, 1.0])
+def test_a_machine_whose_clock_is_a_minute_off_neither_doubles_nor_starves(shared: House, minutes: float) -> None:
+    """The lease is 95 s, of which 65 s must be left when it sends."""
+    right, wrong = queue(shared, "right"), Queue(shared.ledger, Machine(shared, minutes), "wrong", LEASE)
+    deliveries = [shared.one() for _ in range(2)]
+    [held] = right.claim(1)
+    [other] = wrong.claim(2)
+    # Neither takes the other's while the lease runs …
+    shared.clock.advance(LEASE - 1)
+    assert right.claim(2) == wrong.claim(2) == []
+    # … and either does as soon as it has run out.
+    shared.clock.advance(1)
+    assert {one.id for one in wrong.claim(2)} == {held.id, other.id} == set(deliveries)
+    assert right.begin(held, None)[0] is Begun.LOST
+
+
+@pytest.mark.parametrize("minutes", [-1.0, 1.0])
+def test_a_machine_whose_clock_is_a_minute_off_reckons_its_own_time_left_by_the_ledgers(
+    shared: House, minutes: float
+) -> None:
+    shared.one()
+    wrong = Queue(shared.ledger, Machine(shared, minutes), "wrong", LEASE)
+    [held] = wrong.claim(1)
+    begun, sent_at, until = wrong.begin(held, None)
+    assert (begun, sent_at, wrong.now()) == (Begun.YES, shared.clock(), shared.clock())
+    assert (until - wrong.now()).total_seconds() == LEASE
+    shared.clock.advance(40)
+    assert (until - wrong.now()).total_seconds() == LEASE - 40
+
+
+@pytest.mark.parametrize("minutes", [-1.0, 1.0])
+def test_workers_on_machines_a_minute_apart_deliver_everything_once(shared: House, minutes: float) -> None:
+    right = shared.worker()
+    real, shared.clock = shared.clock, Machine(shared, minutes)  # type: ignore[assignment]
+    wrong = shared.worker()
+    shared.clock = real
+    deliveries = [shared.one(kind) for kind in ("comment", "reminder") for _ in range(6)]
+    for _ in range(4):
+        assert wrong.run_once() + right.run_once() >= 0
+        real.advance(30)
+    assert [shared.row(one).state for one in deliveries] == ["done"] * 12
+    assert [shared.written(one) for one in deliveries] == [1] * 12
+
+
+def test_postgresql_tells_the_time_of_leases_itself(postgres_url: str) -> None:
+    ledger = BreakableLedger(postgres_url)
+    house = House(ledger)
+    before = datetime.now(UTC)
+    house.one(not_before=before)
+    # This machine believes that it is ten years later.
+    [held] = Queue(ledger, Machine(house, 60 * 24 * 3650), "far", LEASE).claim(1)
+    assert before <= held.lease_until - timedelta(seconds=LEASE) <= datetime.now(UTC)
+    ledger.close()

@@ -8,10 +8,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from connectors.base import Assignee, ReminderState
-from plugin.delivery.policy import MOST_FAULTS
 from plugin.ruleset import Role
+from plugin.settings import DeliveryPolicy
 from tests.plugin.delivery.fake_crm import START, FakeCrm
 from tests.plugin.delivery.harness import CARD, House
+
+MOST_FAULTS = DeliveryPolicy().most_faults
 
 
 def go(house: House, write: str = "ok") -> FakeCrm:
@@ -36,14 +38,26 @@ def test_too_many_requests_waits_as_long_as_the_crm_asks(house: House, kind: str
 
 
 def test_waits_grow_from_try_to_try(house: House) -> None:
+    delivery = house.one("smtp_email")
+    house.mailer.answers = ["greylisted"] * 5
+    waits = []
+    for _ in range(5):
+        house.worker().run_once()
+        waits.append(house.until_due(delivery))
+        house.clock.advance(waits[-1])
+    assert waits == [5, 10, 20, 40, 80]
+    assert house.row(delivery).attempts == 5
+
+
+def test_where_nobody_answers_no_wait_is_longer_than_until_the_next_probe(house: House) -> None:
     delivery = house.one()
     waits = []
-    for _ in range(4):
+    for _ in range(6):
         go(house, "error")
         waits.append(house.until_due(delivery))
         house.clock.advance(waits[-1])
-    assert waits == [5, 10, 20, 40]
-    assert house.row(delivery).attempts == 4
+    assert waits[:4] == [5, 10, 20, 30]
+    assert max(waits) <= house.policy.probe_seconds
 
 
 def test_a_try_before_its_time_does_nothing(house: House) -> None:

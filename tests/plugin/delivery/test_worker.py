@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
@@ -17,6 +18,12 @@ from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import House
 
 PATIENCE = 20.0
+
+
+@pytest.fixture
+def house(either_house: House) -> House:
+    """Everything here holds on both databases."""
+    return either_house
 
 
 @contextmanager

@@ -1,16 +1,15 @@
-"""A real ledger in a file with an intake on it, for each test."""
+"""A real ledger with an intake on it, for each test: everything about taking events in holds on both databases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.plugin.events.support import Office, office_at
+from tests.plugin.events.support import Office, office_on
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    with office_at(tmp_path) as office:
+def office(ledger_url: str) -> Iterator[Office]:
+    with office_on(ledger_url) as office:
         yield office

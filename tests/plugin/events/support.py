@@ -137,7 +137,11 @@ class Office:
 
     def taken(self, facts: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         """The body of a 202."""
-        answer = self.send(call_result(facts, **changes))
+        return self.taken_body(call_result(facts, **changes))
+
+    def taken_body(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The body of the 202 that this whole event gets."""
+        answer = self.send(event)
         assert answer.status == 202, answer
         return answer.body
 
@@ -212,7 +216,14 @@ SETTINGS = Settings(
 @contextmanager
 def office_at(path: Path, *, busy_seconds: float = 5.0) -> Iterator[Office]:
     """An office on a new ledger in this folder, with the shipped rules active."""
-    ledger = Ledger(f"sqlite:///{path / 'ledger.db'}", busy_seconds=busy_seconds)
+    with office_on(f"sqlite:///{path / 'ledger.db'}", busy_seconds=busy_seconds) as office:
+        yield office
+
+
+@contextmanager
+def office_on(url: str, *, busy_seconds: float = 5.0) -> Iterator[Office]:
+    """An office on the ledger at this url, with the shipped rules active."""
+    ledger = Ledger(url, busy_seconds=busy_seconds)
     ledger.upgrade()
     clock = Clock()
     rules = ActiveRules(ledger, clock)

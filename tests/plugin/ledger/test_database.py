@@ -48,7 +48,7 @@ def kept(ledger: Ledger) -> int:
         ("nosuch://host/ledger", "not supported"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
-        ("postgresql+nosuchdriver://host/ledger", "driver"),
+        ("postgresql+psycopg2://host/ledger", "driver psycopg2 is not supported"),
     ],
 )
 def test_an_unusable_url_is_a_configuration_error(url: str, says: str) -> None:
@@ -144,20 +144,20 @@ def test_a_ledger_without_its_tables_is_unavailable(url: str) -> None:
     ledger.close()
 
 
-def test_a_broken_constraint_is_a_fault_and_not_a_reason_to_try_again(ledger: Ledger) -> None:
-    keep(ledger, "a")
+def test_a_broken_constraint_is_a_fault_and_not_a_reason_to_try_again(either: Ledger) -> None:
+    keep(either, "a")
     with pytest.raises(IntegrityError):
-        keep(ledger, "a")
+        keep(either, "a")
 
 
-def test_an_error_does_not_quote_what_was_being_written(ledger: Ledger) -> None:
+def test_an_error_does_not_quote_what_was_being_written(either: Ledger) -> None:
     row = {"revision": "a", "content": {"phone": "+79161234567"}, "created_at": MOMENT}
-    with pytest.raises(IntegrityError) as error, ledger.write() as connection:
+    with pytest.raises(IntegrityError) as error, either.write() as connection:
         connection.execute(insert(revisions), [row, row])
     assert "9161234567" not in str(error.value)
 
 
-def test_a_foreign_key_that_leads_nowhere_is_refused(ledger: Ledger) -> None:
+def test_a_foreign_key_that_leads_nowhere_is_refused(either: Ledger) -> None:
     row = {
         "source": "s",
         "event_id": "e",
@@ -167,7 +167,7 @@ def test_a_foreign_key_that_leads_nowhere_is_refused(ledger: Ledger) -> None:
         "final": True,
         "answer": {},
     }
-    with pytest.raises(IntegrityError, match="FOREIGN KEY"), ledger.write() as connection:
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"), either.write() as connection:
         connection.execute(insert(events), row)
 
 
@@ -180,40 +180,40 @@ def test_writing_inside_writing_is_a_fault_that_is_told_at_once(ledger: Ledger) 
 # --- transactions ----------------------------------------------------------------------------------
 
 
-def test_an_exception_takes_everything_back(ledger: Ledger) -> None:
+def test_an_exception_takes_everything_back(either: Ledger) -> None:
     def break_off() -> None:
-        with ledger.write() as connection:
+        with either.write() as connection:
             connection.execute(insert(revisions), {"revision": "a", "content": {}, "created_at": MOMENT})
             connection.execute(insert(revisions), {"revision": "b", "content": {}, "created_at": MOMENT})
             raise KeyError
 
     with pytest.raises(KeyError):
         break_off()
-    assert kept(ledger) == 0
+    assert kept(either) == 0
 
 
-def test_a_reader_sees_one_moment_of_the_ledger(ledger: Ledger) -> None:
-    with ledger.read() as connection:
+def test_a_reader_sees_one_moment_of_the_ledger(either: Ledger) -> None:
+    with either.read() as connection:
         before = connection.execute(COUNT).scalar_one()
-        keep(ledger, "a")
+        keep(either, "a")
         assert connection.execute(COUNT).scalar_one() == before
-    assert kept(ledger) == 1
+    assert kept(either) == 1
 
 
-def test_a_writer_sees_what_was_committed_before_it_began(ledger: Ledger) -> None:
+def test_a_writer_sees_what_was_committed_before_it_began(either: Ledger) -> None:
     # A deferred transaction would have taken its snapshot with the first read, and be refused when it writes.
     read, go_on = threading.Event(), threading.Event()
     seen: list[int] = []
 
     def first() -> None:
-        with ledger.write() as connection:
+        with either.write() as connection:
             seen.append(connection.execute(COUNT).scalar_one())
             read.set()
             go_on.wait(10)
             connection.execute(insert(revisions), {"revision": "a", "content": {}, "created_at": MOMENT})
 
     def second() -> None:
-        with ledger.write() as connection:
+        with either.write() as connection:
             seen.append(connection.execute(COUNT).scalar_one())
 
     unhurried = [threading.Thread(target=first), threading.Thread(target=second)]
@@ -226,18 +226,16 @@ def test_a_writer_sees_what_was_committed_before_it_began(ledger: Ledger) -> Non
     assert seen == [0, 1]
 
 
-def test_eight_writers_at_once_lose_nothing(url: str) -> None:
-    ledger = Ledger(url)
-    ledger.upgrade()
+def test_eight_writers_at_once_lose_nothing(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url)
     run_together([partial(keep_25, ledger, str(n)) for n in range(8)])
     assert kept(ledger) == 200
     ledger.close()
 
 
-def test_two_ledgers_on_one_file_lose_nothing_to_each_other(url: str) -> None:
+def test_two_ledgers_on_one_database_lose_nothing_to_each_other(ledger_url: str) -> None:
     # Each has its own turn-taking, as two processes do; between them SQLite's own waiting decides.
-    ledgers = [Ledger(url), Ledger(url)]
-    ledgers[0].upgrade()
+    ledgers = [Ledger(ledger_url), Ledger(ledger_url)]
     run_together([partial(keep_25, ledgers[n % 2], str(n)) for n in range(4)])
     assert kept(ledgers[1]) == 100
     for ledger in ledgers:
@@ -316,8 +314,8 @@ def test_text_is_kept_readable_and_times_in_utc(ledger: Ledger, tmp_path: Path) 
         assert connection.execute(select(revisions.c.created_at)).scalar_one() == MOMENT
 
 
-def test_a_json_column_left_empty_is_null_for_the_database(ledger: Ledger) -> None:
+def test_a_json_column_left_empty_is_null_for_the_database(either: Ledger) -> None:
     row = {"source": "s", "event_id": "e", "digest": "d", "received_at": MOMENT, "final": True, "answer": {}}
-    with ledger.write() as connection:
+    with either.write() as connection:
         connection.execute(insert(events), row | {"facts": None})
         assert connection.execute(select(events.c.id).where(events.c.facts.is_(None))).all() == [(1,)]

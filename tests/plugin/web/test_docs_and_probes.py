@@ -89,8 +89,8 @@ def test_the_page_repeats_nothing_of_the_request(site: Site) -> None:
 )
 def test_the_log_names_the_route_and_never_the_path(site: Site, path: str) -> None:
     with structlog.testing.capture_logs() as lines:
-        site.ask("POST", path, b"{}")
-    assert [line["event"] for line in lines][-1] == "request"
+        answer = site.ask("POST", path, b"{}")
+    assert ("request" in [line["event"] for line in lines]) == (answer.status >= 400)
     assert PATH_SECRET not in repr(lines)
 
 
@@ -100,4 +100,4 @@ def test_probes_do_not_fill_the_log_and_call_results_do_appear(site: Site) -> No
         site.ask("GET", "/readyz")
         assert lines == []
         site.report(call_result("evt-1"))
-    assert [line["status"] for line in lines if line["event"] == "request"] == [202]
+    assert [line["event"] for line in lines] == ["events.taken"]

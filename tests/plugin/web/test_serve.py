@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,15 @@ def refused(home: Path, *arguments: str) -> str:
     return ended.stderr
 
 
+def own_rules(home: Path) -> Path:
+    """Copies of the rules to edit, which the settings name from now on."""
+    rules = home / "rules"
+    shutil.copytree(ROOT / "rules", rules)
+    config = (home / "plugin.toml").read_text(encoding="utf-8").replace(str(ROOT / "rules"), str(rules))
+    (home / "plugin.toml").write_text(config, encoding="utf-8")
+    return rules
+
+
 def taken(ledger: Ledger) -> list[str]:
     with ledger.read() as connection:
         return list(connection.execute(select(events.c.event_id).order_by(events.c.id)).scalars())
@@ -124,12 +135,16 @@ def test_a_port_in_use_is_one_line_and_the_ledger_is_not_touched(home: Path) -> 
 
 
 def test_an_empty_ledger_and_rules_with_a_fault_do_not_start(home: Path) -> None:
-    rules = home / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    (rules / "roles.toml").write_text("[role.nobody\n", encoding="utf-8")
-    config = (home / "plugin.toml").read_text(encoding="utf-8").replace(str(ROOT / "rules"), str(rules))
-    (home / "plugin.toml").write_text(config, encoding="utf-8")
+    (own_rules(home) / "roles.toml").write_text("[role.nobody\n", encoding="utf-8")
     assert "roles.toml:1" in refused(home)
+
+
+def test_an_empty_ledger_does_not_start_with_rules_that_leave_a_conversation_open(home: Path, ledger: Ledger) -> None:
+    rules = own_rules(home) / "survey_opt_out/rules.toml"
+    rules.write_text(rules.read_text(encoding="utf-8").rpartition("[[rule]]")[0], encoding="utf-8")
+    assert "survey_opt_out/" in refused(home)
+    with ledger.read() as connection:
+        assert connection.execute(select(activations)).all() == []
 
 
 def test_a_port_file_that_cannot_be_written_does_not_start(home: Path) -> None:
@@ -151,17 +166,16 @@ def test_it_starts_with_the_folders_rules_and_tells_where_it_listens(serve: Serv
 
 
 def test_rules_that_changed_in_the_folder_wait_to_be_activated(serve: Serve, home: Path, ledger: Ledger) -> None:
-    rules = home / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    config = (home / "plugin.toml").read_text(encoding="utf-8").replace(str(ROOT / "rules"), str(rules))
-    (home / "plugin.toml").write_text(config, encoding="utf-8")
+    roles = own_rules(home) / "roles.toml"
     assert serve().stop() == 0
-    roles = rules / "roles.toml"
     lines = roles.read_text(encoding="utf-8").splitlines()
     changed = ['label = "Другой"' if line.startswith("label") else line for line in lines]
     roles.write_text("\n".join(changed), encoding="utf-8")
     differs = serve()
-    assert "rules.folder_differs" in differs.logged()
+    told = [json.loads(line) for line in differs.logged().splitlines() if "rules.folder_differs" in line]
+    assert [(each["activated_by"], each["files"]) for each in told] == [("serve", ["roles.toml"])]
+    assert told[0]["active_since"] <= told[0]["folder_changed_at"] <= datetime.now(UTC).isoformat()
+    assert told[0]["active"] != told[0]["folder"]
     assert differs.stop() == 0
     roles.write_text("[role.nobody\n", encoding="utf-8")
     unusable = serve()

@@ -1,0 +1,41 @@
+"""Times and spans as people give them on the command line."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from plugin.errors import InputError
+
+_SPAN = re.compile(r"(\d{1,5})([hd])")
+_UNITS = {"h": "hours", "d": "days"}
+
+
+def moment_of(given: str | None, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """The moment of ``--since``: a day or time by the deployment's clocks, or so long ago. Raises InputError."""
+    if given is None:
+        return None
+    span = _span(given)
+    if span is not None:
+        return now - span
+    try:
+        moment = datetime.fromisoformat(given.strip())
+        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    except ValueError as error:
+        raise InputError(
+            f"--since: «{given[:40]}» не похоже на время", hint="Например: 2026-11-22, '2026-11-22 10:00', 24h, 7d"
+        ) from error
+
+
+def span_of(option: str, given: str) -> timedelta:
+    """The span of an option, such as 365d. Raises InputError."""
+    span = _span(given)
+    if not span:
+        raise InputError(f"{option}: «{given[:40]}» не похоже на срок", hint="Например: 365d, 36h")
+    return span
+
+
+def _span(given: str) -> timedelta | None:
+    found = _SPAN.fullmatch(given.strip())
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None

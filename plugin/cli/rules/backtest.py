@@ -1,0 +1,43 @@
+"""``optout rules backtest``: what the ledger's past calls would have come to by other rules."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("name", metavar="[PATH|REVISION]", required=False)
+@click.option("--since", metavar="WHEN", default="90d", show_default=True, help="Calls that ended at or after.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=100, show_default=True, help="List the newest so many; 0 lists all."
+)
+@click.option("--full", is_flag=True, help="Show phone numbers in full.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def backtest(config: Path | None, name: str | None, since: str, limit: int, full: bool, as_json: bool) -> None:
+    """Decide past calls again by the rules folder (or another state of the rules) and list those that would differ.
+
+    Nothing is sent and nothing is written. WHEN is a date, '2026-11-22 10:00', or 24h or 7d ago.
+    """
+    from plugin.backtest import backtest as decide_again
+    from plugin.cli.moments import moment_of
+    from plugin.cli.rules import backtest_page as told
+    from plugin.cli.rules.sources import opened_ledger, rulebook_named, settings_of
+    from plugin.clock import utc_now
+
+    settings = settings_of(config)
+    start = moment_of(since, settings.timezone, utc_now())
+    with opened_ledger(settings) as ledger:
+        candidate = rulebook_named(settings, name)
+        try:
+            with ledger.read() as connection:
+                result = decide_again(connection, candidate, since=start, limit=limit or None)
+        finally:
+            candidate.close()
+    if as_json:
+        click.echo(json.dumps(told.as_json(result, candidate.revision, settings.timezone, full), ensure_ascii=False))
+    else:
+        click.echo(told.page(result, candidate.revision, settings.timezone, full))

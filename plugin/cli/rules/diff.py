@@ -1,0 +1,46 @@
+"""``optout rules diff``: what one state of the rules does otherwise than another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("old", metavar="[A]", required=False)
+@click.argument("new", metavar="[B]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def diff(config: Path | None, old: str | None, new: str | None, as_json: bool) -> None:
+    """Compare two states of the rules by what they do: which conversations go or end otherwise, and in what.
+
+    A and B are `active`, stored revisions or folders: A is otherwise what is active, B the rules folder. Below stand
+    the differences of the files' texts. The exit status is 0 whether or not there are differences.
+    """
+    from plugin.cli.rules.sources import ACTIVE, rulebook_named, settings_of
+    from plugin.views import diff_text
+    from plugin.views.diff import differences
+
+    settings = settings_of(config)
+    names = (_words(old or ACTIVE), _words(new))
+    before = rulebook_named(settings, old or ACTIVE)
+    try:
+        after = rulebook_named(settings, new)
+        try:
+            found = differences(before, after)
+        finally:
+            after.close()
+    finally:
+        before.close()
+    if as_json:
+        click.echo(json.dumps(diff_text.as_json(found, *names), ensure_ascii=False))
+    else:
+        click.echo(diff_text.page(found, *names))
+
+
+def _words(name: str | None) -> str:
+    from plugin.cli.rules.sources import ACTIVE
+
+    return "рабочая копия" if name is None else "действующие правила" if name == ACTIVE else name

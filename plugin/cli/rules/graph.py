@@ -1,0 +1,37 @@
+"""``optout rules graph``: the conversation tree of a script as an SVG picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("name", metavar="[PATH|REVISION]", required=False)
+@click.option("--out", required=True, metavar="FILE.svg", help="Where to draw it; - is standard output.")
+@click.option("--script", metavar="NAME", help="Which script; default_script of plugin.toml otherwise.")
+@click.pass_obj
+def graph(config: Path | None, name: str | None, out: str, script: str | None) -> None:
+    """Draw the conversation tree: questions, answers and outcomes. Any browser shows and prints it.
+
+    Of the rules folder, or of `active`, a stored revision or another folder.
+    """
+    from plugin.cli.rules.saving import STDOUT, save
+    from plugin.cli.rules.scripts import one_of
+    from plugin.cli.rules.sources import rulebook_named, settings_of
+    from plugin.views.drawing import draw
+    from plugin.views.table_text import cut_note, faults_note
+    from plugin.views.words import conversations_counted
+
+    settings = settings_of(config)
+    rulebook = rulebook_named(settings, name)
+    try:
+        picture, shown = draw(rulebook, one_of(rulebook, script, settings.default_script))
+    finally:
+        rulebook.close()
+    save(out, f"{picture}\n".encode(), f"{shown.title}, {conversations_counted(len(shown.lines))}")
+    if shown.faults:
+        click.echo(faults_note(shown), err=out == STDOUT)
+    if shown.cut:
+        click.echo(cut_note(shown), err=out == STDOUT)

@@ -1,0 +1,89 @@
+"""Which rules a command is about: the working copy, the active revision, a stored one, or another folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plugin.config import load_settings
+from plugin.errors import InputError
+from plugin.ledger import Ledger
+from plugin.ledger.archive import find_revision, has_revision, newest_activation, stored_rulebook
+from plugin.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from plugin.rulebook import Rulebook
+
+#: What a command calls the revision that decides now. A folder of this name is ``./active``.
+ACTIVE = "active"
+_PUBLISH_FIRST = "Сначала опубликуйте правила: optout rules publish --by ИМЯ --reason ПРИЧИНА"
+_POSSIBLE = "Можно назвать: active, начало редакции из optout rules history или путь к папке правил"
+
+
+def settings_of(config: Path | None) -> Settings:
+    """This deployment's settings without its secrets: the rules' commands talk to nobody. Raises ConfigError."""
+    return load_settings(config, os.environ, secrets=False)
+
+
+@contextmanager
+def opened_ledger(settings: Settings) -> Iterator[Ledger]:
+    """The deployment's ledger for the length of the block; makes none. Raises InputError where there is none yet."""
+    ledger = Ledger(settings.ledger_url)
+    try:
+        if not ledger.exists():
+            raise InputError("Журнала ещё нет: ни одна редакция правил не опубликована", hint=_PUBLISH_FIRST)
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def rulebook_named(settings: Settings, name: str | None) -> Rulebook:
+    """The rules called so, with the texts of their files; the caller closes them.
+
+    None: the working copy. ``active``: the active revision. A stored revision or the only one beginning so (4 digits
+    or more). Else a folder; a name with a slash is always one. Raises InputError naming what is possible, RulesError,
+    LedgerUnavailable.
+    """
+    from plugin.rulebook import Rulebook
+
+    if name is None:
+        return Rulebook.load(settings.rules_dir)
+    if name == ACTIVE:
+        with opened_ledger(settings) as ledger, ledger.read() as connection:
+            return stored_rulebook(connection, revision_named(connection, name), with_files=True)
+    folder = Path(name or os.devnull)
+    if os.sep in name or name in (os.curdir, os.pardir):
+        return Rulebook.load(folder)
+    with _ledger_if_any(settings) as found:
+        if found is not None:
+            with found.read() as connection:
+                # A folder goes before the beginning of a revision, a whole revision before a folder.
+                if has_revision(connection, name) or not folder.is_dir():
+                    return stored_rulebook(connection, find_revision(connection, name), with_files=True)
+    if folder.is_dir():
+        return Rulebook.load(folder)
+    raise InputError(f"Нет ни редакции, ни папки правил «{name[:64]}»", hint=_POSSIBLE)
+
+
+def revision_named(connection: Connection, name: str) -> str:
+    """The stored revision called or beginning so; ``active``: the active one. Raises InputError."""
+    if name != ACTIVE:
+        return find_revision(connection, name)
+    newest = newest_activation(connection)
+    if newest is None:
+        raise InputError("Активных правил ещё нет", hint=_PUBLISH_FIRST)
+    return newest.revision
+
+
+@contextmanager
+def _ledger_if_any(settings: Settings) -> Iterator[Ledger | None]:
+    ledger = Ledger(settings.ledger_url)
+    try:
+        yield ledger if ledger.exists() else None
+    finally:
+        ledger.close()

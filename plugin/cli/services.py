@@ -1,0 +1,28 @@
+"""What the commands that run a service have in common: their settings, their log, and the remedy for old tables."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plugin.config import load_settings
+
+if TYPE_CHECKING:
+    from plugin.settings import Settings
+
+
+def service_settings(config: Path | None) -> Settings:
+    """The settings, secrets filled in; from now on everything is logged to stderr. Raises ConfigError."""
+    settings = load_settings(config, os.environ)
+    from plugin.log import log_as
+
+    log_as(settings.log)
+    return settings
+
+
+def upgrade_command(config: Path | None) -> str:
+    """What to type so that the ledger of this configuration is upgraded."""
+    chosen = ["--config", str(config)] if config else []
+    return shlex.join(["optout", *chosen, "db", "upgrade"])

@@ -1,0 +1,300 @@
+"""One handling of one delivery, from look-up to ending: what may be in the CRM is looked for, what is not is sent.
+
+Whatever goes wrong is an ending, not an exception; only LedgerUnavailable gets out.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from random import Random
+from typing import Literal
+
+import structlog
+
+from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
+from plugin.clock import Now
+from plugin.delivery.cards import named
+from plugin.delivery.gates import Gates
+from plugin.delivery.jumps import Jumps, Steady
+from plugin.delivery.model import MAILS, Delivery, Ending, Step
+from plugin.delivery.order import Lane
+from plugin.delivery.policy import Timing, Waits
+from plugin.delivery.queue import FAULT, Begun, Queue
+from plugin.delivery.send import CardGoneError, Desk, Letter, NothingToDoError, UnsendableError
+from plugin.delivery.settle import Settler
+from plugin.delivery.verdict import ANSWERS, NOTHING, Word, is_login_refused, of_mail, of_read, of_write
+from plugin.delivery.withdrawals import NEVER_WRITTEN
+from plugin.errors import LedgerUnavailable, OptoutError
+
+_LOG = structlog.get_logger(__name__)
+
+_CORRECTED = "a correction came before it went out"
+_PERHAPS_SENT = "a correction came; the mail may have gone out already"
+#: What a CRM answers about a card that it does not have (any more).
+_GONE = frozenset({404, 410})
+_ON_CARDS = frozenset({"comment", "reminder"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What handlings share. ``most_faults``: after so many faults in the code a delivery is left to a human.
+
+    ``steady`` are seconds that no setting of the clock changes.
+    """
+
+    queue: Queue
+    desk: Desk
+    settler: Settler
+    gates: Gates
+    timing: Timing
+    waits: Waits
+    most_faults: int
+    now: Now
+    steady: Steady
+    jumps: Jumps
+    chance: Random
+
+
+class Handling:
+    """One handling of one delivery. ``delivery.sent_at`` always says whether the CRM may hold it by now."""
+
+    def __init__(self, tools: Tools, delivery: Delivery, lane: Lane) -> None:
+        self._tools = tools
+        self._lane = lane
+        self.delivery = delivery
+        self.steps: list[Step] = []
+        #: What the last exchange said about the lane's account.
+        self.verdict = NOTHING
+
+    def go(self) -> Ending | None:
+        """How it ends; None: the lease was lost, somebody else has it."""
+        try:
+            if self.delivery.sent_at is not None:
+                ending = self._settle(self.delivery.sent_at)
+                if ending is not None:
+                    return ending
+            if self.delivery.cancel:
+                return Ending("cancelled", why=_CORRECTED)
+            return self._send()
+        except LedgerUnavailable:
+            raise
+        except Exception as error:
+            return self._fault(error)
+
+    # --- after an unknown ----------------------------------------------------------------------------
+
+    def _settle(self, sent_at: datetime) -> Ending | None:
+        """Look for what may have been written; None: the CRM surely has it not, and it may be sent."""
+        delivery, settler, now = self.delivery, self._tools.settler, self._tools.now()
+        if not settler.can_look(delivery):
+            return Ending("cancelled", why=_PERHAPS_SENT, sent_at=sent_at) if delivery.cancel else None
+        early = settler.too_early(delivery, now)
+        if early is not None:
+            # A clock that was set back must not make it wait for the old time to come round again.
+            since = min(sent_at, now)
+            wait = min(early.total_seconds(), self._tools.timing.settling)
+            return Ending("unknown", why="it may still be on its way", wait=wait, sent_at=since)
+        return self._look(sent_at)
+
+    def _look(self, sent_at: datetime) -> Ending | None:
+        delivery, started = self.delivery, time.monotonic()
+        try:
+            remote_id = self._tools.settler.look(delivery)
+        except CrmUnavailable as error:
+            self._heard(error)
+            self._note("look_up", "unknown", started, str(error), status=error.status)
+            return self._later(str(error), at_least=error.after, in_vain=True)
+        except CrmRefused as error:
+            self._heard(error)
+            self._note("look_up", "unknown", started, str(error), status=error.status, code=error.code)
+            if error.status in _GONE and delivery.kind in _ON_CARDS and delivery.place and delivery.place.card:
+                return self._elsewhere(delivery.place.card, str(error))
+            if delivery.kind not in MAILS:
+                why = f"the CRM does not let it be looked for: {error}"
+                return Ending("parked", why=why, sent_at=sent_at, in_vain=True)
+            # Better a mail twice than none.
+            remote_id = None
+        else:
+            self.verdict = ANSWERS
+            self._note("look_up", "absent" if remote_id is None else "found", started)
+        if remote_id is not None:
+            return Ending("done", why=self._moved(), remote_id=remote_id, sent_at=sent_at)
+        if delivery.cancel and delivery.kind in MAILS:
+            # Not every CRM lets its mails be found, so an absent one may have been read all the same.
+            return Ending("cancelled", why=_PERHAPS_SENT, sent_at=sent_at)
+        self.delivery = replace(delivery, sent_at=None)
+        return None
+
+    # --- sending ---------------------------------------------------------------------------------------
+
+    def _send(self) -> Ending | None:
+        letter_or_ending = self._ready()
+        if isinstance(letter_or_ending, Ending):
+            return letter_or_ending
+        letter, before = letter_or_ending, self.delivery.sent_at
+        started = self._tools.steady()
+        begun, sent_at, lease_until = self._tools.queue.begin(self.delivery, letter.assignee)
+        if begun is Begun.LOST:
+            return None
+        if begun is Begun.CANCELLED:
+            return Ending("cancelled", why=_CORRECTED if before is None else _PERHAPS_SENT, sent_at=before)
+        self.delivery = replace(
+            self.delivery, sent_at=sent_at, lease_until=lease_until, attempts=self.delivery.attempts + 1
+        )
+        timing, held_up = self._tools.timing, self._tools.steady() - started
+        if min((lease_until - self._tools.now()).total_seconds(), timing.lease - held_up) < timing.needed:
+            # This process was held up between the two lines: another one may soon take it for lost and look for it.
+            why = "held up too long to send it safely"
+            return Ending("waiting" if before is None else "unknown", why=why, sent_at=before)
+        return self._ended(self._call(letter), before, letter.card)
+
+    def _ready(self) -> Letter | Ending:  # noqa: PLR0911 (one for each way it can end)
+        """The letter, or how it ends without one. What was sent before (a mail) stays perhaps sent."""
+        started, sent_at = time.monotonic(), self.delivery.sent_at
+        try:
+            return self._tools.desk.ready(self.delivery)
+        except NothingToDoError:
+            return Ending("cancelled", why=NEVER_WRITTEN)
+        except UnsendableError as error:
+            return Ending("parked", why=str(error), sent_at=sent_at, in_vain=True)
+        except CardGoneError as error:
+            self.verdict = ANSWERS
+            self._note("look_up", "not_done", started, str(error))
+            return self._elsewhere(error.card, str(error))
+        except CrmUnavailable as error:
+            self._heard(error)
+            self._note("look_up", "not_done", started, str(error), status=error.status)
+            return self._later(str(error), at_least=error.after, in_vain=True)
+        except CrmRefused as error:
+            self._heard(error)
+            self._note("look_up", "not_done", started, str(error), status=error.status, code=error.code)
+            return Ending("parked", why=str(error), sent_at=sent_at, in_vain=True)
+        except LedgerUnavailable:
+            raise
+        except OptoutError as error:
+            # The rules, roles or settings are not fit for it just now; the promise waits until somebody mends them.
+            self._note("look_up", "not_done", started, error.message, code=error.code)
+            return self._later(error.message, in_vain=True)
+
+    def _call(self, letter: Letter) -> Outcome:
+        started = time.monotonic()
+        try:
+            outcome = letter.send()
+        except Exception as error:
+            _LOG.exception("delivery.fault", delivery=self.delivery.id, call=self.delivery.call_id)
+            outcome = Unknown(_named(error), code=FAULT)
+        self.verdict = of_mail(outcome) if self._lane is Lane.MAIL else of_write(outcome)
+        match outcome:
+            case Done():
+                self._note("send", "done", started)
+            case NotDone():
+                self._note("send", "not_done", started, outcome.why, status=outcome.status, code=outcome.code)
+            case Unknown():
+                self._note("send", "unknown", started, outcome.why, status=outcome.status, code=outcome.code)
+        return outcome
+
+    def _ended(self, outcome: Outcome, before: datetime | None, card: CardRef | None) -> Ending:
+        match outcome:
+            case Done():
+                sent_at = self.delivery.sent_at
+                return Ending("done", why=self._moved(), remote_id=outcome.remote_id, sent_at=sent_at)
+            case NotDone(permanent=True) if not (self._lane is Lane.MAIL and is_login_refused(outcome)):
+                if outcome.status in _GONE and card is not None:
+                    self.delivery = replace(self.delivery, sent_at=before)
+                    return self._elsewhere(card, outcome.why)
+                return Ending("parked", why=outcome.why, sent_at=before)
+            case NotDone():
+                self.delivery = replace(self.delivery, sent_at=before)
+                return self._later(outcome.why, at_least=outcome.after)
+            case Unknown():
+                # The CRM's settling time counts from the moment the answer was given up.
+                self.delivery = replace(self.delivery, sent_at=self._tools.now())
+                if outcome.code == FAULT and self._too_many_faults():
+                    return self._given_up(outcome.why)
+                can_look = self._tools.settler.can_look(self.delivery)
+                settled_in = self._tools.timing.settling if can_look else None
+                return self._later(outcome.why, at_least=settled_in)
+
+    # --- a card that is gone ---------------------------------------------------------------------------
+
+    def _elsewhere(self, gone: CardRef, why: str) -> Ending:
+        """Look for the card that the one that is gone was merged into; it goes there at once, or to a human."""
+        delivery, started = self.delivery, time.monotonic()
+        try:
+            place = self._tools.desk.elsewhere(delivery, gone)
+        except CrmUnavailable as error:
+            self._heard(error)
+            self._note("look_up", "not_done", started, str(error), status=error.status)
+            return self._later(str(error), at_least=error.after)
+        except CrmRefused as error:
+            self._note("look_up", "not_done", started, str(error), status=error.status, code=error.code)
+            return Ending("parked", why=f"{why}; {error}", sent_at=delivery.sent_at)
+        if place.card is None:
+            self._note("look_up", "absent", started, place.why)
+            return Ending("parked", why=f"{why}; {place.why}", sent_at=delivery.sent_at)
+        found = f"the card {named(gone)} is gone, {named(place.card)} has its phone number"
+        self._note("look_up", "found", started, found)
+        return Ending("waiting" if delivery.sent_at is None else "unknown", why=found, sent_at=delivery.sent_at)
+
+    def _moved(self) -> str | None:
+        place = self.delivery.place
+        if place is None or place.card is None or place.was is None or self.delivery.kind not in _ON_CARDS:
+            return None
+        return f"written to {named(place.card)}: the card {named(place.was)} was gone"
+
+    # --- waiting ---------------------------------------------------------------------------------------
+
+    def _later(self, why: str, *, at_least: float | None = None, in_vain: bool = False) -> Ending:
+        """Another try after a while; *unknown* as long as an earlier one may have succeeded."""
+        delivery, tools = self.delivery, self._tools
+        time_left = delivery.deadline_at - tools.now()
+        tries = delivery.attempts + in_vain
+        # What only the account holds up is not to wait longer than the next probe: the breaker spares the account.
+        held_up = self.verdict.word is Word.AWAY or (
+            self.verdict.word is Word.DOUBTFUL and tools.gates.is_away(self._lane)
+        )
+        at_most = tools.gates.probe_seconds if held_up else None
+        wait = tools.waits.after(tries, time_left, tools.chance, at_least=at_least, at_most=at_most)
+        state: Literal["unknown", "waiting"] = "waiting" if delivery.sent_at is None else "unknown"
+        return Ending(state, why=why, wait=wait, sent_at=delivery.sent_at, in_vain=in_vain)
+
+    def _fault(self, error: Exception) -> Ending:
+        """A fault in reading the CRM or in this code: logged whole, tried again a few times, then left to a human."""
+        _LOG.exception("delivery.fault", delivery=self.delivery.id, call=self.delivery.call_id)
+        outcome: Literal["unknown", "not_done"] = "unknown" if self.delivery.sent_at else "not_done"
+        self._note("look_up", outcome, time.monotonic(), _named(error), code=FAULT)
+        if self._too_many_faults():
+            return replace(self._given_up(_named(error)), in_vain=True)
+        return self._later(_named(error), in_vain=True)
+
+    def _too_many_faults(self) -> bool:
+        now = sum(step.code == FAULT for step in self.steps)
+        return self._tools.queue.faults(self.delivery) + now >= self._tools.most_faults
+
+    def _given_up(self, why: str) -> Ending:
+        given_up = f"given up after {self._tools.most_faults} faults: {why}"
+        return Ending("parked", why=given_up, sent_at=self.delivery.sent_at)
+
+    def _heard(self, error: CrmUnavailable | CrmRefused) -> None:
+        # The plugin's own mail says nothing about the CRM that it asked for a card.
+        self.verdict = of_read(error) if self._lane is Lane.CRM else NOTHING
+
+    def _note(
+        self,
+        step: Literal["send", "look_up"],
+        outcome: Literal["done", "not_done", "unknown", "found", "absent"],
+        started: float,
+        why: str | None = None,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+    ) -> None:
+        seconds = round(time.monotonic() - started, 3)
+        self.steps.append(Step(self._tools.now(), step, outcome, seconds, why, status, code))
+
+
+def _named(error: Exception) -> str:
+    # The message itself may hold anything, personal data included; it goes to the log only.
+    return f"fault in the code: {type(error).__name__}"

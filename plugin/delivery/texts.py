@@ -1,0 +1,44 @@
+"""The text as it goes out: with the line about another client where it is needed, and the data of its card."""
+
+from __future__ import annotations
+
+from connectors.base import Card
+from plugin.delivery.model import Delivery
+from plugin.ruleset import LABELS
+
+_REFERENCE = "[ref:"
+#: What a text may wait for until its card is known.
+_CARD = ("card.id", "card.name", "card.url")
+
+
+def full_text(delivery: Delivery, fallback: bool) -> str:
+    """The text as it goes out: the line about the other client, if it is needed, stands above the reference mark."""
+    if not (fallback and delivery.fallback_text):
+        return delivery.text
+    lines = delivery.text.split("\n")
+    place = len(lines) - 1 if lines[-1].startswith(_REFERENCE) else len(lines)
+    return "\n".join([*lines[:place], delivery.fallback_text, *lines[place:]])
+
+
+def names_card(text: str) -> bool:
+    """Whether the text waits for data of its card."""
+    return any(LABELS[name] in text for name in _CARD)
+
+
+def fill_card(text: str, card: Card | None) -> str:
+    """The text with the card's data in place of their labels; a line for which there is none is left out."""
+    values = {
+        "card.id": card.ref.id if card else None,
+        "card.name": card.name if card else None,
+        "card.url": card.url if card else None,
+    }
+    lines = []
+    for line in text.split("\n"):
+        named = [name for name in _CARD if LABELS[name] in line]
+        if named and not any(values[name] for name in named):
+            continue
+        filled = line
+        for name in named:
+            filled = filled.replace(LABELS[name], values[name] or "")
+        lines.append(filled)
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""The record of what people did by hand: who, when, why, and what was before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from plugin.errors import InputError
+from plugin.ledger.schema import acts
+
+Act = Literal["retry", "cancel", "replay", "purge"]
+
+_ADD = insert(acts)
+_OF_DELIVERY = select(acts).where(acts.c.delivery_ref == bindparam("id")).order_by(acts.c.id)
+_OF_CALL = select(acts).where(acts.c.call_ref == bindparam("id")).order_by(acts.c.id)
+_NEWEST = (
+    select(acts.c.at).where(acts.c.act == bindparam("act", type_=acts.c.act.type)).order_by(acts.c.at.desc()).limit(1)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, and why."""
+
+    by: str
+    why: str
+
+
+def signed(by: str, reason: str) -> Actor:
+    """The actor in words of one line each. Raises InputError for what is blank."""
+    lines = []
+    for option, text, wanted in (("--by", by, "кто это делает"), ("--reason", reason, "зачем: одной фразой")):
+        line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+        if not line:
+            raise InputError(f"{option}: пусто", hint=f"Напишите, {wanted}")
+        lines.append(line)
+    return Actor(*lines)
+
+
+def record(connection: Connection, act: Act, actor: Actor, at: datetime, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write one line for each of ``rows``: delivery_ref, call_ref and details, each of which may be left out."""
+    shared = {"act": act, "by": actor.by, "why": actor.why, "at": at}
+    blank: dict[str, Any] = {"delivery_ref": None, "call_ref": None, "details": None}
+    if rows:
+        connection.execute(_ADD, [shared | blank | dict(row) for row in rows])
+
+
+def acts_on_delivery(connection: Connection, delivery: int) -> list[dict[str, Any]]:
+    """What was done to a delivery, oldest first."""
+    return [dict(row) for row in connection.execute(_OF_DELIVERY, {"id": delivery}).mappings()]
+
+
+def acts_on_call(connection: Connection, call: int) -> list[dict[str, Any]]:
+    """What was done to a call or to one of its deliveries, oldest first."""
+    return [dict(row) for row in connection.execute(_OF_CALL, {"id": call}).mappings()]
+
+
+def newest(connection: Connection, act: Act) -> datetime | None:
+    """When this was last done."""
+    return connection.execute(_NEWEST, {"act": act}).scalar_one_or_none()

@@ -1,0 +1,162 @@
+"""Retries and cancels deliveries by hand, singly or many: first the plan, then the act, in small transactions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal
+
+import structlog
+from sqlalchemy import Connection, bindparam, select, update
+
+from plugin.clock import Now
+from plugin.ledger import Ledger
+from plugin.ledger.schema import attempts, calls, decisions, deliveries
+from plugin.operations.acts import Actor, acts_on_delivery, record
+from plugin.operations.selection import BATCH, Selection, chosen_ids, rows_of
+from plugin.operations.steps import Does, Refuses, Step, breaks_promise, cancellation_of, retry_of
+
+_LOG = structlog.get_logger(__name__)
+
+Act = Literal["retry", "cancel"]
+#: Broken promises that a plan names; more are only counted.
+NAMED = 10
+
+_CHANGE = update(deliveries).where(deliveries.c.id == bindparam("delivery"))
+_SHOWN = (
+    select(
+        deliveries,
+        calls.c.call_id,
+        calls.c.namespace,
+        calls.c.phone,
+        calls.c.dry_run,
+        calls.c.purged_at,
+        calls.c.script,
+        decisions.c.number,
+        decisions.c.outcome,
+        decisions.c.revision,
+    )
+    .join(calls, calls.c.id == deliveries.c.call_ref)
+    .join(decisions, decisions.c.id == deliveries.c.decision_ref)
+    .where(deliveries.c.id == bindparam("id"))
+)
+_ATTEMPTS = select(attempts).where(attempts.c.delivery_ref == bindparam("id")).order_by(attempts.c.id)
+
+
+@dataclass(slots=True)
+class Promise:
+    """What a client was promised by ``deadline`` and is called off: kinds and how many of each."""
+
+    call: int
+    call_id: str
+    phone: str | None
+    deadline: datetime
+    kinds: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What an act comes to, or came to: how many deliveries of each step, and how many are left alone and why.
+
+    ``promises`` are those that a cancellation breaks, by call; ``kept_reminders``: reminders that stay although a
+    decision took them back.
+    """
+
+    act: Act
+    steps: Counter[Does] = field(default_factory=Counter)
+    refused: Counter[Refuses] = field(default_factory=Counter)
+    promises: dict[int, Promise] = field(default_factory=dict)
+    kept_reminders: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many deliveries change."""
+        return self.steps.total()
+
+    def add(self, row: Mapping[str, Any], step: Step | Refuses) -> None:
+        """Take one delivery in."""
+        if isinstance(step, Refuses):
+            self.refused[step] += 1
+            return
+        self.steps[step.does] += 1
+        if self.act != "cancel":
+            return
+        if not breaks_promise(row):
+            self.kept_reminders += row["kind"] == "withdrawal"
+            return
+        new = Promise(row["call_ref"], row["call_id"], row["phone"], row["deadline_at"])
+        self.promises.setdefault(row["call_ref"], new).kinds[row["kind"]] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One act on the deliveries that are chosen. ``look_first`` belongs to a retry (``plugin.operations.steps``)."""
+
+    ledger: Ledger
+    act: Act
+    chosen: Selection
+    now: Now
+    look_first: bool = False
+
+    def plan(self) -> Plan:
+        """What it would come to now; changes nothing. Raises LedgerUnavailable."""
+        plan = Plan(self.act)
+        with self.ledger.read() as connection:
+            now = self.ledger.moment(connection, self.now)
+            for batch in _batches(chosen_ids(connection, self.chosen, now)):
+                for row in rows_of(connection, batch, self.chosen, now):
+                    plan.add(row, self._step(row, now))
+        return plan
+
+    def carry_out(self, actor: Actor) -> Plan:
+        """Do it to what is chosen now, and record it; what came of it. Raises LedgerUnavailable.
+
+        Each batch is a transaction: one that fails leaves those before it done and on record.
+        """
+        plan = Plan(self.act)
+        with self.ledger.read() as connection:
+            ids = chosen_ids(connection, self.chosen, self.ledger.moment(connection, self.now))
+        for batch in _batches(ids):
+            with self.ledger.write() as connection:
+                self._change(connection, batch, plan, actor)
+        if plan.count:
+            steps = {does.value: number for does, number in plan.steps.items()}
+            _LOG.info("operations.deliveries", act=self.act, by=actor.by, count=plan.count, steps=steps)
+        return plan
+
+    def _change(self, connection: Connection, batch: Sequence[int], plan: Plan, actor: Actor) -> None:
+        now = self.ledger.moment(connection, self.now)
+        lines = []
+        for row in rows_of(connection, batch, self.chosen, now, lock=True):
+            step = self._step(row, now)
+            plan.add(row, step)
+            if isinstance(step, Refuses):
+                continue
+            connection.execute(_CHANGE.values(**step.values), {"delivery": row["id"]})
+            after = step.values.get("state", row["state"])
+            details = {"step": step.does.value, "before": row["state"], "after": after}
+            lines.append({"delivery_ref": row["id"], "call_ref": row["call_ref"], "details": details})
+        record(connection, self.act, actor, now, lines)
+
+    def _step(self, row: Mapping[str, Any], now: datetime) -> Step | Refuses:
+        retried = partial(retry_of, look_first=self.look_first)
+        decide: Callable[[Mapping[str, Any], datetime], Step | Refuses]
+        decide = retried if self.act == "retry" else cancellation_of
+        return decide(row, now)
+
+
+def read_delivery(connection: Connection, id_: int) -> dict[str, Any] | None:
+    """All about one delivery: its columns, its call's and decision's, its ``attempts`` and ``acts``."""
+    row = connection.execute(_SHOWN, {"id": id_}).mappings().one_or_none()
+    if row is None:
+        return None
+    tries = [dict(attempt) for attempt in connection.execute(_ATTEMPTS, {"id": id_}).mappings()]
+    return dict(row) | {"tries": tries, "acts": acts_on_delivery(connection, id_)}
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]

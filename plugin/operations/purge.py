@@ -1,0 +1,170 @@
+"""Removes the personal data of calls that are over and old, and keeps what is anonymous of them.
+
+What stays: times, outcome, states, revision, answers that were chosen from a list, and the ids and digests by which a
+repeated event is recognised. What goes: phones, names, notes, cards, free answers, texts, reasons, and whom it went to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, null, or_, select, tuple_, update
+
+from plugin.clock import Now
+from plugin.ledger import Ledger
+from plugin.ledger.schema import acts, attempts, calls, decisions, deliveries, events, revisions
+from plugin.ledger.sqlite_file import wipe_what_is_removed
+from plugin.operations.selection import OPEN, in_states
+
+#: Calls in one transaction: a few hundredths of a second, which nobody notices who waits for the ledger.
+BATCH = 50
+
+_UNDONE = exists().where(deliveries.c.call_ref == calls.c.id, in_states((*OPEN, "parked")))
+_PARKED = exists().where(deliveries.c.call_ref == calls.c.id, in_states(("parked",)))
+_CALL_BLANK = dict.fromkeys(("phone", "operator", "card_id", "card_name", "card_url", "note"))
+_DELIVERY_BLANK = dict.fromkeys(("subject", "fallback_text", "remote_id", "why")) | {"text": ""}
+
+_CHANGE_CALLS = update(calls).where(calls.c.id.in_(bindparam("ids", expanding=True)))
+_CHANGE_DELIVERIES = update(deliveries).where(deliveries.c.call_ref.in_(bindparam("ids", expanding=True)))
+_CHANGE_ATTEMPTS = update(attempts).where(
+    attempts.c.delivery_ref.in_(
+        select(deliveries.c.id).where(deliveries.c.call_ref.in_(bindparam("ids", expanding=True)))
+    )
+)
+_CHANGE_ACTS = update(acts).where(acts.c.call_ref.in_(bindparam("ids", expanding=True)))
+_EVENTS = (
+    select(events.c.id, events.c.facts, events.c.answer, events.c.revision, calls.c.script)
+    .join(calls, calls.c.id == events.c.call_ref)
+    .where(events.c.call_ref.in_(bindparam("ids", expanding=True)))
+)
+_DECISIONS = (
+    select(decisions.c.id, decisions.c.facts, decisions.c.decision, decisions.c.revision, calls.c.script)
+    .join(calls, calls.c.id == decisions.c.call_ref)
+    .where(decisions.c.call_ref.in_(bindparam("ids", expanding=True)))
+)
+_CONTENT = select(revisions.c.content).where(revisions.c.revision == bindparam("revision"))
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Old calls: those that are ``over``, and those kept because something of them is ``undone``.
+
+    ``parked`` of the latter wait for a human, not for their turn.
+    """
+
+    over: int
+    undone: int
+    parked: int
+
+
+class Purge:
+    """One walk over the calls that ended more than ``older_than`` ago, oldest first. Raises LedgerUnavailable."""
+
+    def __init__(self, ledger: Ledger, now: Now, older_than: timedelta) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._before = now() - older_than
+        self._last: tuple[datetime, int] | None = None
+        self._vocabularies: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    def counts(self) -> Counts:
+        """How many there are."""
+        undone = or_(_UNDONE, calls.c.unfinished_at.is_not(None))
+        with self._ledger.read() as connection:
+            old = [self._count(connection, *more) for more in ((~undone,), (undone,), (_PARKED,))]
+        return Counts(*old)
+
+    def step(self, limit: int = BATCH) -> int:
+        """Purge the next so many, in one transaction; 0 when there are no more."""
+        with self._ledger.write() as connection:
+            wipe_what_is_removed(connection)
+            found = connection.execute(self._next(limit)).all()
+            if found:
+                self._purge(connection, [row.id for row in found])
+        if found:
+            self._last = (found[-1].last_occurred_at, found[-1].id)
+        return len(found)
+
+    def _old(self) -> ColumnElement[bool]:
+        return and_(calls.c.purged_at.is_(None), calls.c.last_occurred_at < self._before)
+
+    def _count(self, connection: Connection, *more: ColumnElement[bool]) -> int:
+        return connection.execute(select(func.count()).select_from(calls).where(self._old(), *more)).scalar_one()
+
+    def _next(self, limit: int) -> Any:
+        query = select(calls.c.id, calls.c.last_occurred_at).where(
+            self._old(), calls.c.unfinished_at.is_(None), ~_UNDONE
+        )
+        if self._last is not None:
+            # Past those that were looked at and kept.
+            query = query.where(tuple_(calls.c.last_occurred_at, calls.c.id) > tuple_(*self._last_bound()))
+        return query.order_by(calls.c.last_occurred_at, calls.c.id).limit(limit).with_for_update(of=calls)
+
+    def _last_bound(self) -> tuple[Any, Any]:
+        assert self._last is not None
+        moment, id_ = self._last
+        return bindparam(None, moment, type_=calls.c.last_occurred_at.type), bindparam(None, id_)
+
+    def _purge(self, connection: Connection, ids: Sequence[int]) -> None:
+        chosen = {"ids": list(ids)}
+        for row in connection.execute(_EVENTS, chosen).all():
+            answer, revision = row.answer, _revision(row)
+            kept = None if row.facts is None else self._facts(connection, row.facts, row.script, revision)
+            values = {"facts": null() if kept is None else kept, "answer": _bare_answer(answer)}
+            connection.execute(update(events).where(events.c.id == row.id).values(**values))
+        for row in connection.execute(_DECISIONS, chosen).all():
+            kept = self._facts(connection, row.facts, row.script, row.revision)
+            values = {"facts": kept, "decision": _bare(row.decision), "target": null(), "card": null()}
+            connection.execute(update(decisions).where(decisions.c.id == row.id).values(**values))
+        connection.execute(_CHANGE_ATTEMPTS.values(why=None), chosen)
+        connection.execute(_CHANGE_ACTS.values(why=""), chosen)
+        connection.execute(_CHANGE_DELIVERIES.values(**_DELIVERY_BLANK, assignee=null()), chosen)
+        connection.execute(_CHANGE_CALLS.values(**_CALL_BLANK, purged_at=self._now()), chosen)
+
+    def _facts(
+        self, connection: Connection, facts: Mapping[str, Any], script: str, revision: str | None
+    ) -> dict[str, Any]:
+        """The answers that say nothing about a person: yes or no, and what was chosen from a list."""
+        vocabulary = self._vocabulary(connection, script, revision)
+        return {name: value for name, value in facts.items() if _is_anonymous(value, vocabulary.get(name))}
+
+    def _vocabulary(self, connection: Connection, script: str, revision: str | None) -> Mapping[str, Any]:
+        if revision is None:
+            return {}
+        known = self._vocabularies.get((script, revision))
+        if known is None:
+            content = connection.execute(_CONTENT, {"revision": revision}).scalar_one_or_none()
+            found = (content or {}).get(f"{script}/vocabulary.toml") if isinstance(content, dict) else None
+            known = (found or {}).get("fact") or {}
+            self._vocabularies[script, revision] = known
+        return known
+
+
+def _revision(row: Any) -> str | None:
+    decision = row.answer.get("decision") if isinstance(row.answer, dict) else None
+    revision: str | None = (decision or {}).get("ruleset") or row.revision
+    return revision
+
+
+def _is_anonymous(value: Any, fact: Any) -> bool:
+    if value is None or isinstance(value, bool):
+        return True
+    listed = fact.get("values") if isinstance(fact, dict) else None
+    return isinstance(listed, list) and value in listed
+
+
+def _bare(decision: Any) -> dict[str, Any]:
+    """A decision without its conversation and its texts."""
+    kept = {name: decision.get(name) for name in ("ruleset", "complete", "outcome")}
+    return kept | {"next": None, "transcript": [], "say": None, "actions": []}
+
+
+def _bare_answer(answer: Any) -> dict[str, Any]:
+    """The answer to a repeat: that it was taken, for which call, and to which outcome."""
+    kept = {name: answer[name] for name in ("event", "call", "ignored", "dry_run") if name in answer}
+    if answer.get("decision"):
+        kept["decision"] = _bare(answer["decision"])
+    return kept | {"purged": True}

@@ -1,0 +1,93 @@
+"""What a retry or a cancellation by hand does to one delivery, by what is known of it. Pure.
+
+Whatever may have reached the CRM is looked for before anything is repeated or called off: a step never claims more than
+the ledger knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from plugin.operations.selection import OPEN
+
+#: Why a delivery that somebody called off ended.
+BY_HAND = "отменено вручную"
+
+
+class Does(Enum):
+    """What becomes of a delivery."""
+
+    # a retry
+    LOOKS_UP = "looks_up"
+    MAILS_AGAIN = "mails_again"
+    SENDS = "sends"
+    HURRIES = "hurries"
+    # a cancellation
+    CANCELS = "cancels"
+    STOPS = "stops"
+
+
+class Refuses(Enum):
+    """Why nothing becomes of it."""
+
+    QUEUED = "queued"
+    ON_ITS_WAY = "on_its_way"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``does`` and the columns that change for it."""
+
+    does: Does
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def retry_of(row: Mapping[str, Any], now: datetime, *, look_first: bool = False) -> Step | Refuses:
+    """Try a parked delivery again, or one that waits sooner; ``look_first``: as if it had just been sent.
+
+    The latter is for a ledger restored from a copy, which does not know what was sent after the copy was made.
+    """
+    state, due = row["state"], {"not_before": now, "owner": None, "lease_until": None, "finished_at": None, "why": None}
+    if state in ("done", "cancelled"):
+        return Refuses(state)
+    # What a lease that ran out had sent is looked for by whoever takes it over.
+    if state == "leased" and not (look_first and row["not_before"] <= now):
+        return Refuses.ON_ITS_WAY
+    if row["sent_at"] is None and look_first:
+        return _looking(row, due | {"state": "unknown", "sent_at": now})
+    if state != "parked":
+        return Step(Does.HURRIES, {"not_before": now}) if row["not_before"] > now else Refuses.QUEUED
+    if row["sent_at"] is not None:
+        return _looking(row, due | {"state": "unknown"})
+    return Step(Does.SENDS, due | {"state": "waiting" if row["attempts"] else "pending"})
+
+
+def cancellation_of(row: Mapping[str, Any], now: datetime) -> Step | Refuses:
+    """Call a delivery off: at once where it surely never went out, by a look-up where it may have."""
+    state = row["state"]
+    if state in ("done", "cancelled"):
+        return Refuses(state)
+    if row["cancel"]:
+        return Refuses.STOPPING
+    if state == "leased":
+        return Step(Does.STOPS, {"cancel": True})
+    if row["sent_at"] is None and state != "unknown":
+        return Step(Does.CANCELS, {"state": "cancelled", "why": BY_HAND, "finished_at": now})
+    return Step(Does.STOPS, {"cancel": True, "state": "unknown", "not_before": now, "finished_at": None})
+
+
+def _looking(row: Mapping[str, Any], values: Mapping[str, Any]) -> Step:
+    # A mail server keeps nothing that could be searched.
+    return Step(Does.MAILS_AGAIN if row["kind"] == "smtp_email" else Does.LOOKS_UP, values)
+
+
+def breaks_promise(row: Mapping[str, Any]) -> bool:
+    """Whether calling it off leaves undone what a client was promised; the rest takes something back."""
+    return row["withdraws"] is None and row["state"] in (*OPEN, "parked")

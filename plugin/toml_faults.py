@@ -1,0 +1,48 @@
+"""What ``tomllib`` finds wrong with a file, in Russian and with a remedy, for the admin."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+_USUAL_HINT = "проверьте кавычки, скобки и знаки «=»"
+_DOUBLED = "переименуйте или уберите лишнее"
+_SLASH = "перед «\\» поставьте ещё один «\\» или возьмите текст в одинарные кавычки"
+
+#: What tomllib says (a pattern), the same in Russian, and what to do about it.
+_WORDS: tuple[tuple[str, str, str], ...] = (
+    (r"Invalid statement", "строка не похожа ни на «поле = значение», ни на «[таблица]»", _USUAL_HINT),
+    (r"Expected newline or end of document", "после значения стоит лишнее", _USUAL_HINT),
+    (r"Expected '=' after a key", "после имени поля нет знака «=»", _USUAL_HINT),
+    (r"Invalid initial character for a key", "имя поля начинается с недопустимого знака", "возьмите его в кавычки"),
+    (r"Invalid value", "непонятное значение", "текст возьмите в кавычки; допустимы также числа, true и false"),
+    (r"Invalid date", "такой даты нет", "возьмите её в кавычки и проверьте"),
+    (r"Unterminated string", "текст не закрыт кавычками", _USUAL_HINT),
+    (r"Expected ('\"+'|\"'+\")", "текст не закрыт кавычками", _USUAL_HINT),
+    (r"Unclosed array", "список не закрыт скобкой «]» или между его значениями нет запятой", _USUAL_HINT),
+    (r"Unclosed inline table", "скобка «{» не закрыта на той же строке или нет запятой", _USUAL_HINT),
+    (r"Expected ']+' at the end of", "заголовок таблицы не закрыт скобкой «]»", _USUAL_HINT),
+    (r"Cannot overwrite a value", "поле или таблица с этим именем уже есть", _DOUBLED),
+    (r"Duplicate inline table key (?P<name>'.*')", "поле «‹имя›» задано дважды", _DOUBLED),
+    (r"Cannot declare \((?P<name>.*)\) twice", "таблица «‹имя›» объявлена дважды", _DOUBLED),
+    (r"Cannot (mutate|redefine)", "таблица с этим именем уже заполнена иначе", _DOUBLED),
+    (r"Unescaped '\\' in a string|Invalid hex value|Escaped character", "«\\» в тексте без пары", _SLASH),
+    (r"Illegal character '\\n'", "текст в кавычках не закрыт на своей строке", _USUAL_HINT),
+    (r"(Illegal|Found invalid) character (?P<name>'.*')", "недопустимый знак «‹имя›»", "удалите его"),
+)
+
+
+def in_words(error: tomllib.TOMLDecodeError) -> tuple[str, str]:
+    """What is wrong and what to do about it; the place is told by the line."""
+    said = str(error)
+    for pattern, what, hint in _WORDS:
+        found = re.match(pattern, said)
+        if found:
+            return what.replace("‹имя›", _name(found)), hint
+    return re.sub(r" \(at .*\)$", "", said), _USUAL_HINT
+
+
+def _name(found: re.Match[str]) -> str:
+    """What stands between the quotes of a repr: a name, or the parts of a dotted one."""
+    named = found.groupdict().get("name") or ""
+    return ".".join(re.findall(r"'([^']*)'", named)) or named

@@ -1,0 +1,211 @@
+"""``/metrics`` for Prometheus: what this process was asked, and what the whole ledger has done and has left to do.
+
+Nothing about a client is in it, and every label takes few values. Only this machine gets it, or who bears the token.
+"""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections import Counter as Tally
+from collections.abc import Iterator
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import structlog
+from flask import Response, g, request
+from flask_smorest import Blueprint
+from prometheus_client import CollectorRegistry, Counter, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from werkzeug.wrappers import Response as AnyResponse
+
+from plugin.clock import Now
+from plugin.errors import LedgerUnavailable
+from plugin.operations.figures import Figures, States, cumulated
+from plugin.web.errors import error_response
+from plugin.web.routes import Says, add_route
+from plugin.web.schemas import MetricsSchema
+
+if TYPE_CHECKING:
+    from plugin.ledger import Ledger
+    from plugin.settings import Settings
+
+_LOG = structlog.get_logger(__name__)
+
+#: The ledger is asked again after so many seconds, and after so many times as long as it took to answer.
+_FRESH = 5.0
+_TIMES_AS_LONG = 20.0
+#: Outcomes by revision that are told apart, the most frequent ones; the others are one line.
+_MOST_OUTCOMES = 100
+_OTHER = "(other)"
+#: What a connector's label says of the plugin's own mail.
+_SMTP = "smtp"
+_REVISION_DIGITS = 12
+#: Headers by which a proxy tells that it asks for somebody else.
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+
+
+class Metrics:
+    """The figures of one application, in a registry of their own. Thread-safe."""
+
+    def __init__(self, ledger: Ledger, settings: Settings, now: Now) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._token = settings.web.metrics_token
+        self._events = Counter(
+            "optout_process_events",
+            "Call results that this process answered, by HTTP status.",
+            ["status"],
+            registry=self._registry,
+        )
+        self._registry.register(_LedgerCollector(ledger, settings, now))
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+
+    def saw(self, response: AnyResponse) -> AnyResponse:
+        """Count an answer, if it was about events: one that was about several counts as each of them."""
+        rule = request.url_rule.rule if request.url_rule else ""
+        if rule.startswith("/events/"):
+            for status in g.get("event_statuses") or [response.status_code]:
+                self._events.labels(status=str(status)).inc()
+        return response
+
+    def blueprint(self) -> Blueprint:
+        """``GET /metrics``."""
+
+        def metrics() -> Response:
+            """The figures in Prometheus's text format, for this machine or the bearer of ``[web] metrics_token``."""
+            if not self._may_see():
+                return error_response(
+                    403,
+                    "metrics_forbidden",
+                    "The metrics are for this machine, or for who bears the token",
+                    hint="Set [web] metrics_token in plugin.toml, and send it: Authorization: Bearer …",
+                )
+            encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+            return Response(encode(self._registry), content_type=content_type)
+
+        blueprint = Blueprint("metrics", __name__, description="Figures for whoever watches the process")
+        answers = {200: Says("The figures", MetricsSchema), 403: Says("Not from here, or without the token")}
+        add_route(blueprint, "GET", "/metrics", metrics, answers)
+        return blueprint
+
+    def _may_see(self) -> bool:
+        if self._token is not None:
+            kind, _, given = request.headers.get("Authorization", "").partition(" ")
+            # A digest comparison takes bytes: a token may hold any letters.
+            return kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
+        if any(name in request.headers for name in _FORWARDED):
+            return False
+        try:
+            return ip_address(request.remote_addr or "").is_loopback
+        except ValueError:
+            return False
+
+
+class _LedgerCollector(Collector):
+    """The ledger's figures, asked for seldom enough not to be felt."""
+
+    def __init__(self, ledger: Ledger, settings: Settings, now: Now) -> None:
+        self._ledger = ledger
+        self._crm = settings.crm.connector
+        self._now = now
+        self._figures = Figures(now(), timedelta(hours=settings.alerts.at_risk_hours))
+        self._lock = threading.Lock()
+        self._next = 0.0
+        self._up = False
+
+    def collect(self) -> Iterator[Metric]:
+        with self._lock:
+            if time.monotonic() >= self._next:
+                self._up = self._read()
+            found = [*self._standing(), *self._done()] if self._up else []
+        yield GaugeMetricFamily("optout_ledger_up", "Whether the ledger could be read.", value=float(self._up))
+        yield CounterMetricFamily(
+            "optout_process_ledger_errors",
+            "How often the ledger could not be used by this process.",
+            value=float(self._ledger.failures),
+        )
+        yield from found
+
+    def _read(self) -> bool:
+        started = time.monotonic()
+        try:
+            with self._ledger.read() as connection:
+                self._figures.read(connection, self._ledger.moment(connection, self._now))
+            return True
+        except LedgerUnavailable as error:
+            _LOG.debug("metrics.ledger_unavailable", why=error.message)
+            return False
+        finally:
+            ended = time.monotonic()
+            self._next = ended + max(_FRESH, _TIMES_AS_LONG * (ended - started))
+
+    def _standing(self) -> Iterator[Metric]:
+        standing = self._figures.standing
+        states = GaugeMetricFamily(
+            "optout_deliveries", "Deliveries that are not done, by state.", labels=["state", "connector"]
+        )
+        for (state, connector), number in sorted(self._by_connector(standing.states).items()):
+            states.add_metric([state, connector], number)
+        yield states
+        parked = sum(number for (state, _), number in standing.states.items() if state == "parked")
+        yield GaugeMetricFamily("optout_deliveries_parked", "Deliveries that wait for a human.", value=parked)
+        age = (self._now() - standing.oldest).total_seconds() if standing.oldest else 0.0
+        yield GaugeMetricFamily(
+            "optout_oldest_pending_seconds", "How long ago the oldest open delivery was planned.", value=max(0.0, age)
+        )
+        yield GaugeMetricFamily(
+            "optout_promises_late", "Calls whose deadline is over and not everything done.", value=standing.late
+        )
+        yield GaugeMetricFamily(
+            "optout_promises_at_risk",
+            "Calls whose deadline is near ([alerts] at_risk_hours) and not everything done.",
+            value=standing.at_risk,
+        )
+
+    def _done(self) -> Iterator[Metric]:
+        ended = CounterMetricFamily(
+            "optout_deliveries_ended",
+            "Deliveries that ended since this process started, in any process, by state.",
+            labels=["state", "connector"],
+        )
+        for (state, connector), number in sorted(self._by_connector(self._figures.ended).items()):
+            ended.add_metric([state, connector], number)
+        yield ended
+        decided = CounterMetricFamily(
+            "optout_decisions",
+            "Decisions written since this process started, in any process.",
+            labels=["script", "outcome", "revision"],
+        )
+        for labels, number in sorted(self._outcomes().items()):
+            decided.add_metric(list(labels), number)
+        yield decided
+        tried = HistogramMetricFamily(
+            "optout_attempt_seconds",
+            "How long attempts took that were made since this process started, in any process.",
+            labels=["step", "outcome", "connector"],
+        )
+        for (step, outcome, is_mail), durations in sorted(self._figures.tried.items()):
+            where = [step, outcome, self._connector(is_mail)]
+            tried.add_metric(where, list(cumulated(durations).items()), durations.seconds)
+        yield tried
+
+    def _outcomes(self) -> Tally[tuple[str, str, str]]:
+        found: Tally[tuple[str, str, str]] = Tally()
+        for place, ((script, outcome, revision), number) in enumerate(self._figures.decided.most_common()):
+            known = (script, outcome or "(unfinished)", revision[:_REVISION_DIGITS])
+            found[known if place < _MOST_OUTCOMES else (_OTHER, _OTHER, _OTHER)] += number
+        return found
+
+    def _by_connector(self, states: States) -> Tally[tuple[str, str]]:
+        found: Tally[tuple[str, str]] = Tally()
+        for (state, is_mail), number in states.items():
+            found[state, self._connector(is_mail)] += number
+        return found
+
+    def _connector(self, is_mail: bool) -> str:
+        return _SMTP if is_mail else self._crm

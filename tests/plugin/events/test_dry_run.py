@@ -1,0 +1,85 @@
+"""A source that is only tried out: everything is decided and recorded, nothing is sent, and nothing is held against it
+once it is meant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.plugin.events.support import ALL, CALLS, HALF, NONE, PHONE_SECRET, SETTINGS, Office, at, call_result
+
+
+@pytest.fixture
+def trial(office: Office) -> Office:
+    """The CRM's source is only tried out; the telephony of the same namespace is meant."""
+    crm, *others = SETTINGS.sources
+    return office.with_settings(sources=(replace(crm, dry_run=True), *others))
+
+
+def test_it_is_decided_and_recorded_and_nothing_is_to_be_sent(trial: Office) -> None:
+    body = trial.taken(CALLS)
+    assert body["dry_run"] is True
+    assert body["decision"]["outcome"] == "exclude_calls"
+    assert {delivery["state"] for delivery in body["deliveries"]} == {"cancelled"}
+    assert trial.call()["dry_run"] is True
+    assert {(row["state"], row["why"]) for row in trial.deliveries()} == {
+        ("cancelled", "пробный источник: не отправлено")
+    }
+    assert all(row["finished_at"] for row in trial.deliveries())
+
+
+def test_what_is_meant_says_nothing_of_a_trial(office: Office) -> None:
+    body = office.taken(CALLS)
+    assert "dry_run" not in body
+    assert office.call()["dry_run"] is False
+
+
+def test_a_repeat_of_a_trial_says_so_again(trial: Office) -> None:
+    event = call_result(CALLS)
+    trial.taken_body(event)
+    again = trial.send(event)
+    assert (again.status, again.body["dry_run"], again.body["duplicate"]) == (200, True, True)
+    assert trial.send(event | {"note": "x"}).status == 409
+
+
+def test_an_event_without_a_request_says_so_too(trial: Office) -> None:
+    assert trial.send(call_result({})).body == {"ignored": "no opt-out request", "dry_run": True}
+
+
+def test_a_correction_is_recorded_and_takes_nothing_back_that_never_was(trial: Office) -> None:
+    trial.taken(ALL)
+    trial.taken(NONE, occurred_at=at(1))
+    assert trial.outcomes() == [(1, "exclude_all"), (2, "none")]
+    assert trial.planned(2) == [("comment", None)]
+    assert {row["state"] for row in trial.deliveries()} == {"cancelled"}
+
+
+def test_a_call_that_is_never_finished_reminds_nobody(trial: Office) -> None:
+    trial.taken(HALF)
+    trial.clock.pass_(minutes=40)
+    assert trial.sweep() == 1
+    assert {row["state"] for row in trial.deliveries()} == {"cancelled"}
+    assert ("reminder", "survey_coordinator") in trial.planned()
+
+
+def test_another_source_that_is_meant_does_the_same_call_all_the_same(trial: Office) -> None:
+    trial.taken(CALLS)
+    answer = trial.send(call_result(CALLS), PHONE_SECRET)
+    assert answer.status == 202
+    assert "dry_run" not in answer.body
+    tried, meant = trial.calls()
+    assert (tried["dry_run"], meant["dry_run"]) == (True, False)
+    assert {row["state"] for row in trial.deliveries() if row["call_ref"] == meant["id"]} == {"pending"}
+    trial.taken(NONE, occurred_at=at(1))
+    assert {row["state"] for row in trial.deliveries() if row["call_ref"] == meant["id"]} == {"pending"}
+
+
+def test_once_the_source_is_meant_the_same_event_is_done(trial: Office) -> None:
+    event = call_result(CALLS)
+    trial.taken_body(event)
+    body = trial.with_settings(sources=SETTINGS.sources).taken_body(event)
+    assert "duplicate" not in body
+    assert {row["state"] for row in body["deliveries"]} == {"pending"}
+    keys = [row["key"] for row in trial.deliveries()]
+    assert len(keys) == len(set(keys)) == 6

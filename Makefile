@@ -1,6 +1,7 @@
 # make demo    play the whole script against the embedded CRM (KEEP=1: leave it running)
 # make test    style, types and every test
 # make bench   speed and memory beside other engines
+# make chaos   2,000 calls and 50 kill -9 on either database; then all is counted (ARGS="--ledger sqlite": see --help)
 #
 # Each sets up .venv first. PYTHON=/path/to/python3.12 chooses the interpreter (3.11 or newer).
 
@@ -8,9 +9,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-TYPED := plugin connectors demo benchmarks tests/support
+TYPED := plugin connectors demo benchmarks chaos tests/support
 
-.PHONY: help demo test bench lint format clean
+.PHONY: help demo test bench chaos lint format clean
 
 help:
 	@sed -n '1,/^$$/{/^#/s/^# \{0,1\}//p}' Makefile
@@ -25,6 +26,10 @@ test: lint
 bench:
 	@./scripts/setup.sh bench
 	@$(PY) -m benchmarks
+
+chaos:
+	@./scripts/setup.sh dev
+	@$(PY) -m chaos $(ARGS)
 
 lint:
 	@./scripts/setup.sh dev

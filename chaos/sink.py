@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from random import Random
 from typing import Any, Self
 
 from aiosmtpd.controller import Controller
+
+from tests.support.crm import free_port
 
 #: Chance of each fault, for every mail that comes in.
 _CHANCES = {"busy": 0.03, "drop_before": 0.03, "drop_after": 0.03}
@@ -38,14 +39,8 @@ class MailSink:
         self.faulty = True
         self._random = random
         self._lock = threading.Lock()
-        self._controller = Controller(self, hostname="127.0.0.1", port=0)
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        server = self._controller.server
-        assert isinstance(server, asyncio.Server)
-        return int(server.sockets[0].getsockname()[1])
+        self.port = free_port()
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
 
     def __enter__(self) -> Self:
         self._controller.start()

@@ -145,7 +145,7 @@ def _halves(whole: Conversation, random: Random) -> tuple[dict[str, Any], dict[s
 
 def _pause(random: Random) -> float:
     """Corrections that overtake what has not gone out yet, and corrections of what has long been written."""
-    return random.choice((0.0, 0.0, 0.2, 0.5, 1.0, 2.5, 6.0))
+    return random.choice((0.0, 0.0, 0.2, 0.5, 1.0, 2.5, 6.0, 10.0))
 
 
 def _spelt(number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import tomllib
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ class Printer:
 
     def __init__(self) -> None:
         _, scripts = build(read_folder(shipped_dir() / "rules")[0])
-        script = next(iter(scripts.values()))
+        script = scripts[default_script()]
         self._outcomes = {name: outcome.label for name, outcome in script.outcomes.items()}
         self._questions = {question.id: question for question in script.questions}
 
@@ -90,6 +91,12 @@ class Printer:
         else:
             ask = decision["next"]
             _wrapped(f"пока ничего ({status}); спросить: {ask['say'] or ask['hint']}", "   Решено: ", "     ")
+
+
+def default_script() -> str:
+    """The script of an event that names none, by the shipped plugin.toml."""
+    settings = tomllib.loads((shipped_dir() / "plugin.toml").read_text(encoding="utf-8"))
+    return str(settings["plugin"]["default_script"])
 
 
 def _wrapped(text: str, first: str, rest: str) -> None:

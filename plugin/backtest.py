@@ -52,7 +52,7 @@ _PARTS: Mapping[str, str] = {
 }
 _QUERY = (
     select(
-        *(calls.c[name] for name in ("id", "namespace", "script", "last_occurred_at", *_FIELDS.values())),
+        *(calls.c[name] for name in ("id", "namespace", "script", "last_occurred_at", "purged_at", *_FIELDS.values())),
         events.c.id.label("order"),
         events.c.occurred_at,
         events.c.facts,
@@ -96,6 +96,7 @@ class Past:
 class Backtest:
     """What came of it. ``listed`` are the newest differing calls, up to the limit; ``groups`` count all of them.
 
+    ``purged``: calls that cannot be decided again, since answers of theirs were removed with the personal data.
     ``outcomes_only``: calls of which only the outcome could be compared, since their rules cannot be read any more.
     ``unheard``: fields of the call that the candidate reads and the ledger does not hold, in words.
     """
@@ -103,6 +104,7 @@ class Backtest:
     calls: int = 0
     different: int = 0
     refused: int = 0
+    purged: int = 0
     outcomes_only: int = 0
     listed: list[Past] = field(default_factory=list)
     groups: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -117,6 +119,9 @@ def backtest(
     past = PastRules(connection, candidate)
     try:
         for rows in _calls(connection, since):
+            if rows[0].purged_at is not None:
+                result.purged += 1
+                continue
             result.calls += 1
             found = _judged(past, rows, result)
             if found is not None:

@@ -107,7 +107,7 @@ class Post:
         self._now = now
         self._owner = owner
         self._chance = chance
-        self._waits = Waits.of(settings)
+        self._waits = Waits.of(settings.delivery)
         sender = settings.smtp.sender if settings.smtp else ""
         self._domain = parseaddr(sender)[1].partition("@")[2] or "optout"
 

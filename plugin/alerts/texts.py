@@ -48,8 +48,8 @@ _ADVICE: Mapping[Kind, str] = {
         "Сами они больше не отправляются. Подробности: optout deliveries show НОМЕР; "
         "когда причина устранена: optout deliveries retry."
     ),
-    Kind.PROMISE_AT_RISK: "Подробности: optout calls show НОМЕР. Если не удастся, исключите клиента вручную до срока.",
-    Kind.PROMISE_BROKEN: "Клиента обещали исключить к этому сроку. Подробности: optout calls show НОМЕР.",
+    Kind.PROMISE_AT_RISK: "Подробности: optout calls show НОМЕР. Если не удастся, исполните обещанное вручную до срока.",
+    Kind.PROMISE_BROKEN: "Обещанное клиенту к этому сроку не исполнено. Подробности: optout calls show НОМЕР.",
     Kind.ACCOUNT_AWAY: "Ничего не потеряно: всё уйдёт, как только связь восстановится.",
     Kind.RULES_NOT_FOLLOWED: "Действуют прежние правила. Подробности: optout rules status.",
     Kind.SOURCE_SILENT: "Проверьте, отправляет ли источник события и принимает ли их плагин (/healthz, журнал).",

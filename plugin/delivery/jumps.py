@@ -7,11 +7,11 @@ really have. Set back, what was planned by the old time is not made to wait unti
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Connection, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from plugin.clock import Now
 from plugin.delivery.order import OPEN
@@ -20,7 +20,7 @@ from plugin.ledger.schema import deliveries
 _LOG = structlog.get_logger(__name__)
 
 #: Less than this is not a jump, in seconds: servers answer now sooner, now later.
-_TOLERANCE = 1.0
+_TOLERANCE = 2.0
 #: Seconds that never go back and do not know what time it is, as ``time.monotonic``.
 Steady = Callable[[], float]
 
@@ -35,14 +35,15 @@ class Jumps:
         self._steady = steady
         self._hold = hold_seconds
         self._lock = threading.Lock()
-        self._last = (now(), steady())
+        self._last: tuple[datetime, float] | None = None
         self._careful_until = float("-inf")
 
     def look(self) -> float:
         """How far the clock was set since the last look, in seconds: 0.0 where it was not. Logs a jump."""
         with self._lock:
             now, steady = self._now(), self._steady()
-            (last_now, last_steady), self._last = self._last, (now, steady)
+            last_now, last_steady = self._last or (now, steady)
+            self._last = (now, steady)
             jump = (now - last_now).total_seconds() - (steady - last_steady)
             if abs(jump) <= _TOLERANCE:
                 return 0.0
@@ -57,19 +58,29 @@ class Jumps:
         return self._steady() < self._careful_until
 
 
+def is_anything_ahead(connection: Connection, now: datetime, lease: float, longest_wait: float) -> bool:
+    """Whether ``put_right`` would change anything; by the index on what is open."""
+    ahead = select(_c.id).where(or_(*(where for where, _ in _repairs(now, lease, longest_wait)))).limit(1)
+    return connection.execute(ahead).first() is not None
+
+
 def put_right(connection: Connection, now: datetime, lease: float, longest_wait: float) -> None:
     """Undo what a clock that was ahead has left: nothing is due later than ``longest_wait`` from now, in seconds.
 
     What is leased keeps a whole ``lease``. Does nothing a second time.
     """
-    is_open, leased = _c.state.in_(OPEN), _c.state == "leased"
-    until = now + timedelta(seconds=lease)
-    connection.execute(
-        update(deliveries).where(is_open, leased, _c.not_before > until).values(lease_until=until, not_before=until)
-    )
-    latest = now + timedelta(seconds=longest_wait)
-    connection.execute(update(deliveries).where(is_open, ~leased, _c.not_before > latest).values(not_before=now))
-    # What is pending was due from the moment it was planned.
-    connection.execute(
-        update(deliveries).where(is_open, _c.state == "pending", _c.not_before > now).values(not_before=now)
-    )
+    for where, values in _repairs(now, lease, longest_wait):
+        connection.execute(update(deliveries).where(where).values(**values))
+
+
+def _repairs(
+    now: datetime, lease: float, longest_wait: float
+) -> list[tuple[ColumnElement[bool], Mapping[str, datetime]]]:
+    is_open, leased, pending = _c.state.in_(OPEN), _c.state == "leased", _c.state == "pending"
+    until, latest = now + timedelta(seconds=lease), now + timedelta(seconds=longest_wait)
+    return [
+        (and_(is_open, leased, _c.not_before > until), {"lease_until": until, "not_before": until}),
+        (and_(is_open, ~leased, _c.not_before > latest), {"not_before": now}),
+        # What is pending was due from the moment it was planned.
+        (and_(is_open, pending, _c.not_before > now), {"not_before": now}),
+    ]

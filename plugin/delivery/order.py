@@ -70,9 +70,12 @@ def _claim(*where: ColumnElement[bool], order: tuple[ColumnElement[Any], ...]) -
     )
 
 
-#: Whether anything is due at all, and in one lane.
-ANY_DUE = select(deliveries.c.id).where(_DUE).limit(1)
-ANY_DUE_IN = {lane: select(deliveries.c.id).where(_DUE_BY_DEADLINE, IN_LANE[lane]).limit(1) for lane in LANES}
+#: Whether anything is due at all, and in one lane. In an order, or the database may go through the table for it.
+ANY_DUE = select(deliveries.c.id).where(_DUE).order_by(deliveries.c.not_before).limit(1)
+ANY_DUE_IN = {
+    lane: select(deliveries.c.id).where(_DUE_BY_DEADLINE, IN_LANE[lane]).order_by(deliveries.c.deadline_at).limit(1)
+    for lane in LANES
+}
 OLDEST_DEADLINE = {lane: _claim(_DUE_BY_DEADLINE, IN_LANE[lane], order=(deliveries.c.deadline_at,)) for lane in LANES}
 NEWEST_PROMISE = {
     lane: _claim(_DUE_BY_DEADLINE, IN_LANE[lane], order=(deliveries.c.deadline_at.desc(),)) for lane in LANES
@@ -114,8 +117,8 @@ def next_due(
 ) -> list[int]:
     """The ids of up to ``limit`` due deliveries, in the order in which they are to go; locked where rows can be.
 
-    ``first`` is how many places earlier claims have dealt out; ``held`` are states to leave alone. With both lanes open the backlog of one leaves the other
-    half of the places.
+    ``first`` is how many places earlier claims have dealt out; ``held`` are states to leave alone. With both lanes open
+    the backlog of one leaves the other half of the places.
     """
     dealt, taken = shares(first, limit), list[int]()
 

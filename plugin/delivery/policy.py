@@ -7,7 +7,7 @@ from datetime import timedelta
 from random import Random
 
 from connectors.base import Limits
-from plugin.settings import Settings
+from plugin.settings import DeliveryPolicy
 
 #: How long a connector may wait for its turn at the account's quota before it sends, in seconds.
 LONGEST_TURN = 10.0
@@ -54,8 +54,7 @@ class Waits:
     longest_asked: float = 86_400.0
 
     @classmethod
-    def of(cls, settings: Settings) -> Waits:
-        policy = settings.delivery
+    def of(cls, policy: DeliveryPolicy) -> Waits:
         return cls(
             policy.first_wait_seconds,
             policy.longest_wait_seconds,

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from connectors.base import Assignee, CardRef
 from plugin.clock import Now
-from plugin.delivery.jumps import put_right
+from plugin.delivery.jumps import is_anything_ahead, put_right
 from plugin.delivery.model import Delivery, Ending, Place, Step
 from plugin.delivery.order import LANES, Lane, any_due, next_due
 from plugin.ledger import Ledger
@@ -85,7 +85,10 @@ class Queue:
         return moment
 
     def claim(self, limit: int, lanes: Collection[Lane] = LANES, held: Collection[str] = ()) -> list[Delivery]:
-        """Lease up to ``limit`` due deliveries of these lanes, none of a state in ``held``, as ``order`` deals them out."""
+        """Lease up to ``limit`` due deliveries of these lanes, dealt out as ``plugin.delivery.order`` says.
+
+        Those of a state in ``held`` are left alone.
+        """
         with self._ledger.read() as connection:
             # An idle loop must not take the writers' turn every second.
             if not lanes or not any_due(connection, self._moment(connection), lanes, held):
@@ -157,8 +160,12 @@ class Queue:
 
     def put_right(self, longest_wait: float) -> None:
         """Undo what a clock that was ahead has left; see ``plugin.delivery.jumps``."""
+        lease = self._lease.total_seconds()
+        with self._ledger.read() as connection:
+            if not is_anything_ahead(connection, self._moment(connection), lease, longest_wait):
+                return
         with self._ledger.write() as connection:
-            put_right(connection, self._moment(connection), self._lease.total_seconds(), longest_wait)
+            put_right(connection, self._moment(connection), lease, longest_wait)
 
     def release(self, unstarted: Sequence[Delivery]) -> None:
         """Give back what was claimed and not begun, due at once for anybody."""

@@ -43,6 +43,8 @@ _LOG = structlog.get_logger(__name__)
 
 #: How soon a stop is noticed while nothing happens, in seconds.
 _NOTICE = 0.2
+#: By less than this, in seconds, a clock may be set back without anything being waited for too long.
+_SET_BACK = 60.0
 
 
 class Worker:
@@ -88,7 +90,7 @@ class Worker:
             crm_away=lambda: self._gates.is_away(Lane.CRM),
         )
         settler = Settler(connector, withdrawals, timing)
-        waits, moment = Waits.of(settings), self._queue.now
+        waits, moment = Waits.of(policy), self._queue.now
         self._jumps = Jumps(moment, steady, timing.lease)
         self._courier = Courier(
             Tools(
@@ -201,7 +203,7 @@ class Worker:
         return self._queue.claim(limit, lanes, PERHAPS_SENT if self._jumps.is_careful else ())
 
     def _look_at_the_clock(self) -> None:
-        if self._jumps.look() < 0:
+        if self._jumps.look() < -_SET_BACK:
             self._put_right = 0.0
         if self._put_right is not None:
             self._queue.put_right(self._put_right)

@@ -195,6 +195,8 @@ deliveries = Table(
 )
 _OPEN = deliveries.c.state.in_(("pending", "leased", "unknown", "waiting"))
 Index("ix_deliveries_due", deliveries.c.not_before, deliveries.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+_TAKES_BACK = deliveries.c.withdraws.is_not(None)
+Index("ix_deliveries_withdraws", deliveries.c.withdraws, sqlite_where=_TAKES_BACK, postgresql_where=_TAKES_BACK)
 _FINISHED = deliveries.c.finished_at.is_not(None)
 Index("ix_deliveries_finished", deliveries.c.finished_at, sqlite_where=_FINISHED, postgresql_where=_FINISHED)
 

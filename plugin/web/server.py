@@ -48,6 +48,8 @@ class WebServer:
     def __init__(self, app: Callable[..., Any], listener: socket.socket, *, threads: int, max_body_bytes: int) -> None:
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
+        # Held while the trigger is pulled or closed; a signal handler may come in while its own thread holds it.
+        self._trigger = threading.RLock()
         self._socket = listener
         self.host, self.port = listener.getsockname()[:2]
         with _address_errors(self.host, self.port):
@@ -89,18 +91,20 @@ class WebServer:
 
     def stop(self) -> None:
         """Make ``run`` end; may be called from any thread and from a signal handler."""
-        if not self._stop.is_set():
-            self._stop.set()
-            self._server.pull_trigger()
+        with self._trigger:
+            if not self._stop.is_set():
+                self._stop.set()
+                self._server.pull_trigger()
 
     def close(self, *, finish_within: float = 0.1) -> None:
         """Give everything up; ``run`` does so itself in the end."""
         self._server.task_dispatcher.shutdown(timeout=finish_within)
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()
-        # A thread that is still at work would pull the trigger, and write into whatever has its descriptor by then.
-        self._server.pull_trigger = lambda: None
-        wasyncore.close_all(self._map)
+        with self._trigger:
+            # A thread that is still at work would pull the trigger, and write into whatever has its descriptor by then.
+            self._server.pull_trigger = lambda: None
+            wasyncore.close_all(self._map)
 
     def _turn(self, timeout: float) -> None:
         wasyncore.loop(timeout=timeout, use_poll=True, map=self._map, count=1)

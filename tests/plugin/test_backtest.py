@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from plugin.backtest import REFUSED, UNFINISHED, Backtest, backtest
 from plugin.cli.main import main
 from plugin.ledger.schema import metadata, revisions
+from plugin.operations.purge import Purge
 from plugin.rulebook import Rulebook
 from tests.plugin.events.support import (
     ALL,
@@ -286,6 +287,18 @@ def test_where_the_rules_of_that_day_cannot_be_read_only_outcomes_are_compared(o
 
     assert result.outcomes_only == 1
     assert [(call, old) for call, old, *_ in _told(result)] == [("c-2", "none")]
+
+
+def test_a_call_without_its_personal_data_is_not_decided_again_but_counted(office: Office) -> None:
+    _take(office, OTHER_CLIENT, "c-1")
+    office.deliver()
+    office.clock.pass_(days=400)
+    assert Purge(office.ledger, office.clock, timedelta(days=365)).step() == 1
+    _take(office, CALLS, "c-2", occurred_at=office.clock().isoformat())
+
+    result = _again(office, Rulebook.load(RULES))
+
+    assert (result.calls, result.purged, result.different, result.refused) == (1, 1, 0, 0)
 
 
 # --- limits and harm -------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
+from datetime import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ import pytest
 
 from plugin.config import find_home, load_settings, shipped_dir
 from plugin.errors import ConfigError
-from plugin.settings import DeliveryPolicy, SmtpServer, Source, Web
+from plugin.settings import AlertPolicy, DeliveryPolicy, Log, Retention, SmtpServer, Source, Web, WorkingTime
 
 BAD = sorted((Path(__file__).parent / "bad_config").glob("*.toml"))
 KEY = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -106,6 +107,9 @@ def test_the_shipped_file_is_good_once_its_secrets_are_set(tmp_path: Path) -> No
     assert settings.crm.settings["token"] == "t"
     assert settings.delivery == DeliveryPolicy()
     assert settings.web == Web()
+    assert settings.alerts == AlertPolicy()
+    assert settings.retention == Retention()
+    assert settings.log == Log()
     assert settings.smtp is None
 
 
@@ -185,6 +189,56 @@ def test_the_mail_password_is_looked_up_and_never_shown(tmp_path: Path) -> None:
     assert settings.smtp is not None
     assert (settings.smtp.port, settings.smtp.user, settings.smtp.password) == (2525, "a", "s3cret")
     assert "s3cret" not in repr(settings)
+
+
+def test_alerts_and_silent_sources_are_read(tmp_path: Path) -> None:
+    text = """
+[alerts]
+to = ["a@example.org", "b@example.org", "a@example.org"]
+at_risk_hours = 2
+working_days = ["sat", "sun"]
+working_from = "08:30"
+
+[sources.pbx]
+secrets = [{ env = "WEBHOOK" }]
+silent_after_hours = 3
+
+[smtp]
+host = "mail"
+sender = "optout@example.org"
+"""
+    settings = load_settings(write(tmp_path, text), ENVIRON)
+    working = WorkingTime(frozenset({5, 6}), time(8, 30), time(18))
+    assert settings.alerts == AlertPolicy(to=("a@example.org", "b@example.org"), at_risk_hours=2, working=working)
+    assert settings.sources[0].silent_after_hours == 3
+
+
+def test_retention_log_metrics_and_sources_on_trial_are_read(tmp_path: Path) -> None:
+    text = """
+[ledger]
+url = "sqlite:///optout.db"
+retention_days = 90
+purge_daily = true
+
+[sources.pbx]
+secrets = [{ env = "WEBHOOK" }]
+dry_run = true
+
+[web]
+metrics_token = { env = "CRM_TOKEN" }
+
+[log]
+format = "json"
+level = "warning"
+"""
+    settings = load_settings(write(tmp_path, text), ENVIRON)
+    assert settings.retention == Retention(90, daily=True)
+    assert settings.log == Log("json", "warning")
+    assert settings.web.metrics_token == "c0ffee"
+    assert "c0ffee" not in repr(settings)
+    (source,) = settings.sources
+    assert (source.dry_run, source.recorded_as) == (True, "pbx (dry run)")
+    assert load_settings(write(tmp_path, text), {}, secrets=False).web.metrics_token is None
 
 
 def test_no_secret_stands_in_the_text_of_the_settings(tmp_path: Path) -> None:

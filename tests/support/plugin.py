@@ -56,6 +56,7 @@ secrets = [{{ env = "OPTOUT_WEBHOOK_SECRET" }}]
 poll_seconds = 0.1
 first_wait_seconds = 0.2
 longest_wait_seconds = 1.0
+probe_seconds = 0.3
 lease_margin_seconds = 1.0
 
 [smtp]

@@ -38,6 +38,7 @@ _THROW_OUT = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+_AS_WAS = "SELECT version_num, EXISTS (SELECT FROM deliveries OFFSET 1000) FROM alembic_version"
 _FROM_ONE = "SELECT setval(sequencename::regclass, 1, false) FROM pg_sequences WHERE schemaname = 'public'"
 
 
@@ -71,7 +72,7 @@ class Databases:
         try:
             with psycopg.connect(self.url, dbname=name, autocommit=True) as connection:
                 connection.execute(_THROW_OUT)
-                if connection.execute("SELECT version_num FROM alembic_version").fetchall() != [(HEAD,)]:
+                if connection.execute(_AS_WAS).fetchone() != (HEAD, False):
                     return False
                 for table in reversed(metadata.sorted_tables):
                     connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))

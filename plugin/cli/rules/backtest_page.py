@@ -27,6 +27,7 @@ def as_json(result: Backtest, revision: str, zone: ZoneInfo, full: bool) -> dict
         "calls": result.calls,
         "different": result.different,
         "refused": result.refused,
+        "purged": result.purged,
         "outcomes_only": result.outcomes_only,
         "unheard": list(result.unheard),
         "groups": [
@@ -53,7 +54,7 @@ def as_json(result: Backtest, revision: str, zone: ZoneInfo, full: bool) -> dict
 
 def _page(result: Backtest, revision: str, zone: ZoneInfo, full: bool) -> Iterator[str]:
     if not result.calls:
-        yield "За это время звонков в журнале нет."
+        yield from _notes(result) if result.purged else ["За это время звонков в журнале нет."]
         return
     calls = counted(result.calls, "звонок", "звонка", "звонков")
     yield from wrapped(f"Решено заново правилами {revision}: {calls}. Ничего не отправлено и не записано.")
@@ -75,15 +76,16 @@ def _groups(result: Backtest) -> Iterator[str]:
 
 
 def _notes(result: Backtest) -> Iterator[str]:
+    if result.purged:
+        purged = counted(result.purged, "звонок", "звонка", "звонков")
+        yield from wrapped(f"Заново не решить, личные данные удалены (optout purge): {purged}", first="! ")
     if result.outcomes_only:
         yield from wrapped(
             f"У {result.outcomes_only} сравнён только итог: правила того дня эта версия плагина не читает", first="! "
         )
     if result.unheard:
-        fields = ", ".join(result.unheard)
-        yield from wrapped(
-            f"Новые правила слышат поля звонка, которых в журнале нет: {fields}; они неизвестны", first="! "
-        )
+        told = f"Новые правила слышат поля звонка, которых в журнале нет: {', '.join(result.unheard)}; они неизвестны"
+        yield from wrapped(told, first="! ")
 
 
 def _list(result: Backtest, zone: ZoneInfo, full: bool) -> Iterator[str]:

@@ -12,8 +12,8 @@ from plugin.errors import RulesError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from plugin.ledger import Ledger
     from plugin.publish import Publication
-    from plugin.settings import Settings
 
 BAD_INPUT = 2
 
@@ -42,8 +42,8 @@ def publish(config: Path | None, folder: Path | None, by: str, reason: str, dry_
     try:
         done = try_out(folder) if dry_run else publish_(ledger, folder, by, reason)
     except RulesError as error:
-        for line in (*str(error).splitlines(), _still(ledger, settings)):
-            click.echo(line, err=True)
+        click.echo(str(error), err=True)
+        click.echo(_still(ledger), err=True)
         return BAD_INPUT
     finally:
         ledger.close()
@@ -51,11 +51,9 @@ def publish(config: Path | None, folder: Path | None, by: str, reason: str, dry_
     return 0
 
 
-def _still(ledger: object, settings: Settings) -> str:
-    from plugin.ledger import Ledger
+def _still(ledger: Ledger) -> str:
     from plugin.ledger.archive import newest_activation
 
-    assert isinstance(ledger, Ledger)
     active = None
     if ledger.exists():
         with ledger.read() as connection:

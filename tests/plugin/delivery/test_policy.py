@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from connectors.base import Limits
 from plugin.delivery.policy import Timing, Waits
+from plugin.settings import DeliveryPolicy
 
 DAY = timedelta(hours=24)
 STEADY = Waits(first=5, longest=900, jitter=0)
@@ -72,3 +73,23 @@ def test_a_lease_outlasts_the_slowest_request_and_the_settling_time() -> None:
     limits = Limits(connect_seconds=5, read_seconds=20, settling_seconds=30)
     assert Timing.of(limits, mail_seconds=0, margin_seconds=10) == Timing(request=35, settling=30, lease=75)
     assert Timing.of(limits, mail_seconds=60, margin_seconds=10).lease == 100
+
+
+def test_what_only_the_account_holds_up_waits_no_longer_than_the_next_probe() -> None:
+    assert STEADY.after(20, DAY, Random(1), at_most=30) == 30
+    assert STEADY.after(1, DAY, Random(1), at_most=30) == 5
+    assert STEADY.after(20, DAY, Random(1), at_most=30, at_least=600) == 600
+
+
+def test_every_knob_of_the_waits_counts() -> None:
+    policy = DeliveryPolicy(
+        first_wait_seconds=1,
+        longest_wait_seconds=100,
+        jitter=0,
+        share_of_time_left=0.5,
+        longest_retry_after_seconds=50,
+    )
+    waits = Waits.of(policy)
+    assert waits.after(20, timedelta(seconds=20), Random(1)) == 10
+    assert waits.after(20, DAY, Random(1)) == 100
+    assert waits.after(1, DAY, Random(1), at_least=1000) == 50

@@ -120,6 +120,14 @@ def test_a_first_publication_that_fails_makes_no_ledger(home: Home, rules: Rules
     assert files_in(home.folder) == ["plugin.toml", "rules"]
 
 
+def test_faults_are_told_even_where_the_ledger_cannot_be_read(home: Home, rules: Rules) -> None:
+    (home.folder / "optout.db").write_text("These are notes, and not a database at all. " * 100)
+    damage(home, "roles.toml", b"[broken")
+    said = rules("publish", *SIGNED)
+    assert said.status != 0
+    assert "roles.toml:1" in said.err
+
+
 def test_a_folder_that_is_not_there_is_told(home: Home, rules: Rules, tmp_path: Path) -> None:
     said = rules("publish", str(tmp_path / "missing"), *SIGNED)
     assert said.status == 2

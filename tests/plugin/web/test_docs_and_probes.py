@@ -34,6 +34,21 @@ def test_with_a_ledger_that_cannot_be_read_it_lives_but_is_not_ready(site: Site)
     assert "retry-after" in heard.headers
 
 
+def test_with_tables_older_than_this_version_it_is_not_ready_and_names_the_command(site: Site) -> None:
+    with site.ledger.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'ledger_0001'")
+    heard = site.ask("GET", "/readyz")
+    assert heard.status == 503
+    assert "ledger_0001" in heard.json["error"]["message"]
+    assert "optout db upgrade" in heard.json["error"]["hint"]
+
+
+def test_with_tables_of_a_newer_version_it_goes_on_until_it_is_replaced(site: Site) -> None:
+    with site.ledger.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'ledger_9999'")
+    assert site.ask("GET", "/readyz").status == 200
+
+
 def test_ready_names_the_active_revision(site: Site, rules: ActiveRules) -> None:
     assert site.ask("GET", "/healthz").json == {"status": "alive"}
     assert site.ask("GET", "/readyz").json == {"status": "ready", "ruleset": rules.current().revision}
@@ -47,6 +62,7 @@ def test_the_document_describes_every_path_with_its_body_and_its_refusals(site: 
         "/events/{connector_name}",
         "/events/{connector_name}/{path_secret}",
         "/healthz",
+        "/metrics",
         "/readyz",
     }
     post = document["paths"]["/events/call-result"]["post"]
@@ -98,6 +114,7 @@ def test_probes_do_not_fill_the_log_and_call_results_do_appear(site: Site) -> No
     with structlog.testing.capture_logs() as lines:
         site.ask("GET", "/healthz")
         site.ask("GET", "/readyz")
+        site.ask("GET", "/metrics")
         assert lines == []
         site.report(call_result("evt-1"))
     assert [line["event"] for line in lines] == ["events.taken"]

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from plugin.log import mask_phone, mask_text, set_up_logging
+from plugin.log import log_as, mask_phone, mask_text, set_up_logging, warnings_only
+from plugin.settings import Log
 
 
 @pytest.fixture
@@ -117,3 +118,62 @@ def test_a_terminal_gets_lines_for_people(stream: io.StringIO) -> None:
     structlog.get_logger().info("serve.listening", url="http://127.0.0.1:8080")
     assert "serve.listening" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
+
+
+# --- as plugin.toml says ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("log", "begins", "events"),
+    [
+        (Log(), "{", ["quiet", "loud"]),
+        (Log("json", "warning"), "{", ["loud"]),
+        (Log("console", "info"), "2", ["quiet", "loud"]),
+        (Log("console", "error"), "", []),
+    ],
+)
+def test_services_log_in_the_form_and_from_the_level_of_plugin_toml(
+    stream: io.StringIO, capsys: pytest.CaptureFixture[str], log: Log, begins: str, events: list[str]
+) -> None:
+    log_as(log)
+    structlog.get_logger().info("quiet")
+    structlog.get_logger().warning("loud")
+    logging.getLogger("a.library").debug("never")
+    out, err = capsys.readouterr()
+    assert (out, err[:1]) == ("", begins)
+    assert [event for event in ("quiet", "loud", "never") if event in err] == events
+
+
+def test_a_command_that_prints_logs_warnings_only_and_puts_back_what_was(
+    stream: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with warnings_only():
+        structlog.get_logger().info("rules.activated")
+        structlog.get_logger().warning("events.refused", phone="+79161234567")
+    out, err = capsys.readouterr()
+    assert (out, "rules.activated" in err, "events.refused" in err) == ("", False, True)
+    assert "9161234567" not in err
+    assert stream.getvalue() == ""
+    structlog.get_logger().info("as before")
+    assert line(stream)["event"] == "as before"
+
+
+def test_what_is_put_back_after_a_command_may_be_nothing() -> None:
+    structlog.reset_defaults()
+    with warnings_only():
+        assert structlog.is_configured()
+    assert not structlog.is_configured()
+
+
+def test_what_operators_do_is_logged_without_their_reasons_and_without_clients(stream: io.StringIO) -> None:
+    log = structlog.get_logger("plugin.operations")
+    log.info("operations.deliveries", act="retry", by="иванова", count=3, steps={"sends": 3})
+    log.info("operations.replayed", call="c-77", by="иванова", before="a", after="b", note="Анна, 8 916 123-45-67")
+    log.info("operations.purged", by="delivery loop", calls=5, older_than_days=365.0)
+    for personal in ("Анна", "123-45-67"):
+        assert personal not in stream.getvalue()
+    assert [json.loads(one)["event"] for one in stream.getvalue().splitlines()] == [
+        "operations.deliveries",
+        "operations.replayed",
+        "operations.purged",
+    ]

@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 _OPEN = sa.text("state IN ('pending', 'leased', 'unknown', 'waiting')")
+_TAKES_BACK = sa.text("withdraws IS NOT NULL")
 _DUE = "ix_deliveries_due"
 # What is due is a small part of a large table whose rows change several times each: PostgreSQL's own threshold, a share
 # of the whole table, would leave the index full of dead entries for days.
@@ -26,6 +27,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", name=op.f("pk_quotas")),
     )
     _index("not_before", "id")
+    # Without it, deleting a delivery looks through all of them for one that takes it back.
+    op.create_index(
+        "ix_deliveries_withdraws", "deliveries", ["withdraws"], sqlite_where=_TAKES_BACK, postgresql_where=_TAKES_BACK
+    )
     if op.get_bind().dialect.name == "postgresql":
         for table in ("deliveries", "quotas"):
             op.execute(f"ALTER TABLE {table} SET ({', '.join(f'{name} = 0.01' for name in _VACUUM)})")
@@ -35,6 +40,7 @@ def downgrade() -> None:
     """Put the index back; the quota is forgotten."""
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f"ALTER TABLE deliveries RESET ({', '.join(_VACUUM)})")
+    op.drop_index("ix_deliveries_withdraws", "deliveries")
     _index("not_before")
     op.drop_table("quotas")
 

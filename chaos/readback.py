@@ -1,0 +1,136 @@
+"""Reads the CRM back over its API, and the mails that arrived, and sorts everything by the call that it belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from chaos.model import Item
+from chaos.script import ADDRESSES, CANCEL, EXCLUDE, LABELS, NONE, NOT_FINISHED, OUTCOMES, UNFINISHED
+from chaos.sink import Mail
+from chaos.story import Story
+
+SENDER = "opt-out@example.org"
+_PHONE = re.compile(r"\+7916\d{7}")
+_REPLACES = re.compile(r"^Исправление: прежняя запись по этому звонку \(«(.+)»\) отменена\.$", re.MULTILINE)
+_TO_NONE = re.compile(r"^Исправление по звонку .+: прежняя запись \(«(.+)»\) отменена, новый итог — «(.+)»\.$")
+_TAKEN_BACK = re.compile(r"^Прежнее напоминание по этому звонку \(«(.+)»\) отменяется, новый итог — «(.+)»\.$")
+_ASKS = "\nОтветил другой клиент: "
+_COMMENTS = {outcome.comment: name for name, outcome in OUTCOMES.items() if outcome.comment}
+_REMINDERS = {outcome.reminder: name for name, outcome in OUTCOMES.items() if outcome.reminder}
+_PEOPLE = {address: person for person, address in ADDRESSES.items()}
+
+
+@dataclass
+class Found:
+    """What was found: the states of each item by call, and what belongs to no call or cannot be read.
+
+    ``keys`` counts the records under each key that the plugin gave them, by collection.
+    """
+
+    items: dict[int, dict[Item, list[str | None]]] = field(default_factory=dict)
+    strange: list[str] = field(default_factory=list)
+    keys: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    mails: int = 0
+
+    def add(self, story: int, item: Item, state: str | None = None) -> None:
+        self.items.setdefault(story, {}).setdefault(item, []).append(state)
+
+
+class Crm(Protocol):
+    """What is read back: ``tests.support.crm.CrmApi``."""
+
+    def all(self, path: str, /) -> list[dict[str, Any]]: ...
+
+    def reminders(self) -> list[dict[str, Any]]: ...
+
+    def mails(self) -> list[dict[str, Any]]: ...
+
+
+def read_back(crm: Crm, mails: dict[str, Mail], stories: Sequence[Story]) -> Found:
+    """Everything that the CRM and the mail server hold now."""
+    found = Found()
+    cards = {story.card: (story.number, "own") for story in stories}
+    cards |= {story.other_card: (story.number, "other") for story in stories if story.other_card}
+    comments, reminders, own_mails = crm.all("comments"), crm.reminders(), crm.mails()
+    for name, records in (("comment", comments), ("reminder", reminders), ("crm_email", own_mails)):
+        found.keys[name] = Counter(record["external_key"] for record in records)
+    for record in [*comments, *reminders]:
+        owner = cards.get(record["card"])
+        item = _reminder(record) if "assignee" in record else _comment(record)
+        if owner is None or item is None:
+            found.strange.append(f"record {record['id']} of card {record['card']}: {record['text'][:120]!r}")
+        else:
+            number, place = owner
+            found.add(number, replace(item, place=place), record.get("state"))
+    _sort_mails(found, mails, own_mails)
+    return found
+
+
+def _sort_mails(found: Found, mails: dict[str, Mail], own: Iterable[dict[str, Any]]) -> None:
+    # A mail of the CRM may be there twice like any mail; its reader tells repeats apart by the reference in it.
+    of_the_crm = {record["external_key"]: record for record in own}
+    arrived = [(mails[record["message_id"]], "crm") for record in of_the_crm.values() if record["message_id"] in mails]
+    found.strange += [
+        f"mail {record['id']} of the CRM never arrived"
+        for record in of_the_crm.values()
+        if record["message_id"] not in mails
+    ]
+    arrived += [(mail, "smtp") for mail in mails.values() if mail.sender == SENDER]
+    found.mails = len(arrived)
+    for mail, channel in arrived:
+        phone, item = _PHONE.search(mail.text), _mail(mail, channel)
+        if phone is None or item is None:
+            found.strange.append(f"mail {mail.subject!r} to {mail.to}: {mail.text[:120]!r}")
+        else:
+            found.add(int(phone.group()[5:]), item)
+
+
+# --- what a text says ------------------------------------------------------------------------------
+
+
+def _comment(record: dict[str, Any]) -> Item | None:
+    text = record["text"]
+    first = _first_line(text)
+    none = _TO_NONE.match(first)
+    if none and none[2] == OUTCOMES[NONE].label:
+        return Item("comment", NONE, LABELS.get(none[1]), asks=_ASKS in text)
+    what = _COMMENTS.get(first)
+    return Item("comment", what, _replaced(text), asks=_ASKS in text) if what else None
+
+
+def _reminder(record: dict[str, Any]) -> Item | None:
+    text = record["text"]
+    what = _told(record["subject"], text)
+    return Item("reminder", what, _replaced(text), None, record["assignee"], asks=_ASKS in text) if what else None
+
+
+def _mail(mail: Mail, channel: str) -> Item | None:
+    person = _PEOPLE.get(mail.to)
+    if mail.subject.startswith(CANCEL):
+        taken = _TAKEN_BACK.match(_first_line(mail.text))
+        if person is None or taken is None or taken[2] not in LABELS:
+            return None
+        return Item("cancellation", LABELS[taken[2]], LABELS.get(taken[1]), None, person, channel)
+    what = _told(mail.subject, mail.text)
+    if person is None or what is None:
+        return None
+    return Item("mail", what, _replaced(mail.text), None, person, channel, _ASKS in mail.text)
+
+
+def _told(subject: str, text: str) -> str | None:
+    if subject == UNFINISHED:
+        return NOT_FINISHED
+    return _REMINDERS.get(_first_line(text)) if subject == EXCLUDE else None
+
+
+def _replaced(text: str) -> str | None:
+    line = _REPLACES.search(text)
+    return LABELS.get(line[1], line[1]) if line else None
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]

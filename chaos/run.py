@@ -1,0 +1,164 @@
+"""One run on one ledger: calls and kills at once, then quiet, then everything is counted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from chaos.model import judge
+from chaos.monkey import Monkey
+from chaos.readback import Found, read_back
+from chaos.records import Records, Row, records
+from chaos.sender import Sender, Tally
+from chaos.stage import SECRET, Stage
+from chaos.story import Story, stories
+
+_SENDERS = 8
+_CALLS_A_SECOND = 12.0
+#: Beyond the length that was meant: other work may be slowing the machine.
+_PATIENCE = 10.0
+_START_SECONDS = 90.0
+#: The faults end when so little is left to do for each call, or so many seconds (and some for the calls) have passed.
+_CALM_BELOW = 0.05
+_FAULTY_SECONDS = 20.0
+
+
+@dataclass
+class Result:
+    """The figures of a run. ``off`` is everything else that is not as it must be; each list says what in words."""
+
+    ledger: str
+    calls: int = 0
+    tally: Tally = field(default_factory=Tally)
+    kills: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    settled: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
+    mails: int = 0
+    seconds: float = 0.0
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    off: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        return not (self.lost or self.doubled or self.off)
+
+
+def run(ledger: str, url: str, folder: Path, *, calls: int, kills: int, seed: int) -> Result:
+    """Let ``calls`` calls and ``kills`` kills loose on the plugin with its ledger at ``url``."""
+    started, result = time.monotonic(), Result(ledger, calls)
+    length = calls / _CALLS_A_SECOND
+    told = stories(calls, max(length, 1.5 * kills), Random(f"{seed}-calls"))
+    shared = ledger != "sqlite"
+    with Stage(folder, url, told, shared=shared, seed=f"{seed}-{ledger}") as stage, records(url) as ledger_records:
+        try:
+            _play(stage, told, ledger_records, result, kills=kills, seed=seed)
+            _end(stage, result)
+            _count(stage, told, ledger_records, result)
+        finally:
+            result.kills = Counter({service.name: service.kills for service in stage.services})
+            result.seconds = time.monotonic() - started
+            if not result.is_good:
+                (folder / "last-words.txt").write_text(stage.last_words(), encoding="utf-8")
+    return result
+
+
+def _play(stage: Stage, told: Sequence[Story], ledger: Records, result: Result, *, kills: int, seed: int) -> None:
+    if not _wait(lambda: all(service.up.is_set() for service in stage.services), _START_SECONDS):
+        result.off.append(f"not everything started:\n{stage.last_words()}")
+        return
+    monkey = Monkey(stage.crm, stage.plugin, kills, Random(f"{seed}-kills-{result.ledger}"), stage.kill)
+    sender = Sender(stage.web_port, SECRET, told, monkey.progress)
+    patience = 60 + _PATIENCE * max(monkey.seconds, told[-1].begins if told else 0.0)
+    killed: list[bool] = []
+    killing = threading.Thread(target=lambda: killed.append(monkey.run(patience)), name="monkey")
+    killing.start()
+    try:
+        if not sender.run(_SENDERS, patience):
+            result.off.append(f"not every event was answered within {patience:.0f} s")
+            monkey.stop()
+    finally:
+        killing.join()
+    result.tally = sender.tally
+    if killed != [True]:
+        result.off.append(f"{monkey.done} of {kills} kills could be made")
+    _quiet_down(stage, ledger, result, patience)
+
+
+def _quiet_down(stage: Stage, ledger: Records, result: Result, patience: float) -> None:
+    """What is left is done with the faults still on, but for the last of it; then nothing must be left."""
+    if not _wait(lambda: all(service.up.is_set() for service in stage.services), _START_SECONDS):
+        result.off.append("not everything came back after the last kill")
+        return
+    _wait(lambda: ledger.open() < _CALM_BELOW * result.calls, _FAULTY_SECONDS + result.calls / _CALLS_A_SECOND)
+    stage.calm_down()
+    done = _wait(lambda: ledger.open() == 0 and not stage.crm_api.mails(state="queued"), patience)
+    result.states = ledger.states()
+    if not done:
+        result.off.append(f"not done {patience:.0f} s after the last kill: {dict(result.states)}")
+
+
+def _end(stage: Stage, result: Result) -> None:
+    for service in stage.plugin:
+        code = service.stop()
+        if code != 0:
+            result.off.append(f"{service.name} ended with {code} when it was asked to stop")
+    for service in stage.services:
+        result.off += [f"{service.name} ended by itself with {code}" for code in service.gone]
+    result.faults = stage.injected
+
+
+# --- counting --------------------------------------------------------------------------------------
+
+
+def _count(stage: Stage, told: Sequence[Story], ledger: Records, result: Result) -> None:
+    found = read_back(stage.crm_api, dict(stage.sink.mails), told)
+    result.settled, result.mails = ledger.looked_up(), found.mails
+    for story in told:
+        verdict = judge(story, found.items.get(story.number, {}))
+        result.lost += verdict.lost
+        result.doubled += verdict.doubled
+        result.off += verdict.wrong
+    accepted = [event for story in told for event in story.accepted]
+    result.lost += [f"{event}: answered with a 2xx, and not in the ledger" for event in ledger.missing(accepted)]
+    result.off += found.strange + result.tally.wrong
+    result.off += [f"{count} deliveries parked" for count in [result.states["parked"]] if count]
+    rows = ledger.rows()
+    result.doubled += _same_key_twice(found)
+    result.off += disagreements(rows, found, set(stage.sink.mails))
+
+
+def _same_key_twice(found: Found) -> Iterable[str]:
+    """Comments and reminders under one key, even where the texts would let them pass."""
+    for name in ("comment", "reminder"):
+        yield from (f"{name} {key}: {count} times" for key, count in found.keys[name].items() if count > 1)
+
+
+def disagreements(rows: Sequence[Row], found: Found, message_ids: set[str]) -> Iterable[str]:
+    """Where the ledger says something else than the CRM and the mailboxes."""
+    mailed = {message_id.strip("<>").partition("@")[0] for message_id in message_ids}
+    for row in rows:
+        if row.kind == "withdrawal":
+            continue
+        there = row.key[:32] in mailed if row.kind == "smtp_email" else found.keys[row.kind][row.key] > 0
+        nobody_knows = row.state == "cancelled" and row.perhaps_sent
+        if there != (row.state == "done") and not nobody_knows:
+            yield f"{row.kind} {row.key}: the ledger says {row.state}, and it is {'there' if there else 'not there'}"
+    known = {row.key for row in rows}
+    for name, keys in found.keys.items():
+        yield from (f"{name} {key}: the ledger does not know it" for key in keys if key not in known)
+
+
+def _wait(done: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True

@@ -1,0 +1,168 @@
+"""What chaos counts by: that it sees what is lost, doubled or wrong, and lets pass what timing makes right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, Literal
+
+import pytest
+
+from chaos.model import Item, expected, judge
+from chaos.readback import Found, read_back
+from chaos.records import Row
+from chaos.run import disagreements
+from chaos.script import COORDINATOR, SMS_MANAGER
+from chaos.sink import Mail
+from chaos.story import Report, Story, stories
+
+COMMENT = Item("comment", "all", place="own")
+REMINDERS = [Item("reminder", "all", place="own", to=person) for person in (COORDINATOR, SMS_MANAGER)]
+MAILS = [
+    Item("mail", "all", to=COORDINATOR, channel="smtp"),
+    Item("mail", "all", to=SMS_MANAGER, channel="smtp"),
+    Item("mail", "all", to=SMS_MANAGER, channel="crm"),
+]
+Holding = dict[Item, list[str | None]]
+
+
+def story(*outcomes: str | None, who: Literal["owner", "found", "missing"] = "owner") -> Story:
+    reports = [Report({"fact": True}, outcome, final=outcome is None) for outcome in outcomes]
+    return Story(1, who, 0.0, names_card=True, reports=reports, card="2", other_card="3")
+
+
+def holding(*items: Item, state: str = "open") -> Holding:
+    return {item: [state if item.kind == "reminder" else None] for item in items}
+
+
+WHOLE = holding(COMMENT, *REMINDERS, *MAILS)
+
+
+def test_what_is_there_once_is_right() -> None:
+    verdict = judge(story("all"), WHOLE)
+    assert (verdict.lost, verdict.doubled, verdict.wrong) == ((), (), ())
+
+
+@pytest.mark.parametrize("item", [COMMENT, *REMINDERS, *MAILS], ids=str)
+def test_whatever_is_missing_is_lost(item: Item) -> None:
+    assert len(judge(story("all"), {one: states for one, states in WHOLE.items() if one != item}).lost) == 1
+
+
+@pytest.mark.parametrize("item", [COMMENT, *REMINDERS, *MAILS], ids=str)
+def test_whatever_is_there_twice_is_doubled(item: Item) -> None:
+    assert len(judge(story("all"), {**WHOLE, item: WHOLE[item] * 2}).doubled) == 1
+
+
+@pytest.mark.parametrize(
+    ("who", "strange"),
+    [
+        ("owner", holding(Item("comment", "calls", place="own"))),
+        ("owner", holding(Item("comment", "all", "calls", place="own"))),
+        ("owner", holding(Item("comment", "all", place="other"))),
+        ("owner", holding(Item("comment", "all", place="own", asks=True))),
+        ("owner", {REMINDERS[0]: ["withdrawn"]}),
+        ("missing", holding(COMMENT)),
+        ("found", holding(COMMENT)),
+    ],
+)
+def test_what_stands_in_the_wrong_place_or_says_something_else_is_wrong(
+    who: Literal["owner", "found", "missing"], strange: Holding
+) -> None:
+    assert judge(story("all", who=who), WHOLE | strange).wrong
+
+
+def corrected() -> tuple[Holding, Holding, Holding]:
+    """From all to calls only: what stands, what may have been written before, and what then takes it back."""
+    new = holding(
+        Item("comment", "calls", "all", "own"),
+        Item("reminder", "calls", "all", "own", COORDINATOR),
+        Item("mail", "calls", "all", None, COORDINATOR, "smtp"),
+    )
+    old = WHOLE | {REMINDERS[1]: ["withdrawn"]}
+    taken_back = [Item("cancellation", "calls", "all", None, SMS_MANAGER, way) for way in ("smtp", "crm")]
+    return new, old, holding(*taken_back)
+
+
+def test_a_correction_may_have_overtaken_all_that_it_corrects_or_nothing_of_it() -> None:
+    new, old, taken_back = corrected()
+    for right in (new, new | old | taken_back):
+        verdict = judge(story("all", "calls"), right)
+        assert (verdict.lost, verdict.doubled, verdict.wrong) == ((), (), ())
+
+
+def test_who_was_reminded_of_what_is_corrected_must_hear_of_it() -> None:
+    new, old, _ = corrected()
+    assert len(judge(story("all", "calls"), new | old).lost) == 2
+
+
+def test_a_reminder_that_is_corrected_must_not_stay_open() -> None:
+    new, old, taken_back = corrected()
+    assert judge(story("all", "calls"), new | old | taken_back | {REMINDERS[1]: ["open"]}).wrong
+
+
+def test_a_call_that_ended_without_an_outcome_is_reminded_of() -> None:
+    assert [one.item.kind for one in expected(story(None)) if one.needed] == ["reminder", "mail"]
+
+
+def test_the_same_outcome_again_is_no_decision() -> None:
+    assert expected(story("all", "all")) == expected(story("all"))
+
+
+def test_a_run_holds_every_kind_of_call() -> None:
+    told = stories(400, 60.0, Random("kinds"))
+    outcomes = {report.outcome for one in told for report in one.reports}
+    assert outcomes == {"calls", "mailings", "all", "not_client", "none", None}
+    assert {one.who for one in told} == {"owner", "found", "missing"}
+    assert {report.status for one in told for report in one.reports} == {200, 202, 409}
+    assert {report.repeats for one in told for report in one.reports} == {0, 1, 2}
+    assert {one.names_card for one in told} == {True, False}
+
+
+# --- reading back ----------------------------------------------------------------------------------
+
+
+class Pages:
+    """A CRM that answers with these records."""
+
+    def __init__(self, comments: Sequence[dict[str, Any]] = (), reminders: Sequence[dict[str, Any]] = ()) -> None:
+        self._comments, self._reminders = list(comments), list(reminders)
+
+    def all(self, _path: str) -> list[dict[str, Any]]:
+        return self._comments
+
+    def reminders(self) -> list[dict[str, Any]]:
+        return self._reminders
+
+    def mails(self) -> list[dict[str, Any]]:
+        return []
+
+
+def test_a_text_that_nobody_can_place_is_reported() -> None:
+    comment = {"id": "1", "card": "2", "external_key": "k", "text": "Что-то другое\n[ref:0]"}
+    mails = {"<k@example.org>": Mail("opt-out@example.org", "coordinator@example.org", "ИСКЛЮЧИТЬ", "Без номера")}
+    assert len(read_back(Pages([comment]), mails, [story("all")]).strange) == 2
+
+
+def test_records_are_sorted_by_their_call_and_card() -> None:
+    text = "Клиент просит исключить из звонков с опросом\n[ref:0123456789abcdef]"
+    comment = {"id": "1", "card": "3", "external_key": "k", "text": text}
+    found = read_back(Pages([comment]), {}, [story("calls", who="found")])
+    assert found.items == {1: {Item("comment", "calls", place="other"): [None]}}
+    assert found.strange == []
+
+
+@pytest.mark.parametrize(
+    ("state", "there", "off"),
+    [("done", 1, False), ("done", 0, True), ("cancelled", 1, True), ("cancelled", 0, False), ("leased", 1, True)],
+)
+def test_the_ledger_and_the_crm_must_say_the_same(state: str, there: int, off: bool) -> None:
+    found = Found()
+    for name in ("comment", "reminder", "crm_email"):
+        found.keys[name].update({"k": there} if name == "comment" and there else {})
+    assert bool(list(disagreements([Row("k", "comment", state, perhaps_sent=False)], found, set()))) == off
+
+
+def test_what_the_ledger_never_planned_is_reported() -> None:
+    found = Found()
+    found.keys["comment"].update({"k": 1})
+    assert list(disagreements([], found, set())) == ["comment k: the ledger does not know it"]

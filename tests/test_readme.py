@@ -1,0 +1,43 @@
+"""The README says what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plugin.cli.main import COMMANDS
+from plugin.cli.rules import COMMANDS as RULES_COMMANDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "place"), COMMANDS.items(), ids=COMMANDS)
+def test_every_command_stands_there_with_its_own_words(name: str, place: tuple[str, str]) -> None:
+    assert f"| `optout {name}` | {place[1]} |" in README
+
+
+@pytest.mark.parametrize(("name", "place"), RULES_COMMANDS.items(), ids=RULES_COMMANDS)
+def test_every_rules_command_stands_there_with_its_own_words(name: str, place: tuple[str, str]) -> None:
+    assert f"| `optout rules {name}` | {place[1]} |" in README
+
+
+def test_no_command_stands_there_that_does_not_exist() -> None:
+    named = {line.split("`")[1] for line in README.splitlines() if line.startswith("| `optout ")}
+
+    assert named == {f"optout {name}" for name in COMMANDS} | {f"optout rules {name}" for name in RULES_COMMANDS}
+
+
+def test_every_make_target_that_it_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    for target in ("demo", "test", "bench", "chaos"):
+        assert f"make {target}" in README
+        assert f"\n{target}:" in makefile
+
+
+def test_every_link_into_the_project_leads_somewhere() -> None:
+    links = [part.split(")")[0] for part in README.split("](")[1:]]
+
+    assert [link for link in links if not link.startswith("http") and not (ROOT / link).exists()] == []

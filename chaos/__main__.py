@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import SystemRandom
@@ -15,19 +15,18 @@ from typing import NoReturn
 
 from chaos.databases import KINDS, NoDatabase, ledger_url
 from chaos.report import lines
-from chaos.run import run
+from chaos.run import Result, run
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run on each ledger; 0 when every figure is as it must be."""
+def main(arguments: Sequence[str], play: Callable[..., Result] = run) -> int:
+    """Run on each ledger by ``play``; 0 when every figure is as it must be, 1 otherwise. Raises NoDatabase."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _leave)
     seed = options.seed if options.seed is not None else SystemRandom().randrange(10**6)
     kinds = KINDS if options.ledger == "both" else (options.ledger,)
     good = True
     for kind in kinds:
         with _folder(kind, options.keep) as folder, ledger_url(kind, folder) as url:
-            result = run(kind, url, folder, calls=options.calls, kills=options.kills, seed=seed)
+            result = play(kind, url, folder, calls=options.calls, kills=options.kills, seed=seed)
         print("\n".join(lines(result, seed)), flush=True)
         good = good and result.is_good
     if not good:
@@ -69,6 +68,7 @@ def _leave(*_: object) -> NoReturn:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _leave)
     try:
         sys.exit(main(sys.argv[1:]))
     except NoDatabase as error:

@@ -15,7 +15,8 @@ from chaos.services import Service
 _WHILE_STARTING = 0.15
 #: About how long a service is killed, down and starting again; seconds.
 _ROUND_SECONDS = 3.0
-_LONGEST_PAUSE = 2.5
+#: Between being up again and the next kill it may be left this long in any case.
+_LEAST_PAUSE = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +29,25 @@ class Kill:
 
 
 class Monkey:
-    """Kills ``count`` times in all; each service by a thread of its own, so that several may be down at once."""
+    """Kills ``count`` times within about ``seconds``, each service by a thread of its own: several may be down."""
 
     def __init__(
         self,
         crm: Service,
         plugin: Sequence[Service],
         count: int,
+        seconds: float,
         random: Random,
         kill: Callable[[Service, float], bool],
     ) -> None:
         self._kill = kill
         self._plans: dict[str, list[Kill]] = {service.name: [] for service in (crm, *plugin)}
         self._services = {service.name: service for service in (crm, *plugin)}
-        for service in self._victims(crm, plugin, count, random):
+        victims = self._victims(crm, plugin, count, random)
+        for service in victims:
+            between = seconds / victims.count(service) - _ROUND_SECONDS
             early = service is not crm and random.random() < _WHILE_STARTING
-            pause = random.uniform(0, 0.6 if early else _LONGEST_PAUSE)
+            pause = random.uniform(0, 0.6 if early else max(_LEAST_PAUSE, 2 * between))
             self._plans[service.name].append(Kill(pause, random.choice((0.0, 0.3, 1.5)), early))
         self.count = count
         self.done = 0

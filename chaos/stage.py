@@ -63,6 +63,7 @@ settling_seconds = {settling}
 secrets = [{{ env = "CHAOS_WEBHOOK_SECRET" }}]
 
 [delivery]
+threads = 8
 poll_seconds = 0.1
 first_wait_seconds = 0.2
 longest_wait_seconds = 2.0

@@ -16,6 +16,7 @@ from plugin.ledger import Ledger
 from plugin.ledger.activate import Change, Unless, activate
 from plugin.ledger.archive import Activation, activation_history, find_revision, stored_rulebook
 from plugin.rulebook import Rulebook
+from plugin.signature import signed
 from plugin.trial import check_folder
 
 if TYPE_CHECKING:
@@ -105,17 +106,6 @@ def roll_back(ledger: Ledger, revision: str | None, by: str, reason: str, *, now
         return activate(ledger, rulebook, at=now(), by=by, reason=reason, unless=_is(wanted))
     finally:
         rulebook.close()
-
-
-def signed(by: str, reason: str) -> tuple[str, str]:
-    """Who changes the rules and why, on one line each. Raises InputError for what is blank."""
-    found = []
-    for option, text, wanted in (("--by", by, "кто это делает"), ("--reason", reason, "зачем: одной фразой")):
-        line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-        if not line:
-            raise InputError(f"{option}: пусто", hint=f"Напишите, {wanted}")
-        found.append(line)
-    return found[0], found[1]
 
 
 def _is(revision: str) -> Unless:

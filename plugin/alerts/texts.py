@@ -48,7 +48,7 @@ _ADVICE: Mapping[Kind, str] = {
         "Сами они больше не отправляются. Подробности: optout deliveries show НОМЕР; "
         "когда причина устранена: optout deliveries retry."
     ),
-    Kind.PROMISE_AT_RISK: "Подробности: optout calls show НОМЕР. Если не удастся, исполните обещанное вручную до срока.",
+    Kind.PROMISE_AT_RISK: "Подробности: optout calls show НОМЕР. Если не удастся, сделайте обещанное вручную до срока.",
     Kind.PROMISE_BROKEN: "Обещанное клиенту к этому сроку не исполнено. Подробности: optout calls show НОМЕР.",
     Kind.ACCOUNT_AWAY: "Ничего не потеряно: всё уйдёт, как только связь восстановится.",
     Kind.RULES_NOT_FOLLOWED: "Действуют прежние правила. Подробности: optout rules status.",

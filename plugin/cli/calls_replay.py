@@ -58,10 +58,10 @@ def replay(
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.clock import utc_now
     from plugin.ledger import ActiveRules
-    from plugin.operations.acts import signed
+    from plugin.operations.acts import Actor
     from plugin.operations.replay import Replay, RulesOf
 
-    actor = signed(by, reason) if yes else None
+    actor = Actor.signed(by, reason) if yes else None
     which = RulesOf(rules_of or _asked())
     settings = settings_of(config)
     with ledger_of(settings) as ledger:

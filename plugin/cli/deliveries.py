@@ -169,10 +169,10 @@ def _act(
     from plugin.cli import deliveries_text as text
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.clock import utc_now
-    from plugin.operations.acts import signed
+    from plugin.operations.acts import Actor
     from plugin.operations.deliveries import Operation
 
-    actor = signed(by, reason) if yes else None
+    actor = Actor.signed(by, reason) if yes else None
     settings, now = settings_of(config), utc_now()
     with ledger_of(settings) as ledger:
         with ledger.read() as connection:

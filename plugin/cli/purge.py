@@ -33,7 +33,7 @@ def purge(config: Path | None, /, *, older_than: str | None, dry_run: bool, by: 
     """
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.clock import utc_now
-    from plugin.operations.acts import signed
+    from plugin.operations.acts import Actor
     from plugin.operations.purge import Purge
     from plugin.operations.retention import purge_now
 
@@ -41,7 +41,7 @@ def purge(config: Path | None, /, *, older_than: str | None, dry_run: bool, by: 
     age = span_of("--older-than", older_than) if older_than else timedelta(days=settings.retention.days)
     if age < _SHORTEST:
         raise InputError("--older-than: меньше суток", hint="Обещание клиенту дано на сутки: назовите больший срок")
-    actor = signed(by, f"старше {_days(age)} дн.")
+    actor = Actor.signed(by, f"старше {_days(age)} дн.")
     with ledger_of(settings) as ledger:
         counts = Purge(ledger, utc_now, age).counts()
         click.echo("\n".join(_told(counts, age, dry_run=dry_run)))

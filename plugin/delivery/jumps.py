@@ -21,6 +21,7 @@ _LOG = structlog.get_logger(__name__)
 
 #: Less than this is not a jump, in seconds: servers answer now sooner, now later.
 _TOLERANCE = 2.0
+_AHEAD = timedelta(minutes=1)
 #: Seconds that never go back and do not know what time it is, as ``time.monotonic``.
 Steady = Callable[[], float]
 
@@ -81,6 +82,6 @@ def _repairs(
     return [
         (and_(is_open, leased, _c.not_before > until), {"lease_until": until, "not_before": until}),
         (and_(is_open, ~leased, _c.not_before > latest), {"not_before": now}),
-        # What is pending was due from the moment it was planned.
-        (and_(is_open, pending, _c.not_before > now), {"not_before": now}),
+        # What is pending was due from the moment it was planned, by a clock that may have been a little ahead.
+        (and_(is_open, pending, _c.not_before > now + _AHEAD), {"not_before": now}),
     ]

@@ -131,19 +131,19 @@ def next_due(
         taken.extend(found)
         return len(found) == most
 
-    open_lanes = [lane for lane in LANES if lane in lanes]
-    if len(open_lanes) == len(LANES):
-        take(LONGEST_DUE, dealt["longest"])
-    else:
+    more = [lane for lane in LANES if lane in lanes]
+    both = len(more) == len(LANES)
+    if not both:
         dealt["deadline"] += dealt["longest"]
-    more = list(open_lanes)
-    for statements, most in ((NEWEST_PROMISE, dealt["newest"]), (OLDEST_DEADLINE, dealt["deadline"])):
+    for statements, most in ((OLDEST_DEADLINE, dealt["deadline"]), (NEWEST_PROMISE, dealt["newest"])):
         end = len(taken) + most
         # Half a lane, the odd place to either in turn; then all that is left to whichever has more.
         for places in ((most + first % 2) // len(LANES), most):
             for lane in list(more):
                 if not take(statements[lane], min(places, end - len(taken))):
                     more.remove(lane)
+    if both and more:
+        take(LONGEST_DUE, dealt["longest"])
     for lane in more:
         take(OLDEST_DEADLINE[lane], limit - len(taken))
     return taken

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, insert, select
 
-from plugin.errors import InputError
 from plugin.ledger.schema import acts
+from plugin.signature import signed
 
 Act = Literal["retry", "cancel", "replay", "purge"]
 
@@ -29,16 +29,10 @@ class Actor:
     by: str
     why: str
 
-
-def signed(by: str, reason: str) -> Actor:
-    """The actor in words of one line each. Raises InputError for what is blank."""
-    lines = []
-    for option, text, wanted in (("--by", by, "кто это делает"), ("--reason", reason, "зачем: одной фразой")):
-        line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-        if not line:
-            raise InputError(f"{option}: пусто", hint=f"Напишите, {wanted}")
-        lines.append(line)
-    return Actor(*lines)
+    @classmethod
+    def signed(cls, by: str, reason: str) -> Actor:
+        """The actor in words of one line each. Raises InputError for what is blank."""
+        return cls(*signed(by, reason))
 
 
 def record(connection: Connection, act: Act, actor: Actor, at: datetime, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chaos.__main__ import main
 from chaos.databases import KINDS, NoDatabase, ledger_url
 from chaos.report import lines
-from chaos.run import run
+from chaos.run import Result, run
 from tests.support.processes import processes_with
 
 CALLS, KILLS, SEED = 200, 10, 4
@@ -19,25 +21,35 @@ CALLS, KILLS, SEED = 200, 10, 4
 def test_everything_accepted_is_in_the_crm_once(kind: str, tmp_path: Path) -> None:
     try:
         with ledger_url(kind, tmp_path) as url:
-            result = run(kind, url, tmp_path, calls=CALLS, kills=KILLS, seed=SEED)
+            played = run(kind, url, tmp_path, calls=CALLS, kills=KILLS, seed=SEED)
     except NoDatabase as why:
         pytest.skip(str(why))
 
-    assert result.is_good, "\n".join(lines(result, SEED))
-    assert result.kills.total() == KILLS
-    assert all(result.kills.values()), "not everything was killed"
-    assert result.tally.accepted > CALLS
-    assert result.faults.total() > CALLS / 4
-    assert result.settled.total() > 0
+    assert played.is_good, "\n".join(lines(played, SEED))
+    assert played.kills.total() == KILLS
+    assert all(played.kills.values()), "not everything was killed"
+    assert played.tally.accepted > CALLS
+    assert played.faults.total() > CALLS / 4
+    assert played.settled.total() > 0
     assert processes_with(str(tmp_path)) == []
 
 
-def test_the_same_seed_plays_the_same_calls(capsys: pytest.CaptureFixture[str]) -> None:
-    def accepted() -> str:
-        assert main(["--calls", "5", "--kills", "0", "--seed", "7", "--ledger", "sqlite"]) == 0
-        return next(line for line in capsys.readouterr().out.splitlines() if line.startswith("  calls"))
+def result(**found: Any) -> Callable[..., Result]:
+    """A run that comes to this."""
+    return lambda kind, *_args, **_options: Result(kind, **found)
 
-    assert accepted() == accepted()
+
+@pytest.mark.parametrize("figure", ["lost", "doubled", "off"])
+def test_any_figure_that_is_not_as_it_must_be_exits_with_1(figure: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--ledger", "sqlite", "--seed", "7"]
+    assert main(arguments, result()) == 0
+    capsys.readouterr()
+
+    assert main(arguments, result(**{figure: ["call-1: something"]})) == 1
+
+    said = capsys.readouterr().out
+    assert "call-1: something" in said
+    assert "python -m chaos --seed 7 --calls 2000 --kills 50 --ledger sqlite --keep" in said
 
 
 @pytest.mark.parametrize("arguments", [["--calls", "-1"], ["--kills", "many"], ["--ledger", "paper"]])

@@ -10,7 +10,7 @@ import pytest
 
 from chaos.model import Item, expected, judge
 from chaos.readback import Found, read_back
-from chaos.records import Row
+from chaos.records import Row, records
 from chaos.run import disagreements
 from chaos.script import COORDINATOR, SMS_MANAGER
 from chaos.sink import Mail
@@ -108,6 +108,11 @@ def test_the_same_outcome_again_is_no_decision() -> None:
     assert expected(story("all", "all")) == expected(story("all"))
 
 
+def test_the_same_seed_plays_the_same_calls() -> None:
+    assert stories(50, 60.0, Random("one")) == stories(50, 60.0, Random("one"))
+    assert stories(50, 60.0, Random("one")) != stories(50, 60.0, Random("other"))
+
+
 def test_a_run_holds_every_kind_of_call() -> None:
     told = stories(400, 60.0, Random("kinds"))
     outcomes = {report.outcome for one in told for report in one.reports}
@@ -166,3 +171,9 @@ def test_what_the_ledger_never_planned_is_reported() -> None:
     found = Found()
     found.keys["comment"].update({"k": 1})
     assert list(disagreements([], found, set())) == ["comment k: the ledger does not know it"]
+
+
+def test_an_accepted_event_that_the_ledger_has_not_is_reported(ledger_url: str) -> None:
+    with records(ledger_url) as kept:
+        assert kept.missing({"call-1-0"}) == ["call-1-0"]
+        assert (kept.open(), kept.rows()) == (0, [])

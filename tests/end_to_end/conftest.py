@@ -10,6 +10,7 @@ import pytest
 from tests.support.crm import RunningCrm, embedded_crm
 from tests.support.mail import MailSink, mail_sink
 from tests.support.plugin import RunningPlugin, running_plugin
+from tests.support.postgres import Databases
 
 
 @pytest.fixture(scope="module")
@@ -32,4 +33,19 @@ def mail() -> Iterator[MailSink]:
 @pytest.fixture(scope="module")
 def plugin(folder: Path, crm: RunningCrm, mail: MailSink) -> Iterator[RunningPlugin]:
     with running_plugin(folder, crm, mail.port) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def either_plugin(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, crm: RunningCrm, mail: MailSink
+) -> Iterator[RunningPlugin]:
+    """The plugin on each database in turn."""
+    home = tmp_path_factory.mktemp(request.param)
+    if request.param == "sqlite":
+        with running_plugin(home, crm, mail.port) as running:
+            yield running
+        return
+    databases: Databases = request.getfixturevalue("postgres")
+    with databases.database() as url, running_plugin(home, crm, mail.port, ledger_url=url) as running:
         yield running

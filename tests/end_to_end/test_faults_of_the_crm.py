@@ -29,6 +29,12 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def plugin(either_plugin: RunningPlugin) -> RunningPlugin:
+    """Everything here holds on both databases."""
+    return either_plugin
+
+
 @pytest.fixture
 def client(crm: RunningCrm, mail: MailSink, plugin: RunningPlugin) -> Client:
     return Client(crm, mail, plugin)

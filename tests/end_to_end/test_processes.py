@@ -21,6 +21,12 @@ ONE = Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1})
 COMMENT = "Клиент просит исключить из звонков с опросом"
 
 
+@pytest.fixture(scope="module")
+def plugin(either_plugin: RunningPlugin) -> RunningPlugin:
+    """Everything here holds on both databases."""
+    return either_plugin
+
+
 @pytest.fixture
 def client(crm: RunningCrm, mail: MailSink, plugin: RunningPlugin) -> Client:
     return Client(crm, mail, plugin)

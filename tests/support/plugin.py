@@ -35,7 +35,7 @@ default_script = "survey_opt_out"
 timezone = "Europe/Moscow"
 
 [ledger]
-url = "sqlite:///ledger.db"
+url = "{ledger}"
 
 [crm]
 connector = "embedded"
@@ -76,11 +76,12 @@ class RunningPlugin:
     proc: subprocess.Popen[str] = field(init=False)
     url: str = ""
 
-    def start(self, *arguments: str) -> None:
-        """Start ``optout serve`` and wait until it is ready."""
+    def start(self, *arguments: str, command: str = "serve") -> None:
+        """Start ``optout serve``, or ``web`` or ``deliver``, and wait until it is ready."""
+        port = [] if command == "deliver" else ["--port", "0"]
         with open(self.home / "serve.log", "a", encoding="utf-8") as log:
             self.proc = subprocess.Popen(
-                [*self.command, "serve", "--port", "0", *arguments],
+                [*self.command, command, *port, *arguments],
                 cwd=ROOT,
                 env=dict(self.environ),
                 stdout=subprocess.PIPE,
@@ -89,6 +90,9 @@ class RunningPlugin:
             )
         assert self.proc.stdout is not None
         line = self.proc.stdout.readline()
+        if command == "deliver":
+            assert line == "delivering\n", f"the plugin did not start: {line}{self.log}"
+            return
         assert line.startswith("listening on "), f"the plugin did not start: {line}{self.log}"
         self.url = line.removeprefix("listening on ").strip()
 
@@ -153,15 +157,24 @@ class RunningPlugin:
 
 @contextmanager
 def running_plugin(
-    tmp_path: Path, crm: RunningCrm, mail_port: int, *, settling: float = 2.0, start: bool = True
+    tmp_path: Path,
+    crm: RunningCrm,
+    mail_port: int,
+    *,
+    settling: float = 2.0,
+    start: bool = True,
+    ledger_url: str = "sqlite:///ledger.db",
 ) -> Iterator[RunningPlugin]:
-    """Run a plugin on this CRM and mail server for the length of the block, the shipped rules with the CRM's users."""
+    """Run a plugin on this CRM and mail server for the length of the block, the shipped rules with the CRM's users.
+
+    ``ledger_url`` on PostgreSQL: that of a ledger with its tables.
+    """
     home = tmp_path / "plugin"
     shutil.copytree(ROOT / "rules", home / "rules")
     roles = (home / "rules/roles.toml").read_text(encoding="utf-8")
     roles = re.sub(r'crm_user = "sms.manager"', 'crm_user = "sms"', roles).replace("@example.org", "@dealer.example")
     (home / "rules/roles.toml").write_text(roles, encoding="utf-8")
-    settings = _SETTINGS.format(crm=crm.base_url, settling=settling, mail=mail_port)
+    settings = _SETTINGS.format(crm=crm.base_url, settling=settling, mail=mail_port, ledger=ledger_url)
     (home / "plugin.toml").write_text(settings, encoding="utf-8")
     secrets = {
         "OPTOUT_CRM_TOKEN": TOKEN,

@@ -47,13 +47,14 @@ class Databases:
     """A server at ``url``, which names a database that may be connected to."""
 
     url: str
-
     spare: list[str] = field(default_factory=list)
 
     @contextmanager
     def database(self, *, migrated: bool = True) -> Iterator[str]:
-        """The url of an empty database, with a ledger's tables if ``migrated``; whoever is still in it at the end is
-        thrown out."""
+        """The url of an empty database, with a ledger's tables if ``migrated``, for the length of the block.
+
+        Whoever is still in it then is thrown out.
+        """
         if migrated and self.spare:
             name = self.spare.pop()
         else:
@@ -162,6 +163,37 @@ class PostgresServer:
             self.process.send_signal(how)
         self.process.wait(_PATIENCE)
         self.process = None
+
+    @contextmanager
+    def standby(self) -> Iterator[PostgresServer]:
+        """Another server that follows this one, and could take its place."""
+        with tempfile.TemporaryDirectory(prefix="optout-pg-", ignore_cleanup_errors=True) as folder:
+            server = PostgresServer(self.programs, Path(folder), self.options)
+            server.folder.chmod(0o755)
+            os.chown(folder, *_server_user())
+            from_here = ["-h", str(self.folder), "-U", "postgres", "-D", f"{folder}/data"]
+            self._run("pg_basebackup", *from_here, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+            server.start()
+            try:
+                yield server
+            finally:
+                server.stop(signal.SIGQUIT)
+
+    def wait_for(self, primary: PostgresServer) -> None:
+        """Wait until this standby has all that its primary has by now."""
+        with psycopg.connect(primary.url) as connection:
+            wanted = connection.execute("SELECT pg_current_wal_lsn()").fetchone()
+        assert wanted is not None
+        deadline = time.monotonic() + _PATIENCE
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            while connection.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", wanted).fetchone() != (True,):
+                assert time.monotonic() < deadline, "the standby does not follow"
+                time.sleep(0.02)
+
+    def promote(self) -> None:
+        """Make this standby the one that is written to."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_promote()")
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(

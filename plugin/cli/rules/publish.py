@@ -32,7 +32,8 @@ def publish(config: Path | None, folder: Path | None, by: str, reason: str, dry_
     from plugin.cli.rules.sources import settings_of
     from plugin.ledger import Ledger
     from plugin.publish import publish as publish_
-    from plugin.publish import signed, try_out
+    from plugin.publish import try_out
+    from plugin.signature import signed
 
     settings = settings_of(config)
     folder = folder or settings.rules_dir

@@ -93,6 +93,7 @@ class House:
     prepared: bool = False
 
     def __post_init__(self) -> None:
+        self.steady = self.clock.steady
         self.crm = Crm(self.clock)
         self.crm.contacts.append(Card(CARD, "Клиент Карточки", phones=("+79160000042",)))
         self.mailer = FakeMailer()
@@ -133,7 +134,7 @@ class House:
             self.clock,
             owner,
             Random(1),
-            steady=self.clock.steady,
+            steady=self.steady,
         )
 
     # --- filling the ledger ------------------------------------------------------------------------

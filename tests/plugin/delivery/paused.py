@@ -5,9 +5,9 @@ Called with the ledger's url, a file that holds the time, a file to note what re
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -33,7 +33,8 @@ class Stopper:
     def at(self, moment: str) -> None:
         if moment == self._moment:
             self._moment = ""
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # Sent to the process, it would reach the main thread first, and this one would go on for a moment.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 class NotingCrm(FakeCrm):

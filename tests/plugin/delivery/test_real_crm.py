@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -70,7 +71,18 @@ class Shop:
         mailer = Mailer("127.0.0.1", self.mail.port, "optout@dealer.example", timeout_seconds=5)
         self.events += 1
         owner = f"test:{self.events}"
-        return Worker(self.ledger, self.rules, self.connector, mailer, self.settings, self.now, owner, Random(1))
+        # Time itself jumps here, not a clock that somebody sets.
+        return Worker(
+            self.ledger,
+            self.rules,
+            self.connector,
+            mailer,
+            self.settings,
+            self.now,
+            owner,
+            Random(1),
+            steady=lambda: time.monotonic() + self.ahead.total_seconds(),
+        )
 
     def call(self, facts: dict[str, Any], **event: Any) -> None:
         self.events += 1

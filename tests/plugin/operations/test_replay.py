@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -207,3 +208,13 @@ def test_answers_that_these_rules_do_not_know_are_named(firm: Firm) -> None:
 
     change_rules(firm, forget)
     assert firm.json(*TODAY, "1")["problem"].startswith("по этим правилам разговор не закончен")
+
+
+def test_a_replay_of_a_call_on_trial_sends_nothing(firm: Firm) -> None:
+    crm, *others = firm.office.settings.sources
+    trial = firm.office.with_settings(sources=(replace(crm, dry_run=True), *others))
+    trial.taken(CALLS, occurred_at=firm.clock().isoformat())
+    change_rules(firm, all_at_once)
+    assert firm.json(*TODAY, "1", *DO)["after"] == "exclude_all"
+    assert set(firm.states()) == {"cancelled"}
+    assert "проба" in firm.out("calls", "list")

@@ -146,19 +146,18 @@ def until_taken(client: Client) -> list[int]:
 
 
 def test_a_fail_over_to_another_server_is_followed(tmp_path: Path, crm: RunningCrm, mail: MailSink) -> None:
-    with own_server() as primary, Databases(primary.url).database() as url:
-        with primary.standby() as standby:
-            both = f"{url}&host={standby.folder}"
+    with own_server() as primary, Databases(primary.url).database() as url, primary.standby() as standby:
+        both = f"{url}&host={standby.folder}"
+        standby.wait_for(primary)
+        with running_plugin(tmp_path, crm, mail.port, ledger_url=both) as plugin:
+            before = Client(crm, mail, plugin)
+            before.report(CALLS)
+            before.settle()
             standby.wait_for(primary)
-            with running_plugin(tmp_path, crm, mail.port, ledger_url=both) as plugin:
-                before = Client(crm, mail, plugin)
-                before.report(CALLS)
-                before.settle()
-                standby.wait_for(primary)
-                primary.stop(signal.SIGKILL)
-                standby.promote()
-                after = Client(crm, mail, plugin)
-                wait_until(lambda: plugin.send(after.event(CALLS)).status == 202, 30)
-                assert_all_is_well([before, after])
-            # What the block ends with: the database is dropped where it is.
-            primary.start()
+            primary.stop(signal.SIGKILL)
+            standby.promote()
+            after = Client(crm, mail, plugin)
+            wait_until(lambda: plugin.send(after.event(CALLS)).status == 202, 30)
+            assert_all_is_well([before, after])
+        # What the block ends with: the database is dropped where it is.
+        primary.start()

@@ -5,7 +5,11 @@ from __future__ import annotations
 from connectors.base import Card, CardRef
 from plugin.delivery.texts import fill_card, names_card
 
-TEXT = "Исключить.\nКлиент карточки: ‹имя в карточке›\nКарточка: ‹ссылка на карточку›\nНомер: +7916\n[ref:0123456789abcdef]"
+TEXT = """Исключить.
+Клиент карточки: ‹имя в карточке›
+Карточка: ‹ссылка на карточку›
+Номер: +7916
+[ref:0123456789abcdef]"""
 REF = CardRef("contact", "42")
 
 

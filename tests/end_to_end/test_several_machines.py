@@ -116,25 +116,28 @@ def test_two_webs_and_three_deliveries_share_one_database_and_each_may_be_killed
 def test_a_database_that_is_killed_in_the_middle_loses_nothing_that_was_acknowledged(
     tmp_path: Path, crm: RunningCrm, mail: MailSink, how: signal.Signals
 ) -> None:
-    with own_server() as server, Databases(server.url).database() as url:
-        with running_plugin(tmp_path, crm, mail.port, start=False, ledger_url=url) as plugin:
-            plugin.start(command="web")
-            with processes(plugin, "deliver", "deliver"):
-                clients = [Client(crm, mail, plugin) for _ in range(60)]
-                with ThreadPoolExecutor(6) as pool:
-                    sent = pool.map(until_taken, clients)
-                    wait_until(lambda: sum(client.reports > 0 for client in clients) > 15)
-                    server.stop(how)
-                    down = clients[-1].plugin.send(clients[-1].event(ALL))
-                    assert down.status == 503
-                    assert int(down.headers["Retry-After"]) > 0
-                    server.start()
-                    statuses = list(sent)
-                assert all(status[-1] in (200, 202) for status in statuses)
-                assert any(503 in status for status in statuses)
-                # The one that was refused is not in the ledger; all that were acknowledged are, and are carried out.
-                assert_all_is_well(clients)
-                assert plugin.stop() == 0
+    with (
+        own_server() as server,
+        Databases(server.url).database() as url,
+        running_plugin(tmp_path, crm, mail.port, start=False, ledger_url=url) as plugin,
+    ):
+        plugin.start(command="web")
+        with processes(plugin, "deliver", "deliver"):
+            clients = [Client(crm, mail, plugin) for _ in range(60)]
+            with ThreadPoolExecutor(6) as pool:
+                sent = pool.map(until_taken, clients)
+                wait_until(lambda: sum(client.reports > 0 for client in clients) > 15)
+                server.stop(how)
+                down = clients[-1].plugin.send(clients[-1].event(ALL))
+                assert down.status == 503
+                assert int(down.headers["Retry-After"]) > 0
+                server.start()
+                statuses = list(sent)
+            assert all(status[-1] in (200, 202) for status in statuses)
+            assert any(503 in status for status in statuses)
+            # The one that was refused is not in the ledger; all that were acknowledged are, and are carried out.
+            assert_all_is_well(clients)
+            assert plugin.stop() == 0
 
 
 def until_taken(client: Client) -> list[int]:

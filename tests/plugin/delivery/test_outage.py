@@ -44,6 +44,16 @@ class ReadOnly(FakeCrm):
         return super()._served(what, commit)
 
 
+class Behind502(ReadOnly):
+    """A CRM whose proxy answers 502 to everything while it is ``away``."""
+
+    def _read(self, what: str) -> None:
+        if self.away:
+            self.log.append(what)
+            raise CrmUnavailable("answered 502", status=502)
+        super()._read(what)
+
+
 class DeadMailer(FakeMailer):
     """A mail server that nobody can connect to while it is ``away``; counts those who try."""
 
@@ -85,9 +95,12 @@ def test_an_outage_of_hours_with_a_backlog_costs_probes_and_no_storm(busy: House
     assert [busy.written(one) for one in deliveries] == [1] * 100
 
 
+@pytest.mark.parametrize("kind", [Outage, Behind502])
 @pytest.mark.parametrize("pending", [1, 50])
-def test_after_an_outage_the_first_delivery_goes_out_within_one_probe_interval(busy: House, pending: int) -> None:
-    crm = Outage(busy.crm)
+def test_after_an_outage_the_first_delivery_goes_out_within_one_probe_interval(
+    busy: House, pending: int, kind: type[Outage | Behind502]
+) -> None:
+    crm = kind(busy.crm)
     worker = busy.worker(crm)
     deliveries = [busy.one() for _ in range(pending)]
     # Long enough for ordinary waits to have grown to a quarter of an hour.

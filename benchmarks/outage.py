@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from random import Random
 import structlog
 from sqlalchemy import func, insert, select, text
 
+from benchmarks.load import SECRET
 from benchmarks.measure import Row
 from connectors.registry import connector_class
 from plugin.clock import utc_now
@@ -89,7 +89,7 @@ def _settings(home: Path, port: int) -> Settings:
     shipped = (shipped_dir() / "plugin.toml").read_text(encoding="utf-8")
     (home / "plugin.toml").write_text(shipped.replace(":8090", f":{port}"), encoding="utf-8")
     (home / "rules").symlink_to(shipped_dir() / "rules")
-    environ = {"OPTOUT_CRM_TOKEN": _TOKEN, "OPTOUT_WEBHOOK_SECRET": "whsec_" + secrets.token_urlsafe(48)[:48]}
+    environ = {"OPTOUT_CRM_TOKEN": _TOKEN, "OPTOUT_WEBHOOK_SECRET": SECRET}
     settings = load_settings(home, environ)
     return replace(settings, delivery=replace(settings.delivery, probe_seconds=PROBE, poll_seconds=0.1))
 

@@ -28,6 +28,8 @@ from plugin.settings import Settings
 
 #: New causes of a kind that one look takes in; the rest wait for the next.
 AT_ONCE = 500
+#: Deliveries of one call that are named.
+_NAMED = 20
 #: What was planned later than so long ago is on its way, however near the deadline: a call may be reported late.
 _FRESH = timedelta(minutes=10)
 #: A call reported after its deadline is to be dealt with in so long.
@@ -82,7 +84,7 @@ _BROKEN = [
     )
     for part in _PARTS
 ]
-_UNDONE = select(_d.id).where(_d.call_ref == bindparam("call"), _UNKEPT).order_by(_d.id)
+_UNDONE = select(_d.id).where(_d.call_ref == bindparam("call"), _UNKEPT).order_by(_d.id).limit(_NAMED)
 
 _OF_ITS_CALL = and_(_d.call_ref == alerts.c.subject, _UNKEPT)
 _OVERDUE = exists().where(_OF_ITS_CALL, _d.deadline_at <= bindparam("now", type_=_TIME))

@@ -101,7 +101,7 @@ class Databases:
     def _template(self) -> str:
         """An empty ledger to copy: migrating takes longer than most tests."""
         if "_made" not in self.__dict__:
-            name = f"optout_test_{os.getpid()}_template"
+            name = f"optout_test_{os.getpid()}_{next(_numbers)}_template"
             self.run("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", name)
             ledger = Ledger(self.url_of(name))
             ledger.upgrade()

@@ -143,7 +143,8 @@ def test_a_walk_cut_short_never_tells_what_is_not_so_and_says_that_it_was_cut(
     rulebook = Rulebook.from_content(content)
     decider = rulebook.script("tiny")
     whole = walk(Logic(decider.script), Limits(seconds=60))
-    cut = walk(Logic(decider.script), Limits(states=states, seconds=0.05))
+    # Cut by the number of states alone, so that a slow machine makes no difference to what is expected.
+    cut = walk(Logic(decider.script), Limits(states=states, seconds=60))
     report = prove(rulebook, limits=Limits(states=states, seconds=0.05))
     rulebook.close()
 

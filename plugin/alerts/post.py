@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from plugin.clock import Now
 from plugin.delivery.gates import Gates
 from plugin.delivery.order import Lane
 from plugin.delivery.policy import Waits
+from plugin.delivery.texts import message_id
 from plugin.delivery.verdict import is_login_refused, of_mail
 from plugin.ledger import Ledger
 from plugin.ledger.schema import alert_mails, alerts
@@ -108,8 +108,7 @@ class Post:
         self._owner = owner
         self._chance = chance
         self._waits = Waits.of(settings.delivery)
-        sender = settings.smtp.sender if settings.smtp else ""
-        self._domain = parseaddr(sender)[1].partition("@")[2] or "optout"
+        self._sender = settings.smtp.sender if settings.smtp else None
 
     def send_due(self, stopped: Callable[[], bool]) -> int:
         """Send what is due until nothing is, or ``stopped``; how many were tried."""
@@ -126,7 +125,7 @@ class Post:
         return tried
 
     def _message_id(self, row: Any) -> str:
-        return f"<{_digest([row.batch, row.address])[:32]}@{self._domain}>"
+        return message_id(_digest([row.batch, row.address]), self._sender)
 
     def _claim(self, lease: float) -> Any:
         with self._ledger.read() as connection:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
 from connectors.base import Assignee, CardRef, Connector, CrmRefused, CrmUnavailable, Outcome
 from plugin.delivery.cards import Cards, named
 from plugin.delivery.model import MAILS, Delivery, Place
-from plugin.delivery.texts import fill_card, full_text, names_card
+from plugin.delivery.texts import fill_card, full_text, message_id, names_card
 from plugin.delivery.withdrawals import Withdrawals
 from plugin.errors import ConfigError
 
@@ -69,7 +68,7 @@ class Desk:
     ) -> None:
         self._connector = connector
         self._mailer = mailer
-        self._domain = parseaddr(sender or "")[1].partition("@")[2] or "optout"
+        self._sender = sender
         self._roles = roles
         self._crm_away = crm_away
         self._cards = cards
@@ -137,8 +136,8 @@ class Desk:
             raise ConfigError("plugin.toml has no [smtp] to send mail by")
         if not address:
             raise ConfigError(f"role {role!r} has no address in roles.toml")
-        message_id = f"<{delivery.key[:32]}@{self._domain}>"
-        return Letter(lambda: mailer.send(address, subject, text, message_id), assignee)
+        mail_id = message_id(delivery.key, self._sender)
+        return Letter(lambda: mailer.send(address, subject, text, mail_id), assignee)
 
     def _described(self, text: str, ref: CardRef | None) -> str:
         """The text with the name and the link of its card, as the CRM has them now.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
+
 from connectors.base import Card
 from plugin.delivery.model import Delivery
 from plugin.ruleset import LABELS
@@ -9,6 +11,14 @@ from plugin.ruleset import LABELS
 _REFERENCE = "[ref:"
 #: What a text may wait for until its card is known.
 _CARD = ("card.id", "card.name", "card.url")
+
+
+def message_id(key: str, sender: str | None) -> str:
+    """The Message-ID of a mail, the same at every repeat: by it a reader's program knows the repeat.
+
+    ``key`` is hex digits; ``sender`` the address the mail goes out from, whose domain it carries.
+    """
+    return f"<{key[:32]}@{parseaddr(sender or '')[1].partition('@')[2] or 'optout'}>"
 
 
 def full_text(delivery: Delivery, fallback: bool) -> str:

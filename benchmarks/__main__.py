@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import checking, decisions, events, outage, publishing, rules
+from benchmarks import checking, decisions, events, ledger, outage, publishing, rules
 from benchmarks.measure import Row, show
 
 TABLES: dict[str, Callable[[], list[Row]]] = {
@@ -15,6 +15,8 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "Call results taken in (SQLite)": events.answer_times,
     "Memory of the service": events.memory,
     "Start": events.readiness,
+    "Claims at 1,000,000 deliveries ÷ at 10,000": ledger.claims,
+    "Start with 1,000,000 deliveries": ledger.start,
     "An outage of the CRM": outage.outage,
     "Rules: checked": checking.times,
     "Rules: published": publishing.effect,

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-from tests.support.postgres import VARIABLE, Databases, own_server
+from tests.support.postgres import VARIABLE, Databases, NoPostgres, own_server
 
 KINDS = ("sqlite", "postgres")
 
@@ -37,7 +35,7 @@ def _server() -> Iterator[Databases]:
     try:
         server = own_server(autovacuum="off")
         running = server.__enter__()
-    except pytest.skip.Exception as why:
+    except NoPostgres as why:
         raise NoDatabase(str(why)) from None
     try:
         yield Databases(running.url)

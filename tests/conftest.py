@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-from tests.support.postgres import ledger_url, postgres, postgres_url, sqlite_template
+from tests.support.databases import ledger_url, postgres, postgres_url, sqlite_template
 
 __all__ = ["ledger_url", "postgres", "postgres_url", "sqlite_template"]
 

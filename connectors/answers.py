@@ -29,18 +29,24 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What an error answer says in the CRM's own terms. ``throttled``: rejected for now, surely not executed."""
+    """What an error answer says in the CRM's own terms.
+
+    ``throttled``: rejected for now, surely not executed; ``after`` seconds it may be tried again, where the CRM says so
+    elsewhere than in Retry-After. ``blocked``: the account is shut until a human lifts that.
+    """
 
     code: str | None = None
     message: str | None = None
     throttled: bool = False
+    after: float | None = None
+    blocked: bool = False
 
 
-#: Reads a CRM's error: the HTTP status and the answer's JSON (None where it is none).
-Explain = Callable[[int, Any], Complaint]
+#: Reads a CRM's error: the HTTP status, the answer's JSON (None where it is none) and its headers.
+Explain = Callable[[int, Any, Mapping[str, str]], Complaint]
 
 
-def explain_json(_status: int, data: Any) -> Complaint:
+def explain_json(_status: int, data: Any, _headers: Mapping[str, str]) -> Complaint:
     """The common shapes: ``{"error": {"code", "message"}}`` and ``{"error": code, "error_description": message}``."""
     if not isinstance(data, dict):
         return Complaint()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
@@ -47,6 +47,43 @@ class Assignee:
     address: str | None = None
 
 
+# --- what is written -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CommentWrite:
+    """A comment into a card, as ``Connector.add_comment`` takes it."""
+
+    card: CardRef
+    text: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderWrite:
+    """A reminder for one person, as ``Connector.create_reminder`` takes it."""
+
+    card: CardRef
+    assignee: Assignee
+    subject: str
+    text: str
+    due: datetime
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmailWrite:
+    """A mail of the CRM to one person, as ``Connector.notify_email`` takes it."""
+
+    assignee: Assignee
+    subject: str
+    text: str
+    key: str
+
+
+Write = CommentWrite | ReminderWrite | EmailWrite
+
+
 # --- how a write ends ----------------------------------------------------------------------------
 
 
@@ -62,6 +99,7 @@ class NotDone:
     """The CRM surely did not do it. ``permanent``: never will; else try again, at the earliest after ``after`` seconds.
 
     ``status`` is the HTTP (or SMTP) status, ``code`` the CRM's own error code, both for the log of attempts.
+    ``blocked``: the account is shut until a human lifts that; every further call makes it worse.
     """
 
     why: str
@@ -69,6 +107,7 @@ class NotDone:
     after: float | None = None
     status: int | None = None
     code: str | None = None
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +138,25 @@ class ConnectorError(Exception):
 
 
 class CrmUnavailable(ConnectorError):
-    """A read did not get through; worth another try after ``after`` seconds (None: the caller's own wait)."""
+    """A read did not get through; worth another try after ``after`` seconds (None: the caller's own wait).
 
-    def __init__(self, why: str, *, after: float | None = None, status: int | None = None) -> None:
+    ``blocked`` as of ``NotDone``.
+    """
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        after: float | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        blocked: bool = False,
+    ) -> None:
         super().__init__(why)
         self.after = after
         self.status = status
+        self.code = code
+        self.blocked = blocked
 
 
 class CrmRefused(ConnectorError):
@@ -124,6 +176,13 @@ class EventMalformed(ConnectorError):
     """An authentic event that cannot be read: answered 400."""
 
 
+class NotMapped(ConnectorError):
+    """A value of the CRM that plugin.toml gives no meaning; the message names the field, the value and the remedy.
+
+    The event waits until an admin has mended the mapping.
+    """
+
+
 # --- events ----------------------------------------------------------------------------------------
 
 #: A call result in the shape of the plugin's own event (``POST /events/call-result``), checked there.
@@ -132,10 +191,26 @@ CallResult = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An event that only names a record, which ``resolve`` reads again over the CRM's API."""
+    """An authentic event whose call result is yet to be made out by ``resolve``.
+
+    It names a record to be read over the CRM's API, or brings it along in ``data`` (JSON). Kept in the ledger until
+    that has worked, so ``data`` holds no more than is needed.
+    """
 
     kind: str
     id: str
+    data: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCall:
+    """What the CRM says of the call when it opens the operator's page in a frame of its own."""
+
+    operator: str
+    call_id: str | None = None
+    phone: str | None = None
+    card: CardRef | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +218,7 @@ class Limits:
     """What a caller may expect of the CRM, in seconds and requests.
 
     ``settling_seconds``: how long after a time-out the CRM may still commit the write; *absent* counts only then.
+    ``requests_per_write``: the most requests, one after the other, that one ``write`` makes; leases are reckoned by it.
     """
 
     connect_seconds: float = 5.0
@@ -150,6 +226,7 @@ class Limits:
     settling_seconds: float = 30.0
     requests_per_second: float = 5.0
     burst: int = 10
+    requests_per_write: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +246,22 @@ class Quota(Protocol):
         ...
 
 
+class Store(Protocol):
+    """Small values of one account that outlive the process and are shared with others, e.g. renewed tokens."""
+
+    def get(self, name: str) -> str | None:
+        """The value kept under this name. Raises CrmUnavailable where it cannot be read now."""
+        ...
+
+    def change(self, name: str, change: Callable[[str | None], str]) -> str:
+        """Keep ``change(value kept now)`` and return it; only one caller of all processes is in ``change`` at a time.
+
+        Where ``change`` raises, nothing is kept. It may take as long as one exchange with the CRM. Raises
+        CrmUnavailable where it is not its turn in time or nothing can be kept now.
+        """
+        ...
+
+
 class Connector(ABC):
     """One CRM account. Thread-safe: several deliveries use one instance at once.
 
@@ -182,6 +275,13 @@ class Connector(ABC):
     #: The settings of an account: ``[crm.<name>]`` in plugin.toml. Secrets are fields with metadata ``secret=True``:
     #: there the file names an environment variable or a file, and the connector gets the value.
     Settings: ClassVar[type[Schema]]
+    #: How many writes one ``write`` takes.
+    most_writes: ClassVar[int] = 1
+    #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP.
+    sends_mail: ClassVar[bool] = True
+    #: Whether the CRM sends an event again that was answered 503. Where not, events are answered before they are
+    #: resolved.
+    repeats_events: ClassVar[bool] = False
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
@@ -196,9 +296,26 @@ class Connector(ABC):
         A connector whose account has a quota hands it to its HTTP client.
         """
 
+    def keep_in(self, store: Store) -> None:  # noqa: B027 (an account that keeps nothing needs none)
+        """From now on, keep in ``store`` what must outlive the process; called once, before the first request."""
+
     @abstractmethod
     def check(self) -> Sequence[Check]:
-        """Try the account: reachable, token accepted, rights present. Never raises, writes nothing."""
+        """Try the account: reachable, token accepted, rights present, clocks, card types, mapped fields.
+
+        Never raises, writes nothing.
+        """
+
+    def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
+        """Whether this person can be reminded and, where ``mailed``, be mailed by the CRM. Never raises."""
+        return ()
+
+    def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
+        """The facts that the CRM's own events can bring, with all values each can have (None: any text).
+
+        Empty where events come in the plugin's own format only.
+        """
+        return {}
 
     @abstractmethod
     def read_card(self, card: CardRef) -> Card | None:
@@ -221,6 +338,22 @@ class Connector(ABC):
     @abstractmethod
     def notify_email(self, assignee: Assignee, subject: str, text: str, key: str) -> Outcome:
         """Have the CRM mail this person."""
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Make these writes, at most ``most_writes``, with as few requests as the CRM allows: an outcome for each.
+
+        They may be of many calls; one failing does not hold the others.
+        """
+        return [self._written(item) for item in writes]
+
+    def _written(self, item: Write) -> Outcome:
+        match item:
+            case CommentWrite():
+                return self.add_comment(item.card, item.text, item.key)
+            case ReminderWrite():
+                return self.create_reminder(item.card, item.assignee, item.subject, item.text, item.due, item.key)
+            case EmailWrite():
+                return self.notify_email(item.assignee, item.subject, item.text, item.key)
 
     @abstractmethod
     def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
@@ -246,3 +379,14 @@ class Connector(ABC):
     @abstractmethod
     def resolve(self, reference: Reference) -> CallResult | None:
         """Read the call that an event named; None where it is no call of ours. Raises as reads do."""
+
+    def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
+        """Take a record that a trial wrote out of the CRM again; where the CRM cannot do that, say so in NotDone."""
+        return NotDone("this CRM cannot remove it over its API: remove it by hand", permanent=True)
+
+    def open_frame(self, query: Mapping[str, str], form: Mapping[str, str]) -> FrameCall:
+        """Verify with the CRM that it opens the operator's page in a frame of its own, and read for which call.
+
+        Raises EventNotAuthentic, EventMalformed, and as reads do.
+        """
+        raise EventNotAuthentic("this CRM has no place of its own for the page: use signed links")

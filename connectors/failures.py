@@ -35,7 +35,7 @@ def explained(error: BaseException, this: Exchange, host: str, connect_seconds: 
     certificate = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
     if certificate is not None:
         why = f"{host}: its certificate is not accepted: {certificate.verify_message}"
-        return Broken(why, sent=False, permanent=True)
+        return Broken(why, sent=False)
     return Broken(f"{host}: {_why_not_connected(causes, connect_seconds)}", sent=False)
 
 

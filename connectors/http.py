@@ -148,10 +148,11 @@ class HttpClient:
     def _failed_write(self, raw: _Raw) -> NotDone | Unknown:
         if raw.status < 400:
             return NotDone(self._redirected(raw), permanent=True, status=raw.status)
-        complaint = self._explain(raw.status, raw.data)
+        complaint = self._explain(raw.status, raw.data, raw.headers)
         why = self._complained(raw.status, complaint)
-        if self._rejected(raw, complaint):
-            return NotDone(why, after=self._retry_after(raw), status=raw.status, code=complaint.code)
+        if complaint.blocked or self._rejected(raw, complaint):
+            after, blocked = self._after(raw, complaint), complaint.blocked
+            return NotDone(why, after=after, status=raw.status, code=complaint.code, blocked=blocked)
         if raw.status >= 500:
             return Unknown(why, status=raw.status, code=complaint.code)
         return NotDone(why, permanent=True, status=raw.status, code=complaint.code)
@@ -159,10 +160,11 @@ class HttpClient:
     def _failed_read(self, raw: _Raw) -> CrmUnavailable | CrmRefused:
         if raw.status < 400:
             return CrmRefused(self._redirected(raw), status=raw.status)
-        complaint = self._explain(raw.status, raw.data)
+        complaint = self._explain(raw.status, raw.data, raw.headers)
         why = self._complained(raw.status, complaint)
-        if raw.status >= 500 or self._rejected(raw, complaint):
-            return CrmUnavailable(why, after=self._retry_after(raw), status=raw.status)
+        if complaint.blocked or raw.status >= 500 or self._rejected(raw, complaint):
+            after, blocked = self._after(raw, complaint), complaint.blocked
+            return CrmUnavailable(why, after=after, status=raw.status, code=complaint.code, blocked=blocked)
         return CrmRefused(why, status=raw.status, code=complaint.code)
 
     @staticmethod
@@ -170,6 +172,9 @@ class HttpClient:
         """Surely not executed, and worth another try."""
         throttled = raw.status == _TOO_MANY or (raw.status == _UNAVAILABLE and "Retry-After" in raw.headers)
         return throttled or complaint.throttled or raw.status in _REJECTED_EARLY
+
+    def _after(self, raw: _Raw, complaint: Complaint) -> float | None:
+        return complaint.after if complaint.after is not None else self._retry_after(raw)
 
     def _retry_after(self, raw: _Raw) -> float | None:
         return retry_after(raw.headers.get("Retry-After"), self._now())

@@ -203,11 +203,11 @@ def _failed(error: Exception, sent: bool) -> Outcome:
     if isinstance(error, smtplib.SMTPResponseException):
         return _answered(error.smtp_code, error.smtp_error, sent)
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return NotDone("the mail server does not offer the encryption or the log-in that is set", permanent=True)
+        return NotDone("the mail server does not offer the encryption or the log-in that is set")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return NotDone(f"the mail server's certificate is not accepted: {error.verify_message}", permanent=True)
+        return NotDone(f"the mail server's certificate is not accepted: {error.verify_message}")
     if isinstance(error, UnicodeError):
-        return NotDone("the mail server's user or password holds characters that it does not take", permanent=True)
+        return NotDone("the mail server's user or password holds characters that it does not take")
     # The library makes a lost connection of a time-out; what it met first is the error's context.
     late = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
     what = "no answer in time" if late else "the connection failed or was lost"

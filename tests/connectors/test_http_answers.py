@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -178,7 +178,7 @@ def test_the_crms_own_words_are_told_without_personal_data(crm: responses.Reques
 
 
 def test_a_connector_may_know_a_throttle_by_its_code(crm: responses.RequestsMock) -> None:
-    def explain(_status: int, data: Any) -> Complaint:
+    def explain(_status: int, data: Any, _headers: Mapping[str, str]) -> Complaint:
         return Complaint(code=data["error"], throttled=data["error"] == "QUERY_LIMIT_EXCEEDED")
 
     client = HttpClient(URL, LIMITS, explain=explain)

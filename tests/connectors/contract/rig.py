@@ -1,0 +1,66 @@
+"""What the contract suite asks of each connector's rig: the connector, and its CRM on loopback with faults to play."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from connectors.base import Assignee, CardRef, Connector, Kind
+from tests.support.fake_api import Fault
+
+#: The client of ``Rig.card``; no other card of a rig has one of these.
+NAME = "Иванов Иван Иванович"
+PHONE = "+79161234567"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A record as the CRM holds it. ``due`` is aware; ``assignee`` the CRM's user id or the address."""
+
+    id: str
+    text: str
+    card: CardRef | None = None
+    subject: str | None = None
+    assignee: str | None = None
+    due: datetime | None = None
+
+
+@dataclass(frozen=True)
+class CrmEvent:
+    """The arguments of ``Connector.parse_event``."""
+
+    headers: Mapping[str, str]
+    path_secret: str | None
+    query: Mapping[str, str]
+    body: bytes
+
+
+class Rig(Protocol):
+    """A fresh CRM and a connector to it whose requests time out after 1 s and that settles at once."""
+
+    #: Shows none of this rig's secrets in anything it returns, raises or logs.
+    connector: Connector
+    #: A contact called NAME with PHONE, stored in another notation.
+    card: CardRef
+    #: A card that does not exist.
+    missing: CardRef
+    #: Two people who can be reminded and mailed.
+    people: tuple[Assignee, Assignee]
+    #: Secrets that must never be seen in a message or a log.
+    secrets: tuple[str, ...]
+    #: Faults that this CRM or its way of working does not have, with the reason.
+    never: Mapping[Fault, str]
+
+    def fault(self, *faults: Fault) -> None:
+        """The next writing requests meet these, one each."""
+
+    def written(self, kind: Kind) -> Sequence[Written]:
+        """All records of this kind, in the order in which they were written."""
+
+    def writes(self) -> int:
+        """How many writing requests the CRM got so far."""
+
+    def genuine_event(self) -> CrmEvent | None:
+        """An event of a call with ``card`` as this CRM would send it; None where it has no events of its own."""

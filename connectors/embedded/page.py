@@ -19,8 +19,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from connectors.embedded import records
 from connectors.embedded.mail import show_mail
-from connectors.embedded.phones import normal_name
 from connectors.embedded.store import Store
+from connectors.phones import normal_name
 
 _COOKIE = "crm_page"
 _PAGE = 50

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.embedded.phones import normal_name, normal_phone
+from connectors.phones import normal_name, normal_phone
 
 Record = dict[str, Any]
 Show = Callable[[sqlite3.Connection, sqlite3.Row], Record]

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import Email, Length, Range, Regexp
 
-from connectors.embedded.phones import normal_phone
+from connectors.phones import normal_phone
 
 _USER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LONGEST_TEXT = 65_535

@@ -44,7 +44,7 @@ def test_a_mapping_that_cannot_be_meant_is_refused(facts: Any) -> None:
 def test_a_value_that_is_not_mapped_is_named_with_its_field_and_the_remedy(value: Any) -> None:
     fields = loaded({"related": {"field": "UF_1", "values": {"45": True, "46": False}}})
 
-    with pytest.raises(NotMapped, match=r"field 'UF_1' holds .* map it in plugin.toml, values of the fact 'related'"):
+    with pytest.raises(NotMapped, match=r"field .UF_1. holds .* map it in plugin.toml, values of the fact 'related'"):
         fields.read({"UF_1": value})
 
 

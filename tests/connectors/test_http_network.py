@@ -86,13 +86,14 @@ def test_a_name_that_nobody_knows_is_surely_not_done() -> None:
         assert "cannot be resolved" in outcome.why
 
 
-def test_an_untrusted_certificate_is_refused_for_good_before_anything_is_sent() -> None:
+def test_an_untrusted_certificate_keeps_everything_waiting_until_it_is_mended() -> None:
     with raw_server(answer("200 OK", b"{}"), tls=True) as server:
         outcome, read = write_and_read(server)
         assert isinstance(outcome, NotDone)
-        assert outcome.permanent
+        # Without a status and without a time of its own: the account is away, not one record at fault.
+        assert (outcome.permanent, outcome.status, outcome.after) == (False, None, None)
         assert "certificate is not accepted" in outcome.why
-        assert read == "CrmRefused"
+        assert read == "CrmUnavailable"
         assert server.requests == []
 
 

@@ -23,6 +23,8 @@ from plugin.ledger.versions import HEAD, SchemaState, schema_state
 
 #: How long a writer waits for its turn, in seconds: senders give up after 10 to 30 s, and should hear 503 before.
 BUSY_SECONDS = 5.0
+#: How long one process waits for another that is upgrading the same SQLite file, in seconds.
+_UPGRADE_SECONDS = 300.0
 #: Serialises what must be alone on databases with many writers at once: any constant that nobody else uses.
 _ALONE_LOCK = 0x6F70746F7574
 _ALONE = text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_ALONE_LOCK)
@@ -149,7 +151,7 @@ class Ledger:
             return before
         from plugin.ledger.migrations import upgrade  # noqa: PLC0415 (Alembic costs 0.2 s that others need not pay)
 
-        with self.write() as connection:
+        with self._upgrading() as connection:
             if not self._sqlite:
                 # Whoever is at it may take its time.
                 connection.execute(text("SET LOCAL lock_timeout = 0"))
@@ -160,6 +162,20 @@ class Ledger:
         return before
 
     # --- details ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def _upgrading(self) -> Iterator[Connection]:
+        """As ``write``, but whoever is at it already may take its time."""
+        if not self._sqlite:
+            with self.write() as connection:
+                yield connection
+            return
+        patient = sqlite_engine(self._url, _UPGRADE_SECONDS)
+        try:
+            with self._watched(), patient.execution_options(optout_write=True).begin() as connection:
+                yield connection
+        finally:
+            patient.dispose()
 
     def _path(self) -> Path | None:
         return Path(str(self._url.database)) if self._sqlite else None

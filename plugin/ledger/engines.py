@@ -6,6 +6,8 @@ What a commit promises is set here, whatever the server's own defaults are: it i
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
@@ -33,6 +35,8 @@ _CONNECT = {
 }
 #: A process that was stopped in the middle of a transaction loses it, and with it the rows it holds up, after so long.
 _IDLE_IN_TRANSACTION = "30s"
+#: How often it is tried again to give a new SQLite file its log, in seconds.
+_AGAIN = 0.01
 #: Answers of a server that was one to write to and is none any more, after a fail-over.
 _READ_ONLY = "25006"
 _SESSION = f"""
@@ -65,7 +69,11 @@ def sqlite_engine(url: URL, busy_seconds: float) -> Engine:
     """One file. ``busy_seconds``: how long a writer waits for another process's."""
     connect = {"timeout": busy_seconds, "check_same_thread": False}
     engine = _engine(url, busy_seconds, connect_args=connect)
-    event.listen(engine, "connect", _set_up_sqlite)
+
+    def set_up(connection: sqlite3.Connection, _record: object) -> None:
+        _set_up_sqlite(connection, busy_seconds)
+
+    event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -110,14 +118,32 @@ def _engine(url: URL, busy_seconds: float, **options: Any) -> Engine:
     )
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
+def _set_up_sqlite(connection: sqlite3.Connection, busy_seconds: float) -> None:
     # The driver's own transactions begin late and only for some statements; off, and BEGIN is ours.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(connection, busy_seconds)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
     # Moving the log into the database costs the writer several fsyncs: after hundreds of events, not after dozens.
     connection.execute("PRAGMA wal_autocheckpoint=8000")
+
+
+def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Give the file its write-ahead log, which it keeps.
+
+    Of several processes that open a new file at once SQLite refuses all but one on the spot, whatever the time-out:
+    they would wait for each other.
+    """
+    until = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_AGAIN)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def stamp(ledger: Ledger, version: str) -> None:
 
 def in_processes(code: str, url: str, count: int, folder: Path) -> list[str]:
     """What each of several processes prints that do this at once; they are started elsewhere than in the project."""
-    script = f"import sys; sys.path.insert(0, {ROOT!r}); from plugin.ledger import Ledger; {code}"
+    script = f"import sys; sys.path.insert(0, {ROOT!r}); from plugin.ledger import Ledger\n{code}"
     command = [sys.executable, "-W", "error", "-c", script, url]
     pipe = subprocess.PIPE
     running = [subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True) for _ in range(count)]
@@ -204,21 +205,37 @@ def test_of_several_processes_that_upgrade_at_once_one_does_it(empty_url: str, t
     ledger.close()
 
 
-def test_an_upgrade_waits_for_another_longer_than_a_writer_does(postgres: Databases) -> None:
-    with postgres.database(migrated=False) as url:
-        first, second = Ledger(url), Ledger(url, busy_seconds=0.1)
-        done = threading.Event()
+def test_an_upgrade_waits_for_another_longer_than_a_writer_does(empty_url: str) -> None:
+    first, second = Ledger(empty_url), Ledger(empty_url, busy_seconds=0.1)
+    done = threading.Event()
 
-        def other() -> None:
-            second.upgrade()
-            done.set()
+    def other() -> None:
+        second.upgrade()
+        done.set()
 
-        waiting = threading.Thread(target=other)
-        with first.write(alone=True):
-            waiting.start()
-            # Longer than the second one's writers would wait.
-            assert not done.wait(0.5)
-        waiting.join(60)
-        assert done.is_set()
-        first.close()
-        second.close()
+    waiting = threading.Thread(target=other)
+    with first.write(alone=True):
+        waiting.start()
+        # Longer than the second one's writers would wait.
+        assert not done.wait(0.5)
+    waiting.join(60)
+    assert done.is_set()
+    first.close()
+    second.close()
+
+
+def test_new_files_that_several_processes_open_at_the_same_moment_are_opened_by_all(tmp_path: Path) -> None:
+    # Each opens the same files, every one at a moment that all of them await.
+    code = """
+import time
+from sqlalchemy import text
+start = float(sys.argv[1].rpartition("@")[2])
+for number in range(20):
+    ledger = Ledger(f"sqlite:///{number}.db")
+    while time.time() < start + number * 0.05:
+        pass
+    with ledger.read() as connection:
+        connection.execute(text("SELECT * FROM sqlite_master"))
+print("opened")
+"""
+    assert in_processes(code, f"@{time.time() + 2}", 4, tmp_path) == ["opened"] * 4

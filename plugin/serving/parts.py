@@ -19,6 +19,7 @@ from plugin.delivery.quota import SharedQuota
 from plugin.errors import ConfigError
 from plugin.events.intake import Intake
 from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger.store import LedgerStore
 from plugin.serving.delivery import DeliveryThread
 from plugin.web import WebServer, create_app
 
@@ -67,6 +68,7 @@ def parts(settings: Settings, *, upgrade_command: str) -> Iterator[Parts]:
         stack.callback(rules.close)
         ledger.make_ready(upgrade_command)
         connector = _connector(settings)
+        connector.keep_in(LedgerStore(ledger, connector.name, connector.limits(), utc_now))
         connector.share_quota(SharedQuota(ledger, connector.name, connector.limits(), utc_now))
         yield Parts(settings, ledger, rules, connector, stack)
 

@@ -1,0 +1,62 @@
+"""Tables of what an account of a CRM brings with it: events kept until they are resolved, and values such as tokens."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text
+
+from plugin.ledger.schema import UtcTime, metadata
+
+# Authentic events of the CRM whose call result is yet to be made out (plugin.events.kept).
+kept_references = Table(
+    "kept_references",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("connector", String(100), nullable=False),
+    # What the CRM named, as connectors.base.Reference has it; both are the connector's own words.
+    Column("kind", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    # What it brought along, which may be personal: removed as soon as it has been resolved.
+    Column("data", JSON(none_as_null=True)),
+    # sha256 of connector, kind, record and data: tells the same event from another one.
+    Column("digest", String(64), nullable=False),
+    # How often the CRM has reported it: grows while it waits, so that what comes in meanwhile is not overlooked.
+    Column("reports", Integer, nullable=False),
+    # waiting | parked | done | ignored | dropped
+    Column("state", String(8), nullable=False),
+    # Of one that is being resolved: when another process may take it over.
+    Column("not_before", UtcTime, nullable=False),
+    Column("owner", Text),
+    Column("attempts", Integer, nullable=False),
+    # Faults of the code met on the way, which do not count for ever.
+    Column("faults", Integer, nullable=False),
+    # Why it waits or was parked; ids and reasons, no personal data.
+    Column("why", Text),
+    # A value without a meaning that it waits for, by name, and what is told of it: {"field", "value", "fact"}.
+    Column("cause", Text),
+    Column("about", JSON(none_as_null=True)),
+    Column("received_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+)
+_c = kept_references.c
+_WAITS, _PARKED = _c.state == "waiting", _c.state == "parked"
+_STANDS = _c.state.in_(("waiting", "parked"))
+Index("uq_kept_references_digest", _c.digest, unique=True, sqlite_where=_STANDS, postgresql_where=_STANDS)
+Index("ix_kept_references_due", _c.not_before, _c.id, sqlite_where=_WAITS, postgresql_where=_WAITS)
+Index("ix_kept_references_parked", _c.id, sqlite_where=_PARKED, postgresql_where=_PARKED)
+_FINISHED = _c.finished_at.is_not(None)
+Index("ix_kept_references_finished", _c.finished_at, sqlite_where=_FINISHED, postgresql_where=_FINISHED)
+
+# Small values of an account, shared by all processes, e.g. renewed tokens (plugin.ledger.store).
+account_values = Table(
+    "account_values",
+    metadata,
+    Column("account", String(100), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    # NULL until it was first kept.
+    Column("value", Text),
+    # Grows whenever a value is kept.
+    Column("version", Integer, nullable=False),
+    # Who is changing it, and when that counts as given up.
+    Column("owner", Text),
+    Column("lease_until", UtcTime),
+)

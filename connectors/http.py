@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -33,6 +33,7 @@ __all__ = ["Answer", "Complaint", "HttpClient", "check_base_url", "done", "expla
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 _REDIRECTS_OF_A_READ = 3
+_NO_CONTENT = 204
 _TOO_MANY = 429
 _UNAVAILABLE = 503
 #: Not signed in, request time-out, too early: refused before they were executed. A token can be renewed, and a promise
@@ -93,13 +94,15 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         method: str = "GET",
         payload: Any = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Ask for something; ``payload`` is sent as JSON. Redirects are followed on the same host only.
+        """Ask for something; ``content`` is sent as it is, else ``payload`` as JSON. Redirects: on the same host only.
 
-        Raises CrmUnavailable, CrmRefused.
+        A 204 is an answer whose data is None. Raises CrmUnavailable, CrmRefused.
         """
-        request = _Request(method, self._address(path), params, _encoded(payload), headers or {})
+        body = _encoded(payload) if content is None else content
+        request = _Request(method, self._address(path), params, body, headers or {})
         try:
             raw = self._followed(request)
         except Broken as broken:
@@ -108,7 +111,7 @@ class HttpClient:
             raise CrmUnavailable(broken.why, after=broken.after) from None
         if not raw.ok:
             raise self._failed_read(raw)
-        if not raw.readable:
+        if not raw.readable and raw.status != _NO_CONTENT:
             raise CrmUnavailable(self._unreadable(raw), status=raw.status)
         return Answer(raw.status, raw.data, raw.headers)
 
@@ -122,10 +125,12 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         json_expected: bool = True,
+        accept: Collection[int] = (),
     ) -> Answer | NotDone | Unknown:
         """Send a write once. ``content`` goes out as it is, else ``payload`` as JSON.
 
-        Without ``json_expected`` any 2xx counts, whatever its body. Never raises for what the network or the CRM does.
+        Without ``json_expected`` any 2xx counts, whatever its body. ``accept`` are error statuses whose JSON the caller
+        reads itself. Never raises for what the network or the CRM does.
         """
         try:
             body = _encoded(payload) if content is None else content
@@ -137,7 +142,7 @@ class HttpClient:
             if broken.sent:
                 return Unknown(broken.why)
             return NotDone(broken.why, permanent=broken.permanent, after=broken.after)
-        if not raw.ok:
+        if not raw.ok and not (raw.readable and raw.status in accept):
             return self._failed_write(raw)
         if json_expected and not raw.readable:
             return Unknown(self._unreadable(raw), status=raw.status)

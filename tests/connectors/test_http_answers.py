@@ -109,6 +109,23 @@ def test_any_2xx_counts_where_no_json_is_expected(crm: responses.RequestsMock, c
     assert isinstance(client.write("DELETE", "notes/1", json_expected=False), Answer)
 
 
+def test_a_read_answered_204_has_no_data(crm: responses.RequestsMock, client: HttpClient) -> None:
+    crm.get(f"{URL}/notes", status=204)
+    assert client.read("notes").data is None
+
+
+def test_an_error_that_the_caller_reads_itself_is_an_answer_if_it_is_json(
+    crm: responses.RequestsMock, client: HttpClient
+) -> None:
+    crm.post(f"{URL}/notes", status=400, json={"errors": [1]})
+    result = client.write("POST", "notes", payload={}, accept=(400,))
+    assert isinstance(result, Answer)
+    assert (result.status, result.data) == (400, {"errors": [1]})
+    assert isinstance(client.write("POST", "notes", payload={}, accept=(422,)), NotDone)
+    crm.post(f"{URL}/pages", status=400, body="<html>")
+    assert isinstance(client.write("POST", "pages", payload={}, accept=(400,)), NotDone)
+
+
 @pytest.mark.parametrize("lost", [ConnectionResetError("reset"), TimeoutError("read"), OSError("broken")])
 def test_a_loss_that_nobody_can_place_is_unknown(
     crm: responses.RequestsMock, client: HttpClient, lost: Exception

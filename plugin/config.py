@@ -15,7 +15,15 @@ from typing import Any
 from marshmallow import ValidationError
 
 from plugin.config_faults import FaultList, closest, unreadable
-from plugin.config_schema import SECRET_FORM, WEEKDAYS, SecretRef, SettingsFile, is_ledger_url, secret_ref
+from plugin.config_schema import (
+    SECRET_FORM,
+    WEEKDAYS,
+    SecretRef,
+    SettingsFile,
+    is_ledger_url,
+    is_trustworthy,
+    secret_ref,
+)
 from plugin.errors import ConfigError
 from plugin.settings import (
     AlertPolicy,
@@ -23,6 +31,7 @@ from plugin.settings import (
     DeliveryPolicy,
     Log,
     Manifest,
+    Page,
     Retention,
     Settings,
     SmtpServer,
@@ -36,6 +45,8 @@ FILE_NAME = "plugin.toml"
 HOME_VARIABLE = "OPTOUT_HOME"
 #: Standard Webhooks asks for keys of 24 to 64 bytes.
 _SHORTEST_KEY = 24
+#: What signs the links of the operators' page, in characters: 32 bytes are 43 in base64.
+_SHORTEST_SIGNING_KEY = 32
 _MAIL_PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 
@@ -119,6 +130,7 @@ class _Reader:
         smtp = self._smtp(data.get("smtp"))
         delivery = self._delivery(data.get("delivery", {}))
         web = self._web(data.get("web", {}))
+        page = self._page(data.get("page", {}), web, crm.connector, {source.name for source in sources})
         alerts = self._alerts(data.get("alerts", {}), mailed="smtp" in data)
         self._faults.raise_if_any()
         return Settings(
@@ -133,6 +145,7 @@ class _Reader:
             delivery=delivery,
             smtp=smtp,
             web=web,
+            page=page,
             alerts=alerts,
             retention=_retention(ledger),
             log=Log(**data.get("log", {})),
@@ -255,6 +268,34 @@ class _Reader:
         if token is not None and self._with_secrets:
             values["metrics_token"] = self._secret(("web", "metrics_token"), token)
         return Web(**values)
+
+    def _page(self, table: Mapping[str, Any], web: Web, connector: str, sources: set[str]) -> Page:
+        values: dict[str, Any] = {"public_url": f"http://{web.host}:{web.port}", "source": connector} | dict(table)
+        for key in ("secret", "old_secret"):
+            if key in table:
+                values[key] = self._signing_key(("page", key), table[key])
+        if "old_secret" in table and "secret" not in self._source.data["page"]:
+            self._faults.add(("page", "old_secret"), "given without secret", "add secret, the key that signs now")
+        if values["source"] not in sources | {connector}:
+            known = closest(values["source"], sources | {connector})
+            self._faults.add(("page", "source"), f"no source {values['source']!r}", known)
+        if "frame_ancestors" in table:
+            values["frame_ancestors"] = tuple(dict.fromkeys(table["frame_ancestors"]))
+            if not is_trustworthy(values["public_url"]):
+                what = f"given while public_url is {values['public_url']}"
+                self._faults.add(
+                    ("page", "frame_ancestors"),
+                    what,
+                    "set an https public_url: browsers keep no cookie in a frame else",
+                )
+        return Page(**values)
+
+    def _signing_key(self, place: Place, ref: SecretRef) -> str | None:
+        secret = self._secret(place, ref) if self._with_secrets else None
+        if secret is not None and len(secret) < _SHORTEST_SIGNING_KEY:
+            what = f"{_origin(ref)} holds less than {_SHORTEST_SIGNING_KEY} characters"
+            self._faults.add(place, what, "make a new one: openssl rand -base64 32")
+        return secret
 
     def _alerts(self, table: Mapping[str, Any], mailed: bool) -> AlertPolicy:
         values, usual = dict(table), WorkingTime()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import time
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marshmallow import Schema, ValidationError, fields, validate
@@ -19,6 +20,10 @@ _ADDRESS = r"[^@\s]+@[^@\s]+"
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 #: In the order of ``date.weekday()``.
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+#: As browsers write one: no path, no final slash.
+_ORIGIN = r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
+#: In Content-Security-Policy the host may begin with a wildcard.
+_ANCESTOR = r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?"
 _PASSWORD_IN_URL = re.compile(r"://[^/@]*:[^/@]+@")
 
 
@@ -72,6 +77,13 @@ class LedgerUrlField(fields.Field[str | SecretRef]):
 def is_ledger_url(url: str) -> bool:
     """Whether the ledger can live there: a SQLite file, not memory, or PostgreSQL."""
     return _LEDGER_URL.fullmatch(url) is not None and ":memory:" not in url
+
+
+def is_trustworthy(origin: str) -> bool:
+    """Whether browsers keep Secure cookies of this origin: https, or this machine itself."""
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    return parts.scheme == "https" or host == "localhost" or host.endswith(".localhost") or host.startswith("127.")
 
 
 class ZoneField(fields.Field[ZoneInfo]):
@@ -180,6 +192,7 @@ class DeliveryTable(Schema):
     most_faults = _whole(1, 100)
     breaker_failures = _whole(1, 100)
     probe_seconds = _number(0.01, 3600)
+    blocked_probe_seconds = _number(0.01, 86_400)
     lease_margin_seconds = _number(0, 3600)
     unfinished_after_minutes = _number(0.01, 1440)
 
@@ -238,6 +251,23 @@ class WebTable(Schema):
     metrics_token = SecretField()
 
 
+class PageTable(Schema):
+    """``[page]``: the operators' page, and who may open it."""
+
+    secret = SecretField()
+    old_secret = SecretField()
+    public_url = _text("an origin such as https://optout.example.org, without a path", _ORIGIN)
+    frame_ancestors = fields.List(
+        _text("an origin", _ANCESTOR),
+        validate=validate.Length(1),
+        metadata={"allowed": "a list of origins such as https://crm.example.org or https://*.example.org"},
+    )
+    session_hours = _number(0.1, 168)
+    link_minutes = _number(1, 1440)
+    source = _name("the name of one of [sources.…], or the connector's")
+    trusted_proxies = _whole(0, 10)
+
+
 class LogTable(Schema):
     """``[log]``: what is logged to stderr, and how."""
 
@@ -261,4 +291,5 @@ class SettingsFile(Schema):
     smtp = fields.Nested(SmtpTable, metadata={"allowed": "a table [smtp]"})
     alerts = fields.Nested(AlertsTable, metadata={"allowed": "a table [alerts]"})
     web = fields.Nested(WebTable, metadata={"allowed": "a table [web]"})
+    page = fields.Nested(PageTable, metadata={"allowed": "a table [page]"})
     log = fields.Nested(LogTable, metadata={"allowed": "a table [log]"})

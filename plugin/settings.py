@@ -63,6 +63,7 @@ class DeliveryPolicy:
     most_faults: int = 5
     breaker_failures: int = 5
     probe_seconds: float = 30.0
+    blocked_probe_seconds: float = 3600.0
     lease_margin_seconds: float = 30.0
     unfinished_after_minutes: float = 30.0
 
@@ -132,6 +133,31 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """The operators' page. ``public_url`` is the origin at which browsers reach it, ``frame_ancestors`` the origins
+    whose pages may show it in a frame.
+
+    Its calls come from ``source`` as any other sender's do. ``trusted_proxies`` reverse proxies before it, each of
+    which adds to X-Forwarded-For. A link signed with ``old_secret`` holds as well, so that the key can be changed.
+    """
+
+    public_url: str = "http://127.0.0.1:8080"
+    source: str = "page"
+    #: None: the page is off.
+    secret: str | None = field(default=None, repr=False)
+    old_secret: str | None = field(default=None, repr=False)
+    frame_ancestors: tuple[str, ...] = ()
+    session_hours: float = 12.0
+    link_minutes: float = 30.0
+    trusted_proxies: int = 0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is served at all."""
+        return self.secret is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of plugin.toml. ``home`` is its folder; ``ledger_url`` and ``rules_dir`` are already resolved against it."""
 
@@ -146,6 +172,7 @@ class Settings:
     delivery: DeliveryPolicy
     smtp: SmtpServer | None
     web: Web
+    page: Page = field(default_factory=Page)
     alerts: AlertPolicy = field(default_factory=AlertPolicy)
     retention: Retention = field(default_factory=Retention)
     log: Log = field(default_factory=Log)

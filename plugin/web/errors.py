@@ -48,6 +48,13 @@ def error_response(
     return json_response(status, {"error": error | {"hint": hint} if hint else error}, headers)
 
 
+def answer(error: Exception) -> Response:
+    """The JSON answer to whatever a view raised, without internals."""
+    if isinstance(error, HTTPException):
+        return _http_error(error)
+    return _own_error(error) if isinstance(error, OptoutError) else _fault(error)
+
+
 def register(app: Flask) -> None:
     """Answer everything that a view raises as JSON, without internals."""
     app.register_error_handler(HTTPException, _http_error)

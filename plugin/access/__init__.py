@@ -1,0 +1,1 @@
+"""Who may use the operators' page: accounts, sessions, signed links, and sign-in that slows down after failures."""

@@ -1,0 +1,61 @@
+"""Passwords: which are taken, how they are kept (argon2id), and that a check tells nothing by the time it takes."""
+
+from __future__ import annotations
+
+import threading
+import unicodedata
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from plugin.errors import InputError
+
+SHORTEST = 10
+#: Hashing a longer one would only cost memory.
+LONGEST = 200
+#: At most so many are hashed at once in a process: each takes 64 MiB for a moment.
+_AT_ONCE = 2
+
+
+class Passwords:
+    """Hashes and checks passwords. Thread-safe. ``hasher`` fixes argon2's parameters (those of RFC 9106 by default)."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+        # What no password is checked against: with the same parameters, so that it takes as long.
+        self._nobody = self._hasher.hash("nobody's password")
+
+    def hash(self, password: str) -> str:
+        """The digest to keep, with parameters and salt. Raises InputError for a password that is not taken."""
+        check_rules(password)
+        with self._turns:
+            return self._hasher.hash(_normal(password))
+
+    def verify(self, kept: str | None, password: str) -> bool:
+        """Whether the password is that of the digest; ``None`` (no such user) takes as long, and is false."""
+        with self._turns:
+            try:
+                self._hasher.verify(kept or self._nobody, _normal(password[: LONGEST + 1]))
+            except (VerificationError, InvalidHashError):
+                return False
+        return kept is not None
+
+    def is_outdated(self, kept: str) -> bool:
+        """Whether argon2's parameters have changed since: the password is to be hashed again."""
+        return self._hasher.check_needs_rehash(kept)
+
+
+def check_rules(password: str, login: str = "") -> None:
+    """Raises InputError, in Russian, for a password that is too short, too long, or easily guessed."""
+    if len(password) < SHORTEST:
+        raise InputError(f"Пароль короче {SHORTEST} знаков", hint="Возьмите несколько слов подряд")
+    if len(password) > LONGEST:
+        raise InputError(f"Пароль длиннее {LONGEST} знаков")
+    if len(set(password)) < 4 or (login and login.casefold() in password.casefold()):
+        raise InputError("Пароль легко угадать", hint="Без логина и без повторов одного знака")
+
+
+def _normal(password: str) -> bytes:
+    # The same password typed on another system may come in other code points.
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")

@@ -1,0 +1,48 @@
+"""Who is asking, and for which call: what the pages of the operators' side are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from connectors.base import CardRef
+
+Role = Literal["operator", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedCall:
+    """A call as the CRM's link, button or frame told of it. Only ``id`` is sure to be there.
+
+    ``card_url`` is http or https, ``phone`` in whatever notation the CRM uses. The texts are somebody else's: to be
+    escaped wherever they are shown.
+    """
+
+    id: str
+    phone: str | None = None
+    card: CardRef | None = None
+    name: str | None = None
+    card_url: str | None = None
+    script: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who sent the request, proven by a session.
+
+    ``call``: this visit came by a link or a frame and may touch this call only; None: a signed-in person, who may
+    open any call. ``known``: what the CRM told of the call that was asked for, to fill the page with; for a linked
+    visit the same as ``call``, for a signed-in person what an unsigned button brought along, if anything.
+    ``csrf`` goes back with every unsafe request, as header ``X-CSRF-Token`` or form field ``csrf``.
+    """
+
+    operator: str
+    role: Role
+    call: LinkedCall | None
+    csrf: str
+    known: LinkedCall | None = None
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether it is bound to ``call``."""
+        return self.call is not None

@@ -1,0 +1,33 @@
+"""The address that a request really comes from, as far as the proxies before us are to be believed."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+
+from flask import Request
+
+
+def client_address(request: Request, trusted_proxies: int) -> str:
+    """The client's address; an IPv6 one as its network of 64 bits, which one client has all of.
+
+    Each of the ``trusted_proxies`` has added whom it was asked by to X-Forwarded-For, so that the entry so far from
+    the end is the client's; what stands before it may be anybody's invention.
+    """
+    nearest = request.remote_addr or ""
+    if trusted_proxies == 0:
+        return _network(nearest)
+    hops = [hop.strip() for header in request.headers.getlist("X-Forwarded-For") for hop in header.split(",")]
+    # Fewer than there are proxies: it did not come through all of them.
+    return _network(hops[-trusted_proxies] if len(hops) >= trusted_proxies else nearest)
+
+
+def _network(text: str) -> str:
+    try:
+        address = ip_address(text.strip("[]"))
+    except ValueError:
+        return "unknown"
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{IPv6Address(int(address) >> 64 << 64)}/64"

@@ -1,0 +1,43 @@
+"""Where the operators' side lies, and which of its addresses somebody may be sent on to."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlencode, urlsplit
+
+ROOT = "/operator"
+HOME = f"{ROOT}/"
+SIGN_IN = f"{ROOT}/sign-in"
+SIGN_OUT = f"{ROOT}/sign-out"
+OPEN = f"{ROOT}/open"
+_LONGEST = 2000
+
+
+def call_url(call_id: str) -> str:
+    """The page of a call."""
+    return f"{HOME}?{urlencode({'call': call_id})}"
+
+
+def sign_in_url(back: str) -> str:
+    """The sign-in page, which leads back to ``back`` if that is one of ours."""
+    target = safe_next(back)
+    return SIGN_IN if target == HOME else f"{SIGN_IN}?{urlencode({'next': target})}"
+
+
+def safe_next(given: str | None) -> str:
+    """``given`` if it is a path of the operators' side and nothing that a browser could take for more, else its home.
+
+    Browsers read ``\\`` as ``/``, drop tabs and newlines, and take ``//host`` for another site.
+    """
+    if not given or len(given) > _LONGEST or not given.startswith(HOME):
+        return HOME
+    decoded = unquote(given)
+    if any(ord(char) < 0x20 or char in "\\\x7f" for char in given + decoded):
+        return HOME
+    try:
+        parts = urlsplit(given)
+    except ValueError:
+        return HOME
+    path = unquote(parts.path)
+    if parts.scheme or parts.netloc or "//" in path or "/../" in f"{path}/" or "/./" in f"{path}/":
+        return HOME
+    return given

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from plugin.clock import utc_now
 from plugin.settings import Settings
 from plugin.web import errors
+from plugin.web.access import guard_operators_side
 from plugin.web.events import events_blueprint
 from plugin.web.health import health_blueprint
 from plugin.web.metrics import Metrics
@@ -66,6 +67,7 @@ def create_app(
     api.register_blueprint(events_blueprint(intake, connector))
     api.register_blueprint(health_blueprint(ledger, rules))
     api.register_blueprint(metrics.blueprint())
+    guard_operators_side(app, ledger, settings, connector)
     app.register_blueprint(_swagger_ui())
     app.add_url_rule("/", "root", lambda: redirect("/docs/"))
     return app

@@ -179,8 +179,14 @@ class EventMalformed(ConnectorError):
 class NotMapped(ConnectorError):
     """A value of the CRM that plugin.toml gives no meaning; the message names the field, the value and the remedy.
 
-    The event waits until an admin has mended the mapping.
+    The event waits until an admin has mended the mapping. ``field``, ``value`` and ``fact`` are told to the admins.
     """
+
+    def __init__(self, why: str, *, field: str | None = None, value: str | None = None, fact: str | None = None) -> None:
+        super().__init__(why)
+        self.field = field
+        self.value = value
+        self.fact = fact
 
 
 # --- events ----------------------------------------------------------------------------------------

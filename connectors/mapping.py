@@ -40,9 +40,13 @@ class FactField:
         if self.values is None:
             return written
         if written not in self.values:
+            shown = harmless(written)
             raise NotMapped(
-                f"field {self.field!r} holds {harmless(written)!r}, which means nothing to the plugin yet: "
-                f"map it in plugin.toml, values of the fact {self.fact!r}"
+                f"field {self.field!r} holds {shown!r}, which means nothing to the plugin yet: "
+                f"map it in plugin.toml, values of the fact {self.fact!r}",
+                field=self.field,
+                value=shown,
+                fact=self.fact,
             )
         return self.values[written]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -22,7 +23,7 @@ from plugin.serving.signals import signals
 from plugin.web import bind
 
 if TYPE_CHECKING:
-    from plugin.serving.delivery import DeliveryThread
+    from plugin.serving.loops import LoopThread
     from plugin.settings import Settings
 
 _LOG = structlog.get_logger(__name__)
@@ -56,21 +57,20 @@ def serve(
         own = stack.enter_context(parts(settings, upgrade_command=upgrade_command))
         start_rules(own.rules, settings)
         server = own.web_server(listener)
-        delivery = own.delivery() if delivers else None
+        loops = own.loops() if delivers else ()
         received: list[int] = []
-        stack.enter_context(signals(received, server.stop, *([delivery.stop] if delivery else [])))
+        stack.enter_context(signals(received, server.stop, *(loop.stop for loop in loops)))
         if port_file is not None:
             _write_whole(port_file, f"{server.port}\n")
-        if delivery:
-            delivery.start()
+        for loop in loops:
+            loop.start()
         try:
             print(f"listening on {server.url}", file=out or sys.stdout, flush=True)
             _LOG.info("serve.listening", url=server.url, delivers=delivers)
             server.run(finish_within=_WEB_SECONDS)
             _LOG.info("serve.stopping", signal=received)
         finally:
-            if delivery:
-                _end(delivery)
+            _end(loops)
     _LOG.info("serve.stopped")
     return 0
 
@@ -81,26 +81,28 @@ def deliver(settings: Settings, *, out: TextIO | None = None, upgrade_command: s
     Prints ``delivering`` to ``out`` once it does. Must run in the main thread. Raises as ``serve`` does.
     """
     with parts(settings, upgrade_command=upgrade_command) as own:
-        delivery, stopped = own.delivery(), threading.Event()
+        loops, stopped = own.loops(), threading.Event()
         received: list[int] = []
-        with signals(received, delivery.stop, stopped.set):
-            delivery.start()
+        with signals(received, *(loop.stop for loop in loops), stopped.set):
+            for loop in loops:
+                loop.start()
             try:
                 print("delivering", file=out or sys.stdout, flush=True)
                 _LOG.info("deliver.started", connector=own.connector.name)
                 stopped.wait()
                 _LOG.info("deliver.stopping", signal=received)
             finally:
-                _end(delivery)
+                _end(loops)
     _LOG.info("deliver.stopped")
     return 0
 
 
-def _end(delivery: DeliveryThread) -> None:
-    delivery.stop()
-    if not delivery.wait(_ALL_SECONDS):
-        # Its lease runs out, and the next process looks in the CRM first.
-        _LOG.warning("serve.delivery_cut_off")
+def _end(loops: Sequence[LoopThread]) -> None:
+    for loop in loops:
+        loop.stop()
+    if not all([loop.wait(_ALL_SECONDS) for loop in loops]):
+        # Their leases run out, and the next process looks in the CRM first.
+        _LOG.warning("serve.cut_off")
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

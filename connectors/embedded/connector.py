@@ -64,6 +64,7 @@ class EmbeddedConnector(Connector):
 
     name = "embedded"
     Settings = EmbeddedSettings
+    repeats_events = True
 
     def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(settings)

@@ -15,12 +15,14 @@ from connectors.registry import connector_class
 from connectors.smtp import Mailer, Security
 from plugin.clock import utc_now
 from plugin.delivery import Worker
+from plugin.delivery.gates import Gates
 from plugin.delivery.quota import SharedQuota
 from plugin.errors import ConfigError
 from plugin.events.intake import Intake
+from plugin.events.resolving import Resolver
 from plugin.ledger import ActiveRules, Ledger
 from plugin.ledger.store import LedgerStore
-from plugin.serving.delivery import DeliveryThread
+from plugin.serving.loops import LoopThread
 from plugin.web import WebServer, create_app
 
 if TYPE_CHECKING:
@@ -47,12 +49,16 @@ class Parts:
         self.stack.callback(server.close)
         return server
 
-    def delivery(self) -> DeliveryThread:
-        """The delivery loop, not started yet."""
+    def loops(self) -> tuple[LoopThread, ...]:
+        """What delivers, and what resolves the CRM's events that were kept; not started yet."""
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        mailer = _mailer(self.settings)
-        args = (self.ledger, self.rules, self.connector, mailer, self.settings, utc_now, owner, Random())
-        return DeliveryThread(Worker(*args))
+        settings, policy = self.settings, self.settings.delivery
+        mailer = mailer_of(settings)
+        worker = Worker(self.ledger, self.rules, self.connector, mailer, settings, utc_now, owner, Random())
+        intake = Intake(self.ledger, self.rules, settings, utc_now)
+        gates = Gates(self.ledger, self.connector, policy, utc_now)
+        resolver = Resolver(self.ledger, self.connector, intake, gates, policy, utc_now, owner, Random())
+        return LoopThread("delivery", worker), LoopThread("events", resolver)
 
 
 @contextmanager
@@ -81,7 +87,8 @@ def _connector(settings: Settings) -> Connector:
     return kind(settings.crm.settings)
 
 
-def _mailer(settings: Settings) -> Mailer | None:
+def mailer_of(settings: Settings) -> Mailer | None:
+    """The plugin's own mail server, None where plugin.toml names none."""
     smtp = settings.smtp
     if smtp is None:
         return None

@@ -64,7 +64,7 @@ def create_app(
     app.after_request(metrics.saw)
     errors.register(app)
     api = _Api(app)
-    api.register_blueprint(events_blueprint(intake, connector))
+    api.register_blueprint(events_blueprint(intake, connector, ledger, settings))
     api.register_blueprint(health_blueprint(ledger, rules))
     api.register_blueprint(metrics.blueprint())
     guard_operators_side(app, ledger, settings, connector)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from flask import Response, g, request
 from flask_smorest import Blueprint
 
-from connectors.base import ConnectorError, CrmRefused, CrmUnavailable, EventMalformed, EventNotAuthentic, Reference
+from connectors.base import CrmUnavailable, EventMalformed, EventNotAuthentic
+from plugin.clock import utc_now
+from plugin.events.crm import CrmEvents
 from plugin.events.schema import CallResultSchema
 from plugin.web.errors import error_response, json_response
 from plugin.web.routes import Says, add_route
 from plugin.web.schemas import AcceptedSchema
 
 if TYPE_CHECKING:
-    from connectors.base import CallResult, Connector
+    from connectors.base import CallResult, Connector, Reference
     from plugin.events.answers import Answer
     from plugin.events.intake import Intake
+    from plugin.ledger import Ledger
+    from plugin.settings import Settings
 
 _LOG = structlog.get_logger(__name__)
 
-#: When the CRM does not say itself when to come back, in seconds.
+#: When a CRM that could not be asked does not say itself when to come back, in seconds.
 _RETRY_AFTER = 30
 
 _TAKEN = {
@@ -37,7 +42,7 @@ _REFUSED = {
     422: Says("Fields that cannot be used, named one by one"),
     503: Says("It cannot be committed now; see Retry-After"),
 }
-_CRM_REFUSED = {404: Says("Not the connected CRM"), 502: Says("The CRM does not show the call")}
+_CRM_REFUSED = {404: Says("Not the connected CRM")}
 _SIGNATURE = [
     {
         "name": name,
@@ -54,20 +59,24 @@ _SIGNATURE = [
 ]
 
 
-def events_blueprint(intake: Intake, connector: Connector | None) -> Blueprint:
+def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger, settings: Settings) -> Blueprint:
     """Where call results come in. Bodies are taken raw: the signature is over bytes, and it is checked first."""
+    crm = None if connector is None else _Crm(connector, CrmEvents(intake, ledger, connector, settings, utc_now))
 
     def call_result() -> Response:
         """Take one call result, signed by the Standard Webhooks scheme."""
         return _response(intake.receive(_headers(), request.get_data()))
 
     def crm_event(connector_name: str) -> Response:
-        """Take an event in the connected CRM's own format."""
-        return _take(intake, connector, connector_name, None)
+        """Take an event in the connected CRM's own format.
+
+        What the CRM cannot be asked for now, or what is not mapped yet, is kept (`kept`) and resolved later.
+        """
+        return _take(crm, connector_name, None)
 
     def crm_event_with_secret(connector_name: str, path_secret: str) -> Response:
         """Take an event of a CRM that proves itself by a secret in the path."""
-        return _take(intake, connector, connector_name, path_secret)
+        return _take(crm, connector_name, path_secret)
 
     blueprint = Blueprint("events", __name__, url_prefix="/events", description="Call results come in")
     own_body = {"required": True, "content": {"application/json": {"schema": CallResultSchema}}}
@@ -82,46 +91,41 @@ def events_blueprint(intake: Intake, connector: Connector | None) -> Blueprint:
     return blueprint
 
 
-def _take(intake: Intake, connector: Connector | None, name: str, path_secret: str | None) -> Response:
-    if connector is None or connector.name != name:
+class _Crm(NamedTuple):
+    """The connected CRM, and what takes its events in."""
+
+    connector: Connector
+    events: CrmEvents
+
+
+def _take(crm: _Crm | None, name: str, path_secret: str | None) -> Response:
+    if crm is None or crm.connector.name != name:
         return error_response(
             404, "unknown_connector", "No CRM of this name is connected", hint="Check [crm] in plugin.toml"
         )
     try:
-        results = _results(connector, path_secret)
-    except ConnectorError as error:
-        return _refusal(name, error)
-    if not results:
-        return json_response(200, {"ignored": "no call of ours"})
-    return _response(intake.receive_results(name, results))
-
-
-def _results(connector: Connector, path_secret: str | None) -> list[CallResult]:
-    """Every call result of the event, those that it only named read from the CRM; what is no call of ours left out."""
-    heard = connector.parse_event(_headers(), path_secret, request.args.to_dict(), request.get_data())
-    results = [connector.resolve(item) if isinstance(item, Reference) else item for item in heard]
-    return [result for result in results if result is not None]
-
-
-def _refusal(name: str, error: ConnectorError) -> Response:
-    if isinstance(error, EventNotAuthentic):
+        heard = _heard(crm.connector, path_secret)
+    except EventNotAuthentic as error:
         _LOG.warning("event.not_authentic", connector=name, why=str(error))
         return error_response(401, "not_authentic", "The event does not prove that the CRM sent it")
-    if isinstance(error, EventMalformed):
+    except EventMalformed as error:
         return error_response(400, "malformed", str(error))
-    if isinstance(error, CrmUnavailable):
-        _LOG.warning("event.crm_unavailable", connector=name, why=str(error))
+    except CrmUnavailable as error:
+        # It could not be found out whether it is authentic; nothing is kept of what may be anybody's.
+        _LOG.warning("event.not_verified", connector=name, why=str(error))
         wait = _RETRY_AFTER if error.after is None else max(1, ceil(error.after))
-        hint, headers = f"Try again in {wait} s", {"Retry-After": str(wait)}
         return error_response(
-            503, "crm_unavailable", "The CRM could not be asked for the call", hint=hint, headers=headers
+            503,
+            "crm_unavailable",
+            "The event could not be verified now",
+            hint=f"Try again in {wait} s",
+            headers={"Retry-After": str(wait)},
         )
-    if isinstance(error, CrmRefused):
-        _LOG.error("event.crm_refused", connector=name, why=str(error), status=error.status, crm_code=error.code)
-        return error_response(
-            502, "crm_refused", f"The CRM does not show the call: {error}", hint="Check the account's rights in the CRM"
-        )
-    raise error
+    return _response(crm.events.take(heard))
+
+
+def _heard(connector: Connector, path_secret: str | None) -> Sequence[CallResult | Reference]:
+    return connector.parse_event(_headers(), path_secret, request.args.to_dict(), request.get_data())
 
 
 def _headers() -> dict[str, str]:

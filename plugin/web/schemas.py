@@ -90,6 +90,7 @@ class AcceptedSchema(Schema):
     deliveries = fields.List(fields.Dict(), metadata=_said("What goes to the CRM, and how far it got"))
     duplicate = fields.Boolean(metadata=_said("The same event was taken before; nothing was done twice"))
     ignored = fields.String(metadata=_said("Nothing to do: why"))
+    kept = fields.Integer(metadata=_said("So many of the CRM's events are kept, to be resolved later"))
     dry_run = fields.Boolean(metadata=_said("The source is only tried out: decided and recorded, nothing is sent"))
     purged = fields.Boolean(metadata=_said("A repeat of an old event whose personal data was removed"))
 

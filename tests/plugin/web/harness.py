@@ -26,6 +26,7 @@ from connectors.base import (
     EventNotAuthentic,
     Limits,
     NotDone,
+    NotMapped,
     Reference,
     ReminderState,
 )
@@ -75,6 +76,7 @@ class Crm(Connector):
 
     name = "testcrm"
     Settings = Schema
+    repeats_events = True
 
     def parse_event(
         self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
@@ -94,6 +96,8 @@ class Crm(Connector):
             raise CrmUnavailable("cannot connect")
         if reference.id == "forbidden":
             raise CrmRefused("no access", status=403, code="ACCESS_DENIED")
+        if reference.id == "unmapped":
+            raise NotMapped("field 'UF_1' holds '45': map it", field="UF_1", value="45", fact="refuses")
         if reference.id == "broken":
             raise RuntimeError("password=hunter2")
         return None if reference.id == "foreign" else call_result(reference.id)
@@ -120,6 +124,12 @@ class Crm(Connector):
 
     def reminder_state(self, remote_id: str) -> ReminderState:
         return ReminderState.MISSING
+
+
+class OneShotCrm(Crm):
+    """The same, but it sends an event only once."""
+
+    repeats_events = False
 
 
 def call_result(event: str, **more: Any) -> dict[str, Any]:

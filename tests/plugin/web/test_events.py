@@ -225,21 +225,6 @@ def test_an_authentic_event_that_cannot_be_read_is_400(site: Site) -> None:
     assert code(site.ask("POST", "/events/testcrm", b"not json", TOKEN)) == (400, "malformed")
 
 
-@pytest.mark.parametrize(("reference", "wait"), [("busy", "8"), ("down", "30")])
-def test_a_call_that_cannot_be_read_from_the_crm_now_is_503_with_the_time_to_come_back(
-    site: Site, reference: str, wait: str
-) -> None:
-    heard = site.ask("POST", "/events/testcrm", json.dumps({"references": [reference]}), TOKEN)
-    assert code(heard) == (503, "crm_unavailable")
-    assert heard.headers["retry-after"] == wait
-    assert stored(site) == 0
-
-
-def test_a_call_that_the_crm_refuses_to_show_is_502(site: Site) -> None:
-    heard = site.ask("POST", "/events/testcrm", json.dumps({"references": ["forbidden"]}), TOKEN)
-    assert code(heard) == (502, "crm_refused")
-
-
 def test_a_result_with_wrong_fields_is_422_with_each_field_named(site: Site) -> None:
     wrong = call_result("evt-1") | {"occurred_at": "yesterday"}
     heard = site.ask("POST", "/events/testcrm", json.dumps({"calls": [wrong]}), TOKEN)

@@ -1,33 +1,37 @@
-"""The delivery loop beside everything else in a process: it never dies, and ends without dropping what it holds."""
+"""A loop beside everything else in a process: it never dies, and ends without dropping what it holds."""
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import structlog
 
 from plugin.errors import OptoutError
 
-if TYPE_CHECKING:
-    from plugin.delivery import Worker
-
 _LOG = structlog.get_logger(__name__)
 
-#: A delivery loop that broke is started again, after waits that grow to a minute.
+#: A loop that broke is started again, after waits that grow to a minute.
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
 
 
-class DeliveryThread:
-    """The delivery loop in its thread: started again if it breaks, since deliveries are promises."""
+class Loop(Protocol):
+    """What goes on until ``stop`` is set, and then finishes what it has begun."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def run(self, stop: threading.Event) -> None: ...
+
+
+class LoopThread:
+    """A loop in its thread: started again if it breaks, since what it does are promises."""
+
+    def __init__(self, name: str, loop: Loop) -> None:
+        self._name = name
+        self._loop = loop
         self._stop = threading.Event()
         self._asked_at = 0.0
-        self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -47,10 +51,10 @@ class DeliveryThread:
         wait = _FIRST_WAIT
         while not self._stop.is_set():
             try:
-                self._worker.run(self._stop)
+                self._loop.run(self._stop)
             except OptoutError as error:
-                _LOG.error("delivery.stopped", why=str(error), again_in=wait)
+                _LOG.error("loop.stopped", loop=self._name, why=str(error), again_in=wait)
             except Exception as error:
-                _LOG.error("delivery.stopped", exc_info=error, again_in=wait)
+                _LOG.error("loop.stopped", loop=self._name, exc_info=error, again_in=wait)
             self._stop.wait(wait)
             wait = min(_LONGEST_WAIT, wait * 2)

@@ -20,9 +20,12 @@ from connectors.base import CardRef
 from plugin.access.visitor import LinkedCall
 from plugin.clock import Now
 from plugin.errors import InputError
+from plugin.settings import Page
 
 #: The parameters of a link in the order they are signed in. Others in the address are not looked at.
 NAMES = ("call", "card", "expires", "name", "operator", "phone", "script", "url")
+#: Where they lead.
+PATH = "/operator/open"
 #: The parameter that holds the signature.
 SIGN = "sign"
 #: An hour's difference between clocks would make a longest life pointless; some minutes are usual.
@@ -62,6 +65,12 @@ class Links:
         self._address = address
         self._longest = longest
         self._now = now
+
+    @classmethod
+    def of(cls, page: Page, now: Now) -> Links:
+        """Those of a page that is on."""
+        keys = [key for key in (page.secret, page.old_secret) if key is not None]
+        return cls(keys, f"{page.public_url}{PATH}", timedelta(minutes=page.link_minutes), now)
 
     def make(self, operator: str, call: LinkedCall, life: timedelta | None = None) -> str:
         """The link's URL. Raises InputError for what no link can hold; its message names the parameter."""

@@ -27,9 +27,11 @@ COMMANDS: Commands = {
     "deliver": ("plugin.cli.deliver:deliver", "Write into the CRM what is due, and take nothing in."),
     "deliveries": ("plugin.cli.deliveries:deliveries", "What goes to the CRM and by mail: list, show, retry, cancel."),
     "init": ("plugin.cli.init:init", "Lay out a folder with plugin.toml and the rules, to edit."),
+    "link": ("plugin.cli.link:link", "Print a signed link to the operators' page for one call."),
     "purge": ("plugin.cli.purge:purge", "Remove the personal data of old calls that are over."),
     "rules": ("plugin.cli.rules:rules", "Check, try, compare and publish the rules."),
     "serve": ("plugin.cli.serve:serve", "Take call results in and write what follows into the CRM."),
+    "user": ("plugin.cli.user:user", "Who may sign in to the operators' page: add, list, disable, passwd."),
     "web": ("plugin.cli.web:web", "Take call results in, and leave the CRM to `deliver`."),
 }
 

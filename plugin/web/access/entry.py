@@ -19,11 +19,11 @@ from connectors.base import (
     EventNotAuthentic,
     FrameCall,
 )
-from plugin.access.links import SIGN, LinkFault, read_plain
+from plugin.access.links import PATH, SIGN, LinkFault, read_plain
 from plugin.access.visitor import LinkedCall
 from plugin.web.access.guards import access, own_csrf
 from plugin.web.access.pages import page
-from plugin.web.access.places import OPEN, ROOT, call_url, sign_in_url
+from plugin.web.access.places import ROOT, call_url, sign_in_url
 
 _LOG = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ def open_frame(connector_name: str) -> Response:
 
 def add_entries(blueprint: Blueprint) -> None:
     """Serve them."""
-    blueprint.add_url_rule(OPEN, view_func=open_link, methods=["GET"])
+    blueprint.add_url_rule(PATH, view_func=open_link, methods=["GET"])
     blueprint.add_url_rule(f"{ROOT}/frame/<connector_name>", view_func=open_frame, methods=["GET", "POST"])
 
 

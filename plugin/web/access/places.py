@@ -8,7 +8,6 @@ ROOT = "/operator"
 HOME = f"{ROOT}/"
 SIGN_IN = f"{ROOT}/sign-in"
 SIGN_OUT = f"{ROOT}/sign-out"
-OPEN = f"{ROOT}/open"
 _LONGEST = 2000
 
 

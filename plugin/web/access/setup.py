@@ -26,7 +26,7 @@ from plugin.web.access.entry import add_entries
 from plugin.web.access.guards import NotAllowed, answer_refusal, check_csrf, wants_json
 from plugin.web.access.headers import security_headers
 from plugin.web.access.pages import page
-from plugin.web.access.places import OPEN, ROOT
+from plugin.web.access.places import ROOT
 from plugin.web.access.state import Access
 from plugin.web.access.views import add_views
 
@@ -85,13 +85,12 @@ def _access(
     key: str, ledger: Ledger, settings: Page, connector: Connector | None, now: Now, passwords: Passwords
 ) -> Access:
     throttle = Throttle(ledger, _derived(key, "sign-in failures"), now)
-    keys = [key, *([settings.old_secret] if settings.old_secret else [])]
     return Access(
         page=settings,
         cookies=Cookies.of(settings),
         sessions=Sessions(ledger, now, timedelta(hours=settings.session_hours)),
         sign_in=SignIn(Users(ledger, passwords, now), passwords, throttle),
-        links=Links(keys, f"{settings.public_url}{OPEN}", timedelta(minutes=settings.link_minutes), now),
+        links=Links.of(settings, now),
         connector=connector,
         form_key=_derived(key, "sign-in form"),
     )

@@ -1,0 +1,136 @@
+"""``optout user``: who may sign in to the operators' page, in Russian. Passwords are typed or piped, no arguments."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from plugin.errors import InputError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from plugin.access.users import User, Users
+    from plugin.access.visitor import Role
+
+_ROLES = {"operator": "оператор", "admin": "администратор"}
+
+
+@click.group(short_help="Who may sign in to the operators' page: add, list, disable, passwd.")
+def user() -> None:
+    """Who may sign in to the operators' page. Passwords are asked for, or read from a pipe on standard input."""
+
+
+@user.command()
+@click.argument("login")
+@click.option("--role", type=click.Choice(list(_ROLES)), default="operator", show_default=True)
+@click.pass_obj
+def add(config: Path | None, /, login: str, role: Role) -> None:
+    """Add LOGIN: the name by which the CRM and the records know the operator."""
+    from plugin.access.users import checked_login
+
+    login = checked_login(login)
+    with _users(config) as users:
+        if users.find(login) is not None:
+            raise InputError(f"Логин {login} уже есть", hint=f"Новый пароль: optout user passwd {login}")
+        added = users.add(login, role, _password(login))
+    click.echo(f"Добавлен {added.login}, {_ROLES[added.role]}.")
+
+
+@user.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_obj
+def list_(config: Path | None, /, *, as_json: bool) -> None:
+    """Print everybody, disabled ones too."""
+    from plugin.cli.ledgers import settings_of
+
+    zone = settings_of(config).timezone
+    with _users(config) as users:
+        found = users.all()
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(_json(one), ensure_ascii=False))
+        return
+    if not found:
+        click.echo("Пользователей ещё нет. Добавить: optout user add ЛОГИН")
+        return
+    width = max(len("Логин"), *(len(one.login) for one in found))
+    click.echo(f"{'Логин':{width}}  {'Роль':13}  {'Последний вход':16}  Состояние")
+    for one in found:
+        state = f"отключён с {_moment(one.disabled_at, zone)}" if one.disabled_at else "работает"
+        click.echo(f"{one.login:{width}}  {_ROLES[one.role]:13}  {_moment(one.signed_in_at, zone):16}  {state}")
+
+
+@user.command()
+@click.argument("login")
+@click.pass_obj
+def disable(config: Path | None, /, login: str) -> None:
+    """Let LOGIN in no more; whoever is signed in by it is out at once."""
+    with _users(config) as users:
+        one = users.disable(login)
+    click.echo(f"{one.login} отключён: больше не войдёт, открытые сеансы завершены.")
+
+
+@user.command()
+@click.argument("login")
+@click.pass_obj
+def enable(config: Path | None, /, login: str) -> None:
+    """Let a disabled LOGIN in again, by the same password."""
+    with _users(config) as users:
+        one = users.enable(login)
+    click.echo(f"{one.login} снова может войти, пароль прежний.")
+
+
+@user.command()
+@click.argument("login")
+@click.pass_obj
+def passwd(config: Path | None, /, login: str) -> None:
+    """Give LOGIN another password; whoever is signed in by the old one is out at once."""
+    with _users(config) as users:
+        one = users.find(login)
+        if one is None:
+            raise InputError("Такого логина нет", hint="Логины печатает optout user list")
+        users.change_password(one.login, _password(one.login))
+    click.echo(f"Пароль {one.login} заменён, открытые сеансы завершены.")
+
+
+@contextmanager
+def _users(config: Path | None) -> Iterator[Users]:
+    from plugin.access.passwords import Passwords
+    from plugin.access.users import Users
+    from plugin.cli.ledgers import ledger_of, settings_of
+    from plugin.clock import utc_now
+
+    with ledger_of(settings_of(config)) as ledger:
+        yield Users(ledger, Passwords(), utc_now)
+
+
+def _password(login: str) -> str:
+    """Typed twice, unseen, where somebody sits there; else the first line that comes in. Raises InputError."""
+    from plugin.access.passwords import check_rules
+
+    if sys.stdin.isatty():
+        password = str(click.prompt("Пароль", hide_input=True, confirmation_prompt="Ещё раз"))
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+        if not password:
+            raise InputError("Пароль не передан", hint="Он ожидается первой строкой стандартного ввода")
+    check_rules(password, login)
+    return password
+
+
+def _json(one: User) -> dict[str, str | None]:
+    times = {name: getattr(one, name) for name in ("created_at", "password_at", "signed_in_at", "disabled_at")}
+    shown = {name: moment and moment.isoformat(timespec="seconds") for name, moment in times.items()}
+    return {"login": one.login, "role": one.role} | shown
+
+
+def _moment(moment: datetime | None, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%d.%m.%Y %H:%M}" if moment else "—"

@@ -117,7 +117,7 @@ class Resolver:
     def _handle(self, kept: Kept) -> None:
         ending = self._resolved(kept)
         state = self._kept.finish(kept, ending)
-        log = _LOG.bind(event=kept.id, connector=self._connector.name, record_kind=kept.reference.kind)
+        log = _LOG.bind(kept=kept.id, connector=self._connector.name, record_kind=kept.reference.kind)
         if state is None:
             log.warning("events.lease_lost")
         elif state == "parked":
@@ -143,7 +143,7 @@ class Resolver:
             raise
         except Exception as error:
             # The message may hold anything.
-            _LOG.exception("events.fault", event=kept.id, connector=self._connector.name)
+            _LOG.exception("events.fault", kept=kept.id, connector=self._connector.name)
             why = f"a fault of the connector: {type(error).__name__}"
             parks = kept.faults + 1 >= self._policy.most_faults
             return Ending("parked" if parks else "waiting", self._wait(kept), why, answered=False, fault=True)

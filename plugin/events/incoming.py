@@ -23,13 +23,17 @@ FUTURE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One authentic event. ``webhook_id`` is the signed header, None for an event in a CRM's own format."""
+    """One authentic event. ``webhook_id`` is the signed header, None for an event in a CRM's own format.
+
+    ``own``: it comes from the operators' page, whose final event counts even where nothing was answered.
+    """
 
     source: Source
     raw: Mapping[str, Any]
     digest: str
     received: datetime
     webhook_id: str | None
+    own: bool = False
 
     def repeat(self, connection: Connection) -> Answer | None:
         """The answer to an event taken in before, None for a new one. Raises EventError 409 for another body."""

@@ -15,6 +15,7 @@ from plugin.clock import Now
 from plugin.errors import EventError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.answers import Answer, combined, refused, unavailable, undecided
 from plugin.events.body import digest, read_body
+from plugin.events.foreseen import Accept, DecidedOtherwise, Foreseen
 from plugin.events.incoming import Incoming, read_event
 from plugin.events.judge import Ignored, Judge
 from plugin.events.record import move_of, save_move
@@ -68,11 +69,49 @@ class Intake:
 
         return combined([_answered(taking(result)) for result in results])
 
+    # --- the operators' page ---------------------------------------------------------------------
+
+    def receive_own(self, source: Source, result: Mapping[str, Any], accept: Accept | None = None) -> Answer:
+        """A call result of the operators' page; a final one counts even where nothing was answered.
+
+        ``accept`` is asked about a new one before anything is stored; where it declines, DecidedOtherwise is raised and
+        nothing is.
+        """
+        incoming = self._own(source, result)
+        return _answered(lambda: self._take_in(incoming, accept))
+
+    def foresee(self, source: Source, result: Mapping[str, Any]) -> Foreseen:
+        """What ``receive_own`` would make of it now; stores nothing.
+
+        Raises EventError, DecisionError, LedgerUnavailable.
+        """
+        incoming = self._own(source, result)
+        at_hand = RulesAtHand(self._rules.current())
+        read = read_event(incoming, self._rulebook(incoming.raw, at_hand), self._settings.default_script)
+        for _ in range(_TRIES):
+            try:
+                with self._ledger.read() as connection:
+                    judged = self._judge(incoming, read, at_hand).judge(connection)
+                    if isinstance(judged, Ignored):
+                        return Foreseen(None, None)
+                    return Foreseen(judged.weighed, move_of(connection, judged.weighed, self._unfinished_after))
+            except MissingRevisionError as needed:
+                at_hand.add(self._rules.at(needed.revision))
+        raise LedgerUnavailable("the ledger is too busy with this call")
+
+    def _own(self, source: Source, result: Mapping[str, Any]) -> Incoming:
+        body = json.dumps(result, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        raw = read_body(body)
+        return Incoming(source, raw, digest(raw), self._now(), None, own=True)
+
     # --- one event -------------------------------------------------------------------------------
 
     def _take(self, source: Source, body: bytes, webhook_id: str | None) -> Answer:
         raw = read_body(body)
-        incoming = Incoming(source, raw, digest(raw), self._now(), webhook_id)
+        return self._take_in(Incoming(source, raw, digest(raw), self._now(), webhook_id))
+
+    def _take_in(self, incoming: Incoming, accept: Accept | None = None) -> Answer:
+        raw = incoming.raw
         at_hand = RulesAtHand(self._rules.current())
         try:
             result = read_event(incoming, self._rulebook(raw, at_hand), self._settings.default_script)
@@ -83,7 +122,7 @@ class Intake:
             if repeat is None:
                 raise
             return repeat
-        return self._commit(incoming, result, at_hand)
+        return self._commit(incoming, result, at_hand, accept)
 
     def _rulebook(self, raw: Mapping[str, Any], at_hand: RulesAtHand) -> Rulebook | None:
         """The revision that the event pins or the active one; None if it pins one that does not exist."""
@@ -99,11 +138,16 @@ class Intake:
             return None
         return at_hand.at(pin)
 
-    def _commit(self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand) -> Answer:
+    def _judge(self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand) -> Judge:
+        return Judge(incoming.source, result, incoming.received, at_hand, self._settings, incoming.own)
+
+    def _commit(
+        self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand, accept: Accept | None = None
+    ) -> Answer:
         for _ in range(_TRIES):
             try:
                 with self._ledger.write() as connection:
-                    answer = incoming.repeat(connection) or self._store(connection, incoming, result, at_hand)
+                    answer = incoming.repeat(connection) or self._store(connection, incoming, result, at_hand, accept)
                 return answer
             except MissingRevisionError as needed:
                 at_hand.add(self._rules.at(needed.revision))
@@ -116,8 +160,15 @@ class Intake:
                 return repeat
         raise LedgerUnavailable("the ledger is too busy with this call")
 
-    def _store(self, connection: Connection, incoming: Incoming, result: CallResult, at_hand: RulesAtHand) -> Answer:
-        judged = Judge(incoming.source, result, incoming.received, at_hand, self._settings).judge(connection)
+    def _store(
+        self,
+        connection: Connection,
+        incoming: Incoming,
+        result: CallResult,
+        at_hand: RulesAtHand,
+        accept: Accept | None = None,
+    ) -> Answer:
+        judged = self._judge(incoming, result, at_hand).judge(connection)
         warnings = list(ignored_keys(incoming.raw, judged.decider.sources.values()))
         extra: dict[str, Any] = {"warnings": warnings} if warnings else {}
         if incoming.source.dry_run:
@@ -129,6 +180,8 @@ class Intake:
             return Answer(200, answer)
         weighed = judged.weighed
         move = move_of(connection, weighed, self._unfinished_after)
+        if accept is not None and not accept(weighed.decision):
+            raise DecidedOtherwise(Foreseen(weighed, move))
         answer = {"event": result.id, "call": result.call_id, "decision": weighed.decision.to_json()} | extra
         call_ref = save_call(connection, move.call)
         row = incoming.columns(result, answer) | {"call_ref": call_ref, "facts": dict(judged.said)}
@@ -150,7 +203,7 @@ class Intake:
         with self._ledger.read() as connection:
             repeat = incoming.repeat(connection)
             if repeat is None:
-                Judge(incoming.source, result, incoming.received, at_hand, self._settings).judge(connection)
+                self._judge(incoming, result, at_hand).judge(connection)
             return repeat
 
 

@@ -43,13 +43,17 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges one call result. What it reads is locked until the transaction ends."""
+    """Judges one call result. What it reads is locked until the transaction ends.
+
+    ``own``: the operator handed the call over, so that it is one even where nothing was answered.
+    """
 
     source: Source
     result: CallResult
     received: datetime
     at_hand: RulesAtHand
     settings: Settings
+    own: bool = False
 
     def judge(self, connection: Connection) -> Judged | Ignored:
         """What the event makes of its call.
@@ -63,7 +67,8 @@ class Judge:
         call = find_call(kindred, result)
         if call is None:
             decider = decider_for(result, self._script(None), self.at_hand.at(result.ruleset))
-            if all(result.facts[name] is None for name in answers_in(decider, result.facts)):
+            handed_over = self.own and result.final
+            if not handed_over and all(result.facts[name] is None for name in answers_in(decider, result.facts)):
                 typed_facts(decider, result)
                 return Ignored(decider)
         generation = max((other.generation for other in known), default=0) + 1

@@ -21,7 +21,7 @@ def typed_facts(decider: Decider, result: CallResult) -> dict[str, FactValue | N
     if wrong:
         raise bad_fields(wrong)
     typed = decider.type_facts(result.facts)
-    return {name: typed.get(name) for name in result.facts} | decider.type_facts(_heard(decider, result.brought))
+    return {name: typed.get(name) for name in result.facts} | decider.type_facts(heard_of(decider, result.brought))
 
 
 def wrong_of(decider: Decider, facts: Mapping[str, Any], brought: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -32,7 +32,7 @@ def wrong_of(decider: Decider, facts: Mapping[str, Any], brought: Mapping[str, A
     except BadFacts as error:
         wrong |= wrong_facts(error).fields
     try:
-        decider.type_facts(_heard(decider, brought))
+        decider.type_facts(heard_of(decider, brought))
     except BadFacts as error:
         for fault in error.errors:
             field = decider.sources[fault.field]
@@ -53,6 +53,6 @@ def answers_in(decider: Decider, facts: Mapping[str, Any]) -> Collection[str]:
     return facts.keys() - decider.sources.keys()
 
 
-def _heard(decider: Decider, brought: Mapping[str, Any]) -> dict[str, Any]:
+def heard_of(decider: Decider, brought: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that the script hears, by the names of its facts; null is a field left out."""
     return {name: brought[field] for name, field in decider.sources.items() if brought.get(field) is not None}

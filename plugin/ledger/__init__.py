@@ -3,6 +3,7 @@
 # Whoever uses the metadata of ``plugin.ledger.schema`` comes by here first, and finds every table in it.
 from plugin.ledger import access as access
 from plugin.ledger import connected as connected
+from plugin.ledger import trails as trails
 from plugin.ledger.database import Ledger
 from plugin.ledger.revisions import ActiveRules
 

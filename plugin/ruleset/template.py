@@ -77,6 +77,20 @@ class Template:
         """The text filled in, or None where it is empty (for single values such as a name)."""
         return self.fill(values) or None
 
+    def lines(self) -> list[str | tuple[bool, tuple[str, ...]]]:
+        """The text line by line, for whoever fills it in elsewhere, by the rules of ``fill``.
+
+        A line that is open is literals and placeholder names in turn, and whether it stays where none has a value.
+        """
+        found: list[str | tuple[bool, tuple[str, ...]]] = []
+        for line in self._lines:
+            if isinstance(line, _Line):
+                between = zip(line.names, line.literals[1:], strict=True)
+                found.append((line.kept, (line.literals[0], *(part for pair in between for part in pair))))
+            elif line is not None:
+                found += line.split("\n")
+        return found
+
     def _take(self, lines: list[_Line]) -> None:
         """Keep the lines, running together those that are constant and dropping those that stay empty."""
         self._lines: list[str | _Line] = []

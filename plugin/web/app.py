@@ -19,6 +19,7 @@ from plugin.web.access import guard_operators_side
 from plugin.web.events import events_blueprint
 from plugin.web.health import health_blueprint
 from plugin.web.metrics import Metrics
+from plugin.web.operator import serve_operators_page
 from plugin.web.schemas import ErrorAnswerSchema
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def create_app(
     api.register_blueprint(events_blueprint(intake, connector, ledger, settings))
     api.register_blueprint(health_blueprint(ledger, rules))
     api.register_blueprint(metrics.blueprint())
-    guard_operators_side(app, ledger, settings, connector)
+    if guard_operators_side(app, ledger, settings, connector):
+        serve_operators_page(app, ledger, rules, intake, settings)
     app.register_blueprint(_swagger_ui())
     app.add_url_rule("/", "root", lambda: redirect("/docs/"))
     return app

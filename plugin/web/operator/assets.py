@@ -1,0 +1,49 @@
+"""The page's scripts and styles, under an address that changes with them, so that browsers may keep them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from flask import Blueprint, abort, send_from_directory, url_for
+from werkzeug.wrappers import Response
+
+_FOLDER = Path(__file__).parent / "static"
+_A_YEAR = 31_536_000
+
+
+class Assets:
+    """The files of the folder ``static`` as they were when the process started."""
+
+    def __init__(self) -> None:
+        digest = hashlib.sha256()
+        for file in self.files():
+            digest.update(file.name.encode() + file.read_bytes())
+        self.version = digest.hexdigest()[:12]
+
+    @staticmethod
+    def files() -> list[Path]:
+        """What a browser loads."""
+        return sorted(path for path in _FOLDER.iterdir() if path.suffix in (".js", ".css"))
+
+    def url(self, name: str) -> str:
+        """The address of one of them."""
+        return url_for("operator.asset", version=self.version, name=name)
+
+    def scripts(self) -> list[str]:
+        """The addresses of all modules, so that a browser can fetch them at once."""
+        return [self.url(file.name) for file in self.files() if file.suffix == ".js"]
+
+    def add_to(self, blueprint: Blueprint) -> None:
+        """Serve them. They hold nobody's data: whoever asks gets them."""
+
+        def asset(version: str, name: str) -> Response:
+            if name not in {file.name for file in self.files()}:
+                abort(404)
+            response = send_from_directory(_FOLDER, name)
+            # A page of another version, in the middle of an update, gets what there is and does not keep it.
+            kept = f"public, max-age={_A_YEAR}, immutable" if version == self.version else "no-store"
+            response.headers["Cache-Control"] = kept
+            return response
+
+        blueprint.add_url_rule("/page/<version>/<name>", "asset", asset, methods=["GET"])

@@ -1,0 +1,97 @@
+"""The page itself, and the form that a signed-in operator starts a call with where no CRM opened the page."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from plugin.operator.desk import Desk, Opened
+from plugin.operator.page_call import line, page_call
+from plugin.settings import Settings
+from plugin.web.access import page_view, visitor
+from plugin.web.access.places import call_url
+from plugin.web.operator.assets import Assets
+from plugin.web.operator.calls import asked_call
+
+_LONGEST_CARD = 255
+
+
+def add_pages(blueprint: Blueprint, desk: Desk, settings: Settings, assets: Assets) -> None:
+    """Serve them."""
+
+    @page_view
+    def home() -> str | Response:
+        """The page of the call that is asked for; without one, the form to start one."""
+        who = visitor()
+        call = asked_call(desk)
+        if call is None:
+            return _form({}, None if request.args.get("call") is None else "Такого звонка здесь нет. Начните новый.")
+        if request.args.get("call") != call.id:
+            return redirect(call_url(call.id), 303)
+        opened = desk.open(call, request.args.get("revision"))
+        first = opened.tree.nodes[opened.tree.start] if opened.trail is None else None
+        return render_template(
+            "operator/page.html",
+            call=call,
+            opened=opened,
+            operator=who.operator,
+            may_start=not who.is_linked,
+            first=first,
+            data=_data(opened, desk, settings, who.csrf),
+            assets=assets,
+        )
+
+    @page_view
+    def start() -> str | Response | tuple[str, int]:
+        """Begin a call of which only the page knows."""
+        who = visitor()
+        if who.is_linked:
+            return redirect(url_for("operator.home"), 303)
+        given = {name: (line(request.form.get(name)) or "")[:_LONGEST_CARD] for name in ("phone", "name", "card")}
+        call = page_call(
+            f"page-{secrets.token_hex(8)}",
+            phone=given["phone"],
+            operator=who.operator,
+            card=("contact", given["card"]) if given["card"] else None,
+            card_name=given["name"],
+        )
+        if not call.phone and not call.card_id:
+            return _form(given, "Укажите номер телефона или номер карточки: иначе запись некуда сделать."), 422
+        desk.begin(call)
+        return redirect(call_url(call.id), 303)
+
+    def _form(given: dict[str, str], fault: str | None) -> str:
+        return render_template(
+            "operator/start.html",
+            given=given,
+            fault=fault,
+            csrf=visitor().csrf,
+            operator=visitor().operator,
+            assets=assets,
+        )
+
+    blueprint.add_url_rule("/", "home", home, methods=["GET"])
+    blueprint.add_url_rule("/start", "start", start, methods=["POST"])
+
+
+def _data(opened: Opened, desk: Desk, settings: Settings, csrf: str) -> dict[str, Any]:
+    """All that the page's script works with."""
+    call = opened.call
+    return {
+        "call": {"id": call.id, "phone": call.phone, "name": call.card_name},
+        "script": opened.script,
+        "revision": opened.revision,
+        "hours": opened.promise_hours,
+        "tree": opened.tree.to_json(),
+        "unfinished": opened.unfinished,
+        "context": opened.context,
+        "roles": opened.roles,
+        "trail": opened.trail.to_json() if opened.trail else None,
+        "now": desk.now(),
+        "zone": settings.timezone.key,
+        "csrf": csrf,
+        "root": url_for("operator.home"),
+    }

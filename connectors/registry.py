@@ -16,6 +16,7 @@ from marshmallow import Schema
 
 from connectors.base import Connector
 from connectors.embedded import EmbeddedConnector
+from connectors.espocrm import EspoConnector
 
 #: Other packages offer connectors under this group of entry points: ``name = "module:Class"``.
 ENTRY_POINTS = "optout.connectors"
@@ -121,6 +122,7 @@ def default_registry() -> Registry:
     """The connectors of this installation. Raises ConnectorMisfit."""
     registry = Registry()
     registry.add(EmbeddedConnector)
+    registry.add(EspoConnector)
     registry.add_entry_points(entry_points(group=ENTRY_POINTS))
     return registry
 

@@ -1,0 +1,129 @@
+"""The connector to EspoCRM 8.4 and later, over its REST API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.base import (
+    Assignee,
+    CallResult,
+    Card,
+    CardRef,
+    Check,
+    Connector,
+    Kind,
+    Limits,
+    Outcome,
+    Quota,
+    Reference,
+    ReminderState,
+    Store,
+)
+from connectors.espocrm.api import EspoApi
+from connectors.espocrm.calls import Calls
+from connectors.espocrm.checks import Checks
+from connectors.espocrm.drafts import Drafts
+from connectors.espocrm.events import references
+from connectors.espocrm.mail import Mails
+from connectors.espocrm.people import card_of, find_people
+from connectors.espocrm.settings import CARD_TYPES, EspoSettings
+from connectors.espocrm.writing import Writing
+from connectors.settings import limits_of
+
+_ENTITIES: dict[Kind, str] = {"comment": "Note", "reminder": "Task", "email": "Email"}
+#: A write, a look for what became of it, and taking away again what the CRM cut.
+_REQUESTS_PER_WRITE = 3
+
+
+class EspoConnector(Connector):
+    """One account. ``settings`` are loaded by ``EspoSettings``; ``now`` is what its clock is held against."""
+
+    name = "espocrm"
+    Settings = EspoSettings
+    repeats_events = True
+
+    def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(settings)
+        self._limits = replace(limits_of(settings), requests_per_write=_REQUESTS_PER_WRITE)
+        self._api = EspoApi(settings, self._limits)
+        self._drafts = Drafts()
+        self._writing = Writing(self._api, settings)
+        self._mails = Mails(self._api, settings, self._drafts)
+        self._calls = Calls(self._api, settings)
+        self._checks = Checks(self._api, settings, now)
+
+    def limits(self) -> Limits:
+        return self._limits
+
+    def share_quota(self, quota: Quota) -> None:
+        self._api.http.share_quota(quota)
+
+    def keep_in(self, store: Store) -> None:
+        self._drafts.keep_in(store)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._api.http.close()
+
+    # --- looking -----------------------------------------------------------------------------------
+
+    def check(self) -> Sequence[Check]:
+        return self._checks.account()
+
+    def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
+        return self._checks.assignee(assignee, mailed=mailed)
+
+    def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
+        found: dict[str, frozenset[str | bool] | None] = self.settings["facts"].facts()
+        return found
+
+    def read_card(self, card: CardRef) -> Card | None:
+        record = self._api.record(CARD_TYPES[card.type], card.id) if card.type in CARD_TYPES else None
+        return None if record is None else card_of(self._api, card.type, record)
+
+    def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
+        return find_people(self._api, self.settings["search_in"], phone, name)
+
+    def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
+        match kind:
+            case "comment":
+                return self._writing.find_comment(card, key)
+            case "reminder":
+                return self._writing.find_reminder(card, key)
+            case "email":
+                return self._mails.find(key)
+
+    def reminder_state(self, remote_id: str) -> ReminderState:
+        return self._writing.reminder_state(remote_id)
+
+    # --- writing -----------------------------------------------------------------------------------
+
+    def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
+        return self._writing.add_comment(card, text, key)
+
+    def create_reminder(
+        self, card: CardRef, assignee: Assignee, subject: str, text: str, due: datetime, key: str
+    ) -> Outcome:
+        return self._writing.create_reminder(card, assignee, subject, text, due, key)
+
+    def notify_email(self, assignee: Assignee, subject: str, text: str, key: str) -> Outcome:
+        return self._mails.send(assignee, subject, text, key)
+
+    def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        return self._writing.withdraw_reminder(remote_id, why)
+
+    def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
+        return self._writing.remove(_ENTITIES[kind], remote_id)
+
+    # --- events ------------------------------------------------------------------------------------
+
+    def parse_event(
+        self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
+    ) -> Sequence[CallResult | Reference]:
+        return references(self.settings["webhooks"], self.settings["facts"], headers, body)
+
+    def resolve(self, reference: Reference) -> CallResult | None:
+        return self._calls.read(reference)

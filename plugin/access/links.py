@@ -80,7 +80,7 @@ class Links:
             raise InputError(f"minutes: a link may live up to {longest}", hint="[page] link_minutes in plugin.toml")
         expires = (self._now() + life).astimezone(UTC)
         values = _values(call) | {"operator": operator, "expires": str(int(expires.timestamp()))}
-        for name, value in values.items():
+        for name, value in {"call": "", **values}.items():
             if fault := _fault(name, value):
                 raise InputError(f"{name}: {fault}")
         return f"{self._address}?{urlencode(values | {SIGN: self._sign(values)[0]})}"

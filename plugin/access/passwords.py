@@ -36,7 +36,7 @@ class Passwords:
         """Whether the password is that of the digest; ``None`` (no such user) takes as long, and is false."""
         with self._turns:
             try:
-                self._hasher.verify(kept or self._nobody, _normal(password[: LONGEST + 1]))
+                self._hasher.verify(self._nobody if kept is None else kept, _normal(password[: LONGEST + 1]))
             except (VerificationError, InvalidHashError):
                 return False
         return kept is not None

@@ -8,11 +8,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from plugin.alerts import find
+from plugin.alerts import events, find
 from plugin.alerts.model import Found, Kind, standing
 from plugin.ledger.archive import newest_activation
 from plugin.ledger.schema import alerts
 from plugin.settings import Settings
+
+#: Kinds of which few stand at a time; those of the others that stand are looked up by their own index.
+_FEW = (
+    *(Kind.ACCOUNT_AWAY, Kind.SOURCE_SILENT, Kind.RULES_NOT_FOLLOWED),
+    *(Kind.VALUE_NOT_MAPPED, Kind.EVENTS_WAITING),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +45,27 @@ def changes(connection: Connection, now: datetime, settings: Settings, host: str
         for kind in (Kind.DELIVERY_PARKED, Kind.PROMISE_AT_RISK, Kind.PROMISE_BROKEN)
         for id_ in find.over(connection, kind, now)
     ]
+    over += events.parked_events_over(connection)
     silent = find.silent_sources(connection, now, settings)
     over += _others(connection, Kind.SOURCE_SILENT, {one.cause for one in silent})
-    away = {f"{Kind.ACCOUNT_AWAY}:{account}" for account in find.accounts_open(connection)}
-    over += _others(connection, Kind.ACCOUNT_AWAY, away)
+    accounts = find.accounts_open(connection)
+    over += _others(connection, Kind.ACCOUNT_AWAY, {f"{Kind.ACCOUNT_AWAY}:{account}" for account in accounts})
+    not_mapped = events.values_not_mapped(connection)
+    over += _others(connection, Kind.VALUE_NOT_MAPPED, {one.cause for one in not_mapped})
+    waiting = events.events_waiting(connection, now, policy.away_after_minutes, accounts)
+    over += _others(connection, Kind.EVENTS_WAITING, {one.cause for one in waiting})
     over += _followed(connection, host, unfollowed)
     found = [
         *find.new_parked(connection),
         *find.new_promises(connection, now, policy.at_risk_hours),
         *find.accounts_away(connection, now, policy.away_after_minutes),
         *silent,
+        *events.new_parked_events(connection),
+        *not_mapped,
+        *waiting,
         *([unfollowed] if unfollowed else []),
     ]
-    known = _causes(connection, {Kind.ACCOUNT_AWAY, Kind.SOURCE_SILENT, Kind.RULES_NOT_FOLLOWED})
+    known = _causes(connection, _FEW)
     return Changes(tuple(one for one in found if one.cause not in known), tuple(over), overtaken)
 
 
@@ -72,7 +86,7 @@ def _followed(connection: Connection, host: str, unfollowed: Found | None) -> li
 
 
 def _causes(connection: Connection, kinds: Collection[Kind]) -> set[str]:
-    """What stands already, of kinds with few causes; the others are looked up by their own index."""
+    """What stands already, of these kinds."""
     return {
         cause for kind in kinds for cause in connection.execute(select(alerts.c.cause).where(standing(kind))).scalars()
     }

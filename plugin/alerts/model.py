@@ -21,6 +21,9 @@ class Kind(StrEnum):
     ACCOUNT_AWAY = "account_away"
     RULES_NOT_FOLLOWED = "rules_not_followed"
     SOURCE_SILENT = "source_silent"
+    EVENT_PARKED = "event_parked"
+    VALUE_NOT_MAPPED = "value_not_mapped"
+    EVENTS_WAITING = "events_waiting"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ _NAMES: Mapping[Kind, str] = {
     Kind.ACCOUNT_AWAY: "нет связи",
     Kind.RULES_NOT_FOLLOWED: "правила не вступили в силу",
     Kind.SOURCE_SILENT: "нет событий",
+    Kind.EVENT_PARKED: "событие CRM остановлено",
+    Kind.VALUE_NOT_MAPPED: "значение CRM не сопоставлено",
+    Kind.EVENTS_WAITING: "события CRM ждут",
 }
 _SUBJECTS: Mapping[tuple[Kind, bool], str] = {
     (Kind.DELIVERY_PARKED, False): "Доставки остановлены",
@@ -42,6 +45,12 @@ _SUBJECTS: Mapping[tuple[Kind, bool], str] = {
     (Kind.RULES_NOT_FOLLOWED, True): "С правилами снова всё в порядке",
     (Kind.SOURCE_SILENT, False): "Не приходят события",
     (Kind.SOURCE_SILENT, True): "События снова приходят",
+    (Kind.EVENT_PARKED, False): "События CRM остановлены",
+    (Kind.EVENT_PARKED, True): "Остановленные события CRM разобраны",
+    (Kind.VALUE_NOT_MAPPED, False): "Значения CRM не сопоставлены",
+    (Kind.VALUE_NOT_MAPPED, True): "Значения CRM сопоставлены",
+    (Kind.EVENTS_WAITING, False): "События CRM ждут обработки",
+    (Kind.EVENTS_WAITING, True): "События CRM снова обрабатываются",
 }
 _ADVICE: Mapping[Kind, str] = {
     Kind.DELIVERY_PARKED: (
@@ -53,6 +62,15 @@ _ADVICE: Mapping[Kind, str] = {
     Kind.ACCOUNT_AWAY: "Ничего не потеряно: всё уйдёт, как только связь восстановится.",
     Kind.RULES_NOT_FOLLOWED: "Действуют прежние правила. Подробности: optout rules status.",
     Kind.SOURCE_SILENT: "Проверьте, отправляет ли источник события и принимает ли их плагин (/healthz, журнал).",
+    Kind.EVENT_PARKED: (
+        "Сами они больше не обрабатываются. Подробности: optout events list; когда причина устранена: "
+        "optout events retry НОМЕР; если событие не нужно: optout events drop НОМЕР."
+    ),
+    Kind.VALUE_NOT_MAPPED: (
+        "События с этими значениями ждут, и обещания по ним ещё не даны. Допишите значения в plugin.toml и "
+        "перезапустите плагин: дальше он продолжит сам. Какие события ждут: optout events list."
+    ),
+    Kind.EVENTS_WAITING: "Ничего не потеряно: обработка повторяется сама. Подробности: optout events list.",
 }
 
 
@@ -113,6 +131,24 @@ def _silent(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"источник {about['source']}: за {about['hours']:g} рабочих часов ни одного события, {since}"
 
 
+def _event(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    reason = f": {about['reason']}" if about.get("reason") else ""
+    return f"событие № {about['event']} из CRM ({about['connector']}){reason}"
+
+
+def _value(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    if not about.get("field"):
+        return f"CRM ({about['connector']}): {about['reason']}"
+    where = f"[crm.{about['connector']}.facts.{about.get('fact') or '…'}], values"
+    return f"поле {about['field']}: значение «{about['value']}» ничего не означает; впишите его в plugin.toml: {where}"
+
+
+def _waiting(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    since = local_time(datetime.fromisoformat(about["since"]), zone)
+    reason = f": {about['reason']}" if about.get("reason") else ""
+    return f"CRM ({about['connector']}): событий {about['events']}, первое ждёт с {since}{reason}"
+
+
 _LINES: Mapping[Kind, Callable[[Mapping[str, Any], ZoneInfo], str]] = {
     Kind.DELIVERY_PARKED: _parked,
     Kind.PROMISE_AT_RISK: _promise,
@@ -120,4 +156,7 @@ _LINES: Mapping[Kind, Callable[[Mapping[str, Any], ZoneInfo], str]] = {
     Kind.ACCOUNT_AWAY: _account,
     Kind.RULES_NOT_FOLLOWED: _rules,
     Kind.SOURCE_SILENT: _silent,
+    Kind.EVENT_PARKED: _event,
+    Kind.VALUE_NOT_MAPPED: _value,
+    Kind.EVENTS_WAITING: _waiting,
 }

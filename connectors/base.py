@@ -283,11 +283,12 @@ class Connector(ABC):
     Settings: ClassVar[type[Schema]]
     #: How many writes one ``write`` takes.
     most_writes: ClassVar[int] = 1
-    #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP.
-    sends_mail: ClassVar[bool] = True
+    #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
+    #: account, so an instance is asked.
+    sends_mail: bool = True
     #: Whether the CRM sends an event again that was answered 503. Where not, events are answered before they are
-    #: resolved.
-    repeats_events: ClassVar[bool] = False
+    #: resolved. May depend on the account, too.
+    repeats_events: bool = False
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings

@@ -42,6 +42,7 @@ class State:
     probed_at: datetime | None = None
     probe_wait: float = 0.0
     why: str | None = None
+    blocked: bool = False
 
     @property
     def is_clean(self) -> bool:
@@ -56,6 +57,7 @@ class State:
             "probed_at": self.probed_at,
             "probe_wait": self.probe_wait,
             "why": self.why,
+            "blocked": self.blocked,
         }
 
     def probe_due(self, now: datetime) -> bool:
@@ -68,15 +70,28 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """``failures`` in a row open it; then a probe each ``probe_seconds``, later where the account asks for it."""
+    """``failures`` in a row open it; then a probe each ``probe_seconds``, later where the account asks for it.
+
+    An account that the CRM has shut is probed each ``blocked_probe_seconds`` only: every call makes it worse.
+    """
 
     failures: int
     probe_seconds: float
     longest_wait: float
+    blocked_probe_seconds: float = 3600.0
 
     @classmethod
     def of(cls, policy: DeliveryPolicy) -> Rules:
-        return cls(policy.breaker_failures, policy.probe_seconds, policy.longest_retry_after_seconds)
+        return cls(
+            policy.breaker_failures,
+            policy.probe_seconds,
+            policy.longest_retry_after_seconds,
+            policy.blocked_probe_seconds,
+        )
+
+    def interval(self, blocked: bool) -> float:
+        """How long it is from one probe to the next, in seconds."""
+        return max(self.probe_seconds, self.blocked_probe_seconds) if blocked else self.probe_seconds
 
 
 def after_failure(state: State, verdict: Verdict, delivery: int, now: datetime, rules: Rules) -> State:
@@ -86,10 +101,13 @@ def after_failure(state: State, verdict: Verdict, delivery: int, now: datetime, 
     suspects = state.suspects
     if not surely and delivery not in suspects and len(suspects) < rules.failures:
         suspects = (*suspects, delivery)
-    state = replace(state, failures=failures, suspects=suspects, why=verdict.why[:500] or None)
-    if state.opened_at is None and failures + len(suspects) < rules.failures:
+    # Whatever else is met meanwhile: only an answer shows that the account is no longer shut.
+    blocked = state.blocked or verdict.blocked
+    why = state.why if state.blocked and not verdict.blocked else verdict.why[:500] or None
+    state = replace(state, failures=failures, suspects=suspects, why=why, blocked=blocked)
+    if state.opened_at is None and not blocked and failures + len(suspects) < rules.failures:
         return state
-    wait = max(rules.probe_seconds, min(verdict.after or 0.0, rules.longest_wait))
+    wait = max(rules.interval(blocked), min(verdict.after or 0.0, rules.longest_wait))
     return replace(state, opened_at=state.opened_at or now, probed_at=now, probe_wait=wait)
 
 
@@ -109,6 +127,11 @@ class Breaker:
         """Whether the account was away when this process last looked."""
         return self._state.opened_at is not None
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the CRM had shut the account when this process last looked."""
+        return self._state.blocked
+
     def suspects(self, delivery: int) -> bool:
         """Whether this delivery's failure has been counted already, so that another one says nothing new."""
         return delivery in self._state.suspects
@@ -125,7 +148,7 @@ class Breaker:
             moment, state = self._locked(connection)
             due = state.probe_due(moment)
             if due:
-                state = replace(state, probed_at=moment, probe_wait=self._rules.probe_seconds)
+                state = replace(state, probed_at=moment, probe_wait=self._rules.interval(state.blocked))
                 self._store(connection, state)
         self._keep(state)
         return due
@@ -139,6 +162,8 @@ class Breaker:
         self._keep(state)
         if before.opened_at is None and state.opened_at is not None:
             _LOG.error("account.away", account=self.account, why=state.why, probe_in=state.probe_wait)
+        if state.blocked and not before.blocked:
+            _LOG.error("account.blocked", account=self.account, why=state.why, probe_in=state.probe_wait)
 
     def answered(self) -> None:
         """The account works: forget the failures; the answer that closes the breaker is logged, by one process."""
@@ -175,7 +200,9 @@ class Breaker:
 def _read(row: Any) -> State:
     if row is None:
         return State()
-    return State(row.failures, tuple(row.suspects), row.opened_at, row.probed_at, row.probe_wait or 0.0, row.why)
+    return State(
+        row.failures, tuple(row.suspects), row.opened_at, row.probed_at, row.probe_wait or 0.0, row.why, row.blocked
+    )
 
 
 def asked(connector: Connector) -> Verdict:

@@ -21,8 +21,8 @@ from plugin.delivery.jumps import Jumps, Steady
 from plugin.delivery.model import MAILS, Delivery, Ending, Step
 from plugin.delivery.order import Lane
 from plugin.delivery.policy import Timing, Waits
-from plugin.delivery.queue import FAULT, Begun, Queue
-from plugin.delivery.send import CardGoneError, Desk, Letter, NothingToDoError, UnsendableError
+from plugin.delivery.queue import FAULT, Begun, Queue, Started
+from plugin.delivery.send import CardGoneError, Desk, Known, Letter, NothingToDoError, UnsendableError
 from plugin.delivery.settle import Settler
 from plugin.delivery.verdict import ANSWERS, NOTHING, Word, is_login_refused, of_mail, of_read, of_write
 from plugin.delivery.withdrawals import NEVER_WRITTEN
@@ -58,18 +58,24 @@ class Tools:
 
 
 class Handling:
-    """One handling of one delivery. ``delivery.sent_at`` always says whether the CRM may hold it by now."""
+    """One handling of one delivery. ``delivery.sent_at`` always says whether the CRM may hold it by now.
 
-    def __init__(self, tools: Tools, delivery: Delivery, lane: Lane) -> None:
+    ``known`` are cards that were read just now. First ``prepare``; with a letter then ``begin`` what the queue has
+    started, and once it is sent ``end``.
+    """
+
+    def __init__(self, tools: Tools, delivery: Delivery, lane: Lane, known: Known) -> None:
         self._tools = tools
         self._lane = lane
+        self._known = known
+        self._before: datetime | None = None
         self.delivery = delivery
         self.steps: list[Step] = []
         #: What the last exchange said about the lane's account.
         self.verdict = NOTHING
 
-    def go(self) -> Ending | None:
-        """How it ends; None: the lease was lost, somebody else has it."""
+    def prepare(self) -> Letter | Ending:
+        """The letter to be sent, or how it ends without one. Raises LedgerUnavailable."""
         try:
             if self.delivery.sent_at is not None:
                 ending = self._settle(self.delivery.sent_at)
@@ -77,7 +83,41 @@ class Handling:
                     return ending
             if self.delivery.cancel:
                 return Ending("cancelled", why=_CORRECTED)
-            return self._send()
+            return self._ready()
+        except LedgerUnavailable:
+            raise
+        except Exception as error:
+            return self._fault(error)
+
+    def begin(self, started: Started, held_up: float) -> Ending | Begun:
+        """Whether it may be sent now, after ``held_up`` seconds since the ledger was asked to start it."""
+        before = self._before = self.delivery.sent_at
+        begun, sent_at, lease_until = started
+        if begun is Begun.CANCELLED:
+            return Ending("cancelled", why=_CORRECTED if before is None else _PERHAPS_SENT, sent_at=before)
+        if begun is Begun.YES:
+            self.delivery = replace(
+                self.delivery, sent_at=sent_at, lease_until=lease_until, attempts=self.delivery.attempts + 1
+            )
+            timing = self._tools.timing
+            if min((lease_until - self._tools.now()).total_seconds(), timing.lease - held_up) < timing.needed:
+                # Held up between the two lines: another process may soon take it for lost and look for it.
+                why = "held up too long to send it safely"
+                return Ending("waiting" if before is None else "unknown", why=why, sent_at=before)
+        return begun
+
+    def end(self, letter: Letter, outcome: Outcome, started: float) -> Ending:
+        """What the outcome comes to; it was sent at ``started`` by ``time.monotonic``. Raises LedgerUnavailable."""
+        self.verdict = of_mail(outcome) if self._lane is Lane.MAIL else of_write(outcome)
+        match outcome:
+            case Done():
+                self._note("send", "done", started)
+            case NotDone():
+                self._note("send", "not_done", started, outcome.why, status=outcome.status, code=outcome.code)
+            case Unknown():
+                self._note("send", "unknown", started, outcome.why, status=outcome.status, code=outcome.code)
+        try:
+            return self._ended(outcome, self._before, letter.card)
         except LedgerUnavailable:
             raise
         except Exception as error:
@@ -129,32 +169,11 @@ class Handling:
 
     # --- sending ---------------------------------------------------------------------------------------
 
-    def _send(self) -> Ending | None:
-        letter_or_ending = self._ready()
-        if isinstance(letter_or_ending, Ending):
-            return letter_or_ending
-        letter, before = letter_or_ending, self.delivery.sent_at
-        started = self._tools.steady()
-        begun, sent_at, lease_until = self._tools.queue.begin(self.delivery, letter.assignee)
-        if begun is Begun.LOST:
-            return None
-        if begun is Begun.CANCELLED:
-            return Ending("cancelled", why=_CORRECTED if before is None else _PERHAPS_SENT, sent_at=before)
-        self.delivery = replace(
-            self.delivery, sent_at=sent_at, lease_until=lease_until, attempts=self.delivery.attempts + 1
-        )
-        timing, held_up = self._tools.timing, self._tools.steady() - started
-        if min((lease_until - self._tools.now()).total_seconds(), timing.lease - held_up) < timing.needed:
-            # This process was held up between the two lines: another one may soon take it for lost and look for it.
-            why = "held up too long to send it safely"
-            return Ending("waiting" if before is None else "unknown", why=why, sent_at=before)
-        return self._ended(self._call(letter), before, letter.card)
-
     def _ready(self) -> Letter | Ending:  # noqa: PLR0911 (one for each way it can end)
         """The letter, or how it ends without one. What was sent before (a mail) stays perhaps sent."""
         started, sent_at = time.monotonic(), self.delivery.sent_at
         try:
-            return self._tools.desk.ready(self.delivery)
+            return self._tools.desk.ready(self.delivery, self._known)
         except NothingToDoError:
             return Ending("cancelled", why=NEVER_WRITTEN)
         except UnsendableError as error:
@@ -177,23 +196,6 @@ class Handling:
             # The rules, roles or settings are not fit for it just now; the promise waits until somebody mends them.
             self._note("look_up", "not_done", started, error.message, code=error.code)
             return self._later(error.message, in_vain=True)
-
-    def _call(self, letter: Letter) -> Outcome:
-        started = time.monotonic()
-        try:
-            outcome = letter.send()
-        except Exception as error:
-            _LOG.exception("delivery.fault", delivery=self.delivery.id, call=self.delivery.call_id)
-            outcome = Unknown(_named(error), code=FAULT)
-        self.verdict = of_mail(outcome) if self._lane is Lane.MAIL else of_write(outcome)
-        match outcome:
-            case Done():
-                self._note("send", "done", started)
-            case NotDone():
-                self._note("send", "not_done", started, outcome.why, status=outcome.status, code=outcome.code)
-            case Unknown():
-                self._note("send", "unknown", started, outcome.why, status=outcome.status, code=outcome.code)
-        return outcome
 
     def _ended(self, outcome: Outcome, before: datetime | None, card: CardRef | None) -> Ending:
         match outcome:
@@ -264,10 +266,10 @@ class Handling:
         """A fault in reading the CRM or in this code: logged whole, tried again a few times, then left to a human."""
         _LOG.exception("delivery.fault", delivery=self.delivery.id, call=self.delivery.call_id)
         outcome: Literal["unknown", "not_done"] = "unknown" if self.delivery.sent_at else "not_done"
-        self._note("look_up", outcome, time.monotonic(), _named(error), code=FAULT)
+        self._note("look_up", outcome, time.monotonic(), named_fault(error), code=FAULT)
         if self._too_many_faults():
-            return replace(self._given_up(_named(error)), in_vain=True)
-        return self._later(_named(error), in_vain=True)
+            return replace(self._given_up(named_fault(error)), in_vain=True)
+        return self._later(named_fault(error), in_vain=True)
 
     def _too_many_faults(self) -> bool:
         now = sum(step.code == FAULT for step in self.steps)
@@ -295,6 +297,12 @@ class Handling:
         self.steps.append(Step(self._tools.now(), step, outcome, seconds, why, status, code))
 
 
-def _named(error: Exception) -> str:
+def looks_on(outcome: Outcome) -> bool:
+    """Whether the end of such an outcome may ask the CRM for something: a card that is gone is looked for."""
+    return isinstance(outcome, NotDone) and outcome.permanent and outcome.status in _GONE
+
+
+def named_fault(error: Exception) -> str:
+    """The fault in words that may be kept."""
     # The message itself may hold anything, personal data included; it goes to the log only.
     return f"fault in the code: {type(error).__name__}"

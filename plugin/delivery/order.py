@@ -60,10 +60,13 @@ _DUE_BY_DEADLINE = and_(
 )
 
 
+_TAKEN = bindparam("taken", type_=deliveries.c.id.type, expanding=True)
+
+
 def _claim(*where: ColumnElement[bool], order: tuple[ColumnElement[Any], ...]) -> Select[Any]:
     return (
         select(deliveries.c.id)
-        .where(*where, deliveries.c.id.not_in(bindparam("taken", expanding=True)))
+        .where(*where, deliveries.c.id.not_in(_TAKEN))
         .order_by(*order)
         .limit(bindparam("limit"))
         .with_for_update(of=deliveries, skip_locked=True)
@@ -81,6 +84,23 @@ NEWEST_PROMISE = {
     lane: _claim(_DUE_BY_DEADLINE, IN_LANE[lane], order=(deliveries.c.deadline_at.desc(),)) for lane in LANES
 }
 LONGEST_DUE = _claim(_DUE, order=(deliveries.c.not_before, deliveries.c.id))
+
+#: Kinds that a connector can write together with others.
+IN_COMPANY = ("comment", "reminder", "crm_email")
+#: What was decided together with these and may go out together with them.
+SIBLINGS = (
+    select(deliveries.c.id)
+    .where(
+        deliveries.c.decision_ref.in_(select(_kin.c.decision_ref).where(_kin.c.id.in_(_TAKEN))),
+        deliveries.c.kind.in_([literal_column(f"'{kind}'") for kind in IN_COMPANY]),
+        deliveries.c.sent_at.is_(None),
+        deliveries.c.id.not_in(_TAKEN),
+        _DUE,
+    )
+    .order_by(deliveries.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update(of=deliveries, skip_locked=True)
+)
 
 #: How the places of claims are dealt out in turn, over many claims: half to the oldest deadlines.
 _TURNS = ("deadline", "newest", "deadline", "longest")
@@ -114,11 +134,13 @@ def next_due(
     first: int = 0,
     lanes: Collection[Lane] = LANES,
     held: Collection[str] = (),
+    company: int = 0,
 ) -> list[int]:
     """The ids of up to ``limit`` due deliveries, in the order in which they are to go; locked where rows can be.
 
     ``first`` is how many places earlier claims have dealt out; ``held`` are states to leave alone. With both lanes open
-    the backlog of one leaves the other half of the places.
+    the backlog of one leaves the other half of the places. ``company``: up to so many more come along that were decided
+    together with these; they take no place, so that the shares stay what they are.
     """
     dealt, taken = shares(first, limit), list[int]()
 
@@ -146,4 +168,6 @@ def next_due(
         take(LONGEST_DUE, dealt["longest"])
     for lane in more:
         take(OLDEST_DEADLINE[lane], limit - len(taken))
+    if company and taken and Lane.CRM in lanes:
+        take(SIBLINGS, company)
     return taken

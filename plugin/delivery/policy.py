@@ -29,8 +29,12 @@ class Timing:
 
     @classmethod
     def of(cls, limits: Limits, mail_seconds: float, margin_seconds: float) -> Timing:
-        """``mail_seconds`` is the longest that handing over one mail takes, 0 where the plugin sends none."""
-        request = max(LONGEST_TURN + limits.connect_seconds + limits.read_seconds, mail_seconds)
+        """``mail_seconds`` is the longest that handing over one mail takes, 0 where the plugin sends none.
+
+        Each of the requests of a write waits for a turn of its own.
+        """
+        once = LONGEST_TURN + limits.connect_seconds + limits.read_seconds
+        request = max(limits.requests_per_write * once, mail_seconds)
         return cls(request, limits.settling_seconds, request + limits.settling_seconds + margin_seconds)
 
     @property

@@ -7,16 +7,17 @@ delivery; a lease that runs out makes it due for anybody.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
 from connectors.base import Assignee, CardRef
 from plugin.clock import Now
+from plugin.delivery.gathered import Gathered
 from plugin.delivery.jumps import is_anything_ahead, put_right
 from plugin.delivery.model import Delivery, Ending, Place, Step
 from plugin.delivery.order import LANES, Lane, any_due, next_due
@@ -42,9 +43,29 @@ _LOAD = (
     .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
 )
 _LOCK = select(deliveries).where(deliveries.c.id == bindparam("id")).with_for_update()
+_LOCK_ALL = (
+    select(
+        deliveries.c.id,
+        deliveries.c.state,
+        deliveries.c.owner,
+        deliveries.c.cancel,
+        deliveries.c.lease_until,
+        deliveries.c.attempts,
+        deliveries.c.assignee,
+        deliveries.c.remote_id,
+    )
+    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(deliveries.c.id)
+    .with_for_update()
+)
+_CHANGE = update(deliveries).where(deliveries.c.id == bindparam("of"))
+_LOG_STEPS = insert(attempts)
 _FAULTS = select(func.count()).where(
     attempts.c.delivery_ref == bindparam("id"), attempts.c.code == bindparam("code", type_=attempts.c.code.type)
 )
+#: Claims of deliveries with their company are made by one process at a time: any constant that nobody else uses.
+_CLAIMING = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=0x6F70746F7575)
+_MOST_PASSED_OVER = 5
 #: The code under which a fault of our own or a connector's code stands in the log of attempts.
 FAULT = "fault"
 
@@ -55,6 +76,10 @@ class Begun(Enum):
     YES = "yes"
     LOST = "lost"
     CANCELLED = "cancelled"
+
+
+#: The verdict, when it was sent, and until when the lease is good.
+Started = tuple[Begun, datetime, datetime]
 
 
 class Queue:
@@ -72,6 +97,9 @@ class Queue:
         self._lease = timedelta(seconds=lease_seconds)
         self._claims = itertools.count(1)
         self._dealt = 0
+        self._passed_over = 0
+        self._begins = Gathered(ledger, self._begin, lambda asked: asked[0].id)
+        self._finishes = Gathered(ledger, self._finish, lambda asked: asked[0].id)
 
     def now(self) -> datetime:
         """The ledger's time without asking it: by this machine's clock, and how far that was off at the last step."""
@@ -84,18 +112,23 @@ class Queue:
         self._ahead = moment - here if self._ledger.is_shared else timedelta(0)
         return moment
 
-    def claim(self, limit: int, lanes: Collection[Lane] = LANES, held: Collection[str] = ()) -> list[Delivery]:
+    def claim(
+        self, limit: int, lanes: Collection[Lane] = LANES, held: Collection[str] = (), *, company: int = 0
+    ) -> list[Delivery]:
         """Lease up to ``limit`` due deliveries of these lanes, dealt out as ``plugin.delivery.order`` says.
 
-        Those of a state in ``held`` are left alone.
+        Those of a state in ``held`` are left alone. With ``company``, up to so many more that were decided together
+        with them; while another process claims so, nothing is, or the two would tear them apart.
         """
         with self._ledger.read() as connection:
             # An idle loop must not take the writers' turn every second.
             if not lanes or not any_due(connection, self._moment(connection), lanes, held):
                 return []
         with self._ledger.write() as connection:
+            if company and not self._may_claim(connection):
+                return []
             now = self._moment(connection)
-            ids = next_due(connection, now, limit, first=self._dealt, lanes=lanes, held=held)
+            ids = next_due(connection, now, limit, first=self._dealt, lanes=lanes, held=held, company=company)
             if not ids:
                 return []
             self._dealt += limit
@@ -104,59 +137,74 @@ class Queue:
             rows = {row.id: row for row in connection.execute(_LOAD, {"ids": ids})}
             return [_delivery(rows[id_]) for id_ in ids]
 
-    def begin(self, delivery: Delivery, assignee: Assignee | None) -> tuple[Begun, datetime, datetime]:
-        """Note that it goes out now: from here on it is *unknown* until something better is known.
+    def _may_claim(self, connection: Connection) -> bool:
+        """Whether no other process is claiming; one that was stopped in the middle is not waited for long."""
+        if not self._ledger.is_shared:
+            return True
+        self._passed_over = 0 if connection.execute(_CLAIMING).scalar_one() else self._passed_over + 1
+        return self._passed_over == 0 or self._passed_over > _MOST_PASSED_OVER
 
-        Checks that the lease is still ours (and renews it) and that no correction has cancelled the delivery.
-        Returns with the verdict when it was sent and until when the lease is good.
+    def begin(self, delivery: Delivery, assignee: Assignee | None) -> Started:
+        """``begin_all`` with one."""
+        return self.begin_all([(delivery, assignee)])[0]
+
+    def begin_all(self, sending: Sequence[tuple[Delivery, Assignee | None]]) -> Sequence[Started]:
+        """Note that they go out now: from here on each is *unknown* until something better is known of it.
+
+        Checks of each that the lease is still ours (and renews it) and that no correction has cancelled it. Returns
+        with the verdicts when they were sent and until when the leases are good.
         """
-        with self._ledger.write() as connection:
-            row = connection.execute(_LOCK, {"id": delivery.id}).one()
-            # Only now: somebody else may have held the row for a while.
-            now = self._moment(connection)
-            if not _ours(row, delivery):
-                return Begun.LOST, now, now
-            if row.cancel:
-                return Begun.CANCELLED, now, now
-            until = max(row.lease_until, now + self._lease)
-            values = _leased(delivery.lease, until) | {"sent_at": now, "attempts": row.attempts + 1}
-            if assignee is not None:
-                values["assignee"] = {"user": assignee.user, "address": assignee.address}
-            _update(connection, delivery.id, values)
-            return Begun.YES, now, until
+        return self._begins.ask(sending)
 
     def finish(self, delivery: Delivery, ending: Ending, steps: Sequence[Step]) -> Ending | None:
-        """Write the ending and the steps that led to it; returns what was written, None if the lease was lost.
+        """``finish_all`` with one."""
+        return self.finish_all([(delivery, ending, steps)])[0]
+
+    def finish_all(self, ended: Sequence[tuple[Delivery, Ending, Sequence[Step]]]) -> Sequence[Ending | None]:
+        """Write the endings and the steps that led to them; returns what was written, None if the lease was lost.
 
         A *done* is written without a lease too: it is true whoever holds it now, and keeps them from sending again.
         Of a delivery that was given up as cancelled meanwhile it is a fault that somebody must look at.
         """
-        with self._ledger.write() as connection:
-            row = connection.execute(_LOCK, {"id": delivery.id}).one()
-            _log_steps(connection, delivery.id, steps)
+        return self._finishes.ask(ended)
+
+    # Deliveries are locked in the order of their ids by everybody, so that no two wait for each other.
+
+    def _begin(self, connection: Connection, sending: Sequence[tuple[Delivery, Assignee | None]]) -> Sequence[Started]:
+        rows = _locked(connection, [delivery.id for delivery, _ in sending])
+        # Only now: somebody else may have held a row for a while.
+        now = self._moment(connection)
+        started, changes = list[Started](), list[dict[str, Any]]()
+        for delivery, assignee in sending:
+            row = rows[delivery.id]
             if not _ours(row, delivery):
-                if ending.state != "done" or row.state == "done":
-                    return None
-                if row.state == "cancelled":
-                    _LOG.error("delivery.written_though_cancelled", delivery=delivery.id, call=delivery.call_id)
-            if row.cancel and ending.state in {"waiting", "parked"} and ending.sent_at is None:
-                ending = Ending("cancelled", why=ending.why)
-            now = self._moment(connection)
-            ended = ending.state in _ENDED
-            values = {
-                "state": ending.state,
-                "owner": None,
-                "lease_until": None,
-                "not_before": now + timedelta(seconds=ending.wait),
-                "sent_at": ending.sent_at,
-                "attempts": row.attempts + ending.in_vain,
-                "why": ending.why,
-                "finished_at": now if ended else None,
-            }
-            if ending.remote_id is not None:
-                values["remote_id"] = ending.remote_id
-            _update(connection, delivery.id, values)
-            return ending
+                started.append((Begun.LOST, now, now))
+            elif row.cancel:
+                started.append((Begun.CANCELLED, now, now))
+            else:
+                until = max(row.lease_until, now + self._lease)
+                sent = {"sent_at": now, "attempts": row.attempts + 1, "assignee": _named(assignee) or row.assignee}
+                changes.append({"of": delivery.id} | _leased(delivery.lease, until) | sent)
+                started.append((Begun.YES, now, until))
+        if changes:
+            connection.execute(_CHANGE, changes)
+        return started
+
+    def _finish(
+        self, connection: Connection, ended: Sequence[tuple[Delivery, Ending, Sequence[Step]]]
+    ) -> Sequence[Ending | None]:
+        rows = _locked(connection, [delivery.id for delivery, _, _ in ended])
+        _log_steps(connection, [(delivery.id, step) for delivery, _, steps in ended for step in steps])
+        now = self._moment(connection)
+        written = [_writable(rows[delivery.id], delivery, ending) for delivery, ending, _ in ended]
+        changes = [
+            {"of": delivery.id} | _ended(rows[delivery.id], ending, now)
+            for (delivery, _, _), ending in zip(ended, written, strict=True)
+            if ending is not None
+        ]
+        if changes:
+            connection.execute(_CHANGE, changes)
+        return written
 
     def put_right(self, longest_wait: float) -> None:
         """Undo what a clock that was ahead has left; see ``plugin.delivery.jumps``."""
@@ -197,10 +245,45 @@ def _update(connection: Connection, id_: int, values: dict[str, Any]) -> None:
     connection.execute(update(deliveries).where(deliveries.c.id == id_), values)
 
 
-def _log_steps(connection: Connection, id_: int, steps: Sequence[Step]) -> None:
+def _locked(connection: Connection, ids: Sequence[int]) -> Mapping[int, Any]:
+    """The rows by id; nobody else changes them until the transaction ends."""
+    return {row.id: row for row in connection.execute(_LOCK_ALL, {"ids": ids})}
+
+
+def _named(assignee: Assignee | None) -> dict[str, Any] | None:
+    return {"user": assignee.user, "address": assignee.address} if assignee is not None else None
+
+
+def _writable(row: Row[Any], delivery: Delivery, ending: Ending) -> Ending | None:
+    """The ending as it is to be written, None where somebody else has the delivery."""
+    if not _ours(row, delivery):
+        if ending.state != "done" or row.state == "done":
+            return None
+        if row.state == "cancelled":
+            _LOG.error("delivery.written_though_cancelled", delivery=delivery.id, call=delivery.call_id)
+    if row.cancel and ending.state in {"waiting", "parked"} and ending.sent_at is None:
+        return Ending("cancelled", why=ending.why)
+    return ending
+
+
+def _ended(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any]:
+    return {
+        "state": ending.state,
+        "owner": None,
+        "lease_until": None,
+        "not_before": now + timedelta(seconds=ending.wait),
+        "sent_at": ending.sent_at,
+        "attempts": row.attempts + ending.in_vain,
+        "why": ending.why,
+        "finished_at": now if ending.state in _ENDED else None,
+        "remote_id": ending.remote_id if ending.remote_id is not None else row.remote_id,
+    }
+
+
+def _log_steps(connection: Connection, steps: Sequence[tuple[int, Step]]) -> None:
     if steps:
         connection.execute(
-            insert(attempts),
+            _LOG_STEPS,
             [
                 {
                     "delivery_ref": id_,
@@ -212,7 +295,7 @@ def _log_steps(connection: Connection, id_: int, steps: Sequence[Step]) -> None:
                     "code": step.code,
                     "seconds": step.seconds,
                 }
-                for step in steps
+                for id_, step in steps
             ],
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,11 +26,15 @@ class Word(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The word, why, and after how many seconds the account itself wants to be asked again."""
+    """The word, why, and after how many seconds the account itself wants to be asked again.
+
+    ``blocked``: the CRM has shut the account until a human has that lifted; it counts as away.
+    """
 
     word: Word
     why: str = ""
     after: float | None = None
+    blocked: bool = False
 
 
 NOTHING = Verdict(Word.NOTHING)
@@ -44,8 +49,8 @@ def of_write(outcome: Outcome) -> Verdict:
         return NOTHING
     if not isinstance(outcome, NotDone):
         return Verdict(Word.DOUBTFUL, outcome.why)
-    if is_login_refused(outcome):
-        return Verdict(Word.AWAY, outcome.why)
+    if outcome.blocked or is_login_refused(outcome):
+        return Verdict(Word.AWAY, outcome.why, outcome.after, outcome.blocked)
     if outcome.permanent:
         # Without a status it never got out of this machine.
         return NOTHING if outcome.status is None else ANSWERS
@@ -63,7 +68,23 @@ def of_read(error: CrmUnavailable | CrmRefused) -> Verdict:
     """What a read that failed says."""
     if isinstance(error, CrmRefused):
         return NOTHING if error.status is None else ANSWERS
+    if error.blocked:
+        return Verdict(Word.AWAY, str(error), error.after, blocked=True)
     return _not_now(error.status, str(error), error.after)
+
+
+def of_company(verdicts: Sequence[Verdict]) -> Verdict:
+    """What one exchange about several deliveries says: one exchange, so one word, however many were in it."""
+    for telling in (
+        lambda one: one.blocked,
+        lambda one: one.word is Word.ANSWERS,
+        lambda one: one.word is Word.AWAY,
+        lambda one: one.word is Word.DOUBTFUL,
+    ):
+        found = next((verdict for verdict in verdicts if telling(verdict)), None)
+        if found is not None:
+            return found
+    return NOTHING
 
 
 def is_login_refused(outcome: Outcome) -> bool:

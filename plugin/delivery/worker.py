@@ -16,6 +16,7 @@ import structlog
 
 from connectors.base import Connector
 from plugin.clock import Now
+from plugin.delivery.bundles import bundled
 from plugin.delivery.cards import Cards
 from plugin.delivery.courier import Courier
 from plugin.delivery.gates import Gates
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from plugin.ruleset import Role
 
 _LOG = structlog.get_logger(__name__)
+
+#: What is on its way or waits for a free thread, by what it ends with.
+InHand = dict[Future[None], list[Delivery]]
 
 #: How soon a stop is noticed while nothing happens, in seconds.
 _NOTICE = 0.2
@@ -114,6 +118,9 @@ class Worker:
         from plugin.alerts import Watch  # noqa: PLC0415
 
         self._watch = Watch(ledger, rules, mailer, settings, self._gates, now, owner, random)
+        # A connector that writes many at once is handed whole bundles: two of them can be claimed together.
+        self._most = connector.most_writes
+        self._at_once = policy.batch if self._most == 1 else max(policy.batch, 2 * self._most)
         self._wake = threading.Event()
         self._ledger_gone = False
         self._sweep_broken = False
@@ -131,16 +138,16 @@ class Worker:
         self._look_at_the_clock()
         self._gates.refresh()
         probed = sum(self._probe(lane) for lane in self._gates.take_probes())
-        claimed = self._claim(self._settings.delivery.batch, self._gates.open_lanes())
+        claimed = self._claim(self._at_once, self._gates.open_lanes(), company=True)
         if claimed:
             with self._pool() as pool:
-                for future in [pool.submit(self._handle, delivery) for delivery in claimed]:
+                for future in [pool.submit(self._handle, bundle) for bundle in bundled(claimed, self._most)]:
                     future.result()
         return probed + len(claimed)
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until ``stop`` is set; then finish what has been begun and give back what has not."""
-        in_hand: dict[Future[None], Delivery] = {}
+        in_hand: InHand = {}
         pool = self._pool()
         ended = threading.Event()
         watching = threading.Thread(target=self._keep_watch, args=(stop, ended), name="alerts", daemon=True)
@@ -159,7 +166,7 @@ class Worker:
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._settings.delivery.threads, thread_name_prefix="delivery")
 
-    def _turn(self, pool: ThreadPoolExecutor, in_hand: dict[Future[None], Delivery]) -> float:
+    def _turn(self, pool: ThreadPoolExecutor, in_hand: InHand) -> float:
         """Take on as much as there is room for; returns the seconds to wait before the next turn."""
         # Before looking, so that what arrives while looking wakes the loop again.
         self._wake.clear()
@@ -167,16 +174,17 @@ class Worker:
             del in_hand[future]
         policy = self._settings.delivery
         # One batch may wait for a free thread, so that no thread waits for the ledger; topped up by half batches.
-        room = policy.threads + policy.batch - len(in_hand)
+        room = policy.threads * self._most + self._at_once - sum(len(bundle) for bundle in in_hand.values())
+        enough = max(1, policy.batch // 2) if self._most == 1 else self._at_once
         try:
             self._look_at_the_clock()
             self._gates.refresh()
             for lane in self._gates.take_probes():
                 pool.submit(self._probe, lane)
-            if room < max(1, policy.batch // 2):
+            if room < enough:
                 return policy.poll_seconds
             self._sweep()
-            claimed = self._claim(min(room, policy.batch), self._gates.open_lanes())
+            claimed = self._claim(min(room, self._at_once), self._gates.open_lanes(), company=True)
         except LedgerUnavailable as error:
             self._tell_ledger(error)
             return max(policy.poll_seconds, float(error.retry_after))
@@ -184,23 +192,24 @@ class Worker:
             _LOG.exception("delivery.loop_fault")
             return policy.poll_seconds
         self._tell_ledger(None)
-        for delivery in claimed:
-            future = pool.submit(self._handle, delivery)
-            in_hand[future] = delivery
+        for bundle in bundled(claimed, self._most):
+            future = pool.submit(self._handle, bundle)
+            in_hand[future] = bundle
             future.add_done_callback(lambda _: self._wake.set())
-        return 0.0 if len(claimed) == policy.batch else policy.poll_seconds
+        return 0.0 if len(claimed) >= self._at_once else policy.poll_seconds
 
-    def _handle(self, delivery: Delivery) -> None:
+    def _handle(self, bundle: Sequence[Delivery]) -> None:
         try:
-            self._courier.handle(delivery)
+            self._courier.handle(bundle)
         except LedgerUnavailable as error:
-            # Its lease runs out, and then it is settled by a look-up like after a crash.
+            # The leases run out, and then they are settled by a look-up like after a crash.
             self._tell_ledger(error)
         except Exception:
-            _LOG.exception("delivery.fault", delivery=delivery.id, call=delivery.call_id)
+            _LOG.exception("delivery.fault", delivery=bundle[0].id, call=bundle[0].call_id)
 
-    def _claim(self, limit: int, lanes: Sequence[Lane]) -> list[Delivery]:
-        return self._queue.claim(limit, lanes, PERHAPS_SENT if self._jumps.is_careful else ())
+    def _claim(self, limit: int, lanes: Sequence[Lane], *, company: bool = False) -> list[Delivery]:
+        most = self._most if company and self._most > 1 else 0
+        return self._queue.claim(limit, lanes, PERHAPS_SENT if self._jumps.is_careful else (), company=most)
 
     def _look_at_the_clock(self) -> None:
         if self._jumps.look() < -_SET_BACK:
@@ -223,7 +232,7 @@ class Worker:
 
     def _probe_with_one(self, lane: Lane) -> Word | None:
         claimed = self._claim(1, [lane])
-        return self._courier.handle(claimed[0], probing=True) if claimed else None
+        return self._courier.handle(claimed, probing=True) if claimed else None
 
     def _keep_watch(self, stop: threading.Event, ended: threading.Event) -> None:
         """Alerts have a thread of their own: a slow mail server must not hold up deliveries."""
@@ -277,8 +286,8 @@ class Worker:
             if self._wake.wait(min(left, _NOTICE)):
                 return
 
-    def _leave(self, pool: ThreadPoolExecutor, in_hand: dict[Future[None], Delivery]) -> None:
-        unstarted = [delivery for future, delivery in in_hand.items() if future.cancel()]
+    def _leave(self, pool: ThreadPoolExecutor, in_hand: InHand) -> None:
+        unstarted = [delivery for future, bundle in in_hand.items() if future.cancel() for delivery in bundle]
         try:
             self._queue.release(unstarted)
         except LedgerUnavailable as error:

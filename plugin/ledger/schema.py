@@ -250,6 +250,8 @@ breakers = Table(
     Column("probed_at", UtcTime),
     Column("probe_wait", Float),
     Column("why", Text),
+    # The CRM has shut the account until a human has that lifted.
+    Column("blocked", Boolean, nullable=False, server_default=false()),
 )
 
 # What the admins are to hear of: each cause once, and once when it is over (plugin.alerts).

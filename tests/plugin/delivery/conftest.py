@@ -10,6 +10,7 @@ import pytest
 
 from tests.plugin.delivery.fake_crm import Clock
 from tests.plugin.delivery.harness import BreakableLedger, House
+from tests.support.postgres import Databases
 
 
 @pytest.fixture
@@ -29,3 +30,13 @@ def either_house(ledger_url: str) -> Iterator[House]:
     ledger = BreakableLedger(ledger_url, clock=clock if ledger_url.startswith("postgresql") else None)
     yield House(ledger, clock)
     ledger.close()
+
+
+@pytest.fixture
+def postgres_house(postgres: Databases) -> Iterator[House]:
+    """On PostgreSQL, whose clock it is that tests move."""
+    clock = Clock()
+    with postgres.database() as url:
+        ledger = BreakableLedger(url, clock=clock)
+        yield House(ledger, clock)
+        ledger.close()

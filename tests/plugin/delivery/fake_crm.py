@@ -26,6 +26,7 @@ from connectors.base import (
     Reference,
     ReminderState,
     Unknown,
+    Write,
 )
 
 LIMITS = Limits(connect_seconds=5, read_seconds=20, settling_seconds=30)
@@ -95,12 +96,13 @@ WRITES = (
     "busy",  # refused for now, Retry-After 40 s
     "error",  # surely not done, no word of when
     "refused",  # refused for good
+    "blocked",  # the account is shut until a human has that lifted
     "bug",  # the connector raises before it sends anything
     "bug after",  # the connector raises when it has written
     "killed",
     "killed after",
 )
-READS = ("ok", "down", "refused", "bug", "killed")
+READS = ("ok", "down", "refused", "blocked", "bug", "killed")
 
 
 class FakeCrm(Connector):
@@ -200,7 +202,7 @@ class FakeCrm(Connector):
 
         return self._served(kind, commit)
 
-    def _served(self, what: str, commit: Callable[[float], str]) -> Outcome:  # noqa: PLR0911
+    def _served(self, what: str, commit: Callable[[float], str]) -> Outcome:  # noqa: PLR0911, PLR0912 (one for each way it goes)
         self._alive()
         self.log.append(what)
         meanwhile, self.meanwhile = self.meanwhile, None
@@ -210,12 +212,12 @@ class FakeCrm(Connector):
             case "ok":
                 return Done(commit(0))
             case "lost":
-                self.crm.clock.advance(LIMITS.read_seconds)
+                self._time_out()
                 return Unknown("no answer in time")
             case "lost quickly":
                 return Unknown("answered 500", status=500)
             case "late":
-                self.crm.clock.advance(LIMITS.read_seconds)
+                self._time_out()
                 commit(LIMITS.settling_seconds - 1)
                 return Unknown("no answer in time")
             case "dropped":
@@ -225,6 +227,8 @@ class FakeCrm(Connector):
                 return NotDone("too many requests", after=40, status=429, code="QUERY_LIMIT")
             case "error":
                 return NotDone("no connection")
+            case "blocked":
+                return NotDone("the account is shut", status=403, code="OVERLOAD_LIMIT", blocked=True)
             case "refused":
                 return NotDone("no such user", permanent=True, status=400, code="BAD_USER")
             case "bug":
@@ -245,6 +249,8 @@ class FakeCrm(Connector):
                 raise CrmUnavailable("no connection", after=20)
             case "refused":
                 raise CrmRefused("no access", status=403, code="ACCESS_DENIED")
+            case "blocked":
+                raise CrmUnavailable("the account is shut", status=403, code="OVERLOAD_LIMIT", blocked=True)
             case "bug":
                 raise ValueError("a bug in the connector")
             case "killed":
@@ -256,9 +262,56 @@ class FakeCrm(Connector):
         if meanwhile:
             meanwhile()
 
+    def _time_out(self) -> None:
+        self.crm.clock.advance(LIMITS.read_seconds)
+
     def _alive(self) -> None:
         if self._dead:
             raise Killed
 
     def _visible(self, record: Record) -> bool:
         return record.visible_at <= self.crm.clock.true
+
+
+#: How the next request with many writes goes; "ok": as ``writes`` say of each of them.
+EXCHANGES = ("ok", "lost", "dropped", "busy", "error", "blocked", "bug", "too few")
+
+
+class BatchingCrm(FakeCrm):
+    """A CRM that takes up to ``most_writes`` in one request; ``exchanges`` say how the next requests go as a whole."""
+
+    most_writes = 5
+
+    def __init__(self, crm: Crm) -> None:
+        super().__init__(crm)
+        self.exchanges: deque[str] = deque()
+        #: The keys of each request.
+        self.requests: list[list[str]] = []
+        self._timed_out = False
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        assert 1 <= len(writes) <= self.most_writes
+        assert len({item.key for item in writes}) == len(writes)
+        self._alive()
+        self.requests.append([item.key for item in writes])
+        self._timed_out = False
+        how = self.exchanges.popleft() if self.exchanges else "ok"
+        if how in ("lost", "busy", "error", "blocked"):
+            # The whole request meets this: none of its writes is looked at.
+            self.writes.appendleft(how)
+            outcome = self._served("batch", lambda _delay: "")
+            return [outcome] * len(writes)
+        if how == "bug":
+            raise ValueError("a bug in the connector")
+        if how == "dropped":
+            self.writes.clear()
+        outcomes = [self._written(item) for item in writes]
+        if how == "dropped":
+            return [Unknown("connection reset")] * len(writes)
+        return outcomes[1:] if how == "too few" else outcomes
+
+    def _time_out(self) -> None:
+        # One request has one time-out, however many writes are in it.
+        if not self._timed_out:
+            super()._time_out()
+        self._timed_out = True

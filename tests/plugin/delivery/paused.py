@@ -74,8 +74,8 @@ def main(url: str, time_file: Path, notes: Path, moment: str) -> None:
     worker = Worker(ledger, rules, NotingCrm(notes, stopper), None, house.settings, now, "paused:1", Random(1))
     claim = worker._queue.claim
 
-    def claim_and_stop(*arguments: Any) -> Any:
-        claimed = claim(*arguments)
+    def claim_and_stop(*arguments: Any, **options: Any) -> Any:
+        claimed = claim(*arguments, **options)
         stopper.at("claimed")
         return claimed
 

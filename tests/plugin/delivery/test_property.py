@@ -21,7 +21,7 @@ from connectors.base import ReminderState
 from plugin.delivery import Worker
 from plugin.delivery.queue import Queue
 from plugin.ledger import Ledger
-from tests.plugin.delivery.fake_crm import READS, WRITES, Clock, FakeCrm, Killed
+from tests.plugin.delivery.fake_crm import EXCHANGES, READS, WRITES, BatchingCrm, Clock, FakeCrm, Killed
 from tests.plugin.delivery.harness import LEASE, OPEN, BreakableLedger, FakeMailer, House
 from tests.support.postgres import Databases
 
@@ -64,6 +64,8 @@ class Process:
 class Deliveries(RuleBasedStateMachine):
     """Two processes on one ledger, a CRM and a mail server with faults, kills, corrections and clocks set back."""
 
+    kind: type[FakeCrm] = FakeCrm
+
     def on_database(self) -> AbstractContextManager[House]:
         return sqlite_house()
 
@@ -76,7 +78,7 @@ class Deliveries(RuleBasedStateMachine):
         self.processes = [self.started(), self.started()]
 
     def started(self) -> Process:
-        crm, mailer = FakeCrm(self.house.crm), FakeMailer()
+        crm, mailer = self.kind(self.house.crm), FakeMailer()
         mailer.mails = self.house.mailer.mails
         return Process(self.house.worker(crm, mailer), crm, mailer)
 
@@ -139,13 +141,16 @@ class Deliveries(RuleBasedStateMachine):
             self.house.clock.advance(seconds)
             other = self.processes[1 - side]
             other.crm.meanwhile = other.crm.meanwhile_reading = None
-            # Time-outs in there would make this request outlast every time-out of its own.
-            for slow in ("lost", "late"):
-                while slow in other.crm.writes:
-                    other.crm.writes.remove(slow)
+            self.let_the_other_run_into_no_time_out(other.crm)
             self.work(1 - side)
 
         self.processes[side].crm.meanwhile = work
+
+    def let_the_other_run_into_no_time_out(self, other: FakeCrm) -> None:
+        """Time-outs in there would make this request outlast every time-out of its own."""
+        for slow in ("lost", "late"):
+            while slow in other.writes:
+                other.writes.remove(slow)
 
     @rule(side=SIDES)
     def be_held_up_while_looking_beyond_the_lease(self, side: int) -> None:
@@ -240,6 +245,27 @@ TestDeliveries = Deliveries.TestCase
 TestDeliveries.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+class InBundles(Deliveries):
+    """The same with a CRM that takes several writes in one request, which can go wrong as a whole too."""
+
+    kind = BatchingCrm
+
+    @rule(side=SIDES, exchanges=st.lists(st.sampled_from(EXCHANGES), max_size=3))
+    def meet_in_whole_requests(self, side: int, exchanges: list[str]) -> None:
+        crm = self.processes[side].crm
+        assert isinstance(crm, BatchingCrm)
+        crm.exchanges.extend(exchanges)
+
+    def let_the_other_run_into_no_time_out(self, other: FakeCrm) -> None:
+        super().let_the_other_run_into_no_time_out(other)
+        assert isinstance(other, BatchingCrm)
+        other.exchanges.clear()
+
+
+TestInBundles = InBundles.TestCase
+TestInBundles.settings = TestDeliveries.settings
 
 
 class OnPostgres(Deliveries):

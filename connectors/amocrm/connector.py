@@ -1,0 +1,138 @@
+"""The connector to amoCRM (Kommo): what of it the plugin uses, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.amocrm.api import AmoApi
+from connectors.amocrm.calls import Calls
+from connectors.amocrm.cards import Cards
+from connectors.amocrm.checks import Checks
+from connectors.amocrm.records import Records
+from connectors.amocrm.settings import AmoSettings
+from connectors.amocrm.webhook import references
+from connectors.amocrm.writing import NO_MAIL, REQUESTS, Writer
+from connectors.base import (
+    Assignee,
+    CallResult,
+    Card,
+    CardRef,
+    Check,
+    CommentWrite,
+    Connector,
+    CrmRefused,
+    CrmUnavailable,
+    Done,
+    Kind,
+    Limits,
+    NotDone,
+    Outcome,
+    Quota,
+    Reference,
+    ReminderState,
+    ReminderWrite,
+    Store,
+    Write,
+)
+from connectors.settings import limits_of
+
+
+class AmoConnector(Connector):
+    """One account. ``settings`` are loaded by ``AmoSettings``; cards are of type lead, contact, company, customer."""
+
+    name = "amocrm"
+    Settings = AmoSettings
+    #: The API takes 250 at once and its makers advise no more than 50.
+    most_writes = 50
+    sends_mail = False
+    repeats_events = False
+
+    def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(settings)
+        self._limits = replace(limits_of(settings), requests_per_write=REQUESTS)
+        self._api = AmoApi(settings, self._limits, now)
+        self._cards = Cards(self._api)
+        self._records = Records(self._api)
+        self._writer = Writer(self._api, self._records, settings["task_type"])
+        self._calls = Calls(self._api, self._cards, settings, now)
+        self._checks = Checks(self._api, settings, now)
+
+    def limits(self) -> Limits:
+        return self._limits
+
+    def share_quota(self, quota: Quota) -> None:
+        self._api.share_quota(quota)
+
+    def keep_in(self, store: Store) -> None:
+        self._api.keep_in(store)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._api.close()
+
+    # --- looking -----------------------------------------------------------------------------------
+
+    def check(self) -> Sequence[Check]:
+        return self._checks.account()
+
+    def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
+        return self._checks.assignee(assignee, mailed=mailed)
+
+    def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
+        facts: Mapping[str, frozenset[str | bool] | None] = self.settings["facts"].facts()
+        return facts
+
+    def read_card(self, card: CardRef) -> Card | None:
+        return self._cards.read(card)
+
+    def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
+        return self._cards.find(phone, name)
+
+    def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
+        return self._records.find(kind, card, key)
+
+    def reminder_state(self, remote_id: str) -> ReminderState:
+        return self._records.state(remote_id)
+
+    # --- writing -----------------------------------------------------------------------------------
+
+    def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
+        return self.write([CommentWrite(card, text, key)])[0]
+
+    def create_reminder(
+        self, card: CardRef, assignee: Assignee, subject: str, text: str, due: datetime, key: str
+    ) -> Outcome:
+        return self.write([ReminderWrite(card, assignee, subject, text, due, key)])[0]
+
+    def notify_email(self, assignee: Assignee, subject: str, text: str, key: str) -> Outcome:
+        return NO_MAIL
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        return self._writer.write(writes)
+
+    def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        try:
+            # Not without looking: closing it once more would replace what its owner has written as the result.
+            if self._records.state(remote_id) is not ReminderState.OPEN:
+                return Done(remote_id)
+        except CrmUnavailable as error:
+            return NotDone(str(error), after=error.after, status=error.status, code=error.code, blocked=error.blocked)
+        except CrmRefused as error:
+            return NotDone(str(error), permanent=True, status=error.status, code=error.code)
+        return self._records.close(remote_id, why)
+
+    def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
+        return self._records.remove(kind, remote_id)
+
+    # --- events ------------------------------------------------------------------------------------
+
+    def parse_event(
+        self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
+    ) -> Sequence[CallResult | Reference]:
+        return references(self.settings, path_secret, body)
+
+    def resolve(self, reference: Reference) -> CallResult | None:
+        return self._calls.resolve(reference)

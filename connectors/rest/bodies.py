@@ -1,0 +1,138 @@
+"""Bodies, queries and headers of a request: the structure stands first, values are filled into its leaves after.
+
+So no value can become a key, leave its place or add another: JSON is encoded from typed values, queries and forms are
+encoded pair by pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from marshmallow import ValidationError
+
+from connectors.rest.template import OMIT, BadTemplate, Names, NotRendered, Omit, Template
+
+_MOST_LEAVES = 500
+_DEEPEST = 20
+#: What the HTTP client sets by itself, or what would change whom the request is for.
+_OWN_HEADERS = frozenset({"authorization", "connection", "content-length", "content-type", "cookie", "host"})
+
+#: A structure whose texts are templates.
+Structure = Any
+
+
+def structure(value: Any, names: Names, depth: int = 0) -> Structure:
+    """The structure with its texts made templates. Raises ValidationError naming the keys at fault."""
+    if depth > _DEEPEST:
+        raise ValidationError("nested too deeply")
+    if isinstance(value, str):
+        return template(value, names)
+    made: Structure
+    if isinstance(value, dict):
+        made = _each(value.items(), names, depth)
+    elif isinstance(value, list):
+        made = list(_each(enumerate(value), names, depth).values())
+    elif value is None or isinstance(value, bool | int | float):
+        return value
+    else:
+        raise ValidationError("neither text, number, true, false, list nor table; write a time as a text")
+    if sum(1 for _ in leaves(made)) > _MOST_LEAVES:
+        raise ValidationError(f"more than {_MOST_LEAVES} values")
+    return made
+
+
+def _each(items: Any, names: Names, depth: int) -> dict[Any, Structure]:
+    made, wrong = {}, {}
+    for key, inner in items:
+        try:
+            made[key] = structure(inner, names, depth + 1)
+        except ValidationError as error:
+            wrong[key] = error.messages
+    if wrong:
+        raise ValidationError(wrong)
+    return made
+
+
+def template(source: str, names: Names, *, path: bool = False) -> Template:
+    """The template. Raises ValidationError."""
+    try:
+        return Template(source, names, path=path)
+    except BadTemplate as error:
+        raise ValidationError(str(error)) from None
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Everything in a structure that is neither a table nor a list."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from leaves(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from leaves(inner)
+    else:
+        yield value
+
+
+def templates_in(value: Any) -> Iterator[Template]:
+    """All templates of a structure."""
+    for leaf in leaves(value):
+        if isinstance(leaf, Template):
+            yield leaf
+
+
+def filled(value: Structure, context: Mapping[str, Any]) -> Any:
+    """The structure as JSON; keys and elements whose value is OMIT are left out. Raises NotRendered."""
+    if isinstance(value, Template):
+        return value.value(context)
+    if isinstance(value, Mapping):
+        inner = {key: filled(part, context) for key, part in value.items()}
+        return {key: part for key, part in inner.items() if part is not OMIT}
+    if isinstance(value, list):
+        return [part for part in (filled(part, context) for part in value) if part is not OMIT]
+    return value
+
+
+def pairs(table: Mapping[str, Structure], context: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The pairs of a query or a form; None is left out, a list gives its name several times. Raises NotRendered."""
+    found = []
+    for name, part in table.items():
+        value = filled(part, context)
+        for single in value if isinstance(value, list) else [value]:
+            if single is not None and not isinstance(single, Omit):
+                found.append((name, _single(name, single)))
+    return found
+
+
+def encoded(found: list[tuple[str, str]]) -> str:
+    """Pairs as a query or form is written. Raises NotRendered."""
+    try:
+        return urlencode(found, encoding="utf-8", errors="strict")
+    except UnicodeEncodeError:
+        raise NotRendered("a value holds a character that is none") from None
+
+
+def header_values(table: Mapping[str, Structure], context: Mapping[str, Any]) -> dict[str, str]:
+    """Further headers. Raises NotRendered for a value that cannot stand in one."""
+    found = dict(pairs(table, context))
+    for name, value in found.items():
+        if not value.isascii() or not value.isprintable() or value != value.strip():
+            raise NotRendered(f"the header {name} cannot hold its value: only visible ASCII can stand there")
+    return found
+
+
+def check_header_name(name: str) -> None:
+    """Raises ValidationError for a header that a description cannot set."""
+    if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
+        raise ValidationError("not the name of a header")
+    if name.lower() in _OWN_HEADERS:
+        raise ValidationError("not for a description to set: [auth] says how the account is proven")
+
+
+def _single(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise NotRendered(f"{name} holds a table, which cannot stand in a query or a form")

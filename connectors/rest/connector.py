@@ -1,0 +1,268 @@
+"""The connector to a CRM that is described in TOML: what each call of the plugin asks of it, and in which tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.base import (
+    Assignee,
+    CallResult,
+    Card,
+    CardRef,
+    Check,
+    Connector,
+    CrmRefused,
+    CrmUnavailable,
+    Done,
+    EventNotAuthentic,
+    Kind,
+    Limits,
+    NotDone,
+    Outcome,
+    Quota,
+    Reference,
+    ReminderState,
+    Store,
+)
+from connectors.http import Answer
+from connectors.mapping import FactFields
+from connectors.rest import calls, proof
+from connectors.rest.account import Account
+from connectors.rest.conditions import all_hold
+from connectors.rest.context import Values, keyed, person
+from connectors.rest.doctoring import Doctor
+from connectors.rest.lookups import Lookups
+from connectors.rest.meanings import Meanings
+from connectors.rest.model import Call, Create, Event, State
+from connectors.rest.paths import Path, as_text
+from connectors.rest.request import Request
+from connectors.rest.settings import RestSettings
+from connectors.rest.template import NotRendered
+from connectors.rest.writer import Writer
+from connectors.settings import limits_of
+
+
+class RestConnector(Connector):
+    """One account. ``settings`` are loaded by ``RestSettings``; ``now`` tells how old an event is."""
+
+    name = "rest"
+    Settings = RestSettings
+
+    def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(settings)
+        self._now = now
+        self._email: Create | None = settings["email"]
+        self._event: Event | None = settings["event"]
+        self._call: Call | None = settings["call"]
+        self._facts: FactFields = settings["facts"]
+        self._values = Values(settings)
+        error = settings.get("error") or {}
+        meanings = Meanings(settings["answers"], error.get("code", ()), error.get("message", ()))
+        limits = limits_of(settings)
+        self._account = Account(settings, limits, meanings)
+        self._limits = replace(limits, requests_per_write=_requests_per_write(settings, self._account.renews))
+        self._lookups = Lookups(self._account, self._values, settings)
+        self._writer = Writer(self._account, self._values, settings)
+        self._doctor = Doctor(self._account, self._values, settings)
+        self.sends_mail = self._email is not None
+        self.repeats_events = settings["repeats_events"]
+
+    def limits(self) -> Limits:
+        return self._limits
+
+    def share_quota(self, quota: Quota) -> None:
+        self._account.share_quota(quota)
+
+    def keep_in(self, store: Store) -> None:
+        self._account.keep_in(store)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._account.close()
+
+    # --- looking -----------------------------------------------------------------------------------
+
+    def check(self) -> Sequence[Check]:
+        return self._doctor.account()
+
+    def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
+        return self._doctor.assignee(assignee, mailed=mailed)
+
+    def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
+        return self._facts.facts()
+
+    def read_card(self, card: CardRef) -> Card | None:
+        return self._lookups.card(card)
+
+    def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
+        return self._lookups.contacts(phone, name)
+
+    def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
+        find = self.settings["find"].get(kind)
+        if card is None and find is not None and find.request.uses_name("card"):
+            raise CrmRefused(f"this CRM shows a {kind} with its card only, and the card is not known")
+        context = keyed(key) if card is None else {**keyed(key), "card": self._values.card(card)}
+        return self._writer.find(kind, self._values.of(**context))
+
+    def reminder_state(self, remote_id: str) -> ReminderState:
+        return self._reminder(remote_id)[0]
+
+    # --- writing -----------------------------------------------------------------------------------
+
+    def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
+        if card.type not in self.settings["card"]:
+            return _no_such_card(card)
+        context = self._values.of(card=self._values.card(card), text=text, **keyed(key))
+        return self._writer.create("comment", self.settings["comment"], context)
+
+    def create_reminder(
+        self, card: CardRef, assignee: Assignee, subject: str, text: str, due: datetime, key: str
+    ) -> Outcome:
+        if card.type not in self.settings["card"]:
+            return _no_such_card(card)
+        if not assignee.user:
+            return NotDone("the role has no CRM user to remind", permanent=True)
+        context = self._values.of(
+            card=self._values.card(card),
+            assignee=person(assignee),
+            subject=subject,
+            text=text,
+            due=due,
+            **keyed(key),
+        )
+        return self._writer.create("reminder", self.settings["reminder"], context)
+
+    def notify_email(self, assignee: Assignee, subject: str, text: str, key: str) -> Outcome:
+        if self._email is None:
+            return NotDone("this CRM sends no mail: let the role's mail go over SMTP", permanent=True)
+        if not (assignee.user or assignee.address):
+            return NotDone("the role has neither a CRM user nor an address to mail to", permanent=True)
+        context = self._values.of(assignee=person(assignee), subject=subject, text=text, **keyed(key))
+        return self._writer.create("email", self._email, context)
+
+    def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        request: Request = self.settings["withdraw"]
+        try:
+            state, record = self._reminder(remote_id)
+        except CrmUnavailable as error:
+            return NotDone(str(error), after=error.after, status=error.status, code=error.code, blocked=error.blocked)
+        except CrmRefused as error:
+            return NotDone(str(error), permanent=True, status=error.status, code=error.code)
+        if state is not ReminderState.OPEN:
+            return Done(remote_id)
+        try:
+            context = self._values.of(id=remote_id, why=why, record=record, **keyed(key))
+            result, meaning = self._account.write(request, context)
+        except NotRendered as error:
+            return NotDone(f"it cannot be withdrawn as described: {error}", permanent=True)
+        if isinstance(result, Answer) or meaning in ("missing", "done"):
+            return Done(remote_id)
+        return result
+
+    def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
+        request = self.settings["remove"].get(kind)
+        if request is None or (card is None and request.uses_name("card")):
+            return super().remove(kind, remote_id, card)
+        context = {"id": remote_id} if card is None else {"id": remote_id, "card": self._values.card(card)}
+        return self._writer.remove(kind, self._values.of(**context)) or super().remove(kind, remote_id, card)
+
+    # --- events ------------------------------------------------------------------------------------
+
+    def parse_event(
+        self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
+    ) -> Sequence[CallResult | Reference]:
+        secret = self.settings["event_secret"]
+        if self._event is None or self._call is None or not secret:
+            raise EventNotAuthentic("no [event] is described, so no event can be verified")
+        content: Any = None
+        shown = ""
+        if self._event.proof.place == "body":
+            content = calls.body_of(self._event, body)
+            shown = as_text(Path.parse(self._event.proof.name).get(content))
+        proof.check(self._event.proof, secret, headers, path_secret, query, body, shown, self._now())
+        if content is None:
+            content = calls.body_of(self._event, body)
+        return calls.references(self._event, self._call, self._facts, content, self._values.of())
+
+    def resolve(self, reference: Reference) -> CallResult | None:
+        call = self._call
+        if call is None or reference.kind != calls.KIND:
+            return None
+        record = self._record_of(call, reference)
+        if record is None:
+            return None
+        result = calls.call_result(call, self._facts, record, self._zone, self._values.of())
+        return None if result is None else self._with_card(call, result)
+
+    # --- details -----------------------------------------------------------------------------------
+
+    def _record_of(self, call: Call, reference: Reference) -> dict[str, Any] | None:
+        if call.request is None:
+            return calls.kept_record(reference.data or {})
+        try:
+            record = call.record.get(self._account.read(call.request, self._values.of(id=reference.id)))
+        except NotRendered:
+            # An id that can stand in no address is no call's.
+            return None
+        return record if isinstance(record, dict) else None
+
+    def _with_card(self, call: Call, result: dict[str, Any]) -> CallResult:
+        """The card with name and link of its own record, where the call's has none; a missing card is left out."""
+        given = result.get("card")
+        if given is None or "card_name" in call.values:
+            return result
+        card = self.read_card(CardRef(given["type"], given["id"]))
+        if card is None:
+            return {key: value for key, value in result.items() if key != "card"}
+        more = {"name": card.name, "url": card.url}
+        return {**result, "card": {**given, **{key: value for key, value in more.items() if value}}}
+
+    @property
+    def _zone(self) -> str | None:
+        zone: str | None = self.settings["time_zone"]
+        return zone
+
+    def _reminder(self, remote_id: str) -> tuple[ReminderState, dict[str, Any]]:
+        described: State = self.settings["reminder_state"]
+        try:
+            data = self._account.read(described.request, self._values.of(id=remote_id))
+        except NotRendered:
+            # An id that can stand in no address is no reminder's.
+            return ReminderState.MISSING, {}
+        record = described.record.get(data)
+        if record is None:
+            return ReminderState.MISSING, {}
+        if not isinstance(record, dict):
+            raise CrmUnavailable("the CRM's answer holds no reminder where the description looks for it")
+        context = self._values.of(id=remote_id, record=record)
+        try:
+            if described.missing and all_hold(described.missing, record, context):
+                return ReminderState.MISSING, record
+            done = all_hold(described.done, record, context)
+        except NotRendered as error:
+            raise CrmRefused(f"the reminder's state is not as described: {error}") from None
+        return (ReminderState.DONE if done else ReminderState.OPEN), record
+
+
+def _requests_per_write(settings: Mapping[str, Any], renews: bool) -> int:
+    """The most requests, one after the other, of the longest write: writing, looking up, reading back, removing."""
+    longest = 2  # a withdrawal reads the reminder first
+    for kind in ("comment", "reminder", "email"):
+        create: Create | None = settings[kind]
+        if create is None:
+            continue
+        pages = settings["find"][kind].pages
+        looks = 0 if create.answer is not None else (pages.most if pages else 1)
+        reads = 0 if create.verify is None or create.verify.request is None else 1
+        reads += create.require is not None
+        removes = 0 if create.verify is None or kind not in settings["remove"] else 1
+        longest = max(longest, 1 + looks + reads + removes)
+    # A refused token costs the request, its renewal and the request again.
+    return longest + (2 if renews else 0)
+
+
+def _no_such_card(card: CardRef) -> NotDone:
+    return NotDone(f"the description has no cards of type {card.type!r}", permanent=True)

@@ -1,0 +1,121 @@
+"""The schemas of the tables about events: ``[event]``, its proof, and ``[call]``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from marshmallow import ValidationError, fields
+from marshmallow.validate import OneOf, Range
+
+from connectors.rest import model, names
+from connectors.rest.fields import ConditionsField, PathField, words
+from connectors.rest.paths import Path
+from connectors.rest.request import Records, Request
+from connectors.rest.tables import request_fields, table
+from connectors.rest.template import suggestion
+
+ALGORITHMS = ("sha1", "sha256", "sha384", "sha512")
+#: What ``signed`` may be put together of.
+PARTS = ("body", "timestamp", "id")
+#: What a call's record gives besides id, time and facts, as the plugin's own event names it.
+VALUES = ("phone", "operator", "note", "script", "ruleset", "card_id", "card_type", "card_name", "card_url")
+_PART = re.compile(r"\{([^{}]*)\}")
+
+
+def _proof(data: dict[str, Any]) -> model.Proof:
+    proof = model.Proof(**data)
+    wanted = [] if proof.kind == "token" and proof.place == "path" else ["name"]
+    if proof.kind == "hmac" and "{timestamp}" in proof.signed and not proof.pairs:
+        wanted.append("timestamp")
+    if proof.kind == "hmac" and "{id}" in proof.signed:
+        wanted.append("id")
+    for key in wanted:
+        if not getattr(proof, key):
+            raise ValidationError({key: [f"missing: this kind of proof needs it ({proof.kind}, {proof.place})"]})
+    if proof.kind == "hmac" and "{body}" not in proof.signed:
+        raise ValidationError({"signed": ["does not hold {body}: the signature would prove nothing of it"]})
+    if proof.kind == "hmac" and proof.place not in ("header", "query"):
+        raise ValidationError({"place": ["allowed for a signature: header, query"]})
+    for part in _PART.findall(proof.signed):
+        if part not in PARTS:
+            raise ValidationError({"signed": [f"unknown part {part!r}{suggestion(part, PARTS)}"]})
+    return proof
+
+
+def _event(data: dict[str, Any]) -> model.Event:
+    records = Records(data.get("items", Path("")), data.get("id", Path.parse("id")))
+    return model.Event(data["proof"], data["format"], records, data["when"], data["own"])
+
+
+def event_table() -> fields.Nested:
+    """``[event]``."""
+    proof = table(
+        _proof,
+        kind=fields.String(required=True, validate=OneOf(("hmac", "token"))),
+        place=fields.String(validate=OneOf(("header", "query", "path", "body"))),
+        name=words(),
+        prefix=fields.String(),
+        algorithm=fields.String(validate=OneOf(ALGORITHMS)),
+        encoding=fields.String(validate=OneOf(("hex", "base64"))),
+        secret_is=fields.String(validate=OneOf(("text", "hex", "base64"))),
+        signed=words(),
+        timestamp=words(),
+        id=words(),
+        pairs=fields.Boolean(truthy={True}, falsy={False}),
+        tolerance_seconds=fields.Float(validate=Range(min=1, max=86_400)),
+        required=True,
+    )
+    return table(
+        _event,
+        proof=proof,
+        format=fields.String(load_default="json", validate=OneOf(("json", "form"))),
+        items=PathField(),
+        id=PathField(),
+        when=ConditionsField(names.with_record(names.NOTHING)),
+        own=ConditionsField(names.with_record(names.NOTHING)),
+        load_default=None,
+    )
+
+
+def _call(data: dict[str, Any]) -> model.Call:
+    request_keys = [key for key in request_fields(names.CALL) if key in data]
+    if request_keys and "path" not in data:
+        raise ValidationError({request_keys[0]: ["given without path"]})
+    request = Request(**{key: data.pop(key) for key in request_keys}) if request_keys else None
+    values = {key: data.pop(key) for key in VALUES if key in data}
+    if "card_id" in values and "card_type" not in values and data.get("default_card_type") is None:
+        raise ValidationError({"card_type": ["missing: of which type is card_id? give card_type or default_card_type"]})
+    return model.Call(
+        data["id"],
+        data["occurred_at"],
+        request,
+        data.get("record", Path("")),
+        data["when"],
+        data["times"],
+        data.get("revision"),
+        data.get("final"),
+        values,
+        data.get("default_card_type"),
+        data["card_types"],
+    )
+
+
+def call_table() -> fields.Nested:
+    """``[call]``."""
+    conditions = names.with_record(names.NOTHING)
+    return table(
+        _call,
+        **request_fields(names.CALL, required=False),
+        record=PathField(),
+        id=PathField(required=True),
+        occurred_at=PathField(required=True),
+        times=fields.String(load_default="iso", validate=OneOf(("iso", "unix", "unix_ms"))),
+        revision=PathField(),
+        final=ConditionsField(conditions, load_default=None, allow_none=True),
+        when=ConditionsField(conditions),
+        **{name: PathField() for name in VALUES},
+        default_card_type=words(),
+        card_types=fields.Dict(keys=words(), values=words(), load_default=dict),
+        load_default=None,
+    )

@@ -1,0 +1,121 @@
+"""The filters that templates may use, each bounded in what it makes of its input."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Undefined, pass_context
+from jinja2.runtime import Context
+
+from connectors.phones import normal_phone
+
+#: The name under which a context carries the account's time zone.
+ZONE = "_zone"
+_FORMAT = re.compile(r"(?:%[YmdHMSzBby]|[^%]){1,60}")
+
+
+def _date(context: Context, value: Any, format: str = "%Y-%m-%d") -> str:
+    return _local(context, value).strftime(_checked_format(format))
+
+
+def _local(context: Context, value: Any) -> datetime:
+    return _moment(value).astimezone(ZoneInfo(str(context[ZONE])))
+
+
+def _utc(value: Any, format: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
+    return _moment(value).astimezone(UTC).strftime(_checked_format(format))
+
+
+def _unix(value: Any) -> int:
+    return int(_moment(value).timestamp())
+
+
+def _moment(value: Any) -> datetime:
+    if not isinstance(value, datetime):
+        raise ValueError("this filter takes a time, such as due or now")
+    return value
+
+
+def _checked_format(written: str) -> str:
+    if not _FORMAT.fullmatch(written):
+        raise ValueError("a time's format is written with %Y %m %d %H %M %S %z and at most 60 characters")
+    return written
+
+
+def _html(value: Any) -> str:
+    return html.escape(_text(value)).replace("\r\n", "\n").replace("\n", "<br>\n")
+
+
+def _default(value: Any, other: Any = "") -> Any:
+    return other if value is None or isinstance(value, Undefined) else value
+
+
+def _digits(value: Any) -> str:
+    return "".join(char for char in _text(value) if char.isascii() and char.isdigit())
+
+
+def _cut(value: Any, length: int) -> str:
+    text = _text(value)
+    return text if len(text) <= length else text[: max(0, length - 1)] + "…"
+
+
+def _int(value: Any) -> int:
+    text = _text(value).strip()
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
+        raise ValueError("int takes a whole number")
+    return int(text)
+
+
+def _join(value: Any, between: str = " ") -> str:
+    if not isinstance(value, list | tuple):
+        raise ValueError("join takes a list")
+    return between.join(text for text in (_text(part) for part in value if part is not None) if text)
+
+
+def _first(value: Any) -> Any:
+    return value[0] if value else None
+
+
+def _last(value: Any) -> Any:
+    return value[-1] if value else None
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str | int | float):
+        raise ValueError("this filter takes a text")
+    return str(value)
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "cut": _cut,
+    "date": pass_context(_date),
+    "default": _default,
+    "digits": _digits,
+    "e164": lambda value: normal_phone(_text(value)),
+    "first": _first,
+    "html": _html,
+    "int": _int,
+    "join": _join,
+    "json": _json,
+    "last": _last,
+    "local": pass_context(_local),
+    "lower": lambda value: _text(value).lower(),
+    "text": _text,
+    "trim": lambda value: _text(value).strip(),
+    "unix": _unix,
+    "upper": lambda value: _text(value).upper(),
+    "utc": _utc,
+    "words": lambda value: _text(value).split(),
+}
+#: Filters that need the account's ``time_zone``.
+LOCAL = frozenset({"date", "local"})

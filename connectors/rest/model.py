@@ -1,0 +1,161 @@
+"""A description as it is worked with: one record for each table of ``[crm.rest]``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.rest.conditions import Condition
+from connectors.rest.paths import Path
+from connectors.rest.request import Pages, Records, Request
+from connectors.rest.template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPoint:
+    """One point of ``check()``: a request that must be answered, and what must hold of its answer."""
+
+    name: str
+    request: Request
+    expect: tuple[Condition, ...]
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """What must hold of a record that was just written; ``request`` None: of the record as it was found."""
+
+    expect: tuple[Condition, ...]
+    request: Request | None = None
+    record: Path = field(default_factory=lambda: Path(""))
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """How a record is written. ``answer`` None: the answer names no id, the record is looked up by its key.
+
+    ``require`` must have held once before anything is written: without it the CRM would take what is then not found.
+    """
+
+    request: Request
+    answer: Records | None = None
+    verify: Verify | None = None
+    require: CheckPoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """How records are looked for."""
+
+    request: Request
+    records: Records
+    pages: Pages | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a client's record shows name, phones and link."""
+
+    name: Template | None = None
+    phones: tuple[Path, ...] = ()
+    url: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardType:
+    """One type of card: how it is read, and ``card.collection`` in templates."""
+
+    request: Request
+    collection: str
+    record: Path
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """How contacts are looked up, and the type of card that they are."""
+
+    find: Find
+    type: str
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a reminder is read, and by which conditions it is done or gone; else it is open."""
+
+    request: Request
+    record: Path
+    done: tuple[Condition, ...]
+    missing: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """How a CRM user is looked up, and where the address is that the CRM mails to."""
+
+    find: Find
+    address: Path | None
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How an event proves that the CRM sent it; ``connectors.rest.proof`` checks it."""
+
+    kind: str
+    place: str = "header"
+    name: str = ""
+    prefix: str = ""
+    algorithm: str = "sha256"
+    encoding: str = "hex"
+    secret_is: str = "text"
+    signed: str = "{body}"
+    timestamp: str = ""
+    id: str = ""
+    pairs: bool = False
+    tolerance_seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How a call's record is read; ``request`` None: the event brings it along."""
+
+    id: Path
+    occurred_at: Path
+    request: Request | None = None
+    record: Path = field(default_factory=lambda: Path(""))
+    when: tuple[Condition, ...] = ()
+    times: str = "iso"
+    revision: Path | None = None
+    final: tuple[Condition, ...] | None = None
+    values: Mapping[str, Path] = field(default_factory=dict)
+    card_type: str | None = None
+    card_types: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What events look like: where their records are, which count, and which are the plugin's own doing."""
+
+    proof: Proof
+    format: str
+    records: Records
+    when: tuple[Condition, ...]
+    own: tuple[Condition, ...]
+
+
+def templates_of(value: Any) -> Iterator[Template]:
+    """Every template in a loaded description."""
+    if isinstance(value, Template):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from templates_of(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from templates_of(inner)
+    elif hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            yield from templates_of(getattr(value, name))

@@ -1,0 +1,98 @@
+"""Whether an event comes from the CRM: an HMAC over its body, or a token, wherever the CRM puts it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from connectors.base import EventNotAuthentic
+from connectors.rest.model import Proof
+
+_PART = re.compile(rb"\{(body|timestamp|id)\}")
+
+
+def check(
+    proof: Proof,
+    secret: str,
+    headers: Mapping[str, str],
+    path_secret: str | None,
+    query: Mapping[str, str],
+    body: bytes,
+    token_in_body: str,
+    now: datetime,
+) -> None:
+    """Raise EventNotAuthentic unless the event is genuine and, where it is timed, recent."""
+    given = {name.lower(): value for name, value in headers.items()}
+    places = {"header": given.get(proof.name.lower(), ""), "query": query.get(proof.name, "")}
+    places |= {"path": path_secret or "", "body": token_in_body}
+    shown = places[proof.place]
+    if proof.kind == "token":
+        if not _same(proof.prefix + secret, shown):
+            raise EventNotAuthentic("the event's token is wrong or missing")
+        return
+    _check_signature(proof, secret, shown, given, body, now)
+
+
+def _check_signature(
+    proof: Proof, secret: str, shown: str, headers: Mapping[str, str], body: bytes, now: datetime
+) -> None:
+    timestamp = headers.get(proof.timestamp.lower(), "") if proof.timestamp else ""
+    candidates = [shown]
+    if proof.pairs:
+        # t=1700000000,v1=0123…,v1=4567… : several signatures while the CRM changes its key over.
+        pairs = [part.strip().partition("=")[::2] for part in shown.split(",")]
+        candidates = [value for name, value in pairs if name == (proof.prefix or "v1")]
+        timestamp = next((value for name, value in pairs if name == (proof.timestamp or "t")), "")
+    elif proof.prefix:
+        candidates = [part.removeprefix(proof.prefix) for part in shown.split(" ") if part.startswith(proof.prefix)]
+    timed = b"{timestamp}" in proof.signed.encode()
+    parts = {
+        b"body": body,
+        b"timestamp": timestamp.encode("utf-8", "surrogateescape"),
+        b"id": headers.get(proof.id.lower(), "").encode("utf-8", "surrogateescape") if proof.id else b"",
+    }
+    signed = _PART.sub(lambda match: parts[match[1]], proof.signed.encode())
+    digest = hmac.new(_key(proof, secret), signed, getattr(hashlib, proof.algorithm)).digest()
+    if not any(_is_digest(proof, digest, candidate) for candidate in candidates):
+        raise EventNotAuthentic("the event's signature is wrong or missing")
+    if timed and not _is_recent(timestamp, now, proof.tolerance_seconds):
+        raise EventNotAuthentic("the event's time is too far off")
+
+
+def _is_digest(proof: Proof, digest: bytes, candidate: str) -> bool:
+    if proof.encoding == "hex":
+        return _same(digest.hex(), candidate.lower())
+    return _same(base64.b64encode(digest).decode(), candidate)
+
+
+def _key(proof: Proof, secret: str) -> bytes:
+    match proof.secret_is:
+        case "hex":
+            return bytes.fromhex(secret)
+        case "base64":
+            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    return secret.encode()
+
+
+def check_secret(proof: Proof, secret: str) -> None:
+    """Raise ValueError, without the secret, where it is not written as ``secret_is`` says."""
+    try:
+        _key(proof, secret)
+    except (ValueError, binascii.Error):
+        raise ValueError(f"is not written in {proof.secret_is}") from None
+
+
+def _is_recent(timestamp: str, now: datetime, tolerance: float) -> bool:
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+        return False
+    return abs(now.timestamp() - int(timestamp)) <= tolerance
+
+
+def _same(expected: str, given: str) -> bool:
+    # Both sides as bytes: compare_digest refuses text that is not ASCII.
+    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape")) and given != ""

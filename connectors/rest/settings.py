@@ -1,0 +1,192 @@
+"""``[crm.rest]`` in plugin.toml: an account of a CRM that is described there, or by a profile that comes along."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from marshmallow import ValidationError, fields, pre_load, validates_schema
+from marshmallow.validate import Length, OneOf
+
+from connectors.mapping import FactFields, FactsTable
+from connectors.rest import names, profiles, proof
+from connectors.rest.event_tables import call_table, event_table
+from connectors.rest.fields import parsed_path, words
+from connectors.rest.model import templates_of
+from connectors.rest.tables import (
+    card_table,
+    check_table,
+    contacts_table,
+    create_table,
+    error_table,
+    find_table,
+    person_table,
+    remove_table,
+    rule_table,
+    state_table,
+    table,
+    withdraw_table,
+)
+from connectors.rest.template import suggestion
+from connectors.settings import HttpAccount
+
+#: What each way of proving the account needs: keys of [auth], and secrets of [crm.rest].
+_NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "none": ((), ()),
+    "header": ((), ("token",)),
+    "query": (("name",), ("token",)),
+    "basic": (("user",), ("password",)),
+    "oauth2": (("token_url", "client_id"), ("client_secret",)),
+}
+
+
+def _secret() -> fields.String:
+    return fields.String(load_default=None, allow_none=True, validate=Length(min=1), metadata={"secret": True})
+
+
+def _auth(data: dict[str, Any]) -> dict[str, Any]:
+    if data["kind"] == "query":
+        data.setdefault("prefix", "")
+    given = {"name": "Authorization", "prefix": "Bearer ", "scope": "", "client_by": "body", **data}
+    return given if data["kind"] != "query" else {**given, "name": data.get("name", "")}
+
+
+def _auth_table() -> fields.Nested:
+    return table(
+        _auth,
+        kind=fields.String(required=True, validate=OneOf(tuple(_NEEDS))),
+        name=words(),
+        prefix=fields.String(),
+        user=words(),
+        token_url=words(),
+        client_id=words(),
+        client_by=fields.String(validate=OneOf(("body", "header"))),
+        scope=fields.String(),
+        required=True,
+    )
+
+
+def _kinds(inner: Any, required: bool) -> fields.Nested:
+    """``[find]`` and ``[remove]``: a table for each kind of record."""
+    return table(lambda data: data, comment=inner(), reminder=inner(), email=inner(), **_option(required))
+
+
+def _option(required: bool) -> dict[str, Any]:
+    return {"required": True} if required else {"load_default": dict}
+
+
+class RestSettings(HttpAccount):
+    """The account and the description of its CRM; without ``profile`` the description stands here in full."""
+
+    profile = words(load_default=None, allow_none=True)
+    token = _secret()
+    password = _secret()
+    client_secret = _secret()
+    event_secret = _secret()
+    auth = _auth_table()
+    time_zone = words(load_default=None, allow_none=True)
+    constants = fields.Dict(keys=words(), values=fields.Raw(), load_default=dict)
+    answers = fields.List(rule_table(), load_default=list)
+    error = error_table()
+    card = fields.Dict(keys=words(), values=card_table(), required=True, validate=Length(min=1))
+    contact_by_phone = contacts_table(names.BY_PHONE)
+    contact_by_name = contacts_table(names.BY_NAME)
+    comment = create_table(names.COMMENT, required=True)
+    reminder = create_table(names.REMINDER, required=True)
+    email = create_table(names.EMAIL, load_default=None)
+    find = _kinds(find_table, required=True)
+    reminder_state = state_table()
+    withdraw = withdraw_table()
+    remove = _kinds(remove_table, required=False)
+    check = fields.List(check_table(), load_default=list)
+    person = person_table()
+    event = event_table()
+    call = call_table()
+    #: Whether the CRM sends an event again that was not taken.
+    repeats_events = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    facts = FactsTable()
+
+    @pre_load
+    def _over_profile(self, data: Any, **_: Any) -> Any:
+        name = data.get("profile") if isinstance(data, Mapping) else None
+        if not isinstance(name, str):
+            return data
+        try:
+            return profiles.over_profile(name, data)
+        except ValueError as error:
+            raise ValidationError({"profile": [str(error)]}) from None
+
+    @validates_schema
+    def _check_whole(self, data: Mapping[str, Any], *, partial: Any = None, **_: Any) -> None:
+        unresolved = frozenset(partial) if isinstance(partial, tuple | list | set) else frozenset()
+        wrong: dict[str, Any] = {}
+        for key, what in (*_auth_faults(data, unresolved), *_faults(data, unresolved), *_template_faults(data)):
+            wrong.setdefault(key, what)
+        if wrong:
+            raise ValidationError(wrong)
+
+
+def _auth_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    auth = data["auth"]
+    keys, secrets = _NEEDS[auth["kind"]]
+    missing = [key for key in keys if not auth.get(key)]
+    if missing:
+        yield "auth", {key: [f"missing: auth of the kind {auth['kind']} needs it"] for key in missing}
+    for key in secrets:
+        if not data.get(key) and key not in unresolved:
+            yield key, [f"missing: auth of the kind {auth['kind']} needs it, as {{ env = 'NAME' }}"]
+
+
+def _faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    zone = data["time_zone"]
+    if zone is not None and zone not in zoneinfo.available_timezones():
+        yield "time_zone", [f"unknown time zone {zone!r}; expected e.g. Europe/Moscow"]
+    kinds = ["comment", "reminder", *(["email"] if data["email"] else [])]
+    missing = [kind for kind in kinds if kind not in data["find"]]
+    if missing:
+        yield "find", {kind: ["missing: what cannot be found again would be written twice"] for kind in missing}
+    for key in ("contact_by_phone", "contact_by_name"):
+        kind = data[key].type if data[key] else None
+        if kind is not None and kind not in data["card"]:
+            yield key, {"type": [f"no type of card{suggestion(kind, data['card'])}"]}
+    yield from _event_faults(data, unresolved)
+
+
+def _event_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    event, secret, facts = data["event"], data["event_secret"], data["facts"]
+    if (event is None) != (data["call"] is None):
+        absent = "event" if event is None else "call"
+        yield absent, [f"missing: [{'call' if absent == 'event' else 'event'}] is described"]
+    if event is not None and not secret and "event_secret" not in unresolved:
+        yield "event_secret", ["missing: events are proven genuine by it, as { env = 'NAME' }"]
+    if event is not None and secret:
+        try:
+            proof.check_secret(event.proof, secret)
+        except ValueError as error:
+            yield "event_secret", [str(error)]
+    wrong = {}
+    for item in facts.fields if isinstance(facts, FactFields) else ():
+        try:
+            parsed_path(item.field)
+        except ValidationError as error:
+            wrong[item.fact] = {"field": error.messages}
+    if wrong:
+        yield "facts", wrong
+    elif facts.fields and data["call"] is None:
+        yield "facts", ["given without [call]: of which record are they fields?"]
+
+
+def _template_faults(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What only the whole description tells of its templates."""
+    for key, part in data.items():
+        for template in templates_of(part):
+            if template.local and data["time_zone"] is None:
+                yield "time_zone", [f"missing: {template.source!r} needs it, e.g. Europe/Moscow"]
+            for use in template.uses:
+                if use.name != "constants":
+                    continue
+                known = [f"constants.{name}" for name in data["constants"]]
+                whole = f"constants.{use.attribute}" if use.attribute else "constants"
+                if whole not in known:
+                    yield key, [f"unknown placeholder {whole!r} in {template.source!r}{suggestion(whole, known)}"]

@@ -1,0 +1,266 @@
+"""The schemas of a description's tables. Each loads as its record of ``connectors.rest.model``.
+
+A fault names its key; an unknown placeholder or key suggests the closest there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
+from marshmallow.validate import OneOf, Range
+
+from connectors.rest import model, names
+from connectors.rest.fields import (
+    AfterField,
+    ConditionsField,
+    HeadersField,
+    PairsField,
+    PathField,
+    PathsField,
+    StructureField,
+    TemplateField,
+    words,
+)
+from connectors.rest.meanings import MEANINGS, Rule
+from connectors.rest.paths import Path
+from connectors.rest.request import Pages, Records, Request
+from connectors.rest.template import Names
+from connectors.settings import count
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_REQUEST = ("path", "method", "query", "headers", "json", "form", "may_be_empty")
+_ROOT = Path("")
+
+Build = Callable[[dict[str, Any]], Any]
+
+
+class _Table(Schema):
+    """A table that loads as what ``build`` makes of it."""
+
+    build: ClassVar[Build]
+
+    @validates_schema
+    def _check_request(self, data: Mapping[str, Any], **_: Any) -> None:
+        if "json" in data and "form" in data:
+            raise ValidationError({"form": ["given with json: a request has one body"]})
+        if ("json" in data or "form" in data) and data.get("method", "GET") == "GET":
+            body = "json" if "json" in data else "form"
+            raise ValidationError({body: ["a GET has no body: set method"]})
+
+    @post_load
+    def _built(self, data: dict[str, Any], **_: Any) -> Any:
+        return type(self).build(data)
+
+
+def table(build: Build, **given: Any) -> fields.Nested:
+    """A nested table with these fields."""
+    options = {key: given.pop(key) for key in ("required", "load_default") if key in given}
+    schema = _Table.from_dict(given)
+    schema.build = staticmethod(build)  # type: ignore[attr-defined]
+    return fields.Nested(schema, **options)
+
+
+def request_fields(of: Names, *, required: bool = True) -> dict[str, fields.Field[Any]]:
+    """The fields of a request."""
+    return {
+        "path": TemplateField(of, path=True, required=required),
+        "method": fields.String(validate=OneOf(_METHODS)),
+        "query": PairsField(of),
+        "headers": HeadersField(of),
+        "json": StructureField(of),
+        "form": PairsField(of),
+        "may_be_empty": fields.Boolean(truthy={True}, falsy={False}),
+    }
+
+
+def _request(data: dict[str, Any]) -> Request:
+    """The request's keys taken out of a loaded table."""
+    return Request(**{key: data.pop(key) for key in _REQUEST if key in data})
+
+
+def _records_fields(of: Names) -> dict[str, fields.Field[Any]]:
+    return {"items": PathField(), "id": PathField(), "where": ConditionsField(names.with_record(of))}
+
+
+def _records(data: dict[str, Any]) -> Records:
+    return Records(**{key: data.pop(key) for key in ("items", "id", "where") if key in data})
+
+
+def _checked_pages(data: dict[str, Any]) -> Pages:
+    needs = {"link": ("next",), "cursor": ("next", "parameter"), "number": ("parameter",)}
+    for key in needs.get(data["by"], ("parameter", "size")):
+        if key not in data:
+            raise ValidationError({key: [f"missing: pages by {data['by']} need it"]})
+    return Pages(**data)
+
+
+def _pages() -> fields.Nested:
+    return table(
+        _checked_pages,
+        by=fields.String(required=True, validate=OneOf(("link", "cursor", "number", "offset"))),
+        parameter=words(),
+        next=PathField(),
+        first=fields.Integer(strict=True, validate=Range(min=0, max=1)),
+        size=fields.Integer(strict=True, validate=Range(min=1, max=10_000)),
+        most=count(10, 100),
+    )
+
+
+def _find_fields(of: Names) -> dict[str, Any]:
+    return {**request_fields(of), **_records_fields(of), "pages": _pages()}
+
+
+def _find(data: dict[str, Any]) -> model.Find:
+    return model.Find(_request(data), _records(data), data.pop("pages", None))
+
+
+# --- writing -----------------------------------------------------------------------------------------
+
+
+def _verify(data: dict[str, Any]) -> model.Verify:
+    if "path" not in data:
+        stray = [key for key in _REQUEST if key in data]
+        if stray:
+            raise ValidationError({stray[0]: ["given without path"]})
+        return model.Verify(data["expect"], None, data.get("record", _ROOT))
+    return model.Verify(data["expect"], _request(data), data.get("record", _ROOT))
+
+
+def _create(data: dict[str, Any]) -> model.Create:
+    verify, require = data.pop("verify", None), data.pop("require", None)
+    request = _request(data)
+    if "id" not in data and ("items" in data or data.get("where")):
+        raise ValidationError({"id": ["missing: where is the id of the record in the answer?"]})
+    return model.Create(request, _records(data) if "id" in data else None, verify, require)
+
+
+def create_table(of: Names, **options: Any) -> fields.Nested:
+    """``[comment]``, ``[reminder]``, ``[email]``."""
+    again = names.with_id(of)
+    verify = table(
+        _verify,
+        **request_fields(again, required=False),
+        record=PathField(),
+        expect=ConditionsField(names.with_record(again), required=True),
+    )
+    fields_of_one = {**request_fields(of), **_records_fields(of), "verify": verify, "require": check_table()}
+    return table(_create, **fields_of_one, **options)
+
+
+def find_table() -> fields.Nested:
+    """``[find.<kind>]``."""
+    return table(_find, **_find_fields(names.FIND))
+
+
+def withdraw_table() -> fields.Nested:
+    """``[withdraw]``."""
+    return table(_request, **request_fields(names.WITHDRAW), required=True)
+
+
+def remove_table() -> fields.Nested:
+    """``[remove.<kind>]``."""
+    return table(_request, **request_fields(names.REMOVE))
+
+
+def _state(data: dict[str, Any]) -> model.State:
+    return model.State(_request(data), data.get("record", _ROOT), data["done"], data["missing"])
+
+
+def state_table() -> fields.Nested:
+    """``[reminder_state]``."""
+    return table(
+        _state,
+        **request_fields(names.STATE),
+        record=PathField(),
+        done=ConditionsField(names.with_record(names.STATE), required=True),
+        missing=ConditionsField(names.with_record(names.STATE)),
+        required=True,
+    )
+
+
+# --- cards and contacts ------------------------------------------------------------------------------
+
+
+def _shape_fields() -> dict[str, fields.Field[Any]]:
+    of = names.with_record(names.NOTHING)
+    return {"name": TemplateField(of), "phones": PathsField(), "url": TemplateField(of)}
+
+
+def _shape(data: dict[str, Any]) -> model.Shape:
+    return model.Shape(**{key: data.pop(key) for key in ("name", "phones", "url") if key in data})
+
+
+def card_table() -> fields.Nested:
+    """``[card.<type>]``."""
+
+    def build(data: dict[str, Any]) -> model.CardType:
+        return model.CardType(_request(data), data.get("collection", ""), data.get("record", _ROOT), _shape(data))
+
+    return table(build, **request_fields(names.CARD), **_shape_fields(), collection=fields.String(), record=PathField())
+
+
+def contacts_table(of: Names) -> fields.Nested:
+    """``[contact_by_phone]``, ``[contact_by_name]``."""
+
+    def build(data: dict[str, Any]) -> model.Contacts:
+        return model.Contacts(_find(data), data["type"], _shape(data))
+
+    return table(build, **_find_fields(of), **_shape_fields(), type=words(required=True), load_default=None)
+
+
+# --- checking ----------------------------------------------------------------------------------------
+
+
+def check_table() -> fields.Nested:
+    """``[[check]]``."""
+
+    def build(data: dict[str, Any]) -> model.CheckPoint:
+        return model.CheckPoint(data["name"], _request(data), data["expect"], data["remedy"])
+
+    expect = ConditionsField(names.with_record(names.NOTHING))
+    return table(
+        build,
+        **request_fields(names.NOTHING),
+        name=words(required=True),
+        expect=expect,
+        remedy=words(required=True),
+    )
+
+
+def person_table() -> fields.Nested:
+    """``[person]``."""
+
+    def build(data: dict[str, Any]) -> model.Person:
+        return model.Person(_find(data), data.get("address"), data["remedy"])
+
+    return table(
+        build, **_find_fields(names.PERSON), address=PathField(), remedy=words(required=True), load_default=None
+    )
+
+
+# --- answers -----------------------------------------------------------------------------------------
+
+
+def rule_table() -> fields.Nested:
+    """``[[answers]]``."""
+
+    def build(data: dict[str, Any]) -> Rule:
+        if not data["status"] and not data["when"]:
+            raise ValidationError({"when": ["missing: a rule looks at the status, at the answer, or at both"]})
+        return Rule(data["means"], tuple(data["status"]), data["when"], data["after"])
+
+    status = fields.Integer(strict=True, validate=Range(min=200, max=599))
+    return table(
+        build,
+        means=fields.String(required=True, validate=OneOf(MEANINGS)),
+        status=fields.List(status, load_default=list),
+        when=ConditionsField({}),
+        after=AfterField(load_default=None),
+    )
+
+
+def error_table() -> fields.Nested:
+    """``[error]``."""
+    return table(lambda data: data, code=PathsField(load_default=()), message=PathsField(load_default=()))

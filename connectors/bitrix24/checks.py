@@ -1,0 +1,221 @@
+"""What ``optout doctor`` asks of a portal: reachable, signed in, allowed to call what is needed, and set up as mapped.
+
+Sources: https://apidocs.bitrix24.ru/api-reference/common/system/scope.html, /common/system/method-get.html,
+/common/users/profile.html, /crm/universal/crm-item-fields.html, /mail/mailbox/mail-mailbox-senders.html,
+/user/user-get.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from connectors.address import is_private
+from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
+from connectors.bitrix24.commands import Answered, Command
+from connectors.bitrix24.portal import Portal
+from connectors.bitrix24.settings import mapped_fields
+from connectors.bitrix24.types import CardType, is_id, type_named
+from connectors.mapping import FactField
+
+#: Further off than this, deadlines and «changed during the call» cannot be told.
+_CLOCK_SECONDS = 60.0
+_SIGNED_IN = "the portal accepts the webhook or token"
+_METHODS = {
+    "crm": (
+        *("crm.item.get", "crm.item.list", "crm.item.fields", "crm.duplicate.findbycomm"),
+        *("crm.timeline.comment.add", "crm.timeline.comment.get", "crm.timeline.comment.list"),
+        *("crm.activity.get", "crm.activity.list"),
+    ),
+    "todo": ("crm.activity.todo.add", "crm.activity.todo.updatedescription", "crm.activity.update"),
+    "task": ("tasks.task.add", "tasks.task.get", "tasks.task.list", "tasks.task.update", "tasks.task.complete"),
+    "im": ("im.notify.personal.add",),
+    "telephony": ("voximplant.statistic.get",),
+    "user": ("user.get",),
+}
+_PAGE = 100
+
+
+def account(portal: Portal, settings: Mapping[str, Any], now: datetime) -> Sequence[Check]:
+    """Every point of the account, up to the first one without which nothing else can be asked. Never raises."""
+    points = [_checked("what is sent stays private", is_private(portal.address), "Use the portal's https address")]
+    try:
+        me = portal.envelope("profile")
+    except (CrmUnavailable, CrmRefused) as error:
+        return [*points, *_not_signed_in(error)]
+    points += [_checked("the portal answers", True), _checked(_SIGNED_IN, True), _clocks(me, now)]
+    try:
+        return [*points, *_rights(portal, settings), *_fields(portal, settings), *_proofs(portal, settings)]
+    except (CrmUnavailable, CrmRefused) as error:
+        return [*points, _checked("the portal answers every question", False, f"Try again later: {error}")]
+
+
+def person(portal: Portal, settings: Mapping[str, Any], assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
+    """Whether this employee is there and can be reminded and mailed. Never raises."""
+    name = "the person can be reminded"
+    if not is_id(assignee.user):
+        return [
+            _checked(name, False, "Give the role the number of a user of the portal (in the address of the profile)")
+        ]
+    # Without ACTIVE in the filter dismissed people are found as well, which is what is to be told apart.
+    params = {"FILTER": {"ID": assignee.user}, "select": ["ID", "ACTIVE", "EMAIL", "USER_TYPE"]}
+    try:
+        found = portal.call("user.get", params)
+    except (CrmUnavailable, CrmRefused) as error:
+        return [_checked(name, False, f"Give the webhook or application the scope user_basic or user: {error}")]
+    user = found[0] if isinstance(found, list) and found and isinstance(found[0], Mapping) else None
+    if user is None:
+        return [_checked(name, False, f"The portal has no user {assignee.user}: correct the role")]
+    points = [_checked(name, user.get("ACTIVE") is not False, f"User {assignee.user} was dismissed: correct the role")]
+    if mailed and settings["mail"] == "message":
+        remedy = "Give the role an address, or let its mail go over SMTP"
+        points.append(_checked("the person can be mailed", bool(assignee.address), remedy))
+    elif mailed:
+        # Whether their notifications are mailed is the employee's own setting, which the API does not show.
+        remedy = f"Enter an e-mail address for user {assignee.user} in the portal, and have mailing of notifications on"
+        points.append(_checked("the person can be mailed", bool(user.get("EMAIL")), remedy))
+    return points
+
+
+# --- signed in --------------------------------------------------------------------------------------
+
+
+def _not_signed_in(error: CrmUnavailable | CrmRefused) -> Sequence[Check]:
+    if error.status in (401, 403):
+        remedy = f"Make a new incoming webhook or install the application again: {error}"
+        return [_checked("the portal answers", True), _checked(_SIGNED_IN, False, remedy)]
+    remedy = f"Correct the portal's address, its certificate or the network between: {error}"
+    if isinstance(error, CrmUnavailable) and error.blocked:
+        remedy = f"Write to the support of Bitrix24, who have shut the REST API of this portal by hand: {error}"
+    return [_checked("the portal answers", False, remedy)]
+
+
+def _clocks(envelope: Mapping[str, Any], now: datetime) -> Check:
+    times = envelope.get("time")
+    start = times.get("start") if isinstance(times, Mapping) else None
+    if not isinstance(start, int | float):
+        return _checked("the clocks agree", False, "The portal's answers tell no time: is this Bitrix24?")
+    off = start - now.timestamp()
+    return _checked(
+        "the clocks agree", abs(off) <= _CLOCK_SECONDS, f"Set this machine's clock: it is {-off:+.0f} s off"
+    )
+
+
+# --- rights -----------------------------------------------------------------------------------------
+
+
+def _rights(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
+    needed = _needed(settings)
+    granted = portal.call("scope")
+    scopes = {str(item).lower() for item in granted} if isinstance(granted, list) else set()
+    for scope in needed:
+        enough = scope in scopes or (scope == "user" and bool(scopes & {"user_basic", "user_brief"}))
+        yield _checked(f"scope {scope}", enough, f"Give the webhook or application the right {scope!r} and save it")
+    methods = [method for scope in needed for method in _methods(scope, settings)]
+    commands = {f"m{i}": Command("method.get", {"name": method}) for i, method in enumerate(methods)}
+    answer = portal.ask(commands)
+    for key, method in zip(commands, methods, strict=True):
+        told = answer.results.get(key)
+        there = isinstance(told, Mapping) and bool(told.get("isExisting"))
+        usable = there and isinstance(told, Mapping) and bool(told.get("isAvailable"))
+        remedy = "Give the webhook or application its scope" if there else "Update the portal: it has no such method"
+        yield _checked(f"may call {method}", usable, remedy)
+    if settings["mail"] == "message":
+        yield _sender(portal, settings)
+
+
+def _needed(settings: Mapping[str, Any]) -> Sequence[str]:
+    wanted = ["crm", "user"]
+    if settings["reminders"] == "task":
+        wanted.append("task")
+    if settings["mail"] == "notify":
+        wanted.append("im")
+    if settings["application_token"] and not settings["record_type"]:
+        wanted.append("telephony")
+    return wanted
+
+
+def _methods(scope: str, settings: Mapping[str, Any]) -> Sequence[str]:
+    own = _METHODS[scope]
+    return (*own, *_METHODS["todo"]) if scope == "crm" and settings["reminders"] == "todo" else own
+
+
+def _sender(portal: Portal, settings: Mapping[str, Any]) -> Check:
+    name, wanted = "the portal can send mail", str(settings["mail_from"]).lower()
+    try:
+        found = portal.call_v3("mail.mailbox.senders", {"pagination": {"limit": _PAGE}})
+    except (CrmUnavailable, CrmRefused) as error:
+        return _checked(name, False, f"Give the webhook or application the right 'mail', or send over SMTP: {error}")
+    items = found.get("items") if isinstance(found, Mapping) else None
+    senders = {str(item.get("email", "")).lower() for item in items or () if isinstance(item, Mapping)}
+    return _checked(
+        name, wanted in senders, "Connect the mailbox of mail_from to the user whose webhook or token it is"
+    )
+
+
+# --- cards and mapped fields --------------------------------------------------------------------------
+
+
+def _fields(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
+    kinds = [kind for kind in map(type_named, settings["card_types"]) if kind is not None]
+    record = type_named(f"dynamic_{settings['record_type']}") if settings["record_type"] else None
+    asked = [*kinds, *([record] if record is not None else [])]
+    commands = {
+        kind.name: Command("crm.item.fields", {"entityTypeId": kind.number, "useOriginalUfNames": "Y"})
+        for kind in asked
+    }
+    answer = portal.ask(commands)
+    for kind in asked:
+        refused = portal.refusal(answer, kind.name, "crm.item.fields")
+        remedy = (
+            f"Give the webhook's user the right to read and change them, or leave them out of the settings: {refused}"
+        )
+        yield _checked(f"cards of type {kind.name}", refused is None, remedy)
+    where = [record] if record is not None else kinds
+    for item in mapped_fields(settings["facts"], of_call=False).fields:
+        yield _mapped(item, [_described(answer, kind, item.field) for kind in where])
+    for setting in ("facts_changed_field", "record_phone_field", "record_time_field"):
+        name = settings[setting]
+        if name:
+            there = any(_described(answer, kind, name) is not None for kind in where)
+            yield _checked(f"field {name}", there, f"No card has it: correct {setting} or make the field")
+
+
+def _described(answer: Answered, kind: CardType, field: str) -> Mapping[str, Any] | None:
+    result = answer.results.get(kind.name)
+    found = result.get("fields") if isinstance(result, Mapping) else None
+    described = found.get(field) if isinstance(found, Mapping) else None
+    return described if isinstance(described, Mapping) else None
+
+
+def _mapped(item: FactField, described: Sequence[Mapping[str, Any] | None]) -> Check:
+    name, known = f"field {item.field} of the fact {item.fact}", [found for found in described if found is not None]
+    if not known:
+        return _checked(name, False, "No card has it: correct the mapping or make the field")
+    values = [(str(one.get("ID")), str(one.get("VALUE"))) for found in known for one in _list_values(found)]
+    missing = [f"{number} («{shown}»)" for number, shown in values if number not in {*(item.values or ()), *item.empty}]
+    if item.values is None or not missing:
+        return _checked(name, True)
+    return _checked(name, False, "Map these of its values too, or list them as empty: " + ", ".join(missing))
+
+
+def _list_values(described: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    items = described.get("items")
+    return [one for one in items if isinstance(one, Mapping)] if isinstance(items, list) else []
+
+
+# --- events -----------------------------------------------------------------------------------------
+
+
+def _proofs(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
+    if settings["facts"].fields:
+        remedy = "Set application_token to the token of the outgoing webhook or of the application"
+        yield _checked("its events can be verified", bool(settings["application_token"]), remedy)
+        remedy = "Set own_user to the user as whom the application writes"
+        own = bool(settings["own_user"] or portal.webhook_user)
+        yield _checked("the plugin's own changes can be told apart", own, remedy)
+
+
+def _checked(name: str, ok: bool, remedy: str = "") -> Check:
+    return Check(name, ok, "" if ok else remedy)

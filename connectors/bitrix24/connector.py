@@ -1,0 +1,180 @@
+"""The connector to Bitrix24: what the plugin asks of a CRM, by the portal's own methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.base import (
+    Assignee,
+    CallResult,
+    Card,
+    CardRef,
+    Check,
+    CommentWrite,
+    Connector,
+    CrmRefused,
+    Done,
+    EmailWrite,
+    FrameCall,
+    Kind,
+    Limits,
+    NotDone,
+    Outcome,
+    Quota,
+    Reference,
+    ReminderState,
+    ReminderWrite,
+    Store,
+    Write,
+)
+from connectors.bitrix24 import cards, checks, events, finding, frame, mails, reminders
+from connectors.bitrix24.calls import CallReader
+from connectors.bitrix24.commands import Command
+from connectors.bitrix24.errors import is_gone
+from connectors.bitrix24.portal import Portal
+from connectors.bitrix24.recipes import Writer, delete_comment
+from connectors.bitrix24.settings import Bitrix24Settings
+from connectors.bitrix24.types import is_id
+from connectors.bitrix24.writing import MOST_WRITES, settled_alone, written
+from connectors.settings import limits_of
+
+#: A batch, and a second one that takes back what the CRM wrote otherwise than asked.
+_REQUESTS = 2
+#: Where a token has expired: the server of tokens, and the batch again.
+_RENEWAL = 2
+
+
+class Bitrix24Connector(Connector):
+    """One portal. ``settings`` are loaded by ``Bitrix24Settings``; ``now`` is aware."""
+
+    name = "bitrix24"
+    Settings = Bitrix24Settings
+    most_writes = MOST_WRITES
+    #: The portal does not send an event again, whatever it is answered.
+    repeats_events = False
+
+    def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(settings)
+        self._now = now
+        self._portal = Portal(settings, limits_of(settings), now)
+        self._own_user: str | None = settings["own_user"] or self._portal.webhook_user
+        self._calls = CallReader(self._portal, settings, self._own_user)
+        client = settings["notify_client"] if self._portal.webhook_user else None
+        self._writer = Writer(settings["reminders"], tuple(settings["ping_minutes"]), client)
+
+    def limits(self) -> Limits:
+        """With the mails of ``mail = "message"`` each in a request of its own, which is what their key is for."""
+        mails_alone = MOST_WRITES if self.settings["mail"] == "message" else 0
+        renewal = 0 if self._portal.webhook_user else _RENEWAL
+        return replace(limits_of(self.settings), requests_per_write=_REQUESTS + renewal + mails_alone)
+
+    def share_quota(self, quota: Quota) -> None:
+        self._portal.share_quota(quota)
+
+    def keep_in(self, store: Store) -> None:
+        self._portal.keep_in(store)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._portal.close()
+
+    # --- looking -----------------------------------------------------------------------------------
+
+    def check(self) -> Sequence[Check]:
+        return checks.account(self._portal, self.settings, self._now())
+
+    def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
+        return checks.person(self._portal, self.settings, assignee, mailed=mailed)
+
+    def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
+        facts: Mapping[str, frozenset[str | bool] | None] = self.settings["facts"].facts()
+        return facts
+
+    def read_card(self, card: CardRef) -> Card | None:
+        return cards.read_card(self._portal, card)
+
+    def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
+        return cards.find_contacts(self._portal, phone, name)
+
+    def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
+        """By the mark in the text, a task by its XML_ID. Mails and notifications cannot be looked for: always None.
+
+        A notification sent again takes the place of the one before; a mail sent again within a day is not sent twice.
+        """
+        if kind == "email":
+            return None
+        since = self._now() - finding.LOOK_BACK
+        if kind == "reminder":
+            find = finding.find_task if self.settings["reminders"] == "task" else finding.find_todo
+            return find(self._portal, card, key, since)
+        if card is None:
+            raise CrmRefused("a comment can only be looked for in the card that it was written into")
+        try:
+            return finding.find_comment(self._portal, card, key, since)
+        except CrmRefused as error:
+            # A card that was merged into another one is refused like one that may not be seen.
+            if is_gone(error) or cards.read_card(self._portal, card) is None:
+                raise CrmRefused(f"{error}; the card is gone", status=404, code=error.code) from None
+            raise
+
+    def reminder_state(self, remote_id: str) -> ReminderState:
+        return reminders.reminder_state(self._portal, remote_id)
+
+    # --- writing -----------------------------------------------------------------------------------
+
+    def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
+        return self.write([CommentWrite(card, text, key)])[0]
+
+    def create_reminder(
+        self, card: CardRef, assignee: Assignee, subject: str, text: str, due: datetime, key: str
+    ) -> Outcome:
+        return self.write([ReminderWrite(card, assignee, subject, text, due, key)])[0]
+
+    def notify_email(self, assignee: Assignee, subject: str, text: str, key: str) -> Outcome:
+        return self.write([EmailWrite(assignee, subject, text, key)])[0]
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        if len(writes) > self.most_writes:
+            raise ValueError(f"{len(writes)} writes at once, allowed: {self.most_writes}")
+        by_message = self.settings["mail"] == "message"
+        alone = {i: item for i, item in enumerate(writes) if by_message and isinstance(item, EmailWrite)}
+        together = {i: self._writer.recipe(item) for i, item in enumerate(writes) if i not in alone}
+        outcomes = dict(zip(together, written(self._portal, list(together.values())), strict=True))
+        for i, item in alone.items():
+            outcomes[i] = mails.send(self._portal, item, self.settings["mail_from"])
+        return [outcomes[i] for i in range(len(writes))]
+
+    def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        return reminders.withdraw(self._portal, remote_id, why, key)
+
+    def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
+        if kind == "reminder":
+            return reminders.remove(self._portal, remote_id)
+        if kind == "email" and not is_id(remote_id):
+            return NotDone("a mail that was sent cannot be taken back", permanent=True)
+        if not is_id(remote_id):
+            return Done(remote_id)
+        client = self.settings["notify_client"] if self._portal.webhook_user else None
+        notification = Command("im.notify.delete", {"ID": remote_id, "CLIENT_ID": client})
+        failed = settled_alone(self._portal, delete_comment(remote_id) if kind == "comment" else notification)
+        if failed is None or (isinstance(failed, NotDone) and is_gone(failed)):
+            return Done(remote_id)
+        return failed
+
+    # --- events ------------------------------------------------------------------------------------
+
+    def parse_event(
+        self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
+    ) -> Sequence[CallResult | Reference]:
+        event = events.nested(body)
+        events.check_authentic(self.settings, event.get("auth"))
+        return events.references(event, self.settings["record_type"])
+
+    def resolve(self, reference: Reference) -> CallResult | None:
+        return self._calls.resolve(reference)
+
+    def open_frame(self, query: Mapping[str, str], form: Mapping[str, str]) -> FrameCall:
+        return frame.opened(self._portal, self.settings, query, form)

@@ -1,0 +1,131 @@
+"""The operator's page in a frame of the portal: in the call's card and as a tab of a client's card.
+
+Whoever opens the page brings a token of the portal's. It is shown to the portal of the settings, never to an address
+from the form: only the portal can say whose it is, and that it was made for the plugin's own application.
+Sources: https://apidocs.bitrix24.ru/api-reference/widgets/telephony/call-card.html, /widgets/crm/detail-tab.html,
+/common/system/app-info.html, /common/users/profile.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.base import Card, CardRef, CrmRefused, CrmUnavailable, EventMalformed, EventNotAuthentic, FrameCall
+from connectors.bitrix24.cards import read_card
+from connectors.bitrix24.commands import Command
+from connectors.bitrix24.events import same_secret
+from connectors.bitrix24.portal import Portal
+from connectors.bitrix24.types import is_id, ref
+
+CALL_CARD = "CALL_CARD"
+_TAB = re.compile(r"CRM_(CONTACT|LEAD|DEAL|COMPANY|DYNAMIC_\d{3,6})_DETAIL_TAB")
+_TOKEN = re.compile(r"[A-Za-z0-9]{16,256}")
+_LONGEST_OPTIONS = 20_000
+#: What is written where the call has no activity yet.
+_NONE = frozenset({"", "0", "undefined", "null"})
+
+
+def opened(portal: Portal, settings: Mapping[str, Any], query: Mapping[str, str], form: Mapping[str, str]) -> FrameCall:
+    """Who opened the page, and for which call. Raises EventNotAuthentic, EventMalformed, CrmUnavailable, CrmRefused."""
+    given = {**query, **form}
+    _check_proofs(portal, settings, given)
+    operator = _operator(portal, settings, given.get("AUTH_ID", ""))
+    placement, options = given.get("PLACEMENT", ""), _options(given.get("PLACEMENT_OPTIONS", ""))
+    if placement == CALL_CARD:
+        where = _card_of_call(options)
+        call_id, phone = _text(options.get("CALL_ID")), _text(options.get("PHONE_NUMBER"))
+        if call_id is None:
+            raise EventMalformed("the portal opened the page without naming the call")
+    else:
+        tab = _TAB.fullmatch(placement)
+        where = ref(tab[1], options.get("ID")) if tab else None
+        call_id = phone = None
+        if where is None:
+            raise EventMalformed("the page was opened in a place that it is not made for")
+    card = _read(portal, where)
+    name = None if card is None else card.name
+    if phone is None and card is not None and card.phones:
+        phone = card.phones[0]
+    return FrameCall(operator, call_id, phone, None if card is None else card.ref, name)
+
+
+def _check_proofs(portal: Portal, settings: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    if not settings["client_id"]:
+        raise EventNotAuthentic("no client_id is set, so it cannot be told whose page the portal opens")
+    domain = given.get("DOMAIN")
+    if domain is not None and domain.lower().partition(":")[0] != portal.host.lower().partition(":")[0]:
+        raise EventNotAuthentic("the page was opened by another portal")
+    token = settings["frame_token"] or (None if settings["webhook"] else settings["application_token"])
+    if token and not same_secret(given.get("APPLICATION_TOKEN"), token):
+        raise EventNotAuthentic("the page's APPLICATION_TOKEN is wrong")
+    member = settings["member_id"]
+    if member and not same_secret(given.get("member_id"), member):
+        raise EventNotAuthentic("the page was opened by another portal: member_id differs")
+    if not _TOKEN.fullmatch(given.get("AUTH_ID", "")):
+        raise EventNotAuthentic("the page was opened without the portal's token")
+
+
+def _operator(portal: Portal, settings: Mapping[str, Any], token: str) -> str:
+    """Whom the portal gave the token to, asked of the portal itself."""
+    try:
+        answer = portal.ask_as(token, {"user": Command("profile"), "app": Command("app.info")})
+    except CrmRefused as error:
+        raise EventNotAuthentic(f"the portal does not accept the page's token: {error}") from None
+    except CrmUnavailable as error:
+        if error.status == 401:
+            raise EventNotAuthentic("the portal does not accept the page's token") from None
+        raise
+    for key, method in (("user", "profile"), ("app", "app.info")):
+        refused = portal.refusal(answer, key, method)
+        if isinstance(refused, CrmRefused):
+            raise EventNotAuthentic(f"the portal does not accept the page's token: {refused}")
+        if refused is not None:
+            raise refused
+    user, app = answer.results["user"], answer.results["app"]
+    if not isinstance(app, Mapping) or not same_secret(app.get("CODE"), settings["client_id"]):
+        raise EventNotAuthentic("the page's token was made for another application")
+    number = user.get("ID") if isinstance(user, Mapping) else None
+    if not is_id(number):
+        raise EventNotAuthentic("the page's token belongs to no active user")
+    return str(number)
+
+
+def _options(written: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(written) if 0 < len(written) <= _LONGEST_OPTIONS else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise EventMalformed("PLACEMENT_OPTIONS is no JSON object")
+    return found
+
+
+def _card_of_call(options: Mapping[str, Any]) -> CardRef | None:
+    """The card that the call is linked to, the person's own before a deal's."""
+    main = (options.get("CRM_ENTITY_TYPE"), options.get("CRM_ENTITY_ID"))
+    bindings = options.get("CRM_BINDINGS")
+    bound = [
+        (item.get("ENTITY_TYPE"), item.get("ENTITY_ID"))
+        for item in (bindings if isinstance(bindings, list) else [])
+        if isinstance(item, Mapping)
+    ]
+    found = [card for card in (ref(str(kind), number) for kind, number in (main, *bound) if kind) if card is not None]
+    return next((card for card in found if card.type == "contact"), found[0] if found else None)
+
+
+def _read(portal: Portal, where: CardRef | None) -> Card | None:
+    """The card as the plugin's own user sees it; without rights to it the page still opens."""
+    if where is None:
+        return None
+    try:
+        return read_card(portal, where)
+    except CrmRefused:
+        return Card(where)
+
+
+def _text(value: object) -> str | None:
+    written = value.strip() if isinstance(value, str) else ""
+    return None if written in _NONE else written

@@ -14,7 +14,9 @@ from importlib.metadata import EntryPoint, entry_points
 
 from marshmallow import Schema
 
+from connectors.amocrm import AmoConnector
 from connectors.base import Connector
+from connectors.bitrix24 import Bitrix24Connector
 from connectors.embedded import EmbeddedConnector
 from connectors.espocrm import EspoConnector
 
@@ -121,7 +123,9 @@ def _shown(candidate: type) -> str:
 def default_registry() -> Registry:
     """The connectors of this installation. Raises ConnectorMisfit."""
     registry = Registry()
+    registry.add(AmoConnector)
     registry.add(EmbeddedConnector)
+    registry.add(Bitrix24Connector)
     registry.add(EspoConnector)
     registry.add_entry_points(entry_points(group=ENTRY_POINTS))
     return registry

@@ -1,0 +1,146 @@
+"""EspoCRM for the contract suite."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from connectors.base import Assignee, CardRef, Kind
+from connectors.espocrm import EspoConnector
+from connectors.espocrm.api import moment
+from connectors.espocrm.markup import shown
+from tests.connectors.contract.rig import NAME, CrmEvent, Written
+from tests.connectors.espocrm.search import Record
+from tests.connectors.espocrm.server import API_KEY, SENDER, EspoServer
+from tests.support.fake_api import Fault
+
+WEBHOOK = "65f00000000000w01"
+WEBHOOK_SECRET = "9d2f6c1b8a7e4d3c5b0f9e8d7c6b5a49"
+FACTS: dict[str, Any] = {
+    "related": {"field": "cRelated", "values": {"Yes": True, "No": False}},
+    "kind": {"field": "cKind", "values": {"Calls": "calls", "All": "all"}},
+    "who": {"field": "cWho"},
+}
+_ENTITIES: Mapping[Kind, str] = {"comment": "Note", "reminder": "Task", "email": "Email"}
+_CARDS = {"Contact": "contact", "Lead": "lead", "Account": "account", "Opportunity": "opportunity", "Case": "case"}
+
+
+def account(server: EspoServer, **overrides: Any) -> dict[str, Any]:
+    """Loaded settings of an account of this server, quick to give up."""
+    given: dict[str, Any] = {
+        "base_url": server.url,
+        "api_key": API_KEY,
+        "webhooks": f"Call.create {WEBHOOK} {WEBHOOK_SECRET}",
+        "mail_sender": SENDER,
+        "facts": FACTS,
+        "connect_seconds": 0.5,
+        "read_seconds": 0.5,
+        "settling_seconds": 0.0,
+        "requests_per_second": 500.0,
+        "burst": 500,
+    }
+    return dict(EspoConnector.Settings().load(given | overrides))
+
+
+def signed(
+    body: bytes, *, webhook: str = WEBHOOK, secret: str = WEBHOOK_SECRET, legacy: bool = False
+) -> dict[str, str]:
+    """The header that EspoCRM signs this body with (``Core/Webhook/Sender.php``)."""
+    mac = hmac.new(secret.encode(), body, hashlib.sha256)
+    if legacy:
+        return {"X-Signature": base64.b64encode(f"{webhook}:".encode() + mac.digest()).decode()}
+    return {"Signature": base64.b64encode(f"{webhook}:{mac.hexdigest()}".encode()).decode()}
+
+
+class EspoRig:
+    """A CRM with one contact and two people who work there."""
+
+    secrets = (API_KEY, WEBHOOK_SECRET)
+    never: Mapping[Fault, str] = {
+        Fault.BLOCKED: "EspoCRM shuts no account: after failed logins it refuses for a minute"
+    }
+
+    def __init__(self, server: EspoServer, **overrides: Any) -> None:
+        self.server = server
+        last, first, middle = NAME.split()
+        phones = ["8 (495) 000-11-22", "8 (916) 123-45-67"]
+        contact = server.add("Contact", lastName=last, firstName=first, middleName=middle, phones=phones)
+        self.card = CardRef("contact", contact)
+        self.missing = CardRef("contact", "65fffffffffffffff")
+        self.people = (self._employee("coordinator"), self._employee("sms"))
+        self.connector = EspoConnector(account(server, **overrides))
+
+    def _employee(self, name: str) -> Assignee:
+        address = f"{name}@example.org"
+        return Assignee(self.server.add("User", userName=name, isActive=True, emailAddress=address), address)
+
+    def fault(self, *faults: Fault) -> None:
+        self.server.fault(*faults)
+
+    def writes(self) -> int:
+        return sum(self.server.is_write(request) for request in self.server.requests)
+
+    def written(self, kind: Kind) -> Sequence[Written]:
+        """Drafts are no mails: what counts is what went out."""
+        return [
+            _written(kind, record) for record in self.server.all(_ENTITIES[kind]) if record.get("status") != "Draft"
+        ]
+
+    def genuine_event(self) -> CrmEvent:
+        """A call that was just recorded as held, with answers."""
+        call = self.server.add("Call", **self.call())
+        body = json.dumps([self.server.records["Call"][call]], ensure_ascii=False).encode()
+        return CrmEvent(signed(body), None, {}, body)
+
+    def call(self, **changes: Any) -> Record:
+        """A held call with the contact of the card."""
+        return {
+            "name": "Опрос",
+            "status": "Held",
+            "direction": "Outbound",
+            "dateStart": self.server.stamp(-600),
+            "dateEnd": self.server.stamp(-300),
+            "createdById": self.people[0].user,
+            "assignedUserName": "Петрова Анна",
+            "parentType": None,
+            "parentId": None,
+            "contactsIds": [self.card.id],
+            "contactsNames": {self.card.id: NAME},
+            "phoneNumbersMap": {f"Contact_{self.card.id}": "+79161234567"},
+            "cRelated": "Yes",
+            "cKind": "Calls",
+            "cWho": None,
+            **changes,
+        }
+
+
+def _written(kind: Kind, record: Record) -> Written:
+    parent = record.get("parentId")
+    card = CardRef(_CARDS[record["parentType"]], parent) if parent else None
+    match kind:
+        case "comment":
+            return Written(record["id"], shown(record["post"]), card)
+        case "reminder":
+            due = moment(record["dateEnd"])
+            return Written(
+                record["id"], shown(record["description"]), card, record["name"], record["assignedUserId"], due
+            )
+        case "email":
+            return Written(record["id"], record["body"], None, record["subject"], record["to"])
+
+
+@contextmanager
+def rig(**overrides: Any) -> Iterator[EspoRig]:
+    """A fresh CRM for the length of the block; ``overrides`` are settings of its account."""
+    server = EspoServer()
+    with server.running():
+        made = EspoRig(server, **overrides)
+        try:
+            yield made
+        finally:
+            made.connector.close()

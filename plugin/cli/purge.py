@@ -33,6 +33,7 @@ def purge(config: Path | None, /, *, older_than: str | None, dry_run: bool, by: 
     """
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.clock import utc_now
+    from plugin.events.kept_by_hand import count_parked
     from plugin.operations.acts import Actor
     from plugin.operations.purge import Purge
     from plugin.operations.retention import purge_now
@@ -44,7 +45,9 @@ def purge(config: Path | None, /, *, older_than: str | None, dry_run: bool, by: 
     actor = Actor.signed(by, f"старше {_days(age)} дн.")
     with ledger_of(settings) as ledger:
         counts = Purge(ledger, utc_now, age).counts()
-        click.echo("\n".join(_told(counts, age, dry_run=dry_run)))
+        with ledger.read() as connection:
+            events = count_parked(connection)
+        click.echo("\n".join(_told(counts, events, age, dry_run=dry_run)))
         if dry_run or not counts.over:
             return 0
         if not yes and sys.stdin.isatty():
@@ -55,13 +58,16 @@ def purge(config: Path | None, /, *, older_than: str | None, dry_run: bool, by: 
     return 0
 
 
-def _told(counts: Counts, age: timedelta, *, dry_run: bool) -> list[str]:
+def _told(counts: Counts, events: int, age: timedelta, *, dry_run: bool) -> list[str]:
     lines = [f"Закончены и старше {_days(age)} дн., звонков: {counts.over}"]
     if counts.undone:
         lines.append(f"Ещё не закончены, останутся как есть: {counts.undone}")
     if counts.parked:
         lines.append(f"  из них с остановленными доставками: {counts.parked}")
         lines.append("  их показывает optout deliveries list --state parked")
+    if events:
+        lines.append(f"Остановленные события CRM останутся как есть: {events}")
+        lines.append("  их показывает optout events list --state parked")
     if dry_run:
         lines.append("Это проба: ничего не изменилось.")
     return lines

@@ -56,7 +56,7 @@ _FINISHED = (
     .limit(_FORGOTTEN_AT_ONCE)
 )
 #: What a row that is over still says: that there was such an event, and what came of it.
-_WIPED: dict[str, Any] = {"record": "", "data": null(), "digest": "", "cause": None, "about": null(), "why": None}
+WIPED: dict[str, Any] = {"record": "", "data": null(), "digest": "", "cause": None, "about": null(), "why": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class KeptEvents:
                 # Reported anew meanwhile: what was read before may have been the old state of things.
                 state, values = "waiting", values | {"not_before": now, "attempts": 0, "faults": 0}
             elif ending.state in ("done", "ignored"):
-                state, values = ending.state, values | _WIPED | {"finished_at": now}
+                state, values = ending.state, values | WIPED | {"finished_at": now}
             else:
                 state = ending.state
                 values |= {"not_before": now + timedelta(seconds=ending.wait), "why": ending.why}

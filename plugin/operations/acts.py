@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from plugin.ledger.schema import acts
 from plugin.signature import signed
 
-Act = Literal["retry", "cancel", "replay", "purge"]
+Act = Literal["retry", "cancel", "replay", "purge", "drop"]
 
 _ADD = insert(acts)
 _OF_DELIVERY = select(acts).where(acts.c.delivery_ref == bindparam("id")).order_by(acts.c.id)

@@ -26,6 +26,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import UtcTime, attempts, calls, decisions, deliveries
 from plugin.operations.selection import OPEN, in_states
 
@@ -100,6 +101,25 @@ _TRIED = (
     .order_by(attempts.c.id)
     .limit(_AT_ONCE)
 )
+_KEPT = (
+    select(kept_references.c.id)
+    .where(kept_references.c.id > bindparam("low"))
+    .order_by(kept_references.c.id)
+    .limit(_AT_ONCE)
+)
+_KEPT_WAITING = select(func.count(), func.min(kept_references.c.received_at)).where(
+    kept_references.c.state == literal_column("'waiting'")
+)
+_KEPT_PARKED = select(func.count()).where(kept_references.c.state == literal_column("'parked'"))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The CRM's own events that are kept: how many wait, since when, and how many were left to a human."""
+
+    waiting: int = 0
+    since: datetime | None = None
+    parked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +130,7 @@ class Standing:
     oldest: datetime | None
     late: int
     at_risk: int
+    events: Waiting = field(default_factory=Waiting)
 
 
 @dataclass(slots=True)
@@ -130,7 +151,9 @@ def read_standing(connection: Connection, now: datetime, at_risk: timedelta) -> 
     rows = [*connection.execute(_OPEN), *connection.execute(_PARKED)]
     oldest = min((row.oldest for row in rows if row.state != "parked"), default=None)
     pressing, late = connection.execute(_PROMISES, {"now": now, "soon": now + at_risk}).one()
-    return Standing(_counted(rows), oldest, late or 0, pressing - (late or 0))
+    waiting, since = connection.execute(_KEPT_WAITING).one()
+    events = Waiting(waiting, since, connection.execute(_KEPT_PARKED).scalar_one())
+    return Standing(_counted(rows), oldest, late or 0, pressing - (late or 0), events)
 
 
 class Endings:
@@ -190,6 +213,9 @@ class Figures:
         self._endings = Endings(started)
         self._decided = Tail(_DECIDED, decisions.c.created_at, started)
         self._tried = Tail(_TRIED, attempts.c.at, started)
+        self._kept = Tail(_KEPT, kept_references.c.received_at, started)
+        #: The CRM's own events that were kept.
+        self.kept = 0
         self.standing = Standing(Counter(), None, 0, 0)
         self.ended: States = Counter()
         #: (script, outcome, revision) → how many; outcome None: a call that was never finished.
@@ -202,6 +228,7 @@ class Figures:
         self.standing = read_standing(connection, now, self._at_risk)
         self.ended = self._endings.read(connection, now)
         self.decided.update((row.script, row.outcome, row.revision) for row in self._decided.read(connection))
+        self.kept += len(self._kept.read(connection))
         for row in self._tried.read(connection):
             key = (row.step, row.outcome, bool(row.is_mail))
             self.tried.setdefault(key, Durations()).add(row.seconds)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, null, or_, select, tuple_, update
 
 from plugin.clock import Now
+from plugin.events.kept import forget_finished
 from plugin.ledger import Ledger
 from plugin.ledger.schema import acts, attempts, calls, decisions, deliveries, events, revisions
 from plugin.ledger.sqlite_file import wipe_what_is_removed
@@ -81,6 +82,7 @@ class Purge:
         """Purge the next so many, in one transaction; 0 when there are no more."""
         with self._ledger.write() as connection:
             wipe_what_is_removed(connection)
+            forget_finished(connection, self._before)
             found = connection.execute(self._next(limit)).all()
             if found:
                 self._purge(connection, [row.id for row in found])

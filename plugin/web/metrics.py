@@ -167,6 +167,26 @@ class _LedgerCollector(Collector):
             value=standing.at_risk,
         )
 
+        yield from self._events()
+
+    def _events(self) -> Iterator[Metric]:
+        events = self._figures.standing.events
+        yield GaugeMetricFamily(
+            "optout_kept_events_waiting", "The CRM's own events that are not resolved yet.", value=events.waiting
+        )
+        yield GaugeMetricFamily(
+            "optout_kept_events_parked", "The CRM's own events that wait for a human.", value=events.parked
+        )
+        age = (self._now() - events.since).total_seconds() if events.since else 0.0
+        yield GaugeMetricFamily(
+            "optout_oldest_kept_event_seconds", "How long the oldest unresolved event has waited.", value=max(0.0, age)
+        )
+        yield CounterMetricFamily(
+            "optout_kept_events",
+            "The CRM's own events kept since this process started, by any process.",
+            value=float(self._figures.kept),
+        )
+
     def _done(self) -> Iterator[Metric]:
         ended = CounterMetricFamily(
             "optout_deliveries_ended",

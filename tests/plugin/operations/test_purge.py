@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
+from connectors.base import Reference
+from plugin.events.kept import Ending, KeptEvents
+from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import acts, attempts, metadata
+from plugin.operations.purge import Purge
 from plugin.operations.retention import DailyPurge
 from plugin.settings import Retention
 from tests.plugin.delivery.harness import BreakableLedger, House
@@ -312,3 +316,17 @@ def test_the_delivery_loop_does_it(firm: Firm) -> None:
         loop.join(20)
         house.ledger.close()
     assert not loop.is_alive()
+
+
+def test_events_of_the_crm_that_are_over_go_and_parked_ones_are_named_and_kept(firm: Firm) -> None:
+    kept = KeptEvents(firm.ledger, "testcrm", firm.clock, "test", 60.0)
+    data = {"phone": "+79161234567", "note": "просила перезвонить сыну"}
+    kept.keep([(Reference("deal", number, data), 0.0) for number in ("1", "2")])
+    for one, ending in zip(kept.claim(2), (Ending("done"), Ending("parked", why="refused")), strict=True):
+        kept.finish(one, ending)
+    firm.clock.pass_(days=400)
+    Purge(firm.ledger, firm.clock, timedelta(days=365)).step()
+    with firm.ledger.read() as connection:
+        left = connection.execute(kept_references.select()).all()
+    assert [(row.record, row.state, row.data) for row in left] == [("2", "parked", data)]
+    assert "Остановленные события CRM останутся как есть: 1" in firm.out("purge", "--dry-run")

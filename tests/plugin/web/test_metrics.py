@@ -13,11 +13,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert, text, update
 
+from connectors.base import Reference
 from plugin.clock import utc_now
 from plugin.events.intake import Intake
+from plugin.events.kept import Ending, KeptEvents
 from plugin.ledger import ActiveRules, Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
-from plugin.operations.figures import _DECIDED, Endings, Figures, Tail, read_standing
+from plugin.operations.figures import _DECIDED, Endings, Figures, Tail, Waiting, read_standing
 from plugin.settings import Settings
 from plugin.web import create_app
 from tests.plugin.web.harness import PATH_SECRET, Crm, Heard, Site, call_result, serving
@@ -299,3 +301,27 @@ def test_what_is_left_is_read_by_indexes_only(ledger: Ledger) -> None:
     scans = [line for line in seen if "deliveries" in line]
     assert scans
     assert [line for line in scans if "USING" not in line] == []
+
+
+def test_the_crms_own_events_are_counted_while_they_wait_and_once_they_are_parked(
+    ledger: Ledger, settings: Settings, rules: ActiveRules
+) -> None:
+    now = [NOW]
+    kept = KeptEvents(ledger, "testcrm", lambda: now[0], "test", 60.0)
+    kept.keep([(Reference("deal", "0"), 0.0)])
+    reading = Figures(NOW + timedelta(seconds=1), timedelta(hours=4))
+    now[0] += timedelta(minutes=1)
+    kept.keep([(Reference("deal", str(number)), 0.0) for number in (1, 2, 1)])
+    claimed = kept.claim(3)
+    kept.finish(claimed[0], Ending("parked", why="refused"))
+    kept.finish(claimed[1], Ending("done"))
+    with ledger.read() as connection:
+        reading.read(connection, now[0])
+    assert reading.kept == 2
+    assert reading.standing.events == Waiting(1, NOW + timedelta(minutes=1), 1)
+    with site_with(ledger, settings, rules) as site:
+        found = figures(site.ask("GET", "/metrics"))
+    assert found["optout_kept_events_waiting",] == 1
+    assert found["optout_kept_events_parked",] == 1
+    assert found["optout_oldest_kept_event_seconds",] > 0
+    assert found["optout_kept_events_total",] == 0

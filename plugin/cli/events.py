@@ -1,0 +1,104 @@
+"""``optout events``: the CRM's own events that are yet to be resolved, tried again or given up by hand, in Russian.
+
+At most 80 columns wide. An act shows its plan and waits for ``--yes``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from plugin.errors import InputError
+
+if TYPE_CHECKING:
+    from plugin.events.kept_by_hand import Does
+
+_STATES = ("waiting", "parked", "done", "ignored", "dropped")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _acting(function: F) -> F:
+    """The arguments and options of an act."""
+    for option in (
+        click.option("--yes", is_flag=True, help="Do it; without this only the plan is shown."),
+        click.option("--reason", metavar="TEXT", default="", help="Why, in a phrase; required with --yes."),
+        click.option("--by", metavar="NAME", default="", help="Who does it; required with --yes."),
+        click.option("--parked", is_flag=True, help="All that were left to a human."),
+        click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1)),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group(short_help="The CRM's own events that wait to be resolved: list, retry, drop.")
+def events() -> None:
+    """The CRM's own events that are not resolved yet: which wait and why; try them again, or give them up."""
+
+
+@events.command("list")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(_STATES),
+    help="Only in this state; repeatable. By default what is not over: waiting and parked.",
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="The newest so many.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_obj
+def list_(config: Path | None, *, states: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Print kept events, the newest first. What is over is remembered for a week."""
+    from plugin.cli import events_text as text
+    from plugin.cli.ledgers import ledger_of, settings_of
+    from plugin.events.kept_by_hand import OPEN, newest_kept
+
+    settings = settings_of(config)
+    with ledger_of(settings) as ledger, ledger.read() as connection:
+        found = newest_kept(connection, states or OPEN, limit)
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(text.as_json(one, settings.timezone), ensure_ascii=False))
+    else:
+        click.echo(text.page(found, settings.timezone) if found else text.EMPTY)
+
+
+@events.command()
+@_acting
+@click.pass_obj
+def retry(config: Path | None, /, **options: Any) -> int:
+    """Try events again now: by number, or all that were parked. For when their cause has been mended."""
+    return _act("retry", config, **options)
+
+
+@events.command()
+@_acting
+@click.pass_obj
+def drop(config: Path | None, /, **options: Any) -> int:
+    """Give events up: by number, or all that were parked. What a client asked for in them is not carried out."""
+    return _act("drop", config, **options)
+
+
+def _act(
+    does: Does, config: Path | None, *, ids: tuple[int, ...], parked: bool, by: str, reason: str, yes: bool
+) -> int:
+    from plugin.cli import events_text as text
+    from plugin.cli.ledgers import ledger_of, settings_of
+    from plugin.clock import utc_now
+    from plugin.events.kept_by_hand import act, chosen, parked_ids
+    from plugin.operations.acts import Actor
+
+    if bool(ids) == parked:
+        raise InputError("Не сказано, какие события", hint="Назовите номера или --parked")
+    actor = Actor.signed(by, reason) if yes else None
+    settings = settings_of(config)
+    with ledger_of(settings) as ledger:
+        with ledger.read() as connection:
+            found = chosen(connection, ids or parked_ids(connection))
+        done = act(ledger, does, [one.id for one in found], actor, utc_now) if actor and found else 0
+    click.echo(text.told(does, found, settings.timezone, done if yes else None))
+    return 0

@@ -49,7 +49,7 @@ def changes(connection: Connection, now: datetime, settings: Settings, host: str
     silent = find.silent_sources(connection, now, settings)
     over += _others(connection, Kind.SOURCE_SILENT, {one.cause for one in silent})
     accounts = find.accounts_open(connection)
-    over += _others(connection, Kind.ACCOUNT_AWAY, {f"{Kind.ACCOUNT_AWAY}:{account}" for account in accounts})
+    over += _others(connection, Kind.ACCOUNT_AWAY, find.accounts_still(accounts))
     not_mapped = events.values_not_mapped(connection)
     over += _others(connection, Kind.VALUE_NOT_MAPPED, {one.cause for one in not_mapped})
     waiting = events.events_waiting(connection, now, policy.away_after_minutes, accounts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +34,8 @@ _NAMED = 20
 _FRESH = timedelta(minutes=10)
 #: A call reported after its deadline is to be dealt with in so long.
 _LATE_TERM = timedelta(hours=1)
+#: Added to an account that the CRM has shut.
+_SHUT = ":blocked"
 
 _d = deliveries.c
 _PARKED = _d.state == literal_column("'parked'")
@@ -134,21 +136,30 @@ def _each_call(connection: Connection, kind: Kind, rows: Iterable[Any]) -> Itera
 
 
 def accounts_away(connection: Connection, now: datetime, minutes: float) -> list[Found]:
-    """Accounts whose breaker has been open for at least so long."""
-    rows = connection.execute(select(breakers).where(breakers.c.opened_at <= now - timedelta(minutes=minutes)))
-    return [
-        Found(
-            Kind.ACCOUNT_AWAY,
-            row.account,
-            {"account": row.account, "since": row.opened_at.isoformat(), "reason": mask_text(row.why or "")[:300]},
-        )
-        for row in rows
-    ]
+    """Accounts whose breaker has been open for at least so long, and at once those that the CRM has shut."""
+    for_long = breakers.c.opened_at <= now - timedelta(minutes=minutes)
+    rows = connection.execute(select(breakers).where(or_(for_long, breakers.c.blocked)))
+    return [Found(Kind.ACCOUNT_AWAY, _which(row), _about_account(row)) for row in rows]
 
 
 def accounts_open(connection: Connection) -> set[str]:
     """Accounts whose breaker is open, for however long."""
     return set(connection.execute(select(breakers.c.account).where(breakers.c.opened_at.is_not(None))).scalars())
+
+
+def accounts_still(accounts: Collection[str]) -> set[str]:
+    """The causes of ``accounts_away`` that are not over while the breakers of these are open."""
+    return {f"{Kind.ACCOUNT_AWAY}:{account}{shut}" for account in accounts for shut in ("", _SHUT)}
+
+
+def _which(row: Any) -> str:
+    # A cause of its own: that it is shut is told although it had been away before.
+    return f"{row.account}{_SHUT}" if row.blocked else str(row.account)
+
+
+def _about_account(row: Any) -> dict[str, Any]:
+    about = {"account": row.account, "since": row.opened_at.isoformat(), "reason": mask_text(row.why or "")[:300]}
+    return about | ({"blocked": True} if row.blocked else {})
 
 
 def silent_sources(connection: Connection, now: datetime, settings: Settings) -> list[Found]:

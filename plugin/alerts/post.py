@@ -66,7 +66,9 @@ def _gather(connection: Connection, settings: Settings, kind: Kind, over: bool, 
     if not rows:
         return 0
     last = connection.execute(_LAST, {"kind": str(kind), "over": over}).scalar_one()
-    if last is not None and abs(now - last) < timedelta(minutes=settings.alerts.gather_minutes):
+    soon = last is not None and abs(now - last) < timedelta(minutes=settings.alerts.gather_minutes)
+    # Nothing gets better by itself while the CRM has shut the account.
+    if soon and not any(row.about.get("blocked") for row in rows if not over):
         return 0
     batch = _digest([kind, over, *(row.id for row in rows)])
     subject, text = mail(kind, rows, settings.timezone, over=over, sender=settings.manifest.id)

@@ -73,6 +73,12 @@ _ADVICE: Mapping[Kind, str] = {
     Kind.EVENTS_WAITING: "Ничего не потеряно: обработка повторяется сама. Подробности: optout events list.",
 }
 
+#: What to do about an account that the CRM has shut.
+_UNBLOCK = (
+    "Все запросы к ней остановлены. Снимите блокировку в CRM или через её поддержку, "
+    "затем выполните optout deliveries retry --state waiting"
+)
+
 
 def kind_name(kind: str) -> str:
     """The kind in the admin's words."""
@@ -115,6 +121,8 @@ def _account(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     since = local_time(datetime.fromisoformat(about["since"]), zone)
     what = "почтовый сервер" if about["account"] == "smtp" else f"CRM ({about['account']})"
     reason = f": {about['reason']}" if about.get("reason") else ""
+    if about.get("blocked"):
+        return f"{what}: доступ заблокирован с {since}{reason}. {_UNBLOCK}"
     return f"{what} не отвечает с {since}{reason}"
 
 

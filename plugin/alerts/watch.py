@@ -16,6 +16,7 @@ from plugin.alerts.post import Post, gather, is_anything_untold
 from plugin.alerts.record import close_alerts, open_alerts
 from plugin.clock import Now
 from plugin.delivery.gates import Gates
+from plugin.delivery.order import Lane
 from plugin.errors import LedgerUnavailable, OptoutError
 from plugin.ledger import ActiveRules, Ledger
 from plugin.ledger.archive import newest_activation
@@ -46,14 +47,17 @@ class Watch:
         self._settings = settings
         self._now = now
         self._host = owner.partition(":")[0]
+        self._gates = gates
+        self._shut: frozenset[Lane] = frozenset()
         self._post = Post(ledger, mailer, settings, gates, now, owner, chance)
         self._looked_at: datetime | None = None
         self._unfollowed: str | None = None
         self._broken = False
 
     def is_due(self) -> bool:
-        """Whether it is time to look again. A clock that was set back does not put it off."""
-        if self._looked_at is None:
+        """Whether it is time to look again, or an account was shut. A clock that was set back does not put it off."""
+        known, self._shut = self._shut, self._gates.shut()
+        if self._looked_at is None or self._shut - known:
             return True
         return abs((self._now() - self._looked_at).total_seconds()) >= self._settings.alerts.check_seconds
 

@@ -8,6 +8,7 @@ from connectors.base import Connector
 from plugin.clock import Now
 from plugin.delivery.breaker import Breaker, Rules, asked
 from plugin.delivery.order import LANES, Lane
+from plugin.delivery.quota import probing
 from plugin.delivery.verdict import Verdict, Word
 from plugin.ledger import Ledger
 from plugin.settings import DeliveryPolicy
@@ -40,6 +41,10 @@ class Gates:
         """Whether the lane's account was away when this process last looked."""
         return self._breakers[lane].is_open
 
+    def shut(self) -> frozenset[Lane]:
+        """The lanes whose account had been shut when this process last looked."""
+        return frozenset(lane for lane in LANES if self._breakers[lane].is_blocked)
+
     def open_lanes(self) -> list[Lane]:
         """The lanes whose deliveries may be claimed."""
         return [lane for lane in LANES if not self.is_away(lane)]
@@ -66,6 +71,10 @@ class Gates:
         The CRM is first asked with a cheap read, so that nothing becomes *unknown* on its account. ``deliver`` sends
         one delivery of the lane and returns what that said, None where none was due.
         """
+        with probing():
+            return self._probe(lane, deliver)
+
+    def _probe(self, lane: Lane, deliver: Callable[[], Word | None]) -> int:
         if lane is Lane.CRM:
             verdict = asked(self._connector)
             if verdict.word is not Word.ANSWERS:

@@ -1,7 +1,8 @@
 """The CRM account's quota, shared by all processes of a ledger: a bucket of requests; each takes a few of them at once.
 
 In any span of T seconds all of them together make at most ``requests_per_second`` · T + ``burst`` requests. A request
-that was taken and is not made soon is given up, not saved: nothing adds up to more than the quota later.
+that was taken and is not made soon is given up, not saved: nothing adds up to more than the quota later. While the CRM
+has shut the account (``plugin.delivery.breaker``) nobody but a probe gets a turn: every call makes it worse.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from connectors.base import Limits
 from plugin.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
-from plugin.ledger.schema import quotas
+from plugin.ledger.schema import breakers, quotas
 
 _LOG = structlog.get_logger(__name__)
 
@@ -34,6 +35,10 @@ _MOST = 100
 #: Nobody waits longer for a turn; seconds.
 _LONGEST = 10.0
 
+#: What an account that is shut has to wait for its turn is not known; asking again costs nobody anything; seconds.
+_WHILE_SHUT = 60.0
+
+_SHUT = select(breakers.c.account).where(breakers.c.account == bindparam("account"), breakers.c.blocked)
 _BUCKET = select(quotas.c.full_at).where(quotas.c.account == bindparam("account")).with_for_update()
 _DRAW = update(quotas).where(quotas.c.account == bindparam("of"))
 _ADD = insert(quotas)
@@ -66,6 +71,19 @@ class _Turn(NamedTuple):
     until: float
 
 
+_probe = threading.local()
+
+
+@contextmanager
+def probing() -> Iterator[None]:
+    """In this block the thread's requests get turns even while the account is shut."""
+    _probe.is_one = True
+    try:
+        yield
+    finally:
+        _probe.is_one = False
+
+
 class SharedQuota:
     """One process's way to the quota of ``account``. Thread-safe; ``clock`` and ``sleep`` are in seconds.
 
@@ -96,7 +114,7 @@ class SharedQuota:
     def acquire(self, longest: float) -> float:
         """Wait for a turn and return 0.0; if it is more than ``longest`` seconds away, take none and return how far.
 
-        Never waits longer than 10 s. While the ledger cannot be asked there are no turns.
+        Never waits longer than 10 s. While the ledger cannot be asked, or the account is shut, there are no turns.
         """
         longest = min(longest, _LONGEST)
         with self._lock:
@@ -147,6 +165,9 @@ class SharedQuota:
     def _draw(self, connection: Connection, longest: float) -> list[float]:
         """How many seconds from now each request taken may be made; a single one beyond ``longest`` is not taken."""
         terms, name = self._terms, {"account": self._account}
+        is_probe = getattr(_probe, "is_one", False)
+        if not is_probe and connection.execute(_SHUT, name).first() is not None:
+            return [longest + _WHILE_SHUT]
         row = connection.execute(_BUCKET, name).one_or_none()
         if row is None:
             self._open(connection)
@@ -159,7 +180,7 @@ class SharedQuota:
         first = full - terms.slack
         if first > longest:
             return [first]
-        count = min(self._wanted, 1 + int((longest - first) / terms.interval))
+        count = 1 if is_probe else min(self._wanted, 1 + int((longest - first) / terms.interval))
         full_at = now + timedelta(seconds=full + count * terms.interval)
         connection.execute(_DRAW, {"of": self._account, "full_at": full_at})
         return [max(0.0, first + number * terms.interval) for number in range(count)]

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from plugin.clock import Now
 from plugin.ledger import Ledger
-from plugin.ledger.schema import attempts, calls, decisions, deliveries
+from plugin.ledger.schema import attempts, breakers, calls, decisions, deliveries
 from plugin.operations.acts import Actor, acts_on_delivery, record
 from plugin.operations.selection import BATCH, Selection, chosen_ids, rows_of
 from plugin.operations.steps import Does, Refuses, Step, breaks_promise, cancellation_of, retry_of
@@ -43,6 +43,7 @@ _SHOWN = (
     .join(decisions, decisions.c.id == deliveries.c.decision_ref)
     .where(deliveries.c.id == bindparam("id"))
 )
+_PROBE_NOW = update(breakers).where(breakers.c.opened_at.is_not(None)).values(probe_wait=0.0)
 _ATTEMPTS = select(attempts).where(attempts.c.delivery_ref == bindparam("id")).order_by(attempts.c.id)
 
 
@@ -114,7 +115,8 @@ class Operation:
     def carry_out(self, actor: Actor) -> Plan:
         """Do it to what is chosen now, and record it; what came of it. Raises LedgerUnavailable.
 
-        Each batch is a transaction: one that fails leaves those before it done and on record.
+        A retry also has the accounts that are away probed at once. Each batch is a transaction: one that fails leaves
+        those before it done and on record.
         """
         plan = Plan(self.act)
         with self.ledger.read() as connection:
@@ -122,6 +124,10 @@ class Operation:
         for batch in _batches(ids):
             with self.ledger.write() as connection:
                 self._change(connection, batch, plan, actor)
+        if self.act == "retry":
+            with self.ledger.write() as connection:
+                # Whoever says "now" knows more than the breaker: the account is asked at once whether it is back.
+                connection.execute(_PROBE_NOW)
         if plan.count:
             steps = {does.value: number for does, number in plan.steps.items()}
             _LOG.info("operations.deliveries", act=self.act, by=actor.by, count=plan.count, steps=steps)

@@ -73,8 +73,8 @@ class Office:
     def done(self, delivery: int) -> None:
         self.house.change(delivery, state="done")
 
-    def account(self, name: str, away_since: datetime | None) -> None:
-        state = State(5, (), away_since, away_since, 30.0, "no connection") if away_since else State()
+    def account(self, name: str, away_since: datetime | None, *, blocked: bool = False) -> None:
+        state = State(5, (), away_since, away_since, 30.0, "no connection", blocked) if away_since else State()
         with self.ledger.write() as connection:
             if connection.execute(select(breakers).where(breakers.c.account == name)).first() is None:
                 connection.execute(insert(breakers), {"account": name} | State().columns())

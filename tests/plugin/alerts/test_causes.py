@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -248,6 +249,39 @@ def test_a_source_that_is_no_longer_configured_is_over(office: Office) -> None:
     office.sources = ()
     office.look(1, host="restarted")
     assert office.standing() == []
+
+
+# --- accounts that were shut -------------------------------------------------------------------------
+
+
+def test_an_account_that_was_shut_is_told_at_once_though_it_had_been_away_before(office: Office) -> None:
+    office.policy = replace(office.policy, gather_minutes=15)
+    office.account("crm", START - timedelta(minutes=20))
+    office.look()
+    assert office.standing() == ["account_away:crm"]
+    office.account("crm", START - timedelta(minutes=20), blocked=True)
+    office.look(1)
+    assert office.standing() == ["account_away:crm", "account_away:crm:blocked"]
+    away, shut = office.mailer.mails
+    assert "не отвечает" in away[2]
+    assert "доступ заблокирован" in shut[2]
+    assert "optout deliveries retry" in shut[2]
+    office.account("crm", None)
+    office.look(20)
+    assert office.standing() == []
+    assert office.subjects[-1] == "[optout] Связь восстановлена: 2"
+
+
+def test_a_process_that_learns_that_an_account_was_shut_looks_at_once(office: Office) -> None:
+    watch = office.watch()
+    watch.run()
+    assert not watch.is_due()
+    office.account("fake", START, blocked=True)
+    watch._gates.refresh()
+    assert watch.is_due()
+    watch.run()
+    assert office.standing() == ["account_away:fake:blocked"]
+    assert not watch.is_due()
 
 
 # --- many, and the log -------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ from structlog.testing import capture_logs
 
 from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from plugin.delivery.breaker import Breaker, Rules, State, after_failure
-from plugin.delivery.verdict import Verdict, Word, of_mail, of_read, of_write
+from plugin.delivery.verdict import ANSWERS, NOTHING, Verdict, Word, of_company, of_mail, of_read, of_write
 from plugin.ledger.schema import breakers
 from tests.plugin.delivery.fake_crm import START
 from tests.plugin.delivery.harness import House
 
 RULES = Rules(failures=3, probe_seconds=30, longest_wait=3600)
 AWAY = Verdict(Word.AWAY, "no connection")
+SHUT = Verdict(Word.AWAY, "the account is shut", blocked=True)
 DOUBT = Verdict(Word.DOUBTFUL, "answered 500")
 
 
@@ -84,6 +85,28 @@ def test_what_a_failed_read_says(error: CrmUnavailable | CrmRefused, word: Word)
     assert of_read(error).word is word
 
 
+@pytest.mark.parametrize("permanent", [False, True])
+def test_an_account_that_is_shut_is_away_whatever_else_the_outcome_says(permanent: bool) -> None:
+    said = of_write(NotDone("shut", permanent=permanent, status=403, blocked=True))
+    assert (said.word, said.blocked) == (Word.AWAY, True)
+    said = of_read(CrmUnavailable("shut", status=403, blocked=True))
+    assert (said.word, said.blocked) == (Word.AWAY, True)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        ([DOUBT, ANSWERS, AWAY], ANSWERS),
+        ([ANSWERS, SHUT], SHUT),
+        ([NOTHING, DOUBT, AWAY], AWAY),
+        ([NOTHING, DOUBT], DOUBT),
+        ([NOTHING], NOTHING),
+    ],
+)
+def test_an_exchange_about_many_says_one_thing(verdicts: list[Verdict], said: Verdict) -> None:
+    assert of_company(verdicts) == said
+
+
 # --- opening -----------------------------------------------------------------------------------------
 
 
@@ -133,6 +156,14 @@ def test_a_clock_that_was_set_back_does_not_put_off_the_probe(jump: timedelta) -
     assert state.probe_due(START + jump)
 
 
+def test_an_account_that_is_shut_opens_it_at_once_and_is_probed_rarely() -> None:
+    state = after_failure(State(), SHUT, 1, START, RULES)
+    assert (state.opened_at, state.blocked, state.probe_wait) == (START, True, 3600)
+    # Whatever is met meanwhile, it stays shut until it answers, and the reason is still that one.
+    state = after_failure(state, AWAY, 2, START + timedelta(hours=1), RULES)
+    assert (state.blocked, state.probe_wait, state.why) == (True, 3600, "the account is shut")
+
+
 # --- shared between processes ------------------------------------------------------------------------
 
 
@@ -161,6 +192,24 @@ def test_failures_of_several_processes_add_up_and_only_one_tells_of_the_outage(h
     away, back = logs
     assert (away["log_level"], away["account"], away["why"]) == ("error", "account", "no connection")
     assert (back["log_level"], back["seconds"]) == ("info", 90)
+
+
+def test_that_an_account_was_shut_is_told_once_and_its_return_once(house: House) -> None:
+    first, second = breaker(house), breaker(house)
+    with capture_logs() as logs:
+        first.failed(1, AWAY)
+        first.failed(2, SHUT)
+        second.failed(3, SHUT)
+        assert look(second, house).is_blocked
+        house.clock.advance(3599)
+        assert not look(second, house).take_probe(house.clock())
+        house.clock.advance(1)
+        assert second.take_probe(house.clock())
+        house.clock.advance(3599)
+        assert not look(first, house).take_probe(house.clock())
+        second.answered()
+        assert not look(first, house).is_blocked
+    assert [entry["event"] for entry in logs] == ["account.away", "account.blocked", "account.back"]
 
 
 def test_one_success_in_between_begins_the_count_anew(house: House) -> None:

@@ -9,6 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from connectors.base import Card, CardRef, CrmUnavailable, Outcome
+from plugin.operations.acts import Actor
+from plugin.operations.deliveries import Operation
+from plugin.operations.selection import Selection
 from plugin.settings import DeliveryPolicy
 from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import FakeMailer, House
@@ -136,6 +139,45 @@ def test_the_outage_is_told_once_and_its_end_once_with_how_long_it_was(busy: Hou
     told = [entry for entry in logs if entry["log_level"] != "info" or entry["event"].startswith("account.")]
     assert [entry["event"] for entry in told] == ["account.away", "account.back"]
     assert 1390 <= told[1]["seconds"] <= 1440
+
+
+@pytest.mark.parametrize("how", ["a write", "a read"])
+def test_an_account_that_is_shut_is_left_alone_at_once_by_every_process_and_probed_rarely(
+    busy: House, how: str
+) -> None:
+    crm, other = FakeCrm(busy.crm), FakeCrm(busy.crm)
+    workers = [busy.worker(crm), busy.worker(other)]
+    for _ in range(60):
+        busy.one(text="Исключить\n‹ссылка на карточку›" if how == "a read" else "Исключить")
+    for one in (crm, other):
+        (one.reads if how == "a read" else one.writes).extend(["blocked"] * 1000)
+    workers[0].run_once()
+    assert len(crm.log) == 1
+    for _ in range(24 * 60):
+        for worker in workers:
+            worker.run_once()
+        busy.clock.advance(60)
+    # One cheap read an hour (it is answered where only writing is refused), and one delivery where that was.
+    tries = len(crm.log) + len(other.log)
+    assert 23 <= tries <= 1 + 2 * 24
+    assert {row.state for row in busy.rows()} == {"pending", "waiting"}
+
+
+def test_what_a_human_says_about_an_account_that_was_shut_counts_at_once(busy: House) -> None:
+    crm = FakeCrm(busy.crm)
+    worker = busy.worker(crm)
+    shut = busy.one()
+    crm.writes.append("blocked")
+    worker.run_once()
+    busy.clock.advance(60)
+    assert worker.run_once() == 0
+    chosen = Selection(states=("waiting",))
+    Operation(busy.ledger, "retry", chosen, busy.clock).carry_out(Actor("иванова", "блокировка снята"))
+    worker.run_once()
+    assert busy.row(shut).state == "done"
+    later = busy.one()
+    worker.run_once()
+    assert busy.row(later).state == "done"
 
 
 def test_an_outage_of_writing_alone_opens_it_too_and_a_delivery_proves_its_end(busy: House) -> None:

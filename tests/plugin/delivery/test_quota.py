@@ -17,7 +17,9 @@ import pytest
 from sqlalchemy import Connection
 
 from connectors.base import Limits
-from plugin.delivery.quota import SharedQuota, Terms
+from plugin.delivery.breaker import Breaker, Rules
+from plugin.delivery.quota import SharedQuota, Terms, probing
+from plugin.delivery.verdict import Verdict, Word
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
 from tests.support.crm import ROOT
@@ -101,6 +103,20 @@ def test_without_the_ledger_there_are_no_turns_and_no_exception_either(ledger: C
     ledger.broken = True
     assert mine.acquire(10) > 0
     ledger.broken = False
+    assert mine.acquire(10) == 0.0
+
+
+def test_while_the_account_is_shut_only_a_probe_gets_a_turn(ledger: CountingLedger, time_: Time) -> None:
+    mine, breaker = quota(ledger, time_), Breaker(ledger, "crm", Rules(5, 30, 3600), time_.now)
+    breaker.failed(1, Verdict(Word.AWAY, "no connection"))
+    assert mine.acquire(10) == 0.0
+    time_.seconds += 60
+    breaker.failed(2, Verdict(Word.AWAY, "the account is shut", blocked=True))
+    assert mine.acquire(10) > 10
+    with probing():
+        assert mine.acquire(10) == 0.0
+    assert mine.acquire(10) > 10
+    breaker.answered()
     assert mine.acquire(10) == 0.0
 
 

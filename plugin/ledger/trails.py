@@ -25,7 +25,7 @@ trails = Table(
     Column("tab", String(64)),
     # What happened, oldest first (plugin.operator.trail).
     Column("entries", JSON, nullable=False),
-    # The answers that were last reported as a call result, {fact: value}; NULL: none were.
+    # What was last reported as a call result, {"facts", "note"}; NULL: nothing was.
     Column("reported", JSON(none_as_null=True)),
     # open | confirmed | unfinished
     Column("state", String(12), nullable=False),

@@ -164,10 +164,11 @@ class Desk:
     def _report(self, call: PageCall, trail: Trail, saving: Saving) -> None:
         """Facts that do not end the conversation yet become a call result that waits for its end."""
         now_true = answers(saving.entries)
-        retracted = (trail.reported or {}).keys() - now_true.keys()
-        facts: dict[str, FactValue | None] = {**now_true, **dict.fromkeys(retracted)}
+        before = trail.reported or {"facts": {}, "note": ""}
+        facts: dict[str, FactValue | None] = {**now_true, **dict.fromkeys(before["facts"].keys() - now_true.keys())}
+        reported = {"facts": facts, "note": saving.note}
         at = last_moment(saving.entries)
-        if at is None or not facts or facts == trail.reported or not self._is_open(call, trail, now_true):
+        if at is None or not facts or reported == before or not self._is_open(call, trail, now_true):
             return
         with self._ledger.read() as connection:
             if is_decided(connection, self._namespace, call.id):
@@ -188,7 +189,7 @@ class Desk:
             _LOG.warning("operator.progress_not_reported", status=answer.status)
             return
         with self._ledger.write() as connection:
-            note_reported(connection, trail, facts)
+            note_reported(connection, trail, reported)
 
     def _is_open(self, call: PageCall, trail: Trail, facts: Mapping[str, FactValue]) -> bool:
         """Whether these answers leave the conversation open: an end is reported only once it is confirmed."""

@@ -117,9 +117,9 @@ def save_trail(
     return stored, True
 
 
-def note_reported(connection: Connection, trail: Trail, facts: Mapping[str, Any]) -> None:
+def note_reported(connection: Connection, trail: Trail, reported: Mapping[str, Any]) -> None:
     """Remember what the call was last reported with."""
-    connection.execute(_CHANGE, {"trail": trail.id, "reported": dict(facts)})
+    connection.execute(_CHANGE, {"trail": trail.id, "reported": dict(reported)})
 
 
 def _fits(trail: Trail, call: PageCall, now: datetime) -> bool:

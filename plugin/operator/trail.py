@@ -8,6 +8,7 @@ An entry is a JSON object with ``kind`` and ``at``, the time it happened:
     other       q, fact, text: what the client said that no answer fits
     confirmed   event, outcome: the operator confirmed the end
     unfinished  event, why (by_hand | broken_off): the call was handed over
+    resumed     the conversation went on after its end
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _NEEDS = {
     "other": ("q", "fact", "text"),
     "confirmed": ("event", "outcome"),
     "unfinished": ("event", "why"),
+    "resumed": (),
 }
 
 
@@ -126,7 +128,7 @@ def ended(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 def is_resumed(entries: Sequence[Mapping[str, Any]], end: Mapping[str, Any]) -> bool:
     """Whether the conversation went on after it had ended like this."""
     after = entries[next(place for place, entry in enumerate(entries) if entry is end) + 1 :]
-    return any(entry["kind"] in ("answer", "back") for entry in after)
+    return any(entry["kind"] in ("answer", "back", "resumed") for entry in after)
 
 
 def last_moment(entries: Sequence[Mapping[str, Any]]) -> datetime | None:

@@ -1,0 +1,17 @@
+/** Makes elements. Texts are texts: nothing that anybody wrote becomes markup. */
+
+/** `make("p", {class: "say"}, "text", child, null)` */
+export function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== null && value !== undefined && value !== false) element.setAttribute(key, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export function key(name) {
+  return make("kbd", { "aria-hidden": "true" }, name);
+}

@@ -1,0 +1,83 @@
+/** Saves the trail in the background: one request at a time, the newest state last, again until it got through. */
+
+import { NoAnswer } from "./server.js";
+
+const WAITS = [1000, 2000, 4000, 8000, 15000];
+
+export class Saver {
+  /**
+   * `state()`: what to save, `{seq, …}` with the next number, or null where there is nothing.
+   * `on.saved(seq)`, `on.elsewhere(trail)` (another window went on), `on.offline()`, `on.refused(status)`.
+   */
+  constructor(server, state, on) {
+    this._server = server;
+    this._state = state;
+    this._on = on;
+    this._busy = false;
+    this._dirty = false;
+    this._failures = 0;
+    this._timer = null;
+    addEventListener("online", () => this._again());
+    addEventListener("pagehide", () => this._leave());
+  }
+
+  get isClean() {
+    return !this._dirty && !this._busy;
+  }
+
+  save() {
+    this._dirty = true;
+    if (!this._busy) this._send();
+  }
+
+  async _send() {
+    clearTimeout(this._timer);
+    this._timer = null;
+    const body = this._state();
+    if (!body) {
+      this._dirty = false;
+      return;
+    }
+    this._busy = true;
+    this._dirty = false;
+    try {
+      const { status, body: answer } = await this._server.ask("PUT", "trail", { body });
+      this._busy = false;
+      if (status === 200) {
+        this._failures = 0;
+        this._on.saved(body.seq);
+      } else if (status === 409 && answer.trail) {
+        this._failures = 0;
+        this._on.elsewhere(answer.trail);
+      } else {
+        this._dirty = true;
+        this._on.refused(status);
+        this._later();
+        return;
+      }
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      this._busy = false;
+      this._dirty = true;
+      this._on.offline();
+      this._later();
+      return;
+    }
+    if (this._dirty) this._send();
+  }
+
+  _later() {
+    const wait = WAITS[Math.min(this._failures, WAITS.length - 1)];
+    this._failures += 1;
+    this._timer = setTimeout(() => this._send(), wait);
+  }
+
+  _again() {
+    if (this._dirty && !this._busy) this._send();
+  }
+
+  _leave() {
+    const body = this._dirty || this._busy ? this._state() : null;
+    if (body) this._server.ask("PUT", "trail", { body, last: true }).catch(() => {});
+  }
+}

@@ -1,0 +1,102 @@
+"""Fixtures: a Chromium of this machine, and the operator's page for it to open.
+
+Without a Chromium these tests are skipped and say so; with ``OPTOUT_REQUIRE_BROWSER=1`` that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Page as Tab
+
+from plugin.config import load_settings
+from plugin.settings import Settings
+from tests.browser.house import PATIENCE, House, running_house
+from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
+
+RULES = Path(__file__).parents[2] / "rules"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium() -> str:
+    """Where the browser is; skips the test, or fails it, where there is none."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        why = "no Chromium to test in (Debian, Ubuntu: apt-get install chromium)"
+        if os.environ.get("OPTOUT_REQUIRE_BROWSER") == "1":
+            pytest.fail(why)
+        pytest.skip(why)
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, headless=True, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
+    return load_settings(tmp_path / "plugin.toml", ENVIRON)
+
+
+@pytest.fixture
+def rules_folder(tmp_path: Path) -> Path:
+    shutil.copytree(RULES, tmp_path / "rules")
+    return tmp_path / "rules"
+
+
+@pytest.fixture
+def ledger_file(tmp_path: Path, sqlite_template: Path) -> str:
+    shutil.copy(sqlite_template, tmp_path / "ledger.db")
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.fixture
+def house(settings: Settings, rules_folder: Path, ledger_file: str) -> Iterator[House]:
+    with running_house(settings, rules_folder, ledger_file) as running:
+        yield running
+
+
+@pytest.fixture
+def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes browsers that know nothing of each other; their pages' faults fail the test."""
+    made: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def make(**options: Any) -> BrowserContext:
+        options = {"viewport": {"width": 1280, "height": 800}, "locale": "ru-RU", "timezone_id": "Europe/Moscow"} | options
+        context = browser.new_context(**options)
+        context.set_default_timeout(PATIENCE)
+        context.on("weberror", lambda error: faults.append(str(error.error)))
+        made.append(context)
+        return context
+
+    yield make
+    for context in made:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def tab(open_context: Callable[..., BrowserContext]) -> Tab:
+    """One tab of one browser."""
+    return open_context().new_page()

@@ -42,10 +42,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class CrmAccount:
-    """The CRM that is written to: the connector's name and its own settings, secrets filled in."""
+    """The CRM that is written to: the connector's name and its own settings, secrets filled in.
+
+    ``sends_mail``: whether it can mail anybody; known once the account is connected (``plugin.serving.account``).
+    """
 
     connector: str
     settings: Mapping[str, Any] = field(repr=False)
+    sends_mail: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def replay(
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.clock import utc_now
     from plugin.ledger import ActiveRules
+    from plugin.ledger.accounts import with_account
     from plugin.operations.acts import Actor
     from plugin.operations.replay import Replay, RulesOf
 
@@ -67,6 +68,7 @@ def replay(
     with ledger_of(settings) as ledger:
         with ledger.read() as connection:
             chosen = _chosen(connection, settings, utc_now(), ids, since, outcome)
+        settings = with_account(settings, ledger)
         rules = ActiveRules(ledger, utc_now)
         try:
             work = Replay(ledger, rules, settings, utc_now, which)

@@ -86,7 +86,7 @@ class Intake:
         Raises EventError, DecisionError, LedgerUnavailable.
         """
         incoming = self._own(source, result)
-        at_hand = RulesAtHand(self._rules.current())
+        at_hand = RulesAtHand(self._rules.current(), crm_mails=self._settings.crm.sends_mail)
         read = read_event(incoming, self._rulebook(incoming.raw, at_hand), self._settings.default_script)
         for _ in range(_TRIES):
             try:
@@ -112,7 +112,7 @@ class Intake:
 
     def _take_in(self, incoming: Incoming, accept: Accept | None = None) -> Answer:
         raw = incoming.raw
-        at_hand = RulesAtHand(self._rules.current())
+        at_hand = RulesAtHand(self._rules.current(), crm_mails=self._settings.crm.sends_mail)
         try:
             result = read_event(incoming, self._rulebook(raw, at_hand), self._settings.default_script)
         except EventError:

@@ -43,7 +43,7 @@ class _Sweep:
         self._rules = rules
         self._settings = settings
         self._now = now
-        self._at_hand = RulesAtHand(rules.current())
+        self._at_hand = RulesAtHand(rules.current(), crm_mails=settings.crm.sends_mail)
 
     def remind(self, call: int) -> bool:
         """Whether this call was reminded of now. One that the rules cannot deal with does not hold up the others."""

@@ -35,10 +35,14 @@ class MissingRevisionError(Exception):
 
 
 class RulesAtHand:
-    """The active revision and the pinned ones that an event may need, fetched outside of any transaction."""
+    """The active revision and the pinned ones that an event may need, fetched outside of any transaction.
 
-    def __init__(self, active: Rulebook) -> None:
+    ``crm_mails``: whether the connected CRM can mail anybody at all.
+    """
+
+    def __init__(self, active: Rulebook, *, crm_mails: bool = True) -> None:
         self.active = active
+        self._crm_mails = crm_mails
         self._pinned: dict[str, Rulebook] = {active.revision: active}
 
     def add(self, rulebook: Rulebook) -> None:
@@ -54,8 +58,12 @@ class RulesAtHand:
         return self._pinned[pin]
 
     def modes(self, rulebook: Rulebook) -> dict[str, str]:
-        """The e-mail mode of each role, as of now; roles that only the pinned revision knows as of then."""
-        return {name: role.email for book in (rulebook, self.active) for name, role in book.roles.items()}
+        """The e-mail mode of each role, as of now; roles that only the pinned revision knows as of then.
+
+        What a CRM that cannot mail was to send goes over SMTP.
+        """
+        modes = {name: role.email for book in (rulebook, self.active) for name, role in book.roles.items()}
+        return modes if self._crm_mails else dict.fromkeys(modes, "smtp")
 
 
 @dataclass(frozen=True, slots=True)

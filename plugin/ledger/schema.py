@@ -313,7 +313,7 @@ acts = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", UtcTime, nullable=False),
-    # retry | cancel | replay | purge
+    # retry | cancel | replay | purge | drop
     Column("act", String(12), nullable=False),
     Column("by", Text, nullable=False),
     Column("why", Text, nullable=False),

@@ -84,7 +84,7 @@ class Replay:
         self._settings = settings
         self._now = now
         self._rules_of = rules_of
-        self._at_hand = RulesAtHand(rules.current())
+        self._at_hand = RulesAtHand(rules.current(), crm_mails=settings.crm.sends_mail)
 
     def plan(self, id_: int) -> Replayed:
         """What replaying this call would come to now; changes nothing."""

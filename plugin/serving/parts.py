@@ -7,7 +7,7 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, cast
 
@@ -21,6 +21,7 @@ from plugin.errors import ConfigError
 from plugin.events.intake import Intake
 from plugin.events.resolving import Resolver
 from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger.accounts import note_account
 from plugin.ledger.store import LedgerStore
 from plugin.serving.loops import LoopThread
 from plugin.web import WebServer, create_app
@@ -73,13 +74,21 @@ def parts(settings: Settings, *, upgrade_command: str) -> Iterator[Parts]:
         rules = ActiveRules(ledger, utc_now)
         stack.callback(rules.close)
         ledger.make_ready(upgrade_command)
-        connector = _connector(settings)
-        connector.keep_in(LedgerStore(ledger, connector.name, connector.limits(), utc_now))
-        connector.share_quota(SharedQuota(ledger, connector.name, connector.limits(), utc_now))
+        connector = connector_of(settings)
+        connect(connector, ledger)
+        note_account(ledger, connector.name, sends_mail=connector.sends_mail)
+        settings = replace(settings, crm=replace(settings.crm, sends_mail=connector.sends_mail))
         yield Parts(settings, ledger, rules, connector, stack)
 
 
-def _connector(settings: Settings) -> Connector:
+def connect(connector: Connector, ledger: Ledger) -> None:
+    """Give an account what it shares with the ledger's other processes: its quota, and what it keeps."""
+    connector.keep_in(LedgerStore(ledger, connector.name, connector.limits(), utc_now))
+    connector.share_quota(SharedQuota(ledger, connector.name, connector.limits(), utc_now))
+
+
+def connector_of(settings: Settings) -> Connector:
+    """The account that plugin.toml names, not connected to a ledger. Raises ConfigError."""
     try:
         kind = connector_class(settings.crm.connector)
     except LookupError as error:

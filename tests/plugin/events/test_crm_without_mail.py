@@ -1,0 +1,85 @@
+"""Where the CRM cannot mail anybody, what it was to send goes over SMTP, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plugin.events.weigh import RulesAtHand
+from plugin.ledger.accounts import note_account, with_account
+from plugin.operations.replay import Replay, RulesOf
+from plugin.rulebook import Rulebook
+from plugin.settings import CrmAccount
+from tests.plugin.events.support import ALL, CALLS, HALF, NONE, SETTINGS, Office, at, edited_rules
+
+WITHOUT = CrmAccount("testcrm", {}, sends_mail=False)
+MAILS = ("smtp_email", "crm_email")
+
+
+def modes(crm: str, sms: str) -> Rulebook:
+    def edit(content: dict[str, Any]) -> None:
+        roles = content["roles.toml"]["role"]
+        roles["survey_coordinator"]["email"], roles["sms_manager"]["email"] = crm, sms
+
+    return edited_rules(edit)
+
+
+@pytest.fixture
+def mixed(office: Office) -> Office:
+    """The coordinator is mailed by the CRM, the SMS manager by both."""
+    office.rules.activate(modes("crm", "both"), "test", "test")
+    return office
+
+
+def mails(office: Office, number: int | None = None) -> list[tuple[str, str | None]]:
+    return [(kind, role) for kind, role in office.planned(number) if kind in MAILS]
+
+
+def test_a_crm_that_mails_is_left_to_it(mixed: Office) -> None:
+    mixed.taken(ALL)
+    assert sorted(mails(mixed)) == [
+        ("crm_email", "sms_manager"),
+        ("crm_email", "survey_coordinator"),
+        ("smtp_email", "sms_manager"),
+    ]
+
+
+def test_a_role_of_the_crm_or_of_both_is_mailed_once_over_smtp(mixed: Office) -> None:
+    mixed.with_settings(crm=WITHOUT).taken(ALL)
+    assert sorted(mails(mixed)) == [("smtp_email", "sms_manager"), ("smtp_email", "survey_coordinator")]
+
+
+def test_whoever_is_told_that_it_is_called_off_is_told_over_smtp_too(mixed: Office) -> None:
+    office = mixed.with_settings(crm=WITHOUT)
+    office.taken(CALLS)
+    office.deliver()
+    office.taken(NONE, occurred_at=at(5))
+    told = [row for row in office.deliveries(2) if row["kind"] in MAILS]
+    assert [(row["kind"], row["role"]) for row in told] == [("smtp_email", "survey_coordinator")]
+
+
+def test_so_is_the_reminder_of_a_call_that_was_never_finished(mixed: Office) -> None:
+    office = mixed.with_settings(crm=WITHOUT)
+    office.taken(HALF)
+    office.clock.pass_(minutes=31)
+    office.sweep()
+    assert mails(office) == [("smtp_email", "survey_coordinator")]
+
+
+def test_a_replay_by_a_command_goes_by_what_the_services_have_noted(mixed: Office) -> None:
+    mixed.taken(CALLS)
+    mixed.rules.activate(modes("crm", "crm"), "test", "test")
+    assert with_account(SETTINGS, mixed.ledger).crm.sends_mail
+    for sends in (True, False, False):
+        note_account(mixed.ledger, SETTINGS.crm.connector, sends_mail=sends)
+    settings = with_account(SETTINGS, mixed.ledger)
+    assert not settings.crm.sends_mail
+    replay = Replay(mixed.ledger, mixed.rules, settings, mixed.clock, RulesOf.TODAY)
+    assert replay._at_hand.modes(mixed.rules.current()) == {"survey_coordinator": "smtp", "sms_manager": "smtp"}
+
+
+def test_roles_that_only_a_pinned_revision_knows_are_mailed_so_too(office: Office) -> None:
+    pinned = office.rules.current()
+    at_hand = RulesAtHand(modes("crm", "both"), crm_mails=False)
+    assert set(at_hand.modes(pinned).values()) == {"smtp"}

@@ -23,9 +23,9 @@ _STALE = "Страница входа устарела. Введите логи�
 
 
 def sign_in_form() -> AnyResponse:
-    """The form; whoever is signed in already goes on."""
+    """The form; whoever is signed in already goes on, unless it is to be as somebody else (``?other``)."""
     back = safe_next(request.args.get("next"))
-    if access().session("session"):
+    if access().session("session") and "other" not in request.args:
         return redirect(back, 303)
     return _form(back)
 

@@ -66,6 +66,8 @@ def call_result(
     occurred_at = _moment(call, call.occurred_at.get(dict(record)), zone)
     mapped = facts.read({name: Path.parse(name).get(dict(record)) for name in facts.names})
     call_id = as_text(call.id.get(dict(record)))
+    if not call_id:
+        raise EventMalformed("the call's record has no id where [call] id says")
     result: dict[str, Any] = {"occurred_at": occurred_at.isoformat(), "facts": mapped}
     result["final"] = True if call.final is None else all_hold(call.final, dict(record), context)
     result["call"] = {"id": call_id} | _present(values, phone="phone", operator="operator")

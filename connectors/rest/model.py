@@ -46,11 +46,12 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """How records are looked for."""
+    """How records are looked for. One that is not ``whole`` was cut when it was written, and counts as not there."""
 
     request: Request
     records: Records
     pages: Pages | None = None
+    whole: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ A fault names its key; an unknown placeholder or key suggests the closest there 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
@@ -151,7 +152,11 @@ def create_table(of: Names, **options: Any) -> fields.Nested:
 
 def find_table() -> fields.Nested:
     """``[find.<kind>]``."""
-    return table(_find, **_find_fields(names.FIND))
+
+    def build(data: dict[str, Any]) -> model.Find:
+        return replace(_find(data), whole=data["whole"])
+
+    return table(build, **_find_fields(names.FIND), whole=ConditionsField(names.with_record(names.FIND)))
 
 
 def withdraw_table() -> fields.Nested:

@@ -8,7 +8,7 @@ from typing import Any
 from connectors.base import CrmRefused, CrmUnavailable, Done, Kind, NotDone, Outcome, Unknown
 from connectors.http import Answer
 from connectors.rest.account import Account
-from connectors.rest.conditions import Condition
+from connectors.rest.conditions import Condition, all_hold
 from connectors.rest.context import Context, Values
 from connectors.rest.doctoring import checked
 from connectors.rest.model import Create, Find, Verify
@@ -53,8 +53,8 @@ class Writer:
         """The id of the record that was written with this key, or None."""
         if kind not in self._find:
             raise CrmRefused(f"the description does not say how to find one: [find.{kind}]")
-        found = self._found(kind, context)
-        return None if found is None else self._find[kind].records.id_of(found)
+        find, found = self._find[kind], self._found(kind, context)
+        return find.records.id_of(found) if found is not None and all_hold(find.whole, found, context) else None
 
     def remove(self, kind: Kind, context: Context) -> Outcome | None:
         """Take a record out again; None where the description does not say how."""
@@ -83,10 +83,16 @@ class Writer:
         return None
 
     def _found(self, kind: Kind, context: Context) -> dict[str, Any] | None:
-        find = self._find[kind]
+        """A whole one where there is any, else one that was cut."""
+        find, cut = self._find[kind], None
         try:
-            found = self._account.records(find.request, context, find.records, find.pages)
-            return next((record for record in found if find.records.id_of(record) is not None), None)
+            for record in self._account.records(find.request, context, find.records, find.pages):
+                if find.records.id_of(record) is None:
+                    continue
+                if all_hold(find.whole, record, context):
+                    return record
+                cut = cut or record
+            return cut
         except NotRendered as error:
             raise CrmRefused(f"it cannot be looked for as described: {error}") from None
 

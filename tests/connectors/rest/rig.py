@@ -1,0 +1,127 @@
+"""The rig of the contract suite: the connector on Polka, by the description in the connector's README."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import html
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from connectors.base import Assignee, CardRef, Kind
+from connectors.rest import RestConnector
+from connectors.rest.profiles import laid_over
+from tests.connectors.contract.rig import PHONE, CrmEvent, Written
+from tests.connectors.rest.server import CLIENT_SECRET, Polka
+from tests.support.fake_api import Fault
+
+README = Path(__file__).parents[3] / "connectors/rest/README.md"
+EVENT_SECRET = "polka-event-secret"
+SECRETS = {"client_secret": CLIENT_SECRET, "event_secret": EVENT_SECRET}
+_QUICK = {"connect_seconds": 0.5, "read_seconds": 0.5, "settling_seconds": 0, "requests_per_second": 200, "burst": 200}
+
+
+def example() -> dict[str, Any]:
+    """The README's description of Polka: ``[crm.rest]`` of its first TOML block that has one."""
+    blocks = re.findall(r"^```toml\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    described = next(data for data in map(tomllib.loads, blocks) if "comment" in data.get("crm", {}).get("rest", {}))
+    return dict(described["crm"]["rest"])
+
+
+def settings(url: str, **changes: Any) -> dict[str, Any]:
+    """Loaded settings of an account at this Polka; ``changes`` are laid over the description."""
+    given = laid_over(example(), {**SECRETS, **_QUICK, "base_url": f"{url}/v2", **changes})
+    return dict(RestConnector.Settings().load(given))
+
+
+class PolkaRig:
+    """See ``tests.connectors.contract.rig.Rig``."""
+
+    card = CardRef("client", "7")
+    missing = CardRef("client", "404")
+    people = (Assignee("p1", "coordinator@example.org"), Assignee("p2", "sms.manager@example.org"))
+    secrets = (CLIENT_SECRET, EVENT_SECRET, "polka-token-")
+    never: Mapping[Fault, str] = {}
+
+    def __init__(self, **changes: Any) -> None:
+        self.api = Polka()
+        self.connector = RestConnector(settings(self.api.url, **changes))
+
+    def fault(self, *faults: Fault) -> None:
+        self.api.fault(*faults)
+
+    def written(self, kind: Kind) -> Sequence[Written]:
+        with self.api.lock:
+            match kind:
+                case "comment":
+                    return [_note(record) for record in self.api.notes.values()]
+                case "reminder":
+                    return [_todo(record) for record in self.api.todos.values()]
+                case "email":
+                    return [_mail(record) for record in self.api.mails.values()]
+
+    def writes(self) -> int:
+        with self.api.lock:
+            return sum(self.api.is_write(request) for request in self.api.requests)
+
+    def genuine_event(self) -> CrmEvent:
+        with self.api.lock:
+            self.api.calls["c-1"] = call_record()
+        return event({"type": "call.ended", "call": "c-1", "by": "p1"})
+
+
+def call_record(**changes: Any) -> dict[str, Any]:
+    """A call of the rig's card as Polka keeps it."""
+    record = {
+        "id": "c-1",
+        "ended": "2026-11-22T10:15:00+03:00",
+        "changed": 5,
+        "state": "ended",
+        "client": 7,
+        "number": PHONE,
+        "person": "p1",
+        "answers": {"related": "1", "what": "phone"},
+        "secret_notes": "not for the plugin",
+    }
+    return record | changes
+
+
+def event(content: Mapping[str, Any], *, at: datetime | None = None, secret: str = EVENT_SECRET) -> CrmEvent:
+    """An event as Polka signs it."""
+    body = json.dumps(content).encode()
+    timestamp = str(int((at or datetime.now(UTC)).timestamp()))
+    digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return CrmEvent({"X-Polka-Time": timestamp, "X-Polka-Signature": f"sha256={digest}"}, None, {}, body)
+
+
+def _note(record: Mapping[str, Any]) -> Written:
+    return Written(str(record["id"]), record["body"], CardRef("client", str(record["client"])))
+
+
+def _todo(record: Mapping[str, Any]) -> Written:
+    due = datetime.fromtimestamp(int(record["due"]), UTC)
+    card = CardRef("client", record["client"]) if record["client"] else None
+    return Written(str(record["id"]), record["body"], card, record["title"], record["person"] or None, due)
+
+
+def _mail(record: Mapping[str, Any]) -> Written:
+    # As the recipient sees it.
+    text = html.unescape(record["html"].replace("<br>\n", "\n"))
+    return Written(str(record["id"]), text, None, record["subject"], record["to"])
+
+
+@contextmanager
+def rig(**changes: Any) -> Iterator[PolkaRig]:
+    """A rig for the length of the block; ``changes`` are laid over the description."""
+    made = PolkaRig(**changes)
+    with made.api.running():
+        try:
+            yield made
+        finally:
+            made.connector.close()

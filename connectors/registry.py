@@ -19,6 +19,7 @@ from connectors.base import Connector
 from connectors.bitrix24 import Bitrix24Connector
 from connectors.embedded import EmbeddedConnector
 from connectors.espocrm import EspoConnector
+from connectors.rest import RestConnector
 
 #: Other packages offer connectors under this group of entry points: ``name = "module:Class"``.
 ENTRY_POINTS = "optout.connectors"
@@ -125,6 +126,7 @@ def default_registry() -> Registry:
     registry = Registry()
     registry.add(AmoConnector)
     registry.add(EmbeddedConnector)
+    registry.add(RestConnector)
     registry.add(Bitrix24Connector)
     registry.add(EspoConnector)
     registry.add_entry_points(entry_points(group=ENTRY_POINTS))

@@ -233,7 +233,7 @@ def test_a_comment_is_found_by_its_mark(crm: responses.RequestsMock, connector: 
 def test_a_comment_is_looked_for_page_by_page(espo: EspoRig) -> None:
     made = espo.connector.add_comment(espo.card, TEXT, KEY)
     for number in range(250):
-        espo.connector.add_comment(espo.card, f"Другой {number}", f"{number:064x}")
+        espo.server.add("Note", parentType="Contact", parentId=espo.card.id, post=f"Другой {number}")
     assert made == Done(str(espo.connector.find("comment", espo.card, KEY)))
 
 

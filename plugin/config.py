@@ -215,16 +215,17 @@ class _Reader:
 
         try:
             known = registry.names()
+            kind = registry.connector_class(name) if name in known else None
         except registry.ConnectorMisfit as error:
             self._faults.add(("crm",), str(error), "update or remove the package that it comes from")
             return CrmAccount(name, {})
         for key in table:
             if key not in (*known, "connector"):
                 self._faults.add(("crm", key), "unknown key", closest(key, {*known, "connector"}))
-        if name not in known:
+        if kind is None:
             self._faults.add(("crm", "connector"), f"unknown connector {name!r}", closest(name, known))
             return CrmAccount(name, {})
-        return CrmAccount(name, self._account(name, table.get(name, {}), registry.connector_class(name).Settings()))
+        return CrmAccount(name, self._account(name, table.get(name, {}), kind.Settings()))
 
     def _account(self, name: str, table: object, schema: Any) -> dict[str, Any]:
         place: Place = ("crm", name)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,8 @@ from connectors import registry
 from connectors.base import Card, Connector
 from connectors.embedded import EmbeddedConnector
 from connectors.registry import ConnectorMisfit, Registry, UnknownConnector
+
+ROOT = Path(__file__).parents[2]
 
 
 def variant(name: str = "other", **members: Any) -> type[Connector]:
@@ -59,6 +64,28 @@ class TakesMore(EmbeddedConnector):
         ),
         (NamedOtherwise, r"NamedOtherwise: find_contact is .*expected find_contact\(self, phone"),
         (variant(resolve=None), r"Variant: resolve is None, expected resolve\("),
+        (variant(write=lambda self: []), r"Variant: write is write\(self\), expected write\(self, writes"),
+        (
+            variant(keep_in=lambda self, where: None),
+            r"keep_in is .*\(self, where\), expected keep_in\(self, store",
+        ),
+        (variant(facts={}), r"Variant: facts is {}, expected facts\(self\)"),
+        (
+            variant(check_assignee=lambda self, assignee: ()),
+            r"check_assignee is .*, expected check_assignee\(self, assignee: 'Assignee', \*, mailed: 'bool'\)",
+        ),
+        (variant(remove=lambda self, kind, remote_id: None), r"remove is .*, expected remove\(self, kind"),
+        (variant(open_frame=lambda self, query: None), r"open_frame is .*, expected open_frame\(self, query"),
+        (variant(share_quota="much"), r"share_quota is 'much', expected share_quota\(self, quota"),
+        (variant(most_writes=0), "most_writes is 0, expected a whole number of 1 or more"),
+        (variant(most_writes=True), "most_writes is True, expected a whole number"),
+        (variant(most_writes="many"), "most_writes is 'many', expected a whole number"),
+        (variant(sends_mail="yes"), "sends_mail is 'yes', expected True or False"),
+        (variant(repeats_events=None), "repeats_events is None, expected True or False"),
+        (
+            variant(__init__=lambda self, settings, token: None),
+            r"Variant: __init__\(settings, token\), expected __init__\(self, settings\)",
+        ),
         (variant(name=""), "name is '', expected lower-case"),
         (variant(name="../x"), "name is '../x', expected"),
         (variant(Settings=dict), "Settings is <class 'dict'>, expected a marshmallow Schema class"),
@@ -88,9 +115,32 @@ def test_a_name_is_given_once() -> None:
         ("alias", "connectors.embedded:EmbeddedConnector", "offered as 'alias', its name is 'embedded'"),
     ],
 )
-def test_a_bad_entry_point_is_named(name: str, value: str, what: str) -> None:
+def test_a_bad_entry_point_is_named_when_it_is_asked_for(name: str, value: str, what: str) -> None:
+    known = Registry()
+    known.offer([EntryPoint(name, value, registry.ENTRY_POINTS)])
     with pytest.raises(ConnectorMisfit, match=what):
-        Registry().add_entry_points([EntryPoint(name, value, registry.ENTRY_POINTS)])
+        known.connector_class(name)
+
+
+def test_a_misfit_of_another_package_does_not_keep_anybody_from_the_others() -> None:
+    known = Registry()
+    known.offer(EntryPoint(name, f"{__name__}:{kind}", registry.ENTRY_POINTS) for name, kind in OFFERED.items())
+    with pytest.raises(ConnectorMisfit, match="TakesTooLittle: add_comment is"):
+        known.connector_class("too_little")
+    assert known.connector_class("takes_more") is TakesMore
+
+
+OFFERED = {"too_little": "TakesTooLittle", "takes_more": "TakesMore"}
+
+
+def test_two_packages_cannot_offer_one_name() -> None:
+    known = Registry()
+    known.offer([EntryPoint("mine", "a:A", registry.ENTRY_POINTS)])
+    known.offer([EntryPoint("mine", "a:A", registry.ENTRY_POINTS)])
+    with pytest.raises(ConnectorMisfit, match="connector b:B: the name 'mine' is taken by connector a:A"):
+        known.offer([EntryPoint("mine", "b:B", registry.ENTRY_POINTS)])
+    with pytest.raises(ConnectorMisfit, match="the name 'mine' is taken by connector a:A"):
+        known.add(variant("mine"))
 
 
 def test_an_unknown_name_lists_the_known_and_the_closest() -> None:
@@ -110,8 +160,23 @@ def test_a_class_may_take_more_than_is_asked() -> None:
 
 def test_other_packages_offer_connectors() -> None:
     known = Registry()
-    known.add_entry_points([EntryPoint("takes_more", f"{__name__}:TakesMore", registry.ENTRY_POINTS)])
+    known.offer([EntryPoint("takes_more", f"{__name__}:TakesMore", registry.ENTRY_POINTS)])
     assert known.connector_class("takes_more").name == "takes_more"
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_connector_that_comes_along_fits(name: str) -> None:
+    assert registry.connector_class(name).name == name
+
+
+def test_an_account_may_say_itself_whether_it_mails() -> None:
+    Registry().add(variant(sends_mail=property(lambda self: False), repeats_events=property(lambda self: True)))
+
+
+def test_knowing_the_names_imports_no_connector() -> None:
+    code = "import sys; from connectors import registry; print(*registry.names()); print('requests' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert told == " ".join(registry.names()) + "\nFalse\n"
 
 
 def test_the_embedded_connector_comes_along() -> None:

@@ -31,6 +31,7 @@ COMMANDS: Commands = {
     "link": ("plugin.cli.link:link", "Print a signed link to the operators' page for one call."),
     "purge": ("plugin.cli.purge:purge", "Remove the personal data of old calls that are over."),
     "rules": ("plugin.cli.rules:rules", "Check, try, compare and publish the rules."),
+    "script": ("plugin.cli.script:script", "How the scripts are used on the operators' page."),
     "serve": ("plugin.cli.serve:serve", "Take call results in and write what follows into the CRM."),
     "user": ("plugin.cli.user:user", "Who may sign in to the operators' page: add, list, disable, passwd."),
     "web": ("plugin.cli.web:web", "Take call results in, and leave the CRM to `deliver`."),

@@ -18,6 +18,7 @@ from plugin.events.kept import forget_finished
 from plugin.ledger import Ledger
 from plugin.ledger.schema import acts, attempts, calls, decisions, deliveries, events, revisions
 from plugin.ledger.sqlite_file import wipe_what_is_removed
+from plugin.operations.purge_trails import purge_trails
 from plugin.operations.selection import OPEN, in_states
 
 #: Calls in one transaction: a few hundredths of a second, which nobody notices who waits for the ledger.
@@ -88,7 +89,17 @@ class Purge:
                 self._purge(connection, [row.id for row in found])
         if found:
             self._last = (found[-1].last_occurred_at, found[-1].id)
+        else:
+            self._purge_trails(limit)
         return len(found)
+
+    def _purge_trails(self, limit: int) -> None:
+        """What the operators' page keeps of old calls, those among them that never came to anything."""
+        while True:
+            with self._ledger.write() as connection:
+                wipe_what_is_removed(connection)
+                if not purge_trails(connection, self._before, self._now(), limit, self._vocabulary):
+                    return
 
     def _old(self) -> ColumnElement[bool]:
         return and_(calls.c.purged_at.is_(None), calls.c.last_occurred_at < self._before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+import phonenumbers
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -73,8 +74,18 @@ def add_pages(blueprint: Blueprint, desk: Desk, settings: Settings, assets: Asse
             assets=assets,
         )
 
+    blueprint.add_app_template_filter(shown_phone, "phone")
     blueprint.add_url_rule("/", "home", home, methods=["GET"])
     blueprint.add_url_rule("/start", "start", start, methods=["POST"])
+
+
+def shown_phone(phone: str) -> str:
+    """The number as it is read out: +7 916 123-45-67."""
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return phone
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 def _data(opened: Opened, desk: Desk, settings: Settings, csrf: str) -> dict[str, Any]:

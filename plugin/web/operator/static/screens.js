@@ -4,6 +4,9 @@ import { key, make } from "./dom.js";
 import { grouped } from "./endings.js";
 import { clockTime, shortTime } from "./texts.js";
 
+/** A longer phrase is set smaller, so that its answers stay on the screen; in characters. */
+const LONG = 200;
+
 /** What is read out, or what is to be found out: never to be mistaken for each other. */
 function phrase(say, hint, headingId = "phrase") {
   const parts = [];
@@ -11,7 +14,7 @@ function phrase(say, hint, headingId = "phrase") {
     make(first ? "h1" : "p", { class: "words", id: first ? headingId : null, tabindex: first ? "-1" : null }, text);
   if (say) {
     parts.push(
-      make("section", { class: "phrase say" }, make("p", { class: "how" }, "Прочитайте дословно"), words(say, true)),
+      make("section", { class: say.length > LONG ? "phrase say long" : "phrase say" }, make("p", { class: "how" }, "Прочитайте дословно"), words(say, true)),
     );
   }
   if (hint) {
@@ -150,6 +153,10 @@ export function endingScreen(ending, actions, { zone, now, changed, handover, re
       "div",
       { class: "confirm" },
       make("button", { type: "button", class: "main", id: "confirm", onclick: actions.confirm }, confirm, key("Enter")),
+    ),
+    make(
+      "div",
+      { class: "others" },
       make("button", { type: "button", class: "quiet", onclick: actions.back }, "Назад ", key("Backspace")),
       !handover && make("button", { type: "button", class: "quiet", onclick: actions.broken }, "Разговор прервался ", key("П")),
     ),
@@ -233,6 +240,13 @@ export function doneScreen(end, progress, actions, { zone, label, waiting }) {
   return [
     make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, unfinished ? "Передано координатору" : "Готово"),
     make("p", { class: "big" }, make("span", { class: "soft" }, "Итог: "), make("strong", {}, label)),
+    progress &&
+      make(
+        "div",
+        { class: progress.late ? "notice warn" : progress.over ? "notice good" : "notice", role: "status" },
+        make("p", {}, make("strong", {}, progress.words)),
+        progress.advice && make("p", {}, progress.advice),
+      ),
     make(
       "ul",
       { class: "progress", role: "list" },
@@ -244,13 +258,6 @@ export function doneScreen(end, progress, actions, { zone, label, waiting }) {
       ),
       rows,
     ),
-    progress &&
-      make(
-        "div",
-        { class: progress.late ? "notice warn" : progress.over ? "notice good" : "notice", role: "status" },
-        make("p", {}, make("strong", {}, progress.words)),
-        progress.advice && make("p", {}, progress.advice),
-      ),
     waiting && make("p", { class: "notice warn", role: "status" }, "Нет связи: как идёт запись, пока не видно. Сама запись от этой страницы уже не зависит."),
     make(
       "div",

@@ -1,0 +1,60 @@
+"""``optout script``: how the scripts are used on the operators' page, for admins, in Russian, 80 columns wide."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from plugin.ledger import ActiveRules
+    from plugin.ruleset import Script
+
+
+@click.group(short_help="How the scripts are used on the operators' page.")
+def script() -> None:
+    """How the scripts are used on the operators' page."""
+
+
+@script.command()
+@click.option("--script", "name", metavar="NAME", help="Only this script, by its folder's name.")
+@click.option("--since", metavar="WHEN", help="Begun at or after: 2026-11-22, '2026-11-22 10:00', 24h or 7d ago.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a script.")
+@click.pass_obj
+def report(config: Path | None, *, name: str | None, since: str | None, as_json: bool) -> None:
+    """Count branches, ends, times and steps back; list what was said where no answer fits."""
+    from plugin.cli.ledgers import ledger_of, settings_of
+    from plugin.cli.moments import moment_of
+    from plugin.cli.script_text import NOTHING, page
+    from plugin.clock import utc_now
+    from plugin.ledger import ActiveRules
+    from plugin.operator.report import in_order, use_of_scripts
+
+    settings = settings_of(config)
+    start = moment_of(since, settings.timezone, utc_now())
+    with ledger_of(settings) as ledger:
+        rules = ActiveRules(ledger, utc_now)
+        try:
+            with ledger.read() as connection:
+                found = use_of_scripts(
+                    connection, lambda revision, own: _script_of(rules, revision, own), script=name, since=start
+                )
+        finally:
+            rules.close()
+    if as_json:
+        for use in in_order(found):
+            click.echo(json.dumps(use.to_json(), ensure_ascii=False))
+    else:
+        pages = [page(use, settings.timezone) for use in in_order(found)]
+        click.echo("\n\n".join(pages) if pages else NOTHING)
+
+
+def _script_of(rules: ActiveRules, revision: str, name: str) -> Script | None:
+    from plugin.errors import OptoutError
+
+    try:
+        return rules.at(revision).script(name).script
+    except OptoutError:
+        return None

@@ -64,7 +64,7 @@ class EspoServer(FakeApi):
         self.assignment_permission = "all"
         #: Fields that the role may not fill in: taken out of what comes in, without a word.
         self.not_editable: dict[str, set[str]] = {}
-        self.task_fields = {"cExternalId": {"type": "varchar", "maxLength": 100, "isCustom": True}}
+        self.task_fields: dict[str, Any] = {"cExternalId": {"type": "varchar", "maxLength": 100, "isCustom": True}}
         self.call_fields: dict[str, Any] = {}
         self.card_fields: dict[str, Any] = {}
         self.disabled_streams: set[str] = set()
@@ -225,10 +225,13 @@ class EspoServer(FakeApi):
     def _create(self, entity: str, data: Any) -> Record:
         self._may(entity, "create")
         record = self._taken(entity, data)
-        defaults = {"Task": {"status": "Not Started", "priority": "Normal"}, "Note": {"type": "Post"}}
+        defaults: dict[str, Record] = {
+            "Task": {"status": "Not Started", "priority": "Normal"},
+            "Note": {"type": "Post"},
+        }
         record = defaults.get(entity, {}) | record
-        record |= {"id": f"65f{next(self._ids):014x}", "createdById": OWN_USER, "createdAt": self.stamp()}
-        record |= {"modifiedAt": self.stamp(), "modifiedById": None}
+        record |= {"id": f"65f{next(self._ids):014x}", "createdById": OWN_USER, "modifiedById": None}
+        record |= {"createdAt": self.stamp(), "modifiedAt": self.stamp()}
         self._validate(entity, record)
         self._check_links(entity, record)
         if entity == "Task" and self.checks_duplicates:

@@ -238,7 +238,7 @@ def test_of_a_card_only_what_changed_since_the_call_began_counts(crm: responses.
 
 def test_last_months_answers_opt_nobody_out_again(espo: EspoRig) -> None:
     espo.connector.close()
-    connector = EspoConnector(espo.connector.settings | {"facts": _loaded_facts()})
+    connector = EspoConnector({**espo.connector.settings, "facts": _loaded_facts()})
     call = espo.server.add("Call", **espo.call())
     espo.server.updates.append(
         {

@@ -16,7 +16,7 @@ from tests.connectors.espocrm.rig import FACTS, WEBHOOK, WEBHOOK_SECRET, EspoRig
 from tests.connectors.espocrm.server import API_KEY, OWN_USER
 from tests.support.crm import free_port
 
-FIELDS = {
+FIELDS: dict[str, dict[str, Any]] = {
     "cRelated": {"type": "enum", "options": ["", "Yes", "No"]},
     "cKind": {"type": "enum", "options": ["", "Calls", "All"]},
     "cWho": {"type": "varchar", "maxLength": 150},

@@ -39,6 +39,7 @@ from connectors.bitrix24.recipes import Writer, delete_comment
 from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.bitrix24.types import is_id
 from connectors.bitrix24.writing import MOST_WRITES, settled_alone, written
+from connectors.ratelimit import RateLimiter
 from connectors.settings import limits_of
 
 #: A batch, and a second one that takes back what the CRM wrote otherwise than asked.
@@ -48,7 +49,7 @@ _RENEWAL = 2
 
 
 class Bitrix24Connector(Connector):
-    """One portal. ``settings`` are loaded by ``Bitrix24Settings``; ``now`` is aware."""
+    """One portal. ``settings`` are loaded by ``Bitrix24Settings``; ``now`` is aware, ``limiter`` keeps the quota."""
 
     name = "bitrix24"
     Settings = Bitrix24Settings
@@ -56,10 +57,16 @@ class Bitrix24Connector(Connector):
     #: The portal does not send an event again, whatever it is answered.
     repeats_events = False
 
-    def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        limiter: RateLimiter | None = None,
+    ) -> None:
         super().__init__(settings)
         self._now = now
-        self._portal = Portal(settings, limits_of(settings), now)
+        self._portal = Portal(settings, limits_of(settings), now, limiter)
         self._own_user: str | None = settings["own_user"] or self._portal.webhook_user
         self._calls = CallReader(self._portal, settings, self._own_user)
         client = settings["notify_client"] if self._portal.webhook_user else None

@@ -27,6 +27,7 @@ from connectors.bitrix24.errors import (
 from connectors.bitrix24.settings import way_of
 from connectors.http import Answer, Complaint, HttpClient
 from connectors.oauth import Grant, TokenKeeper, Tokens, tokens_of
+from connectors.ratelimit import RateLimiter
 
 Now = Callable[[], datetime]
 _TOKEN_PATH = "oauth/token/"
@@ -34,9 +35,15 @@ _NOT_FOUND = 404
 
 
 class Portal:
-    """``settings`` are loaded by ``Bitrix24Settings``. Thread-safe."""
+    """``settings`` are loaded by ``Bitrix24Settings``; ``limiter`` stands in for the one they ask for. Thread-safe."""
 
-    def __init__(self, settings: Mapping[str, Any], limits: Limits, now: Now = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        limits: Limits,
+        now: Now = lambda: datetime.now(UTC),
+        limiter: RateLimiter | None = None,
+    ) -> None:
         self._settings = settings
         self._way = way_of(settings)
         self._now = now
@@ -46,6 +53,7 @@ class Portal:
             connections=settings["connections"],
             ca_file=settings["ca_file"],
             explain=self._explained,
+            limiter=limiter,
             now=now,
         )
         self._keeper = None if self._way.webhook_user else self._token_keeper(limits)

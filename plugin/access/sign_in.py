@@ -40,12 +40,12 @@ class SignIn:
         login = normal_login(login)
         wait = self._throttle.begin(login, address)
         if wait:
-            _LOG.warning("page.sign_in_slowed", seconds=wait)
+            _LOG.warning("page.sign_in_slowed", client=address, seconds=wait)
             return TooOften(wait)
         user = self._users.find(login)
         right = self._passwords.verify(user.password_hash if user else None, password)
         if user is None or not right or user.disabled_at is not None or len(password) > LONGEST:
-            _LOG.warning("page.sign_in_failed", user=user.id if user else None)
+            _LOG.warning("page.sign_in_failed", client=address, user=user.id if user else None)
             return Wrong()
         self._throttle.succeeded(login, address)
         if self._passwords.is_outdated(user.password_hash):

@@ -17,6 +17,8 @@ from connectors.phones import normal_phone
 
 #: The name under which a context carries the account's time zone.
 ZONE = "_zone"
+_MARK = re.compile(r"\[ref:[0-9a-f]{16}\]")
+_MARK_LENGTH = 24
 _FORMAT = re.compile(r"(?:%[YmdHMSzBby]|[^%]){1,60}")
 
 
@@ -61,8 +63,13 @@ def _digits(value: Any) -> str:
 
 
 def _cut(value: Any, length: int) -> str:
+    """No longer than so many characters; a reference mark survives, else it could not be found again."""
     text = _text(value)
-    return text if len(text) <= length else text[: max(0, length - 1)] + "…"
+    if len(text) <= length:
+        return text
+    marks = _MARK.findall(text)
+    tail = f"…\n{marks[-1]}" if marks and length > _MARK_LENGTH else "…"
+    return text[: max(0, length - len(tail))] + tail
 
 
 def _int(value: Any) -> int:

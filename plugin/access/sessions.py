@@ -6,7 +6,9 @@ after it was last used, at the latest after a week, and at once when its user is
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ from plugin.ledger.access import session_calls, sessions, users
 _LONGEST = timedelta(days=7)
 #: Use is noted when it moves the end by so much of the session's length: not with every request.
 _NOTED = 0.05
+#: Requests that a browser sent with the same cookie arrive so close to each other.
+_MOMENT = timedelta(seconds=10)
 
 _OF_TOKEN = (
     select(
@@ -43,6 +47,16 @@ _OF_TOKEN = (
         sessions.c.expires_at > bindparam("now"),
         users.c.disabled_at.is_(None),
     )
+)
+_OPEN = (
+    sessions.c.user_ref.is_(None),
+    sessions.c.operator == bindparam("operator"),
+    sessions.c.expires_at > bindparam("now"),
+)
+# Locked: whoever opens another call at the same moment waits, and then finds it replaced.
+_LINKED = select(sessions.c.id).where(sessions.c.token == bindparam("digest"), *_OPEN).with_for_update()
+_REPLACED = select(sessions.c.id, sessions.c.token).where(
+    sessions.c.replaced == bindparam("digest"), sessions.c.replaced_until > bindparam("now"), *_OPEN
 )
 _CALLS = select(session_calls).where(session_calls.c.session_ref == bindparam("session"))
 _CALL = _CALLS.where(session_calls.c.call_id == bindparam("call"))
@@ -64,12 +78,16 @@ class Session:
 
 
 class Sessions:
-    """The sessions of a ledger, which end ``idle`` after they were last used. Thread-safe. Raises LedgerUnavailable."""
+    """The sessions of a ledger, which end ``idle`` after they were last used. Thread-safe. Raises LedgerUnavailable.
 
-    def __init__(self, ledger: Ledger, now: Now, idle: timedelta) -> None:
+    ``key`` is what tokens are followed by others with, the same in all processes.
+    """
+
+    def __init__(self, ledger: Ledger, now: Now, idle: timedelta, key: bytes) -> None:
         self._ledger = ledger
         self._now = now
         self._idle = idle
+        self._key = key
 
     # --- opening ---------------------------------------------------------------------------------
 
@@ -91,22 +109,19 @@ class Sessions:
     def open_call(self, operator: str, call: LinkedCall, previous: str | None = None) -> str:
         """A session bound to the calls that it was opened for; its token.
 
-        A ``previous`` one of the same operator goes on under the new token, so that what is open in other tabs can
-        still be sent; anybody else's ends.
+        A ``previous`` one of the same operator goes on under the next token, so that what is open in other tabs can
+        still be sent; anybody else's ends. Two calls opened at the same moment are one session still.
         """
         with self._ledger.write() as connection:
             now = self._now()
             self._clean(connection, now)
-            going_on = self._linked(connection, previous, operator, now)
-            if going_on is None:
+            going_on = previous and self._goes_on(connection, previous, operator, now)
+            if not going_on:
                 if previous is not None:
                     _end(connection, [_digest(previous)])
-                going_on, token = self._new(connection, now, None, operator)
-            else:
-                token = secrets.token_urlsafe(32)
-                renewed = {"token": _digest(token), "created_at": now, "expires_at": now + self._idle}
-                connection.execute(update(sessions).where(sessions.c.id == going_on).values(**renewed))
-            _put(connection, going_on, call, now)
+                going_on = self._new(connection, now, None, operator)
+            session, token = going_on
+            _put(connection, session, call, now)
             return token
 
     def tell_of(self, session: Session, call: LinkedCall) -> None:
@@ -171,11 +186,22 @@ class Sessions:
         made = connection.execute(insert(sessions).returning(sessions.c.id), row).scalar_one()
         return int(made), token
 
-    def _linked(self, connection: Connection, token: str | None, operator: str, now: datetime) -> int | None:
-        if token is None:
-            return None
-        row = connection.execute(_OF_TOKEN, {"digest": _digest(token), "now": now}).one_or_none()
-        return None if row is None or row.user_ref is not None or row.operator != operator else int(row.id)
+    def _goes_on(self, connection: Connection, token: str, operator: str, now: datetime) -> tuple[int, str] | None:
+        """The session of this operator's links that has this token, or had until a moment ago; under the next token."""
+        digest, following = _digest(token), self._following(token)
+        asked = {"digest": digest, "now": now, "operator": operator}
+        row = connection.execute(_LINKED, asked).one_or_none()
+        if row is not None:
+            renewed = {"token": _digest(following), "created_at": now, "expires_at": now + self._idle}
+            before = {"replaced": digest, "replaced_until": now + _MOMENT}
+            connection.execute(update(sessions).where(sessions.c.id == row.id).values(**renewed, **before))
+            return int(row.id), following
+        row = connection.execute(_REPLACED, asked).one_or_none()
+        return (int(row.id), following) if row is not None and row.token == _digest(following) else None
+
+    def _following(self, token: str) -> str:
+        """The token that comes after this one: the same for requests that were sent at once, and nobody can tell it."""
+        return base64.urlsafe_b64encode(hmac.digest(self._key, _bytes(token), "sha256")).decode().rstrip("=")
 
     def _note_use(self, session: int, created: datetime, expires: datetime, now: datetime) -> None:
         until = min(now + self._idle, created + _LONGEST)
@@ -226,4 +252,8 @@ def _call_of(row: Any) -> LinkedCall:
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_bytes(token)).hexdigest()
+
+
+def _bytes(token: str) -> bytes:
+    return token.encode("utf-8", "surrogatepass")

@@ -31,6 +31,9 @@ sessions = Table(
     Column("id", Integer, primary_key=True),
     # sha256 of the cookie's token.
     Column("token", String(64), nullable=False, unique=True),
+    # The token before that, which until then still finds this session when it is opened for another call.
+    Column("replaced", String(64), index=True),
+    Column("replaced_until", UtcTime),
     # NULL: opened by a link or a frame, for the calls in session_calls and nothing else.
     Column("user_ref", ForeignKey("users.id"), index=True),
     Column("operator", Text, nullable=False),

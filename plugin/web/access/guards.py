@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from plugin.access.sessions import Session
 from plugin.access.visitor import Role, Visitor
 from plugin.web.access.pages import page
-from plugin.web.access.places import SIGN_IN, sign_in_url
+from plugin.web.access.places import HOME, SIGN_IN, call_url, sign_in_url
 from plugin.web.access.state import Access
 from plugin.web.errors import error_response
 
@@ -103,7 +103,7 @@ def answer_refusal(error: NotAllowed) -> Response:
         message, hint = _TOLD[error.code]
         return error_response(error.status, error.code, message, hint=hint)
     if error.status == 401:
-        return redirect(sign_in_url(request.full_path if request.query_string else request.path), 303)
+        return redirect(sign_in_url(_back()), 303)
     return page(error.code, error.status)
 
 
@@ -141,6 +141,14 @@ def _find(asked: str | None) -> Visitor:
 def _person(person: Session, asked: str | None) -> Visitor:
     known = access().sessions.call(person, asked) if asked is not None else None
     return Visitor(person.operator, person.role, None, person.csrf, known)
+
+
+def _back() -> str:
+    """Where to go on after signing in: what was asked for, or the page from which something was sent."""
+    if request.method not in _SAFE:
+        asked = _asked_call()
+        return call_url(asked) if asked else HOME
+    return request.full_path if request.query_string else request.path
 
 
 def _asked_call() -> str | None:

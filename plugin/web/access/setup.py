@@ -88,7 +88,7 @@ def _access(
     return Access(
         page=settings,
         cookies=Cookies.of(settings),
-        sessions=Sessions(ledger, now, timedelta(hours=settings.session_hours)),
+        sessions=Sessions(ledger, now, timedelta(hours=settings.session_hours), _derived(key, "tokens")),
         sign_in=SignIn(Users(ledger, passwords, now), passwords, throttle),
         links=Links.of(settings, now),
         connector=connector,

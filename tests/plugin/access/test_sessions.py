@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
+import threading
 from datetime import timedelta
 
 import pytest
@@ -20,7 +23,7 @@ IDLE = timedelta(hours=12)
 
 @pytest.fixture
 def sessions(ledger: Ledger, clock: Clock) -> Sessions:
-    return Sessions(ledger, clock, IDLE)
+    return Sessions(ledger, clock, IDLE, b"key")
 
 
 @pytest.fixture
@@ -139,6 +142,45 @@ def test_the_next_link_of_the_same_operator_goes_on_under_a_new_token(sessions: 
     assert session.csrf == csrf
     assert sessions.call(session, FULL.id) == FULL
     assert sessions.call(session, None) == LinkedCall("next")
+
+
+def test_two_calls_opened_at_the_same_moment_are_one_session(sessions: Sessions) -> None:
+    first = sessions.open_call("ivanova", FULL)
+    tokens: list[str] = []
+    calls = [LinkedCall(f"next-{number}") for number in range(4)]
+    barrier = threading.Barrier(len(calls))
+
+    def open_(call: LinkedCall) -> None:
+        barrier.wait()
+        tokens.append(sessions.open_call("ivanova", call, first))
+
+    threads = [threading.Thread(target=open_, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(tokens) == 4
+    assert set(tokens) == {tokens[0]} != {first}
+    session = found(sessions, tokens[0])
+    assert all(sessions.call(session, call.id) == call for call in (FULL, *calls))
+    assert sessions.find(first) is None
+
+
+def test_a_token_that_was_replaced_a_while_ago_or_twice_is_worth_nothing(sessions: Sessions, clock: Clock) -> None:
+    first = sessions.open_call("ivanova", FULL)
+    second = sessions.open_call("ivanova", LinkedCall("next"), first)
+    third = sessions.open_call("ivanova", LinkedCall("after that"), second)
+    for late, token in ((0, first), (10, second)):
+        clock.forward(seconds=late)
+        session = found(sessions, sessions.open_call("ivanova", LinkedCall("late"), token))
+        assert sessions.call(session, FULL.id) is None
+    assert sessions.call(found(sessions, third), "late") is None
+
+
+def test_what_follows_a_token_can_only_be_told_with_the_key(sessions: Sessions) -> None:
+    token = sessions.open_call("ivanova", FULL)
+    told = base64.urlsafe_b64encode(hmac.digest(b"key", token.encode(), "sha256")).decode().rstrip("=")
+    assert sessions.open_call("ivanova", FULL, token) == told
 
 
 def test_a_link_opened_again_brings_what_it_says_now(sessions: Sessions) -> None:

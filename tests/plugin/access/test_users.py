@@ -51,7 +51,7 @@ def test_users_are_listed_by_login_and_never_show_their_digest(users: Users) -> 
 def test_whoever_is_disabled_or_gets_another_password_is_out_at_once_and_others_stay(
     users: Users, ledger: Ledger, clock: Clock
 ) -> None:
-    sessions = Sessions(ledger, clock, timedelta(hours=1))
+    sessions = Sessions(ledger, clock, timedelta(hours=1), b"key")
     tokens = {}
     for login in ("disabled", "renewed", "other"):
         user = users.add(login, "operator", PASSWORD)
@@ -63,7 +63,7 @@ def test_whoever_is_disabled_or_gets_another_password_is_out_at_once_and_others_
 
 
 def test_enabling_lets_in_again_but_revives_no_session(users: Users, ledger: Ledger, clock: Clock) -> None:
-    sessions = Sessions(ledger, clock, timedelta(hours=1))
+    sessions = Sessions(ledger, clock, timedelta(hours=1), b"key")
     user = users.add("ivanova", "operator", PASSWORD)
     token = sessions.sign_in(user.id, user.login, user.password_at) or ""
     clock.forward(minutes=1)

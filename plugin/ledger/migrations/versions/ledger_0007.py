@@ -30,6 +30,8 @@ def upgrade() -> None:
         "sessions",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("token", sa.String(length=64), nullable=False),
+        sa.Column("replaced", sa.String(length=64), nullable=True),
+        sa.Column("replaced_until", sa.DateTime(), nullable=True),
         sa.Column("user_ref", sa.Integer(), nullable=True),
         sa.Column("operator", sa.Text(), nullable=False),
         sa.Column("csrf", sa.String(length=64), nullable=False),
@@ -40,6 +42,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("token", name=op.f("uq_sessions_token")),
     )
     op.create_index(op.f("ix_sessions_user_ref"), "sessions", ["user_ref"])
+    op.create_index(op.f("ix_sessions_replaced"), "sessions", ["replaced"])
     op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
     op.create_table(
         "session_calls",

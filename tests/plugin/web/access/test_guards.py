@@ -26,6 +26,12 @@ def test_a_page_sends_a_stranger_to_sign_in_and_a_program_gets_401(site: Site) -
         assert answer.json["error"]["code"] == "not_signed_in"
 
 
+def test_a_form_that_a_stranger_sent_leads_back_to_its_page_after_signing_in(site: Site) -> None:
+    sent = site.browser().ask("POST", "/operator/form?call=c-9", {"csrf": "x"})
+    assert sent.to == "/operator/sign-in?next=%2Foperator%2F%3Fcall%3Dc-9"
+    assert site.browser().ask("POST", "/operator/form", {}).to == "/operator/sign-in"
+
+
 def test_operators_do_not_see_what_is_for_admins(site: Site) -> None:
     site.users.add("chief", "admin", PASSWORD)
     operator, admin = site.browser(), site.browser()

@@ -168,7 +168,7 @@ def test_a_link_holds_a_card_as_the_page_needs_it(site: Site) -> None:
     from plugin.access.sessions import Sessions
 
     browser = site.opened(FULL)
-    sessions = Sessions(site.ledger, site.clock, timedelta(hours=1))
+    sessions = Sessions(site.ledger, site.clock, timedelta(hours=1), b"key")
     session = sessions.find(browser.cookies["__Host-optout_visit"])
     assert session is not None
     call = sessions.call(session, FULL.id)

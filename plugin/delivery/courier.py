@@ -40,7 +40,16 @@ class Courier:
         """
         lane = lane_of(bundle[0].kind)
         going, word = self._made_ready(bundle, lane, probing)
-        return self._sent(self._begun(going), lane) if going else word
+        if not going:
+            return word
+        with self.tools.slots:
+            if self.tools.gates.is_away(lane) and not probing:
+                # That is what one of the others has found out meanwhile.
+                self.tools.queue.release([handling.delivery for handling, _ in going])
+                return word
+            going, started = self._begun(going), time.monotonic()
+            outcomes = self._outcomes(going)
+        return self._ended(going, outcomes, started, lane) if going else word
 
     # --- the steps -----------------------------------------------------------------------------------
 
@@ -64,10 +73,6 @@ class Courier:
                 word = handling.verdict.word
             else:
                 going.append((handling, prepared))
-        if going and self.tools.gates.is_away(lane) and not probing:
-            # That is what one of the others has found out.
-            given_back += [handling.delivery for handling, _ in going]
-            going = []
         if given_back:
             self.tools.queue.release(given_back)
         return going, word
@@ -97,11 +102,7 @@ class Courier:
         self._write(ended)
         return may_go
 
-    def _sent(self, going: _Going, lane: Lane) -> Word:
-        if not going:
-            return Word.NOTHING
-        started = time.monotonic()
-        outcomes = self._outcomes(going)
+    def _ended(self, going: _Going, outcomes: Sequence[Outcome], started: float, lane: Lane) -> Word:
         ends = list(zip(going, outcomes, strict=True))
         # Those that need another look at the CRM must not hold up the others.
         self._write([(one[0], one[0].end(one[1], outcome, started)) for one, outcome in ends if not looks_on(outcome)])
@@ -114,6 +115,8 @@ class Courier:
         return verdict.word
 
     def _outcomes(self, going: _Going) -> Sequence[Outcome]:
+        if not going:
+            return []
         try:
             return self.tools.desk.send([letter for _, letter in going])
         except Exception as error:

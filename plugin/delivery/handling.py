@@ -6,10 +6,11 @@ Whatever goes wrong is an ending, not an exception; only LedgerUnavailable gets 
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -41,7 +42,7 @@ _ON_CARDS = frozenset({"comment", "reminder"})
 class Tools:
     """What handlings share. ``most_faults``: after so many faults in the code a delivery is left to a human.
 
-    ``steady`` are seconds that no setting of the clock changes.
+    ``steady`` are seconds that no setting of the clock changes; ``slots`` bound how many are on their way at once.
     """
 
     queue: Queue
@@ -55,6 +56,7 @@ class Tools:
     steady: Steady
     jumps: Jumps
     chance: Random
+    slots: AbstractContextManager[Any]
 
 
 class Handling:

@@ -109,6 +109,7 @@ class Worker:
                 steady,
                 self._jumps,
                 random,
+                threading.BoundedSemaphore(policy.threads),
             )
         )
         # At the start it is not known how the clock went before: what no wait can have come to is put right.
@@ -164,7 +165,9 @@ class Worker:
         return self._rules.current().roles
 
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._settings.delivery.threads, thread_name_prefix="delivery")
+        # A few more than may be on their way at once: while they write down how theirs ended, others send.
+        threads = self._settings.delivery.threads
+        return ThreadPoolExecutor(threads + threads // 4, thread_name_prefix="delivery")
 
     def _turn(self, pool: ThreadPoolExecutor, in_hand: InHand) -> float:
         """Take on as much as there is room for; returns the seconds to wait before the next turn."""

@@ -75,12 +75,14 @@ class AmoApi:
             raise CrmUnavailable("the CRM answered with something that is no record")
         return data
 
-    def listed(self, path: str, name: str, params: Mapping[str, str], limit: int = PAGE) -> Iterator[dict[str, Any]]:
+    def listed(
+        self, path: str, name: str, params: Mapping[str, str], *, limit: int = PAGE, pages: int = _MOST_PAGES
+    ) -> Iterator[dict[str, Any]]:
         """Every record of a list, page by page as they are wanted; ``name`` is the list's name in the answer.
 
-        Raises CrmUnavailable, CrmRefused, the latter also where a list has no end within reason.
+        Raises CrmUnavailable, CrmRefused, the latter also where there is more than so many pages.
         """
-        for page in range(1, _MOST_PAGES + 1):
+        for page in range(1, pages + 1):
             data = self.record(path, {**params, "limit": str(limit), "page": str(page)})
             if data is None:
                 return
@@ -88,7 +90,7 @@ class AmoApi:
             links = data.get("_links")
             if not (isinstance(links, dict) and links.get("next")):
                 return
-        raise CrmRefused(f"the CRM has more than {_MOST_PAGES * limit} {name} to look through")
+        raise CrmRefused(f"the CRM has more than {pages * limit} {name} to look through")
 
     def write(self, method: str, path: str, payload: Any, accept: Collection[int] = ()) -> Answer | NotDone | Unknown:
         """A write, made once; ``accept`` as of ``HttpClient.write``. Never raises for what the CRM does."""
@@ -104,9 +106,10 @@ class AmoApi:
         settings = self._settings
         if settings.get("token"):
             return FixedToken(settings["token"])
+        first = None
         if settings.get("code"):
             first = Grant("authorization_code", settings["code"])
-        else:
+        elif settings.get("refresh_token"):
             first = Grant("refresh_token", settings["refresh_token"])
         return TokenKeeper(self._exchange, first, early=_EARLY, now=self._now)
 

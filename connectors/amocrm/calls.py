@@ -124,14 +124,15 @@ class Calls:
 
     def _result(self, call: _Call, around: Around, until: int) -> CallResult | None:
         changes = self._changes(call, around, until)
-        if not changes:
-            return None
-        records = {ref: around.get(ref) or self._cards.record(ref) or {} for ref in {c.card for c in changes.values()}}
+        records = {ref: around.get(ref) or self._cards.record(ref) for ref in {c.card for c in changes.values()}}
         facts: dict[str, FactValue | None] = {}
         for item in self._facts.fields:
-            change = changes.get(item.field)
-            if change is not None:
-                facts[item.fact] = item.read(_value(records[change.card], item))
+            record = records[changes[item.field].card] if item.field in changes else None
+            # A card that was deleted since takes nothing back.
+            if record is not None:
+                facts[item.fact] = item.read(_value(record, item))
+        if not facts:
+            return None
         ended = max(call.ended, *(change.at for change in changes.values()))
         result: dict[str, Any] = {"occurred_at": datetime.fromtimestamp(ended, UTC).isoformat(), "facts": facts}
         result |= self._about(call, around)
@@ -179,7 +180,7 @@ class Calls:
             "filter[created_at][from]": str(since),
             "filter[created_at][to]": str(until),
         }
-        for event in self._api.listed("events", "events", params, _EVENTS_PAGE):
+        for event in self._api.listed("events", "events", params, limit=_EVENTS_PAGE):
             at, field = event.get("created_at"), _field_of(event)
             ours = self._own is not None and event.get("created_by") == self._own
             if field in self._facts.names and isinstance(at, int) and since <= at <= until and not ours:

@@ -30,6 +30,9 @@ _RIGHTS: Mapping[str, Sequence[str]] = {
     "tasks": ("edit",),
 }
 _DENIED = "D"
+#: Cards that answers are read from.
+_WITH_ANSWERS = ("leads", "contacts", "companies")
+_FIELD_PAGES = 20
 #: What the webhook must tell, for calls noted on contacts and leads and for answers filled in there.
 _TOLD = frozenset({"note_contact", "note_lead", "update_contact", "update_lead"})
 
@@ -136,8 +139,8 @@ class Checks:
         name = "fields of the mapping can be read"
         found: dict[str, dict[str, Any]] = {}
         try:
-            for collection in ("leads", "contacts"):
-                for field in self._api.listed(f"{collection}/custom_fields", "custom_fields", {}):
+            for collection in _WITH_ANSWERS:
+                for field in self._api.listed(f"{collection}/custom_fields", "custom_fields", {}, pages=_FIELD_PAGES):
                     found[str(field.get("id"))] = field
         except ConnectorError as error:
             yield _point(name, False, _remedy(error))
@@ -221,7 +224,9 @@ def _granted(rights: Any) -> Iterator[Check]:
 def _mapped(item: FactField, field: Mapping[str, Any] | None) -> Iterator[Check]:
     """Whether a mapped field exists and every entry of its list has a meaning."""
     known = f"the field of the fact {item.fact!r} exists"
-    remedy = f"No lead's or contact's field has the id {item.field!r}: correct crm.amocrm.facts.{item.fact}.field"
+    remedy = (
+        f"No lead's, contact's or company's field has the id {item.field!r}: correct crm.amocrm.facts.{item.fact}.field"
+    )
     yield _point(known, field is not None, remedy)
     entries = field.get("enums") if field is not None else None
     if item.values is None or not isinstance(entries, list):

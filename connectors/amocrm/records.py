@@ -66,11 +66,11 @@ class Records:
 
     def notes_by_id(self, collection: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
         """These notes of one type of card, by id."""
-        return _by_id(self._api.listed(f"{collection}/notes", "notes", each("id", ids)))
+        return _by_id(self._api.listed(f"{collection}/notes", "notes", each("id", ids), pages=1))
 
     def tasks_by_id(self, ids: Collection[str]) -> dict[str, dict[str, Any]]:
         """These tasks, by id."""
-        return _by_id(self._api.listed("tasks", "tasks", each("id", ids)))
+        return _by_id(self._api.listed("tasks", "tasks", each("id", ids), pages=1))
 
     def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
         """The id of what carries the mark of this key: the API finds by no text, so the newest are looked through.

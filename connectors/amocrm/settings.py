@@ -27,9 +27,9 @@ def _number() -> fields.Integer:
 class AmoSettings(HttpAccount):
     """One account, signed in to either by a long-lived ``token`` or by OAuth.
 
-    OAuth takes ``client_id``, ``client_secret``, ``redirect_uri`` and, for the first time, the authorisation ``code``
-    (good for 20 minutes) or a ``refresh_token``. ``own_user`` is the user whom the plugin signs in as. ``burst`` and
-    ``requests_per_second`` together stay within the 7 requests a second that the account may be asked.
+    OAuth takes ``client_id``, ``client_secret``, ``redirect_uri`` and, until a pair of tokens is kept, the
+    authorisation ``code`` (good for 20 minutes) or a ``refresh_token``. ``own_user`` is the user whom the plugin signs
+    in as. ``burst`` and ``requests_per_second`` together stay within the 7 requests a second that may be asked.
     """
 
     token = _secret()
@@ -68,5 +68,3 @@ class AmoSettings(HttpAccount):
             raise ValidationError("give a long-lived token, or client_id and what belongs to OAuth", "token")
         if missing:
             raise ValidationError("needed for OAuth", missing[0])
-        if not (data.get("code") or data.get("refresh_token")):
-            raise ValidationError("needed for OAuth for the first time (or refresh_token)", "code")

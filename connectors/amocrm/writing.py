@@ -14,6 +14,7 @@ from typing import Any
 from connectors.amocrm.api import AmoApi, embedded, refusals
 from connectors.amocrm.cards import COLLECTIONS, is_id, no_such_card, path_of
 from connectors.amocrm.records import Records, cut, note, task
+from connectors.answers import harmless
 from connectors.base import (
     CommentWrite,
     ConnectorError,
@@ -197,8 +198,8 @@ def _rejected(turn: _Turn, chunk: list[_Item], result: Answer | NotDone | Unknow
 def _refused(code: str, path: str) -> NotDone:
     # The card itself is what is missing: the same as a 404, by which a card is looked for once more.
     status = 404 if path.endswith("entity_id") else _REFUSED
-    field_ = f" ({path})" if path else ""
-    return NotDone(f"the CRM refused it: {code}{field_}", permanent=True, status=status, code=code)
+    said = harmless(f"{code} ({path})" if path else code)
+    return NotDone(f"the CRM refused it: {said}", permanent=True, status=status, code=harmless(code))
 
 
 def _settle(turn: _Turn, items: list[_Item], outcome: Outcome) -> None:

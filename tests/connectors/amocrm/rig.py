@@ -47,7 +47,7 @@ def settings(url: str, **more: Any) -> dict[str, Any]:
         "settling_seconds": 0.0,
         "burst": 1000,
     }
-    if "code" not in more and "refresh_token" not in more:
+    if "client_id" not in more:
         given["token"] = TOKEN
     return given | more
 

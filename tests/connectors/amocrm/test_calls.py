@@ -293,6 +293,15 @@ def test_of_two_cards_the_one_changed_last_counts(office: Office) -> None:
     assert office.facts(call) == {"refuses": "calls"}
 
 
+def test_a_lead_that_was_deleted_since_takes_nothing_back(office: Office) -> None:
+    lead = office.server.card("leads", "Сделка")
+    office.server.account.cards["contacts"][office.contact]["_embedded"] = {"leads": [{"id": lead}]}
+    call = office.call()
+    office.fill(CALLS, "leads", lead)
+    office.server.account.cards["leads"][lead]["is_deleted"] = True
+    assert office.facts(call) is None
+
+
 def test_an_event_that_names_its_field_in_its_value_counts_too(office: Office) -> None:
     call = office.call()
     office.fill(CALLS, type="custom_field_value_changed")

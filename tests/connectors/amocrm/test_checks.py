@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import responses
 
 from connectors.amocrm import AmoConnector
 from connectors.base import Assignee, Check
@@ -209,6 +210,23 @@ def test_without_events_of_its_own_no_webhook_is_wanted(crm: AmoRig) -> None:
 def test_the_secret_of_the_webhook_stands_in_no_remedy(crm: AmoRig) -> None:
     crm.server.account.webhooks = []
     assert SECRET not in repr(checked(crm))
+
+
+def test_a_documented_account_is_recognised(payload: Callable[[str], Any]) -> None:
+    url = "https://example.amocrm.ru"
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.get(f"{url}/api/v4/account", json=payload("account__current"))
+        found = named(AmoConnector(AmoConnector.Settings().load(settings(url))))
+    for name in (
+        "what is sent stays private",
+        "the token is accepted",
+        "it is the account of the settings",
+        "own_user is the plugin's user",
+        "the task type exists",
+    ):
+        assert found[name].ok
+    # Nothing else was answered there.
+    assert not found["leads can be read"].ok
 
 
 # --- people ----------------------------------------------------------------------------------------

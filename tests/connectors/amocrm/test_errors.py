@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +15,7 @@ import requests
 import responses
 
 from connectors.amocrm import AmoConnector
-from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
+from connectors.base import Assignee, CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from tests.connectors.amocrm.rig import settings
 
 URL = "https://example.amocrm.ru"
@@ -120,6 +124,36 @@ def test_the_documented_answer_is_done(api: responses.RequestsMock, connector: A
     api.post(f"{API}/contacts/notes", json=payload("notes__created"))
     api.get(f"{API}/contacts/notes", json=payload("notes__list"))
     assert connector.add_comment(CARD, TEXT, KEY) == Done("42709325")
+
+
+def test_the_documented_answer_to_a_task_is_done(
+    api: responses.RequestsMock, connector: AmoConnector, payload: Payload
+) -> None:
+    api.post(f"{API}/tasks", json=payload("tasks__created"))
+    api.get(f"{API}/tasks", json=payload("tasks__list"))
+    due = datetime(2020, 11, 25, 8, 20, tzinfo=UTC)
+    text = "Напоминание\n[ref:0123456789abcdef]"
+    outcome = connector.create_reminder(CARD, Assignee(user="700002"), "ИСКЛЮЧИТЬ", text, due, KEY)
+    assert outcome == Done("4745251")
+    assert json.loads(api.calls[0].request.body) == [  # type: ignore[arg-type]
+        {
+            "text": f"ИСКЛЮЧИТЬ\n{text}",
+            "complete_till": 1606292400,
+            "task_type_id": 1,
+            "responsible_user_id": 700002,
+            "entity_id": 26050861,
+            "entity_type": "contacts",
+            "request_id": "0",
+        }
+    ]
+
+
+def test_every_fixture_is_named_event_and_variant_and_used() -> None:
+    here = Path(__file__).parent
+    tests = "".join(path.read_text("utf-8") for path in here.glob("test_*.py"))
+    names = [path.stem for path in (here / "fixtures").iterdir()]
+    assert all(re.fullmatch(r"[a-z_]+__[a-z_]+", name) for name in names)
+    assert [name for name in names if f'"{name}"' not in tests] == []
 
 
 @pytest.mark.parametrize("status", [400, 404, 500])

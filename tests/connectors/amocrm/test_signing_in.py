@@ -153,6 +153,14 @@ def test_without_a_store_the_pair_lives_as_long_as_the_process(account: Account)
     assert account.store.get("tokens") is None
 
 
+def test_once_a_pair_is_kept_the_code_may_be_taken_out_of_the_settings(account: Account) -> None:
+    with pytest.raises(TokenRefused, match="not connected yet"):
+        account.process(code=None).read_card(account.card)
+    account.process().read_card(account.card)
+    account.server.tokens.clear()
+    assert account.process(code=None).read_card(account.card) is not None
+
+
 def test_a_long_lived_token_is_not_renewed() -> None:
     with rig() as crm:
         crm.fault(Fault.TOKEN_EXPIRED)

@@ -6,7 +6,7 @@ import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address
@@ -16,13 +16,22 @@ from email.utils import format_datetime, getaddresses
 from typing import Literal
 
 from connectors.answers import harmless
-from connectors.base import Done, NotDone, Outcome, Unknown
+from connectors.base import Check, Done, NotDone, Outcome, Unknown
 
 Security = Literal["none", "starttls", "tls"]
 
 # A folded Message-ID is read wrongly by some servers, so that repeats would not be recognised: the line limit of
 # RFC 5322 instead of the customary 78.
 _POLICY = SMTP_POLICY.clone(max_line_length=998)
+
+
+#: The points of ``Mailer.check`` in their order, each with what to do where it does not hold.
+_POINTS = {
+    "the mail server answers": "Correct [smtp] host and port, or start the server",
+    "the connection is encrypted": "Correct [smtp] security or port, or the server's certificate",
+    "the log-in is accepted": "Correct [smtp] user and password",
+    "the sender is accepted": "Give [smtp] sender an address that this server lets the plugin use",
+}
 
 
 class UnusableMail(ValueError):
@@ -116,6 +125,33 @@ class Mailer:
             return _failed(error, delivery.sent)
         return Done(str(message["Message-ID"]))
 
+    def check(self) -> Sequence[Check]:
+        """Try the server without mailing anybody: reached, encrypted, log-in and sender accepted.
+
+        What comes after a point that does not hold is not tried. Never raises.
+        """
+        delivery = _Delivery(time.monotonic() + self.total_seconds, self._timeout)
+        points = [point for point in _POINTS if point not in self._pointless()]
+        outcome: Outcome | None = None
+        try:
+            with self._connected(delivery) as server:
+                delivery.at = "the sender is accepted"
+                delivery.try_sender(server, str(_address("from", self._sender).addr_spec))
+        except (smtplib.SMTPException, OSError, UnicodeError) as error:
+            outcome = _failed(error, sent=False)
+            if isinstance(error, ssl.SSLError):
+                delivery.at = "the connection is encrypted"
+        if outcome is None or isinstance(outcome, Done):
+            return [Check(point, ok=True) for point in points]
+        failed = points.index(delivery.at)
+        remedy = f"{_POINTS[delivery.at]}: {outcome.why}"
+        return [*(Check(point, ok=True) for point in points[:failed]), Check(delivery.at, ok=False, remedy=remedy)]
+
+    def _pointless(self) -> set[str]:
+        """The points that say nothing about this server."""
+        without = set() if self._login else {"the log-in is accepted"}
+        return without if self._security != "none" else {*without, "the connection is encrypted"}
+
     def _connected(self, delivery: _Delivery) -> _Connection:
         host, port = self._server
         context = ssl.create_default_context(cafile=self._ca_file) if self._security != "none" else None
@@ -125,9 +161,11 @@ class Mailer:
             delivery.bound(server)
             server.ehlo_or_helo_if_needed()
             if self._security == "starttls":
+                delivery.at = "the connection is encrypted"
                 delivery.bound(server)
                 server.starttls(context=context)
             if self._login:
+                delivery.at = "the log-in is accepted"
                 delivery.bound(server)
                 server.login(*self._login)
         except BaseException:
@@ -169,6 +207,8 @@ class _Delivery:
         self._deadline = deadline
         self._step_seconds = step_seconds
         self.sent = False
+        #: The point of ``Mailer.check`` that it has come to.
+        self.at = "the mail server answers"
 
     def bound(self, server: smtplib.SMTP) -> None:
         """Let the next step wait no longer than is left. Raises TimeoutError."""
@@ -189,6 +229,11 @@ class _Delivery:
         self.sent = True
         server.send(text + b".\r\n")
         self._step(server, 250, server.getreply)
+
+    def try_sender(self, server: smtplib.SMTP, sender: str) -> None:
+        """Begin a mail from this sender and give it up again."""
+        self._step(server, 250, lambda: server.mail(sender))
+        self._step(server, 250, server.rset)
 
     def _step(self, server: smtplib.SMTP, expected: int, step: Callable[[], tuple[int, bytes]]) -> None:
         self.bound(server)

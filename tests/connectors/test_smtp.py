@@ -261,3 +261,60 @@ def test_a_message_can_be_built_on_its_own() -> None:
     assert message["Message-ID"] == "<a@b>"
     with pytest.raises(UnusableMail, match="subject: holds a line end"):
         build_message(SENDER, TO, "a\nb", "Текст", "a@b", NOW)
+
+
+# --- without mailing anybody -----------------------------------------------------------------------
+
+
+def points(port: int, **options: Any) -> list[tuple[str, bool]]:
+    return [(point.name, point.ok) for point in mailer(port, **options).check()]
+
+
+def test_a_server_that_is_not_there_fails_the_first_point_with_a_remedy() -> None:
+    (point,) = mailer(free_port()).check()
+    assert (point.name, point.ok) == ("the mail server answers", False)
+    assert point.remedy.startswith("Correct [smtp] host and port, or start the server: the mail server: ")
+
+
+def test_a_server_without_encryption_fails_where_it_is_asked_for(sink: MailSink) -> None:
+    found = points(sink.port, security="starttls")
+    assert found == [("the mail server answers", True), ("the connection is encrypted", False)]
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_a_certificate_that_is_not_trusted_fails_encryption(security: str) -> None:
+    context = server_context()
+    with mail_sink(tls_context=context if security == "starttls" else None) as sink:
+        found = points(sink.port, security=security)
+    assert found[-1] == ("the connection is encrypted", False)
+
+
+def test_a_wrong_password_fails_the_log_in_and_is_not_repeated_in_the_remedy() -> None:
+    with mail_sink(user="opt-out", password="right") as sink:
+        found = mailer(sink.port, user="opt-out", password="wr0ng-pass").check()
+    assert [(point.name, point.ok) for point in found][-1] == ("the log-in is accepted", False)
+    assert "535" in found[-1].remedy
+    assert "wr0ng-pass" not in repr(found)
+
+
+def test_a_sender_that_the_server_does_not_take_fails_the_last_point() -> None:
+    with mail_sink(user="opt-out", password="right") as sink:
+        # Who has not logged in may not send.
+        found = points(sink.port)
+    assert found == [("the mail server answers", True), ("the sender is accepted", False)]
+
+
+def test_a_server_that_takes_everything_is_mailed_nothing(sink: MailSink) -> None:
+    assert points(sink.port) == [("the mail server answers", True), ("the sender is accepted", True)]
+    assert sink.messages == []
+
+
+def test_with_encryption_and_log_in_each_is_a_point_of_its_own() -> None:
+    with mail_sink(user="opt-out", password="right", tls_context=server_context()) as sink:
+        found = points(sink.port, security="starttls", user="opt-out", password="right", ca_file=str(CERTIFICATE))
+    assert found == [
+        ("the mail server answers", True),
+        ("the connection is encrypted", True),
+        ("the log-in is accepted", True),
+        ("the sender is accepted", True),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import checking, decisions, events, ledger, outage, publishing, rules
+from benchmarks import checking, decisions, draining, events, ledger, outage, publishing, rules
 from benchmarks.measure import Row, show
 
 TABLES: dict[str, Callable[[], list[Row]]] = {
@@ -17,6 +17,8 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "Start": events.readiness,
     "Claims at 1,000,000 deliveries ÷ at 10,000": ledger.claims,
     "Start with 1,000,000 deliveries": ledger.start,
+    "Draining 10,000 deliveries, 50 ms each": draining.rates,
+    "Memory of draining": draining.memory,
     "An outage of the CRM": outage.outage,
     "Rules: checked": checking.times,
     "Rules: published": publishing.effect,

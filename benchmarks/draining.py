@@ -122,10 +122,12 @@ def _grown(url: str, count: int) -> tuple[float, float]:
 @contextmanager
 def _worker(url: str, threads: int, count: int) -> Iterator[tuple[Worker, Ledger]]:
     """A delivery process as ``optout deliver`` makes it, on a ledger with so many comments to deliver."""
-    # The table is what is to be read, not thousands of deliveries; each line is made all the same.
-    nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (loggers may outlive the block)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(nowhere))
-    with tempfile.TemporaryDirectory(prefix="optout-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
+    # The log's lines are made as in earnest, and go nowhere: the table is what is to be read.
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        tempfile.TemporaryDirectory(prefix="optout-bench-", dir=os.environ.get("BENCH_DIR")) as folder,
+    ):
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(nowhere))
         settings = _settings(Path(folder), threads)
         ledger = Ledger(settings.ledger_url)
         ledger.upgrade()

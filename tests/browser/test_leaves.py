@@ -1,0 +1,150 @@
+"""Every end of the script is reached by the keyboard alone, and what is written is what was on the screen."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext
+from playwright.sync_api import Page as Tab
+
+from plugin.config import load_settings
+from plugin.conversation import Conversation, conversations
+from plugin.decision import FactValue
+from plugin.rulebook import Decider, Rulebook
+from tests.browser.conftest import RULES
+from tests.browser.house import House, phrase, press, running_house, saved, screen, type_answer
+from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
+
+NAME = "Иванова Анна Петровна"
+DECIDER = Rulebook.load(RULES).script("survey_opt_out")
+
+
+def ends(decider: Decider) -> list[Conversation]:
+    """Every conversation, with a name where one is asked for."""
+    return [
+        Conversation({fact: NAME if value == "…" else value for fact, value in one.answers.items()}, one.decision)
+        for one in conversations(decider)
+    ]
+
+
+ENDS = ends(DECIDER)
+
+
+@pytest.fixture(scope="module")
+def long_house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[House]:
+    """One page for all of them."""
+    folder = tmp_path_factory.mktemp("house")
+    (folder / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
+    shutil.copytree(RULES, folder / "rules")
+    shutil.copy(sqlite_template, folder / "ledger.db")
+    settings = load_settings(folder / "plugin.toml", ENVIRON)
+    with running_house(settings, folder / "rules", f"sqlite:///{folder / 'ledger.db'}") as house:
+        yield house
+
+
+def answer_by_key(tab: Tab, decider: Decider, answers: dict[str, FactValue]) -> None:
+    """Go through the conversation; every phrase on the way is the one that the rules ask by."""
+    known: dict[str, FactValue] = {}
+    while (question := decider.decide(known).next) is not None:
+        assert phrase(tab) == (question.say or question.hint)
+        how = tab.locator(".phrase .how").first.inner_text()
+        assert ("дословно" in how) == bool(question.say)
+        value = answers[question.fact]
+        if question.answers:
+            press(tab, str([answer.value for answer in question.answers].index(value) + 1))
+        else:
+            type_answer(tab, str(value))
+        known[question.fact] = value
+
+
+def shown_texts(tab: Tab) -> list[str]:
+    """The texts that the screen says will be written, one for each recipient."""
+    found = []
+    for group in tab.locator(".write").all():
+        people = max(1, group.locator(".people li").count())
+        found += [group.locator(".text").inner_text()] * people
+    return found
+
+
+def written_texts(house: House, call: str, *, marks: bool) -> list[str]:
+    rows = [row["text"] for row in house.planned(call) if row["kind"] in ("comment", "reminder")]
+    return rows if marks else [text.rsplit("\n", 1)[0] for text in rows]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: "-".join(str(value) for value in end.answers.values()))
+def test_by_keys_alone_without_a_request_on_the_way(
+    long_house: House, open_context: Callable[..., BrowserContext], end: Conversation
+) -> None:
+    tab, call = open_context().new_page(), long_house.call()
+    # What the page shows of the end is its own work: the server is not heard before it is confirmed.
+    tab.route("**/operator/foresee?*", lambda route: route.abort())
+    tab.goto(long_house.link(call))
+    screen(tab, "question")
+    answer_by_key(tab, DECIDER, end.answers)
+    screen(tab, "ending")
+    assert end.decision is not None
+    if end.decision.say:
+        assert phrase(tab) == end.decision.say
+    promised = shown_texts(tab)
+    press(tab, "Enter")
+    screen(tab, "done")
+
+    assert long_house.outcome(call.id) == end.decision.outcome
+    assert long_house.facts(call.id) == end.answers
+    assert sorted(promised) == sorted(written_texts(long_house, call.id, marks=False))
+    assert len(promised) == len(end.decision.actions)
+    saved(tab)
+    trail = long_house.trail(call.id)
+    assert [entry["kind"] for entry in trail["entries"]] == ["answer"] * len(end.answers) + ["confirmed"]
+    assert (trail["state"], trail["outcome"]) == ("confirmed", end.decision.outcome)
+
+
+def test_the_servers_foresight_is_what_is_written_to_the_letter(house: House, tab: Tab) -> None:
+    call = house.call()
+    tab.goto(house.link(call))
+    press(tab, "2", "1")
+    type_answer(tab, NAME)
+    press(tab, "3", "1")
+    screen(tab, "ending")
+    tab.locator(".marks").first.wait_for()
+    marks = [mark for line in tab.locator(".marks").all_inner_texts() for mark in line.split() if mark.startswith("[ref:")]
+    promised = shown_texts(tab)
+    press(tab, "Enter")
+    screen(tab, "done")
+
+    whole = written_texts(house, call.id, marks=True)
+    assert sorted(promised) == sorted(written_texts(house, call.id, marks=False))
+    assert sorted(marks) == sorted(text.rsplit("\n", 1)[1] for text in whole)
+    events = [event for event in house.events(call.id) if event["final"]]
+    assert [event["revision"] for event in events] == [house.rules.current().revision]
+
+
+def test_an_enter_that_is_held_confirms_nothing(house: House, tab: Tab) -> None:
+    call = house.call()
+    tab.goto(house.link(call))
+    press(tab, "2", "2")
+    screen(tab, "ending")
+    tab.wait_for_timeout(500)
+    held = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', repeat: true, bubbles: true}))"
+    for _ in range(5):
+        tab.evaluate(held)
+
+    assert tab.locator("#stage").get_attribute("data-screen") == "ending"
+    assert house.outcome(call.id) is None
+
+
+def test_with_the_keys_switched_off_only_buttons_answer(house: House, tab: Tab) -> None:
+    tab.goto(house.link(house.call()))
+    tab.locator("#hotkeys").uncheck()
+    first = phrase(tab)
+    press(tab, "1")
+    assert phrase(tab) == first
+    tab.locator(".answer").first.focus()
+    tab.keyboard.press("Enter")
+
+    assert phrase(tab) != first
+    tab.reload()
+    assert not tab.locator("#hotkeys").is_checked()

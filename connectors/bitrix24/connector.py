@@ -122,8 +122,8 @@ class Bitrix24Connector(Connector):
         try:
             return finding.find_comment(self._portal, card, key, since)
         except CrmRefused as error:
-            # A card that was merged into another one is refused like one that may not be seen.
-            if is_gone(error) or cards.read_card(self._portal, card) is None:
+            # A card that was merged into another one is refused like one that may not be seen: «Access denied.»
+            if is_gone(error) or (error.status == 400 and cards.read_card(self._portal, card) is None):
                 raise CrmRefused(f"{error}; the card is gone", status=404, code=error.code) from None
             raise
 

@@ -161,7 +161,7 @@ class Portal(FakeApi):
                 errors[key] = planned.pop(0)
                 continue
             try:
-                result = self.records.run(method, _nested(query, results))
+                result = self.records.run(method, nested(query, results))
             except Refused as error:
                 errors[key] = {"error": error.code, "error_description": error.description}
                 continue
@@ -219,16 +219,20 @@ def _error_3(status: int, code: str, message: str, validation: Any = None) -> Ap
     return ApiAnswer(status, {"error": error})
 
 
-def _nested(query: str, results: Mapping[str, Any]) -> dict[str, Any]:
-    """A command's parameters as PHP reads them, with what earlier commands have answered put in."""
+def nested(query: str, results: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A command's parameters as PHP reads them, with what earlier commands have answered put in (None: as they are)."""
     found: dict[str, Any] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         head, *rest = (part.rstrip("]") for part in name.split("["))
         here = found
         for part in [head, *rest][:-1]:
             here = here.setdefault(part, {})
-        here[[head, *rest][-1]] = _REFERENCE.sub(lambda reference: _referred(reference[1], results), value)
+        here[[head, *rest][-1]] = value if results is None else _filled_in(value, results)
     return found
+
+
+def _filled_in(value: str, results: Mapping[str, Any]) -> str:
+    return _REFERENCE.sub(lambda reference: _referred(reference[1], results), value)
 
 
 def _referred(path: str, results: Mapping[str, Any]) -> str:

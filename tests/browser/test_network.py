@@ -1,0 +1,156 @@
+"""A network that is cut before, during and after a confirmation: the call goes on, and is taken in once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext
+from playwright.sync_api import Page as Tab
+
+from plugin.access.links import Links
+from plugin.clock import utc_now
+from plugin.settings import Settings
+from tests.browser.house import KEY, House, phrase, press, running_house, saved, screen
+from tests.browser.wire import Wire, wire_to
+from tests.support.crm import wait_until
+
+
+@pytest.fixture
+def wired(settings: Settings, rules_folder: Path, ledger_file: str) -> Iterator[tuple[House, Wire]]:
+    """The page behind a wire: links lead through it."""
+    with running_house(settings, rules_folder, ledger_file) as house:
+        port = urlsplit(house.url).port
+        assert port is not None
+        with wire_to(port) as wire:
+            url = f"http://localhost:{wire.port}"
+            yield replace(house, url=url, links=Links([KEY], f"{url}/operator/open", house.links._longest, utc_now)), wire
+
+
+def finals(house: House, call: str) -> int:
+    return len([event for event in house.events(call) if event["final"]])
+
+
+def test_a_dropped_network_does_not_stop_the_call(wired: tuple[House, Wire], tab: Tab) -> None:
+    house, wire = wired
+    call = house.call()
+    tab.goto(house.link(call))
+    press(tab, "1")
+    saved(tab)
+    wire.become("cut")
+    press(tab, "3", "2", "1")
+    screen(tab, "ending")
+    tab.locator("#notices [data-name=offline]").wait_for()
+    assert "Разговор продолжайте" in tab.locator("#notices").inner_text()
+    wire.become("whole")
+    saved(tab)
+
+    assert len(house.trail(call.id)["entries"]) == 4
+    assert tab.locator("#notices [data-name=offline]").count() == 0
+
+
+def test_cut_before_the_confirmation_it_is_sent_once_the_network_is_back(wired: tuple[House, Wire], tab: Tab) -> None:
+    house, wire = wired
+    call = house.call()
+    tab.goto(house.link(call))
+    press(tab, "1", "1")
+    wire.become("cut")
+    press(tab, "Enter")
+    tab.get_by_text("Подтверждено, ещё не передано").wait_for()
+    assert "уйдёт само" in tab.locator("#stage").inner_text()
+    assert finals(house, call.id) == 0
+    wire.become("whole")
+    screen(tab, "done")
+
+    assert house.outcome(call.id) == "exclude_calls"
+    assert finals(house, call.id) == 1
+
+
+def test_cut_while_it_is_confirmed_it_is_taken_in_once(wired: tuple[House, Wire], tab: Tab) -> None:
+    house, wire = wired
+    call = house.call()
+    tab.goto(house.link(call))
+    press(tab, "1", "1")
+    screen(tab, "ending")
+    saved(tab)
+    wire.become("deaf")
+    press(tab, "Enter")
+    wait_until(lambda: finals(house, call.id) == 1)
+    tab.get_by_text("Подтверждено, ещё не передано").wait_for()
+    planned = len(house.planned(call.id))
+    wire.become("whole")
+    screen(tab, "done")
+
+    assert finals(house, call.id) == 1
+    assert len(house.planned(call.id)) == planned == 3
+
+
+def test_a_confirmation_outlives_a_reload(house: House, tab: Tab) -> None:
+    call = house.call()
+    tab.goto(house.link(call))
+    tab.route("**/operator/confirm?*", lambda route: route.abort())
+    press(tab, "1", "1", "Enter")
+    tab.get_by_text("Подтверждено, ещё не передано").wait_for()
+    tab.reload()
+    tab.get_by_text("Подтверждено, ещё не передано").wait_for()
+    assert finals(house, call.id) == 0
+    tab.unroute("**/operator/confirm?*")
+    screen(tab, "done")
+
+    assert finals(house, call.id) == 1
+
+
+def test_an_operator_whose_session_ended_is_told_and_nothing_is_lost(
+    house: House, open_context: Callable[..., BrowserContext]
+) -> None:
+    context, call = open_context(), house.call()
+    tab = context.new_page()
+    tab.goto(house.link(call))
+    press(tab, "1", "1")
+    saved(tab)
+    context.clear_cookies()
+    press(tab, "Enter")
+    tab.get_by_text("Подтверждено, ещё не передано").wait_for()
+    assert "откройте страницу из CRM ещё раз" in tab.locator("#stage").inner_text()
+    assert finals(house, call.id) == 0
+    tab.goto(house.link(call))
+    screen(tab, "done")
+
+    assert house.outcome(call.id) == "exclude_calls"
+    assert finals(house, call.id) == 1
+
+
+def test_a_call_held_wholly_without_the_server_goes_on_by_its_own_rules(house: House, tab: Tab) -> None:
+    call = house.call()
+    tab.goto(house.link(call))
+    before = house.rules.current().revision
+    tab.route("**/operator/trail?*", lambda route: route.abort())
+    press(tab, "1")
+    where = phrase(tab)
+    house.publish(where, "Новая фраза о том же?")
+    tab.reload()
+    screen(tab, "question")
+    assert phrase(tab) == where
+    tab.unroute("**/operator/trail?*")
+    press(tab, "1", "Enter")
+    screen(tab, "done")
+
+    assert {event["revision"] for event in house.events(call.id)} == {before}
+
+
+def test_once_all_is_written_nothing_of_the_call_stays_in_the_browser(house: House, tab: Tab) -> None:
+    call = house.call()
+    tab.goto(house.link(call))
+    press(tab, "1", "2", "3")
+    tab.locator("#note").fill("секрет")
+    tab.keyboard.press("Escape")
+    assert "секрет" in tab.evaluate("JSON.stringify({...localStorage})")
+    press(tab, "Enter")
+    screen(tab, "done")
+    tab.get_by_text("Записывать нечего").wait_for()
+    saved(tab)
+
+    tab.wait_for_function("!JSON.stringify({...localStorage}).includes('секрет')")

@@ -18,7 +18,7 @@ import structlog
 
 from plugin.errors import ConfigError
 from plugin.serving.parts import parts
-from plugin.serving.rules import start_rules
+from plugin.serving.rules import remark_on_facts, start_rules
 from plugin.serving.signals import signals
 from plugin.web import bind
 
@@ -56,6 +56,7 @@ def serve(
         stack.callback(listener.close)
         own = stack.enter_context(parts(settings, upgrade_command=upgrade_command))
         start_rules(own.rules, settings)
+        remark_on_facts(own.rules, settings, own.connector)
         server = own.web_server(listener)
         loops = own.loops() if delivers else ()
         received: list[int] = []

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from plugin.doctor.facts import remarks
 from plugin.errors import NoActiveRules
 from plugin.publish import checked
 from plugin.rules_status import difference_from_active
 
 if TYPE_CHECKING:
+    from connectors.base import Connector
     from plugin.ledger import ActiveRules
     from plugin.settings import Settings
 
@@ -43,3 +45,15 @@ def start_rules(rules: ActiveRules, settings: Settings) -> None:
         files=list(found.changes),
         why="; ".join(str(fault) for fault in found.copy.faults) or None,
     )
+
+
+def remark_on_facts(rules: ActiveRules, settings: Settings, connector: Connector) -> None:
+    """Warn of what the CRM's events can bring and the active rules cannot use, or lack. Never raises."""
+    try:
+        mapped = connector.facts()
+        scripts = {name: decider.script for name, decider in rules.current().scripts.items()}
+        for remark in remarks(mapped, scripts, settings.default_script, connector.name):
+            _LOG.warning("facts.not_fitting", why=remark.what, remedy=remark.remedy)
+    except Exception:
+        # A remark must not keep a service from starting.
+        _LOG.exception("facts.fault", connector=connector.name)

@@ -1,0 +1,68 @@
+"""``optout doctor``: proves the configuration point by point before it is used, each failed one with its remedy."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from plugin.errors import InputError
+
+if TYPE_CHECKING:
+    from plugin.doctor.examine import Examination
+
+FAILED = 1
+
+
+@click.command()
+@click.option("--write", is_flag=True, help="Also write a comment and a reminder to --card, find and remove them.")
+@click.option("--card", metavar="TYPE:ID", help="The test card to write to, such as contact:42.")
+@click.option("--role", metavar="NAME", help="Whose reminder is written; by default that of unfinished calls.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str | None, as_json: bool) -> int:
+    """Prove the configuration: settings, rules, ledger, CRM, recipients, mail server.
+
+    Writes and mails nothing, unless --write is given: then a comment and a reminder to a test card, which are removed
+    again where the CRM allows that. The exit status is 1 if any point has failed.
+    """
+    from plugin.cli.doctor_text import page
+    from plugin.clock import utc_now
+    from plugin.doctor.examine import Examination
+    from plugin.doctor.points import Notes
+
+    if write != (card is not None):
+        raise InputError("--write and --card belong together", hint="Such as: optout doctor --write --card contact:42")
+    with ExitStack() as stack:
+        examination = Examination(Notes(), utc_now, stack)
+        examination.run(config, os.environ)
+        if card is not None:
+            _try_out(examination, card, role)
+        found = examination.notes.findings()
+    click.echo(json.dumps(found.to_json(), ensure_ascii=False) if as_json else page(found))
+    return 0 if found.ok else FAILED
+
+
+def _try_out(examination: Examination, card: str, role: str | None) -> None:
+    from connectors.base import Assignee, CardRef
+    from plugin.clock import utc_now
+    from plugin.doctor.trial import AREA, Trial
+
+    kind, _, id_ = card.partition(":")
+    if not kind or not id_:
+        raise InputError(f"--card: {card[:40]!r} is no card", hint="TYPE:ID, such as contact:42")
+    settings, rulebook, connector = examination.settings, examination.rulebook, examination.connector
+    if settings is None or rulebook is None or connector is None:
+        examination.notes.fails(AREA, "a trial can be made", "Mend the points above first")
+        return
+    script = rulebook.scripts.get(settings.default_script)
+    name = role or (script.unfinished_role if script else "")
+    if name not in rulebook.roles:
+        raise InputError(f"--role: unknown role {name!r}", hint=f"Roles: {', '.join(rulebook.roles)}")
+    chosen = rulebook.roles[name]
+    assignee = Assignee(chosen.crm_user, chosen.address)
+    Trial(connector, CardRef(kind, id_), assignee, examination.notes, utc_now).run()

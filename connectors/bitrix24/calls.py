@@ -90,8 +90,10 @@ class CallReader:
         card = self._card_of_call(line, activity)
         found = read_item(self._portal, card) if card is not None else None
         facts = _answers(self._of_call, {**activity, **line})
-        if found is not None and self._is_of_this_call(found[0], started, ended):
-            facts |= _answers(self._of_card, found[0])
+        # The answers may stand on the deal that the call belongs to, or on its contact.
+        for record in found or ():
+            if self._is_of_this_call(record, started, ended):
+                facts |= _answers(self._of_card, record)
         call: dict[str, Any] = {"id": str(line.get("CALL_ID") or f"activity-{activity_id}")}
         return self._result(
             call,

@@ -196,12 +196,19 @@ class TokenKeeper(TokenSource):
 
     def tokens(self) -> Tokens:
         """The pair in force with what belongs to it. Raises CrmUnavailable, TokenRefused."""
-        current = self._current
+        current = self._current or self._kept_before()
         if current is None:
-            current = self._kept_before()
-        if current is None or (self._early is not None and current.expired(self._now() + self._early)):
-            return self._renewed(current.access if current else None)
-        return current
+            return self._renewed(None)
+        now = self._now()
+        if self._early is None or not current.expired(now + self._early):
+            return current
+        try:
+            return self._renewed(current.access)
+        except CrmUnavailable:
+            if current.expired(now):
+                raise
+            # It is good for a little longer, and perhaps the CRM answers by then.
+            return current
 
     def renewed(self, refused: str) -> str:
         return self._renewed(refused).access
@@ -225,7 +232,7 @@ class TokenKeeper(TokenSource):
                 return current
             if self._exchanges != seen and self._failure is not None:
                 # It failed for whom this thread has waited for, in this very moment.
-                raise self._failure
+                raise self._failure.with_traceback(None)
             self._current = self._changed(refused)
             return self._current
 
@@ -277,7 +284,7 @@ class TokenKeeper(TokenSource):
     def _exchanged(self, grant: Grant) -> Tokens:
         at, refusal = self._refusals.get(grant.mark, (None, None))
         if at is not None and refusal is not None and self._now() - at < _PAUSE:
-            raise refusal
+            raise refusal.with_traceback(None)
         try:
             tokens = self._exchange(grant)
         except (TokenRefused, CrmRefused) as error:

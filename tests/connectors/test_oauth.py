@@ -6,14 +6,17 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connectors.answers import Answer
-from connectors.base import CrmRefused, CrmUnavailable, NotDone, Unknown
+from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Unknown
 from connectors.oauth import FixedToken, Grant, TokenKeeper, TokenRefused, Tokens, tokens_of
 from connectors.stores import MemoryStore
+from plugin.ledger import Ledger
+from plugin.ledger.store import LedgerStore
 
 NOW = datetime(2026, 11, 23, 7, 15, tzinfo=UTC)
 CODE = Grant("authorization_code", "c0de-of-the-settings")
@@ -237,6 +240,40 @@ def test_it_is_renewed_early_where_that_is_wanted(authority: Authority) -> None:
     assert keeper.access() == keeper.access() == "access-1"
     authority.now += timedelta(seconds=71)
     assert keeper.access() == "access-2"
+
+
+def test_a_token_that_is_still_good_is_used_on_where_it_cannot_be_renewed_early(authority: Authority) -> None:
+    authority.lifetime = 100
+    keeper = authority.keeper(early=timedelta(seconds=30))
+    keeper.access()
+    authority.now += timedelta(seconds=71)
+    authority.failures = [CrmUnavailable("away"), CrmUnavailable("away")]
+    assert keeper.access() == "access-1"
+    authority.now += timedelta(seconds=30)
+    with pytest.raises(CrmUnavailable, match="away"):
+        keeper.access()
+    assert keeper.access() == "access-4"
+
+
+def test_processes_on_one_ledger_renew_once(authority: Authority, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    ledgers = [Ledger(url) for _ in range(3)]
+    ledgers[0].upgrade()
+    keepers = [
+        authority.keeper(store=LedgerStore(ledger, "crm", Limits(), lambda: authority.now))  # type: ignore[arg-type]
+        for ledger in ledgers
+    ]
+    old = keepers[0].access()
+    got: list[str] = []
+    threads = [threading.Thread(target=lambda keeper=keeper: got.append(keeper.renewed(old))) for keeper in keepers * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    for ledger in ledgers:
+        ledger.close()
+    assert got == ["access-2"] * 6
+    assert len(authority.asked) == 2
 
 
 def test_without_a_new_refresh_token_the_old_one_stays(authority: Authority) -> None:

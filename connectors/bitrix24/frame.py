@@ -58,7 +58,7 @@ def _check_proofs(portal: Portal, settings: Mapping[str, Any], given: Mapping[st
     domain = given.get("DOMAIN")
     if domain is not None and domain.lower().partition(":")[0] != portal.host.lower().partition(":")[0]:
         raise EventNotAuthentic("the page was opened by another portal")
-    token = settings["frame_token"] or (None if settings["webhook"] else settings["application_token"])
+    token = settings["frame_token"]
     if token and not same_secret(given.get("APPLICATION_TOKEN"), token):
         raise EventNotAuthentic("the page's APPLICATION_TOKEN is wrong")
     member = settings["member_id"]

@@ -56,7 +56,8 @@ class Portal:
             limiter=limiter,
             now=now,
         )
-        self._keeper = None if self._way.webhook_user else self._token_keeper(limits)
+        self._tokens = HttpClient(settings["oauth_server"], limits, connections=1, ca_file=settings["ca_file"])
+        self._keeper = None if self._way.webhook_user else self._token_keeper()
         self._holds = _Holds(now)
 
     def __repr__(self) -> str:
@@ -86,6 +87,7 @@ class Portal:
     def close(self) -> None:
         """Close the idle connections."""
         self._http.close()
+        self._tokens.close()
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -225,9 +227,8 @@ class Portal:
     def _held(self, method: str) -> str:
         return f"{self.host}: {method} has used up its time on the portal's servers and is not called before it is free"
 
-    def _token_keeper(self, limits: Limits) -> TokenKeeper:
-        settings = self._settings
-        server = HttpClient(settings["oauth_server"], limits, connections=1, ca_file=settings["ca_file"])
+    def _token_keeper(self) -> TokenKeeper:
+        settings, server = self._settings, self._tokens
 
         def exchange(grant: Grant) -> Tokens:
             asked = {

@@ -51,6 +51,7 @@ class Bitrix24Settings(HttpAccount):
 
     webhook = fields.String(load_default=None, allow_none=True, validate=_webhook, metadata=_SECRET)
     portal = fields.String(load_default=None, allow_none=True, validate=_address)
+    #: With a webhook: of the local application whose page the portal opens.
     client_id = _text()
     client_secret = _text(metadata=_SECRET)
     #: The first one, as the application got it when it was installed; later ones are kept by the plugin.
@@ -75,7 +76,7 @@ class Bitrix24Settings(HttpAccount):
     #: Whose changes are the plugin's own; by default the webhook's user.
     own_user = fields.String(load_default=None, allow_none=True, validate=Regexp(r"[1-9]\d{0,17}"))
     application_token = _text(metadata=_SECRET)
-    #: Of the local application whose page the portal opens, where events come from an outgoing webhook.
+    #: The APPLICATION_TOKEN of the local application whose page the portal opens; ``client_id`` is checked in any case.
     frame_token = _text(metadata=_SECRET)
     member_id = _text()
 
@@ -90,7 +91,8 @@ class Bitrix24Settings(HttpAccount):
 
     requests_per_second = per_second(2.0)
     burst = count(50, 1000)
-    settling_seconds = seconds(65.0, 3600.0, zero=True)
+    #: A batch may run that long before the portal breaks it off.
+    read_seconds = seconds(60.0, 300.0)
 
     @validates_schema(skip_on_field_errors=True)
     def _one_way_in(self, data: Mapping[str, Any], partial: Any = None, **_: Any) -> None:

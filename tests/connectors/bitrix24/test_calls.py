@@ -175,7 +175,7 @@ def test_no_card_is_read_for_answers_that_stand_elsewhere(portal: Portal) -> Non
 def test_a_call_is_read_with_its_card_and_answers(reader: Bitrix24Connector, portal: Portal) -> None:
     found = reader.parse_event({}, None, {}, call_end())
     assert found == [BY_CALL]
-    result = reader.resolve(found[0])  # type: ignore[arg-type]
+    result = reader.resolve(found[0])
     assert result is not None
     assert {name: value for name, value in result.items() if name != "id"} == {
         "occurred_at": ENDED,

@@ -14,7 +14,7 @@ from tests.connectors.bitrix24.rig import CHANGED, FACTS, RELATED, SURVEYS, conn
 from tests.connectors.bitrix24.server import Portal
 from tests.support.fake_api import ApiAnswer, ApiRequest, Fault
 
-MAPPED = {"facts": FACTS, "facts_changed_field": CHANGED}
+MAPPED: dict[str, Any] = {"facts": FACTS, "facts_changed_field": CHANGED}
 #: What the point «what is sent stays private» says on loopback.
 FIELDS = {
     CHANGED: {"type": "datetime"},
@@ -213,7 +213,7 @@ def test_an_application_passes_every_point(portal: Portal) -> None:
 
 def test_a_smart_process_passes_every_point(portal: Portal) -> None:
     portal.records.fields[1220] = FIELDS | {"UF_CRM_PHONE": {"type": "string"}}
-    settings = {"facts": FACTS, "record_type": 1220, "record_phone_field": "UF_CRM_PHONE"}
+    settings: dict[str, Any] = {"facts": FACTS, "record_type": 1220, "record_phone_field": "UF_CRM_PHONE"}
     portal.records.scopes = [one for one in portal.records.scopes if one != "telephony"]
     assert checked(portal, **settings) == {}
 

@@ -86,7 +86,7 @@ def test_a_key_of_another_write_is_not_taken_for_this_one(
 def test_comments_and_reminders_are_found_by_their_key(portal: Portal, card: CardRef, key: str, reminders: str) -> None:
     connector = connected(with_webhook(portal, reminders=reminders))
     written = connector.write([comment(card, key), reminder(card, key)])
-    assert [Done(str(connector.find(kind, card, key))) for kind in ("comment", "reminder")] == written  # type: ignore[arg-type]
+    assert [Done(str(connector.find(kind, card, key))) for kind in ("comment", "reminder")] == written
 
 
 @pytest.mark.parametrize("reminders", ["todo", "task"])

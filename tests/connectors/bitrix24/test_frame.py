@@ -170,7 +170,9 @@ def test_a_card_that_was_deleted_meanwhile_is_left_out(host: Bitrix24Connector, 
 
 
 def test_an_application_opens_its_own_page(portal: Portal) -> None:
+    with_client(portal)
     connector = connected(with_application(portal))
     assert connector.open_frame(*opening(portal, "placement__contact_tab")).operator == "7"
+    strict = connected(with_application(portal, frame_token="another"))
     with pytest.raises(EventNotAuthentic, match="APPLICATION_TOKEN"):
-        connector.open_frame(*opening(portal, "placement__contact_tab", APPLICATION_TOKEN="wrong"))
+        strict.open_frame(*opening(portal, "placement__contact_tab"))

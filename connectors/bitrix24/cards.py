@@ -43,7 +43,9 @@ def read_item(portal: Portal, card: CardRef) -> tuple[dict[str, Any], dict[str, 
     item = _item(answer.results["card"])
     if item is None:
         raise CrmUnavailable(f"{portal.host} answered crm.item.get with something that is no card")
-    return item, _item(answer.results.get("contact")) or {}
+    contact = _item(answer.results.get("contact")) or {}
+    # A reference to an empty field is filled in with something else, and might read another contact.
+    return item, contact if str(contact.get("id")) == str(item.get("contactId")) else {}
 
 
 def card_of(portal: Portal, card: CardRef, item: Mapping[str, Any], contact: Mapping[str, Any]) -> Card:

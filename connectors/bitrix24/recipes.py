@@ -1,13 +1,14 @@
 """How each kind of record is written in Bitrix24: the command, where the new id stands, and how it is read back.
 
-The CRM answers a create with an id also where it put another person or no card into the record, so each one is read
-in the same batch, behind its create. Sources: https://apidocs.bitrix24.ru/api-reference/crm/timeline/comments/,
-/crm/timeline/activities/todo/, /tasks/tasks-task-add.html, /chats/notifications/im-notify-personal-add.html
+The CRM answers a create with an id also where it put another person or no card into the record, or takes a person whom
+it does not have, so each one is read in the same batch, behind its create. Sources:
+https://apidocs.bitrix24.ru/api-reference/crm/timeline/comments/, /crm/timeline/activities/todo/,
+/tasks/tasks-task-add.html, /chats/notifications/im-notify-personal-add.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ class Recipe:
     """One write. ``made`` is the path of the new id in the answer, ``prefix`` stands before it in the remote id.
 
     ``read_back`` makes the command that reads the record again, by where its id will be; ``cut`` says what of the
-    record is not as it was asked for; ``undo`` takes it out again, by its id.
+    record is not as it was asked for; ``undo`` takes it out again, by its id; ``person`` is whom it is for.
     """
 
     create: Command
@@ -35,6 +36,7 @@ class Recipe:
     read_back: Callable[[str], Command] | None = None
     cut: Callable[[Any], str | None] = lambda _: None
     undo: Callable[[str], Command] | None = None
+    person: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def todo(item: ReminderWrite, ping_minutes: tuple[int, ...]) -> Recipe | NotDone
         read_back=lambda key: Command("crm.activity.get", {"id": Later(key, ("id",))}),
         cut=cut,
         undo=delete_todo,
+        person=user,
     )
 
 
@@ -152,6 +155,7 @@ def task(item: ReminderWrite) -> Recipe | NotDone:
         read_back=lambda key: read_task(Later(key, ("task", "id"))),
         cut=cut,
         undo=delete_task,
+        person=user,
     )
 
 
@@ -175,6 +179,11 @@ def read_task(task_id: str | Later) -> Command:
     """A task with the fields that its state and its being cut are told by."""
     select = ["ID", "STATUS", "RESPONSIBLE_ID", "XML_ID", "UF_CRM_TASK", "DESCRIPTION"]
     return Command("tasks.task.get", {"taskId": task_id, "select": select})
+
+
+def read_people(users: Sequence[str]) -> Command:
+    """Those of these users whom the portal has, dismissed ones included."""
+    return Command("user.get", {"FILTER": {"ID": list(users)}, "select": ["ID", "ACTIVE"]})
 
 
 def delete_comment(comment_id: str) -> Command:

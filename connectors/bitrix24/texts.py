@@ -9,10 +9,11 @@ from connectors.marks import carries
 
 #: Invisible, joins words, and is no part of any tag: behind the sign that opens markup it keeps it from being any.
 _JOINER = "\u2060"
-#: BB-codes and mentions ([b], [/b], [user=1], [*]), HTML tags and comments, HTML entities, and the references between
-#: the commands of one batch. The plugin's own reference marks are left alone.
+#: BB-codes and mentions ([b], [/b], [user=1], [*]), HTML tags and comments, HTML entities, and what refers to the other
+#: commands' answers within a batch ($result[…], also $error[…], $total[…], $next[…], in any case, amid other text too).
+#: The plugin's own reference marks are left alone.
 _MARKUP = re.compile(
-    r"\[(?!ref:[0-9a-f]{16}\])(?=[a-z/*])|<(?=[a-z/!?])|&(?=\#?\w{1,32};)|\$(?=result\b)",
+    r"\[(?!ref:[0-9a-f]{16}\])(?=[a-z/*])|<(?=[a-z/!?])|&(?=\#?\w{1,32};)|\$(?=[a-z])",
     re.IGNORECASE,
 )
 #: XML and JSON readers on the way refuse them, and nobody can read them.

@@ -9,13 +9,14 @@ from typing import Any
 from connectors.base import Done, NotDone, Outcome, Unknown
 from connectors.bitrix24.commands import MOST_COMMANDS, Answered, Command
 from connectors.bitrix24.portal import Portal
-from connectors.bitrix24.recipes import Recipe
+from connectors.bitrix24.recipes import Recipe, read_people
 from connectors.bitrix24.types import is_id
 
-#: Each write takes two commands, itself and its being read back.
-MOST_WRITES = MOST_COMMANDS // 2
+#: Each write takes two commands, itself and its being read back; one more asks for the people of all of them.
+MOST_WRITES = (MOST_COMMANDS - 1) // 2
 #: The code of a write that the CRM took and quietly changed.
 CUT = "CUT_BY_CRM"
+_PEOPLE = "people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ def written(portal: Portal, recipes: Sequence[Recipe | NotDone]) -> list[Outcome
         if recipe.read_back is not None:
             commands[_read_back(number)] = recipe.read_back(_create(number))
     if going:
+        people = list(dict.fromkeys(recipe.person for recipe in going.values() if recipe.person))
+        if people:
+            commands[_PEOPLE] = read_people(people)
         outcomes |= _sent(portal, going, commands)
     return [outcomes[number] for number in range(len(recipes))]
 
@@ -52,6 +56,7 @@ def _sent(portal: Portal, going: Mapping[int, Recipe], commands: Mapping[str, Co
     if not isinstance(answer, Answered):
         return dict.fromkeys(going, answer)
     settled = {number: _settled(portal, answer, number, recipe) for number, recipe in going.items()}
+    settled = {number: _seen(answer, going[number], outcome) for number, outcome in settled.items()}
     cut = {number: item for number, item in settled.items() if isinstance(item, _Cut)}
     outcomes = {number: item for number, item in settled.items() if not isinstance(item, _Cut)}
     return outcomes | (_taken_back(portal, cut) if cut else {})
@@ -78,6 +83,18 @@ def _settled(portal: Portal, answer: Answered, number: int, recipe: Recipe) -> O
         if isinstance(unread, NotDone) and unread.status == 404:
             return Unknown(f"{portal.host} answered {method} with a record that is not there", status=200)
     return Done(recipe.prefix + record)
+
+
+def _seen(answer: Answered, recipe: Recipe, outcome: Outcome | _Cut) -> Outcome | _Cut:
+    """The outcome, unless nobody is there to see the record: the portal takes any number for a user."""
+    told = answer.results.get(_PEOPLE)
+    if not isinstance(outcome, Done) or recipe.person is None or recipe.undo is None or not isinstance(told, list):
+        return outcome
+    there = {str(user.get("ID")) for user in told if isinstance(user, Mapping) and user.get("ACTIVE") is not False}
+    if recipe.person in there:
+        return outcome
+    record = outcome.remote_id.removeprefix(recipe.prefix)
+    return _Cut(record, f"user {recipe.person} is no active employee of the portal", recipe.undo(record))
 
 
 def _taken_back(portal: Portal, cut: Mapping[int, _Cut]) -> dict[int, Outcome]:

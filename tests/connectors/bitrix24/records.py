@@ -108,8 +108,8 @@ class Records:
             "SUBJECT": params.get("title", ""),
             "DESCRIPTION": params.get("description", ""),
             "DEADLINE": params["deadline"],
-            # Whom the portal does not know is quietly replaced.
-            "RESPONSIBLE_ID": user if user in self.users else self.acting,
+            # Any number is taken for a user.
+            "RESPONSIBLE_ID": user,
             "COMPLETED": "N",
             "CREATED": _now(),
             "AUTHOR_ID": self.acting,
@@ -247,8 +247,9 @@ class Records:
     # --- the portal itself -----------------------------------------------------------------------------
 
     def user__get(self, params: Mapping[str, Any]) -> Any:
-        wanted = str((params.get("FILTER") or {}).get("ID"))
-        return [self.users[wanted]] if wanted in self.users else []
+        wanted = (params.get("FILTER") or {}).get("ID")
+        numbers = _listed(wanted) or [str(wanted)]
+        return [self.users[number] for number in numbers if number in self.users]
 
     def profile__(self, _params: Mapping[str, Any]) -> Any:
         return {"ID": self.acting, "ADMIN": True, "NAME": "Мария", "LAST_NAME": "Иванова", "TIME_ZONE": ""}
@@ -274,18 +275,23 @@ class Records:
         return str(next(self._ids))
 
     def _card(self, type_id: int, number: object, code: str, words: str = "Not found.") -> dict[str, Any]:
-        item = self.items.get(type_id, {}).get(str(number))
+        item = self.items.get(type_id, {}).get(_number(number))
         if item is None:
             raise Refused(code, words)
         return item
 
     def _one(self, records: Mapping[str, dict[str, Any]], number: object, code: str, words: str) -> dict[str, Any]:
-        if str(number) not in records:
+        if _number(number) not in records:
             raise Refused(code, words)
-        return records[str(number)]
+        return records[_number(number)]
 
     def _task(self, params: Mapping[str, Any]) -> dict[str, Any]:
         return self._one(self.tasks, params.get("taskId"), "0", "Действие над задачей не разрешено")
+
+
+def _number(given: object) -> str:
+    """As PHP makes a number of it: of a map or a list that is not empty, 1."""
+    return str(int(bool(given))) if isinstance(given, Mapping | list) else str(given)
 
 
 def _now() -> str:

@@ -25,7 +25,7 @@ _WRITES = re.compile(
     r"delete)|im\.notify\.\w+(\.add)?|mail\.message\.send)\b",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"\$result((?:\[[^\]]*\])+)")
+_REFERENCE = re.compile(r"\$(result|error|total|next|time)(\S*)", re.IGNORECASE)
 _MOST_COMMANDS = 50
 
 
@@ -161,7 +161,8 @@ class Portal(FakeApi):
                 errors[key] = planned.pop(0)
                 continue
             try:
-                result = self.records.run(method, nested(query, results))
+                answered = {"result": results, "error": errors, "total": {}, "next": {}, "time": times}
+                result = self.records.run(method, nested(query, answered))
             except Refused as error:
                 errors[key] = {"error": error.code, "error_description": error.description}
                 continue
@@ -219,7 +220,7 @@ def _error_3(status: int, code: str, message: str, validation: Any = None) -> Ap
     return ApiAnswer(status, {"error": error})
 
 
-def nested(query: str, results: Mapping[str, Any] | None) -> dict[str, Any]:
+def nested(query: str, answered: Mapping[str, Any] | None) -> dict[str, Any]:
     """A command's parameters as PHP reads them, with what earlier commands have answered put in (None: as they are)."""
     found: dict[str, Any] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
@@ -227,19 +228,29 @@ def nested(query: str, results: Mapping[str, Any] | None) -> dict[str, Any]:
         here = found
         for part in [head, *rest][:-1]:
             here = here.setdefault(part, {})
-        here[[head, *rest][-1]] = value if results is None else _filled_in(value, results)
+        here[[head, *rest][-1]] = value if answered is None else _filled_in(value, answered)
     return found
 
 
-def _filled_in(value: str, results: Mapping[str, Any]) -> str:
-    return _REFERENCE.sub(lambda reference: _referred(reference[1], results), value)
+def _filled_in(value: str, answered: Mapping[str, Any]) -> Any:
+    """As the portal does it: amid any text, for several maps, with what is nearest where the path leads nowhere.
 
-
-def _referred(path: str, results: Mapping[str, Any]) -> str:
-    value: Any = results
-    for part in re.findall(r"\[([^\]]*)\]", path):
-        if isinstance(value, list):
-            value = value[int(part)] if part.isdigit() and int(part) < len(value) else None
-        else:
-            value = value.get(part) if isinstance(value, Mapping) else None
-    return "" if value is None else str(value)
+    Source: CRestUtil::processBatchElement of the on-premise edition.
+    """
+    for found in _REFERENCE.finditer(value):
+        path = re.findall(r"\[([^\]]+)\]", found[2])
+        if not path:
+            continue
+        inner: Any = answered.get(found[1])
+        for part in path:
+            if isinstance(inner, list):
+                inner = dict(enumerate(inner))
+            nearer = inner.get(int(part) if part.isdecimal() else part) if isinstance(inner, Mapping) else None
+            if nearer is None:
+                break
+            inner = nearer
+        if found[0] == value:
+            return inner
+        if isinstance(inner, str):
+            value = value.replace(found[0], inner)
+    return value

@@ -75,6 +75,17 @@ def test_a_deal_without_a_contact_has_its_title(connector: Bitrix24Connector, po
     assert (company.name, company.phones) == ("ООО «Ромашка»", ("+7 495 000-00-00",))
 
 
+def test_a_deal_without_a_contact_is_never_called_after_another_one(
+    connector: Bitrix24Connector, portal: Portal
+) -> None:
+    # A reference to an empty field is filled in with something of which the portal makes a 1.
+    portal.records.add_item("contact", "1", name="Пётр", phones=("+7 916 000-00-00",))
+    portal.records.add_item("deal", "10", title="Покупка машины", contactId=None)
+    deal = connector.read_card(CardRef("deal", "10"))
+    assert deal is not None
+    assert (deal.name, deal.phones) == ("Покупка машины", ())
+
+
 def test_a_card_is_known_by_its_type_in_any_case(connector: Bitrix24Connector, card: CardRef) -> None:
     found = connector.read_card(CardRef("CONTACT", "42"))
     assert found is not None

@@ -229,7 +229,7 @@ def test_other_methods_go_on_while_one_is_out_of_time() -> None:
     assert [kind_of(outcome) for outcome in outcomes] == [LATER, DONE, DONE]
     body = responses.calls[1].request.body
     assert body is not None
-    assert set(json.loads(body)["cmd"]) == {"w1", "r1", "w2"}
+    assert set(json.loads(body)["cmd"]) == {"people", "w1", "r1", "w2"}
 
 
 @responses.activate

@@ -33,9 +33,10 @@ MARKUP = [
     "</div>",
     "&lt;b&gt; &#91;b&#93; &#x5b;b&#x5d;",
     "$result[w0] $result[w0][id] $RESULT[w0]",
+    "$total[w0], $error[w0] и $next[w0]",
 ]
 #: What the portal's readers take for markup: BB-codes, HTML, entities, references of a batch.
-READ_AS_MARKUP = re.compile(r"\[/?[a-z]+[=\]]|\[\*\]|</?[a-z!]|<!--|&#?\w+;|\$result\[", re.IGNORECASE)
+READ_AS_MARKUP = re.compile(r"\[/?[a-z]+[=\]]|\[\*\]|</?[a-z!]|<!--|&#?\w+;|\$\w+\[", re.IGNORECASE)
 
 
 @pytest.mark.parametrize("text", MARKUP)

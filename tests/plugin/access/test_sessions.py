@@ -8,7 +8,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from connectors.base import CardRef
 from plugin.access.sessions import Session, Sessions
@@ -80,6 +80,15 @@ def test_the_password_was_changed_or_the_user_disabled_between_the_check_and_the
     assert sessions.sign_in(user.id, user.login, user.password_at) is None
     users.disable("ivanova")
     assert sessions.sign_in(user.id, user.login, changed.password_at) is None
+
+
+def test_a_session_that_a_disabled_user_was_left_with_does_not_hold(
+    sessions: Sessions, user: User, ledger: Ledger, clock: Clock
+) -> None:
+    token = sign_in(sessions, user)
+    with ledger.write() as connection:
+        connection.execute(update(tables.users).values(disabled_at=clock()))
+    assert sessions.find(token) is None
 
 
 def test_what_is_kept_opens_no_session(sessions: Sessions, user: User, ledger: Ledger) -> None:

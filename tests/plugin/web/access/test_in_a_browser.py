@@ -38,6 +38,13 @@ class Window:
     def violations(self) -> list[str]:
         return [text for text in self.complaints if "Content Security Policy" in text or "Content-Security" in text]
 
+    def wait_for_violation(self) -> None:
+        """The browser reports it after the page has loaded."""
+        for _ in range(100):
+            if self.violations:
+                return
+            self.tab.wait_for_timeout(50)
+
 
 @pytest.fixture
 def crm() -> Iterator[str]:
@@ -88,7 +95,7 @@ def test_a_site_that_is_not_named_cannot_show_the_page(
     window = Window(chromium.new_page(), site)
     try:
         window.tab.goto(f"{crm}/?src={window.url}/operator/sign-in")
-        window.tab.wait_for_timeout(300)
+        window.wait_for_violation()
         assert "frame-ancestors" in "".join(window.violations)
         assert window.tab.frames[1].locator("h1", has_text="Вход").count() == 0
     finally:
@@ -159,6 +166,7 @@ def test_another_site_can_send_nothing_in_the_name_of_who_is_signed_in(
 
 def test_signing_in_by_keyboard_alone_leads_to_where_one_wanted(window: Window) -> None:
     window.tab.goto(window.url + "/operator/?call=c-9")
+    window.tab.locator("#login:focus").wait_for()
     window.tab.keyboard.type("ivanova")
     window.tab.keyboard.press("Tab")
     window.tab.keyboard.type("wrong password")
@@ -168,6 +176,7 @@ def test_signing_in_by_keyboard_alone_leads_to_where_one_wanted(window: Window) 
     assert alert.inner_text() == "Логин или пароль не подошли."
     assert window.tab.get_by_label("Пароль").get_attribute("aria-describedby") == "fault"
     # The name is kept, and the password is asked for again.
+    window.tab.locator("#password:focus").wait_for()
     window.tab.keyboard.type(PASSWORD)
     window.tab.keyboard.press("Enter")
     window.tab.wait_for_url("**/operator/?call=c-9")

@@ -58,6 +58,11 @@ def test_a_disabled_user_is_answered_as_an_unknown_one(site: Site) -> None:
     assert without_tokens(disabled) == without_tokens(unknown)
 
 
+def test_the_right_password_of_a_disabled_user_counts_as_a_failure(site: Site) -> None:
+    site.users.disable("ivanova")
+    assert [site.browser().sign_in().status for _ in range(6)] == [403] * 5 + [429]
+
+
 def without_tokens(page: str) -> str:
     return page.replace(page.split('name="csrf" value="')[1].split('"', maxsplit=1)[0], "")
 

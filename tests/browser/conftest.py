@@ -83,7 +83,11 @@ def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     faults: list[str] = []
 
     def make(**options: Any) -> BrowserContext:
-        options = {"viewport": {"width": 1280, "height": 800}, "locale": "ru-RU", "timezone_id": "Europe/Moscow"} | options
+        options = {
+            "viewport": {"width": 1280, "height": 800},
+            "locale": "ru-RU",
+            "timezone_id": "Europe/Moscow",
+        } | options
         context = browser.new_context(**options)
         context.set_default_timeout(PATIENCE)
         context.on("weberror", lambda error: faults.append(str(error.error)))

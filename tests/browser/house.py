@@ -104,16 +104,15 @@ def running_house(
     settings: Settings, rules_folder: Path, ledger_url: str, *, threads: int = 8, **page: Any
 ) -> Iterator[House]:
     """The page for the length of the block; ``page``: settings of ``[page]`` besides the key."""
+    first = Rulebook.load(rules_folder)
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
     public = page.pop("public_url", f"http://localhost:{port}")
-    own = replace(
-        settings, ledger_url=ledger_url, page=Page(public_url=public, source="telephony", secret=KEY, **page)
-    )
+    own = replace(settings, ledger_url=ledger_url, page=Page(public_url=public, source="telephony", secret=KEY, **page))
     ledger = Ledger(ledger_url)
     ledger.upgrade()
     rules = ActiveRules(ledger, utc_now)
-    rules.activate(Rulebook.load(rules_folder), "test", "start")
+    rules.activate(first, "test", "start")
     app = create_app(Intake(ledger, rules, own, utc_now), ledger, own, rules, None)
     server = WebServer(app, listener, threads=threads, max_body_bytes=262_144)
     thread = threading.Thread(target=server.run, kwargs={"finish_within": 5.0})

@@ -110,7 +110,9 @@ def test_the_servers_foresight_is_what_is_written_to_the_letter(house: House, ta
     press(tab, "3", "1")
     screen(tab, "ending")
     tab.locator(".marks").first.wait_for()
-    marks = [mark for line in tab.locator(".marks").all_inner_texts() for mark in line.split() if mark.startswith("[ref:")]
+    marks = [
+        mark for line in tab.locator(".marks").all_inner_texts() for mark in line.split() if mark.startswith("[ref:")
+    ]
     promised = shown_texts(tab)
     press(tab, "Enter")
     screen(tab, "done")

@@ -27,7 +27,10 @@ def wired(settings: Settings, rules_folder: Path, ledger_file: str) -> Iterator[
         assert port is not None
         with wire_to(port) as wire:
             url = f"http://localhost:{wire.port}"
-            yield replace(house, url=url, links=Links([KEY], f"{url}/operator/open", house.links._longest, utc_now)), wire
+            yield (
+                replace(house, url=url, links=Links([KEY], f"{url}/operator/open", house.links._longest, utc_now)),
+                wire,
+            )
 
 
 def finals(house: House, call: str) -> int:

@@ -1,0 +1,189 @@
+"""Every kind of screen: nothing that axe-core finds fault with, and usable on 360 px and with the font doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext
+from playwright.sync_api import Page as Tab
+
+from tests.browser.house import House, press, screen
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def hint(house: House, tab: Tab) -> None:
+    tab.goto(house.link(house.call()))
+    screen(tab, "question")
+
+
+def phrase_with_answers(house: House, tab: Tab) -> None:
+    hint(house, tab)
+    press(tab, "1", "3")
+
+
+def typed(house: House, tab: Tab) -> None:
+    hint(house, tab)
+    press(tab, "2", "1")
+    tab.keyboard.press("Enter")
+    tab.locator("#typed-fault").wait_for()
+
+
+def no_answer_fits(house: House, tab: Tab) -> None:
+    hint(house, tab)
+    press(tab, "0")
+
+
+def asked_again(house: House, tab: Tab) -> None:
+    no_answer_fits(house, tab)
+    tab.keyboard.type("не знаю")
+    tab.keyboard.press("Enter")
+    tab.locator(".again").wait_for()
+
+
+def broken_off(house: House, tab: Tab) -> None:
+    hint(house, tab)
+    press(tab, "1")
+    tab.keyboard.press("g")
+
+
+def ending(house: House, tab: Tab) -> None:
+    hint(house, tab)
+    press(tab, "1", "3", "1")
+    tab.locator(".marks").first.wait_for()
+
+
+def ending_of_another_client(house: House, tab: Tab) -> None:
+    hint(house, tab)
+    press(tab, "2", "1")
+    tab.keyboard.type("Иванова Анна Петровна")
+    tab.keyboard.press("Enter")
+    press(tab, "2", "1")
+    tab.locator(".marks").first.wait_for()
+    tab.locator("summary").click()
+
+
+def handing_over(house: House, tab: Tab) -> None:
+    broken_off(house, tab)
+    tab.get_by_role("button", name="Передать координатору сейчас").click()
+    tab.locator(".marks").first.wait_for()
+
+
+def not_sent_yet(house: House, tab: Tab) -> None:
+    tab.route("**/operator/confirm?*", lambda route: route.abort())
+    ending(house, tab)
+    press(tab, "Enter")
+    tab.get_by_text("ещё не передано").wait_for()
+
+
+def being_written(house: House, tab: Tab) -> None:
+    ending(house, tab)
+    press(tab, "Enter")
+    tab.get_by_text("Записывается…").wait_for()
+
+
+def corrected(house: House, tab: Tab) -> None:
+    being_written(house, tab)
+    tab.get_by_role("button", name="Исправить итог").click()
+    press(tab, "Backspace")
+
+
+def beginning(house: House, tab: Tab) -> None:
+    house.users.add("ivanova", "operator", "верная лошадь батарея")
+    tab.goto(f"{house.url}/operator/")
+    tab.get_by_label("Логин").fill("ivanova")
+    tab.get_by_label("Пароль").fill("верная лошадь батарея")
+    tab.keyboard.press("Enter")
+    tab.get_by_role("button", name="Начать разговор").click()
+    tab.locator("#fault").wait_for()
+
+
+SCREENS: list[Callable[[House, Tab], None]] = [
+    hint,
+    phrase_with_answers,
+    typed,
+    no_answer_fits,
+    asked_again,
+    broken_off,
+    ending,
+    ending_of_another_client,
+    handing_over,
+    not_sent_yet,
+    being_written,
+    corrected,
+    beginning,
+]
+
+
+def faults(tab: Tab) -> list[str]:
+    """What axe finds, each with where it is."""
+    # Colours are looked at once nothing moves any more.
+    tab.evaluate(AXE)
+    found: Any = tab.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
+    return [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("show", SCREENS, ids=lambda show: show.__name__)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(
+    house: House, open_context: Callable[..., BrowserContext], show: Callable[[House, Tab], None], scheme: str
+) -> None:
+    tab = open_context(color_scheme=scheme, reduced_motion="reduce").new_page()
+    show(house, tab)
+
+    assert faults(tab) == []
+
+
+@pytest.mark.parametrize("show", SCREENS, ids=lambda show: show.__name__)
+@pytest.mark.parametrize(
+    ("width", "height", "font"),
+    [(360, 740, "100%"), (1280, 800, "200%"), (640, 800, "200%")],
+    ids=["360", "x2", "640x2"],
+)
+def test_nothing_is_out_of_reach(
+    house: House,
+    open_context: Callable[..., BrowserContext],
+    show: Callable[[House, Tab], None],
+    width: int,
+    height: int,
+    font: str,
+) -> None:
+    tab = open_context(viewport={"width": width, "height": height}).new_page()
+    show(house, tab)
+    tab.evaluate("size => { document.documentElement.style.fontSize = size; }", font)
+
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    scope = "dialog[open]" if tab.locator("dialog[open]").count() else "body"
+    for control in tab.locator(f"{scope} button, {scope} textarea, {scope} input:not([type=hidden])").all():
+        if not control.is_visible() or control.is_disabled():
+            continue
+        control.scroll_into_view_if_needed()
+        control.click(trial=True)
+
+
+def test_the_focus_is_on_the_phrase_after_each_answer_and_on_what_is_to_be_typed(house: House, tab: Tab) -> None:
+    hint(house, tab)
+    focused = "document.activeElement.id"
+    assert tab.evaluate(focused) == "phrase"
+    press(tab, "2")
+    assert tab.evaluate(focused) == "phrase"
+    press(tab, "1")
+    assert tab.evaluate(focused) == "typed"
+    press(tab, "Backspace")
+    assert tab.evaluate(focused) == "phrase"
+
+
+def test_what_the_page_tells_is_read_out(house: House, tab: Tab) -> None:
+    hint(house, tab)
+    assert tab.locator("#notices").get_attribute("aria-live") == "polite"
+    being_written(house, tab)
+
+    assert tab.locator("#stage [role=status]").count() >= 1

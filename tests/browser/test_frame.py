@@ -1,0 +1,92 @@
+"""The page in a frame of another origin: where plugin.toml names that origin, and nowhere else."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import BrowserContext, FrameLocator
+
+from plugin.settings import Settings
+from tests.browser.house import PATIENCE, House, running_house
+
+
+class _Crm(http.server.BaseHTTPRequestHandler):
+    """A page of a CRM with whatever its query names in a frame."""
+
+    def do_GET(self) -> None:
+        from urllib.parse import parse_qs, urlsplit
+
+        shown = parse_qs(urlsplit(self.path).query).get("show", [""])[0].replace("&", "&amp;").replace('"', "&quot;")
+        body = f'<!doctype html><title>CRM</title><iframe src="{shown}" width="900" height="700"></iframe>'.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def running_crm() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Crm)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        # Another site than localhost, where the operator's page is.
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+@pytest.fixture
+def crm() -> Iterator[str]:
+    with running_crm() as url:
+        yield url
+
+
+@pytest.fixture
+def framed(settings: Settings, rules_folder: Path, ledger_file: str, crm: str) -> Iterator[House]:
+    with running_house(settings, rules_folder, ledger_file, frame_ancestors=(crm,)) as house:
+        yield house
+
+
+def in_frame(context: BrowserContext, crm: str, url: str) -> FrameLocator:
+    tab = context.new_page()
+    tab.goto(f"{crm}/?show={quote(url, safe='')}")
+    return tab.frame_locator("iframe")
+
+
+def test_a_whole_call_in_the_crms_frame(framed: House, crm: str, open_context: Callable[..., BrowserContext]) -> None:
+    context, call = open_context(), framed.call()
+    page = in_frame(context, crm, framed.link(call))
+    page.locator('#stage[data-screen="question"]').wait_for()
+    page.locator("#phrase").press("1")
+    page.locator("#phrase").press("1")
+    page.locator('#stage[data-screen="ending"]').wait_for()
+    context.pages[0].wait_for_timeout(450)
+    page.locator("#phrase").press("Enter")
+    page.locator('#stage[data-screen="done"]').wait_for(timeout=PATIENCE)
+
+    assert framed.outcome(call.id) == "exclude_calls"
+    assert framed.trail(call.id)["operator"] == "Петрова Анна"
+    (cookie,) = [cookie for cookie in context.cookies() if "visit" in cookie["name"]]
+    assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "None")
+
+
+def test_a_frame_of_anybody_else_shows_nothing(
+    framed: House, house: House, open_context: Callable[..., BrowserContext]
+) -> None:
+    with running_crm() as stranger:
+        for one in (framed, house):
+            refused = in_frame(open_context(), stranger, one.link(one.call()))
+            assert refused.locator("#stage").count() == 0

@@ -1,0 +1,200 @@
+"""``optout doctor`` on a real embedded CRM and mail server: what holds, what has failed, and how it is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.crm import TOKEN, WEBHOOK_SECRET, RunningCrm, embedded_crm
+from tests.support.mail import MailSink, mail_sink
+from tests.support.plugin import SECRET, RunningPlugin, running_plugin
+from tests.support.postgres import Databases
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[MailSink]:
+    with mail_sink() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="module")
+def crm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCrm]:
+    with embedded_crm(tmp_path_factory.mktemp("crm")) as running:
+        yield running
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, crm: RunningCrm, mail: MailSink) -> Iterator[RunningPlugin]:
+    """A configuration that holds; nothing runs."""
+    with running_plugin(tmp_path, crm, mail.port, start=False) as configured:
+        yield configured
+
+
+def change(plugin: RunningPlugin, file: str, *pairs: tuple[str, str]) -> None:
+    path = plugin.home / file
+    text = path.read_text(encoding="utf-8")
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+
+
+def told(plugin: RunningPlugin, *arguments: str, status: int = 0) -> str:
+    """The page; no line is wider than 80 columns, and no secret or address in it."""
+    ended = plugin.run("doctor", *arguments)
+    assert ended.returncode == status, ended.stdout + ended.stderr
+    out = ended.stdout
+    assert all(len(line) <= 80 for line in out.splitlines())
+    for secret in (TOKEN, WEBHOOK_SECRET, SECRET, "coordinator@dealer.example", "Иванов"):
+        assert secret not in out + ended.stderr
+    return out
+
+
+def failed(plugin: RunningPlugin, *arguments: str) -> dict[str, str]:
+    """The points that have failed, with their remedies."""
+    found: Any = json.loads(told_json(plugin, *arguments))
+    assert found["ok"] is False
+    return {f"{point['area']}: {point['name']}": point["remedy"] for point in found["points"] if not point["ok"]}
+
+
+def told_json(plugin: RunningPlugin, *arguments: str) -> str:
+    ended = plugin.run("doctor", "--json", *arguments)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+# --- what has failed -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--write"], "--write and --card belong together"),
+        (["--card", "contact:42"], "--write and --card belong together"),
+        (["--write", "--card", "contact"], "is no card"),
+        (["--write", "--card", "contact:42", "--role", "nobody"], "unknown role 'nobody'"),
+    ],
+)
+def test_a_trial_that_is_not_said_whole_is_refused(plugin: RunningPlugin, arguments: list[str], words: str) -> None:
+    ended = plugin.run("doctor", *arguments)
+    assert ended.returncode == 2
+    assert words in ended.stderr
+
+
+def test_a_plugin_toml_that_cannot_be_read_is_all_there_is_to_say(plugin: RunningPlugin) -> None:
+    (plugin.home / "plugin.toml").write_text("[plugin\n", encoding="utf-8")
+    assert "plugin.toml" in told(plugin, status=1)
+
+
+def test_a_secret_that_is_missing_is_named_and_what_needs_none_is_still_tried(plugin: RunningPlugin) -> None:
+    without = {name: value for name, value in plugin.environ.items() if name != "OPTOUT_CRM_TOKEN"}
+    out = told(RunningPlugin(plugin.home, without), status=1)
+    assert "OPTOUT_CRM_TOKEN is not set" in " ".join(out.split())
+    assert "  ok      the folder's rules pass every check" in out
+    assert "embedded\n" not in out
+
+
+def test_faults_of_the_rules_are_counted_and_left_to_their_own_command(plugin: RunningPlugin) -> None:
+    change(plugin, "rules/survey_opt_out/rules.toml", ("[[question]]", "[[qestion]]"))
+    remedy = failed(plugin)["rules: the folder's rules pass every check"]
+    assert re.fullmatch(r"\d+ faults, in Russian for the admin: optout rules check", remedy)
+
+
+def test_a_default_script_that_is_not_there_is_named_with_those_that_are(plugin: RunningPlugin) -> None:
+    change(plugin, "plugin.toml", ('default_script = "survey_opt_out"', 'default_script = "survey"'))
+    found = failed(plugin)["rules: the default script is there: survey"]
+    assert "survey_opt_in, survey_opt_out" in found
+
+
+def test_a_crm_that_is_not_there_fails_and_the_mail_server_is_tried_all_the_same(
+    plugin: RunningPlugin, crm: RunningCrm
+) -> None:
+    change(plugin, "plugin.toml", (crm.base_url, "http://127.0.0.1:9"))
+    assert list(failed(plugin)) == ["embedded: the CRM answers"]
+
+
+def test_a_wrong_token_fails_without_being_shown(plugin: RunningPlugin) -> None:
+    wrong = RunningPlugin(plugin.home, dict(plugin.environ) | {"OPTOUT_CRM_TOKEN": "wr0ng-token"})
+    out = told(wrong, status=1)
+    assert "failed  the token is accepted" in out
+    assert "wr0ng-token" not in out
+
+
+def test_a_mail_server_that_is_not_there_fails(plugin: RunningPlugin, mail: MailSink) -> None:
+    change(plugin, "plugin.toml", (f"port = {mail.port}", "port = 9"))
+    assert list(failed(plugin)) == ["smtp: the mail server answers"]
+
+
+def test_a_role_that_is_to_be_mailed_over_smtp_needs_a_server(plugin: RunningPlugin) -> None:
+    text = (plugin.home / "plugin.toml").read_text(encoding="utf-8")
+    (plugin.home / "plugin.toml").write_text(text.partition("[smtp]")[0], encoding="utf-8")
+    found = failed(plugin)
+    assert found["role survey_coordinator: is mailed by the plugin over SMTP"] == "Add [smtp] to plugin.toml"
+
+
+def test_a_ledger_that_cannot_be_reached_fails(plugin: RunningPlugin) -> None:
+    (plugin.home / "folder").mkdir()
+    change(plugin, "plugin.toml", ("sqlite:///ledger.db", "sqlite:///folder"))
+    assert list(failed(plugin)) == ["ledger: it can be reached"]
+
+
+def test_old_tables_on_postgresql_fail_with_what_to_run(
+    tmp_path: Path, crm: RunningCrm, mail: MailSink, postgres: Databases
+) -> None:
+    with (
+        postgres.database(migrated=False) as url,
+        running_plugin(tmp_path, crm, mail.port, start=False, ledger_url=url) as empty,
+    ):
+        assert failed(empty) == {"ledger: its tables are of this version": "Run: optout db upgrade"}
+        assert empty.run("db", "upgrade").returncode == 0
+        assert "ok      it can be written" in told(empty)
+
+
+def test_a_card_that_is_not_there_is_not_written_to(plugin: RunningPlugin, crm: RunningCrm) -> None:
+    before = len(crm.api.reminders())
+    found = failed(plugin, "--write", "--card", "contact:999")
+    assert found == {"trial: the test card is there": "The CRM has no contact 999: name a card that may be written to"}
+    assert len(crm.api.reminders()) == before
+
+
+def test_a_trial_without_an_account_says_what_comes_first(plugin: RunningPlugin) -> None:
+    without = {name: value for name, value in plugin.environ.items() if name != "OPTOUT_CRM_TOKEN"}
+    found = failed(RunningPlugin(plugin.home, without), "--write", "--card", "contact:42")
+    assert found["trial: a trial can be made"] == "Mend the points above first"
+
+
+# --- what holds ------------------------------------------------------------------------------------
+
+
+def test_a_configuration_that_holds_is_told_so_and_nothing_is_written_or_mailed(
+    plugin: RunningPlugin, crm: RunningCrm, mail: MailSink
+) -> None:
+    before = (len(crm.api.comments("42")), len(crm.api.reminders()), len(mail.messages))
+    out = told(plugin)
+    assert re.search(r"^\d+ ok$", out, re.MULTILINE)
+    assert "it is not there yet: the first start makes it" in out
+    assert not (plugin.home / "ledger.db").exists()
+    assert (len(crm.api.comments("42")), len(crm.api.reminders()), len(mail.messages)) == before
+
+
+def test_beside_a_running_service_the_active_rules_count(plugin: RunningPlugin) -> None:
+    plugin.start()
+    before = plugin.run("rules", "history", "--json").stdout
+    change(plugin, "rules/survey_opt_out/outcomes.toml", ("исключать не требуется", "исключать никого не нужно"))
+    revision = re.search(r"revision (\w{12}) is active in the ledger", told(plugin))
+    assert revision is not None
+    assert revision[1] in before
+
+
+def test_a_trial_writes_finds_and_takes_back_and_names_what_stays(plugin: RunningPlugin, crm: RunningCrm) -> None:
+    before = len(crm.api.comments("43"))
+    out = told(plugin, "--write", "--card", "contact:43")
+    for name in ("a comment is written", "the comment is found by its key", "the reminder is open"):
+        assert f"  ok      {name}" in out
+    assert len(crm.api.comments("43")) - before == out.count("- comment ")
+    assert [one["state"] for one in crm.api.reminders(card="43")] in ([], ["withdrawn"])

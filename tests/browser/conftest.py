@@ -1,18 +1,14 @@
-"""Fixtures: a Chromium of this machine, and the operator's page for it to open.
-
-Without a Chromium these tests are skipped and say so; with ``OPTOUT_REQUIRE_BROWSER=1`` that is a failure.
-"""
+"""Fixtures: the operator's page, and browsers that open it (``tests.support.chromium`` starts them)."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 from playwright.sync_api import Page as Tab
 
 from plugin.config import load_settings
@@ -21,35 +17,6 @@ from tests.browser.house import PATIENCE, House, running_house
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
 
 RULES = Path(__file__).parents[2] / "rules"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def chromium() -> str:
-    """Where the browser is; skips the test, or fails it, where there is none."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        why = "no Chromium to test in (Debian, Ubuntu: apt-get install chromium)"
-        if os.environ.get("OPTOUT_REQUIRE_BROWSER") == "1":
-            pytest.fail(why)
-        pytest.skip(why)
-    return found
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, headless=True, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 @pytest.fixture

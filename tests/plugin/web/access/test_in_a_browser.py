@@ -15,13 +15,10 @@ from tests.plugin.access.desk import FULL, KEY, PASSWORD
 from tests.plugin.web.access.browser import Site
 from tests.plugin.web.access.conftest import MakeSite
 from tests.plugin.web.harness import serving
-from tests.support.chromium import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, FrameLocator
     from playwright.sync_api import Page as Tab
-
-__all__ = ["chromium"]
 
 
 class Window:
@@ -72,9 +69,9 @@ def framed_by(make_site: MakeSite, settings: Settings, crm: str) -> Site:
 
 
 @pytest.fixture
-def window(chromium: Browser, framed_by: Site) -> Iterator[Window]:
+def window(browser: Browser, framed_by: Site) -> Iterator[Window]:
     with ExitStack() as stack:
-        context = chromium.new_context(viewport={"width": 1280, "height": 740}, locale="ru-RU")
+        context = browser.new_context(viewport={"width": 1280, "height": 740}, locale="ru-RU")
         stack.callback(context.close)
         context.set_default_timeout(10_000)
         yield Window(context.new_page(), framed_by)
@@ -88,11 +85,11 @@ def frame(window: Window) -> FrameLocator:
 
 
 def test_a_site_that_is_not_named_cannot_show_the_page(
-    chromium: Browser, make_site: MakeSite, settings: Settings, crm: str
+    browser: Browser, make_site: MakeSite, settings: Settings, crm: str
 ) -> None:
     page = Page(public_url="http://localhost", secret=KEY, frame_ancestors=("http://crm.example.org",))
     site = make_site(page, settings.ledger_url)
-    window = Window(chromium.new_page(), site)
+    window = Window(browser.new_page(), site)
     try:
         window.tab.goto(f"{crm}/?src={window.url}/operator/sign-in")
         window.wait_for_violation()
@@ -145,10 +142,10 @@ def test_signing_in_works_in_a_frame_by_keyboard_alone(window: Window, crm: str)
 
 
 def test_another_site_can_send_nothing_in_the_name_of_who_is_signed_in(
-    chromium: Browser, make_site: MakeSite, settings: Settings, crm: str
+    browser: Browser, make_site: MakeSite, settings: Settings, crm: str
 ) -> None:
     site = make_site(Page(public_url="http://localhost", secret=KEY), settings.ledger_url)
-    context = chromium.new_context()
+    context = browser.new_context()
     try:
         window = Window(context.new_page(), site)
         window.tab.goto(window.url + site.link(FULL))

@@ -182,9 +182,7 @@ class NotMapped(ConnectorError):
     The event waits until an admin has mended the mapping. ``field``, ``value`` and ``fact`` are told to the admins.
     """
 
-    def __init__(
-        self, why: str, *, field: str | None = None, value: str | None = None, fact: str | None = None
-    ) -> None:
+    def __init__(self, why: str, field: str | None = None, value: str | None = None, fact: str | None = None) -> None:
         super().__init__(why)
         self.field = field
         self.value = value

@@ -17,7 +17,7 @@ PHONE = "+79161234567"
 
 @dataclass(frozen=True)
 class Written:
-    """A record as the CRM holds it. ``due`` is aware; ``assignee`` the CRM's user id or the address."""
+    """A record of the CRM. ``text`` is what a reader sees; ``due`` is aware; ``assignee`` a user id or an address."""
 
     id: str
     text: str

@@ -1,0 +1,158 @@
+"""Cards, the doctor's points and events: read, proven, and refused where they are forged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from connectors.base import (
+    CallResult,
+    Check,
+    ConnectorError,
+    EventMalformed,
+    EventNotAuthentic,
+    Reference,
+)
+from connectors.phones import same_name, same_phone
+from plugin.events.schema import CallResultSchema
+from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Rig
+
+NOT_GENUINE = (EventNotAuthentic, EventMalformed)
+
+
+def heard(rig: Rig, event: CrmEvent, **changes: Any) -> Sequence[CallResult | Reference]:
+    given = {"headers": event.headers, "path_secret": event.path_secret, "query": event.query, "body": event.body}
+    return rig.connector.parse_event(**(given | changes))
+
+
+def resolved(rig: Rig, heard: Sequence[CallResult | Reference]) -> list[Mapping[str, Any]]:
+    found = [rig.connector.resolve(item) if isinstance(item, Reference) else item for item in heard]
+    return [item for item in found if item is not None]
+
+
+# --- cards and points ------------------------------------------------------------------------------
+
+
+def test_a_card_that_does_not_exist_is_none(rig: Rig) -> None:
+    assert rig.connector.read_card(rig.missing) is None
+
+
+def test_a_card_is_read_with_name_phone_and_address(rig: Rig) -> None:
+    card = rig.connector.read_card(rig.card)
+    assert card is not None
+    assert card.ref == rig.card
+    assert card.name is not None
+    assert same_name(card.name, NAME)
+    assert any(same_phone(phone, PHONE) for phone in card.phones)
+    if card.url is not None:
+        assert card.url.startswith(("http://", "https://"))
+        assert all(secret not in card.url for secret in rig.secrets)
+
+
+def test_the_doctors_points_write_nothing_and_tell_no_secret(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        points = [*rig.connector.check()]
+        for person in rig.people:
+            points += rig.connector.check_assignee(person, mailed=rig.connector.sends_mail)
+    assert points
+    for point in points:
+        assert isinstance(point, Check)
+        assert point.name
+        assert bool(point.remedy) != point.ok, point
+    assert all(rig.written(kind) == [] for kind in ("comment", "reminder", "email"))  # type: ignore[arg-type]
+    told = f"{points}\n{caplog.text}"
+    assert [secret for secret in rig.secrets if secret in told] == []
+
+
+def test_its_limits_can_be_reckoned_with(rig: Rig) -> None:
+    limits = rig.connector.limits()
+    assert limits.connect_seconds > 0
+    assert limits.read_seconds > 0
+    assert limits.settling_seconds == 0
+    assert limits.requests_per_write >= 1
+    assert rig.connector.most_writes >= 1
+
+
+# --- events ----------------------------------------------------------------------------------------
+
+
+def test_a_genuine_event_becomes_a_call_result_that_the_plugin_takes(rig: Rig) -> None:
+    event = rig.genuine_event()
+    if event is None:
+        pytest.skip("this CRM has no events of its own")
+    results = resolved(rig, heard(rig, event))
+    assert len(results) == 1
+    loaded = CallResultSchema().load(results[0])
+    assert loaded["facts"]
+    known = rig.connector.facts()
+    for fact, value in loaded["facts"].items():
+        if known:
+            values = known[fact]
+            assert values is None or value in values or value is None
+    card = loaded.get("card")
+    if card is not None:
+        assert (card["type"], card["id"]) == (rig.card.type, rig.card.id)
+    else:
+        assert same_phone(loaded["call"]["phone"], PHONE)
+
+
+def test_an_event_that_is_told_again_is_the_same_event(rig: Rig) -> None:
+    event = rig.genuine_event()
+    if event is None:
+        pytest.skip("this CRM has no events of its own")
+    first, second = resolved(rig, heard(rig, event)), resolved(rig, heard(rig, event))
+    assert first == second
+    # Header names reach the connector in any case.
+    lower = {name.lower(): value for name, value in event.headers.items()}
+    assert heard(rig, event, headers=lower) == heard(rig, event)
+
+
+def test_an_event_without_its_proof_is_refused(rig: Rig) -> None:
+    event = rig.genuine_event()
+    if event is None:
+        pytest.skip("this CRM has no events of its own")
+    body = event.body
+    for secret in rig.secrets:
+        body = body.replace(secret.encode(), b"x" * len(secret))
+    with pytest.raises(EventNotAuthentic):
+        heard(rig, event, headers={}, path_secret=None, query={}, body=body)
+    forged = {name: value[::-1] for name, value in event.headers.items()}
+    with pytest.raises(EventNotAuthentic):
+        heard(rig, event, headers=forged, path_secret="wrong", query={}, body=body)
+
+
+def test_an_empty_event_is_refused(rig: Rig) -> None:
+    event = rig.genuine_event()
+    if event is None:
+        pytest.skip("this CRM has no events of its own")
+    with pytest.raises(NOT_GENUINE):
+        heard(rig, event, body=b"")
+
+
+def test_a_truncated_event_names_nothing_that_was_not_in_it(rig: Rig) -> None:
+    event = rig.genuine_event()
+    if event is None:
+        pytest.skip("this CRM has no events of its own")
+    whole = resolved(rig, heard(rig, event))
+    for length in range(1, len(event.body), max(1, len(event.body) // 40)):
+        try:
+            results = resolved(rig, heard(rig, event, body=event.body[:length]))
+        except ConnectorError:
+            continue
+        # A form stays readable without its end.
+        assert results in ([], whole)
+
+
+@pytest.mark.parametrize("body", [b"[" * 50_000, b"{}", b"null", b"\xff\xfe\x00", b"a=b&" * 50_000, b"data[x][y]=1"])
+def test_any_bytes_with_the_right_proof_are_refused_or_say_nothing(rig: Rig, body: bytes) -> None:
+    event = rig.genuine_event()
+    if event is None:
+        pytest.skip("this CRM has no events of its own")
+    try:
+        results = heard(rig, event, body=body)
+    except NOT_GENUINE:
+        return
+    assert list(results) == []

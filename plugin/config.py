@@ -271,7 +271,8 @@ class _Reader:
         return Web(**values)
 
     def _page(self, table: Mapping[str, Any], web: Web, connector: str, sources: set[str]) -> Page:
-        values: dict[str, Any] = {"public_url": f"http://{web.host}:{web.port}", "source": connector} | dict(table)
+        host = f"[{web.host}]" if ":" in web.host else web.host
+        values: dict[str, Any] = {"public_url": f"http://{host}:{web.port}", "source": connector} | dict(table)
         for key in ("secret", "old_secret"):
             if key in table:
                 values[key] = self._signing_key(("page", key), table[key])

@@ -12,7 +12,7 @@ import pytest
 
 from plugin.config import find_home, load_settings, shipped_dir
 from plugin.errors import ConfigError
-from plugin.settings import AlertPolicy, DeliveryPolicy, Log, Retention, SmtpServer, Source, Web, WorkingTime
+from plugin.settings import AlertPolicy, DeliveryPolicy, Log, Page, Retention, SmtpServer, Source, Web, WorkingTime
 
 BAD = sorted((Path(__file__).parent / "bad_config").glob("*.toml"))
 KEY = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -107,6 +107,7 @@ def test_the_shipped_file_is_good_once_its_secrets_are_set(tmp_path: Path) -> No
     assert settings.crm.settings["token"] == "t"
     assert settings.delivery == DeliveryPolicy()
     assert settings.web == Web()
+    assert settings.page == Page("http://127.0.0.1:8080", "embedded")
     assert settings.alerts == AlertPolicy()
     assert settings.retention == Retention()
     assert settings.log == Log()
@@ -245,3 +246,50 @@ def test_no_secret_stands_in_the_text_of_the_settings(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, '[sources.pbx]\nsecrets = [{ env = "WEBHOOK" }]\n'), ENVIRON)
     assert KEY not in repr(settings)
     assert "c0ffee" not in repr(settings)
+
+
+def test_the_operators_page_is_off_without_a_secret_and_shares_the_connectors_calls(tmp_path: Path) -> None:
+    file = write(tmp_path, "[web]\nport = 8099\n[page]\nsession_hours = 1\n")
+    page = load_settings(file, ENVIRON).page
+    assert not page.is_on
+    assert (page.source, page.public_url, page.session_hours) == ("embedded", "http://127.0.0.1:8099", 1.0)
+    assert load_settings(write(tmp_path), ENVIRON).page == Page("http://127.0.0.1:8080", "embedded")
+
+
+def test_the_operators_page_as_it_is_set_up_for_a_crm(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        """
+[sources.telephony]
+secrets = [{ env = "WEBHOOK" }]
+[page]
+secret = { env = "PAGE" }
+old_secret = { file = "old.key" }
+public_url = "https://optout.example.org"
+frame_ancestors = ["https://crm.example.org", "https://*.example.org:8443", "https://crm.example.org"]
+source = "telephony"
+link_minutes = 5
+trusted_proxies = 2
+""",
+    )
+    (tmp_path / "old.key").write_text("o" * 43 + "\n")
+    page = load_settings(file, ENVIRON | {"PAGE": "n" * 43}).page
+    assert page == Page(
+        "https://optout.example.org",
+        "telephony",
+        "n" * 43,
+        "o" * 43,
+        ("https://crm.example.org", "https://*.example.org:8443"),
+        link_minutes=5.0,
+        trusted_proxies=2,
+    )
+    assert "nnn" not in repr(page)
+    assert "ooo" not in repr(page)
+    without = load_settings(file, {}, secrets=False).page
+    assert (without.secret, without.old_secret) == (None, None)
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:8080", "http://127.0.0.1", "http://page.localhost"])
+def test_frames_need_no_https_on_this_machine_itself(tmp_path: Path, origin: str) -> None:
+    text = f'[page]\npublic_url = "{origin}"\nframe_ancestors = ["http://127.0.0.1:9000"]\n'
+    assert load_settings(write(tmp_path, text), ENVIRON).page.frame_ancestors == ("http://127.0.0.1:9000",)

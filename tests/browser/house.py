@@ -1,4 +1,4 @@
-"""The operator's page as it runs: a real ledger, the shipped rules, the way in, waitress; and a browser's view of it."""
+"""The operator's page as it runs: a real ledger, the shipped rules, the way in, waitress; and what an operator does."""
 
 from __future__ import annotations
 

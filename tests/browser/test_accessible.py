@@ -121,7 +121,6 @@ SCREENS: list[Callable[[House, Tab], None]] = [
 
 def faults(tab: Tab) -> list[str]:
     """What axe finds, each with where it is."""
-    # Colours are looked at once nothing moves any more.
     tab.evaluate(AXE)
     found: Any = tab.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
     return [

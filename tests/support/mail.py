@@ -107,10 +107,11 @@ def mail_sink(*, user: str | None = None, password: str = "", tls_context: Any =
             warnings.simplefilter("ignore")
             return SMTP(sink, **options)
 
-    server = loop.run_until_complete(loop.create_server(session, sink.host, 0))
-    sink.port = server.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever, name="mail-sink", daemon=True)
     thread.start()
+    # Not run in this thread, where a browser's loop may be running already.
+    server = asyncio.run_coroutine_threadsafe(loop.create_server(session, sink.host, 0), loop).result(5)
+    sink.port = server.sockets[0].getsockname()[1]
     try:
         yield sink
     finally:

@@ -62,7 +62,7 @@ def test_the_doctors_points_write_nothing_and_tell_no_secret(rig: Rig, caplog: p
         assert isinstance(point, Check)
         assert point.name
         assert bool(point.remedy) != point.ok, point
-    assert all(rig.written(kind) == [] for kind in ("comment", "reminder", "email"))  # type: ignore[arg-type]
+    assert all(rig.written(kind) == [] for kind in ("comment", "reminder", "email"))
     told = f"{points}\n{caplog.text}"
     assert [secret for secret in rig.secrets if secret in told] == []
 

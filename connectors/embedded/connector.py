@@ -113,6 +113,20 @@ class EmbeddedConnector(Connector):
             _checked("its events can be verified", verifiable, no_secret),
         ]
 
+    def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
+        if not assignee.user:
+            return [_checked("is a user of the CRM", False, "Give the role a crm_user")]
+        try:
+            user = self._record("users", assignee.user)
+        except (CrmUnavailable, CrmRefused) as error:
+            return [_checked("is a user of the CRM", False, f"The CRM could not be asked: {error}")]
+        if user is None:
+            return [_checked("is a user of the CRM", False, f"The CRM has no user {assignee.user}: correct crm_user")]
+        known = _checked("is a user of the CRM", True)
+        if not mailed:
+            return [known]
+        return [known, _checked("has an address in the CRM", bool(user.get("email")), "Give the user an e-mail there")]
+
     def read_card(self, card: CardRef) -> Card | None:
         if card.type != CONTACT:
             return None

@@ -193,8 +193,6 @@ class Examination:
         area = f"role {role.name}"
         by_crm = connector.sends_mail and role.email in ("crm", "both")
         by_smtp = not connector.sends_mail or role.email in ("smtp", "both")
-        if not role.crm_user:
-            self.notes.fails(area, "has a CRM user to remind", "Give it crm_user in rules/roles.toml")
         self._add(area, connector.check_assignee(Assignee(role.crm_user, role.address), mailed=by_crm))
         ways = [way for way, used in (("the CRM", by_crm), ("the plugin over SMTP", by_smtp)) if used]
         name = f"is mailed by {' and '.join(ways)}"

@@ -115,7 +115,11 @@ def test_a_crm_that_is_not_there_fails_and_the_mail_server_is_tried_all_the_same
     plugin: RunningPlugin, crm: RunningCrm
 ) -> None:
     change(plugin, "plugin.toml", (crm.base_url, "http://127.0.0.1:9"))
-    assert list(failed(plugin)) == ["embedded: the CRM answers"]
+    assert list(failed(plugin)) == [
+        "embedded: the CRM answers",
+        "role survey_coordinator: is a user of the CRM",
+        "role sms_manager: is a user of the CRM",
+    ]
 
 
 def test_a_wrong_token_fails_without_being_shown(plugin: RunningPlugin) -> None:
@@ -135,6 +139,21 @@ def test_a_role_that_is_to_be_mailed_over_smtp_needs_a_server(plugin: RunningPlu
     (plugin.home / "plugin.toml").write_text(text.partition("[smtp]")[0], encoding="utf-8")
     found = failed(plugin)
     assert found["role survey_coordinator: is mailed by the plugin over SMTP"] == "Add [smtp] to plugin.toml"
+
+
+def test_a_recipient_whom_the_crm_does_not_know_or_cannot_mail_fails(plugin: RunningPlugin, crm: RunningCrm) -> None:
+    crm.api.send("POST", "users", {"id": "mute", "name": "Без почты"})
+    change(
+        plugin,
+        "rules/roles.toml",
+        ('crm_user = "coordinator"', 'crm_user = "cordinator"'),
+        ('crm_user = "sms"', 'crm_user = "mute"'),
+        ('email = "smtp"', 'email = "both"'),
+    )
+    assert failed(plugin) == {
+        "role survey_coordinator: is a user of the CRM": "The CRM has no user cordinator: correct crm_user",
+        "role sms_manager: has an address in the CRM": "Give the user an e-mail there",
+    }
 
 
 def test_a_ledger_that_cannot_be_reached_fails(plugin: RunningPlugin) -> None:

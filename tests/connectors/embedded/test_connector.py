@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
-from connectors.base import CardRef, CrmRefused, CrmUnavailable
+from connectors.base import Assignee, CardRef, CrmRefused, CrmUnavailable
 from connectors.embedded import EmbeddedConnector
 from tests.support.crm import CrmApi, RunningCrm, embedded_crm, free_port
 
@@ -41,6 +41,29 @@ def test_limits_come_from_the_settings(crm: RunningCrm) -> None:
 
 
 # --- check -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("assignee", "mailed", "failed"),
+    [
+        (Assignee(None, "coordinator@dealer.example"), False, ["is a user of the CRM"]),
+        (Assignee("nobody"), True, ["is a user of the CRM"]),
+        (Assignee("../cards/42"), False, ["is a user of the CRM"]),
+        (Assignee("mute"), True, ["has an address in the CRM"]),
+        (Assignee("mute"), False, []),
+        (Assignee("coordinator"), True, []),
+    ],
+)
+def test_a_person_can_be_reminded_if_the_crm_has_the_user_and_mailed_with_an_address(
+    crm: RunningCrm, assignee: Assignee, mailed: bool, failed: list[str]
+) -> None:
+    crm.api.request("POST", "users", {"id": "mute", "name": "Без почты"})
+    connector = crm.connector()
+    found = connector.check_assignee(assignee, mailed=mailed)
+    connector.close()
+    assert [check.name for check in found if not check.ok] == failed
+    assert all(bool(check.remedy) != check.ok for check in found)
+    assert "dealer.example" not in repr(found)
 
 
 def points(connector: EmbeddedConnector) -> dict[str, bool]:

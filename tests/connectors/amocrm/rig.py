@@ -23,7 +23,7 @@ from tests.connectors.amocrm.server import (
     AmoServer,
     webhook,
 )
-from tests.connectors.contract.rig import NAME, CrmEvent, Written
+from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
 from tests.support.fake_api import Fault
 
 SECRET = "webhook-secret-0123456789"
@@ -91,6 +91,9 @@ class AmoRig:
 
     def writes(self) -> int:
         return sum(1 for request in self.server.requests if self.server.is_write(request))
+
+    def namesake(self) -> CardRef:
+        return CardRef("contact", str(self.server.card("contacts", NAME, [PHONE])))
 
     def genuine_event(self) -> CrmEvent | None:
         server, card = self.server, int(self.card.id)

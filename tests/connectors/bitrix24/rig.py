@@ -13,7 +13,7 @@ from connectors.bitrix24 import Bitrix24Connector
 from tests.connectors.bitrix24 import server
 from tests.connectors.bitrix24.records import TYPES
 from tests.connectors.bitrix24.server import Portal
-from tests.connectors.contract.rig import NAME, CrmEvent, Written
+from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
 from tests.support.fake_api import Fault
 
 #: The field of the contact that a robot fills when the answers are entered, and the answers' own fields.
@@ -167,6 +167,11 @@ class Bitrix24Rig:
             record["RESPONSIBLE_ID"],
             datetime.fromisoformat(record["DEADLINE"]),
         )
+
+    def namesake(self) -> CardRef:
+        last, first, second = NAME.split()
+        self.portal.records.add_item("contact", "43", lastName=last, name=first, secondName=second, phones=(PHONE,))
+        return CardRef("contact", "43")
 
     def genuine_event(self) -> CrmEvent | None:
         headers = {"content-type": "application/x-www-form-urlencoded"}

@@ -62,5 +62,8 @@ class Rig(Protocol):
     def writes(self) -> int:
         """How many writing requests the CRM got so far."""
 
+    def namesake(self) -> CardRef:
+        """From now on another contact is called NAME and has PHONE as well."""
+
     def genuine_event(self) -> CrmEvent | None:
         """An event of a call with ``card`` as this CRM would send it; None where it has no events of its own."""

@@ -228,6 +228,12 @@ def test_a_client_is_found_by_the_full_name(rig: Rig, written_as: str) -> None:
     assert [card.ref for card in rig.connector.find_contact(name=written_as)] == [rig.card]
 
 
+@pytest.mark.parametrize(("phone", "name"), [(PHONE, None), (None, NAME), (PHONE, NAME)])
+def test_all_of_several_clients_are_found(rig: Rig, phone: str | None, name: str | None) -> None:
+    both = {rig.card, rig.namesake()}
+    assert {card.ref for card in rig.connector.find_contact(phone, name)} == both
+
+
 @pytest.mark.parametrize(
     ("phone", "name"),
     [

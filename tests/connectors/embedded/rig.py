@@ -98,6 +98,9 @@ class EmbeddedRig:
         with self.front.lock:
             return [_written(kind, record) for record in self.api("GET", _COLLECTIONS[kind], limit="200")["items"]]
 
+    def namesake(self) -> CardRef:
+        return CardRef("contact", self.api("POST", "cards", {"name": NAME, "phones": [PHONE]})["id"])
+
     def genuine_event(self) -> CrmEvent:
         number = next(self._numbers)
         facts = {"related": True, "kind": "calls"}

@@ -14,7 +14,7 @@ from connectors.base import Assignee, CardRef, Kind
 from connectors.espocrm import EspoConnector
 from connectors.espocrm.api import moment
 from connectors.espocrm.markup import shown
-from tests.connectors.contract.rig import NAME, CrmEvent, Written
+from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
 from tests.connectors.espocrm.search import Record
 from tests.connectors.espocrm.server import API_KEY, SENDER, EspoServer
 from tests.support.fake_api import Fault
@@ -90,6 +90,11 @@ class EspoRig:
         return [
             _written(kind, record) for record in self.server.all(_ENTITIES[kind]) if record.get("status") != "Draft"
         ]
+
+    def namesake(self) -> CardRef:
+        last, first, middle = NAME.split()
+        names = {"lastName": last, "firstName": first, "middleName": middle}
+        return CardRef("contact", self.server.add("Contact", **names, phones=[PHONE]))
 
     def genuine_event(self) -> CrmEvent:
         """A call that was just recorded as held, with answers."""

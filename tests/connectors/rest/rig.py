@@ -17,7 +17,7 @@ from typing import Any
 from connectors.base import Assignee, CardRef, Kind
 from connectors.rest import RestConnector
 from connectors.rest.profiles import laid_over
-from tests.connectors.contract.rig import PHONE, CrmEvent, Written
+from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
 from tests.connectors.rest.server import CLIENT_SECRET, Polka
 from tests.support.fake_api import Fault
 
@@ -69,6 +69,11 @@ class PolkaRig:
     def writes(self) -> int:
         with self.api.lock:
             return sum(self.api.is_write(request) for request in self.api.requests)
+
+    def namesake(self) -> CardRef:
+        with self.api.lock:
+            self.api.clients["10"] = {"id": 10, "full_name": NAME, "numbers": [{"value": PHONE}]}
+        return CardRef("client", "10")
 
     def genuine_event(self) -> CrmEvent:
         with self.api.lock:

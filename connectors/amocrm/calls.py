@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from connectors.amocrm.api import AmoApi, each, embedded
-from connectors.amocrm.cards import COLLECTIONS, TYPES, Cards, is_id, linked, values_of
+from connectors.amocrm.cards import COLLECTIONS, TYPES, Cards, is_id, linked
+from connectors.amocrm.changes import Changes
 from connectors.amocrm.webhook import CALL
 from connectors.base import CallResult, CardRef, Reference
-from connectors.mapping import FactField, FactFields, FactValue
+from connectors.mapping import FactFields, FactValue
 
 _NOTE_TYPES = ("call_in", "call_out")
-#: The list of events has shorter pages than other lists.
-_EVENTS_PAGE = 100
 #: So many of a contact's leads are looked at, the newest first: the list of events takes no more of them at once.
 _MOST_LINKED = 10
 _LONGEST_NOTE = 10_000
@@ -49,14 +48,6 @@ class _Call:
         return params if isinstance(params, dict) else {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """The last change of a field on a card since the call began."""
-
-    card: CardRef
-    at: int
-
-
 class Calls:
     """Makes call results of what events name. Raises CrmUnavailable, CrmRefused, NotMapped."""
 
@@ -67,6 +58,7 @@ class Calls:
         self._own = settings.get("own_user")
         self._window = int(settings["call_window_hours"] * _HOUR)
         self._now = now
+        self._changes = Changes(api, self._facts, self._own, now)
 
     def resolve(self, reference: Reference) -> CallResult | None:
         """The call result, None where nothing mapped was filled in for a call of ours (yet)."""
@@ -79,7 +71,7 @@ class Calls:
         ):
             return None
         card = CardRef(TYPES[place[0]], place[1])
-        if len(place) == 2 and not self._changed_lately(card):
+        if len(place) == 2 and not self._changes.any_since(card, self._window):
             return None
         record = self._cards.record(card)
         if record is None:
@@ -123,14 +115,15 @@ class Calls:
     # --- its facts ---------------------------------------------------------------------------------
 
     def _result(self, call: _Call, around: Around, until: int) -> CallResult | None:
-        changes = self._changes(call, around, until)
+        changes = self._changes.last(list(around), call.began, until)
         records = {ref: around.get(ref) or self._cards.record(ref) for ref in {c.card for c in changes.values()}}
         facts: dict[str, FactValue | None] = {}
         for item in self._facts.fields:
-            record = records[changes[item.field].card] if item.field in changes else None
+            change = changes.get(item.field)
+            record = None if change is None else records[change.card]
             # A card that was deleted since takes nothing back.
-            if record is not None:
-                facts[item.fact] = item.read(_value(record, item))
+            if change is not None and record is not None:
+                facts[item.fact] = change.read(item, record)
         if not facts:
             return None
         ended = max(call.ended, *(change.at for change in changes.values()))
@@ -156,36 +149,6 @@ class Calls:
             about["note"] = said.strip()[:_LONGEST_NOTE]
         return about
 
-    def _changes(self, call: _Call, around: Around, until: int) -> dict[str, _Change]:
-        """The last change of each mapped field that belongs to the call."""
-        found: dict[str, _Change] = {}
-        for kind, ids in _by_kind(around).items():
-            for field, change in self._events(kind, ids, call.began, until):
-                if change.card in around and (field not in found or found[field].at < change.at):
-                    found[field] = change
-        return found
-
-    def _changed_lately(self, card: CardRef) -> bool:
-        """Whether a mapped field of this card was changed as lately as a call's answers are."""
-        now = int(self._now().timestamp())
-        # A clock that is a little fast must not hide what has just been filled in.
-        return any(self._events(card.type, [card.id], now - self._window - _HOUR, now + _HOUR))
-
-    def _events(self, kind: str, ids: Sequence[str], since: int, until: int) -> Iterator[tuple[str, _Change]]:
-        """The changes of mapped fields that somebody else than the plugin has made; both moments are taken in."""
-        params = {
-            "filter[entity]": kind,
-            "filter[entity_id]": ",".join(ids),
-            "filter[type]": ",".join(f"custom_field_{field}_value_changed" for field in self._facts.names),
-            "filter[created_at][from]": str(since),
-            "filter[created_at][to]": str(until),
-        }
-        for event in self._api.listed("events", "events", params, limit=_EVENTS_PAGE):
-            at, field = event.get("created_at"), _field_of(event)
-            ours = self._own is not None and event.get("created_by") == self._own
-            if field in self._facts.names and isinstance(at, int) and since <= at <= until and not ours:
-                yield field, _Change(CardRef(kind, str(event.get("entity_id"))), at)
-
 
 def _order(call: _Call) -> tuple[int, int]:
     return call.ended, _number(call.note.get("id"))
@@ -210,27 +173,3 @@ def _linked(card: CardRef, record: Mapping[str, Any]) -> dict[CardRef, None]:
         return {CardRef("lead", str(number)): None for number in newest[:_MOST_LINKED]}
     contacts = linked(record, "contacts")[:_MOST_LINKED] if card.type == "lead" else []
     return {CardRef("contact", str(contact.get("id"))): None for contact in contacts}
-
-
-def _field_of(event: Mapping[str, Any]) -> str:
-    """The id of the field that an event is about: in its type or, where that names none, in its value."""
-    kind = str(event.get("type", ""))
-    if kind != "custom_field_value_changed":
-        return kind.removeprefix("custom_field_").removesuffix("_value_changed")
-    values = event.get("value_after") or event.get("value_before")
-    first = values[0] if isinstance(values, list) and values else None
-    held = first.get("custom_field_value") if isinstance(first, dict) else None
-    return str(held.get("field_id")) if isinstance(held, dict) else ""
-
-
-def _value(record: Mapping[str, Any], item: FactField) -> Any:
-    """A card's value as the mapping spells it: of a list's entry the id or its text, whichever is mapped."""
-    held = next((field for field in values_of(record) if str(field.get("field_id")) == item.field), None)
-    values = [value for value in (held or {}).get("values") or () if isinstance(value, dict)]
-    return [_spelt(value, item) for value in values]
-
-
-def _spelt(value: Mapping[str, Any], item: FactField) -> Any:
-    known = {*(item.values or {}), *item.empty}
-    entry = value.get("enum_id")
-    return entry if entry is not None and str(entry) in known else value.get("value")

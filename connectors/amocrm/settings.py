@@ -32,14 +32,20 @@ class AmoSettings(HttpAccount):
     in as. ``burst`` and ``requests_per_second`` together stay within the 7 requests a second that may be asked.
     """
 
+    #: A long-lived token of a private integration; instead of it, OAuth with what follows.
     token = _secret()
     client_id = fields.String(load_default=None, allow_none=True, validate=Length(min=1))
     client_secret = _secret()
     redirect_uri = fields.String(load_default=None, allow_none=True, validate=Length(min=1))
+    #: The authorisation code, for the first time.
     code = _secret()
+    #: Instead of a code, a refresh token that nobody else uses: each counts once.
     refresh_token = _secret()
+    #: The account's number: webhooks of another one are refused.
     account_id = fields.Integer(required=True, strict=True, validate=Range(min=1))
+    #: The number of the user whom the plugin signs in as: what this user does is no operator's answer.
     own_user = _number()
+    #: 1 is «Связаться», 2 «Встреча»; an account may have more.
     task_type = fields.Integer(load_default=1, strict=True, validate=Range(min=1))
     #: The last part of the address that amoCRM sends its webhooks to.
     webhook_secret = fields.String(
@@ -48,12 +54,14 @@ class AmoSettings(HttpAccount):
         validate=[Length(min=16), Regexp(r"[A-Za-z0-9_.~-]+\Z", error="letters, digits and _ . ~ - only")],
         metadata={"secret": True},
     )
+    #: Which custom field, by its id, holds which fact.
     facts = FactsTable()
     #: How long after a call what is filled in on its cards still belongs to it.
     call_window_hours = seconds(4.0, 20.0)
     requests_per_second = fields.Float(
         load_default=5.0, validate=Range(min=0, min_inclusive=False, max=_DOCUMENTED_RATE)
     )
+    #: So many at once; with requests_per_second no more than 7 are asked in any second.
     burst = count(2, 1000)
 
     @validates_schema

@@ -41,6 +41,8 @@ class Account:
     forbidden: set[str] = field(default_factory=set)
     cut: Callable[[dict[str, Any]], None] = lambda record: None
     customers_mode: str = "segments"
+    #: Whether the list of events heeds its filters: not every account does.
+    filters: bool = True
 
 
 class AmoServer(FakeApi):
@@ -100,7 +102,10 @@ class AmoServer(FakeApi):
                 "entity_type": "company" if collection == "companies" else collection.removesuffix("s"),
                 "created_by": COORDINATOR,
                 "created_at": int(self.now().timestamp()),
-                "value_after": [{"custom_field_value": {"field_id": field_id, **(values[0] if values else {})}}],
+                "value_after": [
+                    {"custom_field_value": {"field_id": field_id, "text": value["value"]} | _entry(value)}
+                    for value in values
+                ],
                 "value_before": [],
                 "account_id": ACCOUNT,
             }
@@ -246,10 +251,13 @@ class AmoServer(FakeApi):
         return [
             event
             for event in reversed(self.account.events)
-            if entity in ("", event["entity_type"])
-            and (not ids or str(event["entity_id"]) in ids.split(","))
-            and (not kinds or event["type"] in [*kinds.split(","), "custom_field_value_changed"])
-            and since <= event["created_at"] <= until
+            if not self.account.filters
+            or (
+                entity in ("", event["entity_type"])
+                and (not ids or str(event["entity_id"]) in ids.split(","))
+                and (not kinds or event["type"] in [*kinds.split(","), "custom_field_value_changed"])
+                and since <= event["created_at"] <= until
+            )
         ]
 
     # --- writing -----------------------------------------------------------------------------------
@@ -357,6 +365,10 @@ def listed(query: Mapping[str, str], name: str) -> set[str]:
 def phones_of(record: Mapping[str, Any]) -> list[str]:
     fields = record["custom_fields_values"] or []
     return [value["value"] for held in fields if held["field_code"] == "PHONE" for value in held["values"]]
+
+
+def _entry(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {"enum_id": value["enum_id"]} if "enum_id" in value else {}
 
 
 def webhook(fields: Mapping[str, object], account: int = ACCOUNT) -> bytes:

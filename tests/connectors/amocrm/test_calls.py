@@ -101,6 +101,52 @@ def test_answers_of_the_next_call_are_not_the_earlier_ones(office: Office) -> No
     assert (result["call"]["id"], result["facts"]) == ("call-2", {"refuses": "all"})
 
 
+def test_an_earlier_call_told_late_keeps_its_own_answers(office: Office) -> None:
+    first = office.call(params=PARAMS | {"uniq": "call-1"})
+    office.pass_(minutes=1)
+    office.fill(CALLS)
+    office.pass_(minutes=20)
+    second = office.call(params=PARAMS | {"uniq": "call-2"})
+    office.pass_(minutes=1)
+    office.fill(ALL)
+    assert office.facts(first) == {"refuses": "calls"}
+    assert office.facts(second) == {"refuses": "all"}
+
+
+@pytest.mark.parametrize("values", [ALL, []])
+def test_what_is_changed_long_after_a_call_does_not_change_what_it_said(
+    office: Office, values: list[dict[str, Any]]
+) -> None:
+    call = office.call()
+    office.fill(CALLS)
+    office.pass_(hours=5)
+    office.fill(values)
+    assert office.facts(call) == {"refuses": "calls"}
+    assert office.changed() is None, "the call is over"
+
+
+def test_what_the_plugin_changed_afterwards_is_no_answer(office: Office) -> None:
+    call = office.call()
+    office.fill(CALLS)
+    office.pass_(seconds=5)
+    office.fill(ALL, created_by=OWN)
+    assert office.facts(call) == {"refuses": "calls"}
+
+
+def test_events_that_were_not_filtered_as_asked_are_looked_through(office: Office) -> None:
+    office.server.account.filters = False
+    other = office.server.card("contacts", "Другой")
+    office.fill(ALL)
+    office.pass_(days=30)
+    call = office.call()
+    office.fill(ALL, card=other)
+    office.fill([{"value": "x"}], field=999)
+    office.fill(ALL, entity_type="lead")
+    assert office.facts(call) is None
+    office.fill(CALLS)
+    assert office.facts(call) == {"refuses": "calls"}
+
+
 def test_what_the_plugins_own_user_did_is_ignored(office: Office) -> None:
     office.fill(ALL, created_by=OWN)
     assert office.facts(office.call()) is None
@@ -319,7 +365,8 @@ def test_it_tells_which_facts_can_come(office: Office) -> None:
 def test_documented_payloads_make_a_call_result(payload: Callable[[str], Any]) -> None:
     url = "https://example.amocrm.ru"
     api = f"{url}/api/v4"
-    connector = AmoConnector(AmoConnector.Settings().load(settings(url)))
+    now = datetime.fromtimestamp(1606206400, UTC)
+    connector = AmoConnector(AmoConnector.Settings().load(settings(url)), now=lambda: now)
     with responses.RequestsMock() as mock:
         mock.get(f"{api}/contacts/26050861", json=payload("contact__with_leads"))
         mock.get(f"{api}/contacts/26050861/notes/42709400", json=payload("note__call_out"))
@@ -342,7 +389,7 @@ def test_documented_payloads_make_a_call_result(payload: Callable[[str], Any]) -
         "filter[entity_id]": "26050861",
         "filter[type]": "custom_field_555001_value_changed",
         "filter[created_at][from]": "1606205940",
-        "filter[created_at][to]": "1606220400",
+        "filter[created_at][to]": "1606210000",
         "limit": "100",
         "page": "1",
     }

@@ -144,6 +144,13 @@ def test_an_array_that_is_refused_without_a_name_is_halved_until_the_one_at_faul
     assert len(crm.written("comment")) == 3
 
 
+@pytest.mark.parametrize("fault", [Fault.REDIRECT, Fault.TOKEN_EXPIRED])
+def test_a_refusal_that_is_meant_for_all_is_not_tried_in_halves(crm: AmoRig, fault: Fault) -> None:
+    crm.fault(fault)
+    assert kinds(crm.connector.write([comment(crm.card, number) for number in range(4)])) == ["NotDone"] * 4
+    assert made(crm) == [("POST", "contacts/notes")]
+
+
 def test_no_more_requests_are_made_than_leases_are_reckoned_by(crm: AmoRig) -> None:
     unnamed_refusal(crm, "виновник", 400)
     writes: list[Write] = [comment(crm.card, number, "виновник") for number in range(12)]
@@ -356,6 +363,19 @@ def test_a_withdrawal_that_fails_is_told(crm: AmoRig, fault: Fault, kind: type[O
     assert crm.connector.reminder_state(task_id) is (
         ReminderState.DONE if fault is Fault.DROP_AFTER else ReminderState.OPEN
     )
+
+
+def test_a_task_that_goes_while_it_is_withdrawn_is_withdrawn(crm: AmoRig) -> None:
+    task_id = written_task(crm)
+    answer = crm.server.answer
+
+    def deleted(request: Any) -> Any:
+        if request.method == "PATCH":
+            crm.server.account.tasks.clear()
+        return answer(request)
+
+    crm.server.answer = deleted  # type: ignore[method-assign]
+    assert crm.connector.withdraw_reminder(task_id, "Отмена", "ab" * 32) == Done(task_id)
 
 
 def test_a_withdrawal_that_cannot_look_first_is_not_done(crm: AmoRig) -> None:

@@ -119,9 +119,9 @@ class Worker:
         from plugin.alerts import Watch  # noqa: PLC0415
 
         self._watch = Watch(ledger, rules, mailer, settings, self._gates, now, owner, random)
-        # A connector that writes many at once is handed whole bundles: two of them can be claimed together.
+        # A connector that writes many at once is handed bundles, of claims so large that few of those stay half empty.
         self._most = connector.most_writes
-        self._at_once = policy.batch if self._most == 1 else max(policy.batch, 2 * self._most)
+        self._at_once = policy.batch if self._most == 1 else max(policy.batch, 4 * self._most)
         self._wake = threading.Event()
         self._ledger_gone = False
         self._sweep_broken = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert, select, update
 
-from connectors.base import Card, CardRef, Done, NotDone, Outcome, Unknown
+from connectors.base import Card, CardRef, Connector, Done, NotDone, Outcome, Unknown
 from connectors.smtp import Mailer
 from plugin.delivery import Worker
 from plugin.errors import LedgerUnavailable
@@ -120,13 +120,15 @@ class House:
             retention=self.retention,
         )
 
-    def worker(self, crm: FakeCrm | None = None, mailer: FakeMailer | None = None) -> Worker:
-        """A delivery process of its own, under an owner of its own."""
+    def worker(
+        self, crm: Connector | None = None, mailer: FakeMailer | None = None, *, on: Ledger | None = None
+    ) -> Worker:
+        """A delivery process of its own, under an owner of its own; ``on`` a connection of its own to the ledger."""
         rules = cast(ActiveRules, SimpleNamespace(current=lambda: SimpleNamespace(roles=self.roles, revision="a" * 64)))
         mail = cast(Mailer, mailer or self.mailer) if self.smtp else None
         owner = f"host:{next(self.numbers)}"
         return Worker(
-            self.ledger,
+            on or self.ledger,
             rules,
             crm or FakeCrm(self.crm),
             mail,
@@ -180,30 +182,36 @@ class House:
 
     def delivery(self, decision: int, kind: str = "comment", **columns: Any) -> int:
         """A planned delivery; returns its id."""
-        key = hashlib.sha256(str(next(self.numbers)).encode()).hexdigest()
+        return self.planned(decision, [kind], **columns)[0]
+
+    def planned(self, decision: int, kinds: Sequence[str], **columns: Any) -> list[int]:
+        """Deliveries that are planned together, as by one call result; returns their ids."""
         now = self.clock()
         with self.ledger.write() as connection:
             call = connection.execute(
                 select(calls).join(decisions, decisions.c.call_ref == calls.c.id).where(decisions.c.id == decision)
             ).one()
-            row = {
-                "call_ref": call.id,
-                "decision_ref": decision,
-                "key": key,
-                "action": f"{kind}-{key[:4]}",
-                "kind": kind,
-                "role": None if kind == "comment" else "coordinator",
-                "subject": None if kind == "comment" else "ИСКЛЮЧИТЬ",
-                "text": f"Клиент просит исключить\n[ref:{key[:16]}]",
-                "due_at": None if kind == "comment" else now + timedelta(hours=24),
-                "deadline_at": call.deadline_at,
-                "state": "pending",
-                "not_before": now,
-                "cancel": False,
-                "attempts": 0,
-                "created_at": now,
-            }
-            return _id(connection, deliveries, row | columns)
+            return [_id(connection, deliveries, self._planned(call, decision, kind, now) | columns) for kind in kinds]
+
+    def _planned(self, call: Any, decision: int, kind: str, now: datetime) -> dict[str, Any]:
+        key = hashlib.sha256(str(next(self.numbers)).encode()).hexdigest()
+        return {
+            "call_ref": call.id,
+            "decision_ref": decision,
+            "key": key,
+            "action": f"{kind}-{key[:4]}",
+            "kind": kind,
+            "role": None if kind == "comment" else "coordinator",
+            "subject": None if kind == "comment" else "ИСКЛЮЧИТЬ",
+            "text": f"Клиент просит исключить\n[ref:{key[:16]}]",
+            "due_at": None if kind == "comment" else now + timedelta(hours=24),
+            "deadline_at": call.deadline_at,
+            "state": "pending",
+            "not_before": now,
+            "cancel": False,
+            "attempts": 0,
+            "created_at": now,
+        }
 
     def one(self, kind: str = "comment", **columns: Any) -> int:
         """A call with one delivery."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
 from structlog.testing import capture_logs
 
 from connectors.base import Card, CardRef, Limits
@@ -17,12 +15,11 @@ from plugin.delivery.bundles import bundled
 from plugin.delivery.model import Delivery
 from plugin.delivery.policy import Timing
 from plugin.delivery.queue import Queue
-from plugin.ledger.schema import calls, decisions, deliveries
+from plugin.ledger.schema import calls
 from plugin.settings import DeliveryPolicy
+from tests.plugin.delivery.backlog import CALL, fill
 from tests.plugin.delivery.fake_crm import LIMITS, START, BatchingCrm, FakeCrm, Killed
 from tests.plugin.delivery.harness import CARD, LEASE, House
-
-CALL = ("comment", "reminder", "reminder")
 
 
 class BigCrm(BatchingCrm):
@@ -35,30 +32,6 @@ class BigCrm(BatchingCrm):
 def house(house: House) -> House:
     house.policy = DeliveryPolicy(threads=1, jitter=0.0, poll_seconds=0.01, batch=20)
     return house
-
-
-def fill(house: House, count: int, kinds: Sequence[str] = CALL) -> None:
-    """``count`` calls, one a second, each with one decision and a delivery of each of ``kinds``."""
-    with house.ledger.write() as connection:
-        for number in range(1, count + 1):
-            ended = START - timedelta(seconds=count - number)
-            deadline = ended + timedelta(hours=24)
-            call = {"id": number, "namespace": "n", "call_id": f"c-{number}", "generation": 1, "script": "s"}
-            call |= {"card_type": CARD.type, "card_id": CARD.id, "deadline_at": deadline, "late": False}
-            call |= {"first_occurred_at": ended, "last_occurred_at": ended, "decision_number": 1, "phone": "1"}
-            decision = {"id": number, "call_ref": number, "number": 1, "outcome": "o", "revision": "a" * 64}
-            decision |= {"facts": {}, "decision": {}, "created_at": ended}
-            connection.execute(insert(calls), call)
-            connection.execute(insert(decisions), decision)
-            rows = [_row(number, place, kind, ended) for place, kind in enumerate(kinds)]
-            connection.execute(insert(deliveries), rows)
-
-
-def _row(call: int, place: int, kind: str, at: Any) -> dict[str, Any]:
-    row = {"call_ref": call, "decision_ref": call, "action": f"{place}", "kind": kind, "text": "Исключить"}
-    row |= {"key": hashlib.sha256(f"{call} {place}".encode()).hexdigest(), "role": "coordinator", "cancel": False}
-    row |= {"deadline_at": at + timedelta(hours=24), "state": "pending", "not_before": at, "attempts": 0}
-    return row | {"created_at": at}
 
 
 def drain(house: House, crm: FakeCrm) -> None:

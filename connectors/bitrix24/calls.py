@@ -74,9 +74,10 @@ class CallReader:
         if activity_id is not None:
             commands["activity"] = Command("crm.activity.get", {"id": activity_id})
         answer = self._portal.ask(commands)
-        activity = self._activity(answer) if activity_id is not None else {}
-        if activity is None:
+        found_activity = self._activity(answer) if activity_id is not None else None
+        if told_by_activity and found_activity is None:
             return None
+        activity = found_activity or {}
         line = self._line(answer, needed=not told_by_activity)
         if not line and not activity:
             return None

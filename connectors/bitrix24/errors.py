@@ -129,6 +129,13 @@ def _until_reset(data: Mapping[str, Any], now: datetime) -> float | None:
 def seconds_until_reset(times: Mapping[str, Any], now: datetime) -> float | None:
     """How long until the oldest minute of a method's used-up time is forgotten; None where that is not said."""
     at = times.get("operating_reset_at")
+    if isinstance(at, str):
+        # Seconds since 1970 by nearly all pages, a date by a few.
+        try:
+            moment = datetime.fromisoformat(at)
+        except ValueError:
+            return None
+        at = moment.timestamp() if moment.tzinfo is not None else None
     if not isinstance(at, int | float) or isinstance(at, bool):
         return None
     # Added to, because both clocks are cut to seconds.

@@ -93,6 +93,14 @@ def test_another_activity_is_no_call(reader: Bitrix24Connector, portal: Portal) 
     assert reader.resolve(BY_ACTIVITY) is None
 
 
+def test_a_call_whose_activity_was_deleted_is_still_in_the_statistics(
+    reader: Bitrix24Connector, portal: Portal
+) -> None:
+    del portal.records.activities["7953"]
+    assert facts(reader) == ANSWERS
+    assert reader.resolve(BY_ACTIVITY) is None
+
+
 @pytest.mark.parametrize("code", ["304", "486", "603-S", "OTHER"])
 def test_a_call_that_nobody_answered_says_nothing(portal: Portal, code: str) -> None:
     with_client(portal)

@@ -216,6 +216,34 @@ def test_a_method_out_of_time_waits_until_the_portal_said_and_is_not_called_befo
     assert len(responses.calls) == 2
 
 
+@pytest.mark.parametrize(
+    ("reset", "after"),
+    [
+        (int(NOW.timestamp()) + 40, 41.0),
+        ("2026-11-22T10:15:40+00:00", 41.0),
+        (int(NOW.timestamp()) - 40, 1.0),
+        (int(NOW.timestamp()) + 86_400, 600.0),
+        (None, 600.0),
+        ("soon", 600.0),
+        ("2026-11-22T10:15:40", 600.0),
+        (True, 600.0),
+    ],
+)
+@responses.activate
+def test_the_time_of_the_reset_is_believed_within_reason(reset: Any, after: float) -> None:
+    answer = fixture("batch__call_written")
+    answer["result"]["result_time"] = {"w0": {"operating": 480.2, "operating_reset_at": reset}}
+    blocked = fixture("batch__all_refused")
+    blocked["result"]["result_error"] = {"w0": {"error": "OPERATION_TIME_LIMIT", "error_description": ""}}
+    responses.post(f"{REST}/batch", json=answer)
+    responses.post(f"{REST}/batch", json=blocked)
+    crm = connector()
+    crm.add_comment(CARD, "Раз.", KEY)
+    outcome = crm.add_comment(CARD, "Два.", KEY)
+    assert isinstance(outcome, NotDone)
+    assert outcome.after == after
+
+
 @responses.activate
 def test_other_methods_go_on_while_one_is_out_of_time() -> None:
     blocked = fixture("batch__all_refused")

@@ -332,12 +332,26 @@ def test_a_card_that_several_texts_name_is_read_once(house: House) -> None:
 def test_a_claim_brings_along_what_was_decided_together(either_house: House) -> None:
     first, second = either_house.decision(), either_house.decision(deadline=START + timedelta(hours=30))
     kin = [either_house.delivery(first, kind) for kind in ("comment", "reminder", "crm_email")]
-    alone = [either_house.delivery(first, "smtp_email"), either_house.delivery(first, "reminder", sent_at=START)]
+    later = {"deadline_at": START + timedelta(hours=29)}
+    sent = either_house.delivery(first, "reminder", sent_at=START, **later)
+    alone = [either_house.delivery(first, "smtp_email", **later), sent]
     other = either_house.delivery(second)
     queue = Queue(either_house.ledger, either_house.clock, "a", LEASE)
     claimed = {one.id for one in queue.claim(1, company=50)}
     assert claimed == set(kin)
     assert {one.id for one in queue.claim(9, company=50)} == {*alone, other}
+
+
+def test_in_bundles_too_a_new_call_goes_out_with_the_next_claim_and_the_oldest_all_the_while(house: House) -> None:
+    fill(house, 500)
+    crm = BigCrm(house.crm)
+    worker = house.worker(crm)
+    for _ in range(4):
+        house.clock.advance(1)
+        new = house.planned(house.decision(), CALL)
+        oldest = next(row.id for row in house.rows() if row.state == "pending")
+        worker.run_once()
+        assert [house.row(one).state for one in (*new, oldest)] == ["done"] * 4
 
 
 def test_one_decision_with_any_number_brings_no_more_than_asked_for(house: House) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
+from connectors.base import CardRef, Outcome
 from plugin.delivery import Worker
 from plugin.ledger.schema import calls
 from plugin.settings import DeliveryPolicy
@@ -115,6 +116,30 @@ def test_the_loop_delivers_everything_with_several_threads(house: House) -> None
         end()
     assert len(house.crm.records) == 40
     assert len({mail[3] for mail in house.mailer.mails}) == len(house.mailer.mails) == 20
+
+
+@pytest.mark.parametrize("threads", [1, 4, 8])
+def test_no_more_are_on_their_way_at_once_than_are_allowed(house: House, threads: int) -> None:
+    house.policy = DeliveryPolicy(threads=threads, batch=10, poll_seconds=0.01)
+    deliveries = [house.one() for _ in range(40)]
+    crm = FakeCrm(house.crm)
+    lock, now, most = threading.Lock(), 0, 0
+    add, pause = crm.add_comment, threading.Event()
+
+    def counted(card: CardRef, text: str, key: str) -> Outcome:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        pause.wait(0.02)
+        with lock:
+            now -= 1
+            return add(card, text, key)
+
+    crm.add_comment = counted  # type: ignore[method-assign]
+    with running(house.worker(crm)):
+        eventually(lambda: all(house.row(one).state == "done" for one in deliveries))
+    assert most == threads
 
 
 def test_two_workers_on_one_ledger_deliver_nothing_twice(house: House) -> None:

@@ -273,6 +273,18 @@ def test_a_changed_card_without_a_call_is_none_and_costs_one_request(office: Off
     assert office.changed() is None
 
 
+def test_a_card_that_only_the_plugin_has_changed_costs_one_request(office: Office) -> None:
+    office.fill(CALLS, created_by=OWN)
+    assert office.changed() is None
+    assert len(office.server.requests) == 1
+
+
+def test_what_the_card_holds_counts_as_long_as_it_was_not_changed_again(office: Office) -> None:
+    call = office.call()
+    office.fill(CALLS, value_after=[{"custom_field_value": {"field_id": FIELD, "text": "told in another way"}}])
+    assert office.facts(call) == {"refuses": "calls"}
+
+
 def test_the_same_told_twice_is_the_same_event_and_a_change_is_another(office: Office) -> None:
     call = office.call()
     office.fill(CALLS)

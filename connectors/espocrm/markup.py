@@ -17,8 +17,12 @@ _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _MENTION = re.compile(r"@(?=[A-Za-z0-9_@.-])")
 #: Invisible and no part of a user name.
 _WORD_JOINER = "\u2060"
-#: Addresses are made clickable as they stand; a backslash in one would lead elsewhere.
-_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&()*+,;=%-]+")
+#: Addresses are made clickable as they stand; a backslash in one would be part of it.
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&+,;=%-]*[A-Za-z0-9/#=%]")
+#: What follows an address up to the next space would be part of it too.
+_TAIL = re.compile(r"\S*")
+#: Invisible too, and to the browser a space.
+_ADDRESS_ENDS = "\ufeff"
 #: The pattern ``noBadCharacters`` of names refuses these (``metadata/app/regExpPatterns.json``).
 _IN_NAMES = str.maketrans({"<": "‹", ">": "›", "=": "꞊"})
 _LONGEST_NAME = 255
@@ -28,8 +32,10 @@ def literal(text: str) -> str:
     """The text for a field that is shown as Markdown, to be read there as it is."""
     parts, end = [], 0
     for address in _ADDRESS.finditer(text):
-        parts += [_escaped(text[end : address.start()]), address.group().replace("@", f"@{_WORD_JOINER}")]
+        parts += [_escaped(text[end : address.start()]), _MENTION.sub(f"@{_WORD_JOINER}", address.group())]
         end = address.end()
+        tail = _TAIL.match(text, end)
+        parts += [_ADDRESS_ENDS] if tail and _SPECIAL.search(tail.group()) else []
     return _at_line_starts("".join([*parts, _escaped(text[end:])]))
 
 
@@ -41,7 +47,8 @@ def name_line(text: str) -> str:
 
 def shown(field: str) -> str:
     """What a reader sees of a field written with ``literal``."""
-    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", field.replace(_WORD_JOINER, "")).replace("\u00a0", " ")
+    visible = field.replace(_WORD_JOINER, "").replace(_ADDRESS_ENDS, "").replace("\u00a0", " ")
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", visible)
 
 
 def _escaped(text: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.espocrm.markup import literal, name_line, shown
 
@@ -63,9 +65,23 @@ def test_an_at_sign_alone_stays() -> None:
     assert literal("цена @ 5") == "цена @ 5"
 
 
-@pytest.mark.parametrize("address", ["https://crm.example.org/#Contact/view/65f_1*2", "http://e.org/a_b?c=d&e=f"])
+@pytest.mark.parametrize("address", ["https://crm.example.org/#Contact/view/65f_1-2", "http://e.org/a_b?c=d&e=f"])
 def test_addresses_lead_where_they_led(address: str) -> None:
     assert literal(f"*Карточка*: {address}\n_") == f"\\*Карточка\\*: {address}\n\\_"
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("[url=https://e.org]*a*[/url]", "\\[url=https://e.org\ufeff\\]\\*a\\*\\[/url\\]"),
+        ("<https://e.org>", "\\<https://e.org\ufeff\\>"),
+        ("https://e.org<b>", "https://e.org\ufeff\\<b\\>"),
+        ("(https://e.org). *b*", r"(https://e.org). \*b\*"),
+    ],
+)
+def test_what_touches_an_address_is_read_as_it_was_written(text: str, escaped: str) -> None:
+    assert literal(text) == escaped
+    assert shown(escaped) == text
 
 
 def test_an_address_mentions_nobody_either() -> None:
@@ -88,3 +104,9 @@ def test_a_long_text_is_kept_whole() -> None:
 def test_a_name_is_one_line_of_what_names_may_hold(text: str, name: str) -> None:
     assert name_line(text) == name
     assert re.fullmatch(r"[^<>=]+", name_line(text))
+
+
+@given(st.text("ab1 \n*_`[]()<>#+-=.!|~&\\:@/жё", max_size=60) | st.just("https://e.org/").map(lambda a: f"{a}*x {a}_"))
+def test_no_text_is_lost_or_mentions_anybody(text: str) -> None:
+    assert shown(literal(text)) == text
+    assert MENTION.search(literal(text)) is None

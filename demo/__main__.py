@@ -29,7 +29,7 @@ def main() -> int:
         doubled = sum(not _holds(stage, scene) for scene in SCENES)
         printer.summary(len(SCENES), wrong, doubled)
         if keep:
-            printer.addresses(stage.crm_url, stage.plugin_url, folder)
+            printer.addresses(stage)
             signal.pause()
     return 1 if wrong or doubled else 0
 

@@ -80,8 +80,11 @@ class Printer:
     def summary(self, scenes: int, wrong: int, doubled: int) -> None:
         print(f"\n{'─' * WIDTH}\nРазговоров: {scenes}, не так: {wrong}, лишнего или потерянного в конце: {doubled}")
 
-    def addresses(self, crm_url: str, plugin_url: str, folder: str) -> None:
-        print(f"\nCRM:     {crm_url}/\nПлагин:  {plugin_url}/docs\nФайлы:   {folder}\nCtrl-C завершает.", flush=True)
+    def addresses(self, stage: Stage) -> None:
+        print(f"\nCRM:     {stage.crm_url}/\nПлагин:  {stage.plugin_url}/docs\nФайлы:   {stage.folder}")
+        # In one piece, however long: it is to be clicked or copied.
+        print(f"Страница оператора (ссылка действует 30 минут):\n{stage.operator_link()}")
+        print("Ctrl-C завершает.", flush=True)
 
     def _decided(self, decision: dict[str, Any], status: int) -> None:
         if decision["complete"]:

@@ -51,6 +51,7 @@ class Stage:
             "OPTOUT_CRM_TOKEN": self._token,
             "OPTOUT_WEBHOOK_SECRET": self._secret,
             "OPTOUT_CRM_EVENTS_SECRET": secrets.token_urlsafe(24),
+            "OPTOUT_PAGE_SECRET": secrets.token_urlsafe(32),
             "PYTHONUNBUFFERED": "1",
         }
         self.plugin_url = ""
@@ -102,11 +103,23 @@ class Stage:
 
     def deliveries(self, call: str) -> list[str]:
         """The states of a call's deliveries, as ``optout calls show`` tells them."""
-        command = [sys.executable, "-m", "plugin", "--config", str(self.folder), "calls", "show", call, "--json"]
-        shown = subprocess.run(command, env=self._environ, capture_output=True, text=True, check=False, cwd=Path.cwd())
-        if shown.returncode:
-            raise DemoFailed(f"calls show {call}: {shown.stderr}")
-        return [delivery["state"] for delivery in json.loads(shown.stdout)["deliveries"]]
+        return [item["state"] for item in json.loads(self._optout("calls", "show", call, "--json"))["deliveries"]]
+
+    def operator_link(self) -> str:
+        """A signed link to the operators' page for a call with the first client."""
+        card, name, phone = CARDS[0]
+        call = ["--call", "demo-page", "--operator", "operator-1", "--card", f"contact:{card}", "--phone", phone]
+        link = self._optout("link", *call, "--name", name)
+        # The plugin listens on a port of its own choosing.
+        return self.plugin_url + link[link.index("/operator") :].strip()
+
+    def _optout(self, *arguments: str) -> str:
+        """What a command prints. Raises DemoFailed."""
+        command = [sys.executable, "-m", "plugin", "--config", str(self.folder), *arguments]
+        done = subprocess.run(command, env=self._environ, capture_output=True, text=True, check=False, cwd=Path.cwd())
+        if done.returncode:
+            raise DemoFailed(f"{' '.join(arguments[:2])}: {done.stderr}")
+        return done.stdout
 
     # --- starting --------------------------------------------------------------------------------
 
@@ -157,6 +170,7 @@ def _settings(crm_url: str, mail_port: int) -> str:
         'token = { env = "OPTOUT_CRM_TOKEN" }',
         'token = { env = "OPTOUT_CRM_TOKEN" }\nwebhook_secret = { env = "OPTOUT_CRM_EVENTS_SECRET" }',
     )
+    changed = changed.replace("[page]\n", '[page]\nsecret = { env = "OPTOUT_PAGE_SECRET" }\n')
     changed = changed.replace("poll_seconds = 1.0", "poll_seconds = 0.2")
     return changed + f'\n[smtp]\nhost = "127.0.0.1"\nport = {mail_port}\nsender = "opt-out@example.org"\n'
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 from tests.support.processes import processes_with
 
@@ -52,6 +53,9 @@ def test_a_kept_demo_stays_until_it_is_told_to_end() -> None:
         if line.startswith("Ctrl-C"):
             break
     assert any(line.startswith("CRM:     http://127.0.0.1:") for line in lines)
+    link = next(line.strip() for line in lines if "/operator" in line)
+    with build_opener(HTTPCookieProcessor(), ProxyHandler({})).open(link, timeout=10) as page:
+        assert "Клиент Первый" in page.read().decode()
 
     time.sleep(0.5)
     assert demo.poll() is None

@@ -1,4 +1,4 @@
-"""A real BottleCRM on this machine, where its start script lies beside the checkout, and a small client to look into it."""
+"""A real BottleCRM on this machine, where its start script lies beside the checkout, and a client to look into it."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Contact:
 class RealCrm:
     """The running CRM. ``environ`` is what its start script says: addresses, tokens and ids."""
 
-    environ: Mapping[str, str]
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(secrets.randbelow(9_000_000)))
+    environ: Mapping[str, str] = field(repr=False)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(secrets.randbelow(9_000_000)), repr=False)
 
     @property
     def url(self) -> str:

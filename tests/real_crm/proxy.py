@@ -1,4 +1,4 @@
-"""A proxy between the plugin and the CRM that cuts connections and plays faults, before or after the CRM has written."""
+"""A proxy between the plugin and the CRM that cuts connections and plays faults, before or after the CRM wrote."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,8 +26,6 @@ ALL = {"related_to_car": True, "survey_type": "all", "agreed_to_warning": "yes"}
 COMMENT = "Клиент просит исключить из звонков с опросом"
 BOTH_MAILS = Counter({(COORDINATOR, SUBJECT): 1, (SMS_MANAGER, SUBJECT): 1})
 
-_calls = itertools.count(1)
-
 
 @dataclass
 class Client:
@@ -37,12 +35,9 @@ class Client:
     mail: MailSink
     plugin: RunningPlugin
     contact: Contact
-    number: int = field(default_factory=lambda: next(_calls))
+    #: Another one in each run: the CRM still holds what the run before has written under its keys.
+    call: str = field(default_factory=lambda: f"call-{uuid.uuid4()}")
     reports: int = 0
-
-    @property
-    def call(self) -> str:
-        return f"real-call-{self.number}"
 
     def report(self, facts: Mapping[str, Any], *, minutes: float = 0, **changes: Any) -> datetime:
         """Report the call, expect 202, and wait until all is done. Returns when the call ended."""
@@ -62,8 +57,10 @@ class Client:
         return ended
 
     @property
-    def states(self) -> set[str]:
-        return {state for states in self.plugin.states(self.call).values() for state in states}
+    def whys(self) -> set[str]:
+        """Why deliveries were not done, if any."""
+        deliveries = self.plugin.call(self.call)["deliveries"]
+        return {f"{one['kind']} {one['state']}: {one.get('why')}" for one in deliveries if one["state"] != "done"}
 
     @property
     def comments(self) -> list[str]:
@@ -79,10 +76,8 @@ class Client:
     @property
     def received(self) -> list[Received]:
         """Mails about this client, one for each Message-ID."""
-        about = {
-            str(one.message["Message-ID"]): one for one in list(self.mail.messages) if self.contact.phone in one.text
-        }
-        return list(about.values())
+        about = [one for one in list(self.mail.messages) if self.contact.phone in one.text]
+        return list({str(one.message["Message-ID"]): one for one in about}.values())
 
     @property
     def mails(self) -> Counter[tuple[str, str]]:
@@ -116,7 +111,7 @@ def test_nothing_is_written_twice_after_a_cut_connection(
     client.report(ALL)
 
     assert not proxy.faults_left
-    assert client.states == {"done"}
+    assert client.whys == set()
     assert len(client.comments) == 1
     assert client.reminders == client.both()
     assert client.mails == BOTH_MAILS
@@ -152,12 +147,12 @@ def test_a_call_without_a_card_finds_the_contact_by_its_phone(client: Client) ->
     assert client.reminders == Counter({(client.crm.coordinator, SUBJECT, "New"): 1})
 
 
-def test_another_client_who_answered_is_found_by_full_name(client: Client, crm: RealCrm) -> None:
+def test_another_client_who_answered_is_found_by_phone_and_name(client: Client, crm: RealCrm) -> None:
     last_name = f"Сидоров{client.contact.phone[-7:]}"
     other = crm.new_contact(first_name="Пётр", last_name=last_name)
     facts = {"related_to_car": False, "is_client": True, "client_name": f"{last_name} Петр", "survey_type": "calls"}
 
-    client.report(facts)
+    client.report(facts, call={"id": client.call, "phone": other.phone, "operator": "operator-1"})
 
     assert [text.split("\n")[0] for text in crm.comments(other)] == [COMMENT]
     assert client.comments == []

@@ -39,7 +39,8 @@ _PAGE = 100
 
 def account(portal: Portal, settings: Mapping[str, Any], now: datetime) -> Sequence[Check]:
     """Every point of the account, up to the first one without which nothing else can be asked. Never raises."""
-    points = [_checked("what is sent stays private", is_private(portal.address), "Use the portal's https address")]
+    private = is_private(portal.address) and (portal.webhook_user is not None or is_private(settings["oauth_server"]))
+    points = [_checked("what is sent stays private", private, "Use https addresses, also for oauth_server")]
     try:
         me = portal.envelope("profile")
     except (CrmUnavailable, CrmRefused) as error:

@@ -49,15 +49,19 @@ class Bitrix24Settings(HttpAccount):
     class Meta:
         exclude = ("base_url",)
 
+    #: An incoming webhook: https://<portal>/rest/<user>/<code>/.
     webhook = fields.String(load_default=None, allow_none=True, validate=_webhook, metadata=_SECRET)
+    #: An OAuth application instead: the portal, e.g. https://example.bitrix24.ru.
     portal = fields.String(load_default=None, allow_none=True, validate=_address)
     #: With a webhook: of the local application whose page the portal opens.
     client_id = _text()
+    #: The application's secret, sent to oauth_server alone.
     client_secret = _text(metadata=_SECRET)
     #: The first one, as the application got it when it was installed; later ones are kept by the plugin.
     refresh_token = _text(metadata=_SECRET)
     oauth_server = fields.String(load_default="https://oauth.bitrix24.tech", validate=_address)
 
+    #: To-dos in the timeline, or tasks.
     reminders = fields.String(load_default="todo", validate=OneOf(["todo", "task"]))
     #: When the person is pinged, in minutes before the deadline; to-dos only.
     ping_minutes = fields.List(
@@ -65,27 +69,33 @@ class Bitrix24Settings(HttpAccount):
         load_default=lambda: [60, 0],
         validate=Length(max=5),
     )
+    #: notify: a notification, mailed where it is not read; message: a mail from mail_from.
     mail = fields.String(load_default="notify", validate=OneOf(["notify", "message"]))
     mail_from = fields.String(load_default=None, allow_none=True, validate=Email())
     #: Names the plugin to the portal where notifications come from a webhook.
     notify_client = fields.String(load_default="optout", validate=Regexp(r"[A-Za-z0-9_.-]{1,64}"))
+    #: The kinds of card that the portal has, for the doctor.
     card_types = fields.List(
         fields.String(validate=OneOf(list(TYPES))), load_default=lambda: list(TYPES), validate=Length(min=1)
     )
 
     #: Whose changes are the plugin's own; by default the webhook's user.
     own_user = fields.String(load_default=None, allow_none=True, validate=Regexp(r"[1-9]\d{0,17}"))
+    #: Proves the events: the token of the outgoing webhook, or of the application.
     application_token = _text(metadata=_SECRET)
     #: The APPLICATION_TOKEN of the local application whose page the portal opens; ``client_id`` is checked in any case.
     frame_token = _text(metadata=_SECRET)
+    #: The portal's own id; where it is given, events and frames must bear it.
     member_id = _text()
 
     facts = FactsTable()
     #: The card's own date and time field that says when the answers on it were given.
     facts_changed_field = _text()
+    #: How long after a call its answers may still be filled in on the card.
     facts_within_minutes = seconds(240.0, 1440.0)
     #: The smart process (entityTypeId) whose items are call results.
     record_type = fields.Integer(load_default=None, allow_none=True, strict=True, validate=Range(min=128, max=10**6))
+    #: Fields of such an item: the number that was called, and when (by default when the item was created).
     record_phone_field = _text()
     record_time_field = _text()
 

@@ -61,6 +61,11 @@ def test_plain_http_to_another_machine_is_told() -> None:
     assert "what is sent stays private" in failed(connector.check())
 
 
+def test_a_secret_sent_in_the_clear_is_told(portal: Portal) -> None:
+    settings = with_application(portal, oauth_server="http://oauth.example.invalid", connect_seconds=0.2)
+    assert "what is sent stays private" in failed(connected(settings).check())
+
+
 def test_something_that_is_no_portal_is_told(portal: Portal) -> None:
     portal.answer = lambda request: ApiAnswer(200, b"<html>hello</html>")  # type: ignore[method-assign]
     assert "not JSON" in checked(portal)["the portal answers"]

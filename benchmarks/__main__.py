@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import checking, decisions, draining, events, ledger, outage, publishing, rules
+from benchmarks import checking, decisions, draining, events, ledger, operator_page, outage, publishing, rules
 from benchmarks.measure import Row, show
 
 TABLES: dict[str, Callable[[], list[Row]]] = {
@@ -20,6 +20,8 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "Draining 10,000 deliveries, 50 ms each": draining.rates,
     "Memory of draining": draining.memory,
     "An outage of the CRM": outage.outage,
+    "The operator's page in Chromium": operator_page.phrases,
+    "The operator's page: fifty at once": operator_page.at_once,
     "Rules: checked": checking.times,
     "Rules: published": publishing.effect,
     "Rules: memory of publishing": publishing.memory,

@@ -38,6 +38,10 @@ class _ConfirmingSchema(Schema):
     shown = fields.Nested(_ShownSchema, required=True)
 
 
+# Making one takes longer than using it.
+_FORM = _ConfirmingSchema()
+
+
 @dataclass(frozen=True, slots=True)
 class Confirming:
     """What the operator saw and confirmed (``shown``), with all facts; null retracts one that was reported before.
@@ -70,7 +74,7 @@ class Confirming:
 def read_confirming(raw: Mapping[str, Any]) -> Confirming:
     """The confirmation in a request. Raises EventError 422."""
     try:
-        loaded = _ConfirmingSchema().load(raw)
+        loaded = _FORM.load(raw)
     except ValidationError as error:
         raise refused(sorted(map(str, messages_by_field(error)))) from error
     shown = loaded["shown"]

@@ -221,9 +221,7 @@ class Desk:
         except DecidedOtherwise as other:
             error = {"code": "decided_otherwise", "message": "the decision is not the one that was confirmed"}
             return 409, {"error": error, "foresight": foresight(other.foreseen, self._rules.current().roles)}
-        if answer.status not in (200, 202):
-            return answer.status, answer.body
-        return answer.status, answer.body | {"progress": self.progress(call, confirming.id)}
+        return answer.status, answer.body
 
     def progress(self, call: PageCall, event_id: str) -> dict[str, Any] | None:
         """How far it has got (``delivered``); None for an event that is not this call's."""

@@ -75,6 +75,10 @@ class _SavingSchema(Schema):
     entries = fields.List(fields.Nested(_EntrySchema), required=True, validate=validate.Length(0, MOST_ENTRIES))
 
 
+# Making one takes longer than using it.
+_FORM = _SavingSchema()
+
+
 @dataclass(frozen=True, slots=True)
 class Saving:
     """A page's wish to save: the ``seq``-th of window ``tab``. ``note`` is all of the operator's notes as one text."""
@@ -89,7 +93,7 @@ class Saving:
 def read_saving(raw: Mapping[str, Any]) -> Saving:
     """The saving in a request. Raises EventError 422."""
     try:
-        loaded = _SavingSchema().load(raw)
+        loaded = _FORM.load(raw)
     except ValidationError as error:
         raise refused(sorted(map(str, messages_by_field(error)))) from error
     entries = []

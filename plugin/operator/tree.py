@@ -21,7 +21,7 @@ from plugin.operator.endings import Ending, ending_node
 from plugin.ruleset.model import Question
 
 #: A tree with its texts, as UTF-8 JSON: with the page around it, it is to stay under 150 kB.
-LARGEST_BYTES = 90_000
+LARGEST_BYTES = 55_000
 #: Decisions asked for while one tree grows.
 _MOST_DECISIONS = 3_000
 #: So many questions further each time, as long as it fits.

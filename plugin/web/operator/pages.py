@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from typing import Any
 
 import phonenumbers
 from flask import Blueprint, redirect, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from plugin.operator.desk import Desk, Opened
@@ -41,7 +43,7 @@ def add_pages(blueprint: Blueprint, desk: Desk, settings: Settings, assets: Asse
             operator=who.operator,
             may_start=not who.is_linked,
             first=first,
-            data=_data(opened, desk, settings, who.csrf),
+            data=_inside_html(_data(opened, desk, settings, who.csrf)),
             assets=assets,
         )
 
@@ -77,6 +79,12 @@ def add_pages(blueprint: Blueprint, desk: Desk, settings: Settings, assets: Asse
     blueprint.add_app_template_filter(shown_phone, "phone")
     blueprint.add_url_rule("/", "home", home, methods=["GET"])
     blueprint.add_url_rule("/start", "start", start, methods=["POST"])
+
+
+def _inside_html(data: dict[str, Any]) -> Markup:
+    """JSON that can stand in a script element: no sign in it ends the element, nor begins another."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
 def shown_phone(phone: str) -> str:

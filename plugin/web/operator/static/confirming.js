@@ -41,9 +41,7 @@ export class Confirming extends Showing {
     this.forget();
     if (body.shown.outcome === null) this.happened({ kind: "unfinished", event, why: body.why ?? "by_hand" });
     else this.happened({ kind: "confirmed", event, outcome, words: body.label ?? outcome });
-    this.progress = answer.progress ?? null;
     this.render();
-    this.watch();
   }
 
   otherwise(answer) {
@@ -90,6 +88,12 @@ export class Confirming extends Showing {
     }
   }
 
+  /** Look soon, but not all pages at once: the others may be confirming just now. */
+  startWatching() {
+    clearTimeout(this.watchTimer);
+    this.watchTimer = setTimeout(() => this.watch(), 150 + 250 * Math.random());
+  }
+
   /** How far what was confirmed has got; asked until nothing changes any more. */
   async watch(since = performance.now()) {
     const end = conversation.ended(this.log);
@@ -108,7 +112,10 @@ export class Confirming extends Showing {
         this.progress = next;
         this.renderStage(false);
       }
-      if (status === 200 && !body.progress) return;
+      if (status === 200 && !body.progress) {
+        this.shelf.clear();
+        return;
+      }
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       this.progressLost = true;

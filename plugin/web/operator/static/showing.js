@@ -44,7 +44,7 @@ export class Showing {
     }
     if (screen === "ending" && !this.exact) this.foresee();
     if (screen === "asking" && !this.asking) this.askNext();
-    if (screen === "done" && !this.progress && moveFocus) this.watch();
+    if (screen === "done" && !this.progress && moveFocus) this.startWatching();
   }
 
   parts(screen) {

@@ -112,7 +112,8 @@ def _rights(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
     scopes = {str(item).lower() for item in granted} if isinstance(granted, list) else set()
     for scope in needed:
         enough = scope in scopes or (scope == "user" and bool(scopes & {"user_basic", "user_brief"}))
-        yield _checked(f"scope {scope}", enough, f"Give the webhook or application the right {scope!r} and save it")
+        wanted = "user_basic" if scope == "user" else scope
+        yield _checked(f"scope {scope}", enough, f"Give the webhook or application the right {wanted!r} and save it")
     methods = [method for scope in needed for method in _methods(scope, settings)]
     commands = {f"m{i}": Command("method.get", {"name": method}) for i, method in enumerate(methods)}
     answer = portal.ask(commands)

@@ -74,7 +74,7 @@ class Bitrix24Connector(Connector):
 
     def limits(self) -> Limits:
         """With the mails of ``mail = "message"`` each in a request of its own, which is what their key is for."""
-        mails_alone = MOST_WRITES if self.settings["mail"] == "message" else 0
+        mails_alone = mails.MOST_MAILS if self.settings["mail"] == "message" else 0
         renewal = 0 if self._portal.webhook_user else _RENEWAL
         return replace(limits_of(self.settings), requests_per_write=_REQUESTS + renewal + mails_alone)
 
@@ -150,8 +150,9 @@ class Bitrix24Connector(Connector):
         alone = {i: item for i, item in enumerate(writes) if by_message and isinstance(item, EmailWrite)}
         together = {i: self._writer.recipe(item) for i, item in enumerate(writes) if i not in alone}
         outcomes = dict(zip(together, written(self._portal, list(together.values())), strict=True))
-        for i, item in alone.items():
-            outcomes[i] = mails.send(self._portal, item, self.settings["mail_from"])
+        for turn, (i, item) in enumerate(alone.items()):
+            later = turn >= mails.MOST_MAILS
+            outcomes[i] = mails.LATER if later else mails.send(self._portal, item, self.settings["mail_from"])
         return [outcomes[i] for i in range(len(writes))]
 
     def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:

@@ -1,6 +1,7 @@
 """Mails that the portal sends from a mailbox connected to it, with an exact subject and at most once a day for a key.
 
-Each goes out alone: the key that keeps a repeat from being a second mail belongs to one request.
+Each goes out alone: the key that keeps a repeat from being a second mail belongs to one request. Many in one go would
+hold up everything else that was taken with them, so what is more is left for the next time.
 Sources: https://apidocs.bitrix24.ru/api-reference/mail/message/mail-message-send.html,
 /api-reference/rest-v3.html#idempotency
 """
@@ -18,6 +19,10 @@ SEND = "mail.message.send"
 #: Stands before what a mail is known by; the portal gives none of its mails an id.
 MAIL = "mail-"
 _SENT_BEFORE = "BITRIX_REST_V3_EXCEPTION_IDEMPOTENCYKEYREUSEDEXCEPTION"
+
+#: Mails that one ``write`` sends, and how it ends for the others.
+MOST_MAILS = 6
+LATER = NotDone("left for the next time: enough mails were sent in one go", after=1.0)
 
 
 def send(portal: Portal, item: EmailWrite, sender: str) -> Outcome:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.base import Assignee, CardRef, Done, NotDone, Unknown
+from connectors.base import Assignee, CardRef, Done, EmailWrite, NotDone, Unknown
 from connectors.bitrix24 import Bitrix24Connector
 from tests.connectors.bitrix24.rig import connected, with_application, with_webhook
 from tests.connectors.bitrix24.server import Portal
@@ -90,4 +90,13 @@ def test_a_calls_other_writes_are_one_request_and_each_mail_one_more(
     outcomes = mailer.write(whole_call(card, 1))
     assert all(isinstance(outcome, Done) for outcome in outcomes)
     assert [request.path.rpartition("/")[2] for request in portal.requests] == ["batch", *["mail.message.send"] * 2]
-    assert mailer.limits().requests_per_write == 2 + mailer.most_writes
+
+
+def test_many_mails_are_sent_in_several_goes(mailer: Bitrix24Connector, portal: Portal) -> None:
+    mails = [EmailWrite(PERSON, "ИСКЛЮЧИТЬ", "Исключить.", f"{number:064x}") for number in range(8)]
+    outcomes = mailer.write(mails)
+    assert [type(outcome) for outcome in outcomes] == [Done] * 6 + [NotDone] * 2
+    assert isinstance(outcomes[-1], NotDone)
+    assert (outcomes[-1].permanent, outcomes[-1].after, outcomes[-1].status) == (False, 1.0, None)
+    assert len(portal.requests) + 2 == mailer.limits().requests_per_write
+    assert [type(outcome) for outcome in mailer.write(mails[6:])] == [Done, Done]

@@ -68,7 +68,7 @@ class EmbeddedRig:
         self.missing = CardRef("contact", "999999")
         self.people = (self._user("coordinator"), self._user("sms"))
         account = {"base_url": front.url, "token": TOKEN, "webhook_secret": SECRET}
-        quick = {"connect_seconds": 0.5, "read_seconds": 0.5, "settling_seconds": 0.0}
+        quick = {"connect_seconds": 0.3, "read_seconds": 0.9, "settling_seconds": 0.0}
         self.connector = EmbeddedConnector(EmbeddedConnector.Settings().load(account | quick | overrides))
 
     def api(self, method: str, path: str, body: Any = None, **query: str) -> Any:

@@ -34,8 +34,8 @@ from connectors.espocrm.writing import Writing
 from connectors.settings import limits_of
 
 _ENTITIES: dict[Kind, str] = {"comment": "Note", "reminder": "Task", "email": "Email"}
-#: A write, a look for what became of it, and taking away again what the CRM cut.
-_REQUESTS_PER_WRITE = 3
+#: The longest way of a mail: its draft is gone, an address is read, it is sent, and looked for where that failed.
+_REQUESTS_PER_WRITE = 4
 
 
 class EspoConnector(Connector):

@@ -121,6 +121,16 @@ def test_a_draft_that_somebody_deleted_is_written_anew(espo: EspoRig) -> None:
     assert len(espo.server.mails) == 1
 
 
+def test_no_write_makes_more_requests_than_leases_are_reckoned_by(espo: EspoRig) -> None:
+    person = Assignee(espo.people[0].user)
+    espo.server.smtp = "Connection refused"
+    send(espo.connector, person)
+    espo.server.records["Email"].clear()
+    before = len(espo.server.requests)
+    send(espo.connector, person)
+    assert len(espo.server.requests) - before == espo.connector.limits().requests_per_write
+
+
 def test_drafts_are_forgotten_in_the_end() -> None:
     drafts = Drafts()
     for number in range(250):

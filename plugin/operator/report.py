@@ -100,7 +100,9 @@ def use_of_scripts(
     connection: Connection, script_of: ScriptOf, *, script: str | None = None, since: datetime | None = None
 ) -> list[ScriptUse]:
     """The use of every script, or of one, in calls begun at ``since`` or later."""
-    query = select(trails.c.script, trails.c.revision, trails.c.entries, trails.c.state).order_by(trails.c.started_at)
+    query = select(trails.c.script, trails.c.revision, trails.c.entries, trails.c.state).order_by(
+        trails.c.started_at, trails.c.id
+    )
     if script is not None:
         query = query.where(trails.c.script == script)
     if since is not None:

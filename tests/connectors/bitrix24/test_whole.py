@@ -8,12 +8,15 @@ import shutil
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from tests.connectors.bitrix24 import server
+from tests.connectors.bitrix24.conftest import fixture
 from tests.connectors.bitrix24.rig import CHANGED, RELATED, SURVEYS, call_end, with_call, with_client
 from tests.connectors.bitrix24.server import Portal
 from tests.support.crm import ROOT, wait_until
@@ -59,6 +62,11 @@ values = {{ "45" = "calls", "46" = "online", "47" = "all" }}
 [crm.bitrix24.facts.agreed_to_warning]
 field = "{warned}"
 values = {{ "51" = "yes", "52" = "changed_mind" }}
+
+[page]
+public_url = "https://optout.example.org"
+secret = {{ env = "OPTOUT_PAGE_SECRET" }}
+frame_ancestors = ["https://portal.example.org"]
 
 [delivery]
 poll_seconds = 0.1
@@ -125,6 +133,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
             "BITRIX24_SECRET": server.CLIENT_SECRET,
             "BITRIX24_REFRESH": server.FIRST_REFRESH,
             "BITRIX24_EVENTS": server.APPLICATION_TOKEN,
+            "OPTOUT_PAGE_SECRET": "a secret of the page for this test alone",
         }
         plugin = RunningPlugin(home, os.environ | secrets | {"PYTHONPATH": str(ROOT)})
         plugin.start()
@@ -199,3 +208,20 @@ def test_the_pair_outlives_the_process_and_a_correction_withdraws(office: Office
     secrets = (server.CLIENT_SECRET, server.FIRST_REFRESH, server.APPLICATION_TOKEN, "access0", "9161234567")
     for secret in (*secrets, "access-of-another-day", "refresh1"):
         assert secret not in office.plugin.log
+
+
+@pytest.mark.parametrize(("token", "status"), [(server.FRAME_AUTH, 303), ("0" * 32, 403)])
+def test_the_page_opens_in_the_portals_frame_for_whom_the_portal_knows(office: Office, token: str, status: int) -> None:
+    given = fixture("placement__call_card")
+    query = given["query"] | {"DOMAIN": office.portal.url.partition("://")[2]}
+    address = urlsplit(office.plugin.url)
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=10)
+    body = urlencode(given["form"] | {"AUTH_ID": token})
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Host": "optout.example.org"}
+    connection.request("POST", f"/operator/frame/bitrix24?{urlencode(query)}", body, headers)
+    answer = connection.getresponse()
+    assert answer.status == status, answer.read().decode()
+    where = answer.headers.get("Location") or ""
+    assert ("externalCall.c3ee67f1a63f6e6117c230ab59cc49ea.1723556778" in where) == (status == 303)
+    connection.close()
+    assert token not in office.plugin.log

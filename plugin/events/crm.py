@@ -14,6 +14,7 @@ from connectors.base import CallResult, Connector, CrmRefused, CrmUnavailable, N
 from plugin.clock import Now
 from plugin.delivery.gates import Gates
 from plugin.delivery.order import Lane
+from plugin.errors import LedgerUnavailable
 from plugin.events.answers import Answer, combined
 from plugin.events.intake import Intake
 from plugin.events.kept import KeptEvents
@@ -65,17 +66,19 @@ class CrmEvents:
         if result is None:
             return
         answer = self._received(result)
-        if answer.status in _TAKEN or answer.status == 503:
+        if answer.status in _TAKEN or _is_to_come_again(answer):
             answers.append(answer)
         else:
-            # Nobody reads what a CRM is told of its own call: it is parked, and the admins hear of it.
+            # Nobody reads what a CRM is told of its own call: it waits, or is parked, and the admins hear of it.
             keep.append((reference, 0.0))
 
     def _take_result(
         self, result: Mapping[str, Any], answers: list[Answer], keep: list[tuple[Reference, float]]
     ) -> None:
         answer = self._received(result)
-        if answer.status in _TAKEN or self._connector.repeats_events:
+        # A sender that comes again hears of a wrong event itself; what the rules cannot decide is no fault of its.
+        refused = self._connector.repeats_events and (answer.status != 503 or _is_to_come_again(answer))
+        if answer.status in _TAKEN or refused:
             answers.append(answer)
         else:
             keep.append((reference_of(result), 0.0))
@@ -86,6 +89,12 @@ class CrmEvents:
     def _is_away(self) -> bool:
         self._gates.refresh()
         return self._gates.is_away(Lane.CRM)
+
+
+def _is_to_come_again(answer: Answer) -> bool:
+    """Whether the ledger cannot commit now, so that nothing could be kept either."""
+    error: Mapping[str, Any] = answer.body.get("error", {})
+    return error.get("code") == LedgerUnavailable.code
 
 
 def _with_kept(answer: Answer, kept: int) -> Answer:

@@ -84,6 +84,19 @@ def test_an_event_that_cannot_be_verified_now_is_503_and_nothing_of_it_is_kept(
     assert kept() == []
 
 
+@pytest.mark.parametrize("crm", [Crm({}), OneShotCrm({})], ids=["repeats", "one shot"])
+@pytest.mark.parametrize(
+    "event", [{"references": ["evt-1"]}, {"calls": [call_result("evt-1")]}], ids=["named", "whole"]
+)
+def test_what_the_rules_cannot_decide_now_is_kept(
+    ledger: Ledger, settings: Settings, crm: Crm, event: dict[str, Any], kept: Callable[[], list[Any]]
+) -> None:
+    nothing_active = ActiveRules(ledger, utc_now)
+    app = create_app(Intake(ledger, nothing_active, settings, utc_now), ledger, settings, nothing_active, crm)
+    assert report(app.test_client(), **event) == (202, {"kept": 1})
+    assert [row.state for row in kept()] == ["waiting"]
+
+
 # --- a CRM that repeats what was answered 503 ------------------------------------------------------
 
 

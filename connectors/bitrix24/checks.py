@@ -42,6 +42,10 @@ def account(portal: Portal, settings: Mapping[str, Any], now: datetime) -> Seque
     private = is_private(portal.address) and (portal.webhook_user is not None or is_private(settings["oauth_server"]))
     points = [_checked("what is sent stays private", private, "Use https addresses, also for oauth_server")]
     try:
+        portal.sign_in()
+    except CrmUnavailable as error:
+        return [*points, _no_token(error)]
+    try:
         me = portal.envelope("profile")
     except (CrmUnavailable, CrmRefused) as error:
         return [*points, *_not_signed_in(error)]
@@ -63,8 +67,10 @@ def person(portal: Portal, settings: Mapping[str, Any], assignee: Assignee, *, m
     params = {"FILTER": {"ID": assignee.user}, "select": ["ID", "ACTIVE", "EMAIL", "USER_TYPE"]}
     try:
         found = portal.call("user.get", params)
-    except (CrmUnavailable, CrmRefused) as error:
+    except CrmRefused as error:
         return [_checked(name, False, f"Give the webhook or application the scope user_basic or user: {error}")]
+    except CrmUnavailable as error:
+        return [_checked(name, False, f"Try again once the portal answers: {error}")]
     user = found[0] if isinstance(found, list) and found and isinstance(found[0], Mapping) else None
     if user is None:
         return [_checked(name, False, f"The portal has no user {assignee.user}: correct the role")]
@@ -90,6 +96,11 @@ def _not_signed_in(error: CrmUnavailable | CrmRefused) -> Sequence[Check]:
     if isinstance(error, CrmUnavailable) and error.blocked:
         remedy = f"Write to the support of Bitrix24, who have shut the REST API of this portal by hand: {error}"
     return [_checked("the portal answers", False, remedy)]
+
+
+def _no_token(error: CrmUnavailable) -> Check:
+    remedy = "Connect the application anew and give its new refresh_token" if error.status == 401 else "Mend this first"
+    return _checked("a token can be had", False, f"{remedy}: {error}")
 
 
 def _clocks(envelope: Mapping[str, Any], now: datetime) -> Check:

@@ -84,6 +84,11 @@ class Portal:
         if self._keeper is not None:
             self._keeper.keep_in(store)
 
+    def sign_in(self) -> None:
+        """Have a token at hand, where one is needed. Raises CrmUnavailable, with 401 where a human has to help."""
+        if self._keeper is not None:
+            self._keeper.access()
+
     def close(self) -> None:
         """Close the idle connections."""
         self._http.close()

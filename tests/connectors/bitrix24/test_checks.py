@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from connectors.base import Assignee, Check
+from connectors.base import Assignee, Check, CrmUnavailable
 from tests.connectors.bitrix24 import server
 from tests.connectors.bitrix24.rig import CHANGED, FACTS, RELATED, SURVEYS, connected, with_application, with_webhook
 from tests.connectors.bitrix24.server import Portal
@@ -85,10 +85,29 @@ def test_an_account_that_is_not_let_in_is_told(portal: Portal, fault: Fault, poi
 
 
 def test_an_application_that_is_no_longer_installed_is_told(portal: Portal) -> None:
-    connector = connected(with_application(portal, client_secret="wrong"))
+    connector = connected(with_application(portal, client_secret="another-secret"))
     found = failed(connector.check())
-    assert "invalid_client" in found["the portal accepts the webhook or token"]
-    assert "wrong" not in found["the portal accepts the webhook or token"].replace("is wrong", "")
+    assert list(found) == ["a token can be had"]
+    assert "Connect the application anew" in found["a token can be had"]
+    assert "invalid_client" in found["a token can be had"]
+    assert "another-secret" not in found["a token can be had"]
+
+
+def test_an_application_whose_tokens_cannot_be_kept_is_told(portal: Portal) -> None:
+    class NoStore:
+        def get(self, name: str) -> str | None:
+            raise CrmUnavailable("there is no place to keep tokens in")
+
+        def change(self, name: str, change: Callable[[str | None], str]) -> str:
+            raise CrmUnavailable("there is no place to keep tokens in")
+
+    connector = connected(with_application(portal))
+    connector.keep_in(NoStore())
+    assert failed(connector.check()) == {
+        "a token can be had": "Mend this first: there is no place to keep tokens in",
+    }
+    found = failed(connector.check_assignee(Assignee("5"), mailed=False))
+    assert "Try again once the portal answers" in found["the person can be reminded"]
 
 
 @pytest.mark.parametrize("off", [timedelta(minutes=2), -timedelta(minutes=2)])

@@ -29,12 +29,16 @@ _Key = tuple[str | None, ...]
 #: Actions with their texts, filled in as far as may be.
 _Worded = tuple[tuple[ActionSpec, Template], ...]
 
+#: Actions as they are told where none of these facts was answered: the most frequent case, worded once.
+_Ready = tuple[frozenset[str], tuple[Action, ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
     """What the rules make of some facts, before the call's data and free texts are filled in.
 
-    ``actions`` have the ready answers filled in already; ``bare`` are the same with labels for the call's data.
+    ``actions`` have the ready answers filled in already; ``bare`` are the same with labels for the call's data, and
+    ``ready`` the same again as they are told where no fact is quoted.
     """
 
     answered: tuple[Question, ...]
@@ -43,6 +47,7 @@ class _Outline:
     target: TargetSpec | None = None
     actions: _Worded = ()
     bare: _Worded = ()
+    ready: _Ready = (frozenset(), ())
 
 
 class Decider:
@@ -154,11 +159,12 @@ class Decider:
                 ask = NextQuestion(question.fact, question.say, question.hint, question.answers)
                 return _Outline(tuple(asked[:position]), ask)
         outcome, target = self._end(fired, codes)
-        actions, bare = self._worded[outcome.name]
+        actions, bare, ready = self._worded[outcome.name]
         if outcome.name in self._quoting:
             labels = _labels(asked, codes, self.script.classes)
             actions, bare = self._quote(actions, labels), self._quote(bare, labels)
-        return _Outline(tuple(asked), None, outcome, target, actions, bare)
+            ready = _ready(bare)
+        return _Outline(tuple(asked), None, outcome, target, actions, bare, ready)
 
     def _asked(self, fired: Collection[str]) -> list[Question]:
         """The questions of this path in the order of the file; a fact is asked for once."""
@@ -212,6 +218,10 @@ class Decider:
         outcome = outline.outcome
         if outcome is None:
             return Decision(self.revision, False, None, outline.open, steps, None, ())
+        if context is None and outline.target is None:
+            quoted, ready = outline.ready
+            if quoted.isdisjoint([step.fact for step in steps]) and quoted.isdisjoint(self.sources):
+                return Decision(self.revision, True, outcome.name, None, steps, outcome.say, ready)
         values: dict[str, str | None] = {} if context is None else dict(context)
         for name in (*[step.fact for step in steps], *self.sources):
             if name in facts and f"fact.{name}" not in self._labelled:
@@ -252,10 +262,18 @@ def _offered(classes: Classes, question: Question) -> frozenset[str]:
     return frozenset(classes.key(answer.value) for answer in question.answers)
 
 
-def _worded(outcome: OutcomeSpec) -> tuple[_Worded, _Worded]:
-    """The outcome's actions, and the same with labels for the call's data."""
+def _worded(outcome: OutcomeSpec) -> tuple[_Worded, _Worded, _Ready]:
+    """The outcome's actions, the same with labels for the call's data, and these as they are told."""
     actions = tuple((spec, spec.text) for spec in outcome.actions)
-    return actions, tuple((spec, text.bind(LABELS, LABELS)) for spec, text in actions)
+    bare = tuple((spec, text.bind(LABELS, LABELS)) for spec, text in actions)
+    return actions, bare, _ready(bare)
+
+
+def _ready(bare: _Worded) -> _Ready:
+    quoted = frozenset(name.removeprefix("fact.") for _, text in bare for name in text.names)
+    return quoted, tuple(
+        Action(a.id, a.kind, text.fill({}), a.role, a.subject, a.due_in_hours, a.email, None) for a, text in bare
+    )
 
 
 def _labels(

@@ -165,12 +165,18 @@ class Breaker:
         if state.blocked and not before.blocked:
             _LOG.error("account.blocked", account=self.account, why=state.why, probe_in=state.probe_wait)
 
-    def answered(self) -> None:
-        """The account works: forget the failures; the answer that closes the breaker is logged, by one process."""
+    def answered(self, *, probed: bool = True) -> None:
+        """The account works: forget the failures; the answer that closes the breaker is logged, by one process.
+
+        Not ``probed``: it may have been asked before the account was shut, so that this says nothing then.
+        """
         if self._state.is_clean:
             return
         with self._ledger.write() as connection:
             moment, before = self._locked(connection)
+            if before.blocked and not probed:
+                self._keep(before)
+                return
             if not before.is_clean:
                 self._store(connection, State())
         self._keep(State())

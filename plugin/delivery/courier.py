@@ -49,7 +49,7 @@ class Courier:
                 return word
             going, started = self._begun(going), time.monotonic()
             outcomes = self._outcomes(going)
-        return self._ended(going, outcomes, started, lane) if going else word
+        return self._ended(going, outcomes, started, lane, probing) if going else word
 
     # --- the steps -----------------------------------------------------------------------------------
 
@@ -69,7 +69,7 @@ class Courier:
             prepared = handling.prepare()
             if isinstance(prepared, Ending):
                 self._write([(handling, prepared)])
-                self.tools.gates.report(lane, delivery.id, handling.verdict)
+                self.tools.gates.report(lane, delivery.id, handling.verdict, probing=probing)
                 word = handling.verdict.word
             else:
                 going.append((handling, prepared))
@@ -102,7 +102,7 @@ class Courier:
         self._write(ended)
         return may_go
 
-    def _ended(self, going: _Going, outcomes: Sequence[Outcome], started: float, lane: Lane) -> Word:
+    def _ended(self, going: _Going, outcomes: Sequence[Outcome], started: float, lane: Lane, probing: bool) -> Word:
         ends = list(zip(going, outcomes, strict=True))
         # Those that need another look at the CRM must not hold up the others.
         self._write([(one[0], one[0].end(one[1], outcome, started)) for one, outcome in ends if not looks_on(outcome)])
@@ -111,7 +111,7 @@ class Courier:
                 self._write([(handling, handling.end(letter, outcome, started))])
         verdict = of_company([handling.verdict for handling, _ in going])
         said = next((handling for handling, _ in going if handling.verdict == verdict), going[0][0])
-        self.tools.gates.report(lane, said.delivery.id, verdict)
+        self.tools.gates.report(lane, said.delivery.id, verdict, probing=probing)
         return verdict.word
 
     def _outcomes(self, going: _Going) -> Sequence[Outcome]:

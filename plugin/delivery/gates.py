@@ -54,12 +54,12 @@ class Gates:
         now = self._now()
         return [lane for lane in LANES if self._breakers[lane].take_probe(now)]
 
-    def report(self, lane: Lane, delivery: int, verdict: Verdict) -> None:
-        """Take to heart what an exchange about a delivery said about the account."""
+    def report(self, lane: Lane, delivery: int, verdict: Verdict, *, probing: bool = False) -> None:
+        """Take to heart what an exchange about a delivery said about the account; ``probing``: it was the probe."""
         breaker = self._breakers[lane]
         match verdict.word:
             case Word.ANSWERS:
-                breaker.answered()
+                breaker.answered(probed=probing)
             case Word.AWAY:
                 breaker.failed(delivery, verdict)
             case Word.DOUBTFUL:

@@ -212,6 +212,18 @@ def test_that_an_account_was_shut_is_told_once_and_its_return_once(house: House)
     assert [entry["event"] for entry in logs] == ["account.away", "account.blocked", "account.back"]
 
 
+def test_an_answer_to_what_was_asked_before_the_account_was_shut_does_not_open_it_again(house: House) -> None:
+    first, second = breaker(house), breaker(house)
+    second.failed(1, AWAY)
+    first.failed(2, SHUT)
+    # It does not know yet.
+    second.answered(probed=False)
+    assert second.is_blocked
+    assert look(first, house).is_blocked
+    second.answered()
+    assert not look(first, house).is_open
+
+
 def test_one_success_in_between_begins_the_count_anew(house: House) -> None:
     one = breaker(house)
     for _ in range(5):

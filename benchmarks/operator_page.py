@@ -27,6 +27,8 @@ from plugin.rulebook import Decider, Rulebook
 
 _KEY = "a signing key of the benchmark, long enough to be one"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+#: How often the whole script is gone through; a branch counts by its median.
+_WALKS = 3
 OPERATORS = 50
 WAVES = 10
 #: From the key to the frame that shows what it led to.
@@ -44,7 +46,7 @@ def phrases() -> list[Row]:
     with _page() as (home, base), sync_playwright() as playwright:
         links = Links([_KEY], f"{base}/operator/open", _life(home), utc_now)
         decider = Rulebook.load(home / "rules").script(load_settings(home, _environ()).default_script)
-        times, asked, first = [], 0, []
+        walks, asked, first = [], 0, []
         for number in range(ROUNDS):
             browser = _launch(playwright)
             started = time.perf_counter()
@@ -52,14 +54,17 @@ def phrases() -> list[Row]:
             tab.goto(links.make("operator", LinkedCall(f"cold-{number}")))
             tab.locator("#stage[data-screen=question]").wait_for()
             first.append(time.perf_counter() - started)
-            if number == 0:
-                times, asked = _walk(browser, links, decider)
+            if number < _WALKS:
+                times, requests = _walk(browser, links, decider, number)
+                walks.append(times)
+                asked += requests
             browser.close()
         size = _bytes(links)
-    p99, worst, cold = percentile(times, 0.99) * 1000, max(times) * 1000, median(first)
+    branches = [median(times) * 1000 for times in zip(*walks, strict=True)]
+    worst, cold = max(branches), median(first)
     return [
-        Row(f"next phrase after a key, p99 of {len(times)}, ms", f"{p99:.1f}", "<= 50", p99 <= 50),
-        Row("the slowest of them, ms", f"{worst:.1f}", "<= 50", worst <= 50),
+        Row(f"next phrase, slowest of {len(branches)} branches, ms", f"{worst:.1f}", "<= 50", worst <= 50),
+        Row("(the usual branch, ms)", f"{median(branches):.1f}"),
         Row("requests for a next phrase", str(asked), "0", asked == 0),
         Row("first phrase, browser just started, s", f"{cold:.2f}", "<= 1", cold <= 1),
         Row("page with tree, scripts and styles, kB", f"{size / 1000:.1f}", "< 150", size < 150_000),
@@ -116,7 +121,7 @@ def _launch(playwright: Any) -> Browser:
     return browser
 
 
-def _walk(browser: Browser, links: Links, decider: Decider) -> tuple[list[float], int]:
+def _walk(browser: Browser, links: Links, decider: Decider, walk: int) -> tuple[list[float], int]:
     """Every conversation by keys; the time of each key in seconds, and how many requests asked for a phrase."""
     times: list[float] = []
     asked = 0
@@ -129,7 +134,7 @@ def _walk(browser: Browser, links: Links, decider: Decider) -> tuple[list[float]
         tab = browser.new_page()
         tab.on("request", count)
         tab.add_init_script(_WATCH)
-        tab.goto(links.make("operator", LinkedCall(f"walk-{number}", phone="+79161234567")))
+        tab.goto(links.make("operator", LinkedCall(f"walk-{walk}-{number}", phone="+79161234567")))
         tab.locator("#stage[data-screen=question]").wait_for()
         times += _keys(tab, decider, way.answers)
         tab.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import BrowserContext
@@ -210,3 +210,19 @@ def test_nothing_that_anybody_wrote_becomes_markup(house: House, tab: Tab) -> No
 
     assert tab.title() == title
     assert tab.locator("#stage img, #stage script, #trail img, #stage b, header img").count() == 0
+
+
+# --- clocks ----------------------------------------------------------------------------------------
+
+
+def test_a_machine_whose_clock_is_wrong_dates_its_answers_by_the_server(house: House, tab: Tab) -> None:
+    tab.add_init_script("const real = Date.now.bind(Date); Date.now = () => real() + 5 * 3600 * 1000;")
+    call = house.call()
+    tab.goto(house.link(call))
+    press(tab, "1", "1", "Enter")
+    screen(tab, "done")
+    saved(tab)
+
+    times = [datetime.fromisoformat(entry["at"]) for entry in house.trail(call.id)["entries"]]
+    assert all(abs(datetime.now(UTC) - at) < timedelta(minutes=2) for at in times)
+    assert house.outcome(call.id) == "exclude_calls"

@@ -1,6 +1,7 @@
 /** The end of a call: foreseen by the server, confirmed by the operator, followed until it is written. */
 
 import * as conversation from "./conversation.js";
+import { afterPaint } from "./dom.js";
 import { foreseen, isSame } from "./endings.js";
 import { NoAnswer, newId } from "./server.js";
 import { Showing } from "./showing.js";
@@ -69,9 +70,11 @@ export class Confirming extends Showing {
 
   /** What will be written, exactly; until it comes, the page shows what it knows itself. */
   async foresee() {
+    const asked = (this.asked = {});
+    await new Promise(afterPaint);
+    if (this.asked !== asked || this.screen !== "ending") return;
     const own = this.ending;
     const body = this.confirming();
-    const asked = (this.asked = {});
     try {
       const { status, body: answer } = await this.server.ask("POST", "foresee", { body });
       if (this.asked !== asked || this.screen !== "ending" || status !== 200) return;

@@ -12,6 +12,17 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Do it once what has changed is on the screen; in a tab that shows nothing, soon. */
+export function afterPaint(does) {
+  let done = false;
+  const once = () => {
+    if (!done) does();
+    done = true;
+  };
+  requestAnimationFrame(() => setTimeout(once));
+  setTimeout(once, 200);
+}
+
 export function key(name) {
   return make("kbd", { "aria-hidden": "true" }, name);
 }

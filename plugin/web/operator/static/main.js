@@ -2,6 +2,7 @@
 
 import * as conversation from "./conversation.js";
 import { Confirming } from "./confirming.js";
+import { afterPaint } from "./dom.js";
 import { endingOf } from "./endings.js";
 import { listen } from "./keys.js";
 import { Saver } from "./saver.js";
@@ -9,7 +10,7 @@ import { Sender } from "./sender.js";
 import { NoAnswer, Server, newId } from "./server.js";
 import { Shelf } from "./shelf.js";
 import { byId } from "./showing.js";
-import { localTime, plain, readTyped, spelt } from "./texts.js";
+import { localTime, plain, readTyped, spelt, warmUp } from "./texts.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const HOUR = 3600000;
@@ -73,6 +74,7 @@ class Page extends Confirming {
     this.render();
     if (this.pending) this.sender.send(this.pending);
     this.tellLink("saved");
+    afterPaint(() => warmUp(data.zone));
   }
 
   /** A call begun offline goes on by the rules it was begun with. */

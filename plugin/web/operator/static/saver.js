@@ -1,5 +1,6 @@
 /** Saves the trail in the background: one request at a time, the newest state last, again until it got through. */
 
+import { afterPaint } from "./dom.js";
 import { NoAnswer } from "./server.js";
 
 const WAITS = [1000, 2000, 4000, 8000, 15000];
@@ -27,7 +28,8 @@ export class Saver {
 
   save() {
     this._dirty = true;
-    if (!this._busy) this._send();
+    // The next phrase first.
+    afterPaint(() => this._again());
   }
 
   async _send() {

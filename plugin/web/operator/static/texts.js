@@ -61,19 +61,25 @@ export function clockTime(moment, zone) {
   return `${parts.hour}:${parts.minute}:${parts.second}`;
 }
 
+/** Making a format takes longer than a frame: they are made once, before anybody waits for them. */
+const formats = new Map();
+
+function formatOf(zone, more) {
+  const name = zone + JSON.stringify(more);
+  if (!formats.has(name)) {
+    const usual = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+    formats.set(name, new Intl.DateTimeFormat("ru-RU", { timeZone: zone, hourCycle: "h23", ...usual, ...more }));
+  }
+  return formats.get(name);
+}
+
+export function warmUp(zone) {
+  localTime(new Date(), zone);
+  clockTime(new Date(), zone);
+}
+
 function partsOf(moment, zone, more = {}) {
-  const format = new Intl.DateTimeFormat("ru-RU", {
-    timeZone: zone,
-    year: "numeric",
-    month: "2-digit",
-    day: "2-digit",
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-    hourCycle: "h23",
-    ...more,
-  });
-  return Object.fromEntries(format.formatToParts(moment).map((part) => [part.type, part.value]));
+  return Object.fromEntries(formatOf(zone, more).formatToParts(moment).map((part) => [part.type, part.value]));
 }
 
 /** What was typed, read as the fact's type; throws a message for the operator where it cannot be. */

@@ -142,6 +142,9 @@ def _faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tup
     zone = data["time_zone"]
     if zone is not None and zone not in zoneinfo.available_timezones():
         yield "time_zone", [f"unknown time zone {zone!r}; expected e.g. Europe/Moscow"]
+    odd = sorted(name for name, value in data["constants"].items() if not isinstance(value, str | bool | int | float))
+    if odd:
+        yield "constants", [f"{odd[0]!r} is not a text, a number, true, false"]
     kinds = ["comment", "reminder", *(["email"] if data["email"] else [])]
     missing = [kind for kind in kinds if kind not in data["find"]]
     if missing:
@@ -150,6 +153,9 @@ def _faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tup
         kind = data[key].type if data[key] else None
         if kind is not None and kind not in data["card"]:
             yield key, {"type": [f"no type of card{suggestion(kind, data['card'])}"]}
+    call = data["call"]
+    if call is not None and call.card_type is not None and call.card_type not in data["card"]:
+        yield "call", {"default_card_type": [f"no type of card{suggestion(call.card_type, data['card'])}"]}
     yield from _event_faults(data, unresolved)
 
 

@@ -34,9 +34,22 @@ def example() -> dict[str, Any]:
     return dict(described["crm"]["rest"])
 
 
-def settings(url: str, **changes: Any) -> dict[str, Any]:
-    """Loaded settings of an account at this Polka; ``changes`` are laid over the description."""
-    given = laid_over(example(), {**SECRETS, **_QUICK, "base_url": f"{url}/v2", **changes})
+def without(data: Mapping[str, Any], places: str) -> dict[str, Any]:
+    """The description without these keys."""
+    kept = laid_over(data, {})
+    for place in places.split():
+        *tables, key = place.split(".")
+        table = kept
+        for step in tables:
+            table[step] = dict(table[step])
+            table = table[step]
+        del table[key]
+    return kept
+
+
+def settings(url: str, leave_out: str = "", **changes: Any) -> dict[str, Any]:
+    """Loaded settings of an account at this Polka; ``changes`` are laid over the description, less ``leave_out``."""
+    given = laid_over(without(example(), leave_out), {**SECRETS, **_QUICK, "base_url": f"{url}/v2", **changes})
     return dict(RestConnector.Settings().load(given))
 
 
@@ -49,9 +62,9 @@ class PolkaRig:
     secrets = (CLIENT_SECRET, EVENT_SECRET, "polka-token-")
     never: Mapping[Fault, str] = {}
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, leave_out: str = "", **changes: Any) -> None:
         self.api = Polka()
-        self.connector = RestConnector(settings(self.api.url, **changes))
+        self.connector = RestConnector(settings(self.api.url, leave_out, **changes))
 
     def fault(self, *faults: Fault) -> None:
         self.api.fault(*faults)
@@ -122,9 +135,9 @@ def _mail(record: Mapping[str, Any]) -> Written:
 
 
 @contextmanager
-def rig(**changes: Any) -> Iterator[PolkaRig]:
-    """A rig for the length of the block; ``changes`` are laid over the description."""
-    made = PolkaRig(**changes)
+def rig(leave_out: str = "", **changes: Any) -> Iterator[PolkaRig]:
+    """A rig for the length of the block; ``changes`` are laid over the description, less what is left out."""
+    made = PolkaRig(leave_out, **changes)
     with made.api.running():
         try:
             yield made

@@ -41,13 +41,17 @@ class Wire:
         self._listener.close()
         self._thread.join(10)
 
+    @property
+    def _is_cut(self) -> bool:
+        return self._stopped or self.state == "cut"
+
     def _accept(self) -> None:
         while not self._stopped:
             try:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            if self._stopped or self.state == "cut":
+            if self._is_cut:
                 _close(near)
                 continue
             far = socket.create_connection(("127.0.0.1", self._to), 10)

@@ -77,7 +77,7 @@ def test_the_account_is_proven_in_the_query_and_nowhere_told(
     with caplog.at_level(logging.DEBUG), pytest.raises(CrmUnavailable) as caught:
         made.find("comment", CARD, KEY)
     assert dict(parse_qsl(urlsplit(str(crm.calls[0].request.url)).query)) == {"ref": KEY, "api_key": SECRET}
-    assert SECRET not in f"{caught.value}{caplog.text}{}"
+    assert SECRET not in f"{caught.value}{caplog.text}"
 
 
 # --- OAuth2 ------------------------------------------------------------------------------------------

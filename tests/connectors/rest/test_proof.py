@@ -66,6 +66,7 @@ SIGNED: dict[str, tuple[Proof, Mapping[str, str]]] = {
 @pytest.mark.parametrize(("how", "headers"), SIGNED.values(), ids=SIGNED)
 def test_a_signature_proves_the_body_and_nothing_else(how: Proof, headers: Mapping[str, str]) -> None:
     check(how, headers=headers)
+    wrong: dict[str, Any]
     for wrong in (
         {"headers": {}},
         {"headers": {name: "" for name in headers}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from marshmallow import Schema, fields
@@ -27,10 +28,11 @@ def keys(schema: Schema) -> Iterator[str]:
     """Every key of a schema and of the tables in it."""
     for name, field in schema.fields.items():
         yield field.data_key or name
-        while isinstance(field, fields.List | fields.Dict):
-            field = field.inner if isinstance(field, fields.List) else field.value_field
-        if isinstance(field, fields.Nested):
-            yield from keys(field.schema)
+        inner: Any = field
+        while isinstance(inner, fields.List | fields.Dict):
+            inner = inner.inner if isinstance(inner, fields.List) else inner.value_field
+        if isinstance(inner, fields.Nested):
+            yield from keys(inner.schema)
 
 
 @pytest.mark.parametrize("key", sorted(set(keys(RestConnector.Settings()))))

@@ -184,3 +184,13 @@ def test_the_log_shows_neither_token_nor_phone_nor_name(client: Client, plugin: 
 
     for secret in (client.crm.token, client.contact.phone, client.contact.phone[2:], "Иванов"):
         assert secret not in plugin.log
+
+
+def test_the_doctor_proves_the_whole_configuration_and_cleans_up_after_its_trial(
+    client: Client, plugin: RunningPlugin
+) -> None:
+    done = plugin.run("doctor", "--write", "--card", f"contact:{client.contact.id}", "--json")
+
+    assert done.returncode == 0, done.stdout
+    assert client.crm.token not in done.stdout
+    assert (client.comments, client.crm.tasks(client.contact)) == ([], [])

@@ -163,12 +163,14 @@ class Desk:
 
     def _report(self, call: PageCall, trail: Trail, saving: Saving) -> None:
         """Facts that do not end the conversation yet become a call result that waits for its end."""
-        now_true = answers(saving.entries)
+        now_true = self._open_part(call, trail, answers(saving.entries))
+        if now_true is None:
+            return
         before = trail.reported or {"facts": {}, "note": ""}
         facts: dict[str, FactValue | None] = {**now_true, **dict.fromkeys(before["facts"].keys() - now_true.keys())}
         reported = {"facts": facts, "note": saving.note}
         at = last_moment(saving.entries)
-        if at is None or not facts or reported == before or not self._is_open(call, trail, now_true):
+        if at is None or not facts or reported == before:
             return
         with self._ledger.read() as connection:
             if is_decided(connection, self._namespace, call.id):
@@ -191,16 +193,22 @@ class Desk:
         with self._ledger.write() as connection:
             note_reported(connection, trail, reported)
 
-    def _is_open(self, call: PageCall, trail: Trail, facts: Mapping[str, FactValue]) -> bool:
-        """Whether these answers leave the conversation open: an end is reported only once it is confirmed."""
+    def _open_part(self, call: PageCall, trail: Trail, given: Mapping[str, FactValue]) -> dict[str, FactValue] | None:
+        """The answers without the last ones that would end the conversation: an end is reported once confirmed.
+
+        None where the rules do not take them.
+        """
+        left = dict(given)
         try:
             book = self._pinned(trail.script, trail.revision)
             decider = book.script(trail.script)
-            typed = decider.type_facts(facts)
-            return not decider.decide({**typed, **self._brought(decider, call)}).complete
+            brought = self._brought(decider, call)
+            while left and decider.decide({**decider.type_facts(left), **brought}).complete:
+                left.popitem()
         except OptoutError as error:
             _LOG.warning("operator.progress_not_decided", code=error.code)
-            return False
+            return None
+        return left
 
     # --- the end ---------------------------------------------------------------------------------
 

@@ -160,7 +160,20 @@ def test_a_whole_conversation_is_not_reported_before_it_is_confirmed(office: Off
     first, second = office.answer("related_to_car", True), office.answer("survey_type", "calls")
     office.desk.save(office.call(), SCRIPT, office.saving(1, first, second))
 
-    assert office.events == []
+    # But that there was a call is known, should it never be confirmed.
+    assert [event["facts"] for event in office.events] == [{"related_to_car": True}]
+    assert (office.calls[0]["outcome"], office.deliveries) == (None, [])
+    assert office.calls[0]["unfinished_at"] is not None
+
+
+def test_answers_that_nobody_can_decide_are_kept_and_not_reported(office: Office) -> None:
+    first = office.answer("related_to_car", True)
+    office.desk.save(office.call(), SCRIPT, office.saving(1, first))
+    trail, taken = office.desk.save(office.call(), SCRIPT, office.saving(2, first, office.answer("nonsense", 5)))
+
+    assert taken
+    assert len(trail.entries) == 2
+    assert [event["facts"] for event in office.events] == [{"related_to_car": True}]
 
 
 def test_no_progress_is_reported_once_an_outcome_stands(office: Office) -> None:

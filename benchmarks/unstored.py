@@ -9,6 +9,7 @@ from pathlib import Path
 from plugin.clock import utc_now
 from plugin.config import load_settings
 from plugin.events.answers import Answer
+from plugin.events.foreseen import Accept
 from plugin.events.incoming import Incoming
 from plugin.events.intake import Intake
 from plugin.events.judge import Judge
@@ -23,7 +24,9 @@ from plugin.web import WebServer, bind, create_app
 class UnstoredIntake(Intake):
     """Verifies, reads and decides as ever, and forgets."""
 
-    def _commit(self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand) -> Answer:
+    def _commit(
+        self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand, accept: Accept | None = None
+    ) -> Answer:
         judge = Judge(incoming.source, result, incoming.received, at_hand, self._settings)
         decision = judge._weighed(None, 1, []).weighed.decision
         return Answer(202, {"event": result.id, "call": result.call_id, "decision": decision.to_json()})

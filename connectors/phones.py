@@ -8,12 +8,24 @@ _REGION = "RU"
 
 
 def normal_phone(written: str) -> str:
-    """The number as E.164, read as a Russian one where no country is given; else its bare digits."""
-    try:
-        number = phonenumbers.parse(written, _REGION)
-    except phonenumbers.NumberParseException:
-        return "".join(char for char in written if char.isdigit())
+    """The number as E.164, else its bare digits.
+
+    Without a + it is read as a Russian one; where it can be none, as another country's whose + is missing.
+    """
+    digits = "".join(char for char in written if char.isdigit())
+    number = _parsed(written, _REGION)
+    if number is None or not phonenumbers.is_possible_number(number):
+        number = _parsed(f"+{digits}", None)
+        if number is None or not phonenumbers.is_valid_number(number):
+            return digits
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _parsed(written: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(written, region)
+    except phonenumbers.NumberParseException:
+        return None
 
 
 def same_phone(one: str, other: str) -> bool:

@@ -9,11 +9,26 @@ REGION = "RU"
 
 
 def normalised(phone: str) -> str | None:
-    """The number in E.164 (``+79161234567``); the bare digits where it is no such number; None without any digit."""
-    try:
-        number = phonenumbers.parse(phone, REGION)
-    except phonenumbers.NumberParseException:
-        number = None
+    """The number in E.164 (``+79161234567``); the bare digits where it is no such number; None without any digit.
+
+    A number that can be none of this country is read as another one's whose + is missing.
+    """
+    digits = "".join(str(int(character)) for character in phone if character.isdecimal())
+    number = _parsed(phone, REGION)
     if number is not None and phonenumbers.is_possible_number(number):
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return "".join(str(int(character)) for character in phone if character.isdecimal()) or None
+        return _e164(number)
+    number = _parsed(f"+{digits}", None)
+    if number is not None and phonenumbers.is_valid_number(number):
+        return _e164(number)
+    return digits or None
+
+
+def _parsed(phone: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(phone, region)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _e164(number: phonenumbers.PhoneNumber) -> str:
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -13,6 +13,8 @@ from connectors.phones import notations, same_name, same_phone
         ("+79161234567", "8 (916) 123-45-67"),
         ("9161234567", "+7 916 1234567"),
         ("+375 29 123-45-67", "+375291234567"),
+        ("375291234567", "+375 29 123-45-67"),
+        ("79161234567", "+79161234567"),
     ],
 )
 def test_one_number_in_two_notations_is_the_same(one: str, other: str) -> None:
@@ -20,7 +22,14 @@ def test_one_number_in_two_notations_is_the_same(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("+79161234567", "+79161234568"), ("+375291234567", "+79291234567"), ("", ""), ("нет", "нет")]
+    ("one", "other"),
+    [
+        ("+79161234567", "+79161234568"),
+        ("+375291234567", "+79291234567"),
+        ("", ""),
+        ("нет", "нет"),
+        ("916123456", "+916123456"),
+    ],
 )
 def test_other_numbers_and_no_numbers_are_not(one: str, other: str) -> None:
     assert not same_phone(one, other)

@@ -1,222 +1,52 @@
-"""What a CRM must be able to do for the plugin, and the three ways a write can end.
+"""What a CRM must be able to do for the plugin: the interface of a connector, and all that it speaks in.
 
 A connector knows its CRM and nothing of rules, facts or outcomes. ``connectors.registry`` lists the connectors.
 """
 
 from __future__ import annotations
 
-import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 from marshmallow import Schema
 
-#: The kinds of record that ``find`` can look for.
-Kind = Literal["comment", "reminder", "email"]
-
-
-# --- what the plugin speaks of -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CardRef:
-    """A client's card by the CRM's own type and id, e.g. ``contact`` / ``42``."""
-
-    type: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A card as the CRM holds it. ``phones`` are as written there, in any notation."""
-
-    ref: CardRef
-    name: str | None = None
-    url: str | None = None
-    phones: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Assignee:
-    """The person who fills a role: the CRM's user id and the e-mail address, either may be missing."""
-
-    user: str | None = None
-    address: str | None = None
-
-
-# --- what is written -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CommentWrite:
-    """A comment into a card, as ``Connector.add_comment`` takes it."""
-
-    card: CardRef
-    text: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReminderWrite:
-    """A reminder for one person, as ``Connector.create_reminder`` takes it."""
-
-    card: CardRef
-    assignee: Assignee
-    subject: str
-    text: str
-    due: datetime
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class EmailWrite:
-    """A mail of the CRM to one person, as ``Connector.notify_email`` takes it."""
-
-    assignee: Assignee
-    subject: str
-    text: str
-    key: str
-
-
-Write = CommentWrite | ReminderWrite | EmailWrite
-
-
-# --- how a write ends ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The CRM has it, under this id."""
-
-    remote_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotDone:
-    """The CRM surely did not do it. ``permanent``: never will; else try again, at the earliest after ``after`` seconds.
-
-    ``status`` is the HTTP (or SMTP) status, ``code`` the CRM's own error code, both for the log of attempts.
-    ``blocked``: the account is shut until a human lifts that; every further call makes it worse.
-    """
-
-    why: str
-    permanent: bool = False
-    after: float | None = None
-    status: int | None = None
-    code: str | None = None
-    blocked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """It may or may not have been done (time-out, reset, 5xx): look for the key before any repeat."""
-
-    why: str
-    status: int | None = None
-    code: str | None = None
-
-
-Outcome = Done | NotDone | Unknown
-
-
-class ReminderState(enum.Enum):
-    """A reminder as the CRM holds it now."""
-
-    OPEN = "open"
-    DONE = "done"
-    MISSING = "missing"
-
-
-# --- what goes wrong when reading or receiving ---------------------------------------------------
-
-
-class ConnectorError(Exception):
-    """Base of what a connector raises; the message holds no secret and no personal data."""
-
-
-class CrmUnavailable(ConnectorError):
-    """A read did not get through; worth another try after ``after`` seconds (None: the caller's own wait).
-
-    ``blocked`` as of ``NotDone``.
-    """
-
-    def __init__(
-        self,
-        why: str,
-        *,
-        after: float | None = None,
-        status: int | None = None,
-        code: str | None = None,
-        blocked: bool = False,
-    ) -> None:
-        super().__init__(why)
-        self.after = after
-        self.status = status
-        self.code = code
-        self.blocked = blocked
-
-
-class CrmRefused(ConnectorError):
-    """The CRM refused a read for good (no access, bad request, no such record)."""
-
-    def __init__(self, why: str, *, status: int | None = None, code: str | None = None) -> None:
-        super().__init__(why)
-        self.status = status
-        self.code = code
-
-
-class EventNotAuthentic(ConnectorError):
-    """An event without the CRM's proof of authenticity: answered 401."""
-
-
-class EventMalformed(ConnectorError):
-    """An authentic event that cannot be read: answered 400."""
-
-
-class NotMapped(ConnectorError):
-    """A value of the CRM that plugin.toml gives no meaning; the message names the field, the value and the remedy.
-
-    The event waits until an admin has mended the mapping. ``field``, ``value`` and ``fact`` are told to the admins.
-    """
-
-    def __init__(self, why: str, field: str | None = None, value: str | None = None, fact: str | None = None) -> None:
-        super().__init__(why)
-        self.field = field
-        self.value = value
-        self.fact = fact
-
-
-# --- events ----------------------------------------------------------------------------------------
-
-#: A call result in the shape of the plugin's own event (``POST /events/call-result``), checked there.
-CallResult = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """An authentic event whose call result is yet to be made out by ``resolve``.
-
-    It names a record to be read over the CRM's API, or brings it along in ``data`` (JSON). Kept in the ledger until
-    that has worked, so ``data`` holds no more than is needed.
-    """
-
-    kind: str
-    id: str
-    data: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FrameCall:
-    """What the CRM says of the call when it opens the operator's page in a frame of its own."""
-
-    operator: str
-    call_id: str | None = None
-    phone: str | None = None
-    card: CardRef | None = None
-    name: str | None = None
+from connectors.errors import ConnectorError, CrmRefused, CrmUnavailable, EventMalformed, EventNotAuthentic, NotMapped
+from connectors.events import CallResult, FrameCall, Reference
+from connectors.outcomes import Done, NotDone, Outcome, ReminderState, Unknown
+from connectors.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
+
+__all__ = [
+    "Assignee",
+    "CallResult",
+    "Card",
+    "CardRef",
+    "Check",
+    "CommentWrite",
+    "Connector",
+    "ConnectorError",
+    "CrmRefused",
+    "CrmUnavailable",
+    "Done",
+    "EmailWrite",
+    "EventMalformed",
+    "EventNotAuthentic",
+    "FrameCall",
+    "Kind",
+    "Limits",
+    "NotDone",
+    "NotMapped",
+    "Outcome",
+    "Quota",
+    "Reference",
+    "ReminderState",
+    "ReminderWrite",
+    "Store",
+    "Unknown",
+    "Write",
+]
 
 
 @dataclass(frozen=True, slots=True)

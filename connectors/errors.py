@@ -1,0 +1,67 @@
+"""What goes wrong when a connector reads or receives; no message holds a secret or personal data.
+
+ConnectorError
+├── CrmUnavailable      a read did not get through: worth another try
+├── CrmRefused          a read was refused for good
+├── EventNotAuthentic   an event without proof: 401
+├── EventMalformed      an event that cannot be read: 400
+└── NotMapped           a value of the CRM that nobody has given a meaning yet
+"""
+
+from __future__ import annotations
+
+
+class ConnectorError(Exception):
+    """Base of what a connector raises; the message holds no secret and no personal data."""
+
+
+class CrmUnavailable(ConnectorError):
+    """A read did not get through; worth another try after ``after`` seconds (None: the caller's own wait).
+
+    ``blocked`` as of ``NotDone``.
+    """
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        after: float | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        blocked: bool = False,
+    ) -> None:
+        super().__init__(why)
+        self.after = after
+        self.status = status
+        self.code = code
+        self.blocked = blocked
+
+
+class CrmRefused(ConnectorError):
+    """The CRM refused a read for good (no access, bad request, no such record)."""
+
+    def __init__(self, why: str, *, status: int | None = None, code: str | None = None) -> None:
+        super().__init__(why)
+        self.status = status
+        self.code = code
+
+
+class EventNotAuthentic(ConnectorError):
+    """An event without the CRM's proof of authenticity: answered 401."""
+
+
+class EventMalformed(ConnectorError):
+    """An authentic event that cannot be read: answered 400."""
+
+
+class NotMapped(ConnectorError):
+    """A value of the CRM that plugin.toml gives no meaning; the message names the field, the value and the remedy.
+
+    The event waits until an admin has mended the mapping. ``field``, ``value`` and ``fact`` are told to the admins.
+    """
+
+    def __init__(self, why: str, field: str | None = None, value: str | None = None, fact: str | None = None) -> None:
+        super().__init__(why)
+        self.field = field
+        self.value = value
+        self.fact = fact

@@ -29,6 +29,7 @@ from typing import Any, Literal
 
 from connectors.answers import Answer
 from connectors.base import CrmRefused, CrmUnavailable, NotDone, Store, Unknown
+from connectors.outcomes import unread
 from connectors.stores import MemoryStore
 
 __all__ = ["FixedToken", "Grant", "TokenKeeper", "TokenRefused", "TokenSource", "Tokens", "tokens_of"]
@@ -129,7 +130,7 @@ class TokenSource(ABC):
                 result = call(self.renewed(token))
             return result
         except CrmUnavailable as error:
-            return NotDone(str(error), after=error.after, status=error.status, code=error.code, blocked=error.blocked)
+            return unread(error)
 
 
 class FixedToken(TokenSource):

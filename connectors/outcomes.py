@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from connectors.errors import CrmRefused, CrmUnavailable
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -47,3 +49,10 @@ class ReminderState(enum.Enum):
     OPEN = "open"
     DONE = "done"
     MISSING = "missing"
+
+
+def unread(error: CrmUnavailable | CrmRefused) -> NotDone:
+    """The outcome of a write for which something could not be read first."""
+    if isinstance(error, CrmRefused):
+        return NotDone(str(error), permanent=True, status=error.status, code=error.code)
+    return NotDone(str(error), after=error.after, status=error.status, code=error.code, blocked=error.blocked)

@@ -6,20 +6,16 @@ Sources: amoCRM developers' pages «Параметры аккаунта», «П�
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
-from connectors.address import is_private
 from connectors.amocrm.api import BLOCKED, UNPAID, AmoApi
 from connectors.amocrm.cards import is_id
-from connectors.answers import Answer
 from connectors.base import Assignee, Check, ConnectorError, CrmRefused, CrmUnavailable
 from connectors.mapping import FactField, FactFields
 from connectors.oauth import TokenRefused
+from connectors.points import clocks, date_of, point, private, unmapped
 
-#: How far the clocks may be apart: what is changed during a call is told by the CRM's clock.
-_CLOCKS_SECONDS = 60
 #: Lists that the plugin reads; a 403 on one of them is a right that is missing. Customers can be switched off.
 _READ = ("leads", "contacts", "companies", "tasks")
 #: What the plugin does to each, in the words of a user's rights.
@@ -47,20 +43,19 @@ class Checks:
 
     def account(self) -> Sequence[Check]:
         """Everything about the account; the later points are left out where the account cannot be asked at all."""
-        private = is_private(self._api.base_url)
-        points = [_point("what is sent stays private", private, "Use an https address as base_url")]
+        points = [private(self._api.base_url)]
         try:
             answer = self._api.answer("account", {"with": "task_types"})
         except ConnectorError as error:
             return [*points, *_not_let_in(error)]
         account = answer.data
         if not isinstance(account, dict) or not isinstance(account.get("id"), int):
-            return [*points, _point("the CRM answers", False, "base_url leads to something else; correct it")]
+            return [*points, point("the CRM answers", False, "base_url leads to something else; correct it")]
         return [
             *points,
-            _point("the CRM answers", True),
-            _point("the token is accepted", True),
-            self._clocks(answer),
+            point("the CRM answers", True),
+            point("the token is accepted", True),
+            clocks(date_of(answer.headers), self._now()),
             *self._same(account),
             *self._rights(account),
             *self._mapping(),
@@ -72,50 +67,40 @@ class Checks:
         points = []
         if mailed:
             why = 'amoCRM mails nobody over its API: set email = "smtp" for the role in roles.toml'
-            points.append(_point("the CRM can mail the person", False, why))
+            points.append(point("the CRM can mail the person", False, why))
         if not is_id(assignee.user):
             remedy = "Give the user's number as crm_user in roles.toml (Settings, Users; it stands in the address)"
-            return [_point("the person is a user of the CRM", False, remedy), *points]
+            return [point("the person is a user of the CRM", False, remedy), *points]
         try:
             user = self._api.record(f"users/{assignee.user}")
         except ConnectorError as error:
             return [
-                _point("the person is a user of the CRM", False, f"Users cannot be read: {_remedy(error)}"),
+                point("the person is a user of the CRM", False, f"Users cannot be read: {_remedy(error)}"),
                 *points,
             ]
         rights = user.get("rights") if user else None
         active = user is not None and not (isinstance(rights, dict) and rights.get("is_active") is False)
         remedy = f"The CRM has no active user {assignee.user}: correct crm_user in roles.toml"
-        points.insert(0, _point("the person is a user of the CRM", active, remedy))
+        points.insert(0, point("the person is a user of the CRM", active, remedy))
         other = str(self._settings.get("own_user") or "") != assignee.user
         remedy = "amoCRM tells nobody of tasks that they set themselves: sign the plugin in as a user of its own"
-        return [*points, _point("the person is not the plugin's own user", other, remedy)]
+        return [*points, point("the person is not the plugin's own user", other, remedy)]
 
     # --- the points --------------------------------------------------------------------------------
-
-    def _clocks(self, answer: Answer) -> Check:
-        name = "the clocks agree"
-        try:
-            there = parsedate_to_datetime(answer.headers.get("Date", ""))
-        except (TypeError, ValueError):
-            return _point(name, True)
-        there = there if there.tzinfo else there.replace(tzinfo=UTC)
-        apart = abs((self._now() - there).total_seconds())
-        return _point(name, apart <= _CLOCKS_SECONDS, f"They are {apart:.0f} s apart: set this machine's clock (NTP)")
 
     def _same(self, account: Mapping[str, Any]) -> Iterator[Check]:
         number, user = account["id"], account.get("current_user_id")
         wanted = self._settings["account_id"]
-        yield _point("it is the account of the settings", number == wanted, f"Set account_id = {number} in plugin.toml")
+        yield point("it is the account of the settings", number == wanted, f"Set account_id = {number} in plugin.toml")
         own = self._settings.get("own_user")
-        yield _point("own_user is the plugin's user", own == user, f"Set own_user = {user} in plugin.toml")
+        yield point("own_user is the plugin's user", own == user, f"Set own_user = {user} in plugin.toml")
         kinds = account.get("_embedded", {}).get("task_types", [])
         known = {kind.get("id") for kind in kinds if isinstance(kind, dict)}
         task_type = self._settings["task_type"]
         listed = ", ".join(str(kind) for kind in sorted(filter(None, known)))
         remedy = f"The CRM has no task type {task_type}: set task_type to one of {listed}"
         # 1 and 2 are there in every account, whether they are listed or not.
-        yield _point("the task type exists", task_type in known | {1, 2}, remedy)
+        yield point("the task type exists", task_type in known | {1, 2}, remedy)
 
     def _rights(self, account: Mapping[str, Any]) -> Iterator[Check]:
         customers = ("customers",) if account.get("customers_mode") not in (None, "disabled", "unavailable") else ()
@@ -127,9 +112,9 @@ class Checks:
             user = self._api.record(f"users/{account.get('current_user_id')}") or {}
         except ConnectorError as error:
             remedy = f"Only an administrator's token reads users, which the doctor needs: {_remedy(error)}"
-            yield _point(name, False, remedy)
+            yield point(name, False, remedy)
             return
-        yield _point(name, True)
+        yield point(name, True)
         yield from _granted(user.get("rights"))
 
     def _mapping(self) -> Iterator[Check]:
@@ -143,9 +128,9 @@ class Checks:
                 for field in self._api.listed(f"{collection}/custom_fields", "custom_fields", {}, pages=_FIELD_PAGES):
                     found[str(field.get("id"))] = field
         except ConnectorError as error:
-            yield _point(name, False, _remedy(error))
+            yield point(name, False, _remedy(error))
             return
-        yield _point(name, True)
+        yield point(name, True)
         for item in mapped.fields:
             yield from _mapped(item, found.get(item.field))
         remedy = "The list of events shows what was changed during a call: let the plugin's user see it"
@@ -156,49 +141,43 @@ class Checks:
         secret = self._settings.get("webhook_secret")
         if not self._settings["facts"].fields and not secret:
             return
-        yield _point("its events can be verified", bool(secret), "Set webhook_secret in plugin.toml")
+        yield point("its events can be verified", bool(secret), "Set webhook_secret in plugin.toml")
         if not secret:
             return
         name = "its webhook is set up"
         try:
             hooks = list(self._api.listed("webhooks", "webhooks", {}))
         except ConnectorError as error:
-            yield _point(name, False, f"Only an administrator's token reads webhooks: {_remedy(error)}")
+            yield point(name, False, f"Only an administrator's token reads webhooks: {_remedy(error)}")
             return
         ours = [hook for hook in hooks if str(hook.get("destination", "")).endswith(f"/{secret}")]
         remedy = "Add a webhook to https://<this plugin>/events/amocrm/<webhook_secret> (Settings, Integrations)"
-        yield _point(name, bool(ours), remedy)
+        yield point(name, bool(ours), remedy)
         if ours:
             on = [hook for hook in ours if not hook.get("disabled")]
-            yield _point(
-                "its webhook is switched on", bool(on), "amoCRM has switched it off after errors: switch it on"
-            )
+            yield point("its webhook is switched on", bool(on), "amoCRM has switched it off after errors: switch it on")
             missing = _TOLD - {told for hook in ours for told in hook.get("settings") or ()}
-            yield _point("its webhook tells of calls", not missing, f"Tick these too: {', '.join(sorted(missing))}")
+            yield point("its webhook tells of calls", not missing, f"Tick these too: {', '.join(sorted(missing))}")
 
     def _tried(self, name: str, path: str, remedy: str) -> Check:
         try:
             self._api.record(path, {"limit": "1"})
         except ConnectorError as error:
-            return _point(name, False, f"{remedy[0].upper()}{remedy[1:]} ({_remedy(error)})")
-        return _point(name, True)
+            return point(name, False, f"{remedy[0].upper()}{remedy[1:]} ({_remedy(error)})")
+        return point(name, True)
 
 
 # --- details ---------------------------------------------------------------------------------------
 
 
-def _point(name: str, ok: bool, remedy: str = "") -> Check:
-    return Check(name, ok, "" if ok else remedy)
-
-
 def _not_let_in(error: ConnectorError) -> Sequence[Check]:
     status = getattr(error, "status", None)
-    answers, accepted = _point("the CRM answers", True), "the token is accepted"
+    answers, accepted = point("the CRM answers", True), "the token is accepted"
     if isinstance(error, TokenRefused) or status == 401:
-        return [answers, _point(accepted, False, f"Make a new token in the CRM, or connect it again: {error}")]
+        return [answers, point(accepted, False, f"Make a new token in the CRM, or connect it again: {error}")]
     if status in (402, 403):
-        return [answers, _point("the account is open", False, _remedy(error))]
-    return [_point("the CRM answers", False, f"Correct base_url, or wait until the CRM is back: {error}")]
+        return [answers, point("the account is open", False, _remedy(error))]
+    return [point("the CRM answers", False, f"Correct base_url, or wait until the CRM is back: {error}")]
 
 
 def _remedy(error: ConnectorError) -> str:
@@ -218,7 +197,7 @@ def _granted(rights: Any) -> Iterator[Check]:
         held = rights.get(collection)
         denied = [act for act in acts if isinstance(held, dict) and held.get(act) == _DENIED]
         remedy = f"Let the plugin's user {' and '.join(denied)} {collection} (Settings, Users, Rights)"
-        yield _point(f"{collection} can be written to", not denied, remedy)
+        yield point(f"{collection} can be written to", not denied, remedy)
 
 
 def _mapped(item: FactField, field: Mapping[str, Any] | None) -> Iterator[Check]:
@@ -227,12 +206,11 @@ def _mapped(item: FactField, field: Mapping[str, Any] | None) -> Iterator[Check]
     remedy = (
         f"No lead's, contact's or company's field has the id {item.field!r}: correct crm.amocrm.facts.{item.fact}.field"
     )
-    yield _point(known, field is not None, remedy)
+    yield point(known, field is not None, remedy)
     entries = field.get("enums") if field is not None else None
     if item.values is None or not isinstance(entries, list):
         return
-    mapped = {*item.values, *item.empty}
     spelt = [(str(entry.get("id")), str(entry.get("value"))) for entry in entries if isinstance(entry, dict)]
-    missing = [f"{text} ({number})" for number, text in spelt if not {number, text} & mapped]
+    missing = unmapped(item, [(f"{text} ({number})", (number, text)) for number, text in spelt])
     remedy = f"Give these a meaning in crm.amocrm.facts.{item.fact}.values, or list them in empty: {', '.join(missing)}"
-    yield _point(f"every entry of the field of {item.fact!r} is mapped", not missing, remedy)
+    yield point(f"every entry of the field of {item.fact!r} is mapped", not missing, remedy)

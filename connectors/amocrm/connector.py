@@ -28,7 +28,6 @@ from connectors.base import (
     Done,
     Kind,
     Limits,
-    NotDone,
     Outcome,
     Quota,
     Reference,
@@ -37,6 +36,7 @@ from connectors.base import (
     Store,
     Write,
 )
+from connectors.outcomes import unread
 from connectors.settings import limits_of
 
 
@@ -118,10 +118,8 @@ class AmoConnector(Connector):
             # Not without looking: closing it once more would replace what its owner has written as the result.
             if self._records.state(remote_id) is not ReminderState.OPEN:
                 return Done(remote_id)
-        except CrmUnavailable as error:
-            return NotDone(str(error), after=error.after, status=error.status, code=error.code, blocked=error.blocked)
-        except CrmRefused as error:
-            return NotDone(str(error), permanent=True, status=error.status, code=error.code)
+        except (CrmUnavailable, CrmRefused) as error:
+            return unread(error)
         return self._records.close(remote_id, why)
 
     def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:

@@ -5,14 +5,14 @@ What proves them is the address they come to: its last part is a secret. Source:
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
 from connectors.amocrm.cards import COLLECTIONS, TYPES, is_id
 from connectors.base import EventMalformed, EventNotAuthentic, Reference
+from connectors.forms import form_of
+from connectors.secrets import same_secret
 
 #: A call's note was added; a card that may hold answers was changed.
 CALL, CARD = "call", "card"
@@ -30,7 +30,7 @@ _CHANGES = frozenset({"add", "update"})
 def references(settings: Mapping[str, Any], path_secret: str | None, body: bytes) -> Sequence[Reference]:
     """The calls and changed cards that a webhook names. Raises EventNotAuthentic, EventMalformed."""
     _check_secret(settings.get("webhook_secret"), path_secret)
-    form = _form(body)
+    form = form_of(body, _MOST_FIELDS)
     account = form.get("account[id]")
     if account is None:
         raise EventMalformed("the event names no account")
@@ -45,17 +45,8 @@ def references(settings: Mapping[str, Any], path_secret: str | None, body: bytes
 def _check_secret(secret: str | None, given: str | None) -> None:
     if not secret:
         raise EventNotAuthentic("no webhook_secret is set, so no event can be verified")
-    # As bytes: compare_digest refuses text that is not ASCII.
-    if not hmac.compare_digest(secret.encode(), (given or "").encode("utf-8", "surrogateescape")):
+    if not same_secret(given, secret):
         raise EventNotAuthentic("the secret in the event's address is wrong")
-
-
-def _form(body: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except ValueError:
-        raise EventMalformed("the event is not a form in UTF-8") from None
-    return dict(pairs)
 
 
 def _records(form: Mapping[str, str]) -> dict[tuple[str, str, str], dict[str, str]]:

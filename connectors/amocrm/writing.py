@@ -27,6 +27,7 @@ from connectors.base import (
     Write,
 )
 from connectors.http import Answer
+from connectors.outcomes import unread
 
 NO_MAIL = NotDone('this CRM cannot mail an employee over its API: use email = "smtp"', permanent=True)
 
@@ -140,7 +141,7 @@ class Writer:
             return self._records.notes_by_id(path.removesuffix("/notes"), ids)
         except ConnectorError as error:
             if isinstance(error, CrmUnavailable):
-                turn.halt = _not_now(error)
+                turn.halt = unread(error)
             return {}
 
     def _take_back(self, turn: _Turn, path: str, wrong: Mapping[str, tuple[_Item, str]]) -> None:
@@ -218,7 +219,3 @@ def _ids(answer: Answer, name: str, chunk: list[_Item]) -> dict[int, str]:
         for record in records
         if str(record.get("request_id")) in places and is_id(str(record.get("id")))
     }
-
-
-def _not_now(error: CrmUnavailable) -> NotDone:
-    return NotDone(str(error), after=error.after, status=error.status, code=error.code, blocked=error.blocked)

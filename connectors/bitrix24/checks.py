@@ -8,19 +8,19 @@ Sources: https://apidocs.bitrix24.ru/api-reference/common/system/scope.html, /co
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from connectors.address import is_private
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
 from connectors.bitrix24.commands import Answered, Command
 from connectors.bitrix24.portal import Portal
 from connectors.bitrix24.settings import mapped_fields
 from connectors.bitrix24.types import CardType, is_id, type_named
 from connectors.mapping import FactField
+from connectors.points import clocks, point, private, unmapped
 
-#: Further off than this, deadlines and «changed during the call» cannot be told.
-_CLOCK_SECONDS = 60.0
+#: No portal's clock shows more; in seconds since 1970.
+_LATEST = 2**33
 _SIGNED_IN = "the portal accepts the webhook or token"
 _METHODS = {
     "crm": (
@@ -39,8 +39,8 @@ _PAGE = 100
 
 def account(portal: Portal, settings: Mapping[str, Any], now: datetime) -> Sequence[Check]:
     """Every point of the account, up to the first one without which nothing else can be asked. Never raises."""
-    private = is_private(portal.address) and (portal.webhook_user is not None or is_private(settings["oauth_server"]))
-    points = [_checked("what is sent stays private", private, "Use https addresses, also for oauth_server")]
+    tokens = () if portal.webhook_user is not None else (settings["oauth_server"],)
+    points = [private(portal.address, *tokens)]
     try:
         portal.sign_in()
     except CrmUnavailable as error:
@@ -49,39 +49,37 @@ def account(portal: Portal, settings: Mapping[str, Any], now: datetime) -> Seque
         me = portal.envelope("profile")
     except (CrmUnavailable, CrmRefused) as error:
         return [*points, *_not_signed_in(error)]
-    points += [_checked("the portal answers", True), _checked(_SIGNED_IN, True), _clocks(me, now)]
+    points += [point("the portal answers", True), point(_SIGNED_IN, True), _clocks(me, now)]
     try:
         return [*points, *_rights(portal, settings), *_fields(portal, settings), *_proofs(portal, settings)]
     except (CrmUnavailable, CrmRefused) as error:
-        return [*points, _checked("the portal answers every question", False, f"Try again later: {error}")]
+        return [*points, point("the portal answers every question", False, f"Try again later: {error}")]
 
 
 def person(portal: Portal, settings: Mapping[str, Any], assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
     """Whether this employee is there and can be reminded and mailed. Never raises."""
     name = "the person can be reminded"
     if not is_id(assignee.user):
-        return [
-            _checked(name, False, "Give the role the number of a user of the portal (in the address of the profile)")
-        ]
+        return [point(name, False, "Give the role the number of a user of the portal (in the address of the profile)")]
     # Without ACTIVE in the filter dismissed people are found as well, which is what is to be told apart.
     params = {"FILTER": {"ID": assignee.user}, "select": ["ID", "ACTIVE", "EMAIL", "USER_TYPE"]}
     try:
         found = portal.call("user.get", params)
     except CrmRefused as error:
-        return [_checked(name, False, f"Give the webhook or application the scope user_basic or user: {error}")]
+        return [point(name, False, f"Give the webhook or application the scope user_basic or user: {error}")]
     except CrmUnavailable as error:
-        return [_checked(name, False, f"Try again once the portal answers: {error}")]
+        return [point(name, False, f"Try again once the portal answers: {error}")]
     user = found[0] if isinstance(found, list) and found and isinstance(found[0], Mapping) else None
     if user is None:
-        return [_checked(name, False, f"The portal has no user {assignee.user}: correct the role")]
-    points = [_checked(name, user.get("ACTIVE") is not False, f"User {assignee.user} was dismissed: correct the role")]
+        return [point(name, False, f"The portal has no user {assignee.user}: correct the role")]
+    points = [point(name, user.get("ACTIVE") is not False, f"User {assignee.user} was dismissed: correct the role")]
     if mailed and settings["mail"] == "message":
         remedy = "Give the role an address, or let its mail go over SMTP"
-        points.append(_checked("the person can be mailed", bool(assignee.address), remedy))
+        points.append(point("the person can be mailed", bool(assignee.address), remedy))
     elif mailed:
         # Whether their notifications are mailed is the employee's own setting, which the API does not show.
         remedy = f"Enter an e-mail address for user {assignee.user} in the portal, and have mailing of notifications on"
-        points.append(_checked("the person can be mailed", bool(user.get("EMAIL")), remedy))
+        points.append(point("the person can be mailed", bool(user.get("EMAIL")), remedy))
     return points
 
 
@@ -91,27 +89,24 @@ def person(portal: Portal, settings: Mapping[str, Any], assignee: Assignee, *, m
 def _not_signed_in(error: CrmUnavailable | CrmRefused) -> Sequence[Check]:
     if error.status in (401, 403):
         remedy = f"Make a new incoming webhook or install the application again: {error}"
-        return [_checked("the portal answers", True), _checked(_SIGNED_IN, False, remedy)]
+        return [point("the portal answers", True), point(_SIGNED_IN, False, remedy)]
     remedy = f"Correct the portal's address, its certificate or the network between: {error}"
     if isinstance(error, CrmUnavailable) and error.blocked:
         remedy = f"Write to the support of Bitrix24, who have shut the REST API of this portal by hand: {error}"
-    return [_checked("the portal answers", False, remedy)]
+    return [point("the portal answers", False, remedy)]
 
 
 def _no_token(error: CrmUnavailable) -> Check:
     remedy = "Connect the application anew and give its new refresh_token" if error.status == 401 else "Mend this first"
-    return _checked("a token can be had", False, f"{remedy}: {error}")
+    return point("a token can be had", False, f"{remedy}: {error}")
 
 
 def _clocks(envelope: Mapping[str, Any], now: datetime) -> Check:
     times = envelope.get("time")
     start = times.get("start") if isinstance(times, Mapping) else None
-    if not isinstance(start, int | float):
-        return _checked("the clocks agree", False, "The portal's answers tell no time: is this Bitrix24?")
-    off = start - now.timestamp()
-    return _checked(
-        "the clocks agree", abs(off) <= _CLOCK_SECONDS, f"Set this machine's clock: it is {-off:+.0f} s off"
-    )
+    if not isinstance(start, int | float) or not 0 < start < _LATEST:
+        return clocks(None, now)
+    return clocks(datetime.fromtimestamp(start, UTC), now)
 
 
 # --- rights -----------------------------------------------------------------------------------------
@@ -124,7 +119,7 @@ def _rights(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
     for scope in needed:
         enough = scope in scopes or (scope == "user" and bool(scopes & {"user_basic", "user_brief"}))
         wanted = "user_basic" if scope == "user" else scope
-        yield _checked(f"scope {scope}", enough, f"Give the webhook or application the right {wanted!r} and save it")
+        yield point(f"scope {scope}", enough, f"Give the webhook or application the right {wanted!r} and save it")
     methods = [method for scope in needed for method in _methods(scope, settings)]
     commands = {f"m{i}": Command("method.get", {"name": method}) for i, method in enumerate(methods)}
     answer = portal.ask(commands)
@@ -133,7 +128,7 @@ def _rights(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
         there = isinstance(told, Mapping) and bool(told.get("isExisting"))
         usable = there and isinstance(told, Mapping) and bool(told.get("isAvailable"))
         remedy = "Give the webhook or application its scope" if there else "Update the portal: it has no such method"
-        yield _checked(f"may call {method}", usable, remedy)
+        yield point(f"may call {method}", usable, remedy)
     if settings["mail"] == "message":
         yield _sender(portal, settings)
 
@@ -159,12 +154,10 @@ def _sender(portal: Portal, settings: Mapping[str, Any]) -> Check:
     try:
         found = portal.call_v3("mail.mailbox.senders", {"pagination": {"limit": _PAGE}})
     except (CrmUnavailable, CrmRefused) as error:
-        return _checked(name, False, f"Give the webhook or application the right 'mail', or send over SMTP: {error}")
+        return point(name, False, f"Give the webhook or application the right 'mail', or send over SMTP: {error}")
     items = found.get("items") if isinstance(found, Mapping) else None
     senders = {str(item.get("email", "")).lower() for item in items or () if isinstance(item, Mapping)}
-    return _checked(
-        name, wanted in senders, "Connect the mailbox of mail_from to the user whose webhook or token it is"
-    )
+    return point(name, wanted in senders, "Connect the mailbox of mail_from to the user whose webhook or token it is")
 
 
 # --- cards and mapped fields --------------------------------------------------------------------------
@@ -184,7 +177,7 @@ def _fields(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
         remedy = (
             f"Give the webhook's user the right to read and change them, or leave them out of the settings: {refused}"
         )
-        yield _checked(f"cards of type {kind.name}", refused is None, remedy)
+        yield point(f"cards of type {kind.name}", refused is None, remedy)
     where = [record] if record is not None else kinds
     for item in mapped_fields(settings["facts"], of_call=False).fields:
         yield _mapped(item, [_described(answer, kind, item.field) for kind in where])
@@ -192,7 +185,7 @@ def _fields(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
         name = settings[setting]
         if name:
             there = any(_described(answer, kind, name) is not None for kind in where)
-            yield _checked(f"field {name}", there, f"No card has it: correct {setting} or make the field")
+            yield point(f"field {name}", there, f"No card has it: correct {setting} or make the field")
 
 
 def _described(answer: Answered, kind: CardType, field: str) -> Mapping[str, Any] | None:
@@ -205,12 +198,10 @@ def _described(answer: Answered, kind: CardType, field: str) -> Mapping[str, Any
 def _mapped(item: FactField, described: Sequence[Mapping[str, Any] | None]) -> Check:
     name, known = f"field {item.field} of the fact {item.fact}", [found for found in described if found is not None]
     if not known:
-        return _checked(name, False, "No card has it: correct the mapping or make the field")
+        return point(name, False, "No card has it: correct the mapping or make the field")
     values = [(str(one.get("ID")), str(one.get("VALUE"))) for found in known for one in _list_values(found)]
-    missing = [f"{number} («{shown}»)" for number, shown in values if number not in {*(item.values or ()), *item.empty}]
-    if item.values is None or not missing:
-        return _checked(name, True)
-    return _checked(name, False, "Map these of its values too, or list them as empty: " + ", ".join(missing))
+    missing = unmapped(item, [(f"{number} («{shown}»)", (number,)) for number, shown in values])
+    return point(name, not missing, f"Map these of its values too, or list them as empty: {', '.join(missing)}")
 
 
 def _list_values(described: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -224,11 +215,7 @@ def _list_values(described: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 def _proofs(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
     if settings["facts"].fields:
         remedy = "Set application_token to the token of the outgoing webhook or of the application"
-        yield _checked("its events can be verified", bool(settings["application_token"]), remedy)
+        yield point("its events can be verified", bool(settings["application_token"]), remedy)
         remedy = "Set own_user to the user as whom the application writes"
         own = bool(settings["own_user"] or portal.webhook_user)
-        yield _checked("the plugin's own changes can be told apart", own, remedy)
-
-
-def _checked(name: str, ok: bool, remedy: str = "") -> Check:
-    return Check(name, ok, "" if ok else remedy)
+        yield point("the plugin's own changes can be told apart", own, remedy)

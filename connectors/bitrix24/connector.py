@@ -39,6 +39,7 @@ from connectors.bitrix24.recipes import Writer, delete_comment
 from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.bitrix24.types import is_id
 from connectors.bitrix24.writing import MOST_WRITES, settled_alone, written
+from connectors.forms import form_of, nested
 from connectors.ratelimit import RateLimiter
 from connectors.settings import limits_of
 
@@ -177,7 +178,7 @@ class Bitrix24Connector(Connector):
     def parse_event(
         self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
     ) -> Sequence[CallResult | Reference]:
-        event = events.nested(body)
+        event = nested(form_of(body, events.MOST_FIELDS))
         events.check_authentic(self.settings, event.get("auth"))
         return events.references(event, self.settings["record_type"])
 

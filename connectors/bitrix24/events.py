@@ -7,43 +7,24 @@ Sources: https://apidocs.bitrix24.ru/api-reference/events/index.html, /events/sa
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
 from connectors.base import EventMalformed, EventNotAuthentic, Reference
 from connectors.bitrix24.types import is_id, ref
+from connectors.secrets import same_secret
 
 #: The kinds of reference. An activity and an item of the smart process are named by their id, a card as ``type:id``.
 CALL, ACTIVITY, ITEM, CARD = "call", "activity", "item", "card"
 
-_MOST_FIELDS = 500
+#: A portal's event has a few dozen.
+MOST_FIELDS = 500
 _CALL_ID = re.compile(r"[\x21-\x7e]{1,200}")
 _CARD_EVENT = re.compile(r"ONCRM(CONTACT|LEAD|DEAL|COMPANY)(ADD|UPDATE)")
 _ITEM_EVENT = re.compile(r"ONCRMDYNAMICITEM(ADD|UPDATE)(_\d+)?")
 _ACTIVITY_EVENTS = frozenset({"ONCRMACTIVITYADD", "ONCRMACTIVITYUPDATE"})
 _CALL_END = "ONVOXIMPLANTCALLEND"
-
-
-def nested(body: bytes) -> dict[str, Any]:
-    """``a[b][c]=d`` as ``{"a": {"b": {"c": "d"}}}``. Raises EventMalformed."""
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-    except (UnicodeDecodeError, ValueError):
-        raise EventMalformed("the event is no form in UTF-8, or has too many fields") from None
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        head, *rest = (part.rstrip("]") for part in name.split("["))
-        here = found
-        for part in (head, *rest)[:-1]:
-            inner = here.setdefault(part, {})
-            if not isinstance(inner, dict):
-                raise EventMalformed("the event's fields contradict each other")
-            here = inner
-        here[(head, *rest)[-1]] = value
-    return found
 
 
 def check_authentic(settings: Mapping[str, Any], auth: object) -> None:
@@ -57,14 +38,6 @@ def check_authentic(settings: Mapping[str, Any], auth: object) -> None:
     member = settings["member_id"]
     if member and not same_secret(given.get("member_id"), member):
         raise EventNotAuthentic("the event comes from another portal: member_id differs")
-
-
-def same_secret(given: object, expected: str) -> bool:
-    """Compared in the same time whatever is given."""
-    # Both as bytes: compare_digest refuses text that is not ASCII.
-    return isinstance(given, str) and hmac.compare_digest(
-        given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass")
-    )
 
 
 def references(event: Mapping[str, Any], record_type: int | None) -> Sequence[Reference]:

@@ -18,6 +18,7 @@ from connectors.bitrix24.texts import is_sendable, shown_literally
 from connectors.bitrix24.types import is_id
 from connectors.bitrix24.writing import settled_alone, without_status
 from connectors.marks import carries
+from connectors.outcomes import unread
 
 #: A task that waits for its creator's approval is done for the person it was given to.
 _TASK_OVER = frozenset({"4", "5"})
@@ -38,7 +39,7 @@ def withdraw(portal: Portal, remote_id: str, why: str, key: str) -> Outcome:
     try:
         record = _record(portal, remote_id)
     except (CrmUnavailable, CrmRefused) as error:
-        return _not_even_read(error)
+        return unread(error)
     if record is None or _is_over(record):
         return Done(remote_id)
     return _closed(portal, remote_id, _closing(remote_id, record, shown_literally(why), key))
@@ -122,9 +123,3 @@ def _inner(result: Any) -> Mapping[str, Any]:
 
 def _task_id(remote_id: str) -> str | None:
     return remote_id.removeprefix(TASK) if remote_id.startswith(TASK) else None
-
-
-def _not_even_read(error: CrmUnavailable | CrmRefused) -> NotDone:
-    if isinstance(error, CrmRefused):
-        return NotDone(str(error), permanent=True, status=error.status, code=error.code)
-    return NotDone(str(error), after=error.after, status=error.status, code=error.code, blocked=error.blocked)

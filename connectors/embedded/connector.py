@@ -11,7 +11,6 @@ from typing import Any
 from marshmallow import fields
 from marshmallow.validate import Length
 
-from connectors.address import is_private
 from connectors.base import (
     Assignee,
     CallResult,
@@ -34,6 +33,7 @@ from connectors.base import (
 )
 from connectors.embedded.signature import SIGNATURE, TIMESTAMP, is_authentic
 from connectors.http import Answer, HttpClient, done
+from connectors.points import point, private
 from connectors.settings import HttpAccount, count, limits_of, per_second, seconds
 
 #: The one type of card that this CRM has.
@@ -91,41 +91,40 @@ class EmbeddedConnector(Connector):
     # --- looking -----------------------------------------------------------------------------------
 
     def check(self) -> Sequence[Check]:
-        private = is_private(self._http.base_url)
-        points = [_checked("what is sent stays private", private, "Use https, or run the CRM on this machine")]
+        points = [private(self._http.base_url)]
         try:
             me = self._http.read(f"{_API}/me").data
         except (CrmUnavailable, CrmRefused) as error:
             if error.status not in (401, 403):
-                return [*points, _checked("the CRM answers", False, f"Start the CRM or correct base_url: {error}")]
+                return [*points, point("the CRM answers", False, f"Start the CRM or correct base_url: {error}")]
             remedy = "Give the plugin the token that the CRM was started with"
-            return [*points, _checked("the CRM answers", True), _checked("the token is accepted", False, remedy)]
+            return [*points, point("the CRM answers", True), point("the token is accepted", False, remedy)]
         if not isinstance(me, dict) or me.get("crm") != "embedded":
-            return [*points, _checked("the CRM answers", False, "base_url leads to something else; correct it")]
-        return [*points, _checked("the CRM answers", True), _checked("the token is accepted", True), *self._rights(me)]
+            return [*points, point("the CRM answers", False, "base_url leads to something else; correct it")]
+        return [*points, point("the CRM answers", True), point("the token is accepted", True), *self._rights(me)]
 
     def _rights(self, me: Mapping[str, Any]) -> Sequence[Check]:
         no_mail = "Start the CRM with --outbox or --smtp, or let no role's mail go through the CRM"
         no_secret = "Set webhook_secret to the secret that the CRM was started with"
         verifiable = bool(self.settings.get("webhook_secret")) or not me.get("webhook")
         return [
-            _checked("the CRM can send mail", me.get("mail") != "none", no_mail),
-            _checked("its events can be verified", verifiable, no_secret),
+            point("the CRM can send mail", me.get("mail") != "none", no_mail),
+            point("its events can be verified", verifiable, no_secret),
         ]
 
     def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
         if not assignee.user:
-            return [_checked("is a user of the CRM", False, "Give the role a crm_user")]
+            return [point("is a user of the CRM", False, "Give the role a crm_user")]
         try:
             user = self._record("users", assignee.user)
         except (CrmUnavailable, CrmRefused) as error:
-            return [_checked("is a user of the CRM", False, f"The CRM could not be asked: {error}")]
+            return [point("is a user of the CRM", False, f"The CRM could not be asked: {error}")]
         if user is None:
-            return [_checked("is a user of the CRM", False, f"The CRM has no user {assignee.user}: correct crm_user")]
-        known = _checked("is a user of the CRM", True)
+            return [point("is a user of the CRM", False, f"The CRM has no user {assignee.user}: correct crm_user")]
+        known = point("is a user of the CRM", True)
         if not mailed:
             return [known]
-        return [known, _checked("has an address in the CRM", bool(user.get("email")), "Give the user an e-mail there")]
+        return [known, point("has an address in the CRM", bool(user.get("email")), "Give the user an e-mail there")]
 
     def read_card(self, card: CardRef) -> Card | None:
         if card.type != CONTACT:
@@ -273,10 +272,6 @@ def _items(answer: Answer) -> list[dict[str, Any]]:
     if not isinstance(items, list):
         raise CrmUnavailable("the CRM answered with something that is no list")
     return items
-
-
-def _checked(name: str, ok: bool, remedy: str = "") -> Check:
-    return Check(name, ok, "" if ok else remedy)
 
 
 def _no_such_card(card: CardRef) -> NotDone:

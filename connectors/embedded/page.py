@@ -21,6 +21,7 @@ from connectors.embedded import records
 from connectors.embedded.mail import show_mail
 from connectors.embedded.store import Store
 from connectors.phones import normal_name
+from connectors.secrets import same_secret
 
 _COOKIE = "crm_page"
 _PAGE = 50
@@ -41,13 +42,13 @@ class PageGuard:
     def admits(self) -> bool:
         """Whether the current request may see pages."""
         if self.token is not None:
-            return hmac.compare_digest(request.cookies.get(_COOKIE, "").encode(), self.ticket().encode())
+            return same_secret(request.cookies.get(_COOKIE), self.ticket())
         # A page elsewhere could point a name of its own at 127.0.0.1 and read clients' cards through the browser.
         return self.page_open and urlsplit(f"//{request.host}").hostname in _LOCAL_NAMES
 
     def accepts(self, given: str) -> bool:
         """Whether this is the token."""
-        return self.token is not None and hmac.compare_digest(given.strip().encode(), self.token.encode())
+        return self.token is not None and same_secret(given.strip(), self.token)
 
     def ticket(self) -> str:
         """What the cookie holds: derived from the token, not the token itself."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from connectors.embedded.page import PageGuard, pages
 from connectors.embedded.records import NoSuchRecord, NotPossible
 from connectors.embedded.store import Store
 from connectors.embedded.webhook import Switchboard
+from connectors.secrets import same_secret
 
 log = logging.getLogger("connectors.embedded")
 
@@ -90,7 +90,7 @@ def _admit(token: str) -> Response | None:
     if not request.path.startswith(("/api/", "/faults")):
         return None
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    known = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), token.encode())
+    known = same_secret(given.strip(), token)
     if scheme.lower() == "bearer" and known:
         return None
     response = _error(401, "unauthorized", "the bearer token is missing or wrong")

@@ -6,6 +6,8 @@ import hashlib
 import hmac
 from datetime import datetime
 
+from connectors.secrets import same_secret
+
 TIMESTAMP = "X-Crm-Timestamp"
 SIGNATURE = "X-Crm-Signature"
 #: An event whose time is further off than this is not accepted: an old one may have been recorded on the way.
@@ -23,9 +25,7 @@ def is_authentic(secret: str, timestamp: str, signature: str, body: bytes, now: 
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         return False
     expected = _signature(secret, timestamp, body)
-    # Both sides as bytes: compare_digest refuses text that is not ASCII.
-    genuine = hmac.compare_digest(expected.encode(), signature.encode("utf-8", "surrogateescape"))
-    return genuine and abs(now.timestamp() - int(timestamp)) <= TOLERANCE_SECONDS
+    return same_secret(signature, expected) and abs(now.timestamp() - int(timestamp)) <= TOLERANCE_SECONDS
 
 
 def _signature(secret: str, timestamp: str, body: bytes) -> str:

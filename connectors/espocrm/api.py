@@ -159,13 +159,6 @@ def explain(status: int, data: Any, headers: Mapping[str, str]) -> Complaint:
     return Complaint(label, of_what or reason or None)
 
 
-def unread(error: CrmUnavailable | CrmRefused) -> NotDone:
-    """The outcome of a write for which something could not be read first."""
-    if isinstance(error, CrmRefused):
-        return NotDone(str(error), permanent=True, status=error.status, code=error.code)
-    return NotDone(str(error), after=error.after, status=error.status, code=error.code, blocked=error.blocked)
-
-
 def _translated(data: Any) -> tuple[str | None, str | None]:
     """The label of ``messageTranslation`` and what it speaks of; a missing record is named by its type in the label."""
     told = data.get("messageTranslation") if isinstance(data, dict) else None

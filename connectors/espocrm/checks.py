@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
-from connectors.address import is_private
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
 from connectors.espocrm.api import EspoApi
 from connectors.espocrm.metadata import Fields, mapped_field
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES
-from connectors.http import Answer
+from connectors.points import clocks, date_of, point, private
 
-_CLOCKS_APART = 60.0
 _ADMIN = ("admin", "super-admin")
 
 
@@ -28,20 +25,23 @@ class Checks:
 
     def account(self) -> Sequence[Check]:
         """All points of the account, as far as it can be asked."""
-        private = is_private(self._api.http.base_url)
-        points = [_point("what is sent stays private", private, "Use https, or run the CRM on this machine")]
+        points = [private(self._api.http.base_url)]
         try:
             me = self._api.get("App/user")
         except (CrmUnavailable, CrmRefused) as error:
             if error.status != 401:
-                return [*points, _point("the CRM answers", False, f"Start the CRM or correct base_url: {error}")]
+                return [*points, point("the CRM answers", False, f"Start the CRM or correct base_url: {error}")]
             remedy = (
                 "Copy the API user's key anew; with the method HMAC, set hmac_secret_key too; the user must be active"
             )
-            return [*points, _point("the CRM answers", True), _point("the key is accepted", False, remedy)]
+            return [*points, point("the CRM answers", True), point("the key is accepted", False, remedy)]
         if not isinstance(me.data, dict) or not isinstance(me.data.get("user"), dict):
-            return [*points, _point("the CRM answers", False, "base_url leads to something else; correct it")]
-        points += [_point("the CRM answers", True), _point("the key is accepted", True), self._clocks(me)]
+            return [*points, point("the CRM answers", False, "base_url leads to something else; correct it")]
+        points += [
+            point("the CRM answers", True),
+            point("the key is accepted", True),
+            clocks(date_of(me.headers), self._now()),
+        ]
         points += [self._own_user(me.data["user"]), *self._rights(me.data)]
         return [*points, *self._configuration(), *self._mail(me.data["user"]), *self._events()]
 
@@ -49,40 +49,31 @@ class Checks:
         """Whether this person can be reminded and, where ``mailed``, be mailed by the CRM."""
         if not assignee.user:
             remedy = "Set the role's crm_user to the id at the end of the user's address in the CRM"
-            return [_point("the role has a CRM user", False, remedy)]
+            return [point("the role has a CRM user", False, remedy)]
         try:
             user = self._api.record("User", assignee.user)
         except (CrmUnavailable, CrmRefused) as error:
             remedy = f"Let the API user's role read users: {error}"
-            return [_point("the user can be read", False, remedy)]
+            return [point("the user can be read", False, remedy)]
         exists = user is not None and user.get("isActive") is not False
-        points = [_point("the user exists and is active", exists, "Choose another user, or activate this one")]
+        points = [point("the user exists and is active", exists, "Choose another user, or activate this one")]
         if mailed:
             address = bool(assignee.address or (user or {}).get("emailAddress"))
-            points.append(_point("the user has an address", address, "Give the user or the role an e-mail address"))
-            points.append(_point("mail_sender is set", bool(self._settings["mail_sender"]), "Set mail_sender"))
+            points.append(point("the user has an address", address, "Give the user or the role an e-mail address"))
+            points.append(point("mail_sender is set", bool(self._settings["mail_sender"]), "Set mail_sender"))
         return points
 
     # --- what the account may do -----------------------------------------------------------------------
 
-    def _clocks(self, answer: Answer) -> Check:
-        try:
-            theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
-            apart = abs((theirs.astimezone(UTC) - self._now()).total_seconds())
-        except (ValueError, TypeError):
-            return _point("the clocks agree", False, "Let the web server before the CRM send a Date header")
-        remedy = f"Set both clocks by NTP: they are {apart:.0f} s apart"
-        return _point("the clocks agree", apart <= _CLOCKS_APART, remedy)
-
     def _own_user(self, user: Mapping[str, Any]) -> Check:
         given, own = self._settings["own_user"], user.get("id")
         remedy = f"Set own_user to {own}, or leave it out"
-        return _point("own_user is the API user", given in (None, own), remedy)
+        return point("own_user is the API user", given in (None, own), remedy)
 
     def _rights(self, me: Mapping[str, Any]) -> list[Check]:
         if me["user"].get("type") in _ADMIN:
             remedy = "Use an API user with a role of its own: the key of an administrator can do everything"
-            return [_point("the key is no administrator's", False, remedy)]
+            return [point("the key is no administrator's", False, remedy)]
         acl = me.get("acl")
         acl = acl if isinstance(acl, dict) else {}
         wanted = {CARD_TYPES[kind]: ["read", "stream"] for kind in self._settings["card_types"]}
@@ -96,7 +87,7 @@ class Checks:
         points = [self._may(acl, entity, actions) for entity, actions in wanted.items()]
         assigns = acl.get("assignmentPermission") not in (None, "no")
         remedy = "Set the role's Assignment Permission to all (or team, with the people in the API user's team)"
-        return [*points, _point("tasks may be given to others", assigns, remedy)]
+        return [*points, point("tasks may be given to others", assigns, remedy)]
 
     @staticmethod
     def _may(acl: Mapping[str, Any], entity: str, actions: Sequence[str]) -> Check:
@@ -107,7 +98,7 @@ class Checks:
         else:
             lacking = [] if rights is True else list(actions)
         name = f"the role lets {entity} be used ({', '.join(actions)})"
-        return _point(name, not lacking, f"Allow in the API user's role, {entity}: {', '.join(lacking)}")
+        return point(name, not lacking, f"Allow in the API user's role, {entity}: {', '.join(lacking)}")
 
     # --- how the CRM is set up -------------------------------------------------------------------------
 
@@ -117,7 +108,7 @@ class Checks:
             task = self._metadata("entityDefs.Task.fields")
             return [*self._card_types(scopes, task), *self._external_id(task), *self._mapping()]
         except (CrmUnavailable, CrmRefused) as error:
-            return [_point("its metadata can be read", False, f"Try again, or see the CRM's log: {error}")]
+            return [point("its metadata can be read", False, f"Try again, or see the CRM's log: {error}")]
 
     def _metadata(self, key: str) -> Mapping[str, Any]:
         """https://docs.espocrm.com/development/api/metadata/: what the API user may see of it."""
@@ -132,10 +123,10 @@ class Checks:
             scope = scopes.get(entity)
             streamed = isinstance(scope, dict) and scope.get("stream") is True and scope.get("disabled") is not True
             remedy = f"Enable {entity} and its stream in the Entity Manager, or leave {kind!r} out of card_types"
-            points.append(_point(f"{entity} takes comments", streamed, remedy))
+            points.append(point(f"{entity} takes comments", streamed, remedy))
             linked = isinstance(parents, list) and entity in parents
             remedy = f"Add {entity} to the entity list of the field Task.parent, or leave {kind!r} out of card_types"
-            points.append(_point(f"tasks can be linked to {entity}", linked, remedy))
+            points.append(point(f"tasks can be linked to {entity}", linked, remedy))
         return points
 
     def _external_id(self, task: Fields) -> list[Check]:
@@ -149,7 +140,7 @@ class Checks:
             f"Create {bare} at Task in the Entity Manager, type Varchar, at least 64 long, and let the role edit it; "
             'or set external_id_field = ""'
         )
-        return [_point(f"Task.{name} exists", fits, remedy)]
+        return [point(f"Task.{name} exists", fits, remedy)]
 
     def _mapping(self) -> list[Check]:
         facts = self._settings["facts"].fields
@@ -175,14 +166,10 @@ class Checks:
             "Share the system's outbound address (Administration, Outbound Emails), or give the API user a group "
             "email account with SMTP, and set mail_sender to its address"
         )
-        return [_point("the CRM can send mail from mail_sender", usable, remedy)]
+        return [point("the CRM can send mail from mail_sender", usable, remedy)]
 
     def _events(self) -> list[Check]:
         if not self._settings["facts"].fields:
             return []
         remedy = "Create the webhooks that the README names and set `webhooks` to their ids and keys"
-        return [_point("its events can be verified", bool(self._settings["webhooks"]), remedy)]
-
-
-def _point(name: str, ok: bool, remedy: str = "") -> Check:
-    return Check(name, ok, "" if ok else remedy)
+        return [point("its events can be verified", bool(self._settings["webhooks"]), remedy)]

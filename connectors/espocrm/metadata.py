@@ -8,6 +8,7 @@ from typing import Any
 from connectors.base import Check
 from connectors.espocrm.settings import CARD_FIELD
 from connectors.mapping import FactField
+from connectors.points import point, unmapped
 
 #: The definitions of an entity's fields, by field: ``entityDefs.<entity>.fields``.
 Fields = Mapping[str, Mapping[str, Any]]
@@ -28,17 +29,15 @@ def mapped_field(item: FactField, owners: Mapping[str, Fields]) -> list[Check]:
         if item.field.startswith(CARD_FIELD):
             audited = field.get("audited") is True
             remedy = f"Tick Audited at {entity}.{name}: only the stream tells which answers are of this call"
-            points.append(_point(f"changes of {entity}.{name} are recorded", audited, remedy))
+            points.append(point(f"changes of {entity}.{name} are recorded", audited, remedy))
     return points
 
 
 def _complete(item: FactField, entity: str, field: Mapping[str, Any]) -> Check:
     """Whether every value that the field can have means something."""
     name = f"all values of {entity}.{item.field.removeprefix(CARD_FIELD)} are mapped"
-    if item.values is None:
-        return _point(name, True)
-    missing = [value for value in _options(field) if value and value not in item.values and value not in item.empty]
-    return _point(name, not missing, f"Map in plugin.toml, values of the fact {item.fact!r}: {', '.join(missing)}")
+    missing = unmapped(item, [(value, (value,)) for value in _options(field) if value])
+    return point(name, not missing, f"Map in plugin.toml, values of the fact {item.fact!r}: {', '.join(missing)}")
 
 
 def _neutral(item: FactField, entity: str, field: Mapping[str, Any]) -> Check:
@@ -50,7 +49,7 @@ def _neutral(item: FactField, entity: str, field: Mapping[str, Any]) -> Check:
         f"Let it be a dropdown whose first option is empty, or add {default!r} to the fact's list `empty`: "
         "an answer that nobody gave would count"
     )
-    return _point(name, silent, remedy)
+    return point(name, silent, remedy)
 
 
 def _options(field: Mapping[str, Any]) -> Sequence[str]:
@@ -70,7 +69,3 @@ def _default(field: Mapping[str, Any]) -> str:
     # A dropdown without a default begins with its first option.
     options = _options(field) if field.get("type") == "enum" else ()
     return options[0] if options else ""
-
-
-def _point(name: str, ok: bool, remedy: str = "") -> Check:
-    return Check(name, ok, "" if ok else remedy)

@@ -28,12 +28,12 @@ from connectors.espocrm.api import (
     equals,
     search,
     stamp,
-    unread,
 )
 from connectors.espocrm.markup import literal, name_line
 from connectors.espocrm.settings import CARD_TYPES, is_record_id
 from connectors.http import Answer, done
 from connectors.marks import carries, mark
+from connectors.outcomes import unread
 
 #: A task with one of these is not to be done any more (``scopes/Task.json``).
 CLOSED = frozenset({"Completed", "Canceled"})

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from connectors.amocrm import AmoConnector, webhook
+from connectors.amocrm import AmoConnector
 from connectors.base import EventMalformed, EventNotAuthentic, Reference
 from tests.connectors.amocrm.rig import SECRET, settings
 from tests.connectors.amocrm.server import ACCOUNT, OWN
@@ -46,10 +46,6 @@ def test_without_a_secret_of_its_own_nothing_is_authentic(payload: Payload) -> N
     for secret in (None, "", SECRET):
         with pytest.raises(EventNotAuthentic, match="webhook_secret"):
             heard(fields(payload), secret, webhook_secret=None)
-
-
-def test_the_secret_is_compared_in_constant_time() -> None:
-    assert "compare_digest" in webhook._check_secret.__code__.co_names
 
 
 def test_another_account_is_not_authentic(payload: Payload) -> None:

@@ -112,7 +112,7 @@ def test_an_application_whose_tokens_cannot_be_kept_is_told(portal: Portal) -> N
 
 @pytest.mark.parametrize("off", [timedelta(minutes=2), -timedelta(minutes=2)])
 def test_a_clock_that_is_off_is_told(portal: Portal, off: timedelta) -> None:
-    assert "Set this machine's clock" in checked(portal, now=datetime.now(UTC) + off)["the clocks agree"]
+    assert "NTP: this machine's is 1" in checked(portal, now=datetime.now(UTC) + off)["the clocks agree"]
 
 
 @pytest.mark.parametrize(

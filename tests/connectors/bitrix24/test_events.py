@@ -10,7 +10,6 @@ import pytest
 
 from connectors.base import EventMalformed, EventNotAuthentic, Reference
 from connectors.bitrix24 import Bitrix24Connector
-from connectors.bitrix24.events import nested
 from tests.connectors.bitrix24 import server
 from tests.connectors.bitrix24.conftest import fixture
 from tests.connectors.bitrix24.outcomes import connector
@@ -113,10 +112,6 @@ def test_what_is_no_form_of_the_portal_is_malformed(body: bytes) -> None:
 def test_an_event_that_names_nothing_to_read_is_malformed(broken: dict[str, str]) -> None:
     with pytest.raises(EventMalformed):
         heard(connector(**TOKEN), call_end(**broken))
-
-
-def test_phps_notation_is_read_in_any_depth() -> None:
-    assert nested(b"a=1&b%5Bc%5D=2&b[d][e]=3&f[]=4") == {"a": "1", "b": {"c": "2", "d": {"e": "3"}}, "f": {"": "4"}}
 
 
 # --- what they name -----------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def test_unencrypted_traffic_to_another_machine_is_said(make: Callable[..., Espo
 
 
 def test_clocks_that_differ_are_said(sound: EspoRig, points: Points) -> None:
-    assert "s apart" in points(sound, datetime.now(UTC) + timedelta(minutes=2))["the clocks agree"]
+    assert "s ahead" in points(sound, datetime.now(UTC) + timedelta(minutes=2))["the clocks agree"]
 
 
 @pytest.mark.parametrize("date", [None, "yesterday"])

@@ -119,6 +119,8 @@ class Connector(ABC):
     #: Whether the CRM sends an event again that was answered 503. Where not, events are answered before they are
     #: resolved. May depend on the account, too.
     repeats_events: bool = False
+    #: What ``remove`` takes out of the CRM again of a trial's comment and reminder. May depend on the account, too.
+    removes: frozenset[Kind] = frozenset()
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings

@@ -12,10 +12,11 @@ import inspect
 import re
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
+from typing import get_args
 
 from marshmallow import Schema
 
-from connectors.base import Connector
+from connectors.base import Connector, Kind
 
 #: Other packages offer connectors under this group of entry points: ``name = "module:Class"``.
 ENTRY_POINTS = "optout.connectors"
@@ -130,6 +131,10 @@ def _check_values(candidate: type[Connector]) -> None:
         value = getattr(candidate, flag, None)
         if not isinstance(value, property | bool):
             raise ConnectorMisfit(f"{_shown(candidate)}: {flag} is {value!r}, expected True or False")
+    removes = getattr(candidate, "removes", None)
+    if not isinstance(removes, property) and not (isinstance(removes, frozenset) and removes <= {*get_args(Kind)}):
+        kinds = ", ".join(get_args(Kind))
+        raise ConnectorMisfit(f"{_shown(candidate)}: removes is {removes!r}, expected a frozenset of {kinds}")
 
 
 def _check_method(candidate: type[Connector], method: str) -> None:

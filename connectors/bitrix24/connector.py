@@ -57,6 +57,7 @@ class Bitrix24Connector(Connector):
     most_writes = MOST_WRITES
     #: The portal does not send an event again, whatever it is answered.
     repeats_events = False
+    removes = frozenset[Kind]({"comment", "reminder"})
 
     def __init__(
         self,

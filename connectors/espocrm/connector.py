@@ -44,6 +44,7 @@ class EspoConnector(Connector):
     name = "espocrm"
     Settings = EspoSettings
     repeats_events = True
+    removes = frozenset[Kind]({"comment", "reminder"})
 
     def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(settings)

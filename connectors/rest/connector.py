@@ -69,6 +69,7 @@ class RestConnector(Connector):
         self._doctor = Doctor(self._account, self._values, settings)
         self.sends_mail = self._email is not None
         self.repeats_events = settings["repeats_events"]
+        self.removes = frozenset[Kind](settings["remove"])
 
     def limits(self) -> Limits:
         return self._limits

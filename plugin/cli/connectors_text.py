@@ -30,7 +30,7 @@ mail    the CRM itself can mail people; else mail goes over [smtp]
 batch   how many writes one request to the CRM carries at most
 events  what the CRM reports is decided at once, or kept and resolved later
 frame   the operator's page can be opened inside the CRM
-trial   optout doctor --write can remove again what it wrote
+trial   what optout doctor --write removes again of what it wrote
 set     each account says so itself, by its settings"""
 
 
@@ -85,7 +85,7 @@ class Told:
         name = self.ability.name
         lines = [*_wrapped(f"{name}: {self.ability.about}", 0, 2), ""]
         words = {"mail": "CRM's own mail", "batch": "writes a request", "events": "its events"}
-        words |= {"frame": "page in a frame", "trial": "trial is removed"}
+        words |= {"frame": "page in a frame", "trial": "trial removes"}
         lines += [f"  {words[key]:<17} {value}" for key, value in _abilities(self.ability).items()]
         lines += ["", f"[crm.{name}] in plugin.toml (*: must be given; secrets by reference only)"]
         shown = [one for one in self.settings if one.key.count(".") <= _DEEPEST]
@@ -107,7 +107,7 @@ def _abilities(one: Ability) -> dict[str, str]:
         "batch": "set" if one.most_writes is None else str(one.most_writes),
         "events": events,
         "frame": "yes" if one.frames else "no",
-        "trial": "yes" if one.removes else "no",
+        "trial": "set" if one.removes is None else " and ".join(one.removes) or "nothing",
     }
 
 

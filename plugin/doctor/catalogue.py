@@ -53,7 +53,7 @@ class Ability:
     most_writes: int | None
     repeats_events: bool | None
     frames: bool
-    removes: bool
+    removes: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def ability_of(kind: type[Connector]) -> Ability:
         _number(kind.most_writes),
         _said(kind, "repeats_events"),
         kind.open_frame is not Connector.open_frame,
-        kind.remove is not Connector.remove,
+        _removed(kind),
     )
 
 
@@ -120,9 +120,17 @@ def items_of(data: Mapping[str, Any]) -> list[Item]:
 def _said(kind: type[Connector], flag: str) -> bool | None:
     """What the class says, unless its accounts set it themselves."""
     value = inspect.getattr_static(kind, flag)
-    if not isinstance(value, bool) or re.search(rf"\bself\.{flag}\s*=", inspect.getsource(kind)):
-        return None
-    return value
+    return value if isinstance(value, bool) and not _is_set(kind, flag) else None
+
+
+def _removed(kind: type[Connector]) -> tuple[str, ...] | None:
+    value = inspect.getattr_static(kind, "removes")
+    return tuple(sorted(value)) if isinstance(value, frozenset) and not _is_set(kind, "removes") else None
+
+
+def _is_set(kind: type[Connector], attribute: str) -> bool:
+    """Whether instances of the class set an attribute of it themselves."""
+    return re.search(rf"\bself\.{attribute}\s*=", inspect.getsource(kind)) is not None
 
 
 def _number(value: Any) -> int | None:

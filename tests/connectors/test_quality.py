@@ -76,6 +76,8 @@ def test_what_a_connector_has_is_not_exempt(folder: Path) -> None:
         assert "exempt" not in item["mail"]
     if connector.most_writes > 1:
         assert "exempt" not in item["batch"]
+    if connector.removes:
+        assert "exempt" not in item["remove"]
     for name in ("comment", "reminder", "find", "reminder_state", "withdraw", "contact_by_phone", "contact_by_name"):
         assert "exempt" not in item[name]
     for name in ("check", "quota_shared", "throttling", "escaping", "readme", "contract_suite", "removal"):

@@ -82,6 +82,8 @@ class TakesMore(EmbeddedConnector):
         (variant(most_writes="many"), "most_writes is 'many', expected a whole number"),
         (variant(sends_mail="yes"), "sends_mail is 'yes', expected True or False"),
         (variant(repeats_events=None), "repeats_events is None, expected True or False"),
+        (variant(removes=True), "removes is True, expected a frozenset of comment, reminder, email"),
+        (variant(removes=frozenset({"task"})), r"removes is frozenset\({'task'}\), expected a frozenset"),
         (
             variant(__init__=lambda self, settings, token: None),
             r"Variant: __init__\(settings, token\), expected __init__\(self, settings\)",

@@ -63,6 +63,18 @@ def test_a_description_says_types_defaults_bounds_secrets_and_limits(capsys: pyt
     assert "at most 200 requests a second, 50 at once" in told
 
 
+@pytest.mark.parametrize(
+    ("name", "removed"),
+    [("amocrm", "nothing"), ("bitrix24", "comment and reminder"), ("espocrm", "comment and reminder"), ("rest", "set")],
+)
+def test_a_description_says_what_a_trial_removes_again(
+    capsys: pytest.CaptureFixture[str], name: str, removed: str
+) -> None:
+    assert f"\n  trial removes     {removed}\n" in run(capsys, "describe", name)
+    (row,) = (line for line in run(capsys, "list").splitlines() if line.startswith(name))
+    assert row.endswith(f"  {removed}")
+
+
 def test_no_secrets_default_is_ever_shown() -> None:
     for name in registry.names():
         for one in catalogue.settings_of(registry.connector_class(name)):
@@ -76,9 +88,10 @@ def test_what_each_account_says_itself_is_not_claimed_by_the_class() -> None:
         def __init__(self, settings: dict[str, object]) -> None:
             super().__init__(settings)
             self.sends_mail = bool(settings.get("mail"))
+            self.removes = frozenset()
 
     ability = catalogue.ability_of(Depends)
-    assert (ability.sends_mail, ability.repeats_events) == (None, True)
+    assert (ability.sends_mail, ability.repeats_events, ability.removes) == (None, True, None)
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,9 @@ def _minutes(settings: Settings) -> Any:
     return timedelta(minutes=settings.page.link_minutes)
 
 
+#: The page waits for 400 ms, rounded; the key itself takes a moment.
+_TOO_SOON = 420.0
+
 # --- what an operator does -------------------------------------------------------------------------
 
 
@@ -146,9 +149,28 @@ def press(tab: Tab, *keys: str) -> None:
     """Press keys one after the other, as fast as the page shows what they are for."""
     for key in keys:
         if key == "Enter":
-            # The page takes no Enter for a confirmation that came with the screen itself.
-            tab.wait_for_timeout(450)
-        tab.keyboard.press(key)
+            _confirm(tab)
+        else:
+            tab.keyboard.press(key)
+
+
+def _confirm(tab: Tab) -> None:
+    """Press Enter once the screen has stood long enough: the page takes none that was meant for the one before."""
+    while True:
+        while _stood(tab) < _TOO_SOON:
+            tab.wait_for_timeout(25)
+        ending = tab.locator('#stage[data-screen="ending"]').count() == 1
+        tab.keyboard.press("Enter")
+        # The server's own words may have come in between, and with them the screen anew.
+        anew = ending and tab.locator('#stage[data-screen="ending"]:not(:has(.changed))').count() == 1
+        if not anew or _stood(tab) >= _TOO_SOON:
+            return
+
+
+def _stood(tab: Tab) -> float:
+    """For how many milliseconds this screen has been there."""
+    stood: float = tab.evaluate("performance.now() - Number(document.getElementById('stage').dataset.shown)")
+    return stood
 
 
 def type_answer(tab: Tab, text: str) -> None:

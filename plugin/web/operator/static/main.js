@@ -165,7 +165,8 @@ class Page extends Confirming {
     this.log = [...this.log, { ...entry, at: at.toISOString() }];
     this.keep();
     clearTimeout(this.saveTimer);
-    if (saveAfter) this.saveTimer = setTimeout(() => this.saver.save(), saveAfter);
+    this.saveTimer = null;
+    if (saveAfter) this.saveTimer = setTimeout(() => this.saveNow(), saveAfter);
     else this.saver.save();
     this.tellLink("saving");
   }
@@ -345,8 +346,14 @@ class Page extends Confirming {
     };
   }
 
+  saveNow() {
+    this.saveTimer = null;
+    this.saver.save();
+  }
+
+  /** What happened while an earlier state was on its way is not saved yet. */
   saved() {
-    this.tellLink("saved");
+    if (this.saver.isClean && !this.saveTimer) this.tellLink("saved");
     if (this.progress?.over) this.finish();
   }
 

@@ -37,6 +37,7 @@ export class Showing {
     stage.dataset.screen = screen;
     if (moveFocus) {
       this.shown = performance.now();
+      stage.dataset.shown = String(Math.round(this.shown));
       this.focusStage();
       scrollTo(0, 0);
     } else if (held && document.activeElement === document.body) {

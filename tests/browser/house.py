@@ -162,7 +162,7 @@ def _confirm(tab: Tab) -> None:
         ending = tab.locator('#stage[data-screen="ending"]').count() == 1
         tab.keyboard.press("Enter")
         # The server's own words may have come in between, and with them the screen anew.
-        anew = ending and tab.locator('#stage[data-screen="ending"]:not(:has(.changed))').count() == 1
+        anew = ending and tab.locator('#stage[data-screen="ending"]:not(:has(.notice.warn))').count() == 1
         if not anew or _stood(tab) >= _TOO_SOON:
             return
 

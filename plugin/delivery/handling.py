@@ -19,7 +19,7 @@ from plugin.clock import Now
 from plugin.delivery.cards import named
 from plugin.delivery.gates import Gates
 from plugin.delivery.jumps import Jumps, Steady
-from plugin.delivery.model import MAILS, Delivery, Ending, Step
+from plugin.delivery.model import MAILS, ON_CARDS, Delivery, Ending, Step
 from plugin.delivery.order import Lane
 from plugin.delivery.policy import Timing, Waits
 from plugin.delivery.queue import FAULT, Begun, Queue, Started
@@ -35,7 +35,6 @@ _CORRECTED = "a correction came before it went out"
 _PERHAPS_SENT = "a correction came; the mail may have gone out already"
 #: What a CRM answers about a card that it does not have (any more).
 _GONE = frozenset({404, 410})
-_ON_CARDS = frozenset({"comment", "reminder"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ class Handling:
         except CrmRefused as error:
             self._heard(error)
             self._note("look_up", "unknown", started, str(error), status=error.status, code=error.code)
-            if error.status in _GONE and delivery.kind in _ON_CARDS and delivery.place and delivery.place.card:
+            if error.status in _GONE and delivery.kind in ON_CARDS and delivery.place and delivery.place.card:
                 return self._elsewhere(delivery.place.card, str(error))
             if delivery.kind not in MAILS:
                 why = f"the CRM does not let it be looked for: {error}"
@@ -244,7 +243,7 @@ class Handling:
 
     def _moved(self) -> str | None:
         place = self.delivery.place
-        if place is None or place.card is None or place.was is None or self.delivery.kind not in _ON_CARDS:
+        if place is None or place.card is None or place.was is None or self.delivery.kind not in ON_CARDS:
             return None
         return f"written to {named(place.card)}: the card {named(place.was)} was gone"
 

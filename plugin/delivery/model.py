@@ -11,6 +11,8 @@ from connectors.base import CardRef
 
 #: Kinds of mail; they go out at least once, everything else exactly once.
 MAILS = frozenset({"crm_email", "smtp_email"})
+#: Kinds that are written into a card.
+ON_CARDS = frozenset({"comment", "reminder"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -19,7 +20,7 @@ from connectors.base import Assignee, CardRef
 from plugin.clock import Now
 from plugin.delivery.gathered import Gathered
 from plugin.delivery.jumps import is_anything_ahead, put_right
-from plugin.delivery.model import Delivery, Ending, Place, Step
+from plugin.delivery.model import ON_CARDS, Delivery, Ending, Place, Step
 from plugin.delivery.order import LANES, Lane, any_due, next_due
 from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
@@ -43,6 +44,7 @@ _LOAD = (
     .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
 )
 _LOCK = select(deliveries).where(deliveries.c.id == bindparam("id")).with_for_update()
+_SETTLE = update(decisions).where(decisions.c.id == bindparam("of"), decisions.c.card.is_(None))
 _LOCK_ALL = (
     select(
         deliveries.c.id,
@@ -135,7 +137,7 @@ class Queue:
             lease = f"{self._owner}#{next(self._claims)}"
             connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)), _leased(lease, now + self._lease))
             rows = {row.id: row for row in connection.execute(_LOAD, {"ids": ids})}
-            return [_delivery(rows[id_]) for id_ in ids]
+            return _on_their_cards(connection, [_delivery(rows[id_]) for id_ in ids])
 
     def _may_claim(self, connection: Connection) -> bool:
         """Whether no other process is claiming; one that was stopped in the middle is not waited for long."""
@@ -243,6 +245,29 @@ def _ours(row: Row[Any], delivery: Delivery) -> bool:
 
 def _update(connection: Connection, id_: int, values: dict[str, Any]) -> None:
     connection.execute(update(deliveries).where(deliveries.c.id == id_), values)
+
+
+def _on_their_cards(connection: Connection, claimed: list[Delivery]) -> list[Delivery]:
+    """The same, settled on their call's card where nothing has to be looked for (``plugin.delivery.cards``).
+
+    In the transaction of the claim, so that it costs none of its own.
+    """
+    places = {
+        delivery.decision_ref: Place(delivery.card)
+        for delivery in claimed
+        if delivery.place is None and delivery.target is None and delivery.card and delivery.kind in ON_CARDS
+    }
+    if not places:
+        return claimed
+    rows = [{"of": decision, "card": place.kept()} for decision, place in sorted(places.items())]
+    settled = sum(connection.execute(_SETTLE, row).rowcount for row in rows)
+    if settled < len(rows):
+        # Another process was quicker with one of them; whoever makes it ready finds out where it goes.
+        return claimed
+    return [
+        replace(delivery, place=places.get(delivery.decision_ref)) if delivery.place is None else delivery
+        for delivery in claimed
+    ]
 
 
 def _locked(connection: Connection, ids: Sequence[int]) -> Mapping[int, Any]:

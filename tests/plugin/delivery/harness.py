@@ -39,12 +39,14 @@ class BreakableLedger(Ledger):
 
     broken = False
     refused = 0
+    writes = 0
 
     @contextmanager
     def write(self, *, alone: bool = False) -> Iterator[Connection]:
         if self.broken:
             self.refused += 1
             raise LedgerUnavailable("the disk is full")
+        self.writes += 1
         with super().write(alone=alone) as connection:
             yield connection
 

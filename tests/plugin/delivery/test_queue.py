@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from structlog.testing import capture_logs
 
-from plugin.delivery.model import Delivery, Ending
+from connectors.base import CardRef
+from plugin.delivery.model import Delivery, Ending, Place
 from plugin.delivery.queue import Begun, Queue
+from plugin.ledger.schema import decisions
 from tests.plugin.delivery.fake_crm import START, Clock, FakeCrm
-from tests.plugin.delivery.harness import LEASE, OPEN, BreakableLedger, House
+from tests.plugin.delivery.harness import CARD, LEASE, OPEN, BreakableLedger, House
 
 
 @pytest.fixture
@@ -270,3 +272,29 @@ def test_postgresql_tells_the_time_of_leases_itself(postgres_url: str) -> None:
     [held] = Queue(ledger, Machine(house, 60 * 24 * 3650), "far", LEASE).claim(1)
     assert before <= held.lease_until - timedelta(seconds=LEASE) <= datetime.now(UTC)
     ledger.close()
+
+
+# --- what it costs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["comment", "reminder", "smtp_email"])
+def test_a_delivery_costs_three_transactions_its_claim_its_beginning_and_its_end(house: House, kind: str) -> None:
+    delivery = house.one(kind)
+    worker, before = house.worker(), house.ledger.writes
+    worker.run_once()
+    assert house.ledger.writes - before == 3
+    assert house.row(delivery).state == "done"
+
+
+def test_a_claim_settles_what_has_a_card_on_it_and_leaves_the_rest_to_be_looked_for(house: House) -> None:
+    own, without = house.decision(), house.decision(card=None)
+    other, moved = house.decision(target={"phone": "1", "name": None}), house.decision()
+    elsewhere = {"type": "contact", "id": "77", "fallback": False}
+    with house.ledger.write() as connection:
+        connection.execute(update(decisions).where(decisions.c.id == moved).values(card=elsewhere))
+    for decision in (own, without, other, moved):
+        house.delivery(decision)
+    places = {one.decision_ref: one.place for one in queue(house).claim(10)}
+    assert places == {own: Place(CARD), without: None, other: None, moved: Place(CardRef("contact", "77"))}
+    assert house.card_of(own) == {"type": CARD.type, "id": CARD.id, "fallback": False}
+    assert (house.card_of(without), house.card_of(other), house.card_of(moved)) == (None, None, elsewhere)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from connectors.base import Done, NotDone, Outcome, Unknown
+from connectors.discretion import Sent
 
 _LONGEST_RETRY_AFTER = 86_400.0
 _LONGEST_MESSAGE = 200
@@ -20,11 +21,12 @@ _PHONE_NUMBER = re.compile(r"\+?\d(?:[\s().-]*\d){6,}")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 2xx answer: ``data`` is its JSON, None where the answer is empty and may be."""
+    """A 2xx answer: ``data`` is its JSON, None where the answer is empty and may be; ``sent`` is what was asked."""
 
     status: int
     data: Any
     headers: Mapping[str, str]
+    sent: Sent = field(default_factory=Sent, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

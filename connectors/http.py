@@ -9,11 +9,11 @@ import json
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -24,6 +24,7 @@ from connectors.address import check_base_url, origin, segment
 from connectors.answers import Answer, Complaint, Explain, done, explain_json, harmless, parsed, retry_after
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Quota, Unknown
 from connectors.deadline import BoundedHTTPPool, BoundedHTTPSPool, Stage, exchange
+from connectors.discretion import Sent
 from connectors.failures import Broken, explained
 from connectors.ratelimit import RateLimiter
 
@@ -45,9 +46,9 @@ class HttpClient:
     """One account's connections, shared by all threads.
 
     An exchange takes at most ``connect_seconds + read_seconds`` of ``limits`` in all (name resolution aside), after at
-    most ``longest_wait`` seconds for its turn; an answer is at most ``max_answer_bytes`` long. ``headers`` carry the
-    account's secrets and appear nowhere else. ``ca_file`` trusts a private certificate authority. Raises ValueError
-    for an unusable address or header, without repeating it.
+    most ``longest_wait`` seconds for its turn; an answer is at most ``max_answer_bytes`` long. The account's secrets,
+    those in ``headers`` and the other ``secrets``, appear nowhere else, also where an answer repeats them. ``ca_file``
+    trusts a private certificate authority. Raises ValueError for an unusable address or header, without repeating it.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class HttpClient:
         limits: Limits,
         *,
         headers: Mapping[str, str] | None = None,
+        secrets: Collection[str] = (),
         connections: int = 16,
         max_answer_bytes: int = 4_000_000,
         longest_wait: float = 10.0,
@@ -74,7 +76,9 @@ class HttpClient:
         self._limiter = limiter or RateLimiter(limits.requests_per_second, limits.burst)
         self._quota: Quota | None = None
         self._now = now
-        self._session = _session(_checked_headers(headers), connections, ca_file)
+        self._secrets = tuple(secrets)
+        self._headers = _checked_headers(headers)
+        self._session = _session(self._headers, connections, ca_file)
 
     def __repr__(self) -> str:
         return f"HttpClient({self.host})"
@@ -113,7 +117,7 @@ class HttpClient:
             raise self._failed_read(raw)
         if not raw.readable and raw.status != _NO_CONTENT:
             raise CrmUnavailable(self._unreadable(raw), status=raw.status)
-        return Answer(raw.status, raw.data, raw.headers)
+        return Answer(raw.status, raw.data, raw.headers, raw.sent)
 
     def write(
         self,
@@ -146,14 +150,14 @@ class HttpClient:
             return self._failed_write(raw)
         if json_expected and not raw.readable:
             return Unknown(self._unreadable(raw), status=raw.status)
-        return Answer(raw.status, raw.data, raw.headers)
+        return Answer(raw.status, raw.data, raw.headers, raw.sent)
 
     # --- what an error answer means ----------------------------------------------------------------
 
     def _failed_write(self, raw: _Raw) -> NotDone | Unknown:
         if raw.status < 400:
             return NotDone(self._redirected(raw), permanent=True, status=raw.status)
-        complaint = self._explain(raw.status, raw.data, raw.headers)
+        complaint = self._complaint(raw)
         why = self._complained(raw.status, complaint)
         if complaint.blocked or self._rejected(raw, complaint):
             after, blocked = self._after(raw, complaint), complaint.blocked
@@ -165,7 +169,7 @@ class HttpClient:
     def _failed_read(self, raw: _Raw) -> CrmUnavailable | CrmRefused:
         if raw.status < 400:
             return CrmRefused(self._redirected(raw), status=raw.status)
-        complaint = self._explain(raw.status, raw.data, raw.headers)
+        complaint = self._complaint(raw)
         why = self._complained(raw.status, complaint)
         if complaint.blocked or raw.status >= 500 or self._rejected(raw, complaint):
             after, blocked = self._after(raw, complaint), complaint.blocked
@@ -184,8 +188,15 @@ class HttpClient:
     def _retry_after(self, raw: _Raw) -> float | None:
         return retry_after(raw.headers.get("Retry-After"), self._now())
 
+    def _complaint(self, raw: _Raw) -> Complaint:
+        """What the CRM says, in words that are fit for a log."""
+        complaint = self._explain(raw.status, raw.data, raw.headers)
+        code, message = (part and harmless(raw.sent.hidden_in(part)) for part in (complaint.code, complaint.message))
+        # A code may know more than its text, so one that tells nothing private stays the very same.
+        return replace(complaint, code=complaint.code if code == complaint.code else code, message=message)
+
     def _complained(self, status: int, complaint: Complaint) -> str:
-        said = ": ".join(harmless(part) for part in (complaint.code, complaint.message) if part)
+        said = ": ".join(part for part in (complaint.code, complaint.message) if part)
         return f"{self.host} answered {status}" + (f" ({said})" if said else "")
 
     def _unreadable(self, raw: _Raw) -> str:
@@ -230,12 +241,19 @@ class HttpClient:
                 )
                 with response:
                     data, readable = parsed(self._drained(response))
-                    return _Raw(response.status_code, response.headers, str(response.url), data, readable)
+                    sent = Sent(
+                        self._secrets, self._headers | dict(request.headers), request.params or {}, request.body
+                    )
+                    return _Raw(response.status_code, response.headers, str(response.url), data, readable, sent)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 if this.stage is Stage.NOT_BEGUN and isinstance(error, ValueError):
                     why = f"{self.host}: the request cannot be put together"
                     raise Broken(why, sent=False, permanent=True) from None
                 raise explained(error, this, self.host, self._limits.connect_seconds) from None
+
+    def _told(self, request: _Request) -> Sent:
+        query = dict(parse_qsl(urlsplit(request.address).query)) | dict(request.params or {})
+        return Sent(self._secrets, self._headers | dict(request.headers), query, request.body)
 
     def _wait_for_turn(self) -> float:
         """0.0 once it is this request's turn; else how far away that is, in seconds."""
@@ -277,6 +295,7 @@ class _Raw:
     url: str
     data: Any
     readable: bool
+    sent: Sent
 
     @property
     def ok(self) -> bool:

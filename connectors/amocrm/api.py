@@ -15,6 +15,7 @@ from connectors.http import HttpClient
 from connectors.oauth import FixedToken, Grant, TokenKeeper, Tokens, TokenSource, tokens_of
 
 _API = "api/v4"
+_SECRETS = ("token", "client_secret", "code", "refresh_token")
 _TOKENS = "oauth2/access_token"
 #: The most that one page of most lists holds.
 PAGE = 250
@@ -34,6 +35,7 @@ class AmoApi:
         self._http = HttpClient(
             settings["base_url"],
             limits,
+            secrets=[settings[name] for name in _SECRETS if settings.get(name)],
             connections=settings["connections"],
             ca_file=settings["ca_file"],
             explain=explain,

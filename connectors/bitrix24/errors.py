@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.answers import Complaint, harmless
 from connectors.base import CrmRefused, CrmUnavailable, NotDone, Unknown
+from connectors.discretion import Sent
 
 #: Rejected before anything was executed, and worth another try later. Each with the status the method answers alone.
 _LATER = {
@@ -64,6 +65,16 @@ def named(error: Mapping[str, Any]) -> tuple[str | None, str | None]:
         said, message = own or said.get("code"), said.get("message")
     code = str(said) if isinstance(said, str | int) and not isinstance(said, bool) and said != "" else None
     return code, message if isinstance(message, str) and message else None
+
+
+def discreet(error: Mapping[str, Any], sent: Sent) -> Mapping[str, Any]:
+    """The error without what its words repeat of the request."""
+    code, message = named(error)
+    return {
+        **error,
+        "error": code and harmless(sent.hidden_in(code)),
+        "error_description": message and sent.hidden_in(message),
+    }
 
 
 def has_error(data: Any) -> bool:

@@ -17,6 +17,7 @@ from connectors.bitrix24.commands import MOST_COMMANDS, Answered, Command, answe
 from connectors.bitrix24.errors import (
     LONGEST_HOLD,
     OPERATION_TIME_LIMIT,
+    discreet,
     explained,
     has_error,
     is_gone,
@@ -50,13 +51,17 @@ class Portal:
         self._http = HttpClient(
             self._way.portal,
             limits,
+            secrets=self._way.secrets,
             connections=settings["connections"],
             ca_file=settings["ca_file"],
             explain=self._explained,
             limiter=limiter,
             now=now,
         )
-        self._tokens = HttpClient(settings["oauth_server"], limits, connections=1, ca_file=settings["ca_file"])
+        secrets = [*filter(None, (settings["client_secret"], settings["refresh_token"]))]
+        self._tokens = HttpClient(
+            settings["oauth_server"], limits, secrets=secrets, connections=1, ca_file=settings["ca_file"]
+        )
         self._keeper = None if self._way.webhook_user else self._token_keeper()
         self._holds = _Holds(now)
 
@@ -102,16 +107,17 @@ class Portal:
 
     def envelope(self, method: str, params: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """The same with ``time``, ``total`` and ``next``."""
-        return self._read(f"{self._way.v2}/{method}", params or {}, method)
+        envelope: Mapping[str, Any] = self._read(f"{self._way.v2}/{method}", params or {}, method).data
+        return envelope
 
     def call_v3(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
         """What a method of REST 3 answers. Raises CrmUnavailable, CrmRefused."""
-        return self._read(f"{self._way.v3}/{method}", params or {}, method)["result"]
+        return self._read(f"{self._way.v3}/{method}", params or {}, method).data["result"]
 
     def ask(self, commands: Mapping[str, Command]) -> Answered:
         """Several reads in one request; what each was refused with stands in the answer. Raises as reads do."""
         payload = {"halt": 0, "cmd": {key: command.written for key, command in commands.items()}}
-        answer = answered(self._read(f"{self._way.v2}/batch", payload, "batch"))
+        answer = _each(self._read(f"{self._way.v2}/batch", payload, "batch"))
         if answer is None:
             raise CrmUnavailable(f"{self.host} answered a batch with something else")
         self._holds.learn(commands, answer)
@@ -121,10 +127,10 @@ class Portal:
         """The same, as the user whom the portal gave this token to. Raises CrmUnavailable, CrmRefused."""
         cmd = {key: command.written for key, command in commands.items()}
         payload = {"halt": 0, "cmd": cmd, "auth": token}
-        data = self._http.read("rest/batch", method="POST", payload=payload).data
-        if has_error(data):
-            raise not_read(data, "batch")
-        answer = answered(data)
+        whole = self._http.read("rest/batch", method="POST", payload=payload)
+        if has_error(whole.data):
+            raise not_read(discreet(whole.data, whole.sent), "batch")
+        answer = _each(whole)
         if answer is None:
             raise CrmUnavailable(f"{self.host} answered a batch with something else")
         return answer
@@ -137,12 +143,12 @@ class Portal:
             return CrmUnavailable(f"{self.host} left {method} out of its answer")
         return None
 
-    def _read(self, path: str, payload: Mapping[str, Any], method: str) -> Mapping[str, Any]:
+    def _read(self, path: str, payload: Mapping[str, Any], method: str) -> Answer:
         held = self._holds.left(method)
         if held is not None:
             raise CrmUnavailable(self._held(method), after=held, status=429, code=OPERATION_TIME_LIMIT)
         try:
-            data = self._read_with_token(path, payload).data
+            answer = self._read_with_token(path, payload)
         except CrmRefused as error:
             if error.status == _NOT_FOUND and error.code is None:
                 # The address itself, not a record: nobody is to look for a card elsewhere because of it.
@@ -152,12 +158,13 @@ class Portal:
             if error.code == OPERATION_TIME_LIMIT:
                 raise self._blocked_method(method, error) from None
             raise
+        data = answer.data
         if has_error(data):
-            raise not_read(data, f"{self.host}: {method}")
+            raise not_read(discreet(data, answer.sent), f"{self.host}: {method}")
         if not isinstance(data, Mapping) or "result" not in data:
             raise CrmUnavailable(f"{self.host} answered {method} with something that is no answer of Bitrix24")
         self._holds.learn_one(method, data.get("time"))
-        return data
+        return answer
 
     def _read_with_token(self, path: str, payload: Mapping[str, Any]) -> Answer:
         if self._keeper is None:
@@ -178,7 +185,7 @@ class Portal:
         result = self._written(f"{self._way.v2}/batch", payload)
         if not isinstance(result, Answer):
             return result
-        answer = answered(result.data)
+        answer = _each(result)
         if answer is None:
             return Unknown(f"{self.host} answered a batch with something else", status=result.status)
         self._holds.learn(commands, answer)
@@ -258,8 +265,16 @@ def _is_expired(status: int | None, code: str | None) -> bool:
     return status == 401 and "expired" in (code or "").lower()
 
 
+def _each(answer: Answer) -> Answered | None:
+    """What became of each command of a batch; None for what is no answer to one."""
+    found = answered(answer.data)
+    if found is None or not found.errors:
+        return found
+    return replace(found, errors={key: discreet(error, answer.sent) for key, error in found.errors.items()})
+
+
 def _told_in_200(result: Answer, host: str) -> NotDone | Unknown:
-    outcome = not_written(cast(Mapping[str, Any], result.data), f"{host}: the request")
+    outcome = not_written(discreet(cast(Mapping[str, Any], result.data), result.sent), f"{host}: the request")
     if isinstance(outcome, NotDone) and outcome.permanent and outcome.code is None:
         return Unknown(f"{host} answered {result.status} with an error that it does not name", status=result.status)
     return outcome

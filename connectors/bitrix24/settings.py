@@ -145,6 +145,7 @@ class Way:
     v2: str
     v3: str
     webhook_user: str | None
+    secrets: tuple[str, ...] = ()
 
     @property
     def host(self) -> str:
@@ -160,7 +161,7 @@ def way_of(settings: Mapping[str, Any]) -> Way:
         found = _WEBHOOK.fullmatch(settings["webhook"])
         assert found is not None
         user, own = found["user"], f"{found['user']}/{found['secret']}"
-        return Way(found["portal"], f"rest/{own}", f"rest/api/{own}", user)
+        return Way(found["portal"], f"rest/{own}", f"rest/api/{own}", user, (found["secret"],))
     return Way(check_base_url(settings["portal"]), "rest", "rest/api", None)
 
 

@@ -18,6 +18,7 @@ from connectors.rest.request import Pages, Prepared, Records, Request
 
 Written = Answer | NotDone | Unknown
 
+_SECRETS = ("token", "password", "client_secret")
 #: Answers without a body by their very status.
 _BODILESS = frozenset({204, 205})
 
@@ -32,7 +33,8 @@ class Account:
         self._settings = settings
         self._auth: Mapping[str, Any] = settings["auth"]
         self._meanings = meanings
-        options: dict[str, Any] = {"connections": settings["connections"], "ca_file": settings["ca_file"]}
+        secrets = [settings[name] for name in _SECRETS if settings.get(name)]
+        options = {"connections": settings["connections"], "ca_file": settings["ca_file"], "secrets": secrets}
         self.http = HttpClient(
             settings["base_url"], limits, headers=self._fixed_headers(), explain=meanings.explain, **options
         )
@@ -118,7 +120,7 @@ class Account:
         empty = result.status in _BODILESS or result.headers.get("Content-Length") == "0"
         if result.data is None and request.may_be_empty and not empty:
             return Unknown(f"{self.http.host} answered {result.status} with something that is not JSON", result.status)
-        return self._meanings.inside(result.status, result.data, self.http.host) or result
+        return self._meanings.inside(result, self.http.host) or result
 
     def _asked(self, prepared: Prepared) -> Any:
         try:
@@ -138,7 +140,7 @@ class Account:
             )
         except (CrmRefused, CrmUnavailable) as error:
             raise failed_read(error) from None
-        failed = self._meanings.inside(answer.status, answer.data, self.http.host)
+        failed = self._meanings.inside(answer, self.http.host)
         if failed is None:
             return answer
         if isinstance(failed, NotDone) and failed.permanent:

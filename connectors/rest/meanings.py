@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from connectors.answers import Complaint, harmless
+from connectors.answers import Answer, Complaint, harmless
 from connectors.base import CrmRefused, CrmUnavailable, NotDone, Unknown
 from connectors.rest.conditions import Condition
 from connectors.rest.paths import Path, as_text
@@ -85,13 +85,16 @@ class Meanings:
         """The first rule that matches."""
         return next((rule for rule in self.rules if rule.matches(status, data)), None)
 
-    def inside(self, status: int, data: Any, host: str) -> NotDone | Unknown | None:
+    def inside(self, answer: Answer, host: str) -> NotDone | Unknown | None:
         """What a 2xx answer with an error inside means; None where it is a good one."""
+        status, data = answer.status, answer.data
         rule = self.of(status, data)
         if rule is None or rule.means == "done":
             return None
         complaint = self.explain(status, data, {})
-        said = ": ".join(harmless(part) for part in (complaint.code, complaint.message) if part)
+        code, message = (harmless(answer.sent.hidden_in(part or "")) for part in (complaint.code, complaint.message))
+        complaint = replace(complaint, code=Sign(code, rule.means), message=message)
+        said = ": ".join(part for part in (complaint.code, complaint.message) if part)
         why = f"{host} answered {status} with an error inside" + (f" ({said})" if said else "")
         if rule.means == "unknown":
             return settled(Unknown(why, status, complaint.code))

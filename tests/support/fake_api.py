@@ -35,6 +35,8 @@ class Fault(enum.Enum):
     GIGANTIC = "a gigantic answer, executed"
     DRIP = "an answer byte by byte, executed"
     REDIRECT = "redirect"
+    REPEATING = "an error that repeats the request"
+    REPEATING_IN_200 = "200 with an error that repeats the request"
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,19 @@ class FakeApi:
             return ApiAnswer(200)
         if fault is Fault.REDIRECT:
             return ApiAnswer(302, b"", {"Location": self.url + request.path + "/"})
+        if fault in (Fault.REPEATING, Fault.REPEATING_IN_200):
+            return _repeating(request, 403 if fault is Fault.REPEATING else 200)
         answer = self.answer(request)
         return self.worded(fault) if fault is Fault.ERROR_AFTER else _GARBLED.get(fault, answer)
+
+
+def _repeating(request: ApiRequest, status: int) -> ApiAnswer:
+    """An error in the places by which CRMs say theirs, with the request in its words."""
+    # Whoever takes this for a log cuts it, so what is private comes first.
+    keys = [value for name, value in request.headers.items() if name in ("authorization", "x-api-key")]
+    words = " ".join([request.path, *keys, request.body.decode()])
+    places = ("error", "error_description", "message", "title", "detail", "hint")
+    return ApiAnswer(status, dict.fromkeys(places, words), {"X-Status-Reason": ascii(words)[1:1000]})
 
 
 def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:

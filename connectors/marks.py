@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+#: What is older cannot have been written by a delivery that is still looked for.
+LOOK_BACK = timedelta(days=31)
 #: Hex digits of a delivery's key that stand in its text.
 _DIGITS = 16
 

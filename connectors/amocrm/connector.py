@@ -55,7 +55,7 @@ class AmoConnector(Connector):
         self._limits = replace(limits_of(settings), requests_per_write=REQUESTS)
         self._api = AmoApi(settings, self._limits, now)
         self._cards = Cards(self._api)
-        self._records = Records(self._api)
+        self._records = Records(self._api, now)
         self._writer = Writer(self._api, self._records, settings["task_type"])
         self._calls = Calls(self._api, self._cards, settings, now)
         self._checks = Checks(self._api, settings, now)

@@ -5,14 +5,15 @@ Sources: amoCRM developers' pages «События и примечания», «
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from connectors.amocrm.api import AmoApi, each
 from connectors.amocrm.cards import COLLECTIONS, is_id, path_of
 from connectors.base import CardRef, CommentWrite, Done, Kind, NotDone, Outcome, ReminderState, ReminderWrite
 from connectors.http import Answer
-from connectors.marks import carries
+from connectors.marks import LOOK_BACK, carries
 
 #: How a task that the CRM kept wrongly is closed; by it ``find`` tells it from one that was kept as written.
 TAKEN_BACK = "Создано с ошибкой и закрыто автоматически"
@@ -61,8 +62,9 @@ def cut(write: CommentWrite | ReminderWrite, kept: Mapping[str, Any]) -> str | N
 class Records:
     """Reads notes and tasks, and closes tasks. Reads raise CrmUnavailable, CrmRefused."""
 
-    def __init__(self, api: AmoApi) -> None:
+    def __init__(self, api: AmoApi, now: Callable[[], datetime]) -> None:
         self._api = api
+        self._now = now
 
     def notes_by_id(self, collection: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
         """These notes of one type of card, by id."""
@@ -75,7 +77,8 @@ class Records:
     def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
         """The id of what carries the mark of this key: the API finds by no text, so the newest are looked through.
 
-        Without a card the newest of the whole account. Raises CrmRefused where there is too much to look through.
+        Without a card the newest of the whole account. What is too old to be it ends the search. Raises CrmRefused
+        where there is too much that is newer.
         """
         if kind == "email" or (card is not None and path_of(card) is None):
             return None
@@ -115,11 +118,20 @@ class Records:
             why = f"the CRM deletes no notes over its API: delete note {remote_id} by hand"
         return NotDone(why, permanent=True)
 
+    def _recent(self, path: str, name: str, params: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """What may have been written by a delivery that is still looked for; ``params`` ask for the newest first."""
+        since = (self._now() - LOOK_BACK).timestamp()
+        for record in self._api.listed(path, name, params):
+            created = record.get("created_at")
+            if isinstance(created, int) and created < since:
+                return
+            yield record
+
     def _find_note(self, card: CardRef | None, key: str) -> str | None:
         params = {"filter[note_type][0]": "common", "order[id]": "desc"}
         paths = [f"{collection}/notes" for collection in COLLECTIONS.values()]
         for path in paths if card is None else [f"{path_of(card)}/notes"]:
-            for record in self._api.listed(path, "notes", params):
+            for record in self._recent(path, "notes", params):
                 held = record.get("params")
                 if carries(held.get("text") if isinstance(held, dict) else None, key):
                     return str(record.get("id"))
@@ -129,7 +141,7 @@ class Records:
         params = {"order[created_at]": "desc"}
         if card is not None:
             params |= {"filter[entity_type]": COLLECTIONS[card.type], "filter[entity_id][0]": card.id}
-        for record in self._api.listed("tasks", "tasks", params):
+        for record in self._recent("tasks", "tasks", params):
             if carries(record.get("text"), key) and _result(record) != TAKEN_BACK:
                 return str(record.get("id"))
         return None

@@ -40,6 +40,7 @@ from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.bitrix24.types import is_id
 from connectors.bitrix24.writing import MOST_WRITES, settled_alone, written
 from connectors.forms import form_of, nested
+from connectors.marks import LOOK_BACK
 from connectors.ratelimit import RateLimiter
 from connectors.settings import limits_of
 
@@ -115,7 +116,7 @@ class Bitrix24Connector(Connector):
         """
         if kind == "email":
             return None
-        since = self._now() - finding.LOOK_BACK
+        since = self._now() - LOOK_BACK
         if kind == "reminder":
             find = finding.find_task if self.settings["reminders"] == "task" else finding.find_todo
             return find(self._portal, card, key, since)

@@ -8,7 +8,7 @@ Sources: https://apidocs.bitrix24.ru/api-reference/crm/timeline/comments/crm-tim
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from connectors.base import CardRef, CrmRefused, CrmUnavailable
@@ -17,8 +17,6 @@ from connectors.bitrix24.recipes import TASK
 from connectors.bitrix24.types import is_id, place
 from connectors.marks import carries
 
-#: What is older cannot have been written by a delivery that is still looked for.
-LOOK_BACK = timedelta(days=31)
 _PAGE = 50
 _MOST_PAGES = 40
 

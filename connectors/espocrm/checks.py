@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
 from connectors.espocrm.api import EspoApi
-from connectors.espocrm.metadata import Fields, mapped_field
+from connectors.espocrm.metadata import Fields, entered, mapped_field
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES
 from connectors.points import clocks, date_of, point, private
 
@@ -135,10 +135,9 @@ class Checks:
             return []
         field = task.get(name)
         fits = isinstance(field, Mapping) and field.get("type") == "varchar" and (field.get("maxLength") or 255) >= 64
-        bare = name.removeprefix("c")[:1].lower() + name.removeprefix("c")[1:]
         remedy = (
-            f"Create {bare} at Task in the Entity Manager, type Varchar, at least 64 long, and let the role edit it; "
-            'or set external_id_field = ""'
+            f"Create {entered(name)} at Task in the Entity Manager, type Varchar, at least 64 long, and let the role "
+            'edit it; or set external_id_field = ""'
         )
         return [point(f"Task.{name} exists", fits, remedy)]
 

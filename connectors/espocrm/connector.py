@@ -51,7 +51,7 @@ class EspoConnector(Connector):
         self._limits = replace(limits_of(settings), requests_per_write=_REQUESTS_PER_WRITE)
         self._api = EspoApi(settings, self._limits)
         self._drafts = Drafts()
-        self._writing = Writing(self._api, settings)
+        self._writing = Writing(self._api, settings, now)
         self._mails = Mails(self._api, settings, self._drafts)
         self._calls = Calls(self._api, settings)
         self._checks = Checks(self._api, settings, now)

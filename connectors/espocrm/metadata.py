@@ -21,7 +21,7 @@ def mapped_field(item: FactField, owners: Mapping[str, Fields]) -> list[Check]:
     exists = Check(
         f"field {item.field} exists",
         bool(found),
-        "" if found else f"Create {name} in the Entity Manager of {' or '.join(owners)}, or correct the fact's field",
+        "" if found else f"Create {entered(name)} in the Entity Manager of {' or '.join(owners)}, or correct the field",
     )
     points = [exists]
     for entity, field in found.items():
@@ -31,6 +31,12 @@ def mapped_field(item: FactField, owners: Mapping[str, Fields]) -> list[Check]:
             remedy = f"Tick Audited at {entity}.{name}: only the stream tells which answers are of this call"
             points.append(point(f"changes of {entity}.{name} are recorded", audited, remedy))
     return points
+
+
+def entered(name: str) -> str:
+    """What an admin enters to get a field of this name: the CRM puts a c before the names of fields that are added."""
+    own = name.removeprefix("c")
+    return own[:1].lower() + own[1:] if own[:1].isupper() else name
 
 
 def _complete(item: FactField, entity: str, field: Mapping[str, Any]) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -32,7 +32,7 @@ from connectors.espocrm.api import (
 from connectors.espocrm.markup import literal, name_line
 from connectors.espocrm.settings import CARD_TYPES, is_record_id
 from connectors.http import Answer, done
-from connectors.marks import carries, mark
+from connectors.marks import LOOK_BACK, carries, mark
 from connectors.outcomes import unread
 
 #: A task with one of these is not to be done any more (``scopes/Task.json``).
@@ -46,8 +46,9 @@ _MOST_POST_PAGES = 5
 class Writing:
     """The writes of one account and the looks for them."""
 
-    def __init__(self, api: EspoApi, settings: Mapping[str, Any]) -> None:
+    def __init__(self, api: EspoApi, settings: Mapping[str, Any], now: Callable[[], datetime]) -> None:
         self._api = api
+        self._now = now
         self._external_id: str = settings["external_id_field"]
         self._priority: str = settings["priority"]
         self._popups = [{"type": "Popup", "seconds": 60 * minutes} for minutes in settings["popup_minutes"]]
@@ -66,15 +67,19 @@ class Writing:
         return self._read_back("Note", result, written, ("parentType", "parentId"), marked=("post", key))
 
     def find_comment(self, card: CardRef | None, key: str) -> str | None:
-        """The id of the post with this key's mark; posts have no place for the key."""
+        """The id of the post with this key's mark; posts have no place for the key, so the newest are looked through.
+
+        Raises CrmUnavailable, CrmRefused, the latter also where there are too many to be sure.
+        """
         if card is None:
             raise CrmRefused("a comment can only be looked for in its card")
         if (entity := self._entity(card)) is None or not is_record_id(card.id):
             return None
+        recent = {"after": stamp(self._now() - LOOK_BACK)}
         try:
             for number in range(_MOST_POST_PAGES):
                 posts = self._api.page(
-                    f"{entity}/{card.id}/posts", {}, most=_POSTS_A_PAGE, offset=number * _POSTS_A_PAGE
+                    f"{entity}/{card.id}/posts", recent, most=_POSTS_A_PAGE, offset=number * _POSTS_A_PAGE
                 )
                 for post in posts:
                     if carries(post.get("post"), key) and post.get("id"):
@@ -85,7 +90,8 @@ class Writing:
             if error.code == GONE:
                 return None
             raise
-        return None
+        most = _MOST_POST_PAGES * _POSTS_A_PAGE
+        raise CrmRefused(f"the card has more than {most} posts of late: it cannot be said that this one is not there")
 
     # --- reminders -----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -33,7 +34,8 @@ def api() -> Iterator[responses.RequestsMock]:
 
 @pytest.fixture
 def documented() -> Iterator[AmoConnector]:
-    connector = AmoConnector(AmoConnector.Settings().load(settings(URL)))
+    lately = datetime(2020, 11, 24, 12, 0, tzinfo=UTC)
+    connector = AmoConnector(AmoConnector.Settings().load(settings(URL)), now=lambda: lately)
     yield connector
     connector.close()
 
@@ -194,6 +196,19 @@ def test_it_is_found_under_many_newer_ones_and_without_a_card(crm: AmoRig, key: 
     assert crm.connector.find("comment", None, key) == str(note)
     outcome = crm.connector.create_reminder(crm.card, crm.people[0], "ИСКЛЮЧИТЬ", mark(key), crm.server.now(), key)
     assert crm.connector.find("reminder", None, key) == outcome.remote_id  # type: ignore[union-attr]
+
+
+def test_it_is_not_looked_for_among_what_is_older_than_any_delivery(crm: AmoRig, key: str) -> None:
+    aged = int(crm.server.now().timestamp()) - 40 * 86_400
+    crm.connector.create_reminder(crm.card, crm.people[0], "ИСКЛЮЧИТЬ", "раньше", crm.server.now(), "f" * 64)
+    (task,) = crm.server.account.tasks.values()
+    for number in range(1001):
+        crm.server.note("contacts", int(crm.card.id), params={"text": f"раньше {number}"}, created_at=aged)
+        crm.server.account.tasks[number] = task | {"id": number, "created_at": aged}
+    crm.server.requests.clear()
+    assert crm.connector.find("comment", crm.card, key) is None
+    assert crm.connector.find("reminder", crm.card, key) is None
+    assert len(crm.server.requests) == 2
 
 
 def test_absent_is_only_said_of_what_was_looked_through(crm: AmoRig, key: str) -> None:

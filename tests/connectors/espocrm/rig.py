@@ -73,7 +73,7 @@ class EspoRig:
         self.card = CardRef("contact", contact)
         self.missing = CardRef("contact", "65fffffffffffffff")
         self.people = (self._employee("coordinator"), self._employee("sms"))
-        self.connector = EspoConnector(account(server, **overrides))
+        self.connector = EspoConnector(account(server, **overrides), now=lambda: server.now)
 
     def _employee(self, name: str) -> Assignee:
         address = f"{name}@example.org"

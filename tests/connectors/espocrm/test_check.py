@@ -182,7 +182,7 @@ def test_the_field_for_the_key_is_missed_or_does_not_fit(
 @pytest.mark.parametrize(
     ("field", "change", "name", "remedy"),
     [
-        ("cKind", None, "field cKind exists", "Create cKind in the Entity Manager of Call"),
+        ("cKind", None, "field cKind exists", "Create kind in the Entity Manager of Call"),
         ("cKind", {"options": ["", "Calls", "Mail"]}, "all values of Call.cKind are mapped", "fact 'kind': Mail"),
         ("cKind", {"options": ["Calls", "All"]}, "an untouched Call.cKind says nothing", "first option is empty"),
         ("cKind", {"default": "All"}, "an untouched Call.cKind says nothing", "add 'All'"),

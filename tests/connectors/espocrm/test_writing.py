@@ -237,6 +237,21 @@ def test_a_comment_is_looked_for_page_by_page(espo: EspoRig) -> None:
     assert made == Done(str(espo.connector.find("comment", espo.card, KEY)))
 
 
+def test_a_comment_is_not_looked_for_among_what_is_older_than_any_delivery(espo: EspoRig) -> None:
+    for number in range(501):
+        espo.server.add("Note", parentType="Contact", parentId=espo.card.id, post=f"Раньше {number}")
+    for note in espo.server.all("Note"):
+        note["createdAt"] = espo.server.stamp(-40 * 86_400)
+    assert espo.connector.find("comment", espo.card, KEY) is None
+
+
+def test_too_many_newer_posts_are_no_proof_of_absence(espo: EspoRig) -> None:
+    for number in range(500):
+        espo.server.add("Note", parentType="Contact", parentId=espo.card.id, post=f"Позже {number}")
+    with pytest.raises(CrmRefused, match="more than 500 posts"):
+        espo.connector.find("comment", espo.card, KEY)
+
+
 def test_a_comment_is_looked_for_in_a_card_only(crm: responses.RequestsMock, connector: EspoConnector) -> None:
     with pytest.raises(CrmRefused):
         connector.find("comment", None, KEY)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,22 +19,13 @@ from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
-from tests.support.crm import ROOT, TOKEN, WEBHOOK_SECRET, Reply, RunningCrm
+from tests.support.crm import COORDINATOR, ROOT, SMS_MANAGER, TOKEN, WEBHOOK_SECRET, Reply, RunningCrm
+from tests.support.home import lay_out
 
 SECRET = "whsec_" + base64.b64encode(b"the signing key of a test source").decode()
 WRONG_SECRET = "whsec_" + base64.b64encode(b"a key that nobody has configured").decode()
 
 _SETTINGS = """
-[plugin]
-id = "optout"
-version = "0.1.0"
-events = ["call-result"]
-default_script = "survey_opt_out"
-timezone = "Europe/Moscow"
-
-[ledger]
-url = "{ledger}"
-
 [crm]
 connector = "embedded"
 
@@ -52,18 +41,6 @@ requests_per_second = 200.0
 [sources.telephony]
 secrets = [{{ env = "OPTOUT_WEBHOOK_SECRET" }}]
 
-[delivery]
-poll_seconds = 0.1
-first_wait_seconds = 0.2
-longest_wait_seconds = 1.0
-probe_seconds = 0.3
-lease_margin_seconds = 1.0
-
-[smtp]
-host = "127.0.0.1"
-port = {mail}
-sender = "opt-out@dealer.example"
-timeout_seconds = 3.0
 """
 
 
@@ -156,6 +133,19 @@ class RunningPlugin:
 
 
 @contextmanager
+def plugin_at(home: Path, secrets: Mapping[str, str], *, start: bool = True) -> Iterator[RunningPlugin]:
+    """Run a plugin on what lies in ``home`` for the length of the block; ``secrets`` are environment variables."""
+    plugin = RunningPlugin(home, os.environ | dict(secrets) | {"PYTHONPATH": str(ROOT)})
+    if start:
+        plugin.start()
+    try:
+        yield plugin
+    finally:
+        if hasattr(plugin, "proc"):
+            plugin.stop()
+
+
+@contextmanager
 def running_plugin(
     tmp_path: Path,
     crm: RunningCrm,
@@ -170,22 +160,12 @@ def running_plugin(
     ``ledger_url`` on PostgreSQL: that of a ledger with its tables.
     """
     home = tmp_path / "plugin"
-    shutil.copytree(ROOT / "rules", home / "rules")
-    roles = (home / "rules/roles.toml").read_text(encoding="utf-8")
-    roles = re.sub(r'crm_user = "sms.manager"', 'crm_user = "sms"', roles).replace("@example.org", "@dealer.example")
-    (home / "rules/roles.toml").write_text(roles, encoding="utf-8")
-    settings = _SETTINGS.format(crm=crm.base_url, settling=settling, mail=mail_port, ledger=ledger_url)
-    (home / "plugin.toml").write_text(settings, encoding="utf-8")
+    settings = _SETTINGS.format(crm=crm.base_url, settling=settling)
+    lay_out(home, settings, (COORDINATOR["id"], SMS_MANAGER["id"]), mail_port=mail_port, ledger=ledger_url)
     secrets = {
         "OPTOUT_CRM_TOKEN": TOKEN,
         "OPTOUT_CRM_EVENTS_SECRET": WEBHOOK_SECRET,
         "OPTOUT_WEBHOOK_SECRET": SECRET,
     }
-    plugin = RunningPlugin(home, os.environ | secrets | {"PYTHONPATH": str(ROOT)})
-    if start:
-        plugin.start()
-    try:
+    with plugin_at(home, secrets, start=start) as plugin:
         yield plugin
-    finally:
-        if hasattr(plugin, "proc"):
-            plugin.stop()

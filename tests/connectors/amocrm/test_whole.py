@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,21 +22,15 @@ from tests.connectors.amocrm.server import (
     AmoServer,
     webhook,
 )
-from tests.support.crm import ROOT, wait_until
+from tests.support.crm import wait_until
 from tests.support.fake_api import Fault
+from tests.support.home import lay_out
 from tests.support.mail import MailSink, mail_sink
-from tests.support.plugin import RunningPlugin
+from tests.support.plugin import RunningPlugin, plugin_at
 
 RELATED, REFUSES, WARNED = 601, 602, 603
 
 _SETTINGS = """
-[plugin]
-id = "optout"
-version = "0.1.0"
-events = ["call-result"]
-default_script = "survey_opt_out"
-timezone = "Europe/Moscow"
-
 [crm]
 connector = "amocrm"
 
@@ -68,17 +60,6 @@ values = {{ "Звонки" = "calls", "Онлайн" = "online", "Все" = "all
 field = "603"
 values = {{ "Согласен" = "yes", "Передумал" = "changed_mind" }}
 
-[delivery]
-poll_seconds = 0.1
-first_wait_seconds = 0.2
-longest_wait_seconds = 1.0
-probe_seconds = 0.3
-lease_margin_seconds = 1.0
-
-[smtp]
-host = "127.0.0.1"
-port = {mail}
-sender = "opt-out@dealer.example"
 """
 
 
@@ -121,32 +102,12 @@ def office(tmp_path: Path) -> Iterator[Office]:
     server = AmoServer()
     with server.running(), mail_sink() as mail:
         home = tmp_path / "plugin"
-        shutil.copytree(ROOT / "rules", home / "rules")
-        roles = (home / "rules/roles.toml").read_text(encoding="utf-8")
-        roles = roles.replace('"coordinator"', f'"{COORDINATOR}"').replace('"sms.manager"', f'"{SMS_MANAGER}"')
-        (home / "rules/roles.toml").write_text(roles.replace("@example.org", "@dealer.example"), encoding="utf-8")
-        (home / "plugin.toml").write_text(
-            _SETTINGS.format(
-                url=server.url,
-                account=ACCOUNT,
-                own=OWN,
-                client_id=CLIENT_ID,
-                redirect=REDIRECT,
-                mail=mail.port,
-            ),
-            encoding="utf-8",
-        )
-        secrets = {
-            "AMOCRM_CLIENT_SECRET": CLIENT_SECRET,
-            "AMOCRM_CODE": CODE,
-            "AMOCRM_WEBHOOK_SECRET": SECRET,
-        }
-        plugin = RunningPlugin(home, os.environ | secrets | {"PYTHONPATH": str(ROOT)})
-        plugin.start()
-        try:
+        given = {"account": ACCOUNT, "own": OWN, "client_id": CLIENT_ID, "redirect": REDIRECT}
+        settings = _SETTINGS.format(url=server.url, **given)
+        lay_out(home, settings, (str(COORDINATOR), str(SMS_MANAGER)), mail_port=mail.port)
+        secrets = {"AMOCRM_CLIENT_SECRET": CLIENT_SECRET, "AMOCRM_CODE": CODE, "AMOCRM_WEBHOOK_SECRET": SECRET}
+        with plugin_at(home, secrets) as plugin:
             yield Office(server, plugin, mail)
-        finally:
-            plugin.stop()
 
 
 def test_a_refusal_filled_in_during_a_call_is_written_once_whatever_breaks(office: Office) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,22 +17,16 @@ from tests.connectors.bitrix24 import server
 from tests.connectors.bitrix24.conftest import fixture
 from tests.connectors.bitrix24.rig import CHANGED, RELATED, SURVEYS, call_end, with_call, with_client
 from tests.connectors.bitrix24.server import Portal
-from tests.support.crm import ROOT, wait_until
+from tests.support.crm import wait_until
 from tests.support.fake_api import Fault
-from tests.support.plugin import RunningPlugin
+from tests.support.home import lay_out
+from tests.support.plugin import RunningPlugin, plugin_at
 
 WARNED = "UF_CRM_1700000003"
 CALL = "externalCall.7b0c7de811455ef32b18dc5917e4306a.1773239327"
 _MARK = re.compile(r"\[ref:[0-9a-f]{16}\]$")
 
 _SETTINGS = """
-[plugin]
-id = "optout"
-version = "0.1.0"
-events = ["call-result"]
-default_script = "survey_opt_out"
-timezone = "Europe/Moscow"
-
 [crm]
 connector = "bitrix24"
 
@@ -68,12 +60,6 @@ public_url = "https://optout.example.org"
 secret = {{ env = "OPTOUT_PAGE_SECRET" }}
 frame_ancestors = ["https://portal.example.org"]
 
-[delivery]
-poll_seconds = 0.1
-first_wait_seconds = 0.2
-longest_wait_seconds = 1.0
-probe_seconds = 0.3
-lease_margin_seconds = 1.0
 """
 
 
@@ -121,26 +107,16 @@ def office(tmp_path: Path) -> Iterator[Office]:
     portal = Portal()
     with portal.running():
         home = tmp_path / "plugin"
-        shutil.copytree(ROOT / "rules", home / "rules")
-        roles = (home / "rules/roles.toml").read_text(encoding="utf-8")
-        for word, number in (('"coordinator"', '"5"'), ('"sms.manager"', '"7"'), ('email = "smtp"', 'email = "crm"')):
-            roles = roles.replace(word, number)
-        (home / "rules/roles.toml").write_text(roles, encoding="utf-8")
         fields = {"changed": CHANGED, "related": RELATED, "surveys": SURVEYS, "warned": WARNED}
-        settings = _SETTINGS.format(url=portal.url, client_id=server.CLIENT_ID, **fields)
-        (home / "plugin.toml").write_text(settings, encoding="utf-8")
+        lay_out(home, _SETTINGS.format(url=portal.url, client_id=server.CLIENT_ID, **fields), ("5", "7"))
         secrets = {
             "BITRIX24_SECRET": server.CLIENT_SECRET,
             "BITRIX24_REFRESH": server.FIRST_REFRESH,
             "BITRIX24_EVENTS": server.APPLICATION_TOKEN,
             "OPTOUT_PAGE_SECRET": "a secret of the page for this test alone",
         }
-        plugin = RunningPlugin(home, os.environ | secrets | {"PYTHONPATH": str(ROOT)})
-        plugin.start()
-        try:
+        with plugin_at(home, secrets) as plugin:
             yield Office(portal, plugin)
-        finally:
-            plugin.stop()
 
 
 def test_a_refusal_filled_in_during_a_call_is_written_once_whatever_breaks(office: Office) -> None:

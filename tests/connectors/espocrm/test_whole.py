@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,19 +16,13 @@ import pytest
 from connectors.espocrm.markup import shown
 from tests.connectors.espocrm.rig import WEBHOOK, WEBHOOK_SECRET, EspoRig, signed
 from tests.connectors.espocrm.server import API_KEY, EspoServer
-from tests.support.crm import ROOT, wait_until
+from tests.support.crm import wait_until
 from tests.support.fake_api import Fault
-from tests.support.plugin import RunningPlugin
+from tests.support.home import lay_out
+from tests.support.plugin import RunningPlugin, plugin_at
 
 _MARK = re.compile(r"\[ref:[0-9a-f]{16}\]$")
 _SETTINGS = """
-[plugin]
-id = "optout"
-version = "0.1.0"
-events = ["call-result"]
-default_script = "survey_opt_out"
-timezone = "Europe/Moscow"
-
 [crm]
 connector = "espocrm"
 
@@ -57,12 +49,6 @@ values = {{ "Calls" = "calls", "Online" = "online", "All" = "all" }}
 field = "cWho"
 values = {{ "Agreed" = "yes", "Changed" = "changed_mind" }}
 
-[delivery]
-poll_seconds = 0.1
-first_wait_seconds = 0.2
-longest_wait_seconds = 1.0
-probe_seconds = 0.3
-lease_margin_seconds = 1.0
 """
 
 
@@ -100,21 +86,12 @@ def office(tmp_path: Path) -> Iterator[Office]:
     with server.running():
         espo = EspoRig(server)
         home = tmp_path / "plugin"
-        shutil.copytree(ROOT / "rules", home / "rules")
-        roles = (home / "rules/roles.toml").read_text(encoding="utf-8")
-        words = [('"coordinator"', espo.people[0].user), ('"sms.manager"', espo.people[1].user)]
-        for word, user in words:
-            roles = roles.replace(word, f'"{user}"')
-        (home / "rules/roles.toml").write_text(roles.replace('email = "smtp"', 'email = "crm"'), encoding="utf-8")
-        (home / "plugin.toml").write_text(_SETTINGS.format(url=server.url), encoding="utf-8")
+        coordinator, sms_manager = (str(person.user) for person in espo.people)
+        lay_out(home, _SETTINGS.format(url=server.url), (coordinator, sms_manager))
         (home / "webhooks.txt").write_text(f"Call.update {WEBHOOK} {WEBHOOK_SECRET}\n", encoding="utf-8")
-        plugin = RunningPlugin(home, os.environ | {"ESPOCRM_KEY": API_KEY, "PYTHONPATH": str(ROOT)})
-        plugin.start()
-        try:
+        with plugin_at(home, {"ESPOCRM_KEY": API_KEY}) as plugin:
             yield Office(espo, plugin)
-        finally:
-            plugin.stop()
-            espo.connector.close()
+        espo.connector.close()
 
 
 def test_a_refusal_that_the_crm_reports_is_written_once_whatever_breaks(office: Office) -> None:

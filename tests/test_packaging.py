@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -14,6 +15,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from connectors import registry
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -90,6 +93,40 @@ def test_the_installed_command_lays_out_copies_that_it_then_goes_by(optout: Path
     facts = '{"related_to_car": true, "survey_type": "calls"}'
     for command in ((optout, "--config", "mine", "decide"), (optout, "decide", "--rules", "mine/rules")):
         assert json.loads(run(*command, "--facts", facts, cwd=tmp_path))["say"].startswith("Благодарим, ")
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_the_installed_command_describes_each_connector_with_what_lies_beside_it(
+    optout: Path, tmp_path: Path, name: str
+) -> None:
+    told = json.loads(run(optout, "connectors", "describe", name, "--json", cwd=tmp_path))
+    page = Path(told["readme"])
+    assert page.is_relative_to(optout.parents[1])
+    assert page.read_text(encoding="utf-8").startswith("# ")
+    assert {item["state"] for item in told["checklist"]} <= {"done", "exempt"}
+    assert len(told["checklist"]) > 20
+
+
+def test_the_installed_command_proves_an_account_by_a_profile_that_comes_along(optout: Path, tmp_path: Path) -> None:
+    run(optout, "init", "mine", cwd=tmp_path)
+    manifest = tmp_path / "mine" / "plugin.toml"
+    before, _, after = manifest.read_text(encoding="utf-8").partition('connector = "embedded"')
+    account = 'profile = "bottlecrm"\nbase_url = "http://127.0.0.1:9/api"\ntoken = { env = "CRM_TOKEN" }\n'
+    account += 'time_zone = "Europe/Moscow"\n'
+    _, _, after = after.partition("[sources.telephony]")
+    manifest.write_text(f'{before}connector = "rest"\n\n[crm.rest]\n{account}\n[sources.telephony]{after}', "utf-8")
+    secrets = {"CRM_TOKEN": "s3cret-t0ken", "OPTOUT_WEBHOOK_SECRET": base64.b64encode(bytes(32)).decode()}
+    told = subprocess.run(
+        [optout, "--config", "mine", "doctor", "--json"],
+        cwd=tmp_path,
+        env=os.environ | secrets,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    points = {(point["area"], point["name"]): point for point in json.loads(told.stdout)["points"]}
+    assert points["settings", "plugin.toml and every secret it refers to can be read"]["ok"]
+    assert any("refused" in point["remedy"] for (area, _), point in points.items() if area == "rest")
 
 
 def test_the_version_is_the_same_everywhere(optout: Path, tmp_path: Path) -> None:

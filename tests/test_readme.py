@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from connectors.registry import names
 from plugin.cli.main import COMMANDS
 from plugin.cli.rules import COMMANDS as RULES_COMMANDS
 
@@ -23,10 +25,18 @@ def test_every_rules_command_stands_there_with_its_own_words(name: str, place: t
     assert f"| `optout rules {name}` | {place[1]} |" in README
 
 
-def test_no_command_stands_there_that_does_not_exist() -> None:
-    named = {line.split("`")[1] for line in README.splitlines() if line.startswith("| `optout ")}
+def test_no_command_stands_there_twice_or_does_not_exist() -> None:
+    named = [line.split("`")[1] for line in README.splitlines() if line.startswith("| `optout ")]
 
-    assert named == {f"optout {name}" for name in COMMANDS} | {f"optout rules {name}" for name in RULES_COMMANDS}
+    assert sorted(named) == sorted(
+        [f"optout {name}" for name in COMMANDS] + [f"optout rules {name}" for name in RULES_COMMANDS]
+    )
+
+
+def test_every_connector_stands_there_once_with_its_page() -> None:
+    rows = re.findall(r"^ *\| \[`(\w+)`\]\((\S+)\) \|", README, re.MULTILINE)
+
+    assert sorted(rows) == [(name, f"connectors/{name}/README.md") for name in names()]
 
 
 def test_every_make_target_that_it_names_exists() -> None:

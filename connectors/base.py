@@ -54,7 +54,8 @@ class Limits:
     """What a caller may expect of the CRM, in seconds and requests.
 
     ``settling_seconds``: how long after a time-out the CRM may still commit the write; *absent* counts only then.
-    ``requests_per_write``: the most requests, one after the other, that one ``write`` makes; leases are reckoned by it.
+    ``requests_per_write``: the most requests, one after the other, that one ``write`` makes. ``requests_per_event``: those
+    that one ``resolve`` takes. Leases are reckoned by both.
     """
 
     connect_seconds: float = 5.0
@@ -63,6 +64,7 @@ class Limits:
     requests_per_second: float = 5.0
     burst: int = 10
     requests_per_write: int = 1
+    requests_per_event: int = 3
 
 
 @dataclass(frozen=True, slots=True)

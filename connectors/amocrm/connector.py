@@ -39,6 +39,10 @@ from connectors.base import (
 from connectors.outcomes import unread
 from connectors.settings import limits_of
 
+#: What was changed on the card that an event names, the card, the calls and changes of the cards around it, those that
+#: were changed, the main contact; and a token that has to be renewed on the way.
+_REQUESTS_PER_EVENT = 12
+
 
 class AmoConnector(Connector):
     """One account. ``settings`` are loaded by ``AmoSettings``; cards are of type lead, contact, company, customer."""
@@ -52,7 +56,7 @@ class AmoConnector(Connector):
 
     def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(settings)
-        self._limits = replace(limits_of(settings), requests_per_write=REQUESTS)
+        self._limits = replace(limits_of(settings), requests_per_write=REQUESTS, requests_per_event=_REQUESTS_PER_EVENT)
         self._api = AmoApi(settings, self._limits, now)
         self._cards = Cards(self._api)
         self._records = Records(self._api, now)

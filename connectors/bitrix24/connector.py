@@ -46,6 +46,8 @@ from connectors.settings import limits_of
 
 #: A batch, and a second one that takes back what the CRM wrote otherwise than asked.
 _REQUESTS = 2
+#: An item, and what it is linked to: a contact, a deal, a lead and a company.
+_REQUESTS_PER_EVENT = 4
 #: Where a token has expired: the server of tokens, and the batch again.
 _RENEWAL = 2
 
@@ -79,7 +81,11 @@ class Bitrix24Connector(Connector):
         """With the mails of ``mail = "message"`` each in a request of its own, which is what their key is for."""
         mails_alone = mails.MOST_MAILS if self.settings["mail"] == "message" else 0
         renewal = 0 if self._portal.webhook_user else _RENEWAL
-        return replace(limits_of(self.settings), requests_per_write=_REQUESTS + renewal + mails_alone)
+        return replace(
+            limits_of(self.settings),
+            requests_per_write=_REQUESTS + renewal + mails_alone,
+            requests_per_event=_REQUESTS_PER_EVENT + renewal,
+        )
 
     def share_quota(self, quota: Quota) -> None:
         self._portal.share_quota(quota)

@@ -30,8 +30,6 @@ from plugin.settings import DeliveryPolicy
 
 _LOG = structlog.get_logger(__name__)
 
-#: Requests, one after the other, that making out one call may take: the call, its card, its operator.
-_REQUESTS = 3
 #: There is no deadline to measure the waits against before it is known what the event is about.
 _NO_HURRY = timedelta(0)
 #: How often what is over is looked through for what can be forgotten.
@@ -42,7 +40,7 @@ _NOTICE = 0.2
 
 def lease_of(limits: Limits, margin_seconds: float) -> float:
     """For how long nobody else takes an event over that is being resolved, in seconds."""
-    return _REQUESTS * (LONGEST_TURN + limits.connect_seconds + limits.read_seconds) + margin_seconds
+    return limits.requests_per_event * (LONGEST_TURN + limits.connect_seconds + limits.read_seconds) + margin_seconds
 
 
 class Resolver:

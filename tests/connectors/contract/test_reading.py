@@ -28,6 +28,16 @@ def heard(rig: Rig, event: CrmEvent, **changes: Any) -> Sequence[CallResult | Re
     return rig.connector.parse_event(**(given | changes))
 
 
+class Turns:
+    """A quota that only counts."""
+
+    taken = 0
+
+    def acquire(self, longest: float) -> float:
+        self.taken += 1
+        return 0.0
+
+
 def resolved(rig: Rig, heard: Sequence[CallResult | Reference]) -> list[Mapping[str, Any]]:
     found = [rig.connector.resolve(item) if isinstance(item, Reference) else item for item in heard]
     return [item for item in found if item is not None]
@@ -73,6 +83,7 @@ def test_its_limits_can_be_reckoned_with(rig: Rig) -> None:
     assert limits.read_seconds > 0
     assert limits.settling_seconds == 0
     assert limits.requests_per_write >= 1
+    assert limits.requests_per_event >= 1
     assert rig.connector.most_writes >= 1
 
 
@@ -97,6 +108,18 @@ def test_a_genuine_event_becomes_a_call_result_that_the_plugin_takes(rig: Rig) -
         assert (card["type"], card["id"]) == (rig.card.type, rig.card.id)
     else:
         assert same_phone(loaded["call"]["phone"], PHONE)
+
+
+def test_an_event_takes_no_more_requests_than_its_lease_is_reckoned_by(rig: Rig) -> None:
+    event = rig.genuine_event()
+    if event is None:
+        pytest.skip("this CRM has no events of its own")
+    turns = Turns()
+    rig.connector.share_quota(turns)
+    for item in heard(rig, event):
+        turns.taken = 0
+        assert not isinstance(item, Reference) or rig.connector.resolve(item) is not None
+        assert turns.taken <= rig.connector.limits().requests_per_event
 
 
 def test_an_event_that_is_told_again_is_the_same_event(rig: Rig) -> None:

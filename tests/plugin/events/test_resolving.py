@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from connectors.base import CrmRefused, CrmUnavailable, NotMapped, Reference
+from connectors.base import CrmRefused, CrmUnavailable, Limits, NotMapped, Reference
 from plugin.delivery.gates import Gates
 from plugin.events.intake import Intake
 from plugin.events.kept import RESULT, KeptEvents
@@ -453,4 +453,7 @@ def test_a_wait_that_was_asked_for_when_it_was_kept_is_kept_too(office: Office) 
 
 def test_the_lease_outlasts_the_requests_that_making_out_a_call_takes(office: Office) -> None:
     assert lease_of(office.crm.limits(), 30.0) == LEASE
+    assert (
+        lease_of(Limits(connect_seconds=1.0, read_seconds=2.0, requests_per_event=12), 30.0) == 12 * (10 + 1 + 2) + 30
+    )
     assert timedelta(seconds=LEASE) < timedelta(minutes=5)

@@ -54,8 +54,8 @@ class Limits:
     """What a caller may expect of the CRM, in seconds and requests.
 
     ``settling_seconds``: how long after a time-out the CRM may still commit the write; *absent* counts only then.
-    ``requests_per_write``: the most requests, one after the other, that one ``write`` makes. ``requests_per_event``: those
-    that one ``resolve`` takes. Leases are reckoned by both.
+    ``requests_per_write``: the most requests, one after the other, that one ``write`` makes; ``requests_per_event``:
+    those that one ``resolve`` takes. Leases are reckoned by both.
     """
 
     connect_seconds: float = 5.0

@@ -8,11 +8,11 @@ _REGION = "RU"
 
 
 def normal_phone(written: str) -> str:
-    """The number as E.164, else its bare digits.
+    """The number as E.164 (``+79161234567``), else its bare digits, ``""`` without any.
 
     Without a + it is read as a Russian one; where it can be none, as another country's whose + is missing.
     """
-    digits = "".join(char for char in written if char.isdigit())
+    digits = "".join(str(int(char)) for char in written if char.isdecimal())
     number = _parsed(written, _REGION)
     if number is None or not phonenumbers.is_possible_number(number):
         number = _parsed(f"+{digits}", None)

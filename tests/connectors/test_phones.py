@@ -15,6 +15,9 @@ from connectors.phones import notations, same_name, same_phone
         ("+375 29 123-45-67", "+375291234567"),
         ("375291234567", "+375 29 123-45-67"),
         ("79161234567", "+79161234567"),
+        ("375291234567", "8 10 375 29 123-45-67"),
+        ("998 90 123-45-67", "+998901234567"),
+        ("７９１６１２３４５６７", "+79161234567"),
     ],
 )
 def test_one_number_in_two_notations_is_the_same(one: str, other: str) -> None:
@@ -29,6 +32,9 @@ def test_one_number_in_two_notations_is_the_same(one: str, other: str) -> None:
         ("", ""),
         ("нет", "нет"),
         ("916123456", "+916123456"),
+        # Ten digits, or eleven that begin with 8, are Russian whatever country they might be of with a +.
+        ("4930123456", "+4930123456"),
+        ("81312345678", "+81312345678"),
     ],
 )
 def test_other_numbers_and_no_numbers_are_not(one: str, other: str) -> None:

@@ -147,3 +147,21 @@ def test_the_pair_outlives_the_process_and_a_correction_withdraws(office: Office
     assert office.server.exchanges == 2, "the code once, the refresh token once"
     for secret in (CODE, CLIENT_SECRET, SECRET, "access-t0ken", "refresh-t0ken", "9161234567"):
         assert secret not in office.plugin.log
+
+
+def test_an_answer_without_a_meaning_waits_until_an_admin_gives_it_one(office: Office) -> None:
+    office.call(related="Возможно", refuses="Звонки")
+    wait_until(lambda: "не сопоставлено" in office.plugin.run("events", "list").stdout, 30)
+    assert "«Возможно»" in office.plugin.run("events", "list").stdout
+    assert office.comments == []
+
+    office.plugin.stop()
+    manifest = office.plugin.home / "plugin.toml"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace('"Да" = true', '"Да" = true, "Возможно" = true'), encoding="utf-8")
+    office.plugin.start()
+
+    wait_until(lambda: office.reminded == [COORDINATOR], 30)
+    wait_until(lambda: office.plugin.is_settled("call-1"), 30)
+    assert len(office.comments) == 1
+    assert "Возможно" not in office.plugin.run("events", "list").stdout

@@ -36,6 +36,7 @@ lint:
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m ruff format --check --quiet . || { echo "make format puts the layout of these files right:"; $(PY) -m ruff format --check .; }
 	@$(PY) -m mypy --no-error-summary $(TYPED)
+	@.venv/bin/lint-imports --no-cache > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 
 format:
 	@./scripts/setup.sh dev

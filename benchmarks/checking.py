@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.large_script import write
 from benchmarks.measure import Row
-from plugin.config import shipped_dir
+from plugin.config.load import shipped_dir
 
 _ROUNDS = 5
 

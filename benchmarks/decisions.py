@@ -11,11 +11,11 @@ from durable import engine as durable
 
 from benchmarks.measure import Row, rates, ratio, resident_mb
 from benchmarks.peers import Facts, business_rules, random_facts, rule_engine_rules, zen_expression, zen_table
-from plugin.config import shipped_dir
-from plugin.decider import Decider, engine_rules
-from plugin.engine import START, ruleset_definition
-from plugin.engine_rules import UNKNOWN, EngineRule
-from plugin.rulebook import Rulebook
+from plugin.config.load import shipped_dir
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.deciding.decision.decider import Decider, engine_rules
+from plugin.deciding.engine.durable import START, ruleset_definition
+from plugin.deciding.engine.network import UNKNOWN, EngineRule
 
 #: What a call brings along besides the facts.
 CALL = {

@@ -27,14 +27,15 @@ from sqlalchemy import func, insert, select, text
 
 from benchmarks.measure import Row, ratio, resident_mb
 from connectors.embedded.connector import EmbeddedConnector, EmbeddedSettings
-from plugin.clock import utc_now
-from plugin.config import load_settings, shipped_dir
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import utc_now
+from plugin.config.load import load_settings, shipped_dir
+from plugin.config.settings import Settings
+from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.delivery import Worker
-from plugin.delivery.quota import SharedQuota
-from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, decisions, deliveries
-from plugin.rulebook import Rulebook
-from plugin.settings import Settings
+from plugin.resilience.quota import SharedQuota
 
 LATENCY = 0.05
 BACKLOG = 10_000

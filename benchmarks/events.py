@@ -16,7 +16,7 @@ from statistics import median
 
 from benchmarks.load import SECRET, send
 from benchmarks.measure import ROUNDS, Row, percentile, ratio, resident_mb
-from plugin.config import shipped_dir
+from plugin.config.load import shipped_dir
 
 CONNECTIONS = 8
 CALLS = 1500

@@ -12,7 +12,7 @@ from statistics import median
 
 from benchmarks.events import new_home, running
 from benchmarks.measure import ROUNDS, Row, ratio
-from plugin.clock import utc_now
+from plugin.common.clock import utc_now
 from plugin.delivery.queue import Queue
 from plugin.ledger import Ledger
 from tests.support.backlog import fill

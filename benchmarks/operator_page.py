@@ -18,12 +18,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from benchmarks.events import new_home, running
 from benchmarks.measure import ROUNDS, Row, percentile
 from benchmarks.operators import Operator, confirm_at_once
-from plugin.access.links import Links
-from plugin.access.visitor import LinkedCall
-from plugin.clock import utc_now
-from plugin.config import load_settings
-from plugin.conversation import conversations
-from plugin.rulebook import Decider, Rulebook
+from plugin.auth.links import Links
+from plugin.auth.visitor import LinkedCall
+from plugin.common.clock import utc_now
+from plugin.config.load import load_settings
+from plugin.deciding.decision.compiled_rules import Decider, Rulebook
+from plugin.deciding.decision.conversations import conversations
 
 _KEY = "a signing key of the benchmark, long enough to be one"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]

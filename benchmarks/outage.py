@@ -27,13 +27,14 @@ from sqlalchemy import func, insert, select, text
 from benchmarks.load import SECRET
 from benchmarks.measure import Row
 from connectors.registry import connector_class
-from plugin.clock import utc_now
-from plugin.config import load_settings, shipped_dir
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import utc_now
+from plugin.config.load import load_settings, shipped_dir
+from plugin.config.settings import Settings
+from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.delivery import Worker
-from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
-from plugin.rulebook import Rulebook
-from plugin.settings import Settings
 
 BACKLOG = 500
 OUTAGE = 10.0

@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 from benchmarks.events import new_home, running
 from benchmarks.load import request
 from benchmarks.measure import Row, resident_mb
-from plugin.config import load_settings, shipped_dir
-from plugin.ledger import ActiveRules, Ledger
-from plugin.publish import publish
-from plugin.rulebook import Rulebook
-from plugin.ruleset import read_folder
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.authoring.revisions.publish import publish
+from plugin.config.load import load_settings, shipped_dir
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.deciding.ruleset import read_folder
+from plugin.ledger import Ledger
 
 ROUNDS = 8
 PUBLICATIONS = 1000

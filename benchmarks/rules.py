@@ -17,16 +17,17 @@ from sqlalchemy import insert
 
 from benchmarks.measure import ROUNDS, Row, resident_mb
 from benchmarks.peers import random_facts
-from plugin.backtest import backtest
-from plugin.clock import utc_now
-from plugin.config import shipped_dir
-from plugin.ledger import ActiveRules, Ledger
+from plugin.authoring.inspection import table_html
+from plugin.authoring.inspection.drawing.svg import draw
+from plugin.authoring.inspection.listing import sheets
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import utc_now
+from plugin.common.log import set_up_logging
+from plugin.config.load import shipped_dir
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, decisions, events
-from plugin.log import set_up_logging
-from plugin.rulebook import Rulebook
-from plugin.views import table_html
-from plugin.views.drawing import draw
-from plugin.views.sheet import sheets
+from plugin.operations.backtest import backtest
 
 CALLS = 100_000
 SCRIPT = "survey_opt_out"

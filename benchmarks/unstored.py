@@ -6,18 +6,19 @@ import os
 import sys
 from pathlib import Path
 
-from plugin.clock import utc_now
-from plugin.config import load_settings
-from plugin.events.answers import Answer
-from plugin.events.foreseen import Accept
-from plugin.events.incoming import Incoming
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import utc_now
+from plugin.common.log import set_up_logging
+from plugin.config.load import load_settings
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.events.classify import Judge
+from plugin.events.decide_call import RulesAtHand
 from plugin.events.intake import Intake
-from plugin.events.judge import Judge
+from plugin.events.preview import Accept
+from plugin.events.request import Incoming
+from plugin.events.responses import Answer
 from plugin.events.schema import CallResult
-from plugin.events.weigh import RulesAtHand
-from plugin.ledger import ActiveRules, Ledger
-from plugin.log import set_up_logging
-from plugin.rulebook import Rulebook
+from plugin.ledger import Ledger
 from plugin.web import WebServer, bind, create_app
 
 

@@ -13,10 +13,17 @@ from typing import Any, ClassVar, Protocol
 
 from marshmallow import Schema
 
-from connectors.errors import ConnectorError, CrmRefused, CrmUnavailable, EventMalformed, EventNotAuthentic, NotMapped
-from connectors.events import CallResult, FrameCall, Reference
-from connectors.outcomes import Done, NotDone, Outcome, ReminderState, Unknown
-from connectors.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
+from connectors.protocol.errors import (
+    ConnectorError,
+    CrmRefused,
+    CrmUnavailable,
+    EventMalformed,
+    EventNotAuthentic,
+    NotMapped,
+)
+from connectors.protocol.events import CallResult, FrameCall, Reference
+from connectors.protocol.outcomes import Done, NotDone, Outcome, ReminderState, Unknown
+from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
 
 __all__ = [
     "Assignee",

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from demo.scenes import Report, Scene
 from demo.stage import Reply, Stage
-from plugin.config import shipped_dir
-from plugin.ruleset import build, read_folder
+from plugin.config.load import shipped_dir
+from plugin.deciding.ruleset import build, read_folder
 
 WIDTH = 80
 #: The time zone of the shipped plugin.toml.

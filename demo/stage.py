@@ -21,7 +21,7 @@ from standardwebhooks import Webhook
 
 from demo.mailbox import Mailbox, free_port
 from demo.scenes import CARDS, USERS
-from plugin.config import shipped_dir
+from plugin.config.load import shipped_dir
 
 START_SECONDS = 30.0
 

@@ -19,17 +19,17 @@ from typing import Any
 import click
 import pytest
 
+from plugin.authoring.revisions.active import ActiveRules
 from plugin.cli.init import lay_out
 from plugin.cli.main import cli, main
 from plugin.cli.rules import COMMANDS
-from plugin.clock import utc_now
-from plugin.config import load_settings
-from plugin.ledger import ActiveRules, Ledger
-from plugin.rulebook import Rulebook
-from plugin.ruleset import CALL_PLACEHOLDERS, read_folder
-from plugin.ruleset.cases import CaseForm
-from plugin.ruleset.conditions import _EVERYWHERE, _WORDS
-from plugin.ruleset.schema import (
+from plugin.common.clock import utc_now
+from plugin.config.load import load_settings
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.deciding.ruleset import CALL_PLACEHOLDERS, read_folder
+from plugin.deciding.ruleset.cases import CaseForm
+from plugin.deciding.ruleset.conditions import _EVERYWHERE, _WORDS
+from plugin.deciding.ruleset.schema import (
     FACT_TYPES,
     ROLES_FILE,
     SCRIPT_FILES,
@@ -48,10 +48,11 @@ from plugin.ruleset.schema import (
     Strict,
     UnfinishedForm,
 )
+from plugin.ledger import Ledger
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "admin-guide.ru.md"
-TINY = Path(__file__).parent / "plugin" / "bad_rules" / "good"
+TINY = Path(__file__).parent / "plugin/authoring/verification/bad_rules/good"
 
 _BLOCK = re.compile(r"^```(?P<kind>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _APPLIED = re.compile(r"# (?P<file>[\w./]+) — (?P<how>было|стало|в конец файла|новый файл)\n")

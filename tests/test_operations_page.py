@@ -11,7 +11,7 @@ import click
 import pytest
 
 from plugin.cli.main import cli
-from plugin.clock import utc_now
+from plugin.common.clock import utc_now
 from plugin.ledger import Ledger
 from plugin.web.metrics import Metrics
 from tests.plugin.events.support import SETTINGS

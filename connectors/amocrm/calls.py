@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.amocrm.api import AmoApi, each, embedded
-from connectors.amocrm.cards import COLLECTIONS, TYPES, Cards, is_id, linked
 from connectors.amocrm.changes import Changes
-from connectors.amocrm.webhook import CALL
+from connectors.amocrm.client import AmoApi, each, embedded
+from connectors.amocrm.contacts import COLLECTIONS, TYPES, Cards, is_id, linked
+from connectors.amocrm.events import CALL
 from connectors.base import CallResult, CardRef, Reference
-from connectors.mapping import FactFields, FactValue
+from connectors.kit.mapping import FactFields, FactValue
 
 _NOTE_TYPES = ("call_in", "call_out")
 #: So many of a contact's leads are looked at, the newest first: the list of events takes no more of them at once.

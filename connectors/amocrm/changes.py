@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from connectors.amocrm.api import AmoApi
-from connectors.amocrm.cards import values_of
+from connectors.amocrm.client import AmoApi
+from connectors.amocrm.contacts import values_of
 from connectors.base import CardRef
-from connectors.mapping import FactField, FactFields, FactValue
+from connectors.kit.mapping import FactField, FactFields, FactValue
 
 #: This list has shorter pages than others.
 _PAGE = 100

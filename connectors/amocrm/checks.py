@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.amocrm.api import BLOCKED, UNPAID, AmoApi
-from connectors.amocrm.cards import is_id
+from connectors.amocrm.client import BLOCKED, UNPAID, AmoApi
+from connectors.amocrm.contacts import is_id
 from connectors.base import Assignee, Check, ConnectorError, CrmRefused, CrmUnavailable
-from connectors.mapping import FactField, FactFields
-from connectors.oauth import TokenRefused
-from connectors.points import clocks, date_of, point, private, unmapped
+from connectors.http.oauth import TokenRefused
+from connectors.kit.checks import clocks, date_of, point, private, unmapped
+from connectors.kit.mapping import FactField, FactFields
 
 #: Lists that the plugin reads; a 403 on one of them is a right that is missing. Customers can be switched off.
 _READ = ("leads", "contacts", "companies", "tasks")

@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.amocrm.api import AmoApi
 from connectors.amocrm.calls import Calls
-from connectors.amocrm.cards import Cards
 from connectors.amocrm.checks import Checks
+from connectors.amocrm.client import AmoApi
+from connectors.amocrm.contacts import Cards
+from connectors.amocrm.events import references
 from connectors.amocrm.records import Records
 from connectors.amocrm.settings import AmoSettings
-from connectors.amocrm.webhook import references
-from connectors.amocrm.writing import NO_MAIL, REQUESTS, Writer
+from connectors.amocrm.writes import NO_MAIL, REQUESTS, Writer
 from connectors.base import (
     Assignee,
     CallResult,
@@ -36,8 +36,8 @@ from connectors.base import (
     Store,
     Write,
 )
-from connectors.outcomes import unread
-from connectors.settings import limits_of
+from connectors.http.settings import limits_of
+from connectors.protocol.outcomes import unread
 
 #: What was changed on the card that an event names, the card, the calls and changes of the cards around it, those that
 #: were changed, the main contact; and a token that has to be renewed on the way.

@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.amocrm.api import AmoApi, each
-from connectors.amocrm.cards import COLLECTIONS, is_id, path_of
+from connectors.amocrm.client import AmoApi, each
+from connectors.amocrm.contacts import COLLECTIONS, is_id, path_of
 from connectors.base import CardRef, CommentWrite, Done, Kind, NotDone, Outcome, ReminderState, ReminderWrite
-from connectors.http import Answer
-from connectors.marks import LOOK_BACK, carries
+from connectors.http.client import Answer
+from connectors.kit.reference_mark import LOOK_BACK, carries
 
 #: How a task that the CRM kept wrongly is closed; by it ``find`` tells it from one that was kept as written.
 TAKEN_BACK = "Создано с ошибкой и закрыто автоматически"

@@ -8,8 +8,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, Range, Regexp
 
-from connectors.mapping import FactsTable
-from connectors.settings import HttpAccount, count, seconds
+from connectors.http.settings import HttpAccount, count, seconds
+from connectors.kit.mapping import FactsTable
 
 #: What an account may be asked in a second (developers' pages, «Ограничения»: no more than 7 requests).
 _DOCUMENTED_RATE = 7.0

@@ -17,14 +17,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import CallResult, Card, CardRef, CrmRefused, Reference
-from connectors.bitrix24.cards import card_of, read_item
+from connectors.bitrix24.client import Portal
 from connectors.bitrix24.commands import Answered, Command
+from connectors.bitrix24.contacts import card_of, read_item
 from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.events import ACTIVITY, CALL, CARD, ITEM
-from connectors.bitrix24.portal import Portal
 from connectors.bitrix24.settings import mapped_fields
 from connectors.bitrix24.types import CONTACT, TYPES, place, ref
-from connectors.mapping import FactFields, FactValue
+from connectors.kit.mapping import FactFields, FactValue
 
 _CALL_ACTIVITY = "2"
 _ANSWERED = "200"

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
+from connectors.bitrix24.client import Portal
 from connectors.bitrix24.commands import Answered, Command
-from connectors.bitrix24.portal import Portal
 from connectors.bitrix24.settings import mapped_fields
 from connectors.bitrix24.types import CardType, is_id, type_named
-from connectors.mapping import FactField
-from connectors.points import clocks, point, private, unmapped
+from connectors.kit.checks import clocks, point, private, unmapped
+from connectors.kit.mapping import FactField
 
 #: No portal's clock shows more; in seconds since 1970.
 _LATEST = 2**33

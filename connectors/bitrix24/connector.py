@@ -30,19 +30,19 @@ from connectors.base import (
     Store,
     Write,
 )
-from connectors.bitrix24 import cards, checks, events, finding, frame, mails, reminders
+from connectors.bitrix24 import checks, contacts, events, finding, frame, mails, reminders
 from connectors.bitrix24.calls import CallReader
+from connectors.bitrix24.client import Portal
 from connectors.bitrix24.commands import Command
 from connectors.bitrix24.errors import is_gone
-from connectors.bitrix24.portal import Portal
-from connectors.bitrix24.recipes import Writer, delete_comment
 from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.bitrix24.types import is_id
-from connectors.bitrix24.writing import MOST_WRITES, settled_alone, written
-from connectors.forms import form_of, nested
-from connectors.marks import LOOK_BACK
-from connectors.ratelimit import RateLimiter
-from connectors.settings import limits_of
+from connectors.bitrix24.write_commands import Writer, delete_comment
+from connectors.bitrix24.writes import MOST_WRITES, settled_alone, written
+from connectors.http.rate_limit import RateLimiter
+from connectors.http.settings import limits_of
+from connectors.kit.forms import form_of, nested
+from connectors.kit.reference_mark import LOOK_BACK
 
 #: A batch, and a second one that takes back what the CRM wrote otherwise than asked.
 _REQUESTS = 2
@@ -110,10 +110,10 @@ class Bitrix24Connector(Connector):
         return facts
 
     def read_card(self, card: CardRef) -> Card | None:
-        return cards.read_card(self._portal, card)
+        return contacts.read_card(self._portal, card)
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
-        return cards.find_contacts(self._portal, phone, name)
+        return contacts.find_contacts(self._portal, phone, name)
 
     def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
         """By the mark in the text, a task by its XML_ID. Mails and notifications cannot be looked for: always None.
@@ -132,7 +132,7 @@ class Bitrix24Connector(Connector):
             return finding.find_comment(self._portal, card, key, since)
         except CrmRefused as error:
             # A card that was merged into another one is refused like one that may not be seen: «Access denied.»
-            if is_gone(error) or (error.status == 400 and cards.read_card(self._portal, card) is None):
+            if is_gone(error) or (error.status == 400 and contacts.read_card(self._portal, card) is None):
                 raise CrmRefused(f"{error}; the card is gone", status=404, code=error.code) from None
             raise
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from connectors.answers import Complaint, harmless
 from connectors.base import CrmRefused, CrmUnavailable, NotDone, Unknown
-from connectors.discretion import Sent
+from connectors.http.answers import Complaint, harmless
+from connectors.http.redaction import Sent
 
 #: Rejected before anything was executed, and worth another try later. Each with the status the method answers alone.
 _LATER = {

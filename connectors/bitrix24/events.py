@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.base import EventMalformed, EventNotAuthentic, Reference
 from connectors.bitrix24.types import is_id, ref
-from connectors.secrets import same_secret
+from connectors.kit.secrets import same_secret
 
 #: The kinds of reference. An activity and an item of the smart process are named by their id, a card as ``type:id``.
 CALL, ACTIVITY, ITEM, CARD = "call", "activity", "item", "card"

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import CardRef, CrmRefused, CrmUnavailable
-from connectors.bitrix24.portal import Portal
-from connectors.bitrix24.recipes import TASK
+from connectors.bitrix24.client import Portal
 from connectors.bitrix24.types import is_id, place
-from connectors.marks import carries
+from connectors.bitrix24.write_commands import TASK
+from connectors.kit.reference_mark import carries
 
 _PAGE = 50
 _MOST_PAGES = 40

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base import Card, CardRef, CrmRefused, CrmUnavailable, EventMalformed, EventNotAuthentic, FrameCall
-from connectors.bitrix24.cards import read_card
+from connectors.bitrix24.client import Portal
 from connectors.bitrix24.commands import Command
-from connectors.bitrix24.portal import Portal
+from connectors.bitrix24.contacts import read_card
 from connectors.bitrix24.types import is_id, ref
-from connectors.secrets import same_secret
+from connectors.kit.secrets import same_secret
 
 CALL_CARD = "CALL_CARD"
 _TAB = re.compile(r"CRM_(CONTACT|LEAD|DEAL|COMPANY|DYNAMIC_\d{3,6})_DETAIL_TAB")

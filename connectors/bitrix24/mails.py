@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connectors.base import Done, EmailWrite, NotDone, Outcome, Unknown
-from connectors.bitrix24.portal import Portal
+from connectors.bitrix24.client import Portal
 from connectors.bitrix24.texts import as_html, is_sendable
-from connectors.http import Answer
+from connectors.http.client import Answer
 
 SEND = "mail.message.send"
 #: Stands before what a mail is known by; the portal gives none of its mails an id.

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome, ReminderState, Unknown
+from connectors.bitrix24.client import Portal
 from connectors.bitrix24.commands import Answered, Command
 from connectors.bitrix24.errors import is_gone
-from connectors.bitrix24.portal import Portal
-from connectors.bitrix24.recipes import TASK, delete_task, delete_todo, read_task
 from connectors.bitrix24.texts import is_sendable, shown_literally
 from connectors.bitrix24.types import is_id
-from connectors.bitrix24.writing import settled_alone, without_status
-from connectors.marks import carries
-from connectors.outcomes import unread
+from connectors.bitrix24.write_commands import TASK, delete_task, delete_todo, read_task
+from connectors.bitrix24.writes import settled_alone, without_status
+from connectors.kit.reference_mark import carries
+from connectors.protocol.outcomes import unread
 
 #: A task that waits for its creator's approval is done for the person it was given to.
 _TASK_OVER = frozenset({"4", "5"})

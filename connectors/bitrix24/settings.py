@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Email, Length, OneOf, Range, Regexp
 
-from connectors.address import check_base_url
 from connectors.bitrix24.types import TYPES
-from connectors.mapping import FactFields, FactsTable
-from connectors.settings import HttpAccount, count, per_second, seconds
+from connectors.http.address import check_base_url
+from connectors.http.settings import HttpAccount, count, per_second, seconds
+from connectors.kit.mapping import FactFields, FactsTable
 
 #: ``https://portal/rest/<user>/<secret>/``, as the portal shows it when the webhook is made.
 _WEBHOOK = re.compile(r"(?P<portal>https?://[^/?#\s@]+)/rest/(?P<user>\d{1,18})/(?P<secret>[A-Za-z0-9]{4,128})/?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from connectors.marks import carries
+from connectors.kit.reference_mark import carries
 
 #: Invisible, joins words, and is no part of any tag: behind the sign that opens markup it keeps it from being any.
 _JOINER = "\u2060"

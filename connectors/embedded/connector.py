@@ -32,9 +32,9 @@ from connectors.base import (
     ReminderState,
 )
 from connectors.embedded.signature import SIGNATURE, TIMESTAMP, is_authentic
-from connectors.http import Answer, HttpClient, done
-from connectors.points import point, private
-from connectors.settings import HttpAccount, count, limits_of, per_second, seconds
+from connectors.http.client import Answer, HttpClient, done
+from connectors.http.settings import HttpAccount, count, limits_of, per_second, seconds
+from connectors.kit.checks import point, private
 
 #: The one type of card that this CRM has.
 CONTACT = "contact"

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from datetime import datetime
 
-from connectors.secrets import same_secret
+from connectors.kit.secrets import same_secret
 
 TIMESTAMP = "X-Crm-Timestamp"
 SIGNATURE = "X-Crm-Signature"

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.answers import harmless
 from connectors.base import CallResult, CardRef, CrmRefused, CrmUnavailable, NotMapped, Reference
-from connectors.espocrm.api import EspoApi, moment, stamp
+from connectors.espocrm.client import EspoApi, moment, stamp
 from connectors.espocrm.events import CLEARED
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, PEOPLE
-from connectors.mapping import FactFields
+from connectors.http.answers import harmless
+from connectors.kit.mapping import FactFields
 
 _CARD_NAMES = {entity: kind for kind, entity in CARD_TYPES.items()}
 #: The links of a call to its attendees, and the types that they lead to.

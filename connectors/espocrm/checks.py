@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
-from connectors.espocrm.api import EspoApi
+from connectors.espocrm.client import EspoApi
 from connectors.espocrm.metadata import Fields, entered, mapped_field
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES
-from connectors.points import clocks, date_of, point, private
+from connectors.kit.checks import clocks, date_of, point, private
 
 _ADMIN = ("admin", "super-admin")
 

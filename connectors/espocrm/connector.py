@@ -22,16 +22,16 @@ from connectors.base import (
     ReminderState,
     Store,
 )
-from connectors.espocrm.api import EspoApi
 from connectors.espocrm.calls import Calls
 from connectors.espocrm.checks import Checks
-from connectors.espocrm.drafts import Drafts
+from connectors.espocrm.client import EspoApi
+from connectors.espocrm.contacts import card_of, find_people
 from connectors.espocrm.events import references
 from connectors.espocrm.mail import Mails
-from connectors.espocrm.people import card_of, find_people
 from connectors.espocrm.settings import CARD_TYPES, EspoSettings
-from connectors.espocrm.writing import Writing
-from connectors.settings import limits_of
+from connectors.espocrm.unsent_mail import Drafts
+from connectors.espocrm.writes import Writing
+from connectors.http.settings import limits_of
 
 _ENTITIES: dict[Kind, str] = {"comment": "Note", "reminder": "Task", "email": "Email"}
 #: The longest way of a mail: its draft is gone, an address is read, it is sent, and looked for where that failed.

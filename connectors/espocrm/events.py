@@ -14,7 +14,7 @@ from typing import Any
 
 from connectors.base import EventMalformed, EventNotAuthentic, Reference
 from connectors.espocrm.settings import CARD_FIELD, Webhook, is_record_id
-from connectors.mapping import FactFields
+from connectors.kit.mapping import FactFields
 
 #: ``Reference.data``: the fields that the event says were emptied.
 CLEARED = "cleared"

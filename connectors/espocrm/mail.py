@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base import Assignee, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
-from connectors.espocrm.api import GONE, SENDING_FAILED, EspoApi, Where, any_of, contains, equals, search
-from connectors.espocrm.drafts import Drafts
-from connectors.http import Answer, done
-from connectors.marks import mark
-from connectors.outcomes import unread
+from connectors.espocrm.client import GONE, SENDING_FAILED, EspoApi, Where, any_of, contains, equals, search
+from connectors.espocrm.unsent_mail import Drafts
+from connectors.http.client import Answer, done
+from connectors.kit.reference_mark import mark
+from connectors.protocol.outcomes import unread
 
 _SENT = "Sent"
 _SENDING = "Sending"

@@ -10,8 +10,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validates
 from marshmallow.validate import ContainsOnly, Email, Length, OneOf, Regexp
 
-from connectors.mapping import FactsTable
-from connectors.settings import HttpAccount, count, per_second
+from connectors.http.settings import HttpAccount, count, per_second
+from connectors.kit.mapping import FactsTable
 
 #: The types of card that there can be, by their names in the plugin, and what EspoCRM calls them.
 CARD_TYPES = {

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from connectors.base import EventMalformed, Reference
-from connectors.mapping import FactFields
+from connectors.kit.mapping import FactFields
 from connectors.rest.conditions import all_hold
 from connectors.rest.model import Call, Event
 from connectors.rest.paths import Path, as_text

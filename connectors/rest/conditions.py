@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.marks import carries
+from connectors.kit.reference_mark import carries
 from connectors.rest.bodies import Structure, filled
 from connectors.rest.paths import Path, as_text
 

@@ -27,22 +27,22 @@ from connectors.base import (
     ReminderState,
     Store,
 )
-from connectors.http import Answer
-from connectors.mapping import FactFields
-from connectors.rest import calls, proof
-from connectors.rest.account import Account
+from connectors.http.client import Answer
+from connectors.http.settings import limits_of
+from connectors.kit.mapping import FactFields
+from connectors.rest import calls, event_auth
+from connectors.rest.checks import Doctor
+from connectors.rest.client import Account
 from connectors.rest.conditions import all_hold
 from connectors.rest.context import Values, keyed, person
-from connectors.rest.doctoring import Doctor
+from connectors.rest.error_map import Meanings
 from connectors.rest.lookups import Lookups
-from connectors.rest.meanings import Meanings
 from connectors.rest.model import Call, Create, Event, State
 from connectors.rest.paths import Path, as_text
 from connectors.rest.request import Request
 from connectors.rest.settings import RestSettings
 from connectors.rest.template import NotRendered
-from connectors.rest.writer import Writer
-from connectors.settings import limits_of
+from connectors.rest.writes import Writer
 
 
 class RestConnector(Connector):
@@ -183,7 +183,7 @@ class RestConnector(Connector):
         if self._event.proof.place == "body":
             content = calls.body_of(self._event, body)
             shown = as_text(Path.parse(self._event.proof.name).get(content))
-        proof.check(self._event.proof, secret, headers, path_secret, query, body, shown, self._now())
+        event_auth.check(self._event.proof, secret, headers, path_secret, query, body, shown, self._now())
         if content is None:
             content = calls.body_of(self._event, body)
         return calls.references(self._event, self._call, self._facts, content, self._values.of())

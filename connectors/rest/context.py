@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.base import Assignee, CardRef
-from connectors.marks import mark
+from connectors.kit.reference_mark import mark
 from connectors.rest.filters import ZONE
 from connectors.rest.model import CardType
 from connectors.rest.template import OMIT

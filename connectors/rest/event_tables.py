@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 from marshmallow.validate import OneOf, Range
 
-from connectors.rest import model, names
+from connectors.rest import model, placeholders
 from connectors.rest.fields import ConditionsField, PathField, words
 from connectors.rest.paths import Path
 from connectors.rest.request import Records, Request
@@ -72,14 +72,14 @@ def event_table() -> fields.Nested:
         format=fields.String(load_default="json", validate=OneOf(("json", "form"))),
         items=PathField(),
         id=PathField(),
-        when=ConditionsField(names.with_record(names.NOTHING)),
-        own=ConditionsField(names.with_record(names.NOTHING)),
+        when=ConditionsField(placeholders.with_record(placeholders.NOTHING)),
+        own=ConditionsField(placeholders.with_record(placeholders.NOTHING)),
         load_default=None,
     )
 
 
 def _call(data: dict[str, Any]) -> model.Call:
-    request_keys = [key for key in request_fields(names.CALL) if key in data]
+    request_keys = [key for key in request_fields(placeholders.CALL) if key in data]
     if request_keys and "path" not in data:
         raise ValidationError({request_keys[0]: ["given without path"]})
     request = Request(**{key: data.pop(key) for key in request_keys}) if request_keys else None
@@ -103,10 +103,10 @@ def _call(data: dict[str, Any]) -> model.Call:
 
 def call_table() -> fields.Nested:
     """``[call]``."""
-    conditions = names.with_record(names.NOTHING)
+    conditions = placeholders.with_record(placeholders.NOTHING)
     return table(
         _call,
-        **request_fields(names.CALL, required=False),
+        **request_fields(placeholders.CALL, required=False),
         record=PathField(),
         id=PathField(required=True),
         occurred_at=PathField(required=True),

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.base import Card, CardRef, CrmRefused
 from connectors.phones import normal_phone, notations, same_name, same_phone
-from connectors.rest.account import Account
+from connectors.rest.client import Account
 from connectors.rest.context import Context, Values
 from connectors.rest.model import Contacts, Shape
 from connectors.rest.paths import as_text

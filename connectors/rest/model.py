@@ -103,7 +103,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How an event proves that the CRM sent it; ``connectors.rest.proof`` checks it."""
+    """How an event proves that the CRM sent it; ``connectors.rest.event_auth`` checks it."""
 
     kind: str
     place: str = "header"

@@ -9,8 +9,9 @@ from typing import Any
 from marshmallow import ValidationError, fields, pre_load, validates_schema
 from marshmallow.validate import Length, OneOf
 
-from connectors.mapping import FactFields, FactsTable
-from connectors.rest import names, profiles, proof
+from connectors.http.settings import HttpAccount
+from connectors.kit.mapping import FactFields, FactsTable
+from connectors.rest import event_auth, placeholders, profiles
 from connectors.rest.event_tables import call_table, event_table
 from connectors.rest.fields import parsed_path, words
 from connectors.rest.model import templates_of
@@ -29,7 +30,6 @@ from connectors.rest.tables import (
     withdraw_table,
 )
 from connectors.rest.template import suggestion
-from connectors.settings import HttpAccount
 
 #: What each way of proving the account needs: keys of [auth], and secrets of [crm.rest].
 _NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -90,11 +90,11 @@ class RestSettings(HttpAccount):
     answers = fields.List(rule_table(), load_default=list)
     error = error_table()
     card = fields.Dict(keys=words(), values=card_table(), required=True, validate=Length(min=1))
-    contact_by_phone = contacts_table(names.BY_PHONE)
-    contact_by_name = contacts_table(names.BY_NAME)
-    comment = create_table(names.COMMENT, required=True)
-    reminder = create_table(names.REMINDER, required=True)
-    email = create_table(names.EMAIL, load_default=None)
+    contact_by_phone = contacts_table(placeholders.BY_PHONE)
+    contact_by_name = contacts_table(placeholders.BY_NAME)
+    comment = create_table(placeholders.COMMENT, required=True)
+    reminder = create_table(placeholders.REMINDER, required=True)
+    email = create_table(placeholders.EMAIL, load_default=None)
     find = _kinds(find_table, required=True)
     reminder_state = state_table()
     withdraw = withdraw_table()
@@ -168,7 +168,7 @@ def _event_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterat
         yield "event_secret", ["missing: events are proven genuine by it, as { env = 'NAME' }"]
     if event is not None and secret:
         try:
-            proof.check_secret(event.proof, secret)
+            event_auth.check_secret(event.proof, secret)
         except ValueError as error:
             yield "event_secret", [str(error)]
     wrong = {}

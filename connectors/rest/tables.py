@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import OneOf, Range
 
-from connectors.rest import model, names
+from connectors.http.settings import count
+from connectors.rest import model, placeholders
+from connectors.rest.error_map import MEANINGS, Rule
 from connectors.rest.fields import (
     AfterField,
     ConditionsField,
@@ -24,11 +26,9 @@ from connectors.rest.fields import (
     TemplateField,
     words,
 )
-from connectors.rest.meanings import MEANINGS, Rule
 from connectors.rest.paths import Path
 from connectors.rest.request import Pages, Records, Request
 from connectors.rest.template import Names
-from connectors.settings import count
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _REQUEST = ("path", "method", "query", "headers", "json", "form", "may_be_empty")
@@ -82,7 +82,7 @@ def _request(data: dict[str, Any]) -> Request:
 
 
 def _records_fields(of: Names) -> dict[str, fields.Field[Any]]:
-    return {"items": PathField(), "id": PathField(), "where": ConditionsField(names.with_record(of))}
+    return {"items": PathField(), "id": PathField(), "where": ConditionsField(placeholders.with_record(of))}
 
 
 def _records(data: dict[str, Any]) -> Records:
@@ -139,12 +139,12 @@ def _create(data: dict[str, Any]) -> model.Create:
 
 def create_table(of: Names, **options: Any) -> fields.Nested:
     """``[comment]``, ``[reminder]``, ``[email]``."""
-    again = names.with_id(of)
+    again = placeholders.with_id(of)
     verify = table(
         _verify,
         **request_fields(again, required=False),
         record=PathField(),
-        expect=ConditionsField(names.with_record(again), required=True),
+        expect=ConditionsField(placeholders.with_record(again), required=True),
     )
     fields_of_one = {**request_fields(of), **_records_fields(of), "verify": verify, "require": check_table()}
     return table(_create, **fields_of_one, **options)
@@ -156,17 +156,19 @@ def find_table() -> fields.Nested:
     def build(data: dict[str, Any]) -> model.Find:
         return replace(_find(data), whole=data["whole"])
 
-    return table(build, **_find_fields(names.FIND), whole=ConditionsField(names.with_record(names.FIND)))
+    return table(
+        build, **_find_fields(placeholders.FIND), whole=ConditionsField(placeholders.with_record(placeholders.FIND))
+    )
 
 
 def withdraw_table() -> fields.Nested:
     """``[withdraw]``."""
-    return table(_request, **request_fields(names.WITHDRAW), required=True)
+    return table(_request, **request_fields(placeholders.WITHDRAW), required=True)
 
 
 def remove_table() -> fields.Nested:
     """``[remove.<kind>]``."""
-    return table(_request, **request_fields(names.REMOVE))
+    return table(_request, **request_fields(placeholders.REMOVE))
 
 
 def _state(data: dict[str, Any]) -> model.State:
@@ -177,10 +179,10 @@ def state_table() -> fields.Nested:
     """``[reminder_state]``."""
     return table(
         _state,
-        **request_fields(names.STATE),
+        **request_fields(placeholders.STATE),
         record=PathField(),
-        done=ConditionsField(names.with_record(names.STATE), required=True),
-        missing=ConditionsField(names.with_record(names.STATE)),
+        done=ConditionsField(placeholders.with_record(placeholders.STATE), required=True),
+        missing=ConditionsField(placeholders.with_record(placeholders.STATE)),
         required=True,
     )
 
@@ -189,7 +191,7 @@ def state_table() -> fields.Nested:
 
 
 def _shape_fields() -> dict[str, fields.Field[Any]]:
-    of = names.with_record(names.NOTHING)
+    of = placeholders.with_record(placeholders.NOTHING)
     return {"name": TemplateField(of), "phones": PathsField(), "url": TemplateField(of)}
 
 
@@ -203,7 +205,9 @@ def card_table() -> fields.Nested:
     def build(data: dict[str, Any]) -> model.CardType:
         return model.CardType(_request(data), data.get("collection", ""), data.get("record", _ROOT), _shape(data))
 
-    return table(build, **request_fields(names.CARD), **_shape_fields(), collection=fields.String(), record=PathField())
+    return table(
+        build, **request_fields(placeholders.CARD), **_shape_fields(), collection=fields.String(), record=PathField()
+    )
 
 
 def contacts_table(of: Names) -> fields.Nested:
@@ -224,10 +228,10 @@ def check_table() -> fields.Nested:
     def build(data: dict[str, Any]) -> model.CheckPoint:
         return model.CheckPoint(data["name"], _request(data), data["expect"], data["remedy"])
 
-    expect = ConditionsField(names.with_record(names.NOTHING))
+    expect = ConditionsField(placeholders.with_record(placeholders.NOTHING))
     return table(
         build,
-        **request_fields(names.NOTHING),
+        **request_fields(placeholders.NOTHING),
         name=words(required=True),
         expect=expect,
         remedy=words(required=True),
@@ -241,7 +245,7 @@ def person_table() -> fields.Nested:
         return model.Person(_find(data), data.get("address"), data["remedy"])
 
     return table(
-        build, **_find_fields(names.PERSON), address=PathField(), remedy=words(required=True), load_default=None
+        build, **_find_fields(placeholders.PERSON), address=PathField(), remedy=words(required=True), load_default=None
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
-from connectors.address import segment
+from connectors.http.address import segment
 from connectors.rest.filters import FILTERS, LOCAL
 
 #: The placeholders that a template may name, each with its attributes; None: any.

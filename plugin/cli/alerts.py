@@ -20,9 +20,9 @@ def alerts() -> None:
 @click.pass_obj
 def list_(config: Path | None, *, all_: bool, limit: int, as_json: bool) -> None:
     """Print alerts, the newest first."""
-    from plugin.alerts.listing import newest_alerts
-    from plugin.cli import alerts_text as text
+    from plugin.cli.format import alerts as text
     from plugin.cli.ledgers import ledger_of, settings_of
+    from plugin.monitoring.listing import newest_alerts
 
     settings = settings_of(config)
     with ledger_of(settings) as ledger, ledger.read() as connection:

@@ -16,14 +16,14 @@ from zoneinfo import ZoneInfo
 import click
 
 from plugin.cli.calls_replay import replay
-from plugin.cli.moments import moment_of
-from plugin.config import load_settings
+from plugin.cli.format.moments import moment_of
+from plugin.config.load import load_settings
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from plugin.ledger import ActiveRules
+    from plugin.authoring.revisions.active import ActiveRules
     from plugin.ledger.history import CallHistory
 
 _STATES = ("pending", "leased", "unknown", "waiting", "done", "parked", "cancelled")
@@ -53,9 +53,9 @@ def list_(
     as_json: bool,
 ) -> None:
     """Print calls, the newest first."""
-    from plugin.cli import calls_text as text
-    from plugin.cli.calls_words import Words
-    from plugin.clock import utc_now
+    from plugin.cli.format import calls as text
+    from plugin.cli.format.calls_words import Words
+    from plugin.common.clock import utc_now
     from plugin.ledger.history import list_calls
 
     with _opened(config) as (connection, rules, zone):
@@ -86,9 +86,9 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
 
     ID is the number that `optout calls list` prints, or the CRM's own id of the call.
     """
-    from plugin.cli.calls_page import page
-    from plugin.cli.calls_text import history_json
-    from plugin.cli.calls_words import Words
+    from plugin.cli.format.calls import history_json
+    from plugin.cli.format.calls_page import page
+    from plugin.cli.format.calls_words import Words
 
     with _opened(config) as (connection, rules, zone):
         history, others = _history(connection, id_)
@@ -111,7 +111,7 @@ def explain(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
     prints, or the CRM's own id of the call.
     """
     from plugin.cli.calls_explain import explained_call, masking
-    from plugin.cli.explain_text import page, wrapped
+    from plugin.cli.format.explain import page, wrapped
 
     with _opened(config) as (connection, rules, _):
         history, _others = _history(connection, id_)
@@ -130,8 +130,8 @@ calls.add_command(replay)
 
 def _history(connection: Connection | None, id_: str) -> tuple[CallHistory, list[int]]:
     """The call that is meant and others of the same id. Raises InputError."""
-    from plugin.cli.calls_text import clean
-    from plugin.clock import utc_now
+    from plugin.cli.format.calls import clean
+    from plugin.common.clock import utc_now
     from plugin.ledger.history import find_calls, read_call
 
     found = find_calls(connection, id_) if connection is not None else []
@@ -143,8 +143,9 @@ def _history(connection: Connection | None, id_: str) -> tuple[CallHistory, list
 @contextmanager
 def _opened(config: Path | None) -> Iterator[tuple[Connection | None, ActiveRules | None, ZoneInfo]]:
     """A snapshot of the ledger, its rules, and the deployment's time zone; creates no ledger where there is none."""
-    from plugin.clock import utc_now
-    from plugin.ledger import ActiveRules, Ledger
+    from plugin.authoring.revisions.active import ActiveRules
+    from plugin.common.clock import utc_now
+    from plugin.ledger import Ledger
 
     settings = load_settings(config, os.environ, secrets=False)
     ledger = Ledger(settings.ledger_url)

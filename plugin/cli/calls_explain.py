@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from plugin.decider import Decider
-from plugin.decision import Facts, FactValue
+from plugin.authoring.inspection.explain import Explanation, Show, explain
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.log import mask_phone, mask_text
+from plugin.deciding.decision.decider import Decider
+from plugin.deciding.ruleset.values import Facts, FactValue
 from plugin.errors import BadFacts, InputError
 from plugin.events.merge import Report, merged
-from plugin.explain import Explanation, Show, explain
-from plugin.ledger import ActiveRules
 from plugin.ledger.history import CallHistory
-from plugin.log import mask_phone, mask_text
 
 _MASK = "***"
 #: Fields of the call that are somebody's name or words; others of type text (the operator, the card's type) are not.

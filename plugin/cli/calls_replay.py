@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from plugin.cli.moments import moment_of
+from plugin.cli.format.moments import moment_of
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from plugin.cli.calls_words import Words
+    from plugin.cli.format.calls_words import Words
+    from plugin.config.settings import Settings
     from plugin.operations.replay import Replayed
-    from plugin.settings import Settings
 
 _RULES_OF = {"that-day": "правилами того дня", "today": "сегодняшними правилами"}
 #: Calls that are told one by one; more are only counted.
@@ -54,13 +54,13 @@ def replay(
 
     The same outcome changes nothing. Another one is a correction: what was written is taken back and written anew.
     """
-    from plugin.cli.calls_words import Words
+    from plugin.authoring.revisions.active import ActiveRules
+    from plugin.cli.format.calls_words import Words
     from plugin.cli.ledgers import ledger_of, settings_of
-    from plugin.clock import utc_now
-    from plugin.ledger import ActiveRules
-    from plugin.ledger.accounts import with_account
-    from plugin.operations.acts import Actor
+    from plugin.common.clock import utc_now
+    from plugin.ledger.audit import Actor
     from plugin.operations.replay import Replay, RulesOf
+    from plugin.resilience.noted import with_account
 
     actor = Actor.signed(by, reason) if yes else None
     which = RulesOf(rules_of or _asked())
@@ -99,7 +99,7 @@ def _chosen(
     since: str | None,
     outcome: str | None,
 ) -> list[int]:
-    from plugin.cli.calls_text import clean
+    from plugin.cli.format.calls import clean
     from plugin.ledger.history import find_calls
     from plugin.operations.replay import replayable
 
@@ -119,7 +119,7 @@ def _chosen(
 
 
 def _report(found: Sequence[Replayed], which: str, words: Callable[[str], Words], *, done: bool) -> Iterator[str]:
-    from plugin.cli.delivery_page import wrapped
+    from plugin.cli.format.delivery_page import wrapped
 
     changed = [one for one in found if one.changed]
     problems = [one for one in found if one.problem]
@@ -151,13 +151,13 @@ def _report(found: Sequence[Replayed], which: str, words: Callable[[str], Words]
 
 
 def _outcome(name: str | None, one: Replayed, words: Callable[[str], Words]) -> str:
-    from plugin.cli.calls_text import UNFINISHED
+    from plugin.cli.format.calls import UNFINISHED
 
     return words(one.script).outcome(name, one.revision) if name else UNFINISHED
 
 
 def _effects(one: Replayed) -> Iterator[str]:
-    from plugin.cli.delivery_words import KINDS
+    from plugin.cli.format.delivery_words import KINDS
 
     if one.added:
         kinds = (KINDS.get(kind, kind) + (f" × {count}" if count > 1 else "") for kind, count in one.added.items())

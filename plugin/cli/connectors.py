@@ -23,7 +23,7 @@ def connectors() -> None:
 def list_(as_json: bool) -> None:
     """Print all connectors, those of other packages too, and what each can do."""
     from connectors import registry
-    from plugin.cli import connectors_text as text
+    from plugin.cli.format import connectors as text
     from plugin.doctor.catalogue import ability_of
 
     found = [ability_of(_class(name)) for name in registry.names()]
@@ -39,7 +39,7 @@ def list_(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def describe(name: str, as_json: bool) -> None:
     """Print what a connector can do, its settings, its limits and its checklist."""
-    from plugin.cli import connectors_text as text
+    from plugin.cli.format import connectors as text
 
     told = text.Told.of(_class(name))
     click.echo(json.dumps(told.to_json(), ensure_ascii=False, default=str) if as_json else told.page())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from plugin.cli.services import upgrade_command
-from plugin.config import load_settings
+from plugin.config.load import load_settings
 
 if TYPE_CHECKING:
     from plugin.ledger import Ledger

@@ -12,11 +12,11 @@ from typing import IO, Any
 
 import click
 
-from plugin.config import load_settings
+from plugin.common.strict_json import NotJsonError, read_object
+from plugin.config.load import load_settings
+from plugin.config.settings import Settings
+from plugin.deciding.decision.compiled_rules import Decider, Rulebook
 from plugin.errors import InputError, OptoutError
-from plugin.rulebook import Decider, Rulebook
-from plugin.settings import Settings
-from plugin.strict_json import NotJsonError, read_object
 
 BAD_INPUT = 2
 
@@ -51,8 +51,8 @@ def decide(config: Path | None, facts: str | None, batch: str | None, rules: Pat
 
 def rules_in_force(settings: Settings) -> Rulebook:
     """The active revision of an existing ledger, else the rules folder. Creates nothing."""
+    from plugin.authoring.revisions.archive import newest_activation, stored_rulebook
     from plugin.ledger import Ledger
-    from plugin.ledger.archive import newest_activation, stored_rulebook
 
     ledger = Ledger(settings.ledger_url)
     try:
@@ -68,9 +68,9 @@ def rules_in_force(settings: Settings) -> Rulebook:
 
 def _remark_on_folder(settings: Settings) -> None:
     """Tell the admin, once and not among the answers, that what decides is not what the rules folder says now."""
-    from plugin.cli.rules.wording import signature, wrapped
-    from plugin.clock import local_time
-    from plugin.rules_status import difference_from_active
+    from plugin.authoring.revisions.status import difference_from_active
+    from plugin.cli.format.rules import signature, wrapped
+    from plugin.common.clock import local_time
 
     found = difference_from_active(settings)
     if found is None:

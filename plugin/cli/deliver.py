@@ -18,6 +18,6 @@ def deliver(config: Path | None) -> int:
     Ends like `optout serve`.
     """
     settings = service_settings(config)
-    from plugin.serve import deliver as deliver_
+    from plugin.service.run import deliver as deliver_
 
     return deliver_(settings, upgrade_command=upgrade_command(config))

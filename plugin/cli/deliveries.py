@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from plugin.cli.moments import moment_of
+from plugin.cli.format.moments import moment_of
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from plugin.config.settings import Settings
     from plugin.operations.deliveries import Act
     from plugin.operations.selection import Selection
-    from plugin.settings import Settings
 
 _STATES = ("pending", "leased", "unknown", "waiting", "done", "parked", "cancelled")
 _KINDS = ("comment", "reminder", "crm_email", "smtp_email", "withdrawal")
@@ -73,9 +73,9 @@ def deliveries() -> None:
 @click.pass_obj
 def list_(config: Path | None, /, *, limit: int, as_json: bool, **choice: Any) -> None:
     """Print deliveries, the newest first."""
-    from plugin.cli import deliveries_text as text
+    from plugin.cli.format import deliveries as text
     from plugin.cli.ledgers import ledger_of, settings_of
-    from plugin.clock import utc_now
+    from plugin.common.clock import utc_now
     from plugin.operations.selection import newest_deliveries
 
     settings, now = settings_of(config), utc_now()
@@ -98,13 +98,13 @@ def list_(config: Path | None, /, *, limit: int, as_json: bool, **choice: Any) -
 @click.pass_obj
 def show(config: Path | None, id_: int, full: bool, as_json: bool) -> None:
     """Print all about one delivery: its text, every attempt, and what was done to it by hand."""
-    from plugin.cli import deliveries_text as text
-    from plugin.cli.calls_text import UNFINISHED
-    from plugin.cli.calls_words import Words
-    from plugin.cli.delivery_page import page
+    from plugin.authoring.revisions.active import ActiveRules
+    from plugin.cli.format import deliveries as text
+    from plugin.cli.format.calls import UNFINISHED
+    from plugin.cli.format.calls_words import Words
+    from plugin.cli.format.delivery_page import page
     from plugin.cli.ledgers import ledger_of, settings_of
-    from plugin.clock import utc_now
-    from plugin.ledger import ActiveRules
+    from plugin.common.clock import utc_now
     from plugin.operations.deliveries import read_delivery
 
     settings = settings_of(config)
@@ -166,10 +166,10 @@ def _act(
     look_first: bool = False,
     **choice: Any,
 ) -> int:
-    from plugin.cli import deliveries_text as text
+    from plugin.cli.format import deliveries as text
     from plugin.cli.ledgers import ledger_of, settings_of
-    from plugin.clock import utc_now
-    from plugin.operations.acts import Actor
+    from plugin.common.clock import utc_now
+    from plugin.ledger.audit import Actor
     from plugin.operations.deliveries import Operation
 
     actor = Actor.signed(by, reason) if yes else None
@@ -203,7 +203,7 @@ def _chosen(
     why: str | None,
 ) -> Selection:
     """What the options choose. Raises InputError, also for a number that no delivery has."""
-    from plugin.cli.calls_text import clean
+    from plugin.cli.format.calls import clean
     from plugin.ledger.history import find_calls
     from plugin.operations.selection import Selection, chosen_ids
 

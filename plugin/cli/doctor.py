@@ -30,8 +30,8 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
     Writes and mails nothing, unless --write is given: then a comment and a reminder to a test card, which are removed
     again where the CRM allows that. The exit status is 1 if any point has failed.
     """
-    from plugin.cli.doctor_text import page
-    from plugin.clock import utc_now
+    from plugin.cli.format.doctor import page
+    from plugin.common.clock import utc_now
     from plugin.doctor.examine import Examination
     from plugin.doctor.points import Notes
 
@@ -49,8 +49,8 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
 
 def _try_out(examination: Examination, card: str, role: str | None) -> None:
     from connectors.base import Assignee, CardRef
-    from plugin.clock import utc_now
-    from plugin.doctor.trial import AREA, Trial
+    from plugin.common.clock import utc_now
+    from plugin.doctor.write_trial import AREA, Trial
 
     kind, _, id_ = card.partition(":")
     if not kind or not id_:

@@ -15,7 +15,7 @@ import click
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
-    from plugin.events.kept_by_hand import Does
+    from plugin.events.inbox_by_hand import Does
 
 _STATES = ("waiting", "parked", "done", "ignored", "dropped")
 
@@ -53,9 +53,9 @@ def events() -> None:
 @click.pass_obj
 def list_(config: Path | None, *, states: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Print kept events, the newest first. What is over is remembered for a week."""
-    from plugin.cli import events_text as text
+    from plugin.cli.format import events as text
     from plugin.cli.ledgers import ledger_of, settings_of
-    from plugin.events.kept_by_hand import OPEN, newest_kept
+    from plugin.events.inbox_by_hand import OPEN, newest_kept
 
     settings = settings_of(config)
     with ledger_of(settings) as ledger, ledger.read() as connection:
@@ -86,11 +86,11 @@ def drop(config: Path | None, /, **options: Any) -> int:
 def _act(
     does: Does, config: Path | None, *, ids: tuple[int, ...], parked: bool, by: str, reason: str, yes: bool
 ) -> int:
-    from plugin.cli import events_text as text
+    from plugin.cli.format import events as text
     from plugin.cli.ledgers import ledger_of, settings_of
-    from plugin.clock import utc_now
-    from plugin.events.kept_by_hand import act, chosen, parked_ids
-    from plugin.operations.acts import Actor
+    from plugin.common.clock import utc_now
+    from plugin.events.inbox_by_hand import act, chosen, parked_ids
+    from plugin.ledger.audit import Actor
 
     if bool(ids) == parked:
         raise InputError("Не сказано, какие события", hint="Назовите номера или --parked")

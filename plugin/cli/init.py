@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from plugin.config import FILE_NAME, shipped_dir
+from plugin.authoring.revisions.shipped import note_base, shipped_rules
+from plugin.config.load import FILE_NAME, shipped_dir
 from plugin.errors import ConfigError
-from plugin.shipment import note_base, shipped_rules
 
 RULES = "rules"
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plugin.config import load_settings
+from plugin.config.load import load_settings
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
+    from plugin.config.settings import Settings
     from plugin.ledger import Ledger
-    from plugin.settings import Settings
 
 
 def settings_of(config: Path | None) -> Settings:

@@ -41,10 +41,10 @@ def link(
     minutes: float | None,
 ) -> None:
     """Print a signed link to the operators' page for one call. docs/operators-page.md: how a CRM makes them itself."""
-    from plugin.access.links import Links
-    from plugin.access.visitor import LinkedCall
-    from plugin.clock import utc_now
-    from plugin.config import load_settings
+    from plugin.auth.links import Links
+    from plugin.auth.visitor import LinkedCall
+    from plugin.common.clock import utc_now
+    from plugin.config.load import load_settings
 
     settings = load_settings(config, os.environ)
     page = settings.page

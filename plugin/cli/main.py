@@ -67,7 +67,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None) -> None:
     """Decide what a client's opt-out request comes to, and write it into the CRM."""
-    from plugin.log import warnings_only
+    from plugin.common.log import warnings_only
 
     ctx.obj = config
     # What a command prints is for whoever called it; services go on to log as plugin.toml says.

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from plugin.cli.moments import span_of
+from plugin.cli.format.moments import span_of
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
+    from plugin.config.settings import Settings
     from plugin.operations.purge import Counts
-    from plugin.settings import Settings
 
 _SHORTEST = timedelta(days=1)
 
@@ -32,9 +32,9 @@ def purge(config: Path | None, /, *, older_than: str | None, dry_run: bool, by: 
     deliveries that are not done, parked ones among them, are kept. Cannot be undone.
     """
     from plugin.cli.ledgers import ledger_of, settings_of
-    from plugin.clock import utc_now
-    from plugin.events.kept_by_hand import count_parked
-    from plugin.operations.acts import Actor
+    from plugin.common.clock import utc_now
+    from plugin.events.inbox_by_hand import count_parked
+    from plugin.ledger.audit import Actor
     from plugin.operations.purge import Purge
     from plugin.operations.retention import purge_now
 

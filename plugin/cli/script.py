@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from plugin.ledger import ActiveRules
-    from plugin.ruleset import Script
+    from plugin.authoring.revisions.active import ActiveRules
+    from plugin.deciding.ruleset import Script
 
 
 @click.group(short_help="How the scripts are used on the operators' page.")
@@ -25,12 +25,12 @@ def script() -> None:
 @click.pass_obj
 def report(config: Path | None, *, name: str | None, since: str | None, as_json: bool) -> None:
     """Count branches, ends, times and steps back; list what was said where no answer fits."""
+    from plugin.authoring.revisions.active import ActiveRules
+    from plugin.cli.format.moments import moment_of
+    from plugin.cli.format.script import NOTHING, page
     from plugin.cli.ledgers import ledger_of, settings_of
-    from plugin.cli.moments import moment_of
-    from plugin.cli.script_text import NOTHING, page
-    from plugin.clock import utc_now
-    from plugin.ledger import ActiveRules
-    from plugin.operator.report import in_order, use_of_scripts
+    from plugin.common.clock import utc_now
+    from plugin.operator_page.usage_report import in_order, use_of_scripts
 
     settings = settings_of(config)
     start = moment_of(since, settings.timezone, utc_now())

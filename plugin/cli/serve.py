@@ -21,6 +21,6 @@ def serve(config: Path | None, port: int | None, port_file: Path | None) -> int:
     Ends on Ctrl-C or SIGTERM after what is in hand, or at once when told again 2 s later. Logs to stderr.
     """
     settings = service_settings(config)
-    from plugin.serve import serve as serve_
+    from plugin.service.run import serve as serve_
 
     return serve_(settings, port=port, port_file=port_file, upgrade_command=upgrade_command(config))

@@ -7,16 +7,16 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plugin.config import load_settings
+from plugin.config.load import load_settings
 
 if TYPE_CHECKING:
-    from plugin.settings import Settings
+    from plugin.config.settings import Settings
 
 
 def service_settings(config: Path | None) -> Settings:
     """The settings, secrets filled in; from now on everything is logged to stderr. Raises ConfigError."""
     settings = load_settings(config, os.environ)
-    from plugin.log import log_as
+    from plugin.service.log_settings import log_as
 
     log_as(settings.log)
     return settings

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from plugin.access.users import User, Users
-    from plugin.access.visitor import Role
+    from plugin.auth.users import User, Users
+    from plugin.auth.visitor import Role
 
 _ROLES = {"operator": "оператор", "admin": "администратор"}
 
@@ -34,7 +34,7 @@ def user() -> None:
 @click.pass_obj
 def add(config: Path | None, /, login: str, role: Role) -> None:
     """Add LOGIN: the name by which the CRM and the records know the operator."""
-    from plugin.access.users import checked_login
+    from plugin.auth.users import checked_login
 
     login = checked_login(login)
     with _users(config) as users:
@@ -103,10 +103,10 @@ def passwd(config: Path | None, /, login: str) -> None:
 
 @contextmanager
 def _users(config: Path | None) -> Iterator[Users]:
-    from plugin.access.passwords import Passwords
-    from plugin.access.users import Users
+    from plugin.auth.passwords import Passwords
+    from plugin.auth.users import Users
     from plugin.cli.ledgers import ledger_of, settings_of
-    from plugin.clock import utc_now
+    from plugin.common.clock import utc_now
 
     with ledger_of(settings_of(config)) as ledger:
         yield Users(ledger, Passwords(), utc_now)
@@ -114,7 +114,7 @@ def _users(config: Path | None) -> Iterator[Users]:
 
 def _password(login: str) -> str:
     """Typed twice, unseen, where somebody sits there; else the first line that comes in. Raises InputError."""
-    from plugin.access.passwords import check_rules
+    from plugin.auth.passwords import check_rules
 
     if sys.stdin.isatty():
         password = str(click.prompt("Пароль", hide_input=True, confirmation_prompt="Ещё раз"))

@@ -21,6 +21,6 @@ def web(config: Path | None, port: int | None, port_file: Path | None) -> int:
     Any number of these may run, on several machines where the ledger is PostgreSQL. Ends like `optout serve`.
     """
     settings = service_settings(config)
-    from plugin.serve import serve
+    from plugin.service.run import serve
 
     return serve(settings, port=port, port_file=port_file, delivers=False, upgrade_command=upgrade_command(config))

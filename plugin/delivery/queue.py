@@ -17,13 +17,15 @@ import structlog
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
 from connectors.base import Assignee, CardRef
-from plugin.clock import Now
-from plugin.delivery.gathered import Gathered
-from plugin.delivery.jumps import is_anything_ahead, put_right
+from plugin.common.clock import Now
+from plugin.delivery.clock_jumps import is_anything_ahead, put_right
+from plugin.delivery.fair_order import any_due, next_due
+from plugin.delivery.group_commit import Gathered
 from plugin.delivery.model import ON_CARDS, Delivery, Ending, Place, Step
-from plugin.delivery.order import LANES, Lane, any_due, next_due
 from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
+from plugin.resilience.health import FAULT
+from plugin.resilience.lanes import LANES, Lane
 
 _LOG = structlog.get_logger(__name__)
 
@@ -68,8 +70,6 @@ _FAULTS = select(func.count()).where(
 #: Claims of deliveries with their company are made by one process at a time: any constant that nobody else uses.
 _CLAIMING = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=0x6F70746F7575)
 _MOST_PASSED_OVER = 5
-#: The code under which a fault of our own or a connector's code stands in the log of attempts.
-FAULT = "fault"
 
 
 class Begun(Enum):
@@ -117,7 +117,7 @@ class Queue:
     def claim(
         self, limit: int, lanes: Collection[Lane] = LANES, held: Collection[str] = (), *, company: int = 0
     ) -> list[Delivery]:
-        """Lease up to ``limit`` due deliveries of these lanes, dealt out as ``plugin.delivery.order`` says.
+        """Lease up to ``limit`` due deliveries of these lanes, dealt out as ``plugin.delivery.fair_order`` says.
 
         Those of a state in ``held`` are left alone. With ``company``, up to so many more that were decided together
         with them; while another process claims so, nothing is, or the two would tear them apart.
@@ -209,7 +209,7 @@ class Queue:
         return written
 
     def put_right(self, longest_wait: float) -> None:
-        """Undo what a clock that was ahead has left; see ``plugin.delivery.jumps``."""
+        """Undo what a clock that was ahead has left; see ``plugin.delivery.clock_jumps``."""
         lease = self._lease.total_seconds()
         with self._ledger.read() as connection:
             if not is_anything_ahead(connection, self._moment(connection), lease, longest_wait):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from email.utils import parseaddr
 
 from connectors.base import Card
+from plugin.deciding.ruleset import LABELS
 from plugin.delivery.model import Delivery
-from plugin.ruleset import LABELS
 
 _REFERENCE = "[ref:"
 #: What a text may wait for until its card is known.

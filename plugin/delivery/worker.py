@@ -15,30 +15,32 @@ from typing import TYPE_CHECKING
 import structlog
 
 from connectors.base import Connector
-from plugin.clock import Now
-from plugin.delivery.bundles import bundled
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import Now
+from plugin.config.settings import Settings
+from plugin.delivery.attempt import Tools
+from plugin.delivery.batching import bundled
 from plugin.delivery.cards import Cards
-from plugin.delivery.courier import Courier
-from plugin.delivery.gates import Gates
-from plugin.delivery.handling import Tools
-from plugin.delivery.jumps import Jumps, Steady
+from plugin.delivery.clock_jumps import Jumps, Steady
+from plugin.delivery.dispatcher import Courier
+from plugin.delivery.fair_order import PERHAPS_SENT
 from plugin.delivery.model import Delivery
-from plugin.delivery.order import PERHAPS_SENT, Lane
-from plugin.delivery.policy import Timing, Waits
+from plugin.delivery.prepare import Desk
 from plugin.delivery.queue import Queue
-from plugin.delivery.send import Desk
-from plugin.delivery.settle import Settler
-from plugin.delivery.verdict import Word
+from plugin.delivery.reconcile import Settler
 from plugin.delivery.withdrawals import Withdrawals
 from plugin.errors import LedgerUnavailable
 from plugin.events.unfinished import remind_of_unfinished
-from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger import Ledger
 from plugin.operations.retention import DailyPurge
-from plugin.settings import Settings
+from plugin.resilience.backoff import Timing, Waits
+from plugin.resilience.gates import Gates
+from plugin.resilience.health import Word
+from plugin.resilience.lanes import Lane
 
 if TYPE_CHECKING:
-    from connectors.smtp import Mailer
-    from plugin.ruleset import Role
+    from connectors.smtp.mailer import Mailer
+    from plugin.deciding.ruleset import Role
 
 _LOG = structlog.get_logger(__name__)
 
@@ -116,7 +118,7 @@ class Worker:
         self._put_right: float | None = max(policy.longest_wait_seconds, policy.longest_retry_after_seconds) * 2
         self._daily_purge = DailyPurge(ledger, settings, now)
         # Alerts look at deliveries, so the package that holds them cannot be imported before this one.
-        from plugin.alerts import Watch  # noqa: PLC0415
+        from plugin.monitoring import Watch  # noqa: PLC0415
 
         self._watch = Watch(ledger, rules, mailer, settings, self._gates, now, owner, random)
         # A connector that writes many at once is handed bundles, of claims so large that few of those stay half empty.

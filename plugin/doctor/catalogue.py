@@ -15,7 +15,7 @@ from typing import Any
 from marshmallow import Schema, fields, missing, validate
 
 from connectors.base import Connector, Limits
-from connectors.settings import limits_of
+from connectors.http.settings import limits_of
 
 #: How deep tables in tables are listed.
 _DEEPEST = 3

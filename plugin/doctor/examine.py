@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.base import Assignee, Check, Connector, CrmUnavailable
-from plugin.clock import Now
-from plugin.config import load_settings
-from plugin.doctor.facts import remarks
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import Now
+from plugin.config.load import load_settings
 from plugin.doctor.points import Notes, Point, secrets_in
 from plugin.errors import ConfigError, InputError, LedgerUnavailable, OptoutError, RulesError
-from plugin.ledger import ActiveRules, Ledger
+from plugin.events.mapping_check import remarks
+from plugin.ledger import Ledger
 
 if TYPE_CHECKING:
-    from plugin.rulebook import Rulebook
-    from plugin.ruleset import Role
-    from plugin.settings import Settings
+    from plugin.config.settings import Settings
+    from plugin.deciding.decision.compiled_rules import Rulebook
+    from plugin.deciding.ruleset import Role
 
 _FAULTS_SHOWN = 10
 
@@ -111,7 +112,7 @@ class Examination:
             self.notes.fails("ledger", "it can be written", error.message)
 
     def _rules(self, settings: Settings) -> None:
-        from plugin.publish import checked  # noqa: PLC0415 (loads durable-rules)
+        from plugin.authoring.revisions.publish import checked  # noqa: PLC0415 (loads durable-rules)
 
         try:
             found = checked(settings.rules_dir).rulebook
@@ -149,7 +150,7 @@ class Examination:
     # --- the CRM ---------------------------------------------------------------------------------
 
     def _crm(self, settings: Settings) -> None:
-        from plugin.serving.parts import connect, connector_of  # noqa: PLC0415
+        from plugin.service.wiring import connect, connector_of  # noqa: PLC0415
 
         area = settings.crm.connector
         try:
@@ -205,7 +206,7 @@ class Examination:
             self.notes.holds(area, name)
 
     def _mail(self, settings: Settings) -> None:
-        from plugin.serving.parts import mailer_of  # noqa: PLC0415
+        from plugin.service.wiring import mailer_of  # noqa: PLC0415
 
         mailer = mailer_of(settings)
         if mailer is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from plugin.log import mask_text
+from plugin.common.log import mask_text
 
 #: A shorter secret cannot be told from an ordinary word.
 _SHORTEST = 4

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from plugin.common.strict_json import NotJsonError, read_object
 from plugin.errors import EventError
-from plugin.strict_json import NotJsonError, read_object
 
 
 def read_body(body: bytes) -> dict[str, Any]:

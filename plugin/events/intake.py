@@ -11,21 +11,22 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from plugin.clock import Now
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import Now
+from plugin.config.settings import Settings, Source
+from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.errors import EventError, InputError, LedgerUnavailable, OptoutError, RulesError
-from plugin.events.answers import Answer, combined, refused, unavailable, undecided
+from plugin.events.apply import move_of, save_move
 from plugin.events.body import digest, read_body
-from plugin.events.foreseen import Accept, DecidedOtherwise, Foreseen
-from plugin.events.incoming import Incoming, read_event
-from plugin.events.judge import Ignored, Judge
-from plugin.events.record import move_of, save_move
+from plugin.events.classify import Ignored, Judge
+from plugin.events.decide_call import MissingRevisionError, RulesAtHand
+from plugin.events.preview import Accept, DecidedOtherwise, Foreseen
+from plugin.events.queries import save_call, save_event, shown_deliveries
+from plugin.events.request import Incoming, read_event
+from plugin.events.responses import Answer, combined, refused, unavailable, undecided
 from plugin.events.schema import CallResult, ignored_keys
 from plugin.events.signature import Signatures
-from plugin.events.store import save_call, save_event, shown_deliveries
-from plugin.events.weigh import MissingRevisionError, RulesAtHand
-from plugin.ledger import ActiveRules, Ledger
-from plugin.rulebook import Rulebook
-from plugin.settings import Settings, Source
+from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from plugin.decision import Facts, FactValue
+from plugin.deciding.ruleset.values import Facts, FactValue
 
 #: The asked facts in the order of the conversation (``Decider.path``).
 Path = Callable[[Facts], Sequence[str]]

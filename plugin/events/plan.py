@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from plugin.decision import Action, Decision, Target
+from plugin.deciding.decision.model import Action, Decision, Target
 from plugin.events.texts import delivery_key, mark, target_context, with_lines
 
 #: Kinds of mail by a role's e-mail mode, with the ending of their action's id.

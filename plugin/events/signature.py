@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from standardwebhooks.webhooks import Webhook, hmac_data
 
+from plugin.config.settings import Source
 from plugin.errors import ConfigError, EventError
-from plugin.settings import Source
 
 _PREFIX = "whsec_"
 #: How far the time of signing may be from this machine's clock, in seconds; the package's own tolerance.

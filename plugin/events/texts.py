@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from plugin.clock import local_time
-from plugin.decision import Decision, Target
+from plugin.common.clock import local_time
+from plugin.deciding.decision.model import Decision, Target
+from plugin.deciding.ruleset import LABELS
 from plugin.events.calls import Call
-from plugin.ruleset import LABELS
 
 #: Hex digits of the delivery key that stand in the text, for look-ups in CRMs without a place for the key.
 MARK_DIGITS = 16

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from plugin.clock import Now
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import Now
+from plugin.config.settings import Settings
 from plugin.errors import EventError, LedgerUnavailable, OptoutError
-from plugin.events.record import move_of, save_move, unfinished_move
-from plugin.events.store import call_at, reports_of, save_call, standing_decision, unfinished_calls
-from plugin.events.weigh import MissingRevisionError, RulesAtHand, pin_of, weigh
-from plugin.ledger import ActiveRules, Ledger
-from plugin.settings import Settings
+from plugin.events.apply import move_of, save_move, unfinished_move
+from plugin.events.decide_call import MissingRevisionError, RulesAtHand, pin_of, weigh
+from plugin.events.queries import call_at, reports_of, save_call, standing_decision, unfinished_calls
+from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
 

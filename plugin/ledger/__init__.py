@@ -5,6 +5,5 @@ from plugin.ledger import access as access
 from plugin.ledger import connected as connected
 from plugin.ledger import trails as trails
 from plugin.ledger.database import Ledger
-from plugin.ledger.revisions import ActiveRules
 
-__all__ = ["ActiveRules", "Ledger"]
+__all__ = ["Ledger"]

@@ -6,7 +6,7 @@ from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text
 
 from plugin.ledger.schema import UtcTime, metadata
 
-# Authentic events of the CRM whose call result is yet to be made out (plugin.events.kept).
+# Authentic events of the CRM whose call result is yet to be made out (plugin.events.inbox).
 kept_references = Table(
     "kept_references",
     metadata,
@@ -46,7 +46,7 @@ Index("ix_kept_references_parked", _c.id, sqlite_where=_PARKED, postgresql_where
 _FINISHED = _c.finished_at.is_not(None)
 Index("ix_kept_references_finished", _c.finished_at, sqlite_where=_FINISHED, postgresql_where=_FINISHED)
 
-# Small values of an account, shared by all processes, e.g. renewed tokens (plugin.ledger.store).
+# Small values of an account, shared by all processes, e.g. renewed tokens (plugin.resilience.token_store).
 account_values = Table(
     "account_values",
     metadata,

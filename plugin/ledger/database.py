@@ -14,11 +14,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from plugin.clock import Now
+from plugin.common.clock import Now
+from plugin.common.fair_lock import Turns
 from plugin.errors import ConfigError, LedgerUnavailable
 from plugin.ledger.engines import parsed, postgresql_engine, sqlite_engine
 from plugin.ledger.faults import translated
-from plugin.ledger.turns import Turns
 from plugin.ledger.versions import HEAD, SchemaState, schema_state
 
 #: How long a writer waits for its turn, in seconds: senders give up after 10 to 30 s, and should hear 503 before.

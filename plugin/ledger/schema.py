@@ -225,7 +225,7 @@ quotas = Table(
     Column("full_at", UtcTime, nullable=False),
 )
 
-# One index a lane: what goes to the CRM and what to the mail server (plugin.delivery.order).
+# One index a lane: what goes to the CRM and what to the mail server (plugin.delivery.fair_order).
 _TO_CRM = deliveries.c.kind != "smtp_email"
 _TO_MAIL = deliveries.c.kind == "smtp_email"
 for _name, _lane in (("ix_deliveries_crm", _TO_CRM), ("ix_deliveries_mail", _TO_MAIL)):
@@ -236,7 +236,7 @@ Index("ix_deliveries_parked", deliveries.c.deadline_at, sqlite_where=_PARKED, po
 # When a source was last heard of.
 Index("ix_events_source_received_at", events.c.source, events.c.received_at)
 
-# The state of each account's circuit breaker, shared by all processes (plugin.delivery.breaker).
+# The state of each account's circuit breaker, shared by all processes (plugin.resilience.breaker).
 breakers = Table(
     "breakers",
     metadata,
@@ -254,7 +254,7 @@ breakers = Table(
     Column("blocked", Boolean, nullable=False, server_default=false()),
 )
 
-# What the admins are to hear of: each cause once, and once when it is over (plugin.alerts).
+# What the admins are to hear of: each cause once, and once when it is over (plugin.monitoring).
 alerts = Table(
     "alerts",
     metadata,

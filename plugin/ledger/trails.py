@@ -23,7 +23,7 @@ trails = Table(
     # How often it was saved, and by which window last.
     Column("seq", Integer, nullable=False),
     Column("tab", String(64)),
-    # What happened, oldest first (plugin.operator.trail).
+    # What happened, oldest first (plugin.operator_page.journal).
     Column("entries", JSON, nullable=False),
     # What was last reported as a call result, {"facts", "note"}; NULL: nothing was.
     Column("reported", JSON(none_as_null=True)),

@@ -12,12 +12,12 @@ from typing import Any, Literal
 import structlog
 from sqlalchemy import Connection, bindparam, select, update
 
-from plugin.clock import Now
+from plugin.common.clock import Now
 from plugin.ledger import Ledger
+from plugin.ledger.audit import Actor, acts_on_delivery, record
 from plugin.ledger.schema import attempts, breakers, calls, decisions, deliveries
-from plugin.operations.acts import Actor, acts_on_delivery, record
 from plugin.operations.selection import BATCH, Selection, chosen_ids, rows_of
-from plugin.operations.steps import Does, Refuses, Step, breaks_promise, cancellation_of, retry_of
+from plugin.operations.transitions import Does, Refuses, Step, breaks_promise, cancellation_of, retry_of
 
 _LOG = structlog.get_logger(__name__)
 
@@ -94,7 +94,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One act on the deliveries that are chosen. ``look_first`` belongs to a retry (``plugin.operations.steps``)."""
+    """One act on the deliveries that are chosen. ``look_first`` belongs to a retry (``transitions``)."""
 
     ledger: Ledger
     act: Act

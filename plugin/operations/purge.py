@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, null, or_, select, tuple_, update
 
-from plugin.clock import Now
-from plugin.events.kept import forget_finished
+from plugin.common.clock import Now
+from plugin.events.inbox import forget_finished
 from plugin.ledger import Ledger
 from plugin.ledger.schema import acts, attempts, calls, decisions, deliveries, events, revisions
 from plugin.ledger.sqlite_file import wipe_what_is_removed

@@ -16,18 +16,19 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, bindparam, select
 
-from plugin.clock import Now
-from plugin.decider import Decider
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import Now
+from plugin.config.settings import Settings
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.deciding.decision.decider import Decider
 from plugin.errors import BadFacts, InputError, LedgerUnavailable, OptoutError
+from plugin.events.apply import Move, move_of, save_move
 from plugin.events.calls import Call
-from plugin.events.record import Move, move_of, save_move
-from plugin.events.store import StoredReport, call_at, reports_of, save_call
-from plugin.events.weigh import MissingRevisionError, RulesAtHand, weigh
-from plugin.ledger import ActiveRules, Ledger
+from plugin.events.decide_call import MissingRevisionError, RulesAtHand, weigh
+from plugin.events.queries import StoredReport, call_at, reports_of, save_call
+from plugin.ledger import Ledger
+from plugin.ledger.audit import Actor, record
 from plugin.ledger.schema import calls, events
-from plugin.operations.acts import Actor, record
-from plugin.rulebook import Rulebook
-from plugin.settings import Settings
 
 _LOG = structlog.get_logger(__name__)
 

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from plugin.clock import Now
+from plugin.common.clock import Now
+from plugin.config.settings import Settings
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
-from plugin.operations.acts import Actor, newest, record
+from plugin.ledger.audit import Actor, newest, record
 from plugin.operations.purge import Purge
-from plugin.settings import Settings
 
 _LOG = structlog.get_logger(__name__)
 

@@ -12,20 +12,21 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
-from plugin.clock import utc_now
-from plugin.settings import Settings
+from plugin.common.clock import utc_now
+from plugin.config.settings import Settings
 from plugin.web import errors
-from plugin.web.access import guard_operators_side
+from plugin.web.auth import guard_operators_side
 from plugin.web.events import events_blueprint
 from plugin.web.health import health_blueprint
 from plugin.web.metrics import Metrics
-from plugin.web.operator import serve_operators_page
+from plugin.web.operator_page import serve_operators_page
 from plugin.web.schemas import ErrorAnswerSchema
 
 if TYPE_CHECKING:
     from connectors.base import Connector
+    from plugin.authoring.revisions.active import ActiveRules
     from plugin.events.intake import Intake
-    from plugin.ledger import ActiveRules, Ledger
+    from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
 

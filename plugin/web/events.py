@@ -11,8 +11,8 @@ from flask import Response, g, request
 from flask_smorest import Blueprint
 
 from connectors.base import CrmUnavailable, EventMalformed, EventNotAuthentic
-from plugin.clock import utc_now
-from plugin.events.crm import CrmEvents
+from plugin.common.clock import utc_now
+from plugin.events.crm_events import CrmEvents
 from plugin.events.schema import CallResultSchema
 from plugin.web.errors import error_response, json_response
 from plugin.web.routes import Says, add_route
@@ -20,10 +20,10 @@ from plugin.web.schemas import AcceptedSchema
 
 if TYPE_CHECKING:
     from connectors.base import CallResult, Connector, Reference
-    from plugin.events.answers import Answer
+    from plugin.config.settings import Settings
     from plugin.events.intake import Intake
+    from plugin.events.responses import Answer
     from plugin.ledger import Ledger
-    from plugin.settings import Settings
 
 _LOG = structlog.get_logger(__name__)
 

@@ -15,7 +15,8 @@ from plugin.web.routes import Says, add_route
 from plugin.web.schemas import HealthSchema, ReadinessSchema
 
 if TYPE_CHECKING:
-    from plugin.ledger import ActiveRules, Ledger
+    from plugin.authoring.revisions.active import ActiveRules
+    from plugin.ledger import Ledger
 
 _PROBE = select(activations.c.id).limit(1)
 

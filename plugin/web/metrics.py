@@ -23,16 +23,16 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 from werkzeug.wrappers import Response as AnyResponse
 
-from plugin.clock import Now
+from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
-from plugin.operations.figures import Figures, States, cumulated
+from plugin.monitoring.figures import Figures, States, cumulated
 from plugin.web.errors import error_response
 from plugin.web.routes import Says, add_route
 from plugin.web.schemas import MetricsSchema
 
 if TYPE_CHECKING:
+    from plugin.config.settings import Settings
     from plugin.ledger import Ledger
-    from plugin.settings import Settings
 
 _LOG = structlog.get_logger(__name__)
 

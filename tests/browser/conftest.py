@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext
 from playwright.sync_api import Page as Tab
 
-from plugin.config import load_settings
-from plugin.settings import Settings
+from plugin.config.load import load_settings
+from plugin.config.settings import Settings
 from tests.browser.house import PATIENCE, House, running_house
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
 

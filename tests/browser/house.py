@@ -14,18 +14,19 @@ from playwright.sync_api import Page as Tab
 from sqlalchemy import select
 
 from connectors.base import CardRef
-from plugin.access.links import Links
-from plugin.access.users import Users
-from plugin.access.visitor import LinkedCall
-from plugin.clock import utc_now
+from plugin.auth.links import Links
+from plugin.auth.users import Users
+from plugin.auth.visitor import LinkedCall
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import utc_now
+from plugin.config.settings import Page, Settings
+from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.events.intake import Intake
-from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, decisions, deliveries, events
 from plugin.ledger.trails import trails
-from plugin.rulebook import Rulebook
-from plugin.settings import Page, Settings
 from plugin.web import WebServer, bind, create_app
-from tests.plugin.access.desk import cheap_passwords
+from tests.plugin.auth.desk import cheap_passwords
 
 KEY = base64.b64encode(b"a signing key of the tests, long enough to be one").decode()
 CALL = LinkedCall(

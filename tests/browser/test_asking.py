@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page as Tab
 
-from plugin.settings import Settings
+from plugin.config.settings import Settings
 from tests.browser.house import House, phrase, press, running_house, saved, screen, type_answer
 
 QUESTION = """

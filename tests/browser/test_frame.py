@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import BrowserContext, FrameLocator
 
-from plugin.settings import Settings
+from plugin.config.settings import Settings
 from tests.browser.house import PATIENCE, House, running_house
 
 

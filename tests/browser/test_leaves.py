@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
-from plugin.config import load_settings
-from plugin.conversation import Conversation, conversations
-from plugin.decision import FactValue
-from plugin.rulebook import Decider, Rulebook
+from plugin.config.load import load_settings
+from plugin.deciding.decision.compiled_rules import Decider, Rulebook
+from plugin.deciding.decision.conversations import Conversation, conversations
+from plugin.deciding.ruleset.values import FactValue
 from tests.browser.conftest import RULES
 from tests.browser.house import House, phrase, press, running_house, saved, screen, type_answer
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML

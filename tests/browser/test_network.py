@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
-from plugin.access.links import Links
-from plugin.clock import utc_now
-from plugin.settings import Settings
+from plugin.auth.links import Links
+from plugin.common.clock import utc_now
+from plugin.config.settings import Settings
 from tests.browser.house import KEY, House, phrase, press, running_house, saved, screen
 from tests.browser.wire import Wire, wire_to
 from tests.support.crm import wait_until

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
-from plugin.access.links import Links
-from plugin.clock import utc_now
+from plugin.auth.links import Links
+from plugin.common.clock import utc_now
 from tests.browser.house import KEY, House, phrase, press, saved, screen, type_answer
 
 EVIL = "<img src=x onerror=\"document.title='gone'\"><script>document.title='gone'</script>"

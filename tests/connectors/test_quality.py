@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connectors import registry
-from connectors.settings import HttpAccount
+from connectors.http.settings import HttpAccount
 
 ROOT = Path(__file__).parents[2]
 CONNECTORS = sorted(path.parent for path in (ROOT / "connectors").glob("*/__init__.py"))

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from plugin.delivery.order import LANES, Lane, any_due, next_due
+from plugin.delivery.fair_order import any_due, next_due
 from plugin.ledger import Ledger
+from plugin.resilience.lanes import LANES, Lane
 from tests.support.backlog import fill
 
 NOW = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)

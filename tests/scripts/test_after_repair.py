@@ -17,13 +17,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from plugin.cases import coverage, run_cases
+from plugin.authoring.verification import Limits, prove
+from plugin.authoring.verification.cases import coverage, run_cases
 from plugin.cli.main import main
-from plugin.conversation import conversations
+from plugin.deciding.decision.compiled_rules import Decider, Rulebook
+from plugin.deciding.decision.conversations import conversations
+from plugin.deciding.ruleset import read_folder
 from plugin.errors import BadFacts, RulesError
-from plugin.proof import Limits, prove
-from plugin.rulebook import Decider, Rulebook
-from plugin.ruleset import read_folder
 from tests.plugin.events.support import CALLS, Office, at, call_result, office_at
 from tests.test_structure import CONNECTORS, PLUGIN, mentions, names_in, texts_of_the_rules
 

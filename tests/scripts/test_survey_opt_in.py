@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from plugin.conversation import conversations
-from plugin.decision import Decision
+from plugin.authoring.verification import Limits, prove
+from plugin.deciding.decision.compiled_rules import Decider, Rulebook
+from plugin.deciding.decision.conversations import conversations
+from plugin.deciding.decision.model import Decision
 from plugin.errors import BadFacts
-from plugin.proof import Limits, prove
-from plugin.rulebook import Decider, Rulebook
 from tests.plugin.events.support import Office, at, call_result, office_at
 
 RULES = Path(__file__).parents[2] / "rules"

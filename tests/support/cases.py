@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from plugin.cases import Case, cases_of, run_case
+from plugin.authoring.verification.cases import Case, cases_of, run_case
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.deciding.ruleset.schema import CASES_FILE, ROLES_FILE
 from plugin.errors import RulesError
-from plugin.rulebook import Rulebook
-from plugin.ruleset.schema import CASES_FILE, ROLES_FILE
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

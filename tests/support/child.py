@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 #: What every script finds there: the engine, ``on``, ``resident_mb``, and a small survey with its whole answer.
 PRELUDE = """
 import threading
-from plugin.engine import *
-from plugin.engine_rules import *
+from plugin.deciding.engine.durable import *
+from plugin.deciding.engine.network import *
 from plugin.errors import EngineError
 
 def on(subject, *codes):

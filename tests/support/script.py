@@ -6,11 +6,11 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from plugin.proof import Limits, Report, prove
-from plugin.rulebook import Rulebook
-from plugin.ruleset import read_folder
+from plugin.authoring.verification import Limits, Report, prove
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.deciding.ruleset import read_folder
 
-GOOD = Path(__file__).parents[1] / "plugin" / "bad_rules" / "good"
+GOOD = Path(__file__).parents[1] / "plugin/authoring/verification/bad_rules/good"
 
 
 def script(questions: list[dict[str, Any]], rules: list[dict[str, Any]], **vocabulary: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import click
 from plugin.errors import Fault, InputError
 
 if TYPE_CHECKING:
-    from plugin.report import Report, ScriptSize
+    from plugin.authoring.verification.report import Report, ScriptSize
 
 BAD_INPUT = 2
 _WIDTH = 80
@@ -35,7 +35,7 @@ def check(config: Path | None, path: Path | None, script: str | None, as_json: b
     Every conversation is proven to end in exactly one outcome. The status is 0 without faults, whatever the warnings,
     else 2.
     """
-    from plugin.trial import check_folder
+    from plugin.authoring.verification.isolated import check_folder
 
     folder = path or _working_copy(config)
     if script is not None and not (folder / script / "script.toml").is_file():
@@ -53,7 +53,7 @@ def check(config: Path | None, path: Path | None, script: str | None, as_json: b
 
 
 def _working_copy(config: Path | None) -> Path:
-    from plugin.config import load_settings
+    from plugin.config.load import load_settings
 
     return load_settings(config, os.environ, secrets=False).rules_dir
 

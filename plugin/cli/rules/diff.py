@@ -19,9 +19,9 @@ def diff(config: Path | None, old: str | None, new: str | None, as_json: bool) -
     A and B are `active`, stored revisions or folders: A is otherwise what is active, B the rules folder. Below stand
     the differences of the files' texts. The exit status is 0 whether or not there are differences.
     """
+    from plugin.authoring.inspection import diff_text
+    from plugin.authoring.inspection.diff import differences
     from plugin.cli.rules.sources import ACTIVE, rulebook_named, settings_of
-    from plugin.views import diff_text
-    from plugin.views.diff import differences
 
     settings = settings_of(config)
     names = (_words(old or ACTIVE), _words(new))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from plugin.common.strict_json import NotJsonError, read_object
 from plugin.errors import InputError
-from plugin.strict_json import NotJsonError, read_object
 
 
 @click.command()
@@ -25,9 +25,9 @@ def explain(config: Path | None, facts: str, script: str | None, rules: str | No
 
     With the condition that fails, on which value, and the smallest change of facts that would make the rule fire.
     """
-    from plugin.cli.explain_text import page
+    from plugin.authoring.inspection.explain import explain as explained
+    from plugin.cli.format.explain import page
     from plugin.cli.rules.sources import rulebook_named, settings_of
-    from plugin.explain import explain as explained
 
     settings = settings_of(config)
     with closing(rulebook_named(settings, rules)) as rulebook:

@@ -13,9 +13,9 @@ import click
 @click.pass_obj
 def export(config: Path | None, revision: str, folder: Path) -> None:
     """Write the rules files of REVISION (its beginning will do, or: active) into DIR, a new or empty folder."""
+    from plugin.authoring.revisions.export import export as export_
+    from plugin.cli.format.rules import wrapped
     from plugin.cli.rules.sources import opened_ledger, revision_named, settings_of
-    from plugin.cli.rules.wording import wrapped
-    from plugin.export import export as export_
 
     with opened_ledger(settings_of(config)) as ledger, ledger.read() as connection:
         found = revision_named(connection, revision)

@@ -17,12 +17,12 @@ def graph(config: Path | None, name: str | None, out: str, script: str | None) -
 
     Of the rules folder, or of `active`, a stored revision or another folder.
     """
+    from plugin.authoring.inspection.drawing.svg import draw
+    from plugin.authoring.inspection.table_text import cut_note, faults_note
+    from plugin.authoring.inspection.wording import conversations_counted
     from plugin.cli.rules.saving import STDOUT, save
     from plugin.cli.rules.scripts import one_of
     from plugin.cli.rules.sources import rulebook_named, settings_of
-    from plugin.views.drawing import draw
-    from plugin.views.table_text import cut_note, faults_note
-    from plugin.views.words import conversations_counted
 
     settings = settings_of(config)
     rulebook = rulebook_named(settings, name)

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from plugin.ledger.archive import Activation
+    from plugin.authoring.revisions.archive import Activation
 
 #: Number, time, revision, by whom; why takes what is left of 80 columns.
 _WIDTHS = (16, 16, 14)
@@ -24,8 +24,8 @@ _WIDTHS = (16, 16, 14)
 @click.pass_obj
 def history(config: Path | None, limit: int, as_json: bool) -> None:
     """Print the changes of the active rules, the newest (the active one) first."""
+    from plugin.authoring.revisions.archive import activation_history
     from plugin.cli.rules.sources import opened_ledger, settings_of
-    from plugin.ledger.archive import activation_history
 
     settings = settings_of(config)
     with opened_ledger(settings) as ledger, ledger.read() as connection:
@@ -42,7 +42,7 @@ def history(config: Path | None, limit: int, as_json: bool) -> None:
 
 
 def _table(shown: Sequence[Activation], zone: ZoneInfo, *, more: bool) -> Iterator[str]:
-    from plugin.cli.rules.wording import WIDTH, table
+    from plugin.cli.format.rules import WIDTH, table
 
     number = max(2, len(str(shown[0].id)) + 1)
     widths = [number, *_WIDTHS]

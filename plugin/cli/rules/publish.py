@@ -12,8 +12,8 @@ from plugin.errors import RulesError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from plugin.authoring.revisions.publish import Publication
     from plugin.ledger import Ledger
-    from plugin.publish import Publication
 
 BAD_INPUT = 2
 
@@ -29,10 +29,10 @@ def publish(config: Path | None, folder: Path | None, by: str, reason: str, dry_
 
     Every running process follows within 2 seconds. Rules with a fault change nothing; exit status 2.
     """
+    from plugin.authoring.revisions.publish import publish as publish_
+    from plugin.authoring.revisions.publish import try_out
     from plugin.cli.rules.sources import settings_of
     from plugin.ledger import Ledger
-    from plugin.publish import publish as publish_
-    from plugin.publish import try_out
     from plugin.signature import signed
 
     settings = settings_of(config)
@@ -53,7 +53,7 @@ def publish(config: Path | None, folder: Path | None, by: str, reason: str, dry_
 
 
 def _still(ledger: Ledger) -> str:
-    from plugin.ledger.archive import newest_activation
+    from plugin.authoring.revisions.archive import newest_activation
 
     active = None
     if ledger.exists():
@@ -64,7 +64,7 @@ def _still(ledger: Ledger) -> str:
 
 
 def _told(done: Publication, zone: ZoneInfo) -> list[str]:
-    from plugin.cli.rules.wording import report_told, signature, wrapped
+    from plugin.cli.format.rules import report_told, signature, wrapped
 
     lines = list(report_told(done.report, done.cases))
     if done.change is None:

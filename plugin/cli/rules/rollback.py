@@ -17,9 +17,9 @@ def rollback(config: Path | None, revision: str | None, by: str, reason: str) ->
 
     It is a change like any other, on record, and rolling back once more undoes it. The rules folder is not touched.
     """
+    from plugin.authoring.revisions.publish import roll_back
+    from plugin.cli.format.rules import signature, wrapped
     from plugin.cli.rules.sources import opened_ledger, settings_of
-    from plugin.cli.rules.wording import signature, wrapped
-    from plugin.publish import roll_back
 
     settings = settings_of(config)
     with opened_ledger(settings) as ledger:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
-    from plugin.rulebook import Rulebook
+    from plugin.deciding.decision.compiled_rules import Rulebook
 
 
 def all_or(rulebook: Rulebook, given: str | None) -> list[str]:

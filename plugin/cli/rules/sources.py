@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plugin.config import load_settings
+from plugin.authoring.revisions.archive import find_revision, has_revision, newest_activation, stored_rulebook
+from plugin.config.load import load_settings
+from plugin.config.settings import Settings
 from plugin.errors import InputError
 from plugin.ledger import Ledger
-from plugin.ledger.archive import find_revision, has_revision, newest_activation, stored_rulebook
-from plugin.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from plugin.rulebook import Rulebook
+    from plugin.deciding.decision.compiled_rules import Rulebook
 
 #: What a command calls the revision that decides now. A folder of this name is ``./active``.
 ACTIVE = "active"
@@ -49,7 +49,7 @@ def rulebook_named(settings: Settings, name: str | None) -> Rulebook:
     or more). Else a folder; a name with a slash is always one. Raises InputError naming what is possible, RulesError,
     LedgerUnavailable.
     """
-    from plugin.rulebook import Rulebook
+    from plugin.deciding.decision.compiled_rules import Rulebook
 
     if name is None:
         return Rulebook.load(settings.rules_dir)

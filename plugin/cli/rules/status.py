@@ -11,7 +11,7 @@ import click
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
-    from plugin.settings import Settings
+    from plugin.config.settings import Settings
 
 
 @click.command()
@@ -24,9 +24,9 @@ def status(config: Path | None, *, diff: bool, as_json: bool, shipped_seen: bool
 
     The shipped rules are compared with those that `optout init` laid out, or that --shipped-seen last noted.
     """
+    from plugin.authoring.revisions.status import rules_status
+    from plugin.cli.format.rules_status import diffs, page, to_json
     from plugin.cli.rules.sources import settings_of
-    from plugin.cli.rules.status_text import diffs, page, to_json
-    from plugin.rules_status import rules_status
 
     settings = settings_of(config)
     if shipped_seen:
@@ -41,7 +41,7 @@ def status(config: Path | None, *, diff: bool, as_json: bool, shipped_seen: bool
 
 
 def _note_shipped(settings: Settings) -> None:
-    from plugin.shipment import is_shipped, note_base, shipped_rules
+    from plugin.authoring.revisions.shipped import is_shipped, note_base, shipped_rules
 
     if is_shipped(settings.rules_dir):
         raise InputError("Это и есть правила из поставки", hint="Своя копия: optout init ПАПКА")

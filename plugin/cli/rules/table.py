@@ -37,12 +37,12 @@ def table(
     Of the rules folder, or of `active`, a stored revision or another folder. CSV is UTF-8 with a byte order mark,
     quoted as RFC 4180 says; cells that a spreadsheet would calculate begin with an apostrophe.
     """
+    from plugin.authoring.inspection import table_csv, table_html, table_text
+    from plugin.authoring.inspection.listing import sheets
+    from plugin.authoring.inspection.wording import conversations_counted
     from plugin.cli.rules.saving import STDOUT, save
     from plugin.cli.rules.scripts import all_or
     from plugin.cli.rules.sources import rulebook_named, settings_of
-    from plugin.views import table_csv, table_html, table_text
-    from plugin.views.sheet import sheets
-    from plugin.views.words import conversations_counted
 
     if csv_file == html_file == STDOUT:
         raise InputError("--csv - и --html - вместе не выводятся", hint="Назовите файл для одного из них")

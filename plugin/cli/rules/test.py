@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from plugin.cases import Answered, CaseResult, Coverage, Entry, Part
+    from plugin.authoring.verification.cases import Answered, CaseResult, Coverage, Entry, Part
 
 FAILED = 1
 
@@ -25,7 +25,7 @@ def test(config: Path | None, rules: str | None, as_json: bool) -> int:
 
     Of the working copy, or of: active, a stored revision, a rules folder. Exit status 1 if a case fails.
     """
-    from plugin.cases import coverage, run_cases
+    from plugin.authoring.verification.cases import coverage, run_cases
     from plugin.cli.rules.sources import rulebook_named, settings_of
 
     with closing(rulebook_named(settings_of(config), rules)) as rulebook:
@@ -39,7 +39,7 @@ def test(config: Path | None, rules: str | None, as_json: bool) -> int:
 
 
 def _failures(results: Sequence[CaseResult]) -> Iterator[str]:
-    from plugin.cli.explain_text import wrapped
+    from plugin.cli.format.explain import wrapped
 
     for result in results:
         if not result.ok:
@@ -59,7 +59,7 @@ def _summary(results: Sequence[CaseResult]) -> Iterator[str]:
 
 
 def _coverage(covered: Coverage) -> Iterator[str]:
-    from plugin.cli.explain_text import wrapped
+    from plugin.cli.format.explain import wrapped
 
     parts = {
         "правила": covered.rules,
@@ -77,9 +77,9 @@ def _coverage(covered: Coverage) -> Iterator[str]:
 
 
 def _missed(missed: Entry | Answered) -> str:
-    from plugin.cases import Entry
-    from plugin.firing import toml
-    from plugin.ruleset.classes import SAMPLE_TEXT
+    from plugin.authoring.verification.cases import Entry
+    from plugin.deciding.decision.trace import toml
+    from plugin.deciding.ruleset.value_classes import SAMPLE_TEXT
 
     if isinstance(missed, Entry):
         return f"{missed.script}: {missed.name}"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.amocrm import AmoConnector
-from connectors.amocrm.cards import TYPES
+from connectors.amocrm.contacts import TYPES
 from connectors.base import Assignee, CardRef, Kind
 from tests.connectors.amocrm.server import (
     ACCOUNT,

@@ -11,7 +11,7 @@ import responses
 
 from connectors.amocrm import AmoConnector
 from connectors.base import Card, CardRef, CrmRefused, ReminderState
-from connectors.marks import mark
+from connectors.kit.reference_mark import mark
 from tests.connectors.amocrm.rig import AmoRig, settings
 from tests.connectors.contract.rig import NAME
 

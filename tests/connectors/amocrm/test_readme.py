@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from connectors.amocrm import AmoConnector, api, checks
-from connectors.amocrm.writing import REQUESTS
+from connectors.amocrm import AmoConnector, checks, client
+from connectors.amocrm.writes import REQUESTS
 
-PAGE = Path(api.__file__).with_name("README.md").read_text("utf-8")
+PAGE = Path(client.__file__).with_name("README.md").read_text("utf-8")
 
 
 def example(*, oauth: bool) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import responses
 
 from connectors.amocrm import AmoConnector
 from connectors.base import CardRef, CrmUnavailable, Done, NotDone
-from connectors.oauth import TokenRefused
-from connectors.stores import MemoryStore
+from connectors.http.memory_store import MemoryStore
+from connectors.http.oauth import TokenRefused
 from tests.connectors.amocrm.rig import oauth, rig, settings
 from tests.connectors.amocrm.server import CLIENT_SECRET, CODE, AmoServer
 from tests.support.fake_api import Fault

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.base import CardRef, Done, NotDone
 from connectors.bitrix24 import Bitrix24Connector
-from connectors.ratelimit import RateLimiter
+from connectors.http.rate_limit import RateLimiter
 from tests.connectors.bitrix24 import server
 from tests.connectors.bitrix24.rig import connected, with_application, with_webhook
 from tests.connectors.bitrix24.server import Portal

@@ -10,7 +10,7 @@ from connectors.base import Assignee, CardRef, Done
 from connectors.bitrix24 import Bitrix24Connector
 from connectors.bitrix24.commands import Command, Later
 from connectors.bitrix24.texts import as_html, is_sendable, lost_mark, shown_literally
-from connectors.marks import carries
+from connectors.kit.reference_mark import carries
 from tests.connectors.bitrix24.rig import connected, with_webhook
 from tests.connectors.bitrix24.server import Portal, nested
 from tests.connectors.bitrix24.writes import DUE

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors.base import CommentWrite, EmailWrite, Kind, Outcome, ReminderWrite, Write
-from connectors.marks import mark
+from connectors.kit.reference_mark import mark
 from tests.connectors.contract.rig import Rig
 from tests.support.fake_api import Fault
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from connectors.base import Assignee, CardRef, Kind
 from connectors.embedded import EmbeddedConnector
-from connectors.embedded.mail import OutboxPost
-from connectors.embedded.server import Crm, Options, utc_now
+from connectors.embedded.crm.mail import OutboxPost
+from connectors.embedded.crm.server import Crm, Options, utc_now
+from connectors.embedded.crm.store import Store
 from connectors.embedded.signature import signed_headers
-from connectors.embedded.store import Store
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
 from tests.support.fake_api import ApiAnswer, ApiRequest, FakeApi, Fault
 

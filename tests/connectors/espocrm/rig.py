@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.base import Assignee, CardRef, Kind
 from connectors.espocrm import EspoConnector
-from connectors.espocrm.api import moment
+from connectors.espocrm.client import moment
 from connectors.espocrm.markup import shown
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
 from tests.connectors.espocrm.search import Record

@@ -20,7 +20,7 @@ from connectors.base import (
     Unknown,
 )
 from connectors.espocrm import EspoConnector
-from connectors.espocrm.api import explain
+from connectors.espocrm.client import explain
 from tests.connectors.espocrm.conftest import NOW
 from tests.connectors.espocrm.payloads import CONTACT, KEY, PERSON, URL, payload
 

@@ -11,7 +11,7 @@ import responses
 
 from connectors.base import Assignee, CrmUnavailable, Done, NotDone, Unknown
 from connectors.espocrm import EspoConnector
-from connectors.espocrm.drafts import Drafts
+from connectors.espocrm.unsent_mail import Drafts
 from tests.connectors.espocrm.payloads import KEY, OWN_USER, PERSON, URL, payload
 from tests.connectors.espocrm.rig import EspoRig
 from tests.support.fake_api import Fault

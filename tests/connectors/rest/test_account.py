@@ -12,8 +12,8 @@ import pytest
 import responses
 
 from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone
+from connectors.http.memory_store import MemoryStore
 from connectors.rest import RestConnector
-from connectors.stores import MemoryStore
 from tests.connectors.rest.rig import PolkaRig, rig
 from tests.connectors.rest.test_answers import BASE, CARD, KEY, NOTES, SMALL
 from tests.support.fake_api import Fault

@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 
 from connectors.rest import RestConnector
 from connectors.rest.profiles import laid_over, names, over_profile
-from plugin.config import load_settings
+from plugin.config.load import load_settings
 from plugin.errors import ConfigError
 from tests.connectors.rest.rig import EVENT_SECRET, README, SECRETS, example, without
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from connectors.rest.fields import ConditionsField
-from connectors.rest.names import FIND, with_record
 from connectors.rest.paths import Path, as_text, records_in
+from connectors.rest.placeholders import FIND, with_record
 
 DATA: dict[str, Any] = {
     "task": {"people": [{"id": 1}, {"id": "2"}, {"name": "x"}], "open": True, "none": None},

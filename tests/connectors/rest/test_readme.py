@@ -11,10 +11,10 @@ from marshmallow import Schema, fields
 
 from connectors.rest import RestConnector, profiles
 from connectors.rest.conditions import TESTS
+from connectors.rest.error_map import MEANINGS
 from connectors.rest.event_tables import ALGORITHMS
 from connectors.rest.filters import FILTERS
-from connectors.rest.meanings import MEANINGS
-from connectors.rest.names import BY_TABLE
+from connectors.rest.placeholders import BY_TABLE
 from connectors.rest.template import shown_names
 from tests.connectors.rest.rig import README
 

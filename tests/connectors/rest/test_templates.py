@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from connectors.rest.bodies import structure
 from connectors.rest.filters import ZONE
-from connectors.rest.names import CARD, COMMENT, REMINDER, WITHDRAW
+from connectors.rest.placeholders import CARD, COMMENT, REMINDER, WITHDRAW
 from connectors.rest.request import Request
 from connectors.rest.template import OMIT, BadTemplate, NotRendered, Template
 

@@ -17,13 +17,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, insert, select, update
 
 from connectors.base import Card, CardRef, Connector, Done, NotDone, Outcome, Unknown
-from connectors.smtp import Mailer
+from connectors.smtp.mailer import Mailer
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.config.settings import CrmAccount, DeliveryPolicy, Manifest, Retention, Settings, SmtpServer, Web
+from plugin.deciding.ruleset import Role
 from plugin.delivery import Worker
 from plugin.errors import LedgerUnavailable
-from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries, revisions
-from plugin.ruleset import Role
-from plugin.settings import CrmAccount, DeliveryPolicy, Manifest, Retention, Settings, SmtpServer, Web
 from tests.plugin.delivery.fake_crm import Clock, Crm, FakeCrm, Killed
 
 CARD = CardRef("contact", "42")

@@ -17,8 +17,9 @@ from typing import Any, cast
 from sqlalchemy import select
 
 from connectors.base import Card, CardRef, Outcome
+from plugin.authoring.revisions.active import ActiveRules
 from plugin.delivery import Worker
-from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger import Ledger
 from plugin.ledger.schema import deliveries
 from tests.plugin.delivery.fake_crm import Clock, Crm, FakeCrm
 from tests.plugin.delivery.harness import House

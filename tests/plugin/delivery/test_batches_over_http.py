@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select
 
-from plugin.delivery.quota import SharedQuota
+from plugin.config.settings import DeliveryPolicy
+from plugin.deciding.ruleset import Role
 from plugin.ledger.schema import deliveries
-from plugin.ruleset import Role
-from plugin.settings import DeliveryPolicy
+from plugin.resilience.quota import SharedQuota
 from tests.connectors.bitrix24.rig import connected, with_client, with_webhook
 from tests.connectors.bitrix24.server import Portal
 from tests.plugin.delivery.backlog import CALL, fill

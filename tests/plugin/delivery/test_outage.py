@@ -9,10 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from connectors.base import Card, CardRef, CrmUnavailable, Outcome
-from plugin.operations.acts import Actor
+from plugin.config.settings import DeliveryPolicy
+from plugin.ledger.audit import Actor
 from plugin.operations.deliveries import Operation
 from plugin.operations.selection import Selection
-from plugin.settings import DeliveryPolicy
 from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import FakeMailer, House
 

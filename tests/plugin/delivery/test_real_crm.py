@@ -14,14 +14,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from connectors.smtp import Mailer
-from plugin.clock import utc_now
+from connectors.smtp.mailer import Mailer
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import utc_now
+from plugin.config.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, SmtpServer, Web
+from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.delivery import Worker
 from plugin.events.intake import Intake
-from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger import Ledger
 from plugin.ledger.schema import deliveries
-from plugin.rulebook import Rulebook
-from plugin.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, SmtpServer, Web
 from tests.support.crm import COORDINATOR, ROOT, SEED, CrmApi, RunningCrm, embedded_crm, wait_until
 from tests.support.mail import MailSink, mail_sink
 

@@ -12,9 +12,9 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from connectors.base import CardRef, Outcome
+from plugin.config.settings import DeliveryPolicy
 from plugin.delivery import Worker
 from plugin.ledger.schema import calls
-from plugin.settings import DeliveryPolicy
 from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import House
 

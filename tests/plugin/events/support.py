@@ -17,12 +17,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import RowMapping, select, update
 from standardwebhooks.webhooks import Webhook
 
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.config.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, Source, Web
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.deciding.ruleset import read_folder
 from plugin.events import Answer, Intake, remind_of_unfinished
-from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, decisions, deliveries, events
-from plugin.rulebook import Rulebook
-from plugin.ruleset import read_folder
-from plugin.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, Source, Web
 
 RULES = Path(__file__).parents[3] / "rules"
 #: The present of these tests: the business clock is injected, only signatures go by the machine's clock.

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.events import Answer
-from plugin.rulebook import Rulebook
 from tests.plugin.events.support import (
     CALLS,
     HALF,

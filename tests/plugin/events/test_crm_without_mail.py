@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from plugin.events.weigh import RulesAtHand
-from plugin.ledger.accounts import note_account, with_account
+from plugin.config.settings import CrmAccount
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.events.decide_call import RulesAtHand
 from plugin.operations.replay import Replay, RulesOf
-from plugin.rulebook import Rulebook
-from plugin.settings import CrmAccount
+from plugin.resilience.noted import note_account, with_account
 from tests.plugin.events.support import ALL, CALLS, HALF, NONE, SETTINGS, Office, at, edited_rules
 
 WITHOUT = CrmAccount("testcrm", {}, sends_mail=False)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugin.decision import FactValue
+from plugin.deciding.ruleset.values import FactValue
 from plugin.events.merge import Report, merged
 from tests.plugin.events.support import CALL_TIME, rulebook
 

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook, hmac_data
 
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.config.settings import Source
 from plugin.errors import ConfigError
 from plugin.events import Answer
 from plugin.events.signature import Signatures
-from plugin.ledger import ActiveRules, Ledger
-from plugin.settings import Source
+from plugin.ledger import Ledger
 from tests.plugin.events.support import (
     ALL,
     NEW_SECRET,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from plugin.clock import local_time, utc_now
+from plugin.common.clock import local_time, utc_now
 from plugin.events.phones import normalised
 from plugin.events.texts import delivery_key
 

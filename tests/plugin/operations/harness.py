@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import RowMapping, insert, select, update
 
+from plugin.authoring.revisions.active import ActiveRules
 from plugin.cli.main import main
-from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger import Ledger
 from plugin.ledger.schema import acts, attempts, calls, deliveries
 from tests.plugin.events.support import RULES, SETTINGS, Clock, Office, call_result, rulebook
 

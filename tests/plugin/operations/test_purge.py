@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import insert, text
 
 from connectors.base import Reference
-from plugin.events.kept import Ending, KeptEvents
+from plugin.config.settings import Retention
+from plugin.events.inbox import Ending, KeptEvents
 from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import acts, attempts, metadata
 from plugin.operations.purge import Purge
 from plugin.operations.retention import DailyPurge
-from plugin.settings import Retention
 from tests.plugin.delivery.harness import BreakableLedger, House
 from tests.plugin.events.support import CALLS, NONE, OTHER_CLIENT, call_result
 from tests.plugin.operations.harness import DO, Firm
@@ -230,7 +230,7 @@ def test_on_sqlite_nothing_of_it_stays_in_the_file_or_its_log(firm: Firm) -> Non
 
 
 def test_many_calls_are_purged_in_small_transactions_with_pauses(firm: Firm) -> None:
-    from plugin.operations.acts import Actor
+    from plugin.ledger.audit import Actor
     from plugin.operations.retention import purge_now
 
     for number in range(120):

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from plugin.clock import utc_now
-from plugin.config import load_settings
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import utc_now
+from plugin.config.load import load_settings
+from plugin.config.settings import Settings
+from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.events.intake import Intake
-from plugin.ledger import ActiveRules, Ledger
-from plugin.rulebook import Rulebook
-from plugin.settings import Settings
+from plugin.ledger import Ledger
 from plugin.web import create_app
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML, Crm, Site, serving
 

@@ -30,8 +30,9 @@ from connectors.base import (
     Reference,
     ReminderState,
 )
-from plugin.ledger import ActiveRules, Ledger
-from plugin.settings import Settings
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.config.settings import Settings
+from plugin.ledger import Ledger
 from plugin.web import WebServer, bind
 
 SECRET = base64.b64encode(b"a secret of the tests, 32 bytes.").decode()

@@ -11,12 +11,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, insert, select
 
 from connectors.base import CrmUnavailable, NotMapped
-from plugin.clock import utc_now
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import utc_now
+from plugin.config.settings import Settings
 from plugin.events.intake import Intake
-from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger import Ledger
 from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import breakers, events
-from plugin.settings import Settings
 from plugin.web import create_app
 from tests.plugin.web.harness import PATH_SECRET, Crm, OneShotCrm, call_result
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 import structlog
 
-from plugin.clock import utc_now
-from plugin.ledger import ActiveRules
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import utc_now
 from tests.plugin.web.harness import PATH_SECRET, Site, call_result
 
 

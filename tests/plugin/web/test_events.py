@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from plugin.clock import utc_now
+from plugin.common.clock import utc_now
 from plugin.events.intake import Intake
 from plugin.ledger.schema import deliveries, events
 from plugin.web import create_app

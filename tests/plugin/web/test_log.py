@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from plugin.log import log_as, mask_phone, mask_text, set_up_logging, warnings_only
-from plugin.settings import Log
+from plugin.common.log import mask_phone, mask_text, set_up_logging, warnings_only
+from plugin.config.settings import Log
+from plugin.service.log_settings import log_as
 
 
 @pytest.fixture

@@ -14,13 +14,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert, text, update
 
 from connectors.base import Reference
-from plugin.clock import utc_now
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import utc_now
+from plugin.config.settings import Settings
+from plugin.events.inbox import Ending, KeptEvents
 from plugin.events.intake import Intake
-from plugin.events.kept import Ending, KeptEvents
-from plugin.ledger import ActiveRules, Ledger
+from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
-from plugin.operations.figures import _DECIDED, Endings, Figures, Tail, Waiting, read_standing
-from plugin.settings import Settings
+from plugin.monitoring.figures import _DECIDED, Endings, Figures, Tail, Waiting, read_standing
 from plugin.web import create_app
 from tests.plugin.web.harness import PATH_SECRET, Crm, Heard, Site, call_result, serving
 

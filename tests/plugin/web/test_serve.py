@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from plugin.config import load_settings
+from plugin.config.load import load_settings
 from plugin.ledger import Ledger
 from plugin.ledger.schema import activations, deliveries, events
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML, Heard, Site, call_result, signed

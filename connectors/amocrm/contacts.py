@@ -1,0 +1,133 @@
+"""Cards: leads, contacts, companies and customers, read and found.
+
+Sources: amoCRM developers' pages «Сделки», «Контакты», «Компании», «Покупатели».
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.amocrm.client import AmoApi
+from connectors.base import Card, CardRef, NotDone
+from connectors.phones import notations, same_name, same_phone
+
+#: Types of card, and what the API calls all cards of the type.
+COLLECTIONS: Mapping[str, str] = {
+    "lead": "leads",
+    "contact": "contacts",
+    "company": "companies",
+    "customer": "customers",
+}
+TYPES: Mapping[str, str] = {collection: kind for kind, collection in COLLECTIONS.items()}
+
+_ID = re.compile(r"[1-9][0-9]{0,17}")
+#: Cards that are somebody's business rather than the person: name and phones are their main contact's.
+_OF_A_CONTACT = frozenset({"lead", "customer"})
+
+
+def is_id(value: object) -> bool:
+    """Whether a record can have this id."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def path_of(card: CardRef) -> str | None:
+    """The API's path of a card, None for one that cannot exist."""
+    collection = COLLECTIONS.get(card.type)
+    return f"{collection}/{card.id}" if collection and is_id(card.id) else None
+
+
+def no_such_card(card: CardRef) -> NotDone:
+    """The outcome of a write into a card that cannot exist."""
+    kinds = ", ".join(COLLECTIONS)
+    return NotDone(f"the CRM has no cards of type {card.type!r} with such an id (there are: {kinds})", permanent=True)
+
+
+class Cards:
+    """Reads and finds cards. Raises CrmUnavailable, CrmRefused."""
+
+    def __init__(self, api: AmoApi) -> None:
+        self._api = api
+
+    def record(self, card: CardRef) -> dict[str, Any] | None:
+        """The card's record with what it is linked to; None where it is gone."""
+        path = path_of(card)
+        if path is None:
+            return None
+        linked = {"contact": "leads", "lead": "contacts", "customer": "contacts"}.get(card.type)
+        record = self._api.record(path, {"with": linked} if linked else None)
+        return None if record is None or record.get("is_deleted") is True else record
+
+    def read(self, card: CardRef) -> Card | None:
+        record = self.record(card)
+        return None if record is None else self.shown(card, record)
+
+    def shown(self, ref: CardRef, record: Mapping[str, Any]) -> Card:
+        """The card of a record. A lead and a customer go by the name and the phones of their main contact."""
+        person = self._main_contact(record) if ref.type in _OF_A_CONTACT else None
+        url = f"{self._api.base_url}/{COLLECTIONS[ref.type]}/detail/{ref.id}"
+        if person is None:
+            return Card(ref, _name(record), url, _phones(record))
+        return Card(ref, _name(person) or _name(record), url, _phones(person) or _phones(record))
+
+    def find(self, phone: str | None, name: str | None) -> Sequence[Card]:
+        """All contacts with this phone and this full name.
+
+        ``query`` looks for a text in all filled fields, so it is asked for every notation and order of names, and what
+        comes is looked through here.
+        """
+        found: dict[str, Card] = {}
+        for query in notations(phone) if phone else _orders(name or ""):
+            for record in self._api.listed("contacts", "contacts", {"query": query}):
+                card = self.shown(CardRef("contact", str(record.get("id"))), record)
+                if _fits(card, phone, name):
+                    found[card.ref.id] = card
+        return list(found.values())
+
+    def _main_contact(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+        contacts = linked(record, "contacts")
+        main = next((contact for contact in contacts if contact.get("is_main")), contacts[0] if contacts else None)
+        return None if main is None else self.record(CardRef("contact", str(main.get("id"))))
+
+
+def linked(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """What a record is linked to, where the answer says so."""
+    inner = record.get("_embedded")
+    items = inner.get(name) if isinstance(inner, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def values_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The filled custom fields of a card."""
+    items = record.get("custom_fields_values")
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _fits(card: Card, phone: str | None, name: str | None) -> bool:
+    by_phone = not phone or any(same_phone(phone, held) for held in card.phones)
+    return by_phone and (not name or same_name(name, card.name or ""))
+
+
+def _orders(name: str) -> list[str]:
+    """The full name as it may stand in a card: any of its parts first, with ё and without."""
+    parts = name.split()
+    turned = [" ".join(parts[place:] + parts[:place]) for place in range(min(len(parts), 3))]
+    return list(dict.fromkeys(turned + [text.replace("ё", "е").replace("Ё", "Е") for text in turned]))
+
+
+def _name(record: Mapping[str, Any]) -> str | None:
+    name = record.get("name")
+    if not (isinstance(name, str) and name.strip()):
+        name = " ".join(str(record.get(part) or "") for part in ("last_name", "first_name"))
+    return name.strip() or None
+
+
+def _phones(record: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        str(value["value"])
+        for field in values_of(record)
+        if field.get("field_code") == "PHONE"
+        for value in field.get("values") or ()
+        if isinstance(value, dict) and value.get("value")
+    )

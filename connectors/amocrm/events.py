@@ -1,0 +1,76 @@
+"""amoCRM's webhooks: forms in PHP's nesting, unsigned, so they are no more than a hint where to look.
+
+What proves them is the address they come to: its last part is a secret. Source: developers' pages «Webhooks».
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.amocrm.contacts import COLLECTIONS, TYPES, is_id
+from connectors.base import EventMalformed, EventNotAuthentic, Reference
+from connectors.kit.forms import form_of
+from connectors.kit.secrets import same_secret
+
+#: A call's note was added; a card that may hold answers was changed.
+CALL, CARD = "call", "card"
+
+_FIELD = re.compile(r"([a-z_]+)\[([a-z_]+)\]\[(\d{1,4})\](?:\[note\])?\[([a-z_]+)\]")
+_MOST_FIELDS = 5_000
+_MOST_REFERENCES = 100
+#: ``element_type`` of a note.
+_ELEMENTS: Mapping[str, str] = {"1": "contacts", "2": "leads", "3": "companies", "12": "customers"}
+#: ``note_type`` of a call that came in and one that went out.
+_CALLS = frozenset({"10", "11", "call_in", "call_out"})
+_CHANGES = frozenset({"add", "update"})
+
+
+def references(settings: Mapping[str, Any], path_secret: str | None, body: bytes) -> Sequence[Reference]:
+    """The calls and changed cards that a webhook names. Raises EventNotAuthentic, EventMalformed."""
+    _check_secret(settings.get("webhook_secret"), path_secret)
+    form = form_of(body, _MOST_FIELDS)
+    account = form.get("account[id]")
+    if account is None:
+        raise EventMalformed("the event names no account")
+    if account != str(settings["account_id"]):
+        raise EventNotAuthentic("the event comes from another account")
+    own = str(settings.get("own_user") or "")
+    named = (_reference(*key, fields, own) for key, fields in _records(form).items())
+    found = {(item.kind, item.id): item for item in named if item is not None}
+    return list(found.values())[:_MOST_REFERENCES]
+
+
+def _check_secret(secret: str | None, given: str | None) -> None:
+    if not secret:
+        raise EventNotAuthentic("no webhook_secret is set, so no event can be verified")
+    if not same_secret(given, secret):
+        raise EventNotAuthentic("the secret in the event's address is wrong")
+
+
+def _records(form: Mapping[str, str]) -> dict[tuple[str, str, str], dict[str, str]]:
+    """The fields of each record by entity, action and place."""
+    found: dict[tuple[str, str, str], dict[str, str]] = {}
+    for name, value in form.items():
+        match = _FIELD.fullmatch(name)
+        if match is not None and match[1] in TYPES:
+            found.setdefault((match[1], match[2], match[3]), {})[match[4]] = value
+    return found
+
+
+def _reference(collection: str, action: str, _place: str, fields: Mapping[str, str], own: str) -> Reference | None:
+    if action == "note":
+        collection = _ELEMENTS.get(fields.get("element_type", ""), collection)
+        card, note = fields.get("element_id"), fields.get("id")
+        if fields.get("note_type") not in _CALLS or not (is_id(card) and is_id(note)):
+            return None
+        return Reference(CALL, f"{collection}/{card}/{note}")
+    if action not in _CHANGES or not is_id(fields.get("id")):
+        return None
+    if own and fields.get("modified_user_id") == own:
+        # Only spares the requests: ``resolve`` looks at who changed what over the API.
+        return None
+    if collection == "contacts" and fields.get("type") == "company":
+        collection = COLLECTIONS["company"]
+    return Reference(CARD, f"{collection}/{fields['id']}")

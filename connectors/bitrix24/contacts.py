@@ -1,0 +1,155 @@
+"""Reading cards, and finding contacts by phone and by full name.
+
+Sources: https://apidocs.bitrix24.ru/api-reference/crm/universal/crm-item-get.html, /crm-item-list.html,
+/crm/duplicates/crm-duplicate-find-by-comm.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from connectors.base import Card, CardRef, CrmRefused, CrmUnavailable
+from connectors.bitrix24.client import Portal
+from connectors.bitrix24.commands import Command, Later
+from connectors.bitrix24.errors import is_gone
+from connectors.bitrix24.types import CONTACT, CardType, is_id, place, ref
+from connectors.phones import normal_name, notations, same_name, same_phone
+
+_NAMES = ("lastName", "name", "secondName")
+_PAGE = 50
+_MOST_PAGES = 10
+
+
+def read_item(portal: Portal, card: CardRef) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The card's fields, and those of the contact it belongs to; None where there is no such card.
+
+    One request. User fields have the names by which the portal's settings show them (UF_CRM_…). Raises CrmUnavailable,
+    CrmRefused.
+    """
+    where = place(card)
+    if where is None:
+        return None
+    kind, card_id = where
+    commands = {"card": _get(kind.number, card_id)}
+    if kind is not CONTACT:
+        commands["contact"] = _get(CONTACT.number, Later("card", ("item", "contactId")))
+    answer = portal.ask(commands)
+    refused = portal.refusal(answer, "card", "crm.item.get")
+    if isinstance(refused, CrmRefused) and is_gone(refused):
+        return None
+    if refused is not None:
+        raise refused
+    item = _item(answer.results["card"])
+    if item is None:
+        raise CrmUnavailable(f"{portal.host} answered crm.item.get with something that is no card")
+    contact = _item(answer.results.get("contact")) or {}
+    # A reference to an empty field is filled in with something else, and might read another contact.
+    return item, contact if str(contact.get("id")) == str(item.get("contactId")) else {}
+
+
+def card_of(portal: Portal, card: CardRef, item: Mapping[str, Any], contact: Mapping[str, Any]) -> Card:
+    """The card as the plugin speaks of it. A deal or a company is called after its contact where it has one."""
+    name = full_name(item) or full_name(contact) or str(item.get("title") or "").strip() or None
+    kind, card_id = place(card) or (CONTACT, card.id)
+    phones = tuple(dict.fromkeys((*_phones(item), *_phones(contact))))
+    return Card(CardRef(kind.name, card_id), name, _url(portal, kind, card_id), phones)
+
+
+def read_card(portal: Portal, card: CardRef) -> Card | None:
+    """The card, or None where there is none. Raises CrmUnavailable, CrmRefused."""
+    found = read_item(portal, card)
+    return None if found is None else card_of(portal, card, *found)
+
+
+def find_contacts(portal: Portal, phone: str | None, name: str | None) -> Sequence[Card]:
+    """All contacts with this phone, in any notation, and this full name. Raises CrmUnavailable, CrmRefused."""
+    if phone:
+        found = [card for card in _by_phone(portal, phone) if any(same_phone(phone, own) for own in card.phones)]
+        return [card for card in found if not name or same_name(name, card.name or "")]
+    return [card for card in _by_name(portal, name) if same_name(name, card.name or "")] if name else []
+
+
+def full_name(item: Mapping[str, Any]) -> str:
+    """Last, first and second name, as far as the card has them."""
+    return " ".join(str(item[part]).strip() for part in _NAMES if item.get(part)).strip()
+
+
+# --- details ---------------------------------------------------------------------------------------
+
+
+def _get(number: int, card_id: str | Later) -> Command:
+    return Command("crm.item.get", {"entityTypeId": number, "id": card_id, "useOriginalUfNames": "Y"})
+
+
+def _item(result: Any) -> dict[str, Any] | None:
+    item = result.get("item") if isinstance(result, Mapping) else None
+    return dict(item) if isinstance(item, Mapping) else None
+
+
+def _phones(item: Mapping[str, Any]) -> Iterator[str]:
+    values = item.get("fm")
+    for value in values if isinstance(values, list) else []:
+        if isinstance(value, Mapping) and value.get("typeId") == "PHONE" and value.get("value"):
+            yield str(value["value"])
+
+
+def _url(portal: Portal, kind: CardType, card_id: str) -> str:
+    return f"{portal.address}/{kind.path(card_id)}"
+
+
+def _by_phone(portal: Portal, phone: str) -> Iterator[Card]:
+    written = notations(phone)
+    if not written:
+        return
+    # More than 20 contacts with one number suppress other types, so only contacts are asked for.
+    params = {"type": "PHONE", "values": list(written), "entity_type": "CONTACT"}
+    found = portal.call("crm.duplicate.findbycomm", params)
+    # Nothing found is a list, something found a map.
+    ids = found.get("CONTACT") if isinstance(found, Mapping) else None
+    wanted = [str(number) for number in ids if is_id(number)] if isinstance(ids, list) else []
+    for start in range(0, len(wanted), _PAGE):
+        yield from _listed(portal, {"@id": wanted[start : start + _PAGE]})
+
+
+def _by_name(portal: Portal, name: str) -> Iterator[Card]:
+    words = name.split()
+    if not words:
+        return
+    spellings = list(dict.fromkeys(spelling for word in words for spelling in _spellings(word)))
+    whole = list(dict.fromkeys((" ".join(words), normal_name(name))))
+    # Parts in their own fields, whichever is which, or, as imports leave it, all of it in one of them.
+    either = {
+        "logic": "OR",
+        "0": {"@lastName": spellings, "@name": spellings},
+        "1": {"@name": whole},
+        "2": {"@lastName": whole},
+    }
+    yield from _listed(portal, {"0": either})
+
+
+def _spellings(word: str) -> Iterator[str]:
+    """The word as it may be written: the portal may tell е from ё."""
+    yield word
+    yield word.replace("ё", "е").replace("Ё", "Е")
+    for place_, char in enumerate(word):
+        if char in "еЕ":
+            yield word[:place_] + ("ё" if char == "е" else "Ё") + word[place_ + 1 :]
+
+
+def _listed(portal: Portal, condition: Mapping[str, Any]) -> Iterator[Card]:
+    # Phones come only with all fields, they cannot be selected by name.
+    params: dict[str, Any] = {"entityTypeId": CONTACT.number, "filter": condition, "select": ["*"]}
+    for page in range(_MOST_PAGES):
+        envelope = portal.envelope("crm.item.list", {**params, "order": {"id": "ASC"}, "start": page * _PAGE})
+        result = envelope["result"]
+        items = result.get("items") if isinstance(result, Mapping) else None
+        if not isinstance(items, list):
+            raise CrmUnavailable(f"{portal.host} answered crm.item.list with something that is no list")
+        for item in items:
+            found = ref(CONTACT.name, item.get("id")) if isinstance(item, Mapping) else None
+            if found is not None:
+                yield card_of(portal, found, item, {})
+        if not envelope.get("next"):
+            return
+    raise CrmRefused(f"{portal.host} has far too many matches for one client")

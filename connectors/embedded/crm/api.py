@@ -1,0 +1,247 @@
+"""The CRM's HTTP API: JSON in and out, lists in pages, errors as ``{"error": {"code", "message", "fields"}}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, jsonify, request
+from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import BadRequest
+
+from connectors.embedded.crm import records, schemas
+from connectors.embedded.crm.faults import KINDS, Faults
+from connectors.embedded.crm.mail import show_mail
+from connectors.embedded.crm.webhook import show_call
+
+if TYPE_CHECKING:
+    from connectors.embedded.crm.server import Crm
+
+_PAGE = 50
+_LARGEST_PAGE = 200
+_STATES = ("open", "done", "withdrawn")
+
+
+def api(crm: Crm) -> Blueprint:
+    """Everything under ``/api/v1``."""
+    routes = Blueprint("api", __name__, url_prefix="/api/v1")
+
+    @routes.get("/me")
+    def me() -> Response:
+        faulty = crm.options.faults is not None
+        return jsonify({"crm": "embedded", "mail": crm.mail.kind, "webhook": crm.calls.tells, "faults": faulty})
+
+    _add_users(routes, crm)
+    _add_cards(routes, crm)
+    _add_reminders(routes, crm)
+    _add_mails(routes, crm)
+    _add_calls(routes, crm)
+    return routes
+
+
+def _add_users(routes: Blueprint, crm: Crm) -> None:
+    @routes.post("/users")
+    def create_user() -> tuple[Response, int]:
+        user = _given(schemas.NewUser())
+        with crm.store.transaction() as db:
+            return _created(records.add_user(db, user))
+
+    @routes.get("/users")
+    def list_users() -> Response:
+        # Their ids are words, so the pages go by the order they were added in.
+        return _list(crm, "(SELECT rowid AS number, * FROM users)", records.show_user, {}, key="number")
+
+    @routes.get("/users/<user_id>")
+    def read_user(user_id: str) -> Response:
+        with crm.store.reading() as db:
+            return jsonify(records.show_user(db, records.one(db, "SELECT * FROM users WHERE id = ?", user_id)))
+
+
+def _add_cards(routes: Blueprint, crm: Crm) -> None:
+    @routes.post("/cards")
+    def create_card() -> tuple[Response, int]:
+        card = _given(schemas.NewCard())
+        with crm.store.transaction() as db:
+            return _created(records.add_card(db, card, crm.options.now()))
+
+    @routes.get("/cards")
+    def list_cards() -> Response:
+        where = records.cards_where(request.args.get("phone"), request.args.get("name"))
+        return _list(crm, "cards", records.show_card, where)
+
+    @routes.get("/cards/<card_id>")
+    def read_card(card_id: str) -> Response:
+        return _read(crm, "cards", records.show_card, card_id)
+
+    @routes.post("/cards/<card_id>/comments")
+    def create_comment(card_id: str) -> tuple[Response, int]:
+        comment = _given(schemas.NewComment())
+        with crm.store.transaction() as db:
+            return _created(records.add_comment(db, card_id, comment, crm.options.now()))
+
+    @routes.get("/cards/<card_id>/comments")
+    def list_comments_of_card(card_id: str) -> Response:
+        with crm.store.reading() as db:
+            card = records.one(db, "SELECT id FROM cards WHERE id = ?", records.number(card_id))["id"]
+        return _list(crm, "comments", records.show_comment, {"card = ?": card})
+
+    @routes.get("/comments")
+    def list_comments() -> Response:
+        return _list(crm, "comments", records.show_comment, _filters("external_key", "card"))
+
+    @routes.get("/comments/<comment_id>")
+    def read_comment(comment_id: str) -> Response:
+        return _read(crm, "comments", records.show_comment, comment_id)
+
+
+def _add_reminders(routes: Blueprint, crm: Crm) -> None:
+    @routes.post("/reminders")
+    def create_reminder() -> tuple[Response, int]:
+        reminder = _given(schemas.NewReminder())
+        with crm.store.transaction() as db:
+            written = records.add_reminder(db, reminder, crm.options.now())
+            if reminder["email"]:
+                mail = {"user": reminder["assignee"], "address": None, "external_key": None}
+                crm.mail.add(db, mail | {name: reminder[name] for name in ("subject", "text")}, written["id"])
+        crm.mail.courier.wake()
+        return _created(written)
+
+    @routes.get("/reminders")
+    def list_reminders() -> Response:
+        where = _filters("external_key", "card", "assignee", "state")
+        if where.get("state = ?", "open") not in _STATES:
+            raise ValidationError({"state": [f"Expected one of: {', '.join(_STATES)}."]})
+        return _list(crm, "reminders", records.show_reminder, where)
+
+    @routes.get("/reminders/<reminder_id>")
+    def read_reminder(reminder_id: str) -> Response:
+        return _read(crm, "reminders", records.show_reminder, reminder_id)
+
+    @routes.put("/reminders/<reminder_id>/withdrawal")
+    def withdraw_reminder(reminder_id: str) -> Response:
+        withdrawal = _given(schemas.Withdrawal())
+        with crm.store.transaction() as db:
+            return jsonify(records.withdraw(db, reminder_id, withdrawal, crm.options.now()))
+
+    @routes.put("/reminders/<reminder_id>/done")
+    def finish_reminder(reminder_id: str) -> Response:
+        with crm.store.transaction() as db:
+            return jsonify(records.finish(db, reminder_id, crm.options.now()))
+
+
+def _add_mails(routes: Blueprint, crm: Crm) -> None:
+    @routes.post("/mails")
+    def create_mail() -> tuple[Response, int]:
+        mail = _given(schemas.NewMail())
+        with crm.store.transaction() as db:
+            written = crm.mail.add(db, mail)
+        crm.mail.courier.wake()
+        return _created(written)
+
+    @routes.get("/mails")
+    def list_mails() -> Response:
+        return _list(crm, "mails", show_mail, _filters("external_key", "address", "user", "state"))
+
+    @routes.get("/mails/<mail_id>")
+    def read_mail(mail_id: str) -> Response:
+        return _read(crm, "mails", show_mail, mail_id)
+
+
+def _add_calls(routes: Blueprint, crm: Crm) -> None:
+    @routes.post("/calls")
+    def create_call() -> tuple[Response, int]:
+        call = _given(schemas.NewCall())
+        with crm.store.transaction() as db:
+            written = crm.calls.add(db, call)
+        crm.calls.courier.wake()
+        return _created(written)
+
+    @routes.patch("/calls/<call_id>")
+    def change_call(call_id: str) -> Response:
+        changes = _given(schemas.ChangedCall(), partial=True)
+        with crm.store.transaction() as db:
+            written = crm.calls.change(db, call_id, changes)
+        crm.calls.courier.wake()
+        return jsonify(written)
+
+    @routes.get("/calls")
+    def list_calls() -> Response:
+        return _list(crm, "calls", show_call, _filters("card"), key="number")
+
+    @routes.get("/calls/<call_id>")
+    def read_call(call_id: str) -> Response:
+        with crm.store.reading() as db:
+            return jsonify(show_call(db, records.one(db, "SELECT * FROM calls WHERE id = ?", call_id)))
+
+
+def fault_control(faults: Faults) -> Blueprint:
+    """``/faults``: what is to go wrong (PUT), how often it has (GET), and an end of it (DELETE)."""
+    routes = Blueprint("faults", __name__, url_prefix="/faults")
+
+    @routes.put("")
+    def plan() -> Response:
+        given = _given(schemas.FaultPlan())
+        for index, fault in enumerate(given["faults"]):
+            if fault["kind"] not in KINDS:
+                raise ValidationError({"faults": {index: {"kind": [f"Expected one of: {', '.join(KINDS)}."]}}})
+        faults.plan(given["faults"], given["seed"])
+        return jsonify({"faults": faults.state()})
+
+    @routes.get("")
+    def state() -> Response:
+        return jsonify({"faults": faults.state()})
+
+    @routes.delete("")
+    def end() -> Response:
+        faults.plan([], None)
+        return jsonify({"faults": []})
+
+    return routes
+
+
+# --- details ---------------------------------------------------------------------------------------
+
+
+def _given(schema: Schema, *, partial: bool = False) -> dict[str, Any]:
+    """The request's JSON object, checked. Raises ValidationError (422) and BadRequest (400)."""
+    try:
+        body = request.get_json(force=True)
+    except (RecursionError, UnicodeError):
+        raise BadRequest("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise BadRequest("the body is not a JSON object")
+    loaded: dict[str, Any] = schema.load(body, partial=partial)
+    # With ``partial`` the defaults of absent fields are not changes.
+    return {name: value for name, value in loaded.items() if not partial or name in body}
+
+
+def _created(record: records.Record) -> tuple[Response, int]:
+    return jsonify(record), 201
+
+
+def _read(crm: Crm, table: str, show: records.Show, record_id: str) -> Response:
+    with crm.store.reading() as db:
+        return jsonify(show(db, records.one(db, f"SELECT * FROM {table} WHERE id = ?", records.number(record_id))))
+
+
+def _filters(*columns: str) -> dict[str, object]:
+    return {f"{column} = ?": request.args[column] for column in columns if request.args.get(column)}
+
+
+def _list(crm: Crm, table: str, show: records.Show, where: Mapping[str, object], *, key: str = "id") -> Response:
+    limit = _number_given("limit", _PAGE)
+    if not 1 <= limit <= _LARGEST_PAGE:
+        raise ValidationError({"limit": [f"Expected 1 to {_LARGEST_PAGE}."]})
+    page = records.Page(_number_given("after", 0), limit)
+    with crm.store.reading() as db:
+        return jsonify(records.listed(db, table, show, where, page, key=key))
+
+
+def _number_given(name: str, default: int) -> int:
+    given = request.args.get(name)
+    if given is None:
+        return default
+    try:
+        return records.number(given)
+    except records.NoSuchRecord:
+        raise ValidationError({name: ["Expected a whole number."]}) from None

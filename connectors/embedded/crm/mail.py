@@ -1,0 +1,133 @@
+"""The CRM's own mail: kept with the record that caused it, sent afterwards by SMTP or laid down as .eml files."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from connectors.base import Done, NotDone, Outcome
+from connectors.embedded.crm.courier import MOST_ATTEMPTS, Courier, wait_before
+from connectors.embedded.crm.records import NotPossible, Record, one, stamp, user_named
+from connectors.embedded.crm.store import Store
+from connectors.smtp.mailer import Mailer, UnusableMail, build_message
+
+#: Whom the CRM's mail comes from.
+SENDER = "CRM <crm@crm.example>"
+
+
+class Post(Protocol):
+    """A way for mail to go out."""
+
+    #: ``smtp`` or ``outbox``, as the API tells it.
+    kind: str
+
+    def send(self, mail_id: int, to: str, subject: str, text: str, message_id: str) -> Outcome: ...
+
+
+class SmtpPost:
+    """Mail by SMTP."""
+
+    kind = "smtp"
+
+    def __init__(self, mailer: Mailer) -> None:
+        self._mailer = mailer
+
+    def send(self, mail_id: int, to: str, subject: str, text: str, message_id: str) -> Outcome:
+        return self._mailer.send(to, subject, text, message_id)
+
+
+class OutboxPost:
+    """Mail as files ``<number>.eml`` in a folder; a repeat of the same mail replaces its file."""
+
+    kind = "outbox"
+
+    def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
+        self._folder = folder
+        self._now = now
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def send(self, mail_id: int, to: str, subject: str, text: str, message_id: str) -> Outcome:
+        try:
+            content = build_message(SENDER, to, subject, text, message_id, self._now()).as_bytes()
+        except UnusableMail as error:
+            return NotDone(str(error), permanent=True)
+        # Under its own name only once it is whole: somebody may be watching the folder.
+        unfinished = self._folder / f".{mail_id:06}.part"
+        try:
+            unfinished.write_bytes(content)
+            os.replace(unfinished, self._folder / f"{mail_id:06}.eml")
+        except OSError as error:
+            return NotDone(f"the file cannot be written: {error.strerror}")
+        return Done(message_id)
+
+
+class MailRoom:
+    """Takes mails in within the caller's transaction and sends them from a thread of its own."""
+
+    def __init__(self, store: Store, post: Post | None, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._post = post
+        self._now = now
+        self.courier = Courier("crm-mail", self.send_due)
+
+    @property
+    def kind(self) -> str:
+        """``smtp``, ``outbox`` or ``none``."""
+        return self._post.kind if self._post else "none"
+
+    def add(self, db: sqlite3.Connection, mail: Mapping[str, Any], reminder: str | None = None) -> Record:
+        """Put a mail into the queue. Raises NotPossible where nobody can be mailed."""
+        if self._post is None:
+            raise NotPossible("no_mail", "this CRM was started without --outbox or --smtp", status=409)
+        if bool(mail["user"]) == bool(mail["address"]):
+            raise NotPossible("invalid", "give either user or address", fields={"user": "Give either user or address."})
+        address = mail["address"]
+        if mail["user"]:
+            address = user_named(db, "user", mail["user"])["email"]
+            if not address:
+                missing = {"user": "Has no e-mail address."}
+                raise NotPossible("no_address", "user: has no e-mail address", fields=missing)
+        written = db.execute(
+            "INSERT INTO mails (user, address, subject, text, external_key, reminder, message_id, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, '', ?)",
+            (mail["user"], address, mail["subject"], mail["text"], mail["external_key"], reminder, stamp(self._now())),
+        ).lastrowid
+        db.execute("UPDATE mails SET message_id = ? WHERE id = ?", (f"<mail-{written}@crm.example>", written))
+        return show_mail(db, one(db, "SELECT * FROM mails WHERE id = ?", written))
+
+    def send_due(self) -> float | None:
+        """Send what is due; returns the seconds until more is, None where nothing waits."""
+        while self._post and not self.courier.stopping:
+            now = self._now().timestamp()
+            with self._store.reading() as db:
+                row = db.execute("SELECT * FROM mails WHERE state = 'queued' ORDER BY next_at, id LIMIT 1").fetchone()
+            if row is None:
+                return None
+            if row["next_at"] > now:
+                return float(row["next_at"]) - now
+            outcome = self._post.send(*(row[name] for name in ("id", "address", "subject", "text", "message_id")))
+            self._note(row["id"], row["attempts"] + 1, outcome)
+        return None
+
+    def _note(self, mail_id: int, attempts: int, outcome: Outcome) -> None:
+        if isinstance(outcome, Done):
+            state, why = "sent", None
+        else:
+            given_up = attempts >= MOST_ATTEMPTS or (isinstance(outcome, NotDone) and outcome.permanent)
+            state, why = ("failed" if given_up else "queued"), outcome.why
+        next_at = self._now().timestamp() + wait_before(attempts)
+        with self._store.transaction() as db:
+            db.execute(
+                "UPDATE mails SET state = ?, why = ?, attempts = ?, next_at = ? WHERE id = ?",
+                (state, why, attempts, next_at, mail_id),
+            )
+
+
+def show_mail(_db: sqlite3.Connection, row: sqlite3.Row) -> Record:
+    names = ("user", "address", "subject", "text", "external_key", "message_id", "state", "why", "created_at")
+    reminder = None if row["reminder"] is None else str(row["reminder"])
+    return {"id": str(row["id"]), "reminder": reminder} | {name: row[name] for name in names}

@@ -1,0 +1,135 @@
+"""The CRM as a WSGI application: who may come in, what errors look like, and its API and pages put together."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, jsonify, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from connectors.embedded.crm.api import api, fault_control
+from connectors.embedded.crm.faults import Faults
+from connectors.embedded.crm.mail import MailRoom, Post
+from connectors.embedded.crm.page import PageGuard, pages
+from connectors.embedded.crm.records import NoSuchRecord, NotPossible
+from connectors.embedded.crm.store import Store
+from connectors.embedded.crm.webhook import Switchboard
+from connectors.kit.secrets import same_secret
+
+log = logging.getLogger("connectors.embedded")
+
+LARGEST_BODY = 1_048_576
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a CRM is to run. ``page_token`` None: no sign-in; ``page_open`` False: then no pages at all."""
+
+    token: str = field(repr=False)
+    post: Post | None = None
+    webhook_url: str | None = None
+    webhook_secret: str = field(default="", repr=False)
+    faults: Faults | None = None
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Moscow"))
+    page_open: bool = True
+    page_token: str | None = field(default=None, repr=False)
+    now: Callable[[], datetime] = utc_now
+
+
+class Crm:
+    """One running CRM: its store, its mail, its calls and the application in front of them."""
+
+    def __init__(self, store: Store, options: Options) -> None:
+        """Raises ValueError for an unusable webhook address."""
+        self.store = store
+        self.options = options
+        self.mail = MailRoom(store, options.post, options.now)
+        self.calls = Switchboard(store, options.webhook_url, options.webhook_secret, options.now)
+        self.app = _application(self)
+
+    def start(self) -> None:
+        """Begin sending what is queued."""
+        self.mail.courier.start()
+        self.calls.courier.start()
+
+    def stop(self) -> None:
+        """Finish what is in hand and close the file."""
+        self.calls.courier.stop()
+        self.mail.courier.stop()
+        self.store.close()
+
+
+def _application(crm: Crm) -> Flask:
+    app = Flask(__name__, static_folder="static", static_url_path="/static")
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.before_request(lambda: _admit(crm.options.token))
+    app.register_blueprint(api(crm))
+    if crm.options.faults is not None:
+        app.register_blueprint(fault_control(crm.options.faults))
+    guard = PageGuard(crm.options.page_open, crm.options.page_token)
+    app.register_blueprint(pages(crm.store, crm.options.timezone, guard))
+    _handle_errors(app)
+    return app
+
+
+def _admit(token: str) -> Response | None:
+    """API and faults need the token; pages have a guard of their own."""
+    if not request.path.startswith(("/api/", "/faults")):
+        return None
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    known = same_secret(given.strip(), token)
+    if scheme.lower() == "bearer" and known:
+        return None
+    response = _error(401, "unauthorized", "the bearer token is missing or wrong")
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _handle_errors(app: Flask) -> None:
+    @app.errorhandler(ValidationError)
+    def invalid(error: ValidationError) -> Response:
+        fields = error.messages if isinstance(error.messages, dict) else {"_schema": error.messages}
+        return _error(422, "invalid", f"wrong fields: {', '.join(sorted(fields))}", fields=fields)
+
+    @app.errorhandler(NotPossible)
+    def not_possible(error: NotPossible) -> Response:
+        return _error(error.status, error.code, str(error), fields=error.fields)
+
+    @app.errorhandler(NoSuchRecord)
+    def missing(_error_: NoSuchRecord) -> Response:
+        return _error(404, "not_found", "no such record")
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        status = error.code or 500
+        name = (error.name or "error").lower().replace(" ", "_")
+        return _error(status, "no_such_address" if status == 404 else name, error.description or name)
+
+    @app.errorhandler(sqlite3.Error)
+    def storage(error: sqlite3.Error) -> Response:
+        log.error("the database refused: %s", type(error).__name__)
+        response = _error(503, "storage", "the database cannot be used now")
+        response.headers["Retry-After"] = "5"
+        return response
+
+
+def _error(status: int, code: str, message: str, *, fields: Any = None) -> Response:
+    body: dict[str, Any] = {"code": code, "message": message}
+    if fields:
+        body["fields"] = fields
+    response = jsonify({"error": body})
+    response.status_code = status
+    return response

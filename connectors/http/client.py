@@ -1,0 +1,338 @@
+"""The one HTTP seam: every connector speaks to its CRM through ``HttpClient``, and only this module imports requests.
+
+Nothing is ever repeated or redirected on its own; each write ends as an answer, as surely not done, or as unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
+
+from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Quota, Unknown
+from connectors.http.address import check_base_url, origin, segment
+from connectors.http.answers import Answer, Complaint, Explain, done, explain_json, harmless, parsed, retry_after
+from connectors.http.deadline import BoundedHTTPPool, BoundedHTTPSPool, Stage, exchange
+from connectors.http.failures import Broken, explained
+from connectors.http.rate_limit import RateLimiter
+from connectors.http.redaction import Sent
+
+__all__ = ["Answer", "Complaint", "HttpClient", "check_base_url", "done", "explain_json", "segment"]
+
+# urllib3 writes whole addresses into its log, and with them phone numbers and, for some CRMs, the account's secret.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+_REDIRECTS_OF_A_READ = 3
+_NO_CONTENT = 204
+_TOO_MANY = 429
+_UNAVAILABLE = 503
+#: Not signed in, request time-out, too early: refused before they were executed. A token can be renewed, and a promise
+#: should not be given up because one has expired.
+_REJECTED_EARLY = frozenset({401, 408, 425})
+
+
+class HttpClient:
+    """One account's connections, shared by all threads.
+
+    An exchange takes at most ``connect_seconds + read_seconds`` of ``limits`` in all (name resolution aside), after at
+    most ``longest_wait`` seconds for its turn; an answer is at most ``max_answer_bytes`` long. The account's secrets,
+    those in ``headers`` and the other ``secrets``, appear nowhere else, also where an answer repeats them. ``ca_file``
+    trusts a private certificate authority. Raises ValueError for an unusable address or header, without repeating it.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        limits: Limits,
+        *,
+        headers: Mapping[str, str] | None = None,
+        secrets: Collection[str] = (),
+        connections: int = 16,
+        max_answer_bytes: int = 4_000_000,
+        longest_wait: float = 10.0,
+        ca_file: str | None = None,
+        explain: Explain = explain_json,
+        limiter: RateLimiter | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.base_url = check_base_url(base_url)
+        self.host = urlsplit(self.base_url).netloc
+        self._limits = limits
+        self._total = limits.connect_seconds + limits.read_seconds
+        self._max_bytes = max_answer_bytes
+        self._longest_wait = longest_wait
+        self._explain = explain
+        self._limiter = limiter or RateLimiter(limits.requests_per_second, limits.burst)
+        self._quota: Quota | None = None
+        self._now = now
+        self._secrets = tuple(secrets)
+        self._headers = _checked_headers(headers)
+        self._session = _session(self._headers, connections, ca_file)
+
+    def __repr__(self) -> str:
+        return f"HttpClient({self.host})"
+
+    def share_quota(self, quota: Quota) -> None:
+        """Take a turn of ``quota`` too before every request; the client's own limiter stays the second line."""
+        self._quota = quota
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._session.close()
+
+    def read(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        method: str = "GET",
+        payload: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask for something; ``content`` is sent as it is, else ``payload`` as JSON. Redirects: on the same host only.
+
+        A 204 is an answer whose data is None. Raises CrmUnavailable, CrmRefused.
+        """
+        body = _encoded(payload) if content is None else content
+        request = _Request(method, self._address(path), params, body, headers or {})
+        try:
+            raw = self._followed(request)
+        except Broken as broken:
+            if broken.permanent:
+                raise CrmRefused(broken.why) from None
+            raise CrmUnavailable(broken.why, after=broken.after) from None
+        if not raw.ok:
+            raise self._failed_read(raw)
+        if not raw.readable and raw.status != _NO_CONTENT:
+            raise CrmUnavailable(self._unreadable(raw), status=raw.status)
+        return Answer(raw.status, raw.data, raw.headers, raw.sent)
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        *,
+        payload: Any = None,
+        content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json_expected: bool = True,
+        accept: Collection[int] = (),
+    ) -> Answer | NotDone | Unknown:
+        """Send a write once. ``content`` goes out as it is, else ``payload`` as JSON.
+
+        Without ``json_expected`` any 2xx counts, whatever its body. ``accept`` are error statuses whose JSON the caller
+        reads itself. Never raises for what the network or the CRM does.
+        """
+        try:
+            body = _encoded(payload) if content is None else content
+        except ValueError:
+            return NotDone("the text cannot be sent: it holds a character that is none", permanent=True)
+        try:
+            raw = self._sent(_Request(method, self._address(path), params, body, headers or {}))
+        except Broken as broken:
+            if broken.sent:
+                return Unknown(broken.why)
+            return NotDone(broken.why, permanent=broken.permanent, after=broken.after)
+        if not raw.ok and not (raw.readable and raw.status in accept):
+            return self._failed_write(raw)
+        if json_expected and not raw.readable:
+            return Unknown(self._unreadable(raw), status=raw.status)
+        return Answer(raw.status, raw.data, raw.headers, raw.sent)
+
+    # --- what an error answer means ----------------------------------------------------------------
+
+    def _failed_write(self, raw: _Raw) -> NotDone | Unknown:
+        if raw.status < 400:
+            return NotDone(self._redirected(raw), permanent=True, status=raw.status)
+        complaint = self._complaint(raw)
+        why = self._complained(raw.status, complaint)
+        if complaint.blocked or self._rejected(raw, complaint):
+            after, blocked = self._after(raw, complaint), complaint.blocked
+            return NotDone(why, after=after, status=raw.status, code=complaint.code, blocked=blocked)
+        if raw.status >= 500:
+            return Unknown(why, status=raw.status, code=complaint.code)
+        return NotDone(why, permanent=True, status=raw.status, code=complaint.code)
+
+    def _failed_read(self, raw: _Raw) -> CrmUnavailable | CrmRefused:
+        if raw.status < 400:
+            return CrmRefused(self._redirected(raw), status=raw.status)
+        complaint = self._complaint(raw)
+        why = self._complained(raw.status, complaint)
+        if complaint.blocked or raw.status >= 500 or self._rejected(raw, complaint):
+            after, blocked = self._after(raw, complaint), complaint.blocked
+            return CrmUnavailable(why, after=after, status=raw.status, code=complaint.code, blocked=blocked)
+        return CrmRefused(why, status=raw.status, code=complaint.code)
+
+    @staticmethod
+    def _rejected(raw: _Raw, complaint: Complaint) -> bool:
+        """Surely not executed, and worth another try."""
+        throttled = raw.status == _TOO_MANY or (raw.status == _UNAVAILABLE and "Retry-After" in raw.headers)
+        return throttled or complaint.throttled or raw.status in _REJECTED_EARLY
+
+    def _after(self, raw: _Raw, complaint: Complaint) -> float | None:
+        return complaint.after if complaint.after is not None else self._retry_after(raw)
+
+    def _retry_after(self, raw: _Raw) -> float | None:
+        return retry_after(raw.headers.get("Retry-After"), self._now())
+
+    def _complaint(self, raw: _Raw) -> Complaint:
+        """What the CRM says, in words that are fit for a log."""
+        complaint = self._explain(raw.status, raw.data, raw.headers)
+        code, message = (part and harmless(raw.sent.hidden_in(part)) for part in (complaint.code, complaint.message))
+        # A code may know more than its text, so one that tells nothing private stays the very same.
+        return replace(complaint, code=complaint.code if code == complaint.code else code, message=message)
+
+    def _complained(self, status: int, complaint: Complaint) -> str:
+        said = ": ".join(part for part in (complaint.code, complaint.message) if part)
+        return f"{self.host} answered {status}" + (f" ({said})" if said else "")
+
+    def _unreadable(self, raw: _Raw) -> str:
+        return f"{self.host} answered {raw.status} with something that is not JSON"
+
+    def _redirected(self, raw: _Raw) -> str:
+        target = origin(urljoin(raw.url, raw.headers.get("Location", "")))
+        where = "another path of the same host" if target == origin(raw.url) else target
+        return f"{self.host} answered {raw.status}, a redirect to {where}; base_url must be the CRM's final address"
+
+    # --- one exchange ------------------------------------------------------------------------------
+
+    def _address(self, path: str) -> str:
+        return f"{self.base_url}/{path.lstrip('/')}" if path else self.base_url
+
+    def _followed(self, request: _Request) -> _Raw:
+        raw = self._sent(request)
+        for _ in range(_REDIRECTS_OF_A_READ):
+            target = urljoin(raw.url, raw.headers.get("Location", raw.url))
+            if not 300 <= raw.status < 400 or target == raw.url or origin(target) != origin(raw.url):
+                break
+            raw = self._sent(_Request(request.method, target, None, request.body, request.headers))
+        return raw
+
+    def _sent(self, request: _Request) -> _Raw:
+        wait = self._wait_for_turn()
+        if wait:
+            why = f"{self.host}: the account's own rate limit; the next turn is {wait:.0f} s away"
+            raise Broken(why, sent=False, after=wait)
+        json_header = {} if request.body is None else {"Content-Type": "application/json"}
+        with exchange(self._total) as this:
+            try:
+                response = self._session.request(
+                    request.method,
+                    request.address,
+                    params=request.params,
+                    data=request.body,
+                    headers=json_header | dict(request.headers),
+                    timeout=(self._limits.connect_seconds, self._limits.read_seconds),
+                    allow_redirects=False,
+                    stream=True,
+                )
+                with response:
+                    data, readable = parsed(self._drained(response))
+                    sent = Sent(
+                        self._secrets, self._headers | dict(request.headers), request.params or {}, request.body
+                    )
+                    return _Raw(response.status_code, response.headers, str(response.url), data, readable, sent)
+            except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+                if this.stage is Stage.NOT_BEGUN and isinstance(error, ValueError):
+                    why = f"{self.host}: the request cannot be put together"
+                    raise Broken(why, sent=False, permanent=True) from None
+                raise explained(error, this, self.host, self._limits.connect_seconds) from None
+
+    def _told(self, request: _Request) -> Sent:
+        query = dict(parse_qsl(urlsplit(request.address).query)) | dict(request.params or {})
+        return Sent(self._secrets, self._headers | dict(request.headers), query, request.body)
+
+    def _wait_for_turn(self) -> float:
+        """0.0 once it is this request's turn; else how far away that is, in seconds."""
+        started = time.monotonic()
+        wait = self._limiter.acquire(self._longest_wait)
+        if wait or self._quota is None:
+            return wait
+        # Both together no longer than agreed: leases are reckoned by it.
+        return self._quota.acquire(max(0.0, self._longest_wait - (time.monotonic() - started)))
+
+    def _drained(self, response: requests.Response) -> bytes:
+        """The body, no longer than allowed, taken as it comes: a full read would wait past the deadline."""
+        body = bytearray()
+        while chunk := response.raw.read1(65_536, decode_content=True):
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise Broken(f"{self.host} answered with more than {self._max_bytes} bytes", sent=True)
+        if response.raw.length_remaining:
+            raise Broken(f"{self.host} broke off in the middle of its answer", sent=True)
+        return bytes(body)
+
+
+# --- details ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    address: str
+    params: Mapping[str, str] | None
+    body: bytes | None
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    status: int
+    headers: Mapping[str, str]
+    url: str
+    data: Any
+    readable: bool
+    sent: Sent
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class _Adapter(HTTPAdapter):
+    """requests' adapter on connections that keep a deadline, repeating nothing."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": BoundedHTTPPool, "https": BoundedHTTPSPool}
+
+
+def _session(headers: Mapping[str, str], connections: int, ca_file: str | None) -> requests.Session:
+    session = requests.Session()
+    # No proxies, netrc or certificates from the environment: they would change whom the token is sent to.
+    session.trust_env = False
+    session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "optout"})
+    session.headers.update(headers)
+    # An account is known by its token alone; a cookie kept from one thread's answer would follow all others.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    if ca_file:
+        session.verify = ca_file
+    adapter = _Adapter(pool_connections=1, pool_maxsize=connections, max_retries=Retry(0, read=False))
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    for name, value in (headers or {}).items():
+        if not value.isascii() or not value.isprintable() or value != value.strip():
+            raise ValueError(f"{name}: the secret holds a character that cannot stand in a header (a line end?)")
+    return dict(headers or {})
+
+
+def _encoded(payload: Any) -> bytes | None:
+    """JSON in UTF-8. Raises ValueError for what JSON or UTF-8 cannot hold."""
+    return None if payload is None else json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()

@@ -1,0 +1,1 @@
+"""What a connector and its caller speak in: records, outcomes, events, errors."""

@@ -1,0 +1,36 @@
+"""What comes in from a CRM: call results, references to them, and the call for which a page is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.protocol.records import CardRef
+
+#: A call result in the shape of the plugin's own event (``POST /events/call-result``), checked there.
+CallResult = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An authentic event whose call result is yet to be made out by ``resolve``.
+
+    It names a record to be read over the CRM's API, or brings it along in ``data`` (JSON). Kept in the ledger until
+    that has worked, so ``data`` holds no more than is needed.
+    """
+
+    kind: str
+    id: str
+    data: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCall:
+    """What the CRM says of the call when it opens the operator's page in a frame of its own."""
+
+    operator: str
+    call_id: str | None = None
+    phone: str | None = None
+    card: CardRef | None = None
+    name: str | None = None

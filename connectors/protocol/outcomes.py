@@ -1,0 +1,58 @@
+"""The three ways a write can end, and what becomes of a reminder."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from connectors.protocol.errors import CrmRefused, CrmUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The CRM has it, under this id."""
+
+    remote_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """The CRM surely did not do it. ``permanent``: never will; else try again, at the earliest after ``after`` seconds.
+
+    ``status`` is the HTTP (or SMTP) status, ``code`` the CRM's own error code, both for the log of attempts.
+    ``blocked``: the account is shut until a human lifts that; every further call makes it worse.
+    """
+
+    why: str
+    permanent: bool = False
+    after: float | None = None
+    status: int | None = None
+    code: str | None = None
+    blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may or may not have been done (time-out, reset, 5xx): look for the key before any repeat."""
+
+    why: str
+    status: int | None = None
+    code: str | None = None
+
+
+Outcome = Done | NotDone | Unknown
+
+
+class ReminderState(enum.Enum):
+    """A reminder as the CRM holds it now."""
+
+    OPEN = "open"
+    DONE = "done"
+    MISSING = "missing"
+
+
+def unread(error: CrmUnavailable | CrmRefused) -> NotDone:
+    """The outcome of a write for which something could not be read first."""
+    if isinstance(error, CrmRefused):
+        return NotDone(str(error), permanent=True, status=error.status, code=error.code)
+    return NotDone(str(error), after=error.after, status=error.status, code=error.code, blocked=error.blocked)

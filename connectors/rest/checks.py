@@ -1,0 +1,79 @@
+"""What ``optout doctor`` asks an account: the described checks, and whether a person can be reminded and mailed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
+from connectors.http.address import is_private
+from connectors.rest.client import Account
+from connectors.rest.conditions import all_hold
+from connectors.rest.context import Values, person
+from connectors.rest.model import CheckPoint, Person
+from connectors.rest.paths import as_text
+from connectors.rest.template import NotRendered
+
+_NOT_LET_IN = (401, 403)
+
+
+class Doctor:
+    """Asks and never raises; writes nothing."""
+
+    def __init__(self, account: Account, values: Values, settings: Mapping[str, Any]) -> None:
+        self._account = account
+        self._values = values
+        self._points: Sequence[CheckPoint] = settings["check"]
+        self._person: Person | None = settings["person"]
+
+    def account(self) -> list[Check]:
+        """The account's points; after one that was not even answered, the rest are left out."""
+        private = is_private(self._account.http.base_url)
+        points = [_checked("what is sent stays private", private, "Use https, or run the CRM on this machine")]
+        for point in self._points:
+            asked = checked(self._account, self._values, point)
+            if isinstance(asked, Check):
+                points.append(asked)
+            elif asked.status in _NOT_LET_IN or asked.blocked:
+                points.append(Check(point.name, False, f"{point.remedy} ({asked})"))
+            else:
+                points.append(Check(point.name, False, f"Start the CRM or correct base_url: {asked}"))
+                break
+        return points
+
+    def assignee(self, assignee: Assignee, *, mailed: bool) -> list[Check]:
+        """Whether the CRM has this user and, where it is to mail, an address of theirs."""
+        described = self._person
+        if described is None:
+            return []
+        name = "the CRM has the user to remind"
+        if not assignee.user:
+            return [Check(name, False, f"Give the role a crm_user in roles.toml. {described.remedy}")]
+        context, find = self._values.of(assignee=person(assignee)), described.find
+        try:
+            found = next(iter(self._account.records(find.request, context, find.records, find.pages)), None)
+        except (CrmUnavailable, CrmRefused, NotRendered) as error:
+            return [Check(name, False, f"The CRM does not show its users: {error}")]
+        points = [_checked(name, found is not None, described.remedy)]
+        if mailed and found is not None and described.address is not None:
+            address = as_text(described.address.get(found))
+            remedy = "Give this user a mail address in the CRM, or let the role's mail go over SMTP"
+            points.append(_checked("the CRM has an address to mail to", "@" in address, remedy))
+        return points
+
+
+def checked(account: Account, values: Values, point: CheckPoint) -> Check | CrmUnavailable:
+    """Whether a described point holds; CrmUnavailable where the CRM could not be asked."""
+    context = values.of()
+    try:
+        data = account.read(point.request, context)
+        good = data is not None and all_hold(point.expect, data, {**context, "record": data})
+    except CrmUnavailable as error:
+        return error
+    except (CrmRefused, NotRendered) as error:
+        return Check(point.name, False, f"{point.remedy} ({error})")
+    return _checked(point.name, good, point.remedy)
+
+
+def _checked(name: str, ok: bool, remedy: str) -> Check:
+    return Check(name, ok, "" if ok else remedy)

@@ -1,0 +1,238 @@
+"""One account at the described CRM: its HTTP client, how it proves itself, and what its answers mean."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+
+from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Quota, Store, Unknown
+from connectors.http.client import Answer, HttpClient
+from connectors.http.oauth import FixedToken, Grant, TokenKeeper, Tokens, TokenSource, tokens_of
+from connectors.rest.error_map import Meaning, Meanings, failed_read, meaning_of, plain, plain_read, settled
+from connectors.rest.paths import as_text, records_in
+from connectors.rest.request import Pages, Prepared, Records, Request
+
+Written = Answer | NotDone | Unknown
+
+_SECRETS = ("token", "password", "client_secret")
+#: Answers without a body by their very status.
+_BODILESS = frozenset({204, 205})
+
+
+class Account:
+    """Sends described requests. Writes end in an answer or an outcome, reads raise CrmUnavailable or CrmRefused.
+
+    ``settings`` are those of ``connectors.rest.settings.RestSettings``.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], limits: Limits, meanings: Meanings) -> None:
+        self._settings = settings
+        self._auth: Mapping[str, Any] = settings["auth"]
+        self._meanings = meanings
+        secrets = [settings[name] for name in _SECRETS if settings.get(name)]
+        options = {"connections": settings["connections"], "ca_file": settings["ca_file"], "secrets": secrets}
+        self.http = HttpClient(
+            settings["base_url"], limits, headers=self._fixed_headers(), explain=meanings.explain, **options
+        )
+        self._tokens = self._token_source(limits, options)
+
+    def share_quota(self, quota: Quota) -> None:
+        """Ask this too before every request."""
+        self.http.share_quota(quota)
+        if self._token_http is not None:
+            self._token_http.share_quota(quota)
+
+    def keep_in(self, store: Store) -> None:
+        """Keep renewed tokens there."""
+        if isinstance(self._tokens, TokenKeeper):
+            self._tokens.keep_in(store)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self.http.close()
+        if self._token_http is not None:
+            self._token_http.close()
+
+    @property
+    def renews(self) -> bool:
+        """Whether a request may need a token to be renewed first."""
+        return isinstance(self._tokens, TokenKeeper)
+
+    # --- requests ----------------------------------------------------------------------------------
+
+    def write(self, request: Request, context: Mapping[str, Any]) -> tuple[Written, Meaning | None]:
+        """Send it once: what came of it, and what the description says of that.
+
+        Raises NotRendered before anything is sent.
+        """
+        prepared = request.prepared(context)
+        result = self._tokens.write(lambda token: self._written(request, prepared, token))
+        if isinstance(result, Answer):
+            return result, None
+        return plain(result), meaning_of(result)
+
+    def read(self, request: Request, context: Mapping[str, Any]) -> Any:
+        """The answer's JSON; None where the CRM says that there is no such record.
+
+        Raises NotRendered, CrmUnavailable, CrmRefused.
+        """
+        return self._asked(request.prepared(context))
+
+    def records(
+        self, request: Request, context: Mapping[str, Any], records: Records, pages: Pages | None
+    ) -> Iterator[dict[str, Any]]:
+        """The records that count, page by page as they are wanted; none where what they belong to is missing.
+
+        Raises as ``read``; CrmRefused also where there are more than ``pages.most`` pages.
+        """
+        prepared: Prepared | None = request.prepared(context, _first_page(pages))
+        number = 0
+        while prepared is not None:
+            if pages is not None and number >= pages.most:
+                raise CrmRefused(f"{self.http.host} has more than {pages.most} pages of matches")
+            data = self._asked(prepared)
+            if data is None:
+                return
+            found = records.of(data, context)
+            if found is None:
+                raise CrmUnavailable(f"{self.http.host} answered with something that is no list")
+            yield from found
+            number += 1
+            held = len(records_in(data, records.items) or ())
+            prepared = None if pages is None else self._next(request, context, pages, data, number, held)
+
+    # --- details -----------------------------------------------------------------------------------
+
+    def _written(self, request: Request, prepared: Prepared, token: str) -> Written:
+        result = self.http.write(
+            prepared.method,
+            self._address(prepared.address, token),
+            content=prepared.content,
+            headers={**prepared.headers, **self._headers(token)},
+            json_expected=not request.may_be_empty,
+        )
+        if not isinstance(result, Answer):
+            return settled(result)
+        empty = result.status in _BODILESS or result.headers.get("Content-Length") == "0"
+        if result.data is None and request.may_be_empty and not empty:
+            return Unknown(f"{self.http.host} answered {result.status} with something that is not JSON", result.status)
+        return self._meanings.inside(result, self.http.host) or result
+
+    def _asked(self, prepared: Prepared) -> Any:
+        try:
+            return self._tokens.read(lambda token: self._read_once(prepared, token)).data
+        except (CrmRefused, CrmUnavailable) as error:
+            if meaning_of(error) == "missing":
+                return None
+            raise plain_read(error) from None
+
+    def _read_once(self, prepared: Prepared, token: str) -> Answer:
+        try:
+            answer = self.http.read(
+                self._address(prepared.address, token),
+                method=prepared.method,
+                content=prepared.content,
+                headers={**prepared.headers, **self._headers(token)},
+            )
+        except (CrmRefused, CrmUnavailable) as error:
+            raise failed_read(error) from None
+        failed = self._meanings.inside(answer, self.http.host)
+        if failed is None:
+            return answer
+        if isinstance(failed, NotDone) and failed.permanent:
+            raise CrmRefused(failed.why, status=failed.status, code=failed.code)
+        after, blocked = (failed.after, failed.blocked) if isinstance(failed, NotDone) else (None, False)
+        raise CrmUnavailable(failed.why, after=after, status=failed.status, code=failed.code, blocked=blocked)
+
+    def _next(
+        self, request: Request, context: Mapping[str, Any], pages: Pages, data: Any, number: int, held: int
+    ) -> Prepared | None:
+        """What asks for the page after ``number`` pages, the last of which held so many records."""
+        if pages.by in ("number", "offset"):
+            if held == 0 or (pages.size is not None and held < pages.size):
+                return None
+            count = pages.first + number if pages.by == "number" else number * (pages.size or 1)
+            return request.prepared(context, {pages.parameter: str(count)})
+        following = as_text(pages.next.get(data)) if pages.next is not None else ""
+        if not following:
+            return None
+        if pages.by == "cursor":
+            return request.prepared(context, {pages.parameter: following})
+        first = request.prepared(context)
+        return replace(first, address=self._linked(following, first.address))
+
+    def _linked(self, link: str, current: str) -> str:
+        """A link to the next page as an address of this account: never another host, whatever the answer says."""
+        base = self.http.base_url
+        parts = urlsplit(urljoin(f"{base}/{current}", link))
+        root = urlsplit(base).path
+        if not parts.path.startswith(f"{root}/"):
+            raise CrmRefused(f"{self.http.host}: its link to the next page leads out of base_url")
+        query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != self._auth_parameter]
+        path = parts.path.removeprefix(f"{root}/")
+        return f"{path}?{urlencode(query)}" if query else path
+
+    # --- how the account proves itself ---------------------------------------------------------------
+
+    def _fixed_headers(self) -> dict[str, str]:
+        settings = self._settings
+        match self._auth["kind"]:
+            case "header":
+                return {self._auth["name"]: f"{self._auth['prefix']}{settings['token']}"}
+            case "basic":
+                return {"Authorization": basic(self._auth["user"], settings["password"])}
+        return {}
+
+    @property
+    def _auth_parameter(self) -> str | None:
+        return str(self._auth["name"]) if self._auth["kind"] == "query" else None
+
+    def _address(self, address: str, token: str) -> str:
+        name = self._auth_parameter
+        if name is None:
+            return address
+        return f"{address}{'&' if '?' in address else '?'}{urlencode({name: token})}"
+
+    def _headers(self, token: str) -> dict[str, str]:
+        if self._auth["kind"] != "oauth2":
+            return {}
+        return {self._auth["name"]: f"{self._auth['prefix']}{token}"}
+
+    def _token_source(self, limits: Limits, options: Mapping[str, Any]) -> TokenSource:
+        self._token_http: HttpClient | None = None
+        if self._auth["kind"] != "oauth2":
+            return FixedToken(self._settings["token"] or "")
+        url, _, self._token_path = self._token_url().rpartition("/")
+        self._token_http = HttpClient(url, limits, **options)
+        return TokenKeeper(self._exchange, Grant("client_credentials"))
+
+    def _token_url(self) -> str:
+        return urljoin(f"{self.http.base_url}/", str(self._auth["token_url"]))
+
+    def _exchange(self, _grant: Grant) -> Tokens:
+        """Client credentials (RFC 6749, section 4.4) by a form."""
+        auth, secret = self._auth, self._settings["client_secret"]
+        form = {"grant_type": "client_credentials"} | ({"scope": auth["scope"]} if auth["scope"] else {})
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if auth["client_by"] == "header":
+            headers["Authorization"] = basic(auth["client_id"], secret)
+        else:
+            form |= {"client_id": auth["client_id"], "client_secret": secret}
+        assert self._token_http is not None
+        result = self._token_http.write("POST", self._token_path, content=urlencode(form).encode(), headers=headers)
+        return tokens_of(result, datetime.now(UTC))
+
+
+def basic(user: str, password: str) -> str:
+    """The value of an Authorization header (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _first_page(pages: Pages | None) -> Mapping[str, str] | None:
+    if pages is None or pages.by not in ("number", "offset"):
+        return None
+    return {pages.parameter: str(pages.first if pages.by == "number" else 0)}

@@ -1,5 +1,0 @@
-"""Alerts: what the admins have to hear of, each cause once, and once when it is over."""
-
-from plugin.alerts.watch import Watch
-
-__all__ = ["Watch"]

@@ -1,0 +1,55 @@
+"""Signing in: slowed after failures, the same answer and the same time for a wrong name and a wrong password."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from plugin.auth.passwords import LONGEST, Passwords
+from plugin.auth.throttle import Throttle
+from plugin.auth.users import User, Users, normal_login
+from plugin.errors import InputError, LedgerUnavailable
+
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """The name or the password is wrong, or the account is disabled: nobody is told which."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooOften:
+    """Too many failures: the next try is looked at in so many ``seconds``."""
+
+    seconds: int
+
+
+class SignIn:
+    """Checks who somebody is. Thread-safe. Raises LedgerUnavailable."""
+
+    def __init__(self, users: Users, passwords: Passwords, throttle: Throttle) -> None:
+        self._users = users
+        self._passwords = passwords
+        self._throttle = throttle
+
+    def check(self, login: str, password: str, address: str) -> User | Wrong | TooOften:
+        """The user, if name and password are right and it is not too soon after failures."""
+        login = normal_login(login)
+        wait = self._throttle.begin(login, address)
+        if wait:
+            _LOG.warning("page.sign_in_slowed", client=address, seconds=wait)
+            return TooOften(wait)
+        user = self._users.find(login)
+        right = self._passwords.verify(user.password_hash if user else None, password)
+        if user is None or not right or user.disabled_at is not None or len(password) > LONGEST:
+            _LOG.warning("page.sign_in_failed", client=address, user=user.id if user else None)
+            return Wrong()
+        self._throttle.succeeded(login, address)
+        if self._passwords.is_outdated(user.password_hash):
+            # A password that was taken once still counts where the rules have become stricter.
+            with suppress(LedgerUnavailable, InputError):
+                self._users.hash_again(user, password)
+        return user

@@ -1,0 +1,109 @@
+"""Slows guessing of passwords: after some failures each further try has to wait, longer each time.
+
+Counted by account and by the client's address, in the ledger, so that every process knows of every try. A try is
+counted before its password is looked at, and given back if it was right: tries made at once get through no more often
+than tries made one by one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from plugin.common.clock import Now
+from plugin.ledger import Ledger
+from plugin.ledger.access import sign_in_failures as failures
+
+#: After so long without a failure all is forgotten.
+_FORGOTTEN = timedelta(hours=24)
+_TRIES = 3
+_OF_KEY = select(failures).where(failures.c.key == bindparam("wanted")).with_for_update()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """So many failures cost nothing; then the wait begins at ``first`` and doubles up to ``longest``."""
+
+    free: int
+    first: timedelta
+    longest: timedelta
+
+    def wait(self, count: int) -> timedelta:
+        """How long to wait after the ``count``-th failure."""
+        beyond = count - self.free
+        return timedelta() if beyond < 0 else min(self.longest, self.first * 2 ** min(beyond, 20))
+
+
+#: An account's wait stays short enough that a stranger who keeps failing does not lock its owner out for long.
+BY_ACCOUNT = Pace(5, timedelta(seconds=5), timedelta(minutes=5))
+#: A whole office may share an address.
+BY_ADDRESS = Pace(30, timedelta(seconds=5), timedelta(minutes=15))
+
+
+class Throttle:
+    """The failures of a ledger. ``key`` makes the digests that stand for accounts and addresses. Thread-safe."""
+
+    def __init__(self, ledger: Ledger, key: bytes, now: Now) -> None:
+        self._ledger = ledger
+        self._key = key
+        self._now = now
+
+    def begin(self, login: str, address: str) -> int:
+        """Count a try. Returns 0, or the seconds to wait before another one; then it is not to be made.
+
+        Raises LedgerUnavailable.
+        """
+        for last in range(_TRIES, 0, -1):
+            try:
+                with self._ledger.write() as connection:
+                    return self._count(connection, self._keys(login, address))
+            except IntegrityError:
+                # Another process has just counted the first failure of the same account or address.
+                if last == 1:
+                    raise
+        raise AssertionError
+
+    def succeeded(self, login: str, address: str) -> None:
+        """The password was right: the account's failures are forgotten, and the address has one less."""
+        (account, _), (client, _) = self._keys(login, address)
+        with self._ledger.write() as connection:
+            connection.execute(delete(failures).where(failures.c.key == account))
+            fewer = {"failures": failures.c.failures - 1, "not_before": self._now()}
+            connection.execute(
+                update(failures).where(failures.c.key == client, failures.c.failures > 0).values(**fewer)
+            )
+
+    def _count(self, connection: Connection, keys: Sequence[tuple[str, Pace]]) -> int:
+        now = self._ledger.moment(connection, self._now)
+        connection.execute(delete(failures).where(failures.c.last_at < now - _FORGOTTEN))
+        # In one order for everybody, so that nobody waits in a circle.
+        rows = {key: connection.execute(_OF_KEY, {"wanted": key}).one_or_none() for key, _ in sorted(keys)}
+        waits = [row.not_before - now for row in rows.values() if row is not None]
+        if (longest := max(waits, default=timedelta())) > timedelta():
+            return ceil(longest.total_seconds())
+        for key, pace in sorted(keys):
+            row = rows[key]
+            count = 1 if row is None else row.failures + 1
+            self._put(connection, key, count, now, pace, is_new=row is None)
+        return 0
+
+    def _put(self, connection: Connection, key: str, count: int, now: datetime, pace: Pace, *, is_new: bool) -> None:
+        values = {"failures": count, "last_at": now, "not_before": now + pace.wait(count)}
+        if is_new:
+            connection.execute(insert(failures), {"key": key} | values)
+        else:
+            connection.execute(update(failures).where(failures.c.key == key).values(**values))
+
+    def _keys(self, login: str, address: str) -> tuple[tuple[str, Pace], tuple[str, Pace]]:
+        return (self._digest("account", login), BY_ACCOUNT), (self._digest("address", address), BY_ADDRESS)
+
+    def _digest(self, kind: str, value: str) -> str:
+        text = f"{kind}:{value}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._key, text, hashlib.sha256).hexdigest()

@@ -1,0 +1,1 @@
+"""Rules changed without fear: verified, inspected, archived and published."""

@@ -1,0 +1,235 @@
+"""Compares one conversation by two versions of a script: its end, what is then written to whom, and the questions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from plugin.authoring.inspection.paired_walk import Pair, Talk
+from plugin.authoring.inspection.wording import answer_label, plain, question_words, wording
+from plugin.deciding.ruleset import Script
+from plugin.deciding.ruleset.model import ActionSpec, OutcomeSpec, Question
+
+_KINDS = {"comment": "комментарий в карточку", "reminder": "напоминание"}
+_TEXTS: Mapping[str, str] = {
+    "correction": "Строка исправления",
+    "correction_comment": "Комментарий исправления",
+    "withdrawal_subject": "Тема отмены напоминания",
+    "withdrawal": "Текст отмены напоминания",
+    "other_client_comment": "Строка о другом клиенте в комментарии",
+    "other_client_reminder": "Строка о другом клиенте в напоминании",
+    "unfinished_subject": "Тема напоминания о незавершённом разговоре",
+    "unfinished": "Напоминание о незавершённом разговоре",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A change in one conversation. ``details``: what follows from it, of another outcome for instance."""
+
+    kind: str
+    what: str
+    old: str | None
+    new: str | None
+    outcomes: tuple[str, ...] = ()
+    details: tuple[Found, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for the same change in another conversation."""
+        return self.kind, self.what, self.old, self.new
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A comment, or a reminder to everybody who gets it; texts worded."""
+
+    kind: str
+    text: str
+    roles: tuple[str, ...]
+    subject: str | None
+    hours: int | None
+    email: bool
+
+
+def compared(pair: Pair, old: Script, new: Script, roles: Mapping[str, str]) -> Iterator[Found]:
+    """What differs in this conversation. ``roles``: their labels."""
+    if pair.old is None or pair.new is None:
+        yield _only_one(pair, old, new)
+        return
+    yield from _ends(pair.old, pair.new, old, new, roles)
+    yield from _questions(pair.old.asked, pair.new.asked, old, new)
+
+
+def script_changes(old: Script, new: Script, roles: Mapping[str, str]) -> Iterator[Found]:
+    """What differs in a script as a whole, besides its conversations."""
+    named = [
+        ("Название скрипта", old.title, new.title),
+        ("Срок обещания, ч", str(old.promise_hours), str(new.promise_hours)),
+        ("Кому незавершённый разговор", *(roles.get(s.unfinished_role, s.unfinished_role) for s in (old, new))),
+    ]
+    named += [(what, *(wording(s, s.texts[name]) for s in (old, new))) for name, what in _TEXTS.items()]
+    named += [
+        (f"Допустимые значения: {new.facts[name].label}", _bounds(old, name), _bounds(new, name))
+        for name in new.facts
+        if name in old.facts
+    ]
+    for what, before, after in named:
+        if before != after:
+            yield Found("script", what, *differing_lines(before, after))
+
+
+def differing_lines(old: str, new: str) -> tuple[str | None, str | None]:
+    """The lines of two texts that are not the same; None where a side has none."""
+    before, after = old.split("\n"), new.split("\n")
+    gone, come = [], []
+    for mark, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if mark != "equal":
+            gone += before[a:b]
+            come += after[c:d]
+    return "\n".join(gone) or None, "\n".join(come) or None
+
+
+# --- ends ------------------------------------------------------------------------------------------
+
+
+def _only_one(pair: Pair, old: Script, new: Script) -> Found:
+    talk, script, is_new = (pair.new, new, True) if pair.new else (pair.old, old, False)
+    assert talk is not None
+    assert pair.missing is not None
+    name, value = pair.missing
+    question = next(question for question in talk.asked if question.fact == name)
+    label = answer_label(question, value) or plain(value)
+    what = f"{script.facts[name].label}: {label}"
+    if is_new:
+        return Found("only_new", what, None, label, (_end(talk),))
+    return Found("only_old", what, label, None, (_end(talk),))
+
+
+def _end(talk: Talk) -> str:
+    return talk.outcome.label if talk.outcome else talk.fault or ""
+
+
+def _ends(mine: Talk, other: Talk, old: Script, new: Script, roles: Mapping[str, str]) -> Iterator[Found]:
+    before, after = mine.outcome, other.outcome
+    if before is None or after is None:
+        if mine.fault != other.fault:
+            yield Found("fault", "Разговор без итога", _end(mine), _end(other))
+        return
+    label = (after.label,)
+    details = list(_done(before, after, old, new, roles))
+    if before.say != after.say:
+        details.insert(0, Found("say", "Фраза в конце разговора", before.say, after.say))
+    if mine.card != other.card and before.actions and after.actions:
+        details.append(Found("card", "В чью карточку записать", _card(mine), _card(other)))
+    if before.name != after.name:
+        labels = [outcome.label for outcome in (before, after)]
+        if labels[0] == labels[1]:
+            labels = [f"{outcome.label} ({outcome.name})" for outcome in (before, after)]
+        yield Found("outcome", "Итог", labels[0], labels[1], details=tuple(details))
+        return
+    if before.label != after.label:
+        details.append(Found("label", "Название итога", before.label, after.label))
+    for found in details:
+        yield Found(found.kind, found.what, found.old, found.new, label)
+
+
+def _card(talk: Talk) -> str:
+    return ", ".join(talk.card) if talk.card else "карточка звонка"
+
+
+def _done(
+    before: OutcomeSpec, after: OutcomeSpec, old: Script, new: Script, roles: Mapping[str, str]
+) -> Iterator[Found]:
+    was, now = _by_id(before.actions, old), _by_id(after.actions, new)
+    for key in dict.fromkeys((*was, *now)):
+        a, b = was.get(key), now.get(key)
+        if a is None or b is None or a.kind != b.kind:
+            told = [None if done is None else _told(done, roles) for done in (a, b)]
+            yield Found("action", "Что записать", told[0], told[1])
+            continue
+        name = _KINDS.get(a.kind, a.kind)
+        if a.roles != b.roles:
+            yield Found("recipients", "Кому напоминание", _labels(a, roles), _labels(b, roles))
+        if a.text != b.text:
+            yield Found("text", f"Текст: {name}", *differing_lines(a.text, b.text))
+        if a.subject != b.subject:
+            yield Found("subject", "Тема напоминания", a.subject, b.subject)
+        if a.hours != b.hours:
+            yield Found("term", "Срок напоминания", _hours(a), _hours(b))
+        if a.email != b.email:
+            yield Found("mail", "Письмо к напоминанию", _mail(a), _mail(b))
+
+
+def _by_id(actions: Sequence[ActionSpec], script: Script) -> dict[str, _Done]:
+    """The actions by their ids in the file; a reminder to several roles is one."""
+    found: dict[str, _Done] = {}
+    for action in actions:
+        key = action.id.removesuffix(f"-{action.role}") if action.role else action.id
+        before = found[key].roles if key in found else ()
+        found[key] = _Done(
+            kind=action.kind,
+            text=wording(script, action.text),
+            roles=(*before, action.role) if action.role else before,
+            subject=action.subject,
+            hours=action.due_in_hours,
+            email=action.email,
+        )
+    return found
+
+
+def _told(done: _Done, roles: Mapping[str, str]) -> str:
+    name = _KINDS.get(done.kind, done.kind)
+    return f"{name}: {_labels(done, roles)}" if done.roles else f"{name}: {done.text}"
+
+
+def _labels(done: _Done, roles: Mapping[str, str]) -> str:
+    return ", ".join(roles.get(role, role) for role in done.roles)
+
+
+def _mail(done: _Done) -> str:
+    return "с письмом" if done.email else "без письма"
+
+
+def _hours(done: _Done) -> str:
+    return f"{done.hours} ч"
+
+
+# --- questions -------------------------------------------------------------------------------------
+
+
+def _questions(was: Sequence[Question], now: Sequence[Question], old: Script, new: Script) -> Iterator[Found]:
+    before, after = {q.fact: q for q in was}, {q.fact: q for q in now}
+    for name in before.keys() - after.keys():
+        yield Found("asked_less", "Больше не спрашивается", question_words(before[name]), None)
+    for name in after.keys() - before.keys():
+        yield Found("asked_more", "Спрашивается ещё", None, question_words(after[name]))
+    orders = [[name for name in one if name in other] for one, other in ((before, after), (after, before))]
+    if orders[0] != orders[1]:
+        was_said, now_said = (
+            " → ".join(script.facts[name].label for name in order)
+            for script, order in zip((old, new), orders, strict=True)
+        )
+        yield Found("order", "Порядок вопросов", was_said, now_said)
+    for name in orders[1]:
+        yield from _question(before[name], after[name], new.facts[name].label)
+
+
+def _question(a: Question, b: Question, label: str) -> Iterator[Found]:
+    if question_words(a) != question_words(b):
+        yield Found("phrase", f"Фраза вопроса: {label}", question_words(a), question_words(b))
+    for answer in a.answers:
+        now = answer_label(b, answer.value)
+        if now is not None and now != answer.label:
+            yield Found("answer_label", f"Ответ: {label}", answer.label, now)
+    common = [[x.label for x in one.answers if answer_label(other, x.value)] for one, other in ((a, b), (b, a))]
+    if common[0] != common[1] and sorted(common[0]) == sorted(common[1]):
+        yield Found("answers_order", f"Порядок ответов: {label}", "; ".join(common[0]), "; ".join(common[1]))
+
+
+def _bounds(script: Script, name: str) -> str:
+    fact = script.facts[name]
+    kind = {"bool": "да, нет", "text": "текст", "choice": ", ".join(fact.values)}.get(fact.type, fact.type)
+    least = "" if fact.least is None else f" от {fact.least}"
+    return f"{kind}{least}" + ("" if fact.most is None else f" до {fact.most}")

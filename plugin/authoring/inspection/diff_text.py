@@ -1,0 +1,133 @@
+"""The differences between two states of the rules for a terminal, at most 80 columns wide, and as JSON for tools.
+
+The lines of the files themselves are shown as they are, however long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from plugin.authoring.inspection.compare import Found
+from plugin.authoring.inspection.diff import Change, Differences, ScriptDifferences
+from plugin.authoring.inspection.wording import among_conversations, conversations_counted
+from plugin.common.terminal import clean, wrapped
+
+_STATES = {"new": "новый скрипт", "gone": "скрипта больше нет"}
+_TITLES = {
+    "only_old": "Таких разговоров больше не будет",
+    "only_new": "Новые разговоры",
+    "role_new": "Новая роль",
+    "role_gone": "Роли больше нет",
+}
+#: Labels of outcomes named with one change.
+_NAMED = 6
+
+
+def page(found: Differences, old: str, new: str) -> str:
+    """All of it; ``old`` and ``new`` say what is compared."""
+    return "\n".join(_page(found, old, new))
+
+
+def as_json(found: Differences, old: str, new: str) -> dict[str, Any]:
+    """All of it for tools."""
+    return {
+        "old": {"name": old, "ruleset": found.old},
+        "new": {"name": new, "ruleset": found.new},
+        "alike": found.alike,
+        "scripts": [
+            {
+                "script": script.name,
+                "title": script.title,
+                "state": script.state,
+                "compared": script.compared,
+                "different": script.different,
+                "cut": script.cut,
+                "changes": [_change_json(change) for change in script.changes],
+            }
+            for script in found.scripts
+        ],
+        "roles": [_change_json(change) for change in found.roles],
+        "files": dict(found.files),
+    }
+
+
+def _page(found: Differences, old: str, new: str) -> Iterator[str]:
+    yield from wrapped(f"{old}, редакция {found.old}", first="Было:  ")
+    yield from wrapped(f"{new}, редакция {found.new}", first="Стало: ")
+    yield ""
+    if found.alike:
+        yield from _alike(found)
+    for script in found.scripts:
+        yield from [*_script(script), ""]
+    if found.roles:
+        yield "Роли и получатели"
+        for change in found.roles:
+            yield from _change(change)
+        yield ""
+    if found.files:
+        yield "Тексты файлов"
+        for text in found.files.values():
+            yield from ("", *(clean(line) for line in text.split("\n")))
+
+
+def _alike(found: Differences) -> Iterator[str]:
+    if not found.files:
+        yield "Различий нет."
+    elif found.old == found.new:
+        yield from wrapped("Правила те же: различаются только примечания и оформление файлов.")
+        yield ""
+    else:
+        yield from wrapped("Ни один разговор не изменится: те же вопросы, итоги, тексты и получатели.")
+        yield ""
+
+
+def _script(script: ScriptDifferences) -> Iterator[str]:
+    yield from wrapped(f"{script.title} ({script.name})")
+    if script.state in _STATES:
+        yield f"  {_STATES[script.state]}"
+        return
+    if script.different:
+        yield from wrapped(f"Пойдут или закончатся иначе: {script.different} {among_conversations(script.compared)}", 2)
+    else:
+        yield "  Разговоры те же"
+    if script.cut:
+        yield from wrapped(
+            f"Сравнены не все разговоры, а первые {script.compared}: скрипт слишком велик", 2, first="! "
+        )
+    for change in script.changes:
+        yield from ("", *_change(change))
+
+
+def _change(change: Change) -> Iterator[str]:
+    title = f"{_TITLES[change.kind]}: {change.what}" if change.kind in _TITLES else change.what
+    count = f" — {conversations_counted(change.conversations)}" if change.conversations else ""
+    yield from wrapped(title + count, 2)
+    if change.kind not in ("only_old", "only_new"):
+        yield from _sides(change, 4)
+    if change.outcomes:
+        named = list(change.outcomes)
+        more = f" и ещё {len(named) - _NAMED}" if len(named) > _NAMED else ""
+        yield from wrapped(f"итог: {'; '.join(named[:_NAMED])}{more}", 4)
+    for detail in change.details:
+        yield from wrapped(f"{detail.what}:", 4)
+        yield from _sides(detail, 6)
+    if change.example:
+        yield from wrapped(f"например: {change.example}", 4)
+
+
+def _sides(change: Change | Found, indent: int) -> Iterator[str]:
+    for mark, side in (("было:  ", change.old), ("стало: ", change.new)):
+        first = mark
+        for line in (side if side is not None else "нет").split("\n"):
+            yield from wrapped(line, indent, first=first)
+            first = " " * len(mark)
+
+
+def _change_json(change: Change) -> dict[str, Any]:
+    body: dict[str, Any] = {"kind": change.kind, "what": change.what, "old": change.old, "new": change.new}
+    if change.conversations is not None:
+        body |= {"conversations": change.conversations, "outcomes": list(change.outcomes), "example": change.example}
+    if change.details:
+        body["details"] = [{"kind": d.kind, "what": d.what, "old": d.old, "new": d.new} for d in change.details]
+    return body

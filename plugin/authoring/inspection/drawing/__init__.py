@@ -1,0 +1,1 @@
+"""The conversation tree drawn as an SVG picture."""

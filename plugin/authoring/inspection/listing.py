@@ -1,0 +1,172 @@
+"""The conversations of a script one by one: what is answered, how it ends, what is then written and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from plugin.authoring.inspection.tree import CUT, MOST_CONVERSATIONS, Ask, Row, grow, rows
+from plugin.authoring.inspection.wording import named, question_words, wording
+from plugin.deciding.decision.compiled_rules import Role, Rulebook
+from plugin.deciding.decision.model import Target
+from plugin.deciding.ruleset import Script
+from plugin.deciding.ruleset.model import ActionSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """A comment, or one reminder for everybody who gets it (``recipients``: the roles' labels)."""
+
+    kind: str
+    text: str
+    recipients: tuple[str, ...] = ()
+    subject: str | None = None
+    due_in_hours: int | None = None
+    email: bool = False
+
+    @property
+    def is_reminder(self) -> bool:
+        return self.kind == "reminder"
+
+    def heading(self) -> str:
+        """What it is, in a few words."""
+        if not self.is_reminder:
+            return "комментарий в карточку"
+        return f"напоминание: {', '.join(self.recipients)}"
+
+    def terms(self) -> str:
+        """A reminder's subject, term and mail."""
+        mail = "с письмом" if self.email else "без письма"
+        return f"тема «{self.subject}», срок {self.due_in_hours} ч, {mail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One answer. ``fact``: what is found out, in a few words; ``question``: the phrase or the hint."""
+
+    name: str
+    fact: str
+    question: str
+    answer: str
+    ready: bool
+
+    def spelt(self) -> str:
+        """The answer; one that is no label of the question's is told with what it answers."""
+        return self.answer if self.ready or self.answer == named(self.fact) else f"{self.fact}: {self.answer}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One conversation. ``fault`` says why it has no outcome; ``card``: whose card, where not the call's."""
+
+    number: int
+    steps: tuple[Step, ...]
+    outcome: str | None
+    label: str
+    say: str | None
+    doings: tuple[Doing, ...]
+    card: str | None
+    fault: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """An outcome by itself, its texts with all their gaps named, and in how many conversations it stands."""
+
+    name: str
+    label: str
+    say: str | None
+    doings: tuple[Doing, ...]
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All conversations of one script. ``cut``: there are more than these."""
+
+    script: str
+    title: str
+    revision: str
+    lines: tuple[Line, ...]
+    endings: tuple[Ending, ...]
+    cut: bool
+
+    @property
+    def faults(self) -> int:
+        """How many conversations have no outcome."""
+        return sum(line.fault for line in self.lines)
+
+    def questions(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """What is found out and how it is asked → the answers, all in the order of the conversations."""
+        found: dict[tuple[str, str], dict[str, None]] = {}
+        for line in self.lines:
+            for step in line.steps:
+                found.setdefault((step.fact, step.question), {}).setdefault(step.answer)
+        return {question: tuple(answers) for question, answers in found.items()}
+
+
+def sheets(rulebook: Rulebook, names: Iterable[str]) -> list[Sheet]:
+    """The sheets of these scripts. Raises InputError for an unknown one."""
+    return [sheet(rulebook, name) for name in names]
+
+
+def sheet(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> Sheet:
+    """The sheet of one script."""
+    decider = rulebook.script(name)
+    tree = grow(decider, most)
+    ended = (row for row in rows(tree.root) if row.end.fault != CUT)
+    lines = tuple(_line(number, row, decider.script, rulebook.roles) for number, row in enumerate(ended, 1))
+    used = [line.outcome for line in lines]
+    endings = tuple(
+        Ending(
+            outcome.name,
+            outcome.label,
+            outcome.say,
+            doings(outcome.actions, rulebook.roles, lambda action: wording(decider.script, action.text)),
+            used.count(outcome.name),
+        )
+        for outcome in decider.script.outcomes.values()
+    )
+    return Sheet(name, decider.title, rulebook.revision, lines, endings, tree.cut)
+
+
+def doings(
+    actions: Iterable[ActionSpec], roles: Mapping[str, Role], text_of: Callable[[ActionSpec], str]
+) -> tuple[Doing, ...]:
+    """Actions in words; reminders that differ by their role alone are one."""
+    found: list[Doing] = []
+    for action in actions:
+        label = (role_label(roles, action.role),) if action.role else ()
+        doing = Doing(action.kind, text_of(action), label, action.subject, action.due_in_hours, action.email)
+        if found and doing.is_reminder and replace(found[-1], recipients=label) == doing:
+            found[-1] = replace(doing, recipients=found[-1].recipients + label)
+        else:
+            found.append(doing)
+    return tuple(found)
+
+
+def role_label(roles: Mapping[str, Role], name: str) -> str:
+    """The role in the admin's words."""
+    return roles[name].label if name in roles else name
+
+
+def card_words(target: Target) -> str:
+    """Whose card."""
+    return "в карточку другого клиента: " + ", ".join(part for part in target if part)
+
+
+def _line(number: int, row: Row, script: Script, roles: Mapping[str, Role]) -> Line:
+    steps = tuple(_step(ask, branch.label) for ask, branch in row.steps)
+    outcome = script.outcomes.get(row.end.outcome or "")
+    if outcome is None:
+        return Line(number, steps, None, row.end.fault or "", None, (), None, fault=True)
+    known = row.known(script)
+    done = doings(outcome.actions, roles, lambda action: wording(script, action.text, known))
+    card = card_words(row.target) if row.target and done else None
+    return Line(number, steps, outcome.name, outcome.label, outcome.say, done, card, fault=False)
+
+
+def _step(ask: Ask, answer: str) -> Step:
+    asked = question_words(ask.question) if ask.question else f"Из звонка: {ask.fact.label}"
+    ready = ask.question is not None and ask.fact.listed != ()
+    return Step(ask.fact.name, ask.fact.label, asked, answer, ready)

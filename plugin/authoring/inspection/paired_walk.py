@@ -1,0 +1,190 @@
+"""Walks through two versions of a script at once: every conversation as the old one and as the new one hold it.
+
+Both hear the same answers. Where they ask for different things, or in another order, each goes its own way until both
+have come to an end; an answer that only one of them offers leaves the other behind.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from plugin.authoring.inspection.tree import CONFLICT, GAP
+from plugin.authoring.inspection.wording import conditions, labels_of, literals, text_tests, wording
+from plugin.deciding.decision.decider import Decider
+from plugin.deciding.decision.model import Decision
+from plugin.deciding.ruleset.conditions import fits_type
+from plugin.deciding.ruleset.model import Fact, OutcomeSpec, Question
+from plugin.deciding.ruleset.value_classes import Classes, Intervals, TextClasses
+from plugin.deciding.ruleset.values import FactValue
+from plugin.errors import BadFacts, DecisionError, NoOutcome
+
+_Answers = Mapping[str, FactValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A conversation by one version: what it asked, and its outcome or (``fault``) why it has none.
+
+    ``card``: whose card, worded, where not the call's.
+    """
+
+    asked: tuple[Question, ...]
+    outcome: OutcomeSpec | None
+    fault: str | None
+    card: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same answers by both versions. One that is None lacks an answer, ``missing``: (fact, value)."""
+
+    answers: _Answers
+    old: Talk | None
+    new: Talk | None
+    missing: tuple[str, FactValue] | None = None
+
+
+def pairs(old: Decider, new: Decider) -> Iterator[Pair]:
+    """Every conversation of either version, depth first in the order of the questions. Raises EngineError only."""
+    return _Walk(_Side(old), _Side(new)).pairs()
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where one version stands: asking (``next``), at its end (``talk``), or left behind by an answer (``lost``)."""
+
+    next: str | None = None
+    talk: Talk | None = None
+    lost: tuple[str, FactValue] | None = None
+
+
+class _Side:
+    """One version."""
+
+    def __init__(self, decider: Decider) -> None:
+        self.decider = decider
+        self.script = decider.script
+        self._questions = labels_of(decider.script)
+        self._offered: dict[str, list[FactValue]] = {}
+        for question in self.script.questions:
+            offered = self._offered.setdefault(question.fact, [])
+            offered += [a.value for a in question.answers if not _among(a.value, offered)]
+
+    def offered(self, fact: str) -> list[FactValue]:
+        """The ready answers of all questions about a fact."""
+        return self._offered.get(fact, [])
+
+    def at(self, answers: _Answers) -> _At:
+        """Where these answers lead."""
+        facts = {name: value for name, value in answers.items() if self._fits(name, value)}
+        try:
+            decision = self.decider.decide(facts)
+        except BadFacts as error:
+            wrong = error.errors[0].field
+            return _At(lost=(wrong, answers[wrong]))
+        except DecisionError as error:
+            return _At(talk=self._undecided(facts, GAP if isinstance(error, NoOutcome) else CONFLICT))
+        if decision.next is None:
+            return _At(talk=self._ended(facts, decision))
+        fact = decision.next.fact
+        return _At(lost=(fact, answers[fact])) if fact in answers else _At(next=fact)
+
+    def _fits(self, name: str, value: FactValue) -> bool:
+        fact = self.script.facts.get(name)
+        if fact is None:
+            return False
+        if fact.type == "text":
+            return isinstance(value, str)
+        return _among(value, fact.listed) if fact.listed else fits_type(fact.type, value)
+
+    def _ended(self, facts: _Answers, decision: Decision) -> Talk:
+        assert decision.outcome is not None
+        asked = tuple(self._questions[step.rule] for step in decision.transcript)
+        card = self._card(facts) if decision.actions and decision.actions[0].target else None
+        return Talk(asked, self.script.outcomes[decision.outcome], None, card)
+
+    def _undecided(self, facts: _Answers, fault: str) -> Talk:
+        fired = self.decider.fired(facts)
+        asked: dict[str, Question] = {}
+        for question in self.script.questions:
+            if question.id in fired:
+                asked.setdefault(question.fact, question)
+        return Talk(tuple(asked.values()), None, fault, None)
+
+    def _card(self, facts: _Answers) -> tuple[str, str] | None:
+        fired = self.decider.fired(facts)
+        spec = next((rule.target for rule in self.script.rules if rule.target and rule.id in fired), None)
+        return None if spec is None else (wording(self.script, spec.name), wording(self.script, spec.phone))
+
+
+class _Walk:
+    def __init__(self, old: _Side, new: _Side) -> None:
+        self._old, self._new = old, new
+        self._known: dict[str, list[FactValue]] = {}
+
+    def pairs(self) -> Iterator[Pair]:
+        for start in self._starts():
+            open_: list[_Answers] = [start]
+            while open_:
+                answers = open_.pop()
+                old, new = self._old.at(answers), self._new.at(answers)
+                fact = old.next or new.next
+                if fact is not None:
+                    open_.extend({**answers, fact: value} for value in reversed(self._values(fact)))
+                else:
+                    yield from _pair(answers, old, new)
+
+    def _starts(self) -> Iterator[_Answers]:
+        """What the call may bring along, as far as a condition of either version reads it."""
+        names = dict.fromkeys(
+            condition.subject
+            for side in (self._old, self._new)
+            for condition in conditions(side.script)
+            if condition.subject in side.decider.sources
+        )
+        branches: list[list[FactValue | None]] = [[None, *self._values(name)] for name in names]
+        for values in itertools.product(*branches):
+            yield {name: value for name, value in zip(names, values, strict=True) if value is not None}
+
+    def _values(self, name: str) -> list[FactValue]:
+        """Answers that either version offers, or an example for all that the two can tell apart together."""
+        if name not in self._known:
+            found: list[FactValue] = []
+            for value in self._all_values(name):
+                if not _among(value, found):
+                    found.append(value)
+            self._known[name] = found
+        return self._known[name]
+
+    def _all_values(self, name: str) -> Iterator[FactValue]:
+        sides = [side for side in (self._old, self._new) if name in side.script.facts]
+        kinds = {side.script.facts[name].type for side in sides}
+        for side in sides:
+            fact = side.script.facts[name]
+            if fact.listed:
+                yield from side.offered(name) if not fact.source else fact.listed
+            else:
+                classes = self._together(fact, sides) if len(kinds) == 1 else side.script.classes[name]
+                yield from (classes.example(key) for key in classes.keys)
+
+    def _together(self, fact: Fact, sides: list[_Side]) -> Classes:
+        """What the conditions of both versions can tell apart."""
+        if fact.type == "text":
+            return TextClasses(test for side in sides for test in text_tests(side.script, fact.name))
+        cuts = [cut for side in sides for cut in literals(side.script, fact.name)]
+        return Intervals(fact.type, cuts, None, None)
+
+
+def _pair(answers: _Answers, old: _At, new: _At) -> Iterator[Pair]:
+    if old.talk and new.talk:
+        yield Pair(answers, old.talk, new.talk)
+    for mine, other, is_new in ((old, new, False), (new, old, True)):
+        # An answer that nobody asked for here does not make a conversation of its own.
+        if mine.talk and other.lost and other.lost[0] in {question.fact for question in mine.talk.asked}:
+            yield Pair(answers, None if is_new else mine.talk, mine.talk if is_new else None, other.lost)
+
+
+def _among(value: FactValue, values: list[FactValue] | tuple[FactValue, ...]) -> bool:
+    return any(value == known and type(value) is type(known) for known in values)

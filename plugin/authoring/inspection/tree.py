@@ -1,0 +1,240 @@
+"""The conversation tree of a script in which equal continuations are one: where two ways meet, they stay together.
+
+Two questions are the same where they are worded the same and every answer leads on the same way. Values that lead on
+the same way are one branch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from plugin.authoring.inspection.wording import answer_label, class_words, conditions, named, plain, text_tests, wording
+from plugin.deciding.decision.decider import Decider
+from plugin.deciding.decision.model import NextQuestion, Target
+from plugin.deciding.ruleset import Script
+from plugin.deciding.ruleset.model import Fact, Question
+from plugin.deciding.ruleset.values import FactValue
+from plugin.errors import BadFacts, DecisionError, NoOutcome
+
+#: Conversations followed to their end; what a larger script has beyond them is shown as cut off.
+MOST_CONVERSATIONS = 2_000
+#: Questions in a row before a conversation is cut off.
+DEEPEST = 150
+
+GAP = "Ни одно правило не заканчивает этот разговор"
+CONFLICT = "Правила спорят: этот разговор они заканчивают по-разному"
+NOT_OFFERED = "Правила спорят: вопрос задан о том, что уже отвечено по-другому"
+CUT = "Дальше не показано: скрипт слишком велик"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class End:
+    """How a conversation ends: with an outcome, or (``fault``) without one, and why. ``acts``: something is written."""
+
+    outcome: str | None
+    fault: str | None = None
+    acts: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ask:
+    """A question to the client, or (``question`` None) a field that the call brings along.
+
+    ``acts``: something is written at some end below.
+    """
+
+    fact: Fact
+    question: Question | None
+    branches: tuple[Branch, ...]
+    acts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """An answer, in words and by an example (None: not known), and where it leads.
+
+    ``target``: from here on everything is written to this client's card instead of the call's.
+    """
+
+    label: str
+    value: FactValue | None
+    to: Node
+    target: Target | None
+
+
+Node = Ask | End
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """``cut``: there is more than stands here."""
+
+    script: Script
+    root: Node
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way through the tree: who was asked what and answered what, the end, and whose card it is written to."""
+
+    steps: tuple[tuple[Ask, Branch], ...]
+    end: End
+    target: Target | None
+
+    def known(self, script: Script) -> dict[str, str]:
+        """What the texts of this conversation are filled in with, values that are typed in by their labels."""
+        read = {condition.subject for condition in conditions(script)}
+        values = {
+            f"fact.{fact.name}": named(fact.label)
+            for fact in script.facts.values()
+            if fact.source and fact.name not in read
+        }
+        for ask, branch in self.steps:
+            if branch.value is not None:
+                fact = ask.fact
+                by_label = branch.label if ask.question else plain(branch.value)
+                values[f"fact.{fact.name}"] = by_label if fact.listed else named(fact.label)
+        return values
+
+
+def grow(decider: Decider, most: int = MOST_CONVERSATIONS) -> Tree:
+    """The tree of a script. Pure; raises EngineError only."""
+    grower = _Grower(decider, most)
+    root, target = grower.begin()
+    if isinstance(target, Target) and isinstance(root, Ask):
+        # Every way leads to the same card of somebody else: said on the first answers, there being nothing before.
+        root = replace(root, branches=tuple(replace(branch, target=target) for branch in root.branches))
+    return Tree(decider.script, root, grower.cut)
+
+
+def rows(root: Node) -> Iterator[Row]:
+    """Every way from this node to an end, in the order of the answers."""
+    open_: list[tuple[Node, tuple[tuple[Ask, Branch], ...], Target | None]] = [(root, (), None)]
+    while open_:
+        node, steps, target = open_.pop()
+        if isinstance(node, End):
+            yield Row(steps, node, target)
+        else:
+            open_.extend(
+                (branch.to, (*steps, (node, branch)), branch.target or target) for branch in reversed(node.branches)
+            )
+
+
+#: Whose card the ends below a node are about: one target (None: the call's), no matter, or different ones.
+_Aim = Target | None | str
+_ANY, _MIXED = "any", "mixed"
+
+
+@dataclass
+class _Grower:
+    decider: Decider
+    most: int
+    cut: bool = False
+    _ends: int = 0
+    _nodes: dict[tuple[Any, ...], Node] = field(default_factory=dict)
+
+    def begin(self) -> tuple[Node, _Aim]:
+        read = {condition.subject for condition in conditions(self.decider.script)}
+        return self._hear([name for name in self.decider.sources if name in read], {})
+
+    def _hear(self, names: Sequence[str], facts: Mapping[str, FactValue]) -> tuple[Node, _Aim]:
+        """Branch on what the call may bring along, before anything is asked."""
+        if not names or self._ends >= self.most:
+            return self._grow(facts, 0)
+        name, others = names[0], names[1:]
+        classes = self.decider.script.classes[name]
+        grown: list[tuple[str | None, Node, _Aim]] = [(None, *self._hear(others, facts))]
+        for key in classes.keys:
+            grown.append((key, *self._hear(others, {**facts, name: classes.example(key)})))
+        if len({(id(node), aim) for _, node, aim in grown}) == 1:
+            return grown[0][1], grown[0][2]
+        return self._asking(self.decider.script.facts[name], None, grown)
+
+    def _grow(self, facts: Mapping[str, FactValue], depth: int) -> tuple[Node, _Aim]:
+        if self._ends >= self.most or depth > DEEPEST:
+            self.cut = True
+            return self._end(None, CUT), _ANY
+        try:
+            decision = self.decider.decide(facts)
+        except NoOutcome:
+            return self._end(None, GAP), _ANY
+        except BadFacts:
+            return self._end(None, NOT_OFFERED), _ANY
+        except DecisionError:
+            return self._end(None, CONFLICT), _ANY
+        if decision.next is None:
+            # An outcome that does nothing is written to nobody's card.
+            aim = self._target(facts) if decision.actions and decision.actions[0].target else None
+            return self._end(decision.outcome, None, acts=bool(decision.actions)), aim if decision.actions else _ANY
+        question = _question(self.decider.script, decision.next)
+        grown: list[tuple[str | None, Node, _Aim]] = []
+        for key, value in self._answers(question):
+            grown.append((key, *self._grow({**facts, question.fact: value}, depth + 1)))
+        return self._asking(self.decider.script.facts[question.fact], question, grown)
+
+    def _target(self, facts: Mapping[str, FactValue]) -> Target | None:
+        """Whose card, worded: an example that was chosen for the conversation must not stand for a name."""
+        script, fired = self.decider.script, self.decider.fired(facts)
+        spec = next((rule.target for rule in script.rules if rule.target and rule.id in fired), None)
+        return None if spec is None else Target(wording(script, spec.name), wording(script, spec.phone))
+
+    def _answers(self, question: Question) -> list[tuple[str, FactValue]]:
+        """The answers to a question, each with its class; a text that nobody looks into stands by its label."""
+        script = self.decider.script
+        classes = script.classes[question.fact]
+        if question.answers:
+            return [(classes.key(answer.value), answer.value) for answer in question.answers]
+        fact = script.facts[question.fact]
+        if fact.type == "text" and not text_tests(script, fact.name):
+            return [(key, named(fact.label)) for key in classes.keys]
+        return [(key, classes.example(key)) for key in classes.keys]
+
+    def _asking(
+        self, fact: Fact, question: Question | None, grown: Sequence[tuple[str | None, Node, _Aim]]
+    ) -> tuple[Node, _Aim]:
+        aims = {aim for _, _, aim in grown} - {_ANY}
+        lifted: _Aim = _MIXED if len(aims) > 1 or _MIXED in aims else next(iter(aims), _ANY)
+        branches = tuple(self._branches(fact, question, grown, told=lifted == _MIXED))
+        worded = (question.say, question.hint, question.answers) if question else None
+        key = (fact.name, worded, tuple((b.label, id(b.to), b.target) for b in branches))
+        return self._nodes.setdefault(key, Ask(fact, question, branches, any(b.to.acts for b in branches))), lifted
+
+    def _branches(
+        self, fact: Fact, question: Question | None, grown: Sequence[tuple[str | None, Node, _Aim]], *, told: bool
+    ) -> Iterator[Branch]:
+        script = self.decider.script
+        together: dict[tuple[int, Target | None], list[str]] = {}
+        where: dict[tuple[int, Target | None], Node] = {}
+        for key, node, aim in grown:
+            target = aim if told and isinstance(aim, Target) else None
+            if key is None:
+                yield Branch("неизвестно", None, node, target)
+            elif fact.listed:
+                value = script.classes[fact.name].example(key)
+                label = answer_label(question, value) if question else plain(value)
+                yield Branch(label or plain(value), value, node, target)
+            else:
+                together.setdefault((id(node), target), []).append(key)
+                where[id(node), target] = node
+        for place, keys in together.items():
+            if fact.type == "text" and question and not text_tests(script, fact.name):
+                yield Branch(named(fact.label), named(fact.label), where[place], place[1])
+                continue
+            example = script.classes[fact.name].example(keys[0])
+            for label in class_words(script, fact, keys):
+                yield Branch(label, example, where[place], place[1])
+
+    def _end(self, outcome: str | None, fault: str | None, *, acts: bool = False) -> Node:
+        self._ends += fault != CUT
+        return self._nodes.setdefault((outcome, fault), End(outcome, fault, acts))
+
+
+def _question(script: Script, asked: NextQuestion) -> Question:
+    return next(
+        question
+        for question in script.questions
+        if (question.fact, question.say, question.hint, question.answers) == tuple(asked)
+    )

@@ -1,0 +1,63 @@
+"""Changing which rules are active: one change at a time, whoever makes it on whichever machine, each on record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, insert, update
+from sqlalchemy.exc import IntegrityError
+
+from plugin.authoring.revisions.archive import Activation, newest_activation
+from plugin.ledger.database import Ledger
+from plugin.ledger.schema import activations, revisions
+
+if TYPE_CHECKING:
+    from plugin.deciding.decision.compiled_rules import Rulebook
+
+#: Given what is active: whether the change is not to be made after all.
+Unless = Callable[[Activation | None], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a wish to change the active rules. ``made``: the new activation, None where it was not to be.
+
+    ``previous`` is what was active until then, None in a ledger that never had active rules.
+    """
+
+    made: Activation | None
+    previous: Activation | None
+
+
+def activate(
+    ledger: Ledger, rulebook: Rulebook, *, at: datetime, by: str, reason: str, unless: Unless = lambda _: False
+) -> Change:
+    """Make this revision the active one; stores its content if it is new, and its files' texts as they are now.
+
+    Raises LedgerUnavailable, and changes nothing then.
+    """
+    with ledger.write(alone=True) as connection:
+        previous = newest_activation(connection)
+        if unless(previous):
+            return Change(None, previous)
+        _store(connection, rulebook, at)
+        row = {"revision": rulebook.revision, "activated_at": at, "by": by, "reason": reason}
+        key = connection.execute(insert(activations), row).inserted_primary_key
+        assert key is not None
+        made = Activation(int(key[0]), rulebook.revision, at, by, reason)
+    return Change(made, previous)
+
+
+def _store(connection: Connection, rulebook: Rulebook, at: datetime) -> None:
+    revision, files = rulebook.revision, dict(rulebook.files) or None
+    new = {"revision": revision, "content": rulebook.content, "files": files, "created_at": at}
+    with suppress(IntegrityError), connection.begin_nested():
+        connection.execute(insert(revisions), new)
+        return
+    if files:
+        # The same rules, but the comments may be others than when they were published before.
+        connection.execute(update(revisions).where(revisions.c.revision == revision).values(files=files))

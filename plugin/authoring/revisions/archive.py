@@ -1,0 +1,137 @@
+"""The revisions a ledger keeps and the record of who made which one active, when and why. Reads, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, inspect, select
+
+from plugin.errors import Fault, InputError, OptoutError, RulesError
+from plugin.ledger.schema import activations, revisions
+
+if TYPE_CHECKING:
+    from plugin.deciding.decision.compiled_rules import Rulebook
+
+#: The shortest beginning of a revision that stands for it: four hex digits seldom mean another one by accident.
+SHORTEST_PREFIX = 4
+#: Revisions named in a message.
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """One change of the active rules: numbered as they followed each other, by whom and why."""
+
+    id: int
+    revision: str
+    at: datetime
+    by: str
+    reason: str
+
+
+def activation_history(connection: Connection, limit: int | None = None) -> list[Activation]:
+    """The changes of the active rules, the newest first."""
+    table = activations.c
+    query = select(table.id, table.revision, table.activated_at, table.by, table.reason).order_by(table.id.desc())
+    return [Activation(*row) for row in connection.execute(query.limit(limit))]
+
+
+def newest_activation(connection: Connection) -> Activation | None:
+    """What made the active revision active; None where none ever was."""
+    return next(iter(activation_history(connection, 1)), None)
+
+
+def find_revision(connection: Connection, name: str) -> str:
+    """The one stored revision called or beginning so. Raises InputError (Russian) if there is none, or several."""
+    found = _matching(connection, name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(found[:_NAMED]) + (" и другие" if len(found) > _NAMED else "")
+        raise InputError(f"«{name}» подходит к нескольким редакциям: {named}", hint="Напишите больше знаков")
+    raise InputError(f"Редакции «{_shown(name)}» в журнале нет", hint=_possible(connection))
+
+
+def has_revision(connection: Connection, name: str) -> bool:
+    """Whether exactly this revision is stored."""
+    query = select(revisions.c.revision).where(revisions.c.revision == name)
+    return connection.execute(query).first() is not None
+
+
+def stored_files(connection: Connection, revision: str) -> Mapping[str, str]:
+    """The texts of the revision's files as they were published; empty where they were not kept."""
+    # A ledger that this version of the plugin has not upgraded yet lacks the column, and may still be read.
+    if "files" not in {column["name"] for column in inspect(connection).get_columns("revisions")}:
+        return {}
+    files = connection.execute(select(revisions.c.files).where(revisions.c.revision == revision)).scalar_one_or_none()
+    return files if isinstance(files, dict) else {}
+
+
+def stored_content(connection: Connection, revision: str) -> Any:
+    """The revision's content as it is kept. Raises InputError for an unknown one, RulesError for a damaged one."""
+    query = select(revisions.c.content).where(revisions.c.revision == revision)
+    try:
+        row = connection.execute(query).one_or_none()
+    except ValueError as error:
+        raise _unreadable(revision, "запись повреждена") from error
+    if row is None:
+        message = f"ruleset: no revision {revision[:64]!r} in this ledger"
+        raise InputError(message, hint="Leave it out for the active one")
+    return row.content
+
+
+def stored_rulebook(connection: Connection, revision: str, *, with_files: bool = False) -> Rulebook:
+    """A stored revision, compiled for the caller, who closes it; with the texts of its files if asked for.
+
+    Raises InputError for an unknown revision, RulesError for one whose content is damaged or of another version.
+    """
+    content = stored_content(connection, revision)
+    book = _compiled(revision, content, stored_files(connection, revision) if with_files else {})
+    if book.revision != revision:
+        book.close()
+        raise _unreadable(revision, "содержание не соответствует номеру редакции: запись повреждена")
+    return book
+
+
+def _compiled(revision: str, content: Any, files: Mapping[str, str]) -> Rulebook:
+    from plugin.deciding.decision.compiled_rules import Rulebook  # noqa: PLC0415 (loads durable-rules, which readers of the ledger need not)
+
+    try:
+        book = Rulebook.from_content(content, files)
+    except OptoutError:
+        raise
+    except Exception as error:
+        # It was checked when it was activated: another version of the plugin wrote it, in a shape unknown to this one.
+        what = f"эта версия плагина не может прочитать правила из журнала ({type(error).__name__})"
+        raise _unreadable(revision, what) from error
+    return book
+
+
+def _unreadable(revision: str, what: str) -> RulesError:
+    hint = "обновите плагин или опубликуйте правила заново"
+    return RulesError([Fault(f"редакция {revision[:16]}", 0, "журнал", what, hint)])
+
+
+def _matching(connection: Connection, name: str) -> list[str]:
+    if has_revision(connection, name):
+        return [name]
+    if len(name) < SHORTEST_PREFIX:
+        return []
+    query = select(revisions.c.revision).where(revisions.c.revision.startswith(name.lower(), autoescape=True))
+    return list(connection.execute(query.order_by(revisions.c.created_at.desc()).limit(_NAMED + 1)).scalars())
+
+
+def _possible(connection: Connection) -> str:
+    recent = connection.execute(
+        select(revisions.c.revision).order_by(revisions.c.created_at.desc()).limit(_NAMED)
+    ).scalars()
+    named = ", ".join(recent)
+    return f"Последние: {named}; все печатает optout rules history" if named else "Журнал правил пуст"
+
+
+def _shown(name: str) -> str:
+    """The name on one short line, without what a terminal would act upon."""
+    return "".join(char if char.isprintable() else " " for char in name[:64])

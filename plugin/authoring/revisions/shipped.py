@@ -1,0 +1,98 @@
+"""The shipped rules beside one's own: which of the differences came with an upgrade, and which are the admin's.
+
+``optout init`` notes in the rules folder what it laid out; that is the common beginning of both sides.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plugin.authoring.revisions.working_copy import Changes, changes, rule_texts
+from plugin.config.load import FILE_NAME, shipped_dir
+from plugin.errors import InputError
+
+#: In the rules folder: the shipped rules that it was begun with.
+BASE_FILE = ".shipped.json"
+_RULES = "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """The rules as one version of the plugin brings them: file name → text."""
+
+    version: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The shipped rules beside one's own. ``base`` None: what one's own began with is not known.
+
+    ``theirs``: what changed in the shipped rules since; ``ours``: what the admin changed. Files that are alike by now
+    are in neither. Without a base, ``ours`` is every difference.
+    """
+
+    base: Shipment | None
+    shipped: Shipment
+    theirs: Changes
+    ours: Changes
+
+    @property
+    def both(self) -> tuple[str, ...]:
+        """The files that both sides changed, each in its own way."""
+        return tuple(name for name in self.theirs if name in self.ours)
+
+
+def shipped_rules() -> Shipment:
+    """The rules that this version of the plugin brings."""
+    folder = shipped_dir()
+    manifest = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+    return Shipment(str(manifest["plugin"]["version"]), rule_texts(folder / _RULES))
+
+
+def is_shipped(folder: Path) -> bool:
+    """Whether these are the shipped rules themselves and not somebody's copy."""
+    return folder.resolve() == (shipped_dir() / _RULES).resolve()
+
+
+def beside_shipped(folder: Path, own: Mapping[str, str], shipped: Shipment) -> Beside:
+    """The folder's files (name → text) beside the shipped ones. Raises InputError for a damaged note of ``init``."""
+    base = read_base(folder)
+    between = changes(shipped.files, own)
+    if base is None:
+        return Beside(None, shipped, {}, between)
+    theirs = {name: kind for name, kind in changes(base.files, shipped.files).items() if name in between}
+    ours = {name: kind for name, kind in changes(base.files, own).items() if name in between}
+    return Beside(base, shipped, theirs, ours)
+
+
+def note_base(folder: Path, shipment: Shipment) -> Path:
+    """Note in the folder that its owner knows this shipment. Raises OSError."""
+    file = folder / BASE_FILE
+    text = json.dumps({"version": shipment.version, "files": dict(shipment.files)}, ensure_ascii=False, indent=1)
+    half = file.with_name(f"{BASE_FILE}.{os.getpid()}")
+    half.write_text(text + "\n", encoding="utf-8", newline="\n")
+    half.replace(file)
+    return file
+
+
+def read_base(folder: Path) -> Shipment | None:
+    """What the folder was begun with; None where nobody noted it. Raises InputError (Russian)."""
+    file = folder / BASE_FILE
+    try:
+        noted: Any = json.loads(file.read_text(encoding="utf-8"))
+        files = noted["files"]
+        if not all(isinstance(text, str) for text in (noted["version"], *files.values())):
+            raise TypeError
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        hint = "Верните файл из копии или удалите его: тогда начало ваших правил будет неизвестно"
+        raise InputError(f"{file}: запись о поставке не читается", hint=hint) from error
+    return Shipment(noted["version"], files)

@@ -1,0 +1,82 @@
+"""Where a deployment's rules stand: what decides, what the working copy says, and what the plugin ships besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from plugin.authoring.revisions.archive import Activation, newest_activation, stored_files
+from plugin.authoring.revisions.shipped import Beside, beside_shipped, is_shipped, shipped_rules
+from plugin.authoring.revisions.working_copy import Comparison, WorkingCopy, compare, look_at
+from plugin.config.settings import Settings
+from plugin.errors import Fault, OptoutError, RulesError
+from plugin.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class RulesStatus:
+    """Everything ``optout rules status`` tells.
+
+    ``active`` and ``comparison`` are None while nothing was ever active. ``active_files``: the active revision's texts,
+    empty where they were not kept. ``faults``: what keeps the working copy from being published. ``beside`` is None
+    where the shipped rules themselves are used.
+    """
+
+    copy: WorkingCopy
+    active: Activation | None
+    comparison: Comparison | None
+    active_files: Mapping[str, str]
+    faults: tuple[Fault, ...]
+    beside: Beside | None
+
+
+def rules_status(settings: Settings) -> RulesStatus:
+    """Look at the ledger, the working copy and the shipped rules; the working copy is checked as for publishing.
+
+    Raises LedgerUnavailable, RulesError for a damaged record of the active revision, InputError for a damaged note of
+    what was shipped.
+    """
+    folder = settings.rules_dir
+    comparison, files = _beside_active(settings)
+    copy = comparison.copy if comparison else look_at(folder)
+    beside = None if is_shipped(folder) else beside_shipped(folder, copy.files, shipped_rules())
+    active = comparison.active if comparison else None
+    return RulesStatus(copy, active, comparison, files, _faults(copy), beside)
+
+
+def difference_from_active(settings: Settings) -> Comparison | None:
+    """The working copy beside the active revision where publishing it would change what decides, else None.
+
+    For those who only remark on it: what cannot be found out is no difference.
+    """
+    try:
+        comparison = _beside_active(settings)[0]
+    except OptoutError:
+        return None
+    return comparison if comparison and comparison.differs else None
+
+
+def _beside_active(settings: Settings) -> tuple[Comparison | None, Mapping[str, str]]:
+    ledger = Ledger(settings.ledger_url)
+    try:
+        if not ledger.exists():
+            return None, {}
+        with ledger.read() as connection:
+            active = newest_activation(connection)
+            if active is None:
+                return None, {}
+            return compare(connection, active, settings.rules_dir), stored_files(connection, active.revision)
+    finally:
+        ledger.close()
+
+
+def _faults(copy: WorkingCopy) -> tuple[Fault, ...]:
+    if copy.faults:
+        return copy.faults
+    from plugin.authoring.revisions.publish import checked  # noqa: PLC0415 (loads durable-rules, which remarks on a difference need not)
+
+    try:
+        checked(copy.folder).rulebook.close()
+    except RulesError as error:
+        return error.faults
+    return ()

@@ -1,0 +1,60 @@
+"""``python -m plugin.authoring.verification FOLDER``: the process in which rules are tried (``isolated``).
+
+It writes a JSON line before each step that may be its last, with all that is known by then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from plugin.authoring.verification.check_folder import examine_folder
+from plugin.authoring.verification.report import Report
+from plugin.authoring.verification.state_space import Limits
+
+if sys.platform != "win32":
+    import resource
+
+#: Bytes that the process may take.
+MOST_MEMORY = 2 << 30
+#: Seconds of processor time after which it ends even if nobody waits for it any more.
+MOST_CPU = 900
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Examine the folder and write what was found."""
+    limit_resources()
+    answers = _answers()
+
+    def tell(script: str | None, report: Report, revision: str | None) -> None:
+        answer = {"script": script, "done": script is None, "report": report.to_json(), "revision": revision}
+        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.flush()
+
+    examine_folder(Path(arguments[0]), Limits(), tell)
+    return 0
+
+
+def _answers() -> IO[bytes]:
+    """Standard output for the answers alone: whatever else is printed goes to standard error."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return answers
+
+
+def limit_resources() -> None:
+    """Bound memory and processor time, where the system can."""
+    if sys.platform != "win32":
+        limits = ((resource.RLIMIT_AS, MOST_MEMORY), (resource.RLIMIT_CPU, MOST_CPU), (resource.RLIMIT_CORE, 0))
+        for limit, most in limits:
+            with suppress(OSError, ValueError):  # a lower limit is set already
+                resource.setrlimit(limit, (most, resource.getrlimit(limit)[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,176 @@
+"""Runs the admin's cases: what the rules make of facts beside what is expected of them, and what no case touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from plugin.authoring.verification.case_mismatches import Run, differences
+from plugin.common.toml.source import TomlSource, parse_toml
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.deciding.decision.decider import Decider
+from plugin.deciding.ruleset.cases import Case, Expected, build_cases
+from plugin.deciding.ruleset.faults import Faults
+from plugin.deciding.ruleset.schema import CASES_FILE
+from plugin.deciding.ruleset.values import FactValue
+from plugin.errors import BadFacts, DecisionError
+
+__all__ = [
+    "Answered",
+    "Case",
+    "CaseResult",
+    "Coverage",
+    "Entry",
+    "Expected",
+    "Part",
+    "cases_of",
+    "coverage",
+    "run_case",
+    "run_cases",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What became of a case. ``differences``: in Russian, one for each expectation that was not met."""
+
+    case: Case
+    differences: tuple[str, ...]
+    run: Run
+
+    @property
+    def ok(self) -> bool:
+        return not self.differences
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A rule, question or outcome of a script, by its id or name."""
+
+    script: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer to a question, or an example of a class of values; ``question`` None: a field of the call."""
+
+    script: str
+    question: str | None
+    fact: str
+    value: FactValue
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How much of something there is, and what of it no case touches."""
+
+    total: int
+    missed: tuple[Entry, ...] | tuple[Answered, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What of the rules the cases touch."""
+
+    rules: Part
+    questions: Part
+    answers: Part
+    outcomes: Part
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left untouched."""
+        return not any(part.missed for part in (self.rules, self.questions, self.answers, self.outcomes))
+
+
+def cases_of(rulebook: Rulebook) -> tuple[Case, ...]:
+    """The cases of every script, in the order of the files. Raises RulesError with everything wrong with them."""
+    sources = _sources(rulebook)
+    faults = Faults(sources)
+    cases: list[Case] = []
+    for name, decider in rulebook.scripts.items():
+        file = f"{name}/{CASES_FILE}"
+        if file in rulebook.content:
+            content = rulebook.content[file]
+            cases += build_cases(name, content, decider.script, rulebook.roles, faults, sources.get(file))
+    faults.raise_if_any()
+    return tuple(cases)
+
+
+def run_cases(rulebook: Rulebook) -> tuple[CaseResult, ...]:
+    """Every case run by its script. Raises RulesError for cases that cannot be read."""
+    return tuple(run_case(rulebook.script(case.script), case) for case in cases_of(rulebook))
+
+
+def run_case(decider: Decider, case: Case) -> CaseResult:
+    """One case run by its script."""
+    run = _run(decider, case)
+    return CaseResult(case, tuple(differences(decider, case, run)), run)
+
+
+def _run(decider: Decider, case: Case) -> Run:
+    try:
+        facts = decider.type_facts(case.facts)
+    except BadFacts as fault:
+        return Run(fault=fault)
+    firing = decider.firing(facts)
+    try:
+        return Run(facts, firing, decision=decider.decide(facts, case.context))
+    except (BadFacts, DecisionError) as fault:
+        return Run(facts, firing, fault=fault)
+
+
+def _sources(rulebook: Rulebook) -> dict[str, TomlSource]:
+    """The files of cases with their lines, where the texts are at hand."""
+    files = {name: text for name, text in rulebook.files.items() if name.endswith(f"/{CASES_FILE}")}
+    return {name: parse_toml(text.encode()) for name, text in files.items()}
+
+
+def coverage(rulebook: Rulebook, results: Sequence[CaseResult]) -> Coverage:
+    """Which rules, questions, answers and outcomes of the scripts these cases touch."""
+    fired = {Entry(r.case.script, name) for r in results if r.run.firing for name in r.run.firing.fired}
+    ended = {Entry(r.case.script, r.run.decision.outcome) for r in results if r.run.decision and r.run.decision.outcome}
+    said = {answered for r in results for answered in _said(rulebook.script(r.case.script), r.run)}
+    scripts = [decider.script for decider in rulebook.scripts.values()]
+    every = [answered for decider in rulebook.scripts.values() for answered in _answers(decider)]
+    return Coverage(
+        rules=_part([Entry(script.name, rule.id) for script in scripts for rule in script.rules], fired),
+        questions=_part(
+            [Entry(script.name, question.id) for script in scripts for question in script.questions], fired
+        ),
+        answers=Part(len(every), tuple(answered for answered in every if answered not in said)),
+        outcomes=_part([Entry(script.name, name) for script in scripts for name in script.outcomes], ended),
+    )
+
+
+def _part(every: Sequence[Entry], touched: set[Entry]) -> Part:
+    return Part(len(every), tuple(entry for entry in every if entry not in touched))
+
+
+def _answers(decider: Decider) -> Iterator[Answered]:
+    """What can be answered, and what the call can bring along where some condition reads it."""
+    script = decider.script
+    for question in script.questions:
+        classes = script.classes[question.fact]
+        offered = [classes.key(answer.value) for answer in question.answers] or classes.keys
+        for key in offered:
+            yield Answered(script.name, question.id, question.fact, classes.example(key))
+    read = {condition.subject for entry in script.entries for condition in entry.when}
+    for name in decider.sources:
+        for key in script.classes[name].keys if name in read else ():
+            yield Answered(script.name, None, name, script.classes[name].example(key))
+
+
+def _said(decider: Decider, run: Run) -> Iterable[Answered]:
+    """What was answered or brought along, by the examples of the classes."""
+    if run.firing is None:
+        return
+    heard = {name: question.id for name, question in run.firing.asked.items()} | dict.fromkeys(decider.sources)
+    for name, question in heard.items():
+        if name in run.facts:
+            classes = decider.script.classes[name]
+            key = classes.key(run.facts[name])
+            # A combination of text tests that no example was found for is none of those to be touched.
+            if key in classes.keys:
+                yield Answered(decider.name, question, name, classes.example(key))

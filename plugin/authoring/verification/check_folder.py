@@ -1,0 +1,188 @@
+"""Everything that can be wrong with a rules folder, found in this process: form, names, proof, and the engine.
+
+The engine comes last, since rules can hang or kill it: what is known by then is handed on before (``isolated``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from marshmallow import ValidationError
+
+from plugin.authoring.verification.engine_limits import check_size
+from plugin.authoring.verification.findings import Notes
+from plugin.authoring.verification.proof import ScriptProof, check_engine, check_roles, prove_script
+from plugin.authoring.verification.report import Report, ScriptSize
+from plugin.authoring.verification.state_space import Limits
+from plugin.common.fields import messages_by_field
+from plugin.common.toml.source import TomlSource, TomlUnreadable, load_toml
+from plugin.deciding.decision.decider import Decider
+from plugin.deciding.ruleset import Role, Script, digest, read_folder
+from plugin.deciding.ruleset.build import build_roles, build_script
+from plugin.deciding.ruleset.cases import build_cases
+from plugin.deciding.ruleset.conditions import RULES_FILE
+from plugin.deciding.ruleset.faults import Faults
+from plugin.deciding.ruleset.schema import CASES_FILE, OPTIONAL_FILES, ROLES_FILE, SCRIPT_FILES
+from plugin.errors import EngineError, Fault, RulesError
+
+#: What is told before each step that the engine may not survive: the script (None: all is done), the report so far,
+#: and the revision, where there is one.
+Tell = Callable[[str | None, Report, str | None], None]
+
+
+def examine_folder(folder: Path, limits: Limits, tell: Tell) -> None:
+    """Examine a rules folder. Whatever is wrong with it ends up in the report; nothing is raised for it."""
+    try:
+        content, sources = read_folder(folder)
+        unreadable: tuple[Fault, ...] = ()
+    except RulesError as error:
+        unreadable = error.faults
+        content, sources = _readable(folder, {fault.file for fault in unreadable})
+    _Examination(content, sources, unreadable, limits, tell).examine()
+
+
+def _readable(folder: Path, broken: Collection[str]) -> tuple[dict[str, Any], dict[str, TomlSource]]:
+    """The files that can be read where others cannot."""
+    scripts = [path.parent.name for path in sorted(folder.glob("*/script.toml")) if path.is_file()]
+    names = [ROLES_FILE, *(f"{script}/{file}" for script in scripts for file in (*SCRIPT_FILES, *OPTIONAL_FILES))]
+    sources = {}
+    for name in names:
+        if name not in broken and (folder / name).exists():
+            try:
+                sources[name] = load_toml(folder / name)
+            except TomlUnreadable:  # broken since
+                continue
+    return {name: source.data for name, source in sources.items()}, sources
+
+
+#: Stands for a role of which no more than its name is known.
+_SOMEBODY = Role("", "", None, None, "smtp")
+
+
+class _Anyone(dict[str, Role]):
+    """Stands for the roles while their file cannot be used: any name may be right."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+@dataclass(slots=True)
+class _Proven:
+    script: Script
+    proof: ScriptProof
+
+
+class _Examination:
+    def __init__(
+        self,
+        content: Mapping[str, Any],
+        sources: Mapping[str, TomlSource],
+        unreadable: tuple[Fault, ...],
+        limits: Limits,
+        tell: Tell,
+    ) -> None:
+        self._content = content
+        self._sources = sources
+        self._limits = limits
+        self._tell = tell
+        self._notes = Notes(content, sources)
+        self._sizes: tuple[ScriptSize, ...] = ()
+        self._revision: str | None = None
+        for fault in unreadable:
+            self._notes.faults.add_ready(fault)
+
+    def examine(self) -> None:
+        """Form and proof first, then each script by the engine."""
+        names = sorted({file.split("/")[0] for file in self._content if "/" in file})
+        roles = self._roles()
+        scripts = [script for name in names if (script := self._script(name, roles))]
+        sound = len(scripts) == len(names) and not self._notes.faults.found
+        proven = self._prove(scripts)
+        if sound:
+            check_roles(roles, scripts, self._notes)
+            self._revision = self._digest()
+        for one, limits in zip(proven, self._limits.shares(len(proven)), strict=False):
+            self._tell(one.script.name, self._report(), self._revision)
+            self._by_engine(one, limits)
+        self._tell(None, self._report(), self._revision)
+
+    def _report(self) -> Report:
+        return self._notes.report(self._sizes)
+
+    # --- form ------------------------------------------------------------------------------------
+
+    def _roles(self) -> Mapping[str, Role]:
+        """The roles; where their form is wrong, at least their names."""
+        if ROLES_FILE not in self._content:
+            return _Anyone()
+        faults = Faults(self._sources)
+        roles: Mapping[str, Role] = build_roles(self._content[ROLES_FILE], faults)
+        self._take(faults)
+        if roles:
+            return roles
+        named = self._content[ROLES_FILE].get("role")
+        return dict.fromkeys(named, _SOMEBODY) if isinstance(named, Mapping) else _Anyone()
+
+    def _script(self, name: str, roles: Mapping[str, Role]) -> Script | None:
+        """The script if there is nothing wrong with its form."""
+        files = {file: self._content[f"{name}/{file}"] for file in SCRIPT_FILES if f"{name}/{file}" in self._content}
+        faults = Faults(self._sources)
+        script = None
+        if len(files) == len(SCRIPT_FILES):
+            script = build_script(name, files, roles, faults)
+        else:
+            _check_forms(name, files, faults)
+        cases = f"{name}/{CASES_FILE}"
+        if cases in self._content:
+            build_cases(name, self._content[cases], script, roles, faults, self._sources.get(cases))
+        self._take(faults)
+        if script and not faults.found:
+            return script
+        self._notes.not_proven(f"{name}/{RULES_FILE}", "разговоры не проверены", "сначала исправьте ошибки в файлах")
+        return None
+
+    def _take(self, faults: Faults) -> None:
+        for fault in faults.found:
+            self._notes.faults.add_ready(fault)
+
+    def _digest(self) -> str | None:
+        try:
+            return digest(self._content)
+        except RulesError as error:
+            for fault in error.faults:
+                self._notes.faults.add_ready(fault)
+            return None
+
+    # --- proof -----------------------------------------------------------------------------------
+
+    def _prove(self, scripts: Collection[Script]) -> list[_Proven]:
+        proven = []
+        for script, limits in zip(scripts, self._limits.shares(len(scripts)), strict=False):
+            proof = prove_script(script, self._content, self._notes, limits)
+            self._sizes += (proof.size,)
+            if check_size(script, self._notes):
+                proven.append(_Proven(script, proof))
+        return proven
+
+    def _by_engine(self, one: _Proven, limits: Limits) -> None:
+        try:
+            decider = Decider(one.script, self._revision or "")
+        except EngineError as error:
+            count = len(one.script.rules)
+            what = f"движок не принимает эти правила (всего {count}): {error}"
+            hint = "сократите их или разделите скрипт на несколько"
+            self._notes.faults.add_ready(Fault(f"{one.script.name}/{RULES_FILE}", 0, "движок", what, hint))
+            return
+        check_engine(decider, one.proof, self._notes, limits)
+        decider.close()
+
+
+def _check_forms(name: str, files: Mapping[str, Any], faults: Faults) -> None:
+    for file, data in files.items():
+        try:
+            SCRIPT_FILES[file]().load(data)
+        except ValidationError as error:
+            faults.add_form(f"{name}/{file}", messages_by_field(error))

@@ -1,0 +1,256 @@
+"""Walks through every conversation of a script, taking together those that go on alike, within limits.
+
+Where there are more than the limits allow, the walk goes on by looking for what was not reached yet and by trying
+conversations at random, so that faults are still found; what then remains is not proven.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import NamedTuple
+
+from plugin.authoring.verification.logic import Branch, Ends, Logic, Said, State, bits, numbers
+
+#: The share of the time for the full walk by rules; of what is then left: that for the full walk by outcomes, and the
+#: time until which what was not reached is looked for. The rest is for random conversations.
+_BY_RULE, _WALK, _SEEK = 0.25, 0.5, 0.85
+#: Steps taken to reach one question or rule.
+_MOST_STEPS = 400
+#: The node of the conversation before anything is known.
+_ROOT = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a proof of one revision goes: states of conversations a script, and seconds for all scripts.
+
+    The seconds are those of the walk; holding it against the engine takes no longer again.
+    """
+
+    states: int = 20_000
+    seconds: float = 3.0
+    clock: Callable[[], float] = time.monotonic
+
+    def shares(self, parts: int) -> Iterator[Limits]:
+        """The limits of each of so many parts, done one after the other: what one leaves, the next ones have."""
+        began = self.clock()
+        for left in range(parts, 0, -1):
+            yield replace(self, seconds=(self.seconds - (self.clock() - began)) / left)
+
+
+class End(NamedTuple):
+    """The end of conversations that went alike: one of them, what it ends with, how many there are (if counted)."""
+
+    path: tuple[Said, ...]
+    ends: Ends
+    conversations: int | None
+
+
+class _Node(NamedTuple):
+    parent: int
+    said: Said | None
+
+
+@dataclass(slots=True)
+class Walk:
+    """What was found. ``fired`` and ``holds``: entries and conditions that some conversation reaches.
+
+    ``misplaced``: (question, the later one it depends on); ``doubled``: (question, the one that asks the same before
+    it); each with a conversation.
+    """
+
+    complete: bool = True
+    states: int = 0
+    conversations: int | None = None
+    fired: int = 0
+    holds: int = 0
+    misplaced: dict[tuple[int, int], tuple[Said, ...]] = field(default_factory=dict)
+    doubled: dict[tuple[int, int], tuple[Said, ...]] = field(default_factory=dict)
+    ends: list[End] = field(default_factory=list)
+
+
+def walk(logic: Logic, limits: Limits) -> Walk:
+    """Walk through the script.
+
+    At first conversations count as alike only if the same rules end them, so that all rules at fault are found. Where
+    that leaves too many, those count that end with the same outcome.
+    """
+    began = limits.clock()
+    by_rule = replace(limits, states=limits.states // 4, seconds=limits.seconds * _BY_RULE)
+    if found := _Walker(logic, by_rule, by_rule=True).walk_all(1.0):
+        return found
+    left = replace(limits, seconds=limits.seconds - (limits.clock() - began))
+    walker = _Walker(logic, left, by_rule=False)
+    return walker.walk_all(_WALK) or walker.walk_on()
+
+
+class _Walker:
+    def __init__(self, logic: Logic, limits: Limits, *, by_rule: bool) -> None:
+        self._logic = logic
+        self._limits = limits
+        self._began = limits.clock()
+        self._found = Walk()
+        self._nodes: list[_Node] = []
+        self._edges: dict[int, list[tuple[int, int]]] = {}
+        self._ends: dict[int, Ends] = {}
+        self._by_rule = by_rule
+        self._start = logic.start()
+        self._look(self._add(-1, None), None, State(), self._start)
+
+    def walk_all(self, share: float) -> Walk | None:
+        """Every conversation; None if they are too many for this share of the time."""
+        self._found.complete = self._walk_all(share)
+        if not self._found.complete:
+            return None
+        ways = self._count()
+        self._found.conversations = sum(ways[node] for node in self._ends)
+        return self._result(ways)
+
+    def walk_on(self) -> Walk:
+        """As many further conversations as there is time for."""
+        self._seek()
+        self._try_at_random()
+        return self._result({})
+
+    def _result(self, ways: Mapping[int, int]) -> Walk:
+        self._found.states = len(self._nodes)
+        self._found.ends = [End(self._path(node), ends, ways.get(node)) for node, ends in self._ends.items()]
+        return self._found
+
+    # --- every conversation ----------------------------------------------------------------------
+
+    def _walk_all(self, share: float) -> bool:
+        known = {self._signature(self._start): _ROOT}
+        stack = [(_ROOT, self._start)]
+        while stack:
+            if len(self._nodes) >= self._limits.states or self._spent() > share:
+                return False
+            node, state = stack.pop()
+            children = []
+            for said, branch in self._ways(state):
+                child = self._go(state, said, branch)
+                self._look(node, said, state, child)
+                signature = self._signature(child)
+                if signature not in known:
+                    known[signature] = self._add(node, said)
+                    children.append((known[signature], child))
+                self._edges.setdefault(node, []).append((known[signature], branch.values))
+            if not self._edges.get(node):
+                self._ends[node] = self._logic.ends(state.fired)
+            stack += reversed(children)
+        return True
+
+    def _count(self) -> dict[int, int]:
+        """How many conversations come to each node."""
+        ways, waiting = {_ROOT: 1}, dict.fromkeys(range(len(self._nodes)), 0)
+        for edges in self._edges.values():
+            for child, _ in edges:
+                waiting[child] += 1
+        ready = [_ROOT]
+        while ready:
+            node = ready.pop()
+            for child, values in self._edges.get(node, ()):
+                ways[child] = ways.get(child, 0) + ways[node] * values
+                waiting[child] -= 1
+                if not waiting[child]:
+                    ready.append(child)
+        return ways
+
+    # --- as many as possible ---------------------------------------------------------------------
+
+    def _seek(self) -> None:
+        """Look for a conversation that reaches each entry not reached yet.
+
+        From the last one on: what lies far down the script is only reached through much of the rest.
+        """
+        random = Random(0)  # the same conversations each time
+        for number in reversed(range(len(self._logic.entries))):
+            if not self._found.fired >> number & 1 and self._spent() < _SEEK:
+                self._seek_one(number, random)
+
+    def _seek_one(self, wanted: int, random: Random) -> None:
+        known: set[object] = set()
+        ways = [(_ROOT, self._start, iter(self._ways(self._start)))]
+        for _ in range(_MOST_STEPS):
+            if not ways or self._found.fired >> wanted & 1 or self._spent() > _SEEK:
+                return
+            node, state, untried = ways[-1]
+            said, branch = next(untried, (None, None))
+            if said is None or branch is None:
+                ways.pop()
+                continue
+            child = self._go(state, said, branch)
+            self._look(node, said, state, child)
+            signature = self._signature(child)
+            if signature not in known and self._logic.possible(child)[0] >> wanted & 1:
+                known.add(signature)
+                following = self._ways(child)
+                random.shuffle(following)
+                ways.append((self._add(node, said), child, iter(following)))
+
+    def _try_at_random(self) -> None:
+        random = Random(0)
+        most = len(self._nodes) + self._limits.states
+        while self._spent() < 1 and len(self._nodes) < most:
+            node, state = _ROOT, self._start
+            while ways := self._ways(state):
+                said, branch = random.choice(ways)
+                child = self._go(state, said, branch)
+                self._look(node, said, state, child)
+                node, state = self._add(node, said), child
+            self._ends[node] = self._logic.ends(state.fired)
+
+    # --- steps -----------------------------------------------------------------------------------
+
+    def _ways(self, state: State) -> list[tuple[Said, Branch]]:
+        """How the conversation can go on; empty where it is over."""
+        logic = self._logic
+        if state.calls < len(logic.calls):
+            fact = logic.calls[state.calls]
+            return [(Said(None, fact, branch.value), branch) for branch in logic.call_branches[state.calls]]
+        if not state.open:
+            return []
+        number = next(numbers(state.open))
+        fact = logic.script.questions[number].fact
+        return [(Said(number, fact, branch.value), branch) for branch in logic.branches[number]]
+
+    def _go(self, state: State, said: Said, branch: Branch) -> State:
+        logic = self._logic
+        return logic.settle_call(state, branch) if said.question is None else logic.answer(state, branch)
+
+    def _signature(self, state: State) -> tuple[object, ...]:
+        return self._logic.signature(state, by_rule=self._by_rule)
+
+    def _look(self, node: int, said: Said | None, before: State, after: State) -> None:
+        """Note what this step reaches, and questions that come up where they should not."""
+        found, entries = self._found, self._logic.entries
+        found.fired |= after.fired
+        found.holds |= after.holds
+        asked = after.fired & ~before.fired & self._logic.questions
+        for bit in bits(asked):
+            number = bit.bit_length() - 1
+            if said is not None and said.question is not None and number < said.question:
+                found.misplaced.setdefault((number, said.question), self._path(node, said))
+            if not after.open & bit:
+                same = (n for n in numbers(after.fired) if n != number and entries[n].fact == entries[number].fact)
+                earlier = next(same)
+                found.doubled.setdefault((number, earlier), self._path(node, said))
+
+    def _add(self, parent: int, said: Said | None) -> int:
+        self._nodes.append(_Node(parent, said))
+        return len(self._nodes) - 1
+
+    def _path(self, node: int, last: Said | None = None) -> tuple[Said, ...]:
+        path = [] if last is None else [last]
+        while node >= 0:
+            parent, said = self._nodes[node]
+            path += [] if said is None else [said]
+            node = parent
+        return tuple(reversed(path))
+
+    def _spent(self) -> float:
+        """The share of the time that is gone."""
+        return (self._limits.clock() - self._began) / self._limits.seconds if self._limits.seconds > 0 else 1.0

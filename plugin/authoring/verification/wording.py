@@ -1,0 +1,45 @@
+"""Conversations, conclusions and counts in the admin's words, Russian."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from plugin.authoring.verification.logic import Said
+from plugin.deciding.decision.facts import spelt
+from plugin.deciding.ruleset import Script
+from plugin.deciding.ruleset.value_classes import SAMPLE_TEXT
+from plugin.deciding.ruleset.values import FactValue
+
+_ANY_TEXT = "любой текст"
+_NOT_BROUGHT = "не сообщено"
+_NOTHING_SAID = "ещё ничего не сказано"
+
+
+def conversation(script: Script, path: Iterable[Said]) -> str:
+    """The questions and answers by their labels: ``Доволен: Нет → Причина: Цена``."""
+    return " → ".join(_step(script, said) for said in path) or _NOTHING_SAID
+
+
+def outcome(script: Script, name: str | None) -> str:
+    """An outcome by its label."""
+    return f"«{script.outcomes[name].label}»" if name else "без итога"
+
+
+def counted(number: int, one: str, few: str, many: str) -> str:
+    """``1 разговор``, ``2 разговора``, ``5 разговоров``."""
+    tens, ones = number % 100, number % 10
+    word = one if ones == 1 and tens != 11 else few if ones in (2, 3, 4) and tens not in (12, 13, 14) else many
+    return f"{number} {word}"
+
+
+def _step(script: Script, said: Said) -> str:
+    label = script.facts[said.fact].label
+    return f"{label}: {_NOT_BROUGHT if said.value is None else _answer(script, said, said.value)}"
+
+
+def _answer(script: Script, said: Said, value: FactValue) -> str:
+    if said.question is not None:
+        for answer in script.questions[said.question].answers:
+            if answer.value == value and type(answer.value) is type(value):
+                return answer.label
+    return _ANY_TEXT if value == SAMPLE_TEXT else spelt(script.facts[said.fact], value)

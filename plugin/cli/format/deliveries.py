@@ -1,0 +1,125 @@
+"""How ``optout deliveries`` lays out a list, a plan and what came of it: Russian, at most 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from plugin.cli.format.calls import WIDTH, plain, row_lines
+from plugin.cli.format.delivery_page import wrapped
+from plugin.cli.format.delivery_words import DOES, KINDS, REFUSES, SHORT_KINDS, STATES
+from plugin.common.clock import local_time
+from plugin.common.log import mask_phone, mask_text
+from plugin.operations.deliveries import NAMED, Plan, Promise
+from plugin.operations.transitions import Does, Refuses
+
+_LATE = "! — обещанный клиенту срок прошёл раньше, чем это было сделано."
+_TITLES = {"retry": "Повторить", "cancel": "Отменить"}
+_DONE = {"retry": "Поставлено на повтор", "cancel": "Отменено и остановлено"}
+
+
+def table(found: Sequence[Mapping[str, Any]], zone: ZoneInfo, now: datetime) -> str:
+    """One row a delivery; a reason too long for its column goes on in the next line."""
+    number = max(1, *(len(str(row["id"])) for row in found))
+    widths = [number, 15, 12, 16, 12]
+    widths.append(WIDTH - sum(widths) - len(widths))
+    lines = [*row_lines(["№", "Обещано", "Звонок", "Что", "Состояние", "Причина"], widths, wrap=5)]
+    lines.append(" ".join("─" * width for width in widths))
+    for row in found:
+        when = f"{row['deadline_at'].astimezone(zone):%d.%m.%y %H:%M}{'!' if _is_late(row, now) else ''}"
+        kind, state = SHORT_KINDS.get(row["kind"], row["kind"]), STATES.get(row["state"], row["state"])
+        cells = [str(row["id"]), when, row["call_id"], kind, state, mask_text(row["why"] or "")]
+        lines += row_lines(cells, widths, wrap=5)
+    if any(_is_late(row, now) for row in found):
+        lines += ["", _LATE]
+    return "\n".join(lines)
+
+
+def plan_told(plan: Plan, *, done: bool, zone: ZoneInfo) -> str:
+    """What an act would come to, or came to."""
+    lines = [f"{(_DONE if done else _TITLES)[plan.act]}: {plan.count}"]
+    lines += [line for does in Does if plan.steps[does] for line in wrapped(f"{plan.steps[does]} — {DOES[does]}", 2)]
+    if plan.refused:
+        lines.append(f"{'Не тронуто' if done else 'Не трогать'}: {plan.refused.total()}")
+        lines += [f"  {plan.refused[why]} — {REFUSES[why]}" for why in Refuses if plan.refused[why]]
+    lines += _promises(plan, zone)
+    if plan.kept_reminders:
+        text = f"Напоминания, которые решение отозвало, останутся в силе: {plan.kept_reminders}"
+        lines += ["", *wrapped(text, 0)]
+    if not done and plan.count:
+        lines += ["", "Это план: ничего не изменилось. Выполнить: та же команда с", "  --yes --by ИМЯ --reason ПРИЧИНА"]
+    elif not plan.count:
+        lines += ["", "Менять нечего."]
+    return "\n".join(lines)
+
+
+def _promises(plan: Plan, zone: ZoneInfo) -> Iterator[str]:
+    if not plan.promises:
+        return
+    yield ""
+    yield from wrapped(f"Обещания клиентам, которые этим нарушаются, звонков: {len(plan.promises)}", 0)
+    for promise in list(plan.promises.values())[:NAMED]:
+        yield from wrapped(_promise(promise, zone), 2)
+    if len(plan.promises) > NAMED:
+        yield f"  и ещё: {len(plan.promises) - NAMED}"
+
+
+def _promise(promise: Promise, zone: ZoneInfo) -> str:
+    kinds = ", ".join(KINDS.get(kind, kind) + (f" × {n}" if n > 1 else "") for kind, n in promise.kinds.items())
+    phone = f", {mask_phone(promise.phone)}" if promise.phone else ""
+    when = local_time(promise.deadline, zone)
+    return f"звонок № {promise.call} ({promise.call_id}{phone}): обещано до {when}; не уйдёт: {kinds}"
+
+
+# --- for programs ---------------------------------------------------------------------------------
+
+
+def row_json(row: Mapping[str, Any], zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+    """A delivery of the list."""
+    names = ("id", "kind", "role", "state", "attempts", "cancel", "remote_id", "withdraws", "dry_run")
+    times = ("created_at", "deadline_at", "due_at", "not_before", "sent_at", "finished_at")
+    return {
+        **{name: row[name] for name in names},
+        "call": row["call_id"],
+        "call_number": row["call_ref"],
+        "namespace": row["namespace"],
+        "late": _is_late(row, now),
+        "why": row["why"] and mask_text(row["why"]),
+        **{name: row[name] and row[name].astimezone(zone).isoformat(timespec="seconds") for name in times},
+    }
+
+
+def delivery_json(row: Mapping[str, Any], zone: ZoneInfo, full: bool) -> dict[str, Any]:
+    """All about one delivery; ``tries`` are its attempts."""
+    found: dict[str, Any] = plain(row, zone, full)
+    phone = row["phone"]
+    return found | {"phone": phone if full or not phone else mask_phone(phone)}
+
+
+def plan_json(plan: Plan, *, done: bool, zone: ZoneInfo) -> dict[str, Any]:
+    """A plan, or what came of it (``done``)."""
+    return {
+        "act": plan.act,
+        "done": done,
+        "count": plan.count,
+        "steps": {does.value: count for does, count in plan.steps.items()},
+        "refused": {why.value: count for why, count in plan.refused.items()},
+        "promises": [
+            {
+                "call_number": promise.call,
+                "call": promise.call_id,
+                "deadline": promise.deadline.astimezone(zone).isoformat(timespec="seconds"),
+                "kinds": dict(promise.kinds),
+            }
+            for promise in plan.promises.values()
+        ],
+    }
+
+
+def _is_late(row: Mapping[str, Any], now: datetime) -> bool:
+    if row["state"] == "cancelled":
+        return False
+    ended: datetime = row["finished_at"] if row["state"] == "done" and row["finished_at"] else now
+    return bool(ended > row["deadline_at"])

@@ -1,0 +1,144 @@
+"""How one delivery is told, with its attempts and what was done to it by hand: Russian, at most 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from plugin.cli.format.calls import WIDTH, clean, masked, phone_text
+from plugin.cli.format.delivery_words import ACTS, KINDS, OUTCOMES, STATES, STEPS
+from plugin.common.clock import local_time
+from plugin.common.log import mask_text
+
+_MARK = "[ref:"
+
+
+def page(delivery: Mapping[str, Any], outcome: str, zone: ZoneInfo, full: bool) -> str:
+    """All about one delivery; ``outcome`` is its decision's in the admin's words."""
+    kept = _kept(delivery)
+    lines = [
+        *wrapped(title(delivery), 0),
+        *field("Звонок", f"№ {delivery['call_ref']}: {delivery['call_id']} ({delivery['namespace']})"),
+        *field("Телефон", phone_text(delivery["phone"], full)),
+        *field("Решение", f"№ {delivery['number']}: {outcome}, редакция правил {delivery['revision'][:12]}"),
+        *field("Обещано", f"{local_time(delivery['deadline_at'], zone)}{kept}"),
+        *field("Создана", clock(delivery["created_at"], zone)),
+        *field("Попыток", str(delivery["attempts"])),
+        *field("Удалено", _purged(delivery["purged_at"], zone)),
+        *_stopping(delivery),
+        *details(delivery, zone, full),
+        "",
+        "Текст",
+        *(text_lines(delivery["text"], full) or ["  нет"]),
+        "",
+        "Попытки",
+        *(line for attempt in delivery["tries"] for line in wrapped(attempt_line(attempt, zone), 2)),
+        *([] if delivery["tries"] else ["  нет"]),
+        *acts_lines(delivery["acts"], zone, full),
+    ]
+    return "\n".join(lines)
+
+
+def title(delivery: Mapping[str, Any]) -> str:
+    """Its number, kind, role and state."""
+    kind = KINDS.get(delivery["kind"], delivery["kind"])
+    role = f", {delivery['role']}" if delivery["role"] else ""
+    taken_back = f", к № {delivery['withdraws']}" if delivery["withdraws"] else ""
+    return f"№ {delivery['id']} {kind}{role}{taken_back}: {STATES.get(delivery['state'], delivery['state'])}"
+
+
+def details(delivery: Mapping[str, Any], zone: ZoneInfo, full: bool, indent: int = 2) -> Iterator[str]:
+    """Whom it goes to, when, and why it stands as it does; only what there is."""
+    to = delivery["assignee"] or {}
+    reached = [part for part in (to.get("user"), to.get("address")) if part]
+    told = {
+        "кому": ", ".join(reached),
+        "тема": delivery["subject"],
+        "к сроку": delivery["due_at"] and clock(delivery["due_at"], zone),
+        "следующая попытка": clock(delivery["not_before"], zone) if delivery["state"] in ("waiting", "unknown") else "",
+        "в CRM": delivery["remote_id"],
+        "закончено": delivery["finished_at"] and clock(delivery["finished_at"], zone),
+        "причина": delivery["why"] and masked(delivery["why"], full),
+    }
+    for name, value in told.items():
+        if value:
+            yield from wrapped(f"{name}: {value}", indent)
+
+
+def text_lines(text: str, full: bool, indent: int = 2) -> list[str]:
+    """The text as it is sent, phones masked unless asked for in full; its mark of reference is no phone."""
+    shown = [line if line.startswith(_MARK) else masked(line, full) for line in text.splitlines()]
+    return [line for part in shown for line in wrapped(f"│ {part}", indent, after="│ ")]
+
+
+def attempt_line(attempt: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """One attempt: when, what, how it ended and how long it took."""
+    step = STEPS.get(attempt["step"], attempt["step"])
+    outcome = OUTCOMES.get(attempt["outcome"], attempt["outcome"])
+    notes = [str(attempt[name]) for name in ("status", "code", "why") if attempt[name] not in (None, "")]
+    more = f" ({mask_text(', '.join(notes))})" if notes else ""
+    return f"{clock(attempt['at'], zone, seconds=True)}  {step}: {outcome}{more}, {attempt['seconds']:.2f} с"
+
+
+def acts_lines(acts: Sequence[Mapping[str, Any]], zone: ZoneInfo, full: bool) -> list[str]:
+    """What was done by hand, under a heading; nothing where nothing was."""
+    if not acts:
+        return []
+    lines = ["", "Действия"]
+    for act in acts:
+        lines += wrapped(f"{clock(act['at'], zone)}  {_act(act)}", 2)
+        why = f": {masked(act['why'], full)}" if act["why"] else ""
+        lines += wrapped(f"{act['by']}{why}", 6)
+    return lines
+
+
+def _act(act: Mapping[str, Any]) -> str:
+    named: str = ACTS.get(act["act"], act["act"])
+    told = act["details"] or {}
+    whose = f" доставки № {act['delivery_ref']}" if act["delivery_ref"] else ""
+    if "before" not in told:
+        return named + whose
+    before, after = (STATES.get(told[name], told[name]) if told[name] else "—" for name in ("before", "after"))
+    revision = f", редакция правил {told['revision']}" if "revision" in told else ""
+    return f"{named}{whose}: {before} → {after}{revision}"
+
+
+def _kept(delivery: Mapping[str, Any]) -> str:
+    deadline, finished = delivery["deadline_at"], delivery["finished_at"]
+    if delivery["state"] != "done":
+        return ""
+    return ": с опозданием" if finished and finished > deadline else ": в срок"
+
+
+def _purged(moment: datetime | None, zone: ZoneInfo) -> str | None:
+    return f"личные данные, {clock(moment, zone)}" if moment else None
+
+
+def _stopping(delivery: Mapping[str, Any]) -> list[str]:
+    if not delivery["cancel"] or delivery["state"] in ("done", "cancelled"):
+        return []
+    return wrapped("останавливается: прежде надо узнать, не дошло ли оно уже", 2)
+
+
+# --- layout ----------------------------------------------------------------------------------------
+
+
+def clock(moment: datetime, zone: ZoneInfo, *, seconds: bool = False) -> str:
+    """The moment by the deployment's clocks."""
+    return moment.astimezone(zone).strftime("%d.%m.%Y %H:%M:%S" if seconds else "%d.%m.%Y %H:%M")
+
+
+def field(name: str, value: str | None) -> Iterator[str]:
+    """A name and its value, if there is one."""
+    if value:
+        yield from wrapped(f"{name + ':':<11}{value}", 2, after=" " * 11)
+
+
+def wrapped(text: str, indent: int, *, after: str = "  ") -> list[str]:
+    """The text in lines of at most 80 columns, those after the first indented by ``after`` more."""
+    pad = " " * indent
+    lines = textwrap.wrap(clean(text), WIDTH, initial_indent=pad, subsequent_indent=pad + after)
+    return lines or [pad.rstrip()]

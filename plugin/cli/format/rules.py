@@ -1,0 +1,73 @@
+"""How the commands that publish rules speak to an admin: Russian, at most 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from plugin.authoring.revisions.archive import Activation
+from plugin.authoring.revisions.working_copy import Kind
+from plugin.common.clock import local_time
+from plugin.errors import Fault
+
+if TYPE_CHECKING:
+    from plugin.authoring.revisions.working_copy import Changes
+    from plugin.authoring.verification import Report
+
+WIDTH = 80
+_KINDS = {Kind.NEW: "новый", Kind.CHANGED: "изменён", Kind.GONE: "удалён"}
+#: Files named in one message; more are only counted.
+_NAMED = 12
+
+
+def clean(text: str) -> str:
+    """The text on one line, without characters that a terminal would act upon."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def wrapped(text: str, indent: int = 0) -> list[str]:
+    """The text in lines of at most 80 columns, those after the first indented further."""
+    pad = " " * indent
+    return textwrap.wrap(
+        clean(text), WIDTH, initial_indent=pad, subsequent_indent=pad + "  ", break_on_hyphens=False
+    ) or [""]
+
+
+def signature(activation: Activation, zone: ZoneInfo) -> str:
+    """When and by whom it was made active."""
+    return f"с {local_time(activation.at, zone)}, кто: {activation.by}"
+
+
+def files_told(changes: Changes) -> Iterator[str]:
+    """One line a file: its name and what became of it."""
+    for number, (name, kind) in enumerate(changes.items()):
+        if number == _NAMED:
+            yield f"    и ещё: {len(changes) - _NAMED}"
+            return
+        yield from wrapped(f"{name} — {_KINDS[kind]}", 4)
+
+
+def faults_told(title: str, faults: Sequence[Fault]) -> Iterator[str]:
+    """A heading and one entry a fault; nothing where there is none."""
+    if faults:
+        yield f"{title}: {len(faults)}"
+        for fault in faults:
+            yield from wrapped(str(fault), 2)
+
+
+def report_told(report: Report, cases: int) -> Iterator[str]:
+    """What the check found although it let the rules pass."""
+    yield f"Проверка пройдена; случаев из cases.toml сошлось: {cases}."
+    yield from faults_told("Предупреждения", report.warnings)
+    yield from faults_told("Не доказано", report.unproven)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
+    """Rows in columns of these widths; a cell too long for its column goes on in the next line."""
+    for row in (head, ["─" * width for width in widths], *rows):
+        cells = [textwrap.wrap(clean(cell), width) or [""] for cell, width in zip(row, widths, strict=True)]
+        for line in range(max(len(cell) for cell in cells)):
+            parts = [cell[line] if line < len(cell) else "" for cell in cells]
+            yield " ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()

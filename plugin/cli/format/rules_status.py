@@ -1,0 +1,169 @@
+"""How ``optout rules status`` tells where the rules stand: Russian, at most 80 columns but for the rules' own lines."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from plugin.authoring.revisions.shipped import Beside
+from plugin.authoring.revisions.status import RulesStatus
+from plugin.authoring.revisions.working_copy import Changes, Comparison
+from plugin.cli.format.rules import files_told, signature, wrapped
+from plugin.common.clock import local_time
+
+_PUBLISH = "Опубликовать: optout rules publish --by ИМЯ --reason ПРИЧИНА"
+
+
+def page(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
+    """The whole status."""
+    yield from _active(status, zone)
+    yield ""
+    yield from _copy(status, zone)
+    if status.beside is not None:
+        yield ""
+        yield from _shipped(status.beside)
+
+
+def _active(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
+    active = status.active
+    if active is None:
+        yield "Активных правил ещё нет."
+        yield from wrapped("Первый запуск optout serve возьмёт их из рабочей копии; опубликовать можно и раньше.", 2)
+        return
+    yield f"Активная редакция {active.revision}"
+    yield from wrapped(signature(active, zone), 2)
+    yield from wrapped(f"зачем: {active.reason}", 2)
+
+
+def _copy(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
+    yield from wrapped(f"Рабочая копия {status.copy.folder}")
+    if status.comparison is not None:
+        yield from _differences(status.comparison, zone)
+    elif status.copy.revision is not None:
+        yield f"  редакция {status.copy.revision}"
+    if status.faults:
+        yield f"  проверка: ошибок {len(status.faults)}, опубликовать нельзя; первая:"
+        yield from wrapped(str(status.faults[0]), 4)
+        yield "  Все ошибки: optout rules check и optout rules test"
+        return
+    yield "  проверка: пройдена"
+    if status.comparison is None or status.comparison.differs:
+        yield f"  {_PUBLISH}"
+
+
+def _differences(found: Comparison, zone: ZoneInfo) -> Iterator[str]:
+    written = f"; последнее изменение: {local_time(found.changed_at, zone)}" if found.changed_at else ""
+    if found.differs:
+        read = f"редакция {found.copy.revision}, " if found.copy.revision else "не читается, "
+        yield from wrapped(f"{read}отличается от активной{written}; файлы:", 2)
+        yield from files_told(found.changes)
+    elif found.reworded:
+        yield from wrapped(f"решает так же, как активная; комментарии или оформление другие{written}; файлы:", 2)
+        yield from (line for name in found.reworded for line in wrapped(name, 4))
+    else:
+        yield "  совпадает с активной"
+
+
+def _shipped(beside: Beside) -> Iterator[str]:
+    yield f"Поставка плагина {beside.shipped.version}"
+    if beside.base is None:
+        yield from wrapped("с какой поставки начаты ваши правила, не записано", 2)
+        if beside.ours:
+            yield "  у вас не так, как в поставке:"
+            yield from files_told(beside.ours)
+    else:
+        begun = f"с тех пор, как правила начаты с поставки {beside.base.version}"
+        if beside.theirs:
+            yield from wrapped(f"в поставке изменилось {begun}:", 2)
+            yield from files_told(beside.theirs)
+        else:
+            yield from wrapped(f"в поставке ничего не изменилось {begun}", 2)
+        if beside.ours:
+            yield "  у вас изменено:"
+            yield from files_told(beside.ours)
+        if beside.both:
+            yield from wrapped(f"и там, и у вас: {', '.join(beside.both)}", 2)
+    if beside.theirs or (beside.base is None and beside.ours):
+        yield "  Построчно: optout rules status --diff"
+        yield "  Больше не показывать: optout rules status --shipped-seen"
+
+
+def diffs(status: RulesStatus) -> Iterator[str]:
+    """The same line by line: the working copy against what is active, both sides against what was shipped."""
+    if status.comparison is not None and (status.comparison.changes or status.comparison.reworded):
+        yield from ("", "Активная редакция → рабочая копия")
+        if status.active_files:
+            names = sorted({*status.comparison.changes, *status.comparison.reworded})
+            yield from _lines(names, status.active_files, status.copy.files, ("активная", "рабочая"))
+        else:
+            yield "  тексты активной редакции в журнале не сохранены"
+    beside = status.beside
+    if beside is None:
+        return
+    if beside.base is None:
+        yield from _section("Поставка → рабочая копия", beside.ours, beside.shipped.files, status.copy.files)
+        return
+    was, now = f"Поставка {beside.base.version}", f"поставка {beside.shipped.version}"
+    yield from _section(f"{was} → {now}", beside.theirs, beside.base.files, beside.shipped.files)
+    yield from _section(f"{was} → рабочая копия", beside.ours, beside.base.files, status.copy.files)
+
+
+def _section(title: str, names: Changes, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    if names:
+        yield from ("", title)
+        yield from _lines(names, old, new, ("было", "стало"))
+
+
+def _lines(
+    names: Iterable[str], old: Mapping[str, str], new: Mapping[str, str], sides: tuple[str, str]
+) -> Iterator[str]:
+    for name in names:
+        before, after = old.get(name, "").splitlines(), new.get(name, "").splitlines()
+        labels = (f"{sides[0]}/{name}", f"{sides[1]}/{name}")
+        for line in difflib.unified_diff(before, after, *labels, lineterm="", n=2):
+            yield "".join(char if char.isprintable() or char == "\t" else " " for char in line)
+
+
+def to_json(status: RulesStatus, zone: ZoneInfo) -> dict[str, Any]:
+    """The status for programs."""
+    active, comparison, beside = status.active, status.comparison, status.beside
+    return {
+        "active": active
+        and {
+            "revision": active.revision,
+            "since": _iso(active.at, zone),
+            "by": active.by,
+            "reason": active.reason,
+        },
+        "working_copy": {
+            "folder": str(status.copy.folder),
+            "revision": status.copy.revision,
+            "differs": comparison.differs if comparison else None,
+            "changed_at": _iso(comparison.changed_at, zone) if comparison else None,
+            "files": _named(comparison.changes) if comparison else {},
+            "reworded": list(comparison.reworded) if comparison else [],
+            "faults": [
+                {"file": f.file, "line": f.line, "where": f.where, "what": f.what, "hint": f.hint}
+                for f in status.faults
+            ],
+        },
+        "shipped": beside
+        and {
+            "version": beside.shipped.version,
+            "begun_with": beside.base and beside.base.version,
+            "changed": _named(beside.theirs),
+            "own": _named(beside.ours),
+            "both": list(beside.both),
+        },
+    }
+
+
+def _named(files: Changes) -> dict[str, str]:
+    return {name: kind.value for name, kind in files.items()}
+
+
+def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
+    return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")

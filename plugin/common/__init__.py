@@ -1,0 +1,1 @@
+"""What every folder may use: it knows no word of the product."""

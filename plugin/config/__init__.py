@@ -1,0 +1,1 @@
+"""plugin.toml becomes settings, or faults that name file, line and remedy."""

@@ -1,0 +1,1 @@
+"""Facts in, decision out: pure, without I/O and without memory of a session."""

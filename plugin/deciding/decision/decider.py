@@ -1,0 +1,298 @@
+"""One script, compiled: typed facts in, a decision out. Pure: no clock, no input, no output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from plugin.deciding.decision.facts import FactTyper, spelt
+from plugin.deciding.decision.model import Action, Decision, NextQuestion, Step, Target
+from plugin.deciding.decision.trace import Firing
+from plugin.deciding.engine.durable import Engine
+from plugin.deciding.engine.network import EngineRule, Pattern
+from plugin.deciding.ruleset import LABELS, Context, Script, Template
+from plugin.deciding.ruleset.model import ActionSpec, Condition, OutcomeSpec, Question, TargetSpec
+from plugin.deciding.ruleset.value_classes import Classes, Listed
+from plugin.deciding.ruleset.values import Facts, FactValue
+from plugin.errors import BadFacts, FactError, NoOutcome, OutcomeConflict
+
+#: How many different sets of facts a revision remembers its answer to.
+REMEMBERED = 8192
+
+#: The name of the engine's own rule that hears what the call brings along.
+_CALL = "(call)"
+
+#: The class of each fact's value (``ruleset.value_classes``), None where it is missing: all that makes a difference.
+_Key = tuple[str | None, ...]
+
+#: Actions with their texts, filled in as far as may be.
+_Worded = tuple[tuple[ActionSpec, Template], ...]
+
+#: Actions as they are told where none of these facts was answered: the most frequent case, worded once.
+_Ready = tuple[frozenset[str], tuple[Action, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """What the rules make of some facts, before the call's data and free texts are filled in.
+
+    ``actions`` have the ready answers filled in already; ``bare`` are the same with labels for the call's data, and
+    ``ready`` the same again as they are told where no fact is quoted.
+    """
+
+    answered: tuple[Question, ...]
+    open: NextQuestion | None = None
+    outcome: OutcomeSpec | None = None
+    target: TargetSpec | None = None
+    actions: _Worded = ()
+    bare: _Worded = ()
+    ready: _Ready = (frozenset(), ())
+
+
+class Decider:
+    """One script of one revision. Thread-safe.
+
+    A fact takes part only once a question of the conversation asks for it, so that an answer nobody asked for on this
+    path changes nothing.
+    """
+
+    def __init__(self, script: Script, revision: str) -> None:
+        self.script = script
+        self.name = script.name
+        self.title = script.title
+        self.promise_hours = script.promise_hours
+        self.unfinished_role = script.unfinished_role
+        self.fact_names: Collection[str] = script.facts.keys()
+        self.revision = revision
+        self._typer = FactTyper(script.facts)
+        #: The facts that the call brings along: name → field of the call, e.g. ``call.duration``.
+        self.sources: Mapping[str, str] = {f.name: f.source for f in script.facts.values() if f.source}
+        asked = {question.fact for question in script.questions}
+        self._heard = tuple(name for name in script.facts if name in asked or name in self.sources)
+        self._key_of = tuple(_key_of(script.classes[name]) for name in self._heard)
+        # Ready answers are told by their labels; what else was answered, and what the call brings, as it is.
+        self._labelled = frozenset(
+            f"fact.{fact.name}" for fact in script.facts.values() if fact.listed and not fact.source
+        )
+        self._ending = [rule for rule in script.rules if rule.outcome or rule.target]
+        self._offered = {q.id: _offered(script.classes[q.fact], q) for q in script.questions}
+        self._worded = {name: _worded(outcome) for name, outcome in script.outcomes.items()}
+        self._quoting = {
+            outcome.name
+            for outcome in script.outcomes.values()
+            if any(action.text.names & self._labelled for action in outcome.actions)
+        }
+        self._engine = Engine(engine_rules(script))
+        self._outline = lru_cache(REMEMBERED)(self._work_out)
+        self._without_call = lru_cache(REMEMBERED)(self._decide_without_call)
+
+    def type_facts(self, raw: Mapping[str, Any]) -> dict[str, FactValue]:
+        """Typed facts of a JSON object. Raises BadFacts naming every wrong one."""
+        return self._typer.type(raw)
+
+    def decide(self, facts: Facts, context: Context | None = None) -> Decision:
+        """The decision on typed facts, its texts filled in from the facts and the call's ``context``.
+
+        Without a context the call's data stand in the texts by their labels (‹номер телефона›).
+        Raises BadFacts for an answer that the question asked on this path does not offer, NoOutcome and
+        OutcomeConflict where the rules have a gap or contradict each other.
+        """
+        if context is None:
+            get = facts.get
+            return self._without_call(tuple([get(name) for name in self._heard]))
+        return self._fill(self._outline(self._key(facts)), facts, context)
+
+    def path(self, facts: Facts) -> tuple[str, ...]:
+        """The facts asked for, in the order of the conversation, up to and with the first unanswered one."""
+        fired = self._engine.run(self._codes(self._key(facts)))
+        names = []
+        for question in self._asked(fired):
+            names.append(question.fact)
+            if question.fact not in facts:
+                break
+        return tuple(names)
+
+    def fired(self, facts: Facts) -> frozenset[str]:
+        """The ids of the rules and questions that fire on these facts, whether or not they end the conversation."""
+        return self._engine.run(self._codes(self._key(facts))) - {_CALL}
+
+    def firing(self, facts: Facts) -> Firing:
+        """What fires on these facts, and why everything else does not. Never raises BadFacts."""
+        return Firing(self.script, self._codes(self._key(facts)), self.fired(facts))
+
+    def outcome_label(self, outcome: str) -> str:
+        """The outcome in the admin's words; its name where a later revision no longer has it."""
+        spec = self.script.outcomes.get(outcome)
+        return spec.label if spec else outcome
+
+    def text(self, name: str, context: Context) -> str:
+        """One of the script's own texts (``plugin.deciding.ruleset.build.TEXTS``), filled in."""
+        return self.script.texts[name].fill(context)
+
+    def close(self) -> None:
+        """Free the compiled rules."""
+        self._engine.close()
+
+    # --- deciding --------------------------------------------------------------------------------
+
+    def _key(self, facts: Facts) -> _Key:
+        get = facts.get
+        values = [get(name) for name in self._heard]
+        return tuple([None if v is None else key_of(v) for v, key_of in zip(values, self._key_of, strict=True)])
+
+    def _codes(self, key: _Key) -> dict[str, str]:
+        """What the engine is told of these facts."""
+        codes: dict[str, str] = {}
+        for name, part in zip(self._heard, key, strict=True):
+            if part is not None:
+                codes.update(self.script.classes[name].codes(name, part))
+        return codes
+
+    def _work_out(self, key: _Key) -> _Outline:
+        codes = self._codes(key)
+        fired = self._engine.run(codes)
+        asked = self._asked(fired)
+        self._check_answers(asked, codes)
+        for position, question in enumerate(asked):
+            if question.fact not in codes:
+                ask = NextQuestion(question.fact, question.say, question.hint, question.answers)
+                return _Outline(tuple(asked[:position]), ask)
+        outcome, target = self._end(fired, codes)
+        actions, bare, ready = self._worded[outcome.name]
+        if outcome.name in self._quoting:
+            labels = _labels(asked, codes, self.script.classes)
+            actions, bare = self._quote(actions, labels), self._quote(bare, labels)
+            ready = _ready(bare)
+        return _Outline(tuple(asked), None, outcome, target, actions, bare, ready)
+
+    def _asked(self, fired: Collection[str]) -> list[Question]:
+        """The questions of this path in the order of the file; a fact is asked for once."""
+        asked: dict[str, Question] = {}
+        for question in self.script.questions:
+            if question.id in fired:
+                asked.setdefault(question.fact, question)
+        return list(asked.values())
+
+    def _check_answers(self, asked: Collection[Question], codes: Mapping[str, str]) -> None:
+        errors = []
+        for question in asked:
+            code, offered = codes.get(question.fact), self._offered[question.id]
+            if code is not None and offered and code not in offered:
+                allowed = ", ".join(shown(answer.value) for answer in question.answers)
+                errors.append(FactError(question.fact, code, allowed, question=question.say or question.hint))
+        if errors:
+            raise BadFacts(errors)
+
+    def _end(self, fired: frozenset[str], codes: Mapping[str, str]) -> tuple[OutcomeSpec, TargetSpec | None]:
+        """The one outcome and target that the fired rules give."""
+        rules = [rule for rule in self._ending if rule.id in fired]
+        outcomes = {rule.outcome for rule in rules if rule.outcome}
+        targets = {rule.target for rule in rules if rule.target}
+        if len(outcomes) > 1 or len(targets) > 1:
+            ends = ", ".join(f"{rule.id} → {rule.outcome}" for rule in rules if rule.outcome)
+            raise OutcomeConflict(
+                f"script {self.name}: the rules contradict each other on {_said(codes)}: {ends}",
+                hint="`optout rules explain --facts …` tells why each of them fired",
+            )
+        if not outcomes:
+            raise NoOutcome(
+                f"script {self.name}: no rule ends the conversation {_said(codes)}",
+                hint=Firing(self.script, codes, fired).hint(),
+            )
+        return self.script.outcomes[outcomes.pop()], next(iter(targets), None)
+
+    def _quote(self, actions: _Worded, labels: Context) -> _Worded:
+        """The actions with this path's ready answers in their texts."""
+        return tuple([(spec, text.bind(labels, self._labelled)) for spec, text in actions])
+
+    # --- filling in ------------------------------------------------------------------------------
+
+    def _decide_without_call(self, values: tuple[FactValue | None, ...]) -> Decision:
+        """Remembered whole, texts included. Calls are decided with their context: no client's name stays in memory."""
+        facts = {name: value for name, value in zip(self._heard, values, strict=True) if value is not None}
+        return self._fill(self._outline(self._key(facts)), facts, None)
+
+    def _fill(self, outline: _Outline, facts: Facts, context: Context | None) -> Decision:
+        steps = tuple([Step(q.id, q.fact, q.say, facts[q.fact]) for q in outline.answered])
+        outcome = outline.outcome
+        if outcome is None:
+            return Decision(self.revision, False, None, outline.open, steps, None, ())
+        if context is None and outline.target is None:
+            quoted, ready = outline.ready
+            if quoted.isdisjoint([step.fact for step in steps]) and quoted.isdisjoint(self.sources):
+                return Decision(self.revision, True, outcome.name, None, steps, outcome.say, ready)
+        values: dict[str, str | None] = {} if context is None else dict(context)
+        for name in (*[step.fact for step in steps], *self.sources):
+            if name in facts and f"fact.{name}" not in self._labelled:
+                values[f"fact.{name}"] = spelt(self.script.facts[name], facts[name])
+        spec = outline.target
+        target = None if spec is None else Target(spec.name.value(values), spec.phone.value(values))
+        actions = [
+            Action(a.id, a.kind, text.fill(values), a.role, a.subject, a.due_in_hours, a.email, target)
+            for a, text in (outline.bare if context is None else outline.actions)
+        ]
+        return Decision(self.revision, True, outcome.name, None, steps, outcome.say, tuple(actions))
+
+
+def engine_rules(script: Script) -> list[EngineRule]:
+    """The script's questions and rules as the engine takes them; what the call brings along is heard at once."""
+    heard = [subject for fact in script.facts.values() if fact.source for subject in _subjects(script, fact.name)]
+    rules = [EngineRule(_CALL, (), asks=tuple(heard))] if heard else []
+    rules += [EngineRule(q.id, _patterns(q.when), asks=_subjects(script, q.fact)) for q in script.questions]
+    return rules + [EngineRule(rule.id, _patterns(rule.when), concludes=rule.conclude) for rule in script.rules]
+
+
+def _subjects(script: Script, fact: str) -> tuple[str, ...]:
+    """What the engine hears of a fact: the fact itself and, of a text, each test."""
+    classes = script.classes[fact]
+    return tuple(classes.codes(fact, classes.keys[0]))
+
+
+def _patterns(when: tuple[Condition, ...]) -> tuple[Pattern, ...]:
+    return tuple(pattern for condition in when for pattern in condition.patterns)
+
+
+def _key_of(classes: Classes) -> Callable[[FactValue], str]:
+    """How a value's class is found; ready answers by a look-up in a dict."""
+    return {v: classes.key(v) for v in classes.values}.__getitem__ if isinstance(classes, Listed) else classes.key
+
+
+def _offered(classes: Classes, question: Question) -> frozenset[str]:
+    return frozenset(classes.key(answer.value) for answer in question.answers)
+
+
+def _worded(outcome: OutcomeSpec) -> tuple[_Worded, _Worded, _Ready]:
+    """The outcome's actions, the same with labels for the call's data, and these as they are told."""
+    actions = tuple((spec, spec.text) for spec in outcome.actions)
+    bare = tuple((spec, text.bind(LABELS, LABELS)) for spec, text in actions)
+    return actions, bare, _ready(bare)
+
+
+def _ready(bare: _Worded) -> _Ready:
+    quoted = frozenset(name.removeprefix("fact.") for _, text in bare for name in text.names)
+    return quoted, tuple(
+        Action(a.id, a.kind, text.fill({}), a.role, a.subject, a.due_in_hours, a.email, None) for a, text in bare
+    )
+
+
+def _labels(
+    asked: Collection[Question], codes: Mapping[str, str], classes: Mapping[str, Classes]
+) -> dict[str, str | None]:
+    """The ready answers of this path by their labels, as placeholders name them."""
+    return {
+        f"fact.{question.fact}": answer.label
+        for question in asked
+        for answer in question.answers
+        if classes[question.fact].key(answer.value) == codes.get(question.fact)
+    }
+
+
+def _said(codes: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={code}" for name, code in codes.items()) or "without facts"
+
+
+def shown(value: FactValue) -> str:
+    """A value as JSON and the rules write it, without quotes."""
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

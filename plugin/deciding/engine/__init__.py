@@ -1,0 +1,1 @@
+"""durable-rules, looked after: the network of patterns, its limits, and the only import of the engine."""

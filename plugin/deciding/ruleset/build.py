@@ -1,0 +1,293 @@
+"""From the content of a script folder to its model: every name is resolved, every fault is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from marshmallow import ValidationError
+
+from plugin.common.fields import messages_by_field
+from plugin.common.toml.source import Place
+from plugin.deciding.ruleset.conditions import RULES_FILE, ConditionReader, allowed_values, shown
+from plugin.deciding.ruleset.faults import Faults, closest
+from plugin.deciding.ruleset.model import ActionSpec, Fact, OutcomeSpec, Question, Role, Rule, Script, TargetSpec
+from plugin.deciding.ruleset.schema import ROLES_FILE, SCRIPT_FILES, RolesForm
+from plugin.deciding.ruleset.template import CALL_PLACEHOLDERS, Template
+from plugin.deciding.ruleset.values import Answer, FactValue
+from plugin.deciding.ruleset.vocabulary import build_derived, build_facts
+
+_PREVIOUS = frozenset({"previous.outcome"})
+_CHANGE = _PREVIOUS | {"outcome"}
+_TARGET = frozenset({"target.name", "target.phone"})
+
+
+@dataclass(frozen=True, slots=True)
+class _TextPlace:
+    """Where in script.toml a text stands, and which placeholders it has beyond the common ones."""
+
+    table: str
+    key: str
+    extra: frozenset[str] = frozenset()
+
+
+#: The texts of a script that are not an outcome's: name → where they stand.
+TEXTS: Mapping[str, _TextPlace] = {
+    "correction": _TextPlace("correction", "line", _PREVIOUS),
+    "correction_comment": _TextPlace("correction", "comment", _CHANGE),
+    "withdrawal_subject": _TextPlace("correction", "withdrawal_subject", frozenset({"reminder.subject"})),
+    "withdrawal": _TextPlace("correction", "withdrawal", _CHANGE),
+    "other_client_comment": _TextPlace("other_client", "comment", _TARGET),
+    "other_client_reminder": _TextPlace("other_client", "reminder", _TARGET),
+    "unfinished_subject": _TextPlace("unfinished", "subject"),
+    "unfinished": _TextPlace("unfinished", "text"),
+}
+
+
+def build_roles(content: Mapping[str, Any], faults: Faults) -> dict[str, Role]:
+    """The roles of roles.toml."""
+    try:
+        forms = RolesForm().load(content)["role"]
+    except ValidationError as error:
+        faults.add_form(ROLES_FILE, messages_by_field(error))
+        return {}
+    for name, form in forms.items():
+        if form["email"] in ("smtp", "both") and not form["address"]:
+            faults.add(ROLES_FILE, ("role", name), "нет почтового адреса", 'задайте address или email = "crm"')
+        if not form["crm_user"]:
+            faults.add(
+                ROLES_FILE, ("role", name), "нет пользователя CRM", "задайте crm_user: на него ставится напоминание"
+            )
+    return {name: Role(name=name, **form) for name, form in forms.items()}
+
+
+def build_script(name: str, content: Mapping[str, Any], roles: Mapping[str, Role], faults: Faults) -> Script | None:
+    """The model of one script; None where a file's form is wrong. Faults are noted, not raised."""
+    forms = _load_forms(name, content, faults)
+    return None if forms is None else _Builder(name, forms, roles, faults).build()
+
+
+def _load_forms(name: str, content: Mapping[str, Any], faults: Faults) -> dict[str, Any] | None:
+    forms: dict[str, Any] = {}
+    for file, schema in SCRIPT_FILES.items():
+        try:
+            forms |= {file: schema().load(content[file])}
+        except ValidationError as error:
+            faults.add_form(f"{name}/{file}", messages_by_field(error))
+    return forms if len(forms) == len(SCRIPT_FILES) else None
+
+
+class _ScriptFaults(Faults):
+    """Faults of one script's folder: file names are given without it."""
+
+    def __init__(self, folder: str, faults: Faults) -> None:
+        self._folder = folder
+        self._into = faults
+
+    def add(self, file: str, place: Place, what: str, hint: str = "") -> None:
+        self._into.add(f"{self._folder}/{file}", place, what, hint)
+
+
+class _Builder:
+    def __init__(self, name: str, forms: Mapping[str, Any], roles: Mapping[str, Role], faults: Faults) -> None:
+        self._name = name
+        self._forms = forms
+        self._roles = roles
+        self._faults = _ScriptFaults(name, faults)
+        vocabulary = forms["vocabulary.toml"]
+        self._facts = build_facts(vocabulary["fact"], self._faults)
+        self._derived = build_derived(vocabulary["derived"], self._facts, self._faults)
+        self._reader = ConditionReader(self._facts, self._derived, self._faults)
+        self._placeholders = {*CALL_PLACEHOLDERS, *(f"fact.{fact}" for fact in self._facts)}
+
+    def build(self) -> Script:
+        script, rules = self._forms["script.toml"], self._forms["rules.toml"]
+        self._check_ids([("question", rules["question"]), ("rule", rules["rule"])])
+        outcomes = {name: self._outcome(name, form) for name, form in self._forms["outcomes.toml"]["outcome"].items()}
+        self._role(script["unfinished"]["role"], "script.toml", ("unfinished", "role"))
+        # All conditions are read before any is finished: what they compare a fact with makes up its classes.
+        asked = [self._reader.read(form["when"], ("question", i, "when")) for i, form in enumerate(rules["question"])]
+        ruled = [self._reader.read(form["when"], ("rule", i, "when")) for i, form in enumerate(rules["rule"])]
+        classes = self._reader.classes()
+        questions = [self._question(i, form) for i, form in enumerate(rules["question"])]
+        rules_ = [self._rule(i, form, outcomes) for i, form in enumerate(rules["rule"])]
+        return Script(
+            name=self._name,
+            title=script["title"],
+            promise_hours=script["promise_hours"],
+            facts=self._facts,
+            classes=classes,
+            derived=self._derived,
+            questions=tuple(
+                replace(q, when=self._reader.finish(w, classes)) for q, w in zip(questions, asked, strict=True)
+            ),
+            rules=tuple(replace(r, when=self._reader.finish(w, classes)) for r, w in zip(rules_, ruled, strict=True)),
+            outcomes=outcomes,
+            unfinished_role=script["unfinished"]["role"],
+            texts=self._texts(script),
+        )
+
+    # --- rules.toml --------------------------------------------------------------------------------
+
+    def _check_ids(self, lists: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> None:
+        seen: set[str] = set()
+        for kind, forms in lists:
+            for index, form in enumerate(forms):
+                if form["id"] in seen:
+                    self._faults.add(RULES_FILE, (kind, index, "id"), f"id «{form['id']}» уже занят", "дайте другой")
+                seen.add(form["id"])
+
+    def _question(self, index: int, form: Mapping[str, Any]) -> Question:
+        place: Place = ("question", index)
+        if not form["say"] and not form["hint"]:
+            self._faults.add(RULES_FILE, place, "нет ни фразы, ни подсказки", "задайте say или hint")
+        fact = self._facts.get(form["fact"])
+        if fact is None:
+            self._faults.add(
+                RULES_FILE, (*place, "fact"), f"неизвестный факт «{form['fact']}»", closest(form["fact"], self._facts)
+            )
+        elif fact.source:
+            what = f"«{fact.name}» приходит из поля {fact.source}, о нём не спрашивают"
+            self._faults.add(RULES_FILE, (*place, "fact"), what, "уберите вопрос или from в словаре")
+        else:
+            self._check_answers(fact, form["answers"], place)
+        return Question(
+            id=form["id"],
+            paragraph=form["paragraph"],
+            when=(),
+            fact=form["fact"],
+            say=form["say"],
+            hint=form["hint"],
+            answers=tuple(Answer(answer["value"], answer["label"]) for answer in form["answers"]),
+        )
+
+    def _check_answers(self, fact: Fact, answers: Sequence[Mapping[str, Any]], place: Place) -> None:
+        at = (*place, "answers")
+        if not fact.listed:
+            if answers:
+                self._faults.add(RULES_FILE, at, f"у факта вида {fact.type} нет готовых ответов", "уберите answers")
+            return
+        if not answers:
+            self._faults.add(RULES_FILE, at, "нет ответов", "перечислите их в answers")
+        seen: list[FactValue] = []
+        for value in (answer["value"] for answer in answers):
+            if not any(value == known and type(value) is type(known) for known in fact.listed):
+                what = f"ответ {shown(value)} не подходит факту «{fact.name}»"
+                self._faults.add(RULES_FILE, at, what, f"допустимы: {allowed_values(fact)}")
+            elif value in seen:
+                self._faults.add(RULES_FILE, at, f"ответ {shown(value)} повторён", "оставьте один")
+            seen.append(value)
+
+    def _rule(self, index: int, form: Mapping[str, Any], outcomes: Mapping[str, Any]) -> Rule:
+        place: Place = ("rule", index)
+        if not form["conclude"] and not form["outcome"]:
+            self._faults.add(RULES_FILE, place, "правило ничего не делает", "задайте conclude или outcome")
+        if not form["when"]:
+            self._faults.add(RULES_FILE, (*place, "when"), "нет ни одного условия", "задайте, когда правило действует")
+        if form["outcome"] and form["outcome"] not in outcomes:
+            self._faults.add(
+                RULES_FILE,
+                (*place, "outcome"),
+                f"неизвестный итог «{form['outcome']}»",
+                closest(form["outcome"], outcomes),
+            )
+        target = form["target"] and TargetSpec(
+            self._template(form["target"]["name"], RULES_FILE, (*place, "target")),
+            self._template(form["target"]["phone"], RULES_FILE, (*place, "target")),
+        )
+        return Rule(
+            id=form["id"],
+            paragraph=form["paragraph"],
+            when=(),
+            conclude=tuple(self._conclusions(form["conclude"], (*place, "conclude"))),
+            outcome=form["outcome"],
+            target=target,
+        )
+
+    def _conclusions(self, conclude: Mapping[str, Any], place: Place) -> Iterator[tuple[str, str]]:
+        for name, value in conclude.items():
+            derived = self._derived.get(name)
+            if derived is None:
+                hint = "факты узнают у клиента, заключать можно только выводы; " if name in self._facts else ""
+                self._faults.add(
+                    RULES_FILE, (*place, name), f"неизвестный вывод «{name}»", hint + closest(name, self._derived)
+                )
+            elif not isinstance(value, str) or value not in derived.values:
+                self._faults.add(
+                    RULES_FILE,
+                    (*place, name),
+                    f"значение {shown(value)} не подходит",
+                    f"допустимы: {', '.join(derived.values)}",
+                )
+            else:
+                yield name, value
+
+    # --- outcomes.toml and script.toml -------------------------------------------------------------
+
+    def _outcome(self, name: str, form: Mapping[str, Any]) -> OutcomeSpec:
+        place: Place = ("outcome", name, "action")
+        ids = [action["id"] for action in form["action"]]
+        for index, action in enumerate(form["action"]):
+            if action["id"] in ids[:index]:
+                self._faults.add(
+                    "outcomes.toml", (*place, index, "id"), f"id «{action['id']}» уже занят", "дайте другой"
+                )
+        actions = [self._actions(action, (*place, index)) for index, action in enumerate(form["action"])]
+        return OutcomeSpec(
+            name, form["label"], form["paragraph"], form["say"], tuple(a for some in actions for a in some)
+        )
+
+    def _actions(self, form: Mapping[str, Any], place: Place) -> list[ActionSpec]:
+        if form["kind"] == "comment":
+            for key in ("roles", "subject", "due_in_hours", "email"):
+                if form.get(key):
+                    self._faults.add("outcomes.toml", (*place, key), f"у комментария не бывает {key}", "уберите его")
+            return [ActionSpec(form["id"], "comment", self._template(form["text"], "outcomes.toml", (*place, "text")))]
+        if not form["roles"]:
+            self._faults.add("outcomes.toml", (*place, "roles"), "напоминание никому", "перечислите роли в roles")
+        for role in form["roles"]:
+            self._role(role, "outcomes.toml", (*place, "roles"))
+        if len(set(form["roles"])) < len(form["roles"]):
+            self._faults.add("outcomes.toml", (*place, "roles"), "роль повторена", "оставьте одну")
+        return [self._reminder(form, role, place) for role in form["roles"]]
+
+    def _reminder(self, form: Mapping[str, Any], role: str, place: Place) -> ActionSpec:
+        script = self._forms["script.toml"]
+        shared = script["reminder"]
+        self._template(form["text"], "outcomes.toml", (*place, "text"))
+        return ActionSpec(
+            id=f"{form['id']}-{role}",
+            kind="reminder",
+            text=Template(form["text"].rstrip("\n") + _below(shared["details"])),
+            role=role,
+            subject=form.get("subject", shared["subject"]),
+            due_in_hours=form.get("due_in_hours", shared.get("due_in_hours", script["promise_hours"])),
+            email=form.get("email", shared["email"]),
+        )
+
+    def _texts(self, script: Mapping[str, Any]) -> dict[str, Template]:
+        details = script["reminder"]["details"]
+        self._template(details or "", "script.toml", ("reminder", "details"))
+        texts = {}
+        for name, at in TEXTS.items():
+            text = script[at.table][at.key]
+            self._template(text, "script.toml", (at.table, at.key), at.extra)
+            texts[name] = Template(text.rstrip("\n") + _below(details) if name == "unfinished" else text)
+        return texts
+
+    def _role(self, name: str, file: str, place: Place) -> None:
+        if name not in self._roles:
+            self._faults.add(file, place, f"неизвестная роль «{name}»", closest(name, self._roles) + " (roles.toml)")
+
+    def _template(self, text: str, file: str, place: Place, extra: frozenset[str] = frozenset()) -> Template:
+        template = Template(text)
+        for name in sorted(template.names - self._placeholders - extra):
+            self._faults.add(
+                file, place, f"неизвестная подстановка «{{{name}}}»", closest(name, self._placeholders | extra)
+            )
+        return template
+
+
+def _below(details: str | None) -> str:
+    return "\n" + details.strip("\n") if details else ""

@@ -1,0 +1,147 @@
+"""The rules folder as data: vocabulary, questions, rules, outcomes, roles. Immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from plugin.deciding.engine.network import Pattern
+from plugin.deciding.ruleset.predicates import Wanted
+from plugin.deciding.ruleset.template import Template
+from plugin.deciding.ruleset.value_classes import Classes
+from plugin.deciding.ruleset.values import Answer, FactValue
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that is found out: asked by a question, or brought along by the call in its field ``source``.
+
+    ``type`` is bool, choice (one of ``values``), text, number, date or datetime; the last three may have bounds.
+    """
+
+    name: str
+    type: str
+    label: str
+    values: tuple[str, ...] = ()
+    least: FactValue | None = None
+    most: FactValue | None = None
+    source: str | None = None
+
+    @property
+    def listed(self) -> tuple[FactValue, ...]:
+        """Every value, where they can be listed."""
+        return (True, False) if self.type == "bool" else self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Something that rules conclude and other rules match."""
+
+    name: str
+    label: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a rule wants of a fact or a derived fact.
+
+    ``patterns``: the same as the engine matches it. ``written``: as it stands in the rules, for explanations.
+    """
+
+    subject: str
+    wanted: Wanted
+    patterns: tuple[Pattern, ...]
+    written: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSpec:
+    """How to find the card of somebody else than the call's client."""
+
+    name: Template
+    phone: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question of the conversation, asked when its conditions hold; their order is the conversation's."""
+
+    id: str
+    paragraph: str
+    when: tuple[Condition, ...]
+    fact: str
+    say: str | None
+    hint: str | None
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When the conditions hold: conclude derived facts, end with an outcome, aim the actions at another card."""
+
+    id: str
+    paragraph: str
+    when: tuple[Condition, ...]
+    conclude: tuple[tuple[str, str], ...]
+    outcome: str | None
+    target: TargetSpec | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One thing an outcome does; a reminder stands here once for each role."""
+
+    id: str
+    kind: str
+    text: Template
+    role: str | None = None
+    subject: str | None = None
+    due_in_hours: int | None = None
+    email: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeSpec:
+    """How a conversation can end."""
+
+    name: str
+    label: str
+    paragraph: str
+    say: str | None
+    actions: tuple[ActionSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One script folder."""
+
+    name: str
+    title: str
+    promise_hours: int
+    facts: Mapping[str, Fact]
+    classes: Mapping[str, Classes]
+    derived: Mapping[str, Derived]
+    questions: tuple[Question, ...]
+    rules: tuple[Rule, ...]
+    outcomes: Mapping[str, OutcomeSpec]
+    unfinished_role: str
+    #: Texts for corrections, another client's card and unfinished calls, by their names in ``build.TEXTS``.
+    texts: Mapping[str, Template]
+
+    @property
+    def entries(self) -> tuple[Question | Rule, ...]:
+        """The questions, then the rules, each in the order of the file."""
+        return (*self.questions, *self.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Who gets the reminders of a role. ``email``: who mails them: smtp (the plugin), crm, or both."""
+
+    name: str
+    label: str
+    crm_user: str | None
+    address: str | None
+    email: str

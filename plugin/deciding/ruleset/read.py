@@ -1,0 +1,75 @@
+"""Reads a rules folder into its content, and content into roles and scripts. Content is plain JSON, so that a revision
+can be kept in the ledger and built again years later without the folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from plugin.common.toml.source import TomlSource, TomlUnreadable, load_toml
+from plugin.deciding.ruleset.build import build_roles, build_script
+from plugin.deciding.ruleset.cases import build_cases
+from plugin.deciding.ruleset.faults import Faults
+from plugin.deciding.ruleset.model import Role, Script
+from plugin.deciding.ruleset.schema import CASES_FILE, OPTIONAL_FILES, ROLES_FILE, SCRIPT_FILES
+from plugin.errors import Fault, RulesError
+
+#: File name relative to the rules folder → parsed TOML, e.g. ``survey_opt_out/rules.toml``.
+RulesContent = Mapping[str, Any]
+
+
+def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, TomlSource]]:
+    """The content of a rules folder and the sources that know the lines. Raises RulesError for unreadable files."""
+    if not folder.is_dir():
+        raise RulesError([Fault(str(folder), 0, "папка правил", "такой папки нет", "проверьте путь")])
+    scripts = sorted(child.name for child in folder.iterdir() if (child / "script.toml").is_file())
+    if not scripts:
+        hint = "папка скрипта — та, в которой есть script.toml"
+        raise RulesError([Fault(str(folder), 0, "папка правил", "в ней нет ни одного скрипта", hint)])
+    names = [ROLES_FILE, *(f"{script}/{file}" for script in scripts for file in SCRIPT_FILES)]
+    optional = [f"{script}/{file}" for script in scripts for file in OPTIONAL_FILES]
+    names += [name for name in optional if os.path.lexists(folder / name)]
+    faults, sources = Faults(), {}
+    for name in names:
+        try:
+            sources[name] = load_toml(folder / name)
+        except TomlUnreadable as error:
+            faults.add_file(name, error.line, error.what, error.hint)
+    faults.raise_if_any()
+    return {name: source.data for name, source in sources.items()}, sources
+
+
+def digest(content: RulesContent) -> str:
+    """The revision: 16 hex digits of the sha256 of the canonical content. Raises RulesError for dates and such."""
+    try:
+        canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        what = "дата, время или бесконечное число вместо текста"
+        raise RulesError([Fault("rules", 0, "значение", what, "возьмите значение в кавычки")]) from error
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def build(
+    content: RulesContent, sources: Mapping[str, TomlSource] | None = None
+) -> tuple[dict[str, Role], dict[str, Script]]:
+    """Roles and scripts of a rules folder's content. Raises RulesError with every fault found.
+
+    With ``sources`` (a folder that is being read) the admin's cases are checked as well; a stored revision decides
+    whatever has become of the form of cases since.
+    """
+    faults = Faults(sources)
+    roles = build_roles(content[ROLES_FILE], faults)
+    scripts: dict[str, Script] = {}
+    for name in sorted({file.split("/")[0] for file in content if "/" in file}):
+        script = build_script(name, {file: content[f"{name}/{file}"] for file in SCRIPT_FILES}, roles, faults)
+        if script:
+            scripts[name] = script
+        cases = f"{name}/{CASES_FILE}"
+        if sources is not None and cases in content:
+            build_cases(name, content[cases], script, roles, faults, sources.get(cases))
+    faults.raise_if_any()
+    return roles, scripts

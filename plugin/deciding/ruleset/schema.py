@@ -1,0 +1,255 @@
+"""The form of the rules files, by marshmallow, with messages in Russian. What refers to what is checked elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, pre_load, validate
+
+from plugin.common.fields import Messages, StrictBool, WholeNumber
+
+_REQUIRED: Messages = {"required": "обязательное поле не задано", "null": "значение не задано"}
+_NAME = validate.Regexp(
+    r"^[a-z][a-z0-9_]*\Z", error="имя «{input}»: допустимы строчные латинские буквы, цифры и «_», первая — буква"
+)
+_VALUE = validate.Regexp(
+    r"^[A-Za-z0-9_.\-]+\Z", error="значение «{input}»: допустимы латинские буквы, цифры, «_», «.», «-»"
+)
+_SOURCE = validate.Regexp(
+    r"^(call|card)\.[a-z][a-z0-9_]*\Z", error="«{input}»: нужно поле события вида call.duration или card.type"
+)
+_FILLED = validate.Regexp(r"(?s).*\S", error="текст пуст")
+
+
+def filled(*, valid: validate.Validator = _FILLED, **kwargs: Any) -> fields.String:
+    """Filled-in text."""
+    return fields.String(validate=valid, error_messages=_REQUIRED | {"invalid": "нужен текст в кавычках"}, **kwargs)
+
+
+def flag(**kwargs: Any) -> StrictBool:
+    """true or false."""
+    return StrictBool(wrong="нужно true или false без кавычек", error_messages=_REQUIRED, **kwargs)
+
+
+def hours(**kwargs: Any) -> WholeNumber:
+    """A whole number of hours, up to a year."""
+    wrong = "нужно целое число часов от 1 до 8760"
+    return WholeNumber(least=1, most=8760, wrong=wrong, error_messages=_REQUIRED, **kwargs)
+
+
+def list_of(inner: fields.Field[Any], **kwargs: Any) -> fields.List[Any]:
+    """A list of one kind of thing, not empty where it is written at all."""
+    messages = _REQUIRED | {"invalid": "нужен список в квадратных скобках"}
+    return fields.List(inner, validate=validate.Length(min=1, error="список пуст"), error_messages=messages, **kwargs)
+
+
+def table(form: type[Schema], **kwargs: Any) -> fields.Nested:
+    """A TOML table of a fixed form."""
+    return fields.Nested(form, error_messages=_REQUIRED | {"type": "нужна таблица"}, **kwargs)
+
+
+def tables(form: type[Schema], **kwargs: Any) -> fields.Dict:
+    """Named TOML tables, ``[fact.NAME]``."""
+    messages = _REQUIRED | {"invalid": "нужны таблицы вида [раздел.имя]"}
+    return fields.Dict(keys=filled(valid=_NAME), values=table(form), error_messages=messages, **kwargs)
+
+
+def any_table(**kwargs: Any) -> fields.Dict:
+    """A table whose keys are checked later, where the vocabulary is known."""
+    return fields.Dict(error_messages=_REQUIRED | {"invalid": "нужна таблица в фигурных скобках"}, **kwargs)
+
+
+def _unknown(key: str, known: Collection[str]) -> str:
+    close = get_close_matches(key, known, 1)
+    meant = f"возможно, имелось в виду «{close[0]}»; " if close else ""
+    return f"неизвестное поле; {meant}допустимы: {', '.join(sorted(known))}"
+
+
+class Strict(Schema):
+    """Refuses unknown keys and names the closest known one."""
+
+    @pre_load
+    def _known_keys(self, data: Any, **_: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise ValidationError("нужна таблица")
+        known = {field.data_key or name for name, field in self.fields.items()}
+        faults = {key: [_unknown(key, known)] for key in data if key not in known}
+        if faults:
+            raise ValidationError(faults)
+        return data
+
+
+FACT_TYPES = ("bool", "choice", "text", "number", "date", "datetime")
+
+
+class FactForm(Strict):
+    """[fact.NAME] in vocabulary.toml. ``from``: the field of the call that brings it along, instead of a question."""
+
+    type = filled(required=True, valid=validate.OneOf(FACT_TYPES, error=f"допустимы: {', '.join(FACT_TYPES)}"))
+    label = filled(required=True)
+    values = list_of(filled(valid=_VALUE), load_default=[])
+    min = fields.Raw(load_default=None)
+    max = fields.Raw(load_default=None)
+    source = filled(valid=_SOURCE, load_default=None, data_key="from")
+
+
+class DerivedForm(Strict):
+    """[derived.NAME] in vocabulary.toml."""
+
+    label = filled(required=True)
+    values = list_of(filled(valid=_VALUE), required=True)
+
+
+class VocabularyForm(Strict):
+    """vocabulary.toml."""
+
+    fact = tables(FactForm, required=True)
+    derived = tables(DerivedForm, load_default=dict)
+
+
+class AnswerForm(Strict):
+    """One of a question's answers."""
+
+    value = fields.Raw(required=True, error_messages=_REQUIRED)
+    label = filled(required=True)
+
+
+class QuestionForm(Strict):
+    """[[question]] in rules.toml."""
+
+    id = filled(required=True)
+    paragraph = filled(required=True)
+    when = any_table(load_default=dict)
+    fact = filled(required=True)
+    say = filled(load_default=None)
+    hint = filled(load_default=None)
+    answers = list_of(table(AnswerForm), load_default=[])
+
+
+class TargetForm(Strict):
+    """A rule's target: whose card the actions go to."""
+
+    name = filled(required=True)
+    phone = filled(required=True)
+
+
+class RuleForm(Strict):
+    """[[rule]] in rules.toml."""
+
+    id = filled(required=True)
+    paragraph = filled(required=True)
+    when = any_table(required=True)
+    conclude = any_table(load_default=dict)
+    outcome = filled(load_default=None)
+    target = table(TargetForm, load_default=None)
+
+
+class RulesForm(Strict):
+    """rules.toml."""
+
+    question = list_of(table(QuestionForm), required=True)
+    rule = list_of(table(RuleForm), required=True)
+
+
+class ActionForm(Strict):
+    """[[outcome.NAME.action]] in outcomes.toml."""
+
+    id = filled(required=True)
+    kind = filled(required=True, valid=validate.OneOf(["comment", "reminder"], error="допустимы: comment, reminder"))
+    text = filled(required=True)
+    roles = list_of(filled(), load_default=[])
+    subject = filled()
+    due_in_hours = hours()
+    email = flag()
+
+
+class OutcomeForm(Strict):
+    """[outcome.NAME] in outcomes.toml."""
+
+    label = filled(required=True)
+    paragraph = filled(required=True)
+    say = filled(load_default=None)
+    action = list_of(table(ActionForm), load_default=[])
+
+
+class OutcomesForm(Strict):
+    """outcomes.toml."""
+
+    outcome = tables(OutcomeForm, required=True)
+
+
+class ReminderForm(Strict):
+    """[reminder] in script.toml: what all reminders share."""
+
+    subject = filled(required=True)
+    due_in_hours = hours()
+    email = flag(load_default=True)
+    details = filled(load_default=None)
+
+
+class UnfinishedForm(Strict):
+    """[unfinished] in script.toml."""
+
+    role = filled(required=True)
+    subject = filled(required=True)
+    text = filled(required=True)
+
+
+class CorrectionForm(Strict):
+    """[correction] in script.toml."""
+
+    line = filled(required=True)
+    comment = filled(required=True)
+    withdrawal_subject = filled(required=True)
+    withdrawal = filled(required=True)
+
+
+class OtherClientForm(Strict):
+    """[other_client] in script.toml."""
+
+    comment = filled(required=True)
+    reminder = filled(required=True)
+
+
+class ScriptForm(Strict):
+    """script.toml."""
+
+    title = filled(required=True)
+    promise_hours = hours(required=True)
+    reminder = table(ReminderForm, required=True)
+    unfinished = table(UnfinishedForm, required=True)
+    correction = table(CorrectionForm, required=True)
+    other_client = table(OtherClientForm, required=True)
+
+
+class RoleForm(Strict):
+    """[role.NAME] in roles.toml."""
+
+    label = filled(required=True)
+    crm_user = filled(load_default=None)
+    address = fields.Email(load_default=None, error_messages=_REQUIRED | {"invalid": "это не почтовый адрес"})
+    email = filled(
+        load_default="smtp", valid=validate.OneOf(["crm", "smtp", "both"], error="допустимы: crm, smtp, both")
+    )
+
+
+class RolesForm(Strict):
+    """roles.toml."""
+
+    role = tables(RoleForm, required=True)
+
+
+#: The files of a script folder and their forms.
+SCRIPT_FILES: Mapping[str, type[Schema]] = {
+    "script.toml": ScriptForm,
+    "vocabulary.toml": VocabularyForm,
+    "rules.toml": RulesForm,
+    "outcomes.toml": OutcomesForm,
+}
+#: The admin's own cases (``plugin.deciding.ruleset.cases``): part of a revision, but nothing that it decides by.
+CASES_FILE = "cases.toml"
+#: Files that a script folder may have besides.
+OPTIONAL_FILES = (CASES_FILE,)
+ROLES_FILE = "roles.toml"

@@ -1,0 +1,18 @@
+"""Values of facts, and the answers that a question offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+#: A typed fact: bool for ``bool``, int or float for ``number``, str for the others (dates and times as ISO 8601).
+FactValue = bool | int | float | str
+#: Typed facts by name; a missing fact is unknown.
+Facts = Mapping[str, FactValue]
+
+
+class Answer(NamedTuple):
+    """One answer that a question offers."""
+
+    value: FactValue
+    label: str

@@ -1,0 +1,156 @@
+"""Which of the due deliveries go next: oldest deadlines, newest promises and longest due ones all get their share.
+
+So a backlog of any size drains without making new calls wait for it, and none of it waits for ever. What goes to the
+CRM and what goes to the mail server are two lanes, so that an account that is away holds up only its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, literal_column, or_, select
+
+from plugin.ledger.schema import deliveries
+from plugin.resilience.lanes import LANES, OWN_MAIL, Lane
+
+# As literals, in the order of the partial indexes: SQLite uses one only for the very same expression.
+OPEN: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in ("pending", "leased", "unknown", "waiting")]
+IN_LANE = {
+    Lane.CRM: deliveries.c.kind != literal_column(f"'{OWN_MAIL}'"),
+    Lane.MAIL: deliveries.c.kind == literal_column(f"'{OWN_MAIL}'"),
+}
+
+_old = deliveries.alias("old")
+_kin = deliveries.alias("kin")
+# What takes something back comes after it: after the old reminder and, for a mail, after the old mail of its kind.
+_OVERTAKES = exists().where(
+    _old.c.id == deliveries.c.withdraws,
+    _kin.c.decision_ref == _old.c.decision_ref,
+    _kin.c.state.in_(OPEN),
+    or_(
+        _kin.c.id == _old.c.id,
+        and_(_kin.c.role == _old.c.role, _kin.c.kind == deliveries.c.kind, _kin.c.withdraws.is_(None)),
+    ),
+)
+# What may be on its way is left out by naming these states in "held".
+_FREE = deliveries.c.state.not_in(bindparam("held", expanding=True))
+_NOT_TOO_SOON = and_(_FREE, or_(deliveries.c.withdraws.is_(None), ~_OVERTAKES))
+#: Deliveries that the CRM may have got, or be getting.
+PERHAPS_SENT = ("leased", "unknown")
+_NOW = bindparam("now", type_=deliveries.c.not_before.type)
+# ``not_before`` of a leased row is the end of its lease, so that one index range finds all that is due.
+_DUE = and_(deliveries.c.state.in_(OPEN), deliveries.c.not_before <= _NOW, _NOT_TOO_SOON)
+# The same, said so that no database sorts all that is due by deadline instead of walking the index of deadlines.
+_DUE_BY_DEADLINE = and_(
+    deliveries.c.state.in_(OPEN), func.coalesce(deliveries.c.not_before, deliveries.c.created_at) <= _NOW, _NOT_TOO_SOON
+)
+
+
+_TAKEN = bindparam("taken", type_=deliveries.c.id.type, expanding=True)
+
+
+def _claim(*where: ColumnElement[bool], order: tuple[ColumnElement[Any], ...]) -> Select[Any]:
+    return (
+        select(deliveries.c.id)
+        .where(*where, deliveries.c.id.not_in(_TAKEN))
+        .order_by(*order)
+        .limit(bindparam("limit"))
+        .with_for_update(of=deliveries, skip_locked=True)
+    )
+
+
+#: Whether anything is due at all, and in one lane. In an order, or the database may go through the table for it.
+ANY_DUE = select(deliveries.c.id).where(_DUE).order_by(deliveries.c.not_before).limit(1)
+ANY_DUE_IN = {
+    lane: select(deliveries.c.id).where(_DUE_BY_DEADLINE, IN_LANE[lane]).order_by(deliveries.c.deadline_at).limit(1)
+    for lane in LANES
+}
+OLDEST_DEADLINE = {lane: _claim(_DUE_BY_DEADLINE, IN_LANE[lane], order=(deliveries.c.deadline_at,)) for lane in LANES}
+NEWEST_PROMISE = {
+    lane: _claim(_DUE_BY_DEADLINE, IN_LANE[lane], order=(deliveries.c.deadline_at.desc(),)) for lane in LANES
+}
+LONGEST_DUE = _claim(_DUE, order=(deliveries.c.not_before, deliveries.c.id))
+
+#: Kinds that a connector can write together with others.
+IN_COMPANY = ("comment", "reminder", "crm_email")
+#: What was decided together with these and may go out together with them.
+SIBLINGS = (
+    select(deliveries.c.id)
+    .where(
+        deliveries.c.decision_ref.in_(select(_kin.c.decision_ref).where(_kin.c.id.in_(_TAKEN))),
+        deliveries.c.kind.in_([literal_column(f"'{kind}'") for kind in IN_COMPANY]),
+        deliveries.c.sent_at.is_(None),
+        deliveries.c.id.not_in(_TAKEN),
+        _DUE,
+    )
+    .order_by(deliveries.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update(of=deliveries, skip_locked=True)
+)
+
+#: How the places of claims are dealt out in turn, over many claims: half to the oldest deadlines.
+_TURNS = ("deadline", "newest", "deadline", "longest")
+
+
+def any_due(connection: Connection, now: datetime, lanes: Collection[Lane] = LANES, held: Collection[str] = ()) -> bool:
+    """Whether there is anything to claim in these lanes; writes nothing."""
+    statements = [ANY_DUE] if set(lanes) == set(LANES) else [ANY_DUE_IN[lane] for lane in lanes]
+    given = {"now": now, "held": list(held)}
+    return any(connection.execute(statement, given).first() is not None for statement in statements)
+
+
+def shares(first: int, limit: int) -> dict[str, int]:
+    """How many of the places ``first``, ``first + 1``, … of all claims go to whom."""
+    dealt = dict.fromkeys(("deadline", "newest", "longest"), 0)
+    for place in range(first, first + limit):
+        dealt[_TURNS[place % len(_TURNS)]] += 1
+    return dealt
+
+
+def next_due(
+    connection: Connection,
+    now: datetime,
+    limit: int,
+    *,
+    first: int = 0,
+    lanes: Collection[Lane] = LANES,
+    held: Collection[str] = (),
+    company: int = 0,
+) -> list[int]:
+    """The ids of up to ``limit`` due deliveries, in the order in which they are to go; locked where rows can be.
+
+    ``first`` is how many places earlier claims have dealt out; ``held`` are states to leave alone. With both lanes open
+    the backlog of one leaves the other half of the places. ``company``: up to so many more come along that were decided
+    together with these; they take no place, so that the shares stay what they are.
+    """
+    dealt, taken = shares(first, limit), list[int]()
+
+    def take(statement: Select[Any], most: int) -> bool:
+        """Whether it had that many."""
+        if most <= 0:
+            return True
+        given = {"now": now, "limit": most, "taken": taken, "held": list(held)}
+        found: list[int] = list(connection.execute(statement, given).scalars())
+        taken.extend(found)
+        return len(found) == most
+
+    more = [lane for lane in LANES if lane in lanes]
+    both = len(more) == len(LANES)
+    if not both:
+        dealt["deadline"] += dealt["longest"]
+    for statements, most in ((OLDEST_DEADLINE, dealt["deadline"]), (NEWEST_PROMISE, dealt["newest"])):
+        end = len(taken) + most
+        # Half a lane, the odd place to either in turn; then all that is left to whichever has more.
+        for places in ((most + first % 2) // len(LANES), most):
+            for lane in list(more):
+                if not take(statements[lane], min(places, end - len(taken))):
+                    more.remove(lane)
+    if both and more:
+        take(LONGEST_DUE, dealt["longest"])
+    for lane in more:
+        take(OLDEST_DEADLINE[lane], limit - len(taken))
+    if company and taken and Lane.CRM in lanes:
+        take(SIBLINGS, company)
+    return taken

@@ -1,0 +1,49 @@
+"""After an *unknown*: look in the CRM for what may have been written, before anything is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from connectors.base import Connector, Kind, ReminderState
+from plugin.delivery.model import Delivery
+from plugin.delivery.withdrawals import Withdrawals
+from plugin.resilience.backoff import Timing
+
+_LOOKED_FOR_AS: Mapping[str, Kind] = {"comment": "comment", "reminder": "reminder", "crm_email": "email"}
+
+
+class Settler:
+    """Finds out whether deliveries whose answer was lost are in the CRM."""
+
+    def __init__(self, connector: Connector, withdrawals: Withdrawals, timing: Timing) -> None:
+        self._connector = connector
+        self._withdrawals = withdrawals
+        self._settling = timedelta(seconds=timing.settling)
+
+    def can_look(self, delivery: Delivery) -> bool:
+        """Whether there is anywhere to look: a mail server keeps nothing that could be searched."""
+        return delivery.kind in _LOOKED_FOR_AS or delivery.kind == "withdrawal"
+
+    def too_early(self, delivery: Delivery, now: datetime) -> timedelta | None:
+        """How long the CRM may still commit what was sent: until then *absent* means nothing. None: not any more."""
+        assert delivery.sent_at is not None
+        left = delivery.sent_at + self._settling - now
+        return left if left > timedelta(0) else None
+
+    def look(self, delivery: Delivery) -> str | None:
+        """The remote id of what was written, or None where the CRM surely has it not.
+
+        Raises CrmUnavailable, CrmRefused, LedgerUnavailable.
+        """
+        if delivery.kind == "withdrawal":
+            return self._withdrawn(delivery)
+        # Whatever was sent to a card was sent after the decision's card had been settled.
+        card = delivery.place.card if delivery.place else None
+        return self._connector.find(_LOOKED_FOR_AS[delivery.kind], card, delivery.key)
+
+    def _withdrawn(self, delivery: Delivery) -> str | None:
+        remote_id = self._withdrawals.reminder(delivery)
+        if remote_id is None or self._connector.reminder_state(remote_id) is ReminderState.OPEN:
+            return None
+        return remote_id

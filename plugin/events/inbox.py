@@ -1,0 +1,229 @@
+"""Authentic events of a CRM, in the ledger from before they are answered until what they named has been resolved.
+
+The same event while an earlier one waits is kept once. One that comes in while the earlier one is being resolved has
+that one resolved once more, since what it names may have changed in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, bindparam, delete, insert, literal_column, null, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connectors.base import Reference
+from plugin.common.clock import Now
+from plugin.ledger import Ledger
+from plugin.ledger.connected import kept_references
+
+_LOG = structlog.get_logger(__name__)
+
+#: The kind of what is no reference but a whole call result; no connector can have it.
+RESULT = "=result"
+#: What has been resolved is remembered for so long, without its data, to be looked up.
+REMEMBERED = timedelta(days=7)
+_FORGOTTEN_AT_ONCE = 500
+
+_c = kept_references.c
+_WAITING = _c.state == literal_column("'waiting'")
+_TIME = _c.not_before.type
+_MINE = (_c.id == bindparam("this"), _c.owner == bindparam("by"))
+_DUE = (
+    select(_c.id)
+    .where(_WAITING, _c.not_before <= bindparam("now", type_=_TIME))
+    .order_by(_c.not_before, _c.id)
+    .limit(bindparam("limit"))
+)
+_CLAIM = _DUE.with_for_update(skip_locked=True)
+_STANDING = (
+    select(_c.id, _c.state, _c.cause, _c.owner)
+    .where(_c.digest == bindparam("like"), _c.state.in_([literal_column("'waiting'"), literal_column("'parked'")]))
+    .with_for_update()
+)
+_CHANGE = update(kept_references).where(_c.id == bindparam("this"))
+_FINISHED = (
+    select(_c.id)
+    .where(_c.finished_at < bindparam("before", type_=_TIME))
+    .order_by(_c.finished_at)
+    .limit(_FORGOTTEN_AT_ONCE)
+)
+#: What a row that is over still says: that there was such an event, and what came of it.
+WIPED: dict[str, Any] = {"record": "", "data": null(), "digest": "", "cause": None, "about": null(), "why": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One kept event under a lease. ``reports``: how often it had been reported when it was taken."""
+
+    id: int
+    reference: Reference
+    attempts: int
+    faults: int
+    reports: int
+    owner: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How far it got: ``state`` is done, ignored, parked or waiting.
+
+    ``wait``: seconds until the next try. ``cause`` and ``about``: the value without a meaning that it waits for; what
+    it waited for before stands as long as the CRM has not ``answered``. ``fault``: of a code, which is not tried for
+    ever.
+    """
+
+    state: str
+    wait: float = 0.0
+    why: str | None = None
+    cause: str | None = None
+    about: dict[str, Any] | None = None
+    answered: bool = True
+    fault: bool = False
+
+
+class KeptEvents:
+    """The kept events of one connector as one process sees them. Thread-safe. Everything raises LedgerUnavailable.
+
+    ``owner`` names this start of this process and no other; ``lease_seconds`` is how long a claim is good for.
+    """
+
+    def __init__(self, ledger: Ledger, connector: str, now: Now, owner: str, lease_seconds: float) -> None:
+        self._ledger = ledger
+        self._connector = connector
+        self._now = now
+        self._owner = owner
+        self._lease = timedelta(seconds=lease_seconds)
+        self._claims = itertools.count(1)
+
+    def keep(self, references: Sequence[tuple[Reference, float]]) -> int:
+        """Keep these, each with the seconds until it may be tried, in one transaction; how many are new."""
+        with self._ledger.write() as connection:
+            now = self._ledger.moment(connection, self._now)
+            new = sum([self._keep(connection, reference, wait, now) for reference, wait in references])
+        _LOG.info("events.kept", connector=self._connector, count=len(references), new=new)
+        return new
+
+    def _keep(self, connection: Connection, reference: Reference, wait: float, now: datetime) -> bool:
+        data = None if reference.data is None else _storable_json(reference.data)
+        digest = _digest([self._connector, reference.kind, reference.id, data])
+        # Another process may keep the same one at the same moment.
+        for _ in range(2):
+            standing = connection.execute(_STANDING, {"like": digest}).one_or_none()
+            if standing is not None:
+                _report_again(connection, standing, now)
+                return False
+            row = {
+                "connector": self._connector,
+                "kind": _storable(reference.kind),
+                "record": _storable(reference.id),
+                "data": null() if data is None else data,
+                "digest": digest,
+                "reports": 1,
+                "state": "waiting",
+                "not_before": now + timedelta(seconds=wait),
+                "attempts": 0,
+                "faults": 0,
+                "received_at": now,
+            }
+            with suppress(IntegrityError), connection.begin_nested():
+                connection.execute(insert(kept_references).values(row))
+                return True
+        raise AssertionError("an event stands and does not")
+
+    def claim(self, limit: int) -> list[Kept]:
+        """Lease up to ``limit`` that are due, those that have waited longest first."""
+        with self._ledger.read() as connection:
+            now = self._ledger.moment(connection, self._now)
+            if connection.execute(_DUE, {"now": now, "limit": 1}).first() is None:
+                return []
+        owner = f"{self._owner}/{next(self._claims)}"
+        with self._ledger.write() as connection:
+            now = self._ledger.moment(connection, self._now)
+            ids = list(connection.execute(_CLAIM, {"now": now, "limit": limit}).scalars())
+            mine = _c.id.in_(ids)
+            taken = {"owner": owner, "not_before": now + self._lease, "attempts": _c.attempts + 1}
+            connection.execute(update(kept_references).where(mine).values(**taken))
+            rows = connection.execute(select(kept_references).where(mine).order_by(_c.id)).all()
+        return [_kept(row, owner) for row in rows]
+
+    def finish(self, kept: Kept, ending: Ending) -> str | None:
+        """Write how far it got; the state that it is in now, None where somebody else has taken it over."""
+        with self._ledger.write() as connection:
+            now = self._ledger.moment(connection, self._now)
+            mine = select(_c.reports).where(*_MINE, _WAITING).with_for_update()
+            reports = connection.execute(mine, {"this": kept.id, "by": kept.owner}).scalar_one_or_none()
+            if reports is None:
+                return None
+            values: dict[str, Any] = {"owner": None, "faults": kept.faults + ending.fault}
+            if reports != kept.reports and (ending.state != "waiting" or ending.cause):
+                # Reported anew meanwhile: what was read before may have been the old state of things.
+                state, values = "waiting", values | {"not_before": now, "attempts": 0, "faults": 0}
+            elif ending.state in ("done", "ignored"):
+                state, values = ending.state, values | WIPED | {"finished_at": now}
+            else:
+                state = ending.state
+                values |= {"not_before": now + timedelta(seconds=ending.wait), "why": ending.why}
+                if ending.answered:
+                    about = null() if ending.about is None else ending.about
+                    values |= {"cause": ending.cause, "about": about}
+            connection.execute(_CHANGE.values(state=state, **values), {"this": kept.id})
+        return state
+
+    def look_again(self) -> int:
+        """Make due what waits for a value to be given its meaning, now that the mapping may be another; how many."""
+        waits = (_WAITING, _c.cause.is_not(None), _c.owner.is_(None))
+        with self._ledger.write() as connection:
+            now = self._ledger.moment(connection, self._now)
+            return connection.execute(update(kept_references).where(*waits).values(not_before=now)).rowcount
+
+    def forget(self, before: datetime) -> int:
+        """Remove what was over ``before`` then, a small number at a time; how many."""
+        with self._ledger.write() as connection:
+            return forget_finished(connection, before)
+
+
+def forget_finished(connection: Connection, before: datetime) -> int:
+    """Remove what was over ``before`` then, a small number at a time; how many."""
+    ids = list(connection.execute(_FINISHED, {"before": before}).scalars())
+    if ids:
+        connection.execute(delete(kept_references).where(_c.id.in_(ids)))
+    return len(ids)
+
+
+def _report_again(connection: Connection, standing: Any, now: datetime) -> None:
+    values: dict[str, Any] = {"reports": _c.reports + 1}
+    if standing.state == "parked":
+        values |= {"state": "waiting", "attempts": 0, "faults": 0, "why": None}
+    if standing.owner is None and (standing.state == "parked" or standing.cause is not None):
+        # The record may have been mended. What waits for the CRM itself goes on waiting.
+        values |= {"not_before": now}
+    connection.execute(_CHANGE.values(**values), {"this": standing.id})
+
+
+def _kept(row: Any, owner: str) -> Kept:
+    reference = Reference(row.kind, row.record, row.data)
+    return Kept(row.id, reference, row.attempts, row.faults, row.reports, owner, row.received_at)
+
+
+def _digest(value: Any) -> str:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _storable(text: str) -> str:
+    """What every database takes: no NUL, no half of a character."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _storable_json(data: Mapping[str, Any]) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(_storable(json.dumps(data, ensure_ascii=False)))
+    return loaded

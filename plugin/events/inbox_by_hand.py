@@ -1,0 +1,96 @@
+"""Kept events as people look at them and act on them: listed, tried again now, or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, func, literal_column, select, update
+
+from plugin.common.clock import Now
+from plugin.errors import InputError
+from plugin.events.inbox import WIPED
+from plugin.ledger import Ledger
+from plugin.ledger.audit import Actor, record
+from plugin.ledger.connected import kept_references
+
+Does = Literal["retry", "drop"]
+#: What is left to do.
+OPEN = ("waiting", "parked")
+STATES = (*OPEN, "done", "ignored", "dropped")
+
+_c = kept_references.c
+#: Everything but what was brought along, which may be personal.
+_SHOWN = (
+    *(_c.id, _c.connector, _c.kind, _c.record, _c.state, _c.reports, _c.attempts),
+    *(_c.why, _c.about, _c.received_at, _c.not_before, _c.finished_at),
+)
+_PARKED = _c.state == literal_column("'parked'")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One kept event. ``about``: the field, value and fact that it waits for, where it waits for a mapping."""
+
+    id: int
+    connector: str
+    kind: str
+    record: str
+    state: str
+    reports: int
+    attempts: int
+    why: str | None
+    about: Mapping[str, Any] | None
+    received_at: datetime
+    not_before: datetime
+    finished_at: datetime | None
+
+
+def newest_kept(connection: Connection, states: Sequence[str], limit: int) -> list[Shown]:
+    """At most ``limit`` events in these states, the newest first."""
+    query = select(*_SHOWN).where(_c.state.in_(states)).order_by(_c.id.desc()).limit(limit)
+    return [Shown(**row) for row in connection.execute(query).mappings()]
+
+
+def parked_ids(connection: Connection) -> list[int]:
+    """Every event that was left to a human."""
+    return list(connection.execute(select(_c.id).where(_PARKED).order_by(_c.id)).scalars())
+
+
+def count_parked(connection: Connection) -> int:
+    """How many they are."""
+    return connection.execute(select(func.count()).where(_PARKED)).scalar_one()
+
+
+def chosen(connection: Connection, ids: Sequence[int]) -> list[Shown]:
+    """These events, all of which must be there and not over. Raises InputError (Russian)."""
+    query = select(*_SHOWN).where(_c.id.in_(ids)).order_by(_c.id)
+    found = [Shown(**row) for row in connection.execute(query).mappings()]
+    if missing := sorted(set(ids) - {one.id for one in found}):
+        raise InputError(f"События нет: № {_numbers(missing)}", hint="Номера печатает optout events list")
+    if over := [one.id for one in found if one.state not in OPEN]:
+        raise InputError(f"С событием уже всё: № {_numbers(over)}", hint="optout events list --state done")
+    return found
+
+
+def act(ledger: Ledger, does: Does, ids: Sequence[int], actor: Actor, now: Now) -> int:
+    """Try these again now, or give them up, on record; how many. One that is being resolved just now is left to that.
+
+    Raises InputError as ``chosen`` does, LedgerUnavailable.
+    """
+    with ledger.write() as connection:
+        moment = ledger.moment(connection, now)
+        events = [one.id for one in chosen(connection, ids)]
+        values: dict[str, Any] = {"state": "waiting", "not_before": moment, "attempts": 0, "faults": 0, "why": None}
+        if does == "drop":
+            values = WIPED | {"state": "dropped", "finished_at": moment, "owner": None}
+        mine = _c.id.in_(events) if does == "drop" else _c.id.in_(events) & _c.owner.is_(None)
+        changed = connection.execute(update(kept_references).where(mine).values(**values)).rowcount
+        record(connection, does, actor, now(), [{"details": {"event": id_}} for id_ in events])
+    return changed
+
+
+def _numbers(ids: Sequence[int]) -> str:
+    return ", ".join(str(id_) for id_ in ids[:10])

@@ -1,0 +1,204 @@
+"""Makes call results of the CRM's events that were kept, again and again until the CRM shows what they name.
+
+Any number of processes may do so on one ledger. Nothing is given up on its own: what will never work is parked for a
+human, and what only waits (for the CRM, for a value to be given a meaning, for rules that decide) goes on waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+import structlog
+
+from connectors.base import Connector, CrmRefused, CrmUnavailable, Limits, NotMapped, Reference
+from plugin.common.clock import Now
+from plugin.config.settings import DeliveryPolicy
+from plugin.errors import LedgerUnavailable
+from plugin.events.inbox import REMEMBERED, RESULT, Ending, Kept, KeptEvents
+from plugin.events.intake import Intake
+from plugin.events.responses import Answer
+from plugin.ledger import Ledger
+from plugin.resilience.backoff import LONGEST_TURN, Waits
+from plugin.resilience.gates import Gates
+from plugin.resilience.health import ANSWERS, of_read
+from plugin.resilience.lanes import Lane
+
+_LOG = structlog.get_logger(__name__)
+
+#: There is no deadline to measure the waits against before it is known what the event is about.
+_NO_HURRY = timedelta(0)
+#: How often what is over is looked through for what can be forgotten.
+_TIDY = timedelta(minutes=10)
+#: How soon a stop is noticed while nothing happens, in seconds.
+_NOTICE = 0.2
+
+
+def lease_of(limits: Limits, margin_seconds: float) -> float:
+    """For how long nobody else takes an event over that is being resolved, in seconds."""
+    return limits.requests_per_event * (LONGEST_TURN + limits.connect_seconds + limits.read_seconds) + margin_seconds
+
+
+class Resolver:
+    """One process's share of the kept events of a ledger. ``owner`` as of ``plugin.delivery.Worker``.
+
+    ``gates`` are this object's own. ``random`` varies the waits.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        connector: Connector,
+        intake: Intake,
+        gates: Gates,
+        policy: DeliveryPolicy,
+        now: Now,
+        owner: str,
+        random: Random,
+    ) -> None:
+        self._connector = connector
+        self._intake = intake
+        self._gates = gates
+        self._policy = policy
+        self._now = now
+        self._random = random
+        self._waits = Waits.of(policy)
+        lease = lease_of(connector.limits(), policy.lease_margin_seconds)
+        self._kept = KeptEvents(ledger, connector.name, now, owner, lease)
+        self._tidied_at: datetime | None = None
+        self._ledger_gone = False
+
+    def run_once(self) -> int:
+        """Take on what is due, at most as many as there are threads; how many. Raises LedgerUnavailable."""
+        with self._pool() as pool:
+            return self._round(pool)
+
+    def run(self, stop: threading.Event) -> None:
+        """Resolve until ``stop`` is set, then finish what has been begun."""
+        looked_again = False
+        with self._pool() as pool:
+            while not stop.is_set():
+                wait = self._policy.poll_seconds
+                try:
+                    if not looked_again:
+                        # Since the last start an admin may have given values their meaning.
+                        self._kept.look_again()
+                        looked_again = True
+                    if self._round(pool):
+                        wait = 0.0
+                    else:
+                        self._tidy()
+                    self._tell_ledger(None)
+                except LedgerUnavailable as error:
+                    self._tell_ledger(error)
+                    wait = max(wait, float(error.retry_after))
+                except Exception:
+                    _LOG.exception("events.loop_fault")
+                stop.wait(wait)
+
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._policy.threads, thread_name_prefix="events")
+
+    def _round(self, pool: ThreadPoolExecutor) -> int:
+        self._gates.refresh()
+        if self._gates.is_away(Lane.CRM):
+            return 0
+        claimed = self._kept.claim(self._policy.threads)
+        for future in [pool.submit(self._handle, kept) for kept in claimed]:
+            future.result()
+        return len(claimed)
+
+    def _handle(self, kept: Kept) -> None:
+        ending = self._resolved(kept)
+        state = self._kept.finish(kept, ending)
+        log = _LOG.bind(kept=kept.id, connector=self._connector.name, record_kind=kept.reference.kind)
+        if state is None:
+            log.warning("events.lease_lost")
+        elif state == "parked":
+            log.error("events.parked", why=ending.why)
+        elif ending.state == "waiting":
+            log.warning("events.waits", why=ending.why, wait=round(ending.wait, 1))
+        else:
+            log.info("events.resolved", state=state)
+
+    # --- one event -------------------------------------------------------------------------------
+
+    def _resolved(self, kept: Kept) -> Ending:
+        """How far it gets now. Raises LedgerUnavailable: its lease runs out, and somebody takes it over."""
+        try:
+            result = kept.reference.data if kept.reference.kind == RESULT else self._asked(kept)
+        except NotMapped as error:
+            return self._not_mapped(kept, error)
+        except CrmUnavailable as error:
+            return Ending("waiting", self._wait(kept, error.after), str(error), answered=False)
+        except CrmRefused as error:
+            return Ending("parked", why=f"the CRM does not show it: {error}")
+        except LedgerUnavailable:
+            raise
+        except Exception as error:
+            # The message may hold anything.
+            _LOG.exception("events.fault", kept=kept.id, connector=self._connector.name)
+            why = f"a fault of the connector: {type(error).__name__}"
+            parks = kept.faults + 1 >= self._policy.most_faults
+            return Ending("parked" if parks else "waiting", self._wait(kept), why, answered=False, fault=True)
+        if result is None:
+            return Ending("ignored")
+        return self._taken(kept, self._intake.receive_results(self._connector.name, [result]))
+
+    def _asked(self, kept: Kept) -> Mapping[str, Any] | None:
+        """The call result that the CRM makes of it; what that says of the account is taken to heart."""
+        try:
+            found = self._connector.resolve(kept.reference)
+        except (CrmUnavailable, CrmRefused) as error:
+            # Negative, so as not to be taken for a delivery.
+            self._gates.report(Lane.CRM, -kept.id, of_read(error))
+            raise
+        self._gates.report(Lane.CRM, -kept.id, ANSWERS)
+        return found
+
+    def _taken(self, kept: Kept, answer: Answer) -> Ending:
+        if answer.status in (200, 202):
+            return Ending("done")
+        why = refusal(answer)
+        if answer.status == 503:
+            return Ending("waiting", self._wait(kept, float(answer.headers.get("Retry-After", 0))), why)
+        return Ending("parked", why=why)
+
+    def _not_mapped(self, kept: Kept, error: NotMapped) -> Ending:
+        about = {"field": error.field, "value": error.value, "fact": error.fact, "why": str(error)[:500]}
+        cause = f"{error.field}={error.value}" if error.field is not None else str(error)
+        return Ending("waiting", self._wait(kept), str(error), cause[:300], about)
+
+    def _wait(self, kept: Kept, at_least: float | None = None) -> float:
+        return self._waits.after(kept.attempts, _NO_HURRY, self._random, at_least=at_least)
+
+    # --- around it -------------------------------------------------------------------------------
+
+    def _tidy(self) -> None:
+        now = self._now()
+        if self._tidied_at is None or abs(now - self._tidied_at) >= _TIDY:
+            self._tidied_at = None if self._kept.forget(now - REMEMBERED) else now
+
+    def _tell_ledger(self, error: LedgerUnavailable | None) -> None:
+        """Log that the ledger went away, once, and its return, once."""
+        if error is not None and not self._ledger_gone:
+            _LOG.error("ledger.unavailable", why=error.message)
+        elif error is None and self._ledger_gone:
+            _LOG.info("ledger.available")
+        self._ledger_gone = error is not None
+
+
+def refusal(answer: Answer) -> str:
+    """Why a call result was not taken, without its values."""
+    error = answer.body.get("error", {})
+    fields = ", ".join(sorted(error.get("fields", {})))
+    return f"{error.get('code', answer.status)}: {fields or error.get('message', '')}"
+
+
+def reference_of(result: Mapping[str, Any]) -> Reference:
+    """A call result that came in whole, to be kept like an event that only names one."""
+    return Reference(RESULT, str(result.get("id", "")), result)

@@ -1,0 +1,5 @@
+"""Alerts: what the admins have to hear of, each cause once, and once when it is over."""
+
+from plugin.monitoring.watch import Watch
+
+__all__ = ["Watch"]

@@ -1,0 +1,180 @@
+"""The mails that tell of alerts: gathered by kind, kept in the ledger, sent until the mail server has accepted them.
+
+Under a lease like deliveries, and with the same Message-ID each time, so that a repeat is recognised as one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, literal_column, select, update
+
+from connectors.base import Done, NotDone, Outcome, Unknown
+from plugin.common.clock import Now
+from plugin.config.settings import Settings
+from plugin.delivery.texts import message_id
+from plugin.ledger import Ledger
+from plugin.ledger.schema import alert_mails, alerts
+from plugin.monitoring.model import Kind, standing
+from plugin.monitoring.texts import mail
+from plugin.resilience.backoff import Waits
+from plugin.resilience.gates import Gates
+from plugin.resilience.health import is_login_refused, of_mail
+from plugin.resilience.lanes import Lane
+
+if TYPE_CHECKING:
+    from connectors.smtp.mailer import Mailer
+
+_LOG = structlog.get_logger(__name__)
+
+_PENDING = alert_mails.c.state == literal_column("'pending'")
+_DUE = (
+    select(alert_mails)
+    .where(_PENDING, alert_mails.c.not_before <= bindparam("now", type_=alert_mails.c.not_before.type))
+    .order_by(alert_mails.c.not_before)
+    .limit(1)
+)
+_NEXT = _DUE.with_for_update(skip_locked=True)
+_LAST = select(func.max(alert_mails.c.created_at)).where(
+    alert_mails.c.kind == bindparam("kind"), alert_mails.c.over == bindparam("over")
+)
+_END_UNTOLD = and_(alerts.c.closed_at.is_not(None), alerts.c.batch.is_not(None), alerts.c.end_batch.is_(None))
+_UNTOLD = select(alerts.c.id).where(alerts.c.closed_at.is_(None), alerts.c.batch.is_(None)).limit(1)
+_UNTOLD_END = select(alerts.c.id).where(_END_UNTOLD).limit(1)
+#: Beyond the longest that handing over a mail takes, in seconds.
+_MARGIN = 60.0
+#: There is no deadline that the waits have to be measured against.
+_NO_HURRY = timedelta(0)
+
+
+def gather(connection: Connection, settings: Settings, now: datetime) -> int:
+    """Write the mails about what nobody has been told of yet; how many. The transaction must be alone."""
+    if not settings.alerts.to:
+        return 0
+    return sum(_gather(connection, settings, kind, over, now) for kind in Kind for over in (False, True))
+
+
+def _gather(connection: Connection, settings: Settings, kind: Kind, over: bool, now: datetime) -> int:
+    which = _untold_ends(kind) if over else and_(standing(kind), alerts.c.batch.is_(None))
+    rows = connection.execute(select(alerts).where(which).order_by(alerts.c.id)).all()
+    if not rows:
+        return 0
+    last = connection.execute(_LAST, {"kind": str(kind), "over": over}).scalar_one()
+    soon = last is not None and abs(now - last) < timedelta(minutes=settings.alerts.gather_minutes)
+    # Nothing gets better by itself while the CRM has shut the account.
+    if soon and not any(row.about.get("blocked") for row in rows if not over):
+        return 0
+    batch = _digest([kind, over, *(row.id for row in rows)])
+    subject, text = mail(kind, rows, settings.timezone, over=over, sender=settings.manifest.id)
+    one = {"batch": batch, "kind": str(kind), "over": over, "subject": subject, "text": text, "state": "pending"}
+    one |= {"not_before": now, "attempts": 0, "created_at": now}
+    connection.execute(insert(alert_mails), [one | {"address": address} for address in settings.alerts.to])
+    connection.execute(update(alerts).where(which).values(**{"end_batch" if over else "batch": batch}))
+    return len(settings.alerts.to)
+
+
+def is_anything_untold(connection: Connection, settings: Settings) -> bool:
+    """Whether there is anything to gather, now or in a while."""
+    if not settings.alerts.to:
+        return False
+    return any(connection.execute(one).first() is not None for one in (_UNTOLD, _UNTOLD_END))
+
+
+def _untold_ends(kind: Kind) -> ColumnElement[bool]:
+    return and_(_END_UNTOLD, alerts.c.kind == str(kind))
+
+
+class Post:
+    """Sends the mails that are due. Everything raises LedgerUnavailable."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        mailer: Mailer | None,
+        settings: Settings,
+        gates: Gates,
+        now: Now,
+        owner: str,
+        chance: Random,
+    ) -> None:
+        self._ledger = ledger
+        self._mailer = mailer
+        self._gates = gates
+        self._now = now
+        self._owner = owner
+        self._chance = chance
+        self._waits = Waits.of(settings.delivery)
+        self._sender = settings.smtp.sender if settings.smtp else None
+
+    def send_due(self, stopped: Callable[[], bool]) -> int:
+        """Send what is due until nothing is, or ``stopped``; how many were tried."""
+        tried = 0
+        while self._mailer is not None and not stopped():
+            claimed = self._claim(self._mailer.total_seconds + _MARGIN)
+            if claimed is None:
+                break
+            outcome = self._mailer.send(claimed.address, claimed.subject, claimed.text, self._message_id(claimed))
+            self._finish(claimed, outcome)
+            # Negative, so as not to be taken for a delivery.
+            self._gates.report(Lane.MAIL, -claimed.id, of_mail(outcome))
+            tried += 1
+        return tried
+
+    def _message_id(self, row: Any) -> str:
+        return message_id(_digest([row.batch, row.address]), self._sender)
+
+    def _claim(self, lease: float) -> Any:
+        with self._ledger.read() as connection:
+            now = self._ledger.moment(connection, self._now)
+            if connection.execute(_DUE, {"now": now}).first() is None:
+                return None
+        with self._ledger.write() as connection:
+            now = self._ledger.moment(connection, self._now)
+            row = connection.execute(_NEXT, {"now": now}).first()
+            if row is not None:
+                values = {"not_before": now + timedelta(seconds=lease), "owner": self._owner}
+                connection.execute(update(alert_mails).where(alert_mails.c.id == row.id).values(**values))
+            return row
+
+    def _finish(self, row: Any, outcome: Outcome) -> None:
+        attempts = row.attempts + 1
+        with self._ledger.write() as connection:
+            now = self._ledger.moment(connection, self._now)
+            values: dict[str, Any] = {"attempts": attempts, "owner": None, "why": None}
+            mine = and_(alert_mails.c.id == row.id, _PENDING)
+            if isinstance(outcome, Done):
+                values |= {"state": "done", "finished_at": now}
+            elif isinstance(outcome, NotDone) and outcome.permanent and not is_login_refused(outcome):
+                values |= {"state": "parked", "finished_at": now, "why": outcome.why}
+            else:
+                asked = outcome.after if isinstance(outcome, NotDone) else None
+                wait = self._waits.after(attempts, _NO_HURRY, self._chance, at_least=asked)
+                values |= {"not_before": now + timedelta(seconds=wait), "why": outcome.why}
+                mine = and_(mine, alert_mails.c.owner == self._owner)
+            connection.execute(update(alert_mails).where(mine).values(**values))
+            if isinstance(outcome, Done) and not row.over:
+                _note_told(connection, row.batch, now)
+        match outcome:
+            case Done():
+                _LOG.info("alert.mailed", mail=row.id, kind=row.kind, over=row.over)
+            case NotDone(permanent=True) if values.get("state"):
+                _LOG.error("alert.mail_refused", mail=row.id, why=outcome.why)
+            case NotDone() | Unknown():
+                _LOG.info("alert.mail_waits", mail=row.id, why=outcome.why)
+
+
+def _note_told(connection: Connection, batch: str, now: datetime) -> None:
+    """The batch has been told of once no mail of it is still to be sent."""
+    unsent = exists().where(_PENDING, alert_mails.c.batch == batch)
+    told = update(alerts).where(alerts.c.batch == batch, ~unsent, alerts.c.notified_at.is_(None))
+    connection.execute(told.values(notified_at=now))
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

@@ -1,0 +1,100 @@
+"""The call that a page is opened for, as events and texts take it: what a link or an operator said, made usable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from plugin.deciding.ruleset import LABELS
+from plugin.events.phones import normalised
+from plugin.events.schema import MAX_NAME
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+@dataclass(frozen=True, slots=True)
+class PageCall:
+    """``phone`` is in one notation, None where what was given is no number. A card has both its type and its id.
+
+    ``script`` None: the default one.
+    """
+
+    id: str
+    phone: str | None
+    operator: str | None
+    card_type: str | None = None
+    card_id: str | None = None
+    card_name: str | None = None
+    card_url: str | None = None
+    script: str | None = None
+
+    def about(self) -> dict[str, Any]:
+        """The call and the card as the page shows them and the trail keeps them."""
+        return {
+            "phone": self.phone,
+            "card": {"type": self.card_type, "id": self.card_id, "name": self.card_name, "url": self.card_url},
+        }
+
+    def event(self) -> dict[str, Any]:
+        """The fields ``call`` and ``card`` of a call result."""
+        call = {"id": self.id, "phone": self.phone, "operator": self.operator}
+        card = {"type": self.card_type, "id": self.card_id, "name": self.card_name, "url": self.card_url}
+        body: dict[str, Any] = {"call": {name: value for name, value in call.items() if value}}
+        if self.card_type and self.card_id:
+            body["card"] = {name: value for name, value in card.items() if value}
+        return body
+
+    def brought(self) -> dict[str, Any]:
+        """Every field by its path, as scripts hear it."""
+        event = self.event()
+        return {f"{part}.{key}": value for part in event for key, value in event[part].items()}
+
+    def context(self) -> dict[str, str | None]:
+        """What texts name of the call, without what only the end of the call shows: its time and the deadline."""
+        known = self.card_type and self.card_id
+        return {
+            "call.id": self.id,
+            "call.phone": self.phone,
+            "call.operator": self.operator,
+            "card.id": self.card_id if known else None,
+            "card.name": (self.card_name if known else None) or LABELS["card.name"],
+            "card.url": (self.card_url if known else None) or LABELS["card.url"],
+        }
+
+
+def page_call(
+    id_: str,
+    *,
+    phone: str | None = None,
+    operator: str | None = None,
+    card: tuple[str, str] | None = None,
+    card_name: str | None = None,
+    card_url: str | None = None,
+    script: str | None = None,
+) -> PageCall:
+    """The call of what somebody said about it; what cannot be used is left out."""
+    return PageCall(
+        id=id_,
+        phone=phone and normalised(phone),
+        operator=line(operator),
+        card_type=card[0] if card else None,
+        card_id=card[1] if card else None,
+        card_name=line(card_name),
+        card_url=card_url,
+        script=script,
+    )
+
+
+def line(text: str | None) -> str | None:
+    """One line without control characters, not longer than an event takes; None where nothing is left."""
+    return _CONTROLS.sub(" ", text or "").strip()[:MAX_NAME].strip() or None
+
+
+def of_about(id_: str, about: Mapping[str, Any], operator: str | None, script: str) -> PageCall:
+    """The call that a trail keeps."""
+    card = about.get("card") or {}
+    return PageCall(
+        id_, about.get("phone"), operator, card.get("type"), card.get("id"), card.get("name"), card.get("url"), script
+    )

@@ -1,0 +1,114 @@
+"""What the page confirms: the form of its request, and the call result that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from plugin.common.fields import messages_by_field
+from plugin.deciding.decision.model import Decision
+from plugin.events.schema import MAX_FACTS, MAX_NOTE
+from plugin.operator_page.call import PageCall
+from plugin.operator_page.journal import Moment, refused
+
+_NAME = validate.Length(1, 255)
+
+
+class _ShownSchema(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    outcome = fields.String(required=True, allow_none=True)
+    actions = fields.List(fields.String(), load_default=list)
+    target = fields.String(load_default=None, allow_none=True)
+
+
+class _ConfirmingSchema(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    id = fields.String(required=True, validate=validate.Length(8, 100))
+    at = Moment(required=True)
+    revision = fields.String(required=True, validate=validate.Length(1, 64))
+    facts = fields.Dict(keys=fields.String(validate=_NAME), required=True, validate=validate.Length(0, MAX_FACTS))
+    note = fields.String(load_default="", validate=validate.Length(0, MAX_NOTE))
+    shown = fields.Nested(_ShownSchema, required=True)
+
+
+# Making one takes longer than using it.
+_FORM = _ConfirmingSchema()
+
+
+@dataclass(frozen=True, slots=True)
+class Confirming:
+    """What the operator saw and confirmed (``shown``), with all facts; null retracts one that was reported before.
+
+    ``id`` is made by the browser once, so that a request repeated after a cut of the network is not another one.
+    """
+
+    id: str
+    at: str
+    revision: str
+    facts: Mapping[str, Any]
+    note: str
+    outcome: str | None
+    actions: tuple[str, ...]
+    target: str | None
+
+    def event(self, call: PageCall, script: str) -> dict[str, Any]:
+        """The call result: the same each time the request is repeated."""
+        return own_event(self.id, self.at, call, script, self.revision, facts=self.facts, note=self.note, final=True)
+
+    def is_shown(self, decision: Decision) -> bool:
+        """Whether the decision is the one that was confirmed."""
+        if self.outcome is None:
+            return not decision.complete
+        target = next((action.target.name for action in decision.actions if action.target), None)
+        actions = tuple(action.id for action in decision.actions)
+        return (decision.outcome, actions, target) == (self.outcome, self.actions, self.target)
+
+
+def read_confirming(raw: Mapping[str, Any]) -> Confirming:
+    """The confirmation in a request. Raises EventError 422."""
+    try:
+        loaded = _FORM.load(raw)
+    except ValidationError as error:
+        raise refused(sorted(map(str, messages_by_field(error)))) from error
+    shown = loaded["shown"]
+    return Confirming(
+        id=loaded["id"],
+        at=str(raw["at"]),
+        revision=loaded["revision"],
+        facts=loaded["facts"],
+        note=loaded["note"],
+        outcome=shown["outcome"],
+        actions=tuple(shown["actions"]),
+        target=shown["target"],
+    )
+
+
+def own_event(
+    id_: str,
+    at: str,
+    call: PageCall,
+    script: str,
+    revision: str,
+    *,
+    facts: Mapping[str, Any],
+    note: str,
+    final: bool,
+) -> dict[str, Any]:
+    """A call result of the page."""
+    event = {
+        "id": id_,
+        "occurred_at": at,
+        "script": script,
+        "final": final,
+        "facts": dict(facts),
+        "ruleset": revision,
+        **call.event(),
+    }
+    return event | ({"note": note.strip()} if note.strip() else {})

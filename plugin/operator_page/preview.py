@@ -1,0 +1,62 @@
+"""What will be written, exactly as it will be, before the operator confirms it: the decision's plan, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from plugin.deciding.ruleset import Role
+from plugin.events.plan import Planned
+from plugin.events.preview import Foreseen
+
+_MAILS = ("smtp_email", "crm_email")
+
+
+def foresight(foreseen: Foreseen, roles: Mapping[str, Role]) -> dict[str, Any]:
+    """``{"complete", "outcome", "label", "say", "target", "deadline_at", "writes", "same"}``.
+
+    One of ``writes`` is a comment, a reminder, or a reminder that is taken back (``withdrawal``): ``kind``, ``text``,
+    and a reminder's ``role``, ``to`` (in words), ``subject``, ``due_at``, ``mail`` (the address that is mailed too, or
+    null). ``same``: this outcome is recorded already, nothing is written again.
+    """
+    weighed, move = foreseen.weighed, foreseen.move
+    if weighed is None or move is None:
+        return {"complete": False, "outcome": None, "writes": [], "same": True}
+    decision = weighed.decision
+    target = next((action.target for action in decision.actions if action.target), None)
+    return {
+        "complete": decision.complete,
+        "outcome": decision.outcome,
+        "label": decision.outcome and weighed.decider.outcome_label(decision.outcome),
+        "say": decision.say,
+        "actions": [action.id for action in decision.actions],
+        "target": target and {"name": target.name, "phone": target.phone},
+        "deadline_at": move.call.deadline_at.isoformat(),
+        "late": move.call.late,
+        "writes": [
+            _write(row, [mail for mail in move.plan.add if mail.kind in _MAILS and _belongs(mail, row)], roles)
+            for row in move.plan.add
+            if row.kind not in _MAILS
+        ],
+        "same": not move.decides and not move.plan.add,
+    }
+
+
+def person(role: str | None, roles: Mapping[str, Role]) -> dict[str, Any]:
+    """Who fills a role: ``to`` in words, ``address`` where mail goes to."""
+    known = roles.get(role or "")
+    return {"to": known.label if known else role, "address": known and known.address}
+
+
+def _belongs(mail: Planned, row: Planned) -> bool:
+    return mail.role == row.role and mail.withdraws == row.withdraws
+
+
+def _write(row: Planned, mails: list[Planned], roles: Mapping[str, Role]) -> dict[str, Any]:
+    written: dict[str, Any] = {"kind": row.kind, "text": row.text, "fallback": row.fallback_text}
+    if row.role is None:
+        return written
+    who = person(row.role, roles)
+    subject = row.subject or next((mail.subject for mail in mails), None)
+    written |= {"role": row.role, "to": who["to"], "subject": subject, "mail": who["address"] if mails else None}
+    return written | {"due_at": row.due_at and row.due_at.isoformat()}

@@ -1,0 +1,127 @@
+"""How far what was confirmed has got, in words for the operator: recorded, written, e-mailed, late and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from plugin.common.clock import local_time
+from plugin.config.settings import Settings
+from plugin.deciding.ruleset import Role
+from plugin.ledger.schema import calls, deliveries
+from plugin.operator_page.preview import person
+
+#: What goes well is there within seconds; after so long the operator is told not to wait for it.
+SLOW = timedelta(seconds=20)
+
+_STATES = {
+    "pending": "в очереди",
+    "leased": "отправляется",
+    "unknown": "проверяется, дошло ли",
+    "waiting": "не получилось, будет повторено",
+    "parked": "остановлено",
+    "cancelled": "отменено",
+}
+_DONE = {
+    "comment": "записан",
+    "reminder": "поставлено",
+    "withdrawal": "отозвано",
+    "smtp_email": "отправлено",
+    "crm_email": "отправлено",
+}
+_KINDS = {
+    "comment": "Комментарий в карточке клиента",
+    "reminder": "Напоминание",
+    "withdrawal": "Отзыв прежнего напоминания",
+    "smtp_email": "Письмо",
+    "crm_email": "Письмо",
+}
+_CALL = select(calls.c.id, calls.c.call_id, calls.c.deadline_at, calls.c.outcome, calls.c.dry_run).where(
+    calls.c.id == bindparam("call")
+)
+_DELIVERIES = (
+    select(
+        deliveries.c.id,
+        deliveries.c.kind,
+        deliveries.c.role,
+        deliveries.c.state,
+        deliveries.c.withdraws,
+        deliveries.c.due_at,
+        deliveries.c.created_at,
+        deliveries.c.finished_at,
+    )
+    .where(deliveries.c.call_ref == bindparam("call"))
+    .order_by(deliveries.c.id)
+)
+
+
+def delivered(
+    connection: Connection, call: int, roles: Mapping[str, Role], settings: Settings, now: datetime
+) -> dict[str, Any]:
+    """``{"deliveries", "over", "late", "words", "advice", "deadline_at"}`` of a call in the ledger.
+
+    Each delivery has ``what`` and ``to``, ``state``, its ``words``, and ``at`` (when it was done); what an earlier
+    decision planned and this one cancelled stays among them. ``over``: nothing will change any more.
+    """
+    row = connection.execute(_CALL, {"call": call}).one()
+    found = connection.execute(_DELIVERIES, {"call": call}).all()
+    standing = [one for one in found if one.state != "cancelled"]
+    undone = [one for one in standing if one.state != "done"]
+    zone = settings.timezone
+    verdict = _verdict(undone, row.deadline_at, now)
+    words = {
+        "none": "Записывать нечего." if not standing else "Всё записано и отправлено.",
+        "going": "Записывается…",
+        "slow": "Опаздывает: CRM или почта пока не отвечает.",
+        "parked": "Часть записей остановлена: нужен администратор, ему уже сообщено.",
+        "late": "Опаздывает: срок, обещанный клиенту, прошёл.",
+    }[verdict]
+    advice = {
+        "slow": "Ждать у экрана не нужно: всё сохранено и уйдёт само, страницу можно закрыть. "
+        f"Крайний срок — {local_time(row.deadline_at, zone)}.",
+        "parked": "Клиенту ничего говорить не нужно. Если до срока "
+        f"({local_time(row.deadline_at, zone)}) здесь не станет «сделано», скажите координатору сами.",
+        "late": "Позвоните координатору и передайте просьбу клиента сами; администратору уже сообщено.",
+    }.get(verdict)
+    if row.dry_run:
+        words, advice = "Пробный режим: ничего не отправляется.", None
+    return {
+        "deliveries": [_shown(one, roles, now) for one in found],
+        "over": not undone or row.dry_run,
+        "late": verdict in ("slow", "parked", "late"),
+        "words": words,
+        "advice": advice,
+        "outcome": row.outcome,
+        "deadline_at": row.deadline_at.isoformat(),
+    }
+
+
+def _verdict(undone: Sequence[Any], deadline: datetime, now: datetime) -> str:
+    if not undone:
+        return "none"
+    if now > deadline:
+        return "late"
+    if any(one.state == "parked" for one in undone):
+        return "parked"
+    return "slow" if any(now - one.created_at > SLOW for one in undone) else "going"
+
+
+def _shown(one: Any, roles: Mapping[str, Role], now: datetime) -> dict[str, Any]:
+    who = person(one.role, roles)
+    mail = one.kind.endswith("_email")
+    what = "Письмо об отмене" if mail and one.withdraws is not None else _KINDS[one.kind]
+    done = one.state == "done"
+    return {
+        "id": one.id,
+        "what": what,
+        "to": who["to"] if one.role else None,
+        "address": who["address"] if mail else None,
+        "state": one.state,
+        "words": _DONE[one.kind] if done else _STATES[one.state],
+        "slow": not done and one.state != "cancelled" and now - one.created_at > SLOW,
+        "due_at": one.due_at and one.due_at.isoformat(),
+        "at": one.finished_at.isoformat() if done and one.finished_at else None,
+    }

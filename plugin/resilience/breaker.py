@@ -1,0 +1,220 @@
+"""A circuit breaker per account, shared by every process of a ledger: an outage costs probes, not storms.
+
+After so many failures in a row that are the account's (not one record's) nothing is sent to it but one probe an
+interval; as soon as one works, everything goes on. That the account went away is logged once, and its return once.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connectors.base import Connector, CrmRefused, CrmUnavailable
+from plugin.common.clock import Now
+from plugin.config.settings import DeliveryPolicy
+from plugin.ledger import Ledger
+from plugin.ledger.schema import breakers
+from plugin.resilience.health import Verdict, Word, of_read
+
+_LOG = structlog.get_logger(__name__)
+
+_ROW = select(breakers).where(breakers.c.account == bindparam("name"))
+_LOCKED = _ROW.with_for_update()
+_UPDATE = update(breakers).where(breakers.c.account == bindparam("name"))
+#: Nobody's number: a cheap look-up by which the CRM shows whether it answers.
+_NOBODY = "+70000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How an account stands: failures in a row that are surely its own, and deliveries whose failure may be theirs."""
+
+    failures: int = 0
+    suspects: tuple[int, ...] = ()
+    opened_at: datetime | None = None
+    probed_at: datetime | None = None
+    probe_wait: float = 0.0
+    why: str | None = None
+    blocked: bool = False
+
+    @property
+    def is_clean(self) -> bool:
+        return self == State()
+
+    def columns(self) -> dict[str, Any]:
+        """As the ledger keeps it."""
+        return {
+            "failures": self.failures,
+            "suspects": list(self.suspects),
+            "opened_at": self.opened_at,
+            "probed_at": self.probed_at,
+            "probe_wait": self.probe_wait,
+            "why": self.why,
+            "blocked": self.blocked,
+        }
+
+    def probe_due(self, now: datetime) -> bool:
+        """Whether the next probe may go out. A clock that was set back does not put it off."""
+        if self.opened_at is None or self.probed_at is None:
+            return False
+        passed = (now - self.probed_at).total_seconds()
+        return passed < 0 or passed >= self.probe_wait
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """``failures`` in a row open it; then a probe each ``probe_seconds``, later where the account asks for it.
+
+    An account that the CRM has shut is probed each ``blocked_probe_seconds`` only: every call makes it worse.
+    """
+
+    failures: int
+    probe_seconds: float
+    longest_wait: float
+    blocked_probe_seconds: float = 3600.0
+
+    @classmethod
+    def of(cls, policy: DeliveryPolicy) -> Rules:
+        return cls(
+            policy.breaker_failures,
+            policy.probe_seconds,
+            policy.longest_retry_after_seconds,
+            policy.blocked_probe_seconds,
+        )
+
+    def interval(self, blocked: bool) -> float:
+        """How long it is from one probe to the next, in seconds."""
+        return max(self.probe_seconds, self.blocked_probe_seconds) if blocked else self.probe_seconds
+
+
+def after_failure(state: State, verdict: Verdict, delivery: int, now: datetime, rules: Rules) -> State:
+    """The state after one more failure. Pure."""
+    surely = verdict.word is Word.AWAY
+    failures = min(state.failures + surely, rules.failures)
+    suspects = state.suspects
+    if not surely and delivery not in suspects and len(suspects) < rules.failures:
+        suspects = (*suspects, delivery)
+    # Whatever else is met meanwhile: only an answer shows that the account is no longer shut.
+    blocked = state.blocked or verdict.blocked
+    why = state.why if state.blocked and not verdict.blocked else verdict.why[:500] or None
+    state = replace(state, failures=failures, suspects=suspects, why=why, blocked=blocked)
+    if state.opened_at is None and not blocked and failures + len(suspects) < rules.failures:
+        return state
+    wait = max(rules.interval(blocked), min(verdict.after or 0.0, rules.longest_wait))
+    return replace(state, opened_at=state.opened_at or now, probed_at=now, probe_wait=wait)
+
+
+class Breaker:
+    """The breaker of one account. Thread-safe. Everything that asks the ledger raises LedgerUnavailable."""
+
+    def __init__(self, ledger: Ledger, account: str, rules: Rules, now: Now) -> None:
+        self.account = account
+        self._ledger = ledger
+        self._rules = rules
+        self._now = now
+        self._lock = threading.Lock()
+        self._state = State()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the account was away when this process last looked."""
+        return self._state.opened_at is not None
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the CRM had shut the account when this process last looked."""
+        return self._state.blocked
+
+    def suspects(self, delivery: int) -> bool:
+        """Whether this delivery's failure has been counted already, so that another one says nothing new."""
+        return delivery in self._state.suspects
+
+    def refresh(self, connection: Connection) -> None:
+        """Look at what the other processes have found out."""
+        self._keep(_read(connection.execute(_ROW, {"name": self.account}).first()))
+
+    def take_probe(self, now: datetime) -> bool:
+        """Whether this process is the one to probe now; nobody else is for one interval then."""
+        if not self._state.probe_due(now):
+            return False
+        with self._ledger.write() as connection:
+            moment, state = self._locked(connection)
+            due = state.probe_due(moment)
+            if due:
+                state = replace(state, probed_at=moment, probe_wait=self._rules.interval(state.blocked))
+                self._store(connection, state)
+        self._keep(state)
+        return due
+
+    def failed(self, delivery: int, verdict: Verdict) -> None:
+        """Count a failure; the one that opens the breaker is logged, by one process."""
+        with self._ledger.write() as connection:
+            moment, before = self._locked(connection)
+            state = after_failure(before, verdict, delivery, moment, self._rules)
+            self._store(connection, state)
+        self._keep(state)
+        if before.opened_at is None and state.opened_at is not None:
+            _LOG.error("account.away", account=self.account, why=state.why, probe_in=state.probe_wait)
+        if state.blocked and not before.blocked:
+            _LOG.error("account.blocked", account=self.account, why=state.why, probe_in=state.probe_wait)
+
+    def answered(self, *, probed: bool = True) -> None:
+        """The account works: forget the failures; the answer that closes the breaker is logged, by one process.
+
+        Not ``probed``: it may have been asked before the account was shut, so that this says nothing then.
+        """
+        if self._state.is_clean:
+            return
+        with self._ledger.write() as connection:
+            moment, before = self._locked(connection)
+            if before.blocked and not probed:
+                self._keep(before)
+                return
+            if not before.is_clean:
+                self._store(connection, State())
+        self._keep(State())
+        if before.opened_at is not None:
+            seconds = max(0.0, (moment - before.opened_at).total_seconds())
+            _LOG.info("account.back", account=self.account, seconds=round(seconds, 1))
+
+    # --- details ---------------------------------------------------------------------------------
+
+    def _locked(self, connection: Connection) -> tuple[datetime, State]:
+        row = connection.execute(_LOCKED, {"name": self.account}).first()
+        if row is None:
+            # Another process may be quicker.
+            with suppress(IntegrityError), connection.begin_nested():
+                connection.execute(insert(breakers), {"account": self.account} | State().columns())
+            row = connection.execute(_LOCKED, {"name": self.account}).first()
+        return self._ledger.moment(connection, self._now), _read(row)
+
+    def _store(self, connection: Connection, state: State) -> None:
+        connection.execute(_UPDATE, {"name": self.account} | state.columns())
+
+    def _keep(self, state: State) -> None:
+        with self._lock:
+            self._state = state
+
+
+def _read(row: Any) -> State:
+    if row is None:
+        return State()
+    return State(
+        row.failures, tuple(row.suspects), row.opened_at, row.probed_at, row.probe_wait or 0.0, row.why, row.blocked
+    )
+
+
+def asked(connector: Connector) -> Verdict:
+    """Whether the CRM answers at all, by one cheap read."""
+    try:
+        connector.find_contact(phone=_NOBODY)
+    except (CrmUnavailable, CrmRefused) as error:
+        return of_read(error)
+    return Verdict(Word.ANSWERS)

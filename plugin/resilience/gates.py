@@ -1,0 +1,105 @@
+"""The breakers of both lanes as one process uses them: which lane is open to deliveries, and what its answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from connectors.base import Connector
+from plugin.common.clock import Now
+from plugin.config.settings import DeliveryPolicy
+from plugin.ledger import Ledger
+from plugin.resilience.breaker import Breaker, Rules, asked
+from plugin.resilience.health import Verdict, Word
+from plugin.resilience.lanes import LANES, Lane
+from plugin.resilience.quota import probing
+
+#: The account of the mail server; the CRM's is called after its connector.
+MAIL_ACCOUNT = "smtp"
+#: Deliveries tried in one probe, where the first ones end without an exchange.
+_MOST_TRIED = 5
+
+
+class Gates:
+    """One breaker a lane. Thread-safe. What asks the ledger raises LedgerUnavailable."""
+
+    def __init__(self, ledger: Ledger, connector: Connector, policy: DeliveryPolicy, now: Now) -> None:
+        self._ledger = ledger
+        self._connector = connector
+        self._now = now
+        rules = Rules.of(policy)
+        accounts = {Lane.CRM: connector.name, Lane.MAIL: MAIL_ACCOUNT}
+        self._breakers = {lane: Breaker(ledger, accounts[lane], rules, now) for lane in LANES}
+        self.probe_seconds = policy.probe_seconds
+
+    def refresh(self) -> None:
+        """Look at what other processes have found out."""
+        with self._ledger.read() as connection:
+            for breaker in self._breakers.values():
+                breaker.refresh(connection)
+
+    def is_away(self, lane: Lane) -> bool:
+        """Whether the lane's account was away when this process last looked."""
+        return self._breakers[lane].is_open
+
+    def shut(self) -> frozenset[Lane]:
+        """The lanes whose account had been shut when this process last looked."""
+        return frozenset(lane for lane in LANES if self._breakers[lane].is_blocked)
+
+    def open_lanes(self) -> list[Lane]:
+        """The lanes whose deliveries may be claimed."""
+        return [lane for lane in LANES if not self.is_away(lane)]
+
+    def take_probes(self) -> list[Lane]:
+        """The lanes that this process is to probe now."""
+        now = self._now()
+        return [lane for lane in LANES if self._breakers[lane].take_probe(now)]
+
+    def report(self, lane: Lane, delivery: int, verdict: Verdict, *, probing: bool = False) -> None:
+        """Take to heart what an exchange about a delivery said about the account; ``probing``: it was the probe."""
+        breaker = self._breakers[lane]
+        match verdict.word:
+            case Word.ANSWERS:
+                breaker.answered(probed=probing)
+            case Word.AWAY:
+                breaker.failed(delivery, verdict)
+            case Word.DOUBTFUL:
+                self._doubted(lane, delivery, verdict)
+
+    def probe(self, lane: Lane, deliver: Callable[[], Word | None]) -> int:
+        """Find out whether the account is back; returns how many deliveries that took.
+
+        The CRM is first asked with a cheap read, so that nothing becomes *unknown* on its account. ``deliver`` sends
+        one delivery of the lane and returns what that said, None where none was due.
+        """
+        with probing():
+            return self._probe(lane, deliver)
+
+    def _probe(self, lane: Lane, deliver: Callable[[], Word | None]) -> int:
+        if lane is Lane.CRM:
+            verdict = asked(self._connector)
+            if verdict.word is not Word.ANSWERS:
+                if verdict.word is not Word.NOTHING:
+                    self._breakers[lane].failed(0, verdict)
+                return 0
+        done = 0
+        # Some deliveries end without asking anybody: the next one will tell.
+        for _ in range(_MOST_TRIED):
+            word = deliver()
+            if word is None:
+                break
+            done += 1
+            if word is not Word.NOTHING:
+                return done
+        if lane is Lane.CRM:
+            self._breakers[lane].answered()
+        return done
+
+    def _doubted(self, lane: Lane, delivery: int, verdict: Verdict) -> None:
+        breaker = self._breakers[lane]
+        if lane is Lane.CRM and breaker.suspects(delivery) and not breaker.is_open:
+            # The same record once more: perhaps only that one is at fault.
+            found = asked(self._connector)
+            if found.word in (Word.AWAY, Word.DOUBTFUL):
+                breaker.failed(delivery, Verdict(Word.AWAY, found.why, found.after))
+            return
+        breaker.failed(delivery, verdict)

@@ -1,0 +1,101 @@
+"""What one exchange says about the account as a whole: it answers, it is away, or only this record may be at fault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome
+
+#: The code under which a fault of our own or a connector's code stands in the log of attempts.
+FAULT = "fault"
+
+#: Nobody is let in (401), too much was asked (429), or the service is closed for now (503; 421 of a mail server).
+_ACCOUNT = frozenset({401, 421, 429, 503})
+#: Replies of a mail server that does not let the plugin log in: as passing as a token that the CRM does not take.
+_NO_LOGIN = frozenset({530, 534, 535, 538})
+
+
+class Word(Enum):
+    """``DOUBTFUL``: a 5xx or a time-out, which the account or this one record may have caused. ``NOTHING``: silence."""
+
+    ANSWERS = "answers"
+    AWAY = "away"
+    DOUBTFUL = "doubtful"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The word, why, and after how many seconds the account itself wants to be asked again.
+
+    ``blocked``: the CRM has shut the account until a human has that lifted; it counts as away.
+    """
+
+    word: Word
+    why: str = ""
+    after: float | None = None
+    blocked: bool = False
+
+
+NOTHING = Verdict(Word.NOTHING)
+ANSWERS = Verdict(Word.ANSWERS)
+
+
+def of_write(outcome: Outcome) -> Verdict:
+    """What a write's outcome says."""
+    if isinstance(outcome, Done):
+        return ANSWERS
+    if outcome.code == FAULT:
+        return NOTHING
+    if not isinstance(outcome, NotDone):
+        return Verdict(Word.DOUBTFUL, outcome.why)
+    if outcome.blocked or is_login_refused(outcome):
+        return Verdict(Word.AWAY, outcome.why, outcome.after, outcome.blocked)
+    if outcome.permanent:
+        # Without a status it never got out of this machine.
+        return NOTHING if outcome.status is None else ANSWERS
+    return _not_now(outcome.status, outcome.why, outcome.after)
+
+
+def of_mail(outcome: Outcome) -> Verdict:
+    """The same for a mail server, whose 4xx replies are about one recipient."""
+    if isinstance(outcome, NotDone) and not outcome.permanent and outcome.status not in (None, *_ACCOUNT):
+        return ANSWERS
+    return of_write(outcome)
+
+
+def of_read(error: CrmUnavailable | CrmRefused) -> Verdict:
+    """What a read that failed says."""
+    if isinstance(error, CrmRefused):
+        return NOTHING if error.status is None else ANSWERS
+    if error.blocked:
+        return Verdict(Word.AWAY, str(error), error.after, blocked=True)
+    return _not_now(error.status, str(error), error.after)
+
+
+def of_company(verdicts: Sequence[Verdict]) -> Verdict:
+    """What one exchange about several deliveries says: one exchange, so one word, however many were in it."""
+    for telling in (
+        lambda one: one.blocked,
+        lambda one: one.word is Word.ANSWERS,
+        lambda one: one.word is Word.AWAY,
+        lambda one: one.word is Word.DOUBTFUL,
+    ):
+        found = next((verdict for verdict in verdicts if telling(verdict)), None)
+        if found is not None:
+            return found
+    return NOTHING
+
+
+def is_login_refused(outcome: Outcome) -> bool:
+    """Whether a mail server refused the plugin's log-in: nothing is wrong with the mail, so it waits."""
+    return isinstance(outcome, NotDone) and outcome.status in _NO_LOGIN
+
+
+def _not_now(status: int | None, why: str, after: float | None) -> Verdict:
+    if status is None:
+        # With a time it is our own quota that is used up; without, no connection could be made.
+        return NOTHING if after is not None else Verdict(Word.AWAY, why)
+    return Verdict(Word.AWAY if status in _ACCOUNT else Word.DOUBTFUL, why, after)

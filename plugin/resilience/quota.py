@@ -1,0 +1,192 @@
+"""The CRM account's quota, shared by all processes of a ledger: a bucket of requests; each takes a few of them at once.
+
+In any span of T seconds all of them together make at most ``requests_per_second`` · T + ``burst`` requests. A request
+that was taken and is not made soon is given up, not saved: nothing adds up to more than the quota later. While the CRM
+has shut the account (``plugin.resilience.breaker``) nobody but a probe gets a turn: every call makes it worse.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connectors.base import Limits
+from plugin.common.clock import Now
+from plugin.errors import LedgerUnavailable
+from plugin.ledger import Ledger
+from plugin.ledger.schema import breakers, quotas
+
+_LOG = structlog.get_logger(__name__)
+
+#: Requests are taken for no longer than this ahead, and kept for no longer; seconds.
+_AHEAD = 1.0
+#: The most taken at once.
+_MOST = 100
+#: Nobody waits longer for a turn; seconds.
+_LONGEST = 10.0
+
+#: What an account that is shut has to wait for its turn is not known; asking again costs nobody anything; seconds.
+_WHILE_SHUT = 60.0
+
+_SHUT = select(breakers.c.account).where(breakers.c.account == bindparam("account"), breakers.c.blocked)
+_BUCKET = select(quotas.c.full_at).where(quotas.c.account == bindparam("account")).with_for_update()
+_DRAW = update(quotas).where(quotas.c.account == bindparam("of"))
+_ADD = insert(quotas)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an account's limits come to, in seconds: the ``interval`` between requests, the ``slack`` of a full bucket,
+    how long a taken one ``keeps``, and ``most`` requests taken at once.
+
+    What keeping can add to a span is held back from the burst.
+    """
+
+    interval: float
+    slack: float
+    keeps: float
+    most: int
+
+    @classmethod
+    def of(cls, limits: Limits) -> Terms:
+        rate, burst = limits.requests_per_second, limits.burst
+        keeps = min(_AHEAD, (burst - 1) / 2 / rate)
+        return cls(1 / rate, (burst - 1) / rate - keeps, keeps, max(1, min(_MOST, int(rate * _AHEAD))))
+
+
+class _Turn(NamedTuple):
+    """A request that was taken: when it may be made, and until when, by the process's own clock."""
+
+    at: float
+    until: float
+
+
+_probe = threading.local()
+
+
+@contextmanager
+def probing() -> Iterator[None]:
+    """In this block the thread's requests get turns even while the account is shut."""
+    _probe.is_one = True
+    try:
+        yield
+    finally:
+        _probe.is_one = False
+
+
+class SharedQuota:
+    """One process's way to the quota of ``account``. Thread-safe; ``clock`` and ``sleep`` are in seconds.
+
+    Few queries: the more requests are made, the more are taken at once.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        account: str,
+        limits: Limits,
+        now: Now,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._ledger = ledger
+        self._account = account
+        self._terms = Terms.of(limits)
+        self._now = now
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._held: deque[_Turn] = deque()
+        self._wanted = 1
+        self._used = 0
+
+    def acquire(self, longest: float) -> float:
+        """Wait for a turn and return 0.0; if it is more than ``longest`` seconds away, take none and return how far.
+
+        Never waits longer than 10 s. While the ledger cannot be asked, or the account is shut, there are no turns.
+        """
+        longest = min(longest, _LONGEST)
+        with self._lock:
+            self._give_up_old()
+            if not self._held:
+                too_far = self._take_more(longest)
+                if too_far is not None:
+                    return too_far
+            wait = self._held[0].at - self._clock()
+            if wait > longest:
+                return wait
+            self._held.popleft()
+            self._used += 1
+        if wait > 0:
+            self._sleep(wait)
+        return 0.0
+
+    def _give_up_old(self) -> None:
+        given_up = False
+        while self._held and self._held[0].until < self._clock():
+            self._held.popleft()
+            given_up = True
+        if given_up:
+            # Fewer were made than taken: take as many as were made, so that others are left theirs.
+            self._wanted = max(1, min(self._wanted, self._used))
+        elif not self._held and self._used:
+            self._wanted = min(self._terms.most, self._wanted * 2)
+
+    def _take_more(self, longest: float) -> float | None:
+        """Take as many as are likely to be made soon; where even the first is too far away none, and how far it is."""
+        asked = self._clock()
+        try:
+            with self._ledger.write() as connection:
+                waits = self._draw(connection, longest)
+        except LedgerUnavailable as error:
+            _LOG.warning("quota.ledger_unavailable", why=error.message)
+            return float(error.retry_after)
+        if waits[0] > longest:
+            return waits[0]
+        # The ledger's moment was between these two. Made no earlier than it can have meant, and given up no later.
+        answered, self._used = self._clock(), 0
+        first, *others = (_Turn(answered + wait, asked + wait + self._terms.keeps) for wait in waits)
+        # The first one is for whoever asks just now, however long the answer took: a slow ledger must let some pass.
+        self._held.append(_Turn(first.at, float("inf")))
+        self._held.extend(others)
+        return None
+
+    def _draw(self, connection: Connection, longest: float) -> list[float]:
+        """How many seconds from now each request taken may be made; a single one beyond ``longest`` is not taken."""
+        terms, name = self._terms, {"account": self._account}
+        is_probe = getattr(_probe, "is_one", False)
+        if not is_probe and connection.execute(_SHUT, name).first() is not None:
+            return [longest + _WHILE_SHUT]
+        row = connection.execute(_BUCKET, name).one_or_none()
+        if row is None:
+            self._open(connection)
+            row = connection.execute(_BUCKET, name).one()
+        now = self._ledger.moment(connection, self._now)
+        full = max(0.0, (row.full_at - now).total_seconds())
+        if full > terms.slack + _LONGEST + terms.most * terms.interval:
+            # Nobody was ever promised that: the clock was set back. Begin with an empty bucket.
+            full = terms.slack
+        first = full - terms.slack
+        if first > longest:
+            return [first]
+        count = 1 if is_probe else min(self._wanted, 1 + int((longest - first) / terms.interval))
+        full_at = now + timedelta(seconds=full + count * terms.interval)
+        connection.execute(_DRAW, {"of": self._account, "full_at": full_at})
+        return [max(0.0, first + number * terms.interval) for number in range(count)]
+
+    def _open(self, connection: Connection) -> None:
+        """Make the account's bucket, full; another process may do so at the same moment."""
+        row = {"account": self._account, "full_at": self._ledger.moment(connection, self._now)}
+        with suppress(IntegrityError), connection.begin_nested():
+            connection.execute(_ADD, row)

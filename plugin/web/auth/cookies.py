@@ -1,0 +1,55 @@
+"""The cookies of the operators' side, and the attributes by which they work in a frame and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from flask import request
+from werkzeug.wrappers import Response
+
+from plugin.config.settings import Page
+
+#: A signed-in person's session, a session bound to calls, and what a sign-in form is tied to.
+Kind = Literal["session", "visit", "form"]
+_LONGEST_TOKEN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The cookies as this deployment sets them.
+
+    ``secure``: over https only. ``framed``: they also work in another site's frame, apart from those outside of it.
+    """
+
+    secure: bool
+    framed: bool
+
+    @classmethod
+    def of(cls, page: Page) -> Cookies:
+        """Those of ``[page]``: frames of other sites need Secure, with SameSite=None and Partitioned."""
+        framed = bool(page.frame_ancestors)
+        return cls(framed or page.public_url.startswith("https://"), framed)
+
+    def name(self, kind: Kind) -> str:
+        """Browsers take the prefix for a promise: Secure, for this host alone, planted by no other one."""
+        return f"__Host-optout_{kind}" if self.secure else f"optout_{kind}"
+
+    def get(self, kind: Kind) -> str | None:
+        """The request's token of this kind."""
+        token = request.cookies.get(self.name(kind))
+        return token if token and len(token) <= _LONGEST_TOKEN else None
+
+    def set(self, response: Response, kind: Kind, token: str) -> None:
+        """Have the browser keep a token until it is closed."""
+        same_site = "None" if self.framed else "Lax"
+        response.set_cookie(
+            self.name(kind), token, secure=self.secure, httponly=True, samesite=same_site, partitioned=self.framed
+        )
+
+    def forget(self, response: Response, kind: Kind) -> None:
+        """Have the browser forget it."""
+        same_site = "None" if self.framed else "Lax"
+        response.delete_cookie(
+            self.name(kind), secure=self.secure, httponly=True, samesite=same_site, partitioned=self.framed
+        )

@@ -1,0 +1,115 @@
+"""The ways in from a CRM: a signed link, a plain button for somebody who is signed in, and a frame of the CRM."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from math import ceil
+
+import structlog
+from flask import Blueprint, redirect, request
+from werkzeug.wrappers import Response
+
+from connectors.base import (
+    Connector,
+    ConnectorError,
+    CrmRefused,
+    CrmUnavailable,
+    EventMalformed,
+    EventNotAuthentic,
+    FrameCall,
+)
+from plugin.auth.links import PATH, SIGN, LinkFault, read_plain
+from plugin.auth.visitor import LinkedCall
+from plugin.web.auth.guards import access, own_csrf
+from plugin.web.auth.pages import page
+from plugin.web.auth.places import ROOT, call_url, sign_in_url
+
+_LOG = structlog.get_logger(__name__)
+
+#: A card's frame that is opened again so soon goes on with the same conversation, where the CRM names no call.
+_SAME_CONVERSATION = timedelta(hours=1)
+_RETRY_AFTER = 10
+
+
+def open_link() -> Response:
+    """Open the page of a call: by a signed link for whom it names, else for who is signed in."""
+    given = dict(request.args.lists())
+    if SIGN not in given:
+        return _open_plainly(given)
+    opened = access().links.read(given)
+    if isinstance(opened, LinkFault):
+        _LOG.warning("page.link_refused", why=opened.value)
+        return page(opened.value, 410 if opened is LinkFault.EXPIRED else 403)
+    return _opened(opened.operator, opened.call)
+
+
+@own_csrf
+def open_frame(connector_name: str) -> Response:
+    """Open the page in a frame of the connected CRM, which proves that it asks."""
+    connector = access().connector
+    if connector is None or connector.name != connector_name:
+        return page("frame_unknown", 404)
+    if not access().cookies.framed:
+        _LOG.warning("page.frames_are_off", hint="name the CRM's origin in [page] frame_ancestors")
+    try:
+        told = connector.open_frame(request.args.to_dict(), request.form.to_dict())
+    except ConnectorError as error:
+        return _refusal(connector, error)
+    return _opened(told.operator, _call_of(told))
+
+
+def add_entries(blueprint: Blueprint) -> None:
+    """Serve them."""
+    blueprint.add_url_rule(PATH, view_func=open_link, methods=["GET"])
+    blueprint.add_url_rule(f"{ROOT}/frame/<connector_name>", view_func=open_frame, methods=["GET", "POST"])
+
+
+# --- details ---------------------------------------------------------------------------------------
+
+
+def _open_plainly(given: dict[str, list[str]]) -> Response:
+    """What an unsigned button says is worth no more than what its presser might have typed."""
+    person = access().session("session")
+    if person is None:
+        return redirect(sign_in_url(request.full_path), 303)
+    call = read_plain(given)
+    if call is None:
+        return page("link_invalid", 403)
+    access().sessions.tell_of(person, call)
+    return redirect(call_url(call.id), 303)
+
+
+def _opened(operator: str, call: LinkedCall) -> Response:
+    """A session bound to this call, and on to the page by an address that holds no more than the call's id."""
+    own = access()
+    token = own.sessions.open_call(operator, call, own.cookies.get("visit"))
+    _LOG.info("page.opened", call=call.id)
+    response = redirect(call_url(call.id), 303)
+    own.cookies.set(response, "visit", token)
+    return response
+
+
+def _call_of(told: FrameCall) -> LinkedCall:
+    call_id = told.call_id
+    if call_id is None and told.card is not None and (token := access().cookies.get("visit")):
+        call_id = access().sessions.recent_call_of(token, told.card, _SAME_CONVERSATION)
+    return LinkedCall(call_id or f"page-{secrets.token_hex(8)}", told.phone, told.card, told.name)
+
+
+def _refusal(connector: Connector, error: ConnectorError) -> Response:
+    name, why = connector.name, str(error)
+    if isinstance(error, EventNotAuthentic):
+        _LOG.warning("page.frame_not_authentic", connector=name, why=why)
+        return page("frame_refused", 403)
+    if isinstance(error, EventMalformed):
+        _LOG.warning("page.frame_malformed", connector=name, why=why)
+        return page("frame_refused", 400)
+    if isinstance(error, CrmUnavailable):
+        _LOG.warning("page.crm_unavailable", connector=name, why=why)
+        wait = _RETRY_AFTER if error.after is None else max(1, ceil(error.after))
+        return page("crm_unavailable", 503, {"Retry-After": str(wait)})
+    if isinstance(error, CrmRefused):
+        _LOG.error("page.crm_refused", connector=name, why=why, status=error.status, crm_code=error.code)
+        return page("crm_refused", 502)
+    raise error

@@ -1,0 +1,167 @@
+"""Who is asking, and whether they may: for every page and JSON route of the operators' side."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from flask import current_app, g, redirect, request
+from werkzeug.wrappers import Response
+
+from plugin.auth.sessions import Session
+from plugin.auth.visitor import Role, Visitor
+from plugin.web.auth.pages import page
+from plugin.web.auth.places import HOME, SIGN_IN, call_url, sign_in_url
+from plugin.web.auth.state import Access
+from plugin.web.errors import error_response
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_JSON = "_optout_json"
+_OWN_CSRF = "_optout_own_csrf"
+
+
+class NotAllowed(Exception):
+    """The request is not let through: ``status`` 401 (nobody known), 403 (not for this call, this role, this form).
+
+    Answered as the route's kind demands: a page, the sign-in page, or an error's JSON.
+    """
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+
+
+#: For a program: the message and the hint of each refusal.
+_TOLD = {
+    "not_signed_in": ("Nobody is signed in, or the session has ended", "Sign in, or open the CRM's link again"),
+    "other_call": ("This visit is for another call", "Open this call's own link in the CRM"),
+    "not_admin": ("This is for admins", None),
+    "bad_csrf": ("The request does not prove that it comes from the page", "Send X-CSRF-Token; reload the page"),
+}
+
+
+def visitor(call_id: str | None = None) -> Visitor:
+    """Who sent the present request, and what is known of the call that it is about.
+
+    The call is ``call_id``, or else the route's, or the query's ``call``; without any, the latest one opened.
+    Raises NotAllowed.
+    """
+    asked = call_id or _asked_call()
+    known = g.setdefault("optout_visitors", {})
+    if asked not in known:
+        known[asked] = _find(asked)
+    return cast(Visitor, known[asked])
+
+
+def page_view(view: F | None = None, *, role: Role = "operator") -> Any:
+    """A view that answers with a page: who is not known is sent to sign in, and comes back."""
+    return _guarded(role) if view is None else _guarded(role)(view)
+
+
+def json_view(view: F | None = None, *, role: Role = "operator") -> Any:
+    """A view that answers a program: refusals are the project's error JSON, with 401 or 403."""
+
+    def mark(inner: F) -> F:
+        guarded = _guarded(role)(inner)
+        setattr(guarded, _JSON, True)
+        return guarded
+
+    return mark if view is None else mark(view)
+
+
+def own_csrf(view: F) -> F:
+    """A view that anybody may send something unsafe to: it has a proof of its own."""
+    setattr(view, _OWN_CSRF, True)
+    return view
+
+
+def check_csrf() -> None:
+    """Before every request of the operators' side: an unsafe one holds a CSRF token of the browser's own session.
+
+    Raises NotAllowed.
+    """
+    if request.method in _SAFE or _is_marked(_OWN_CSRF):
+        return
+    sessions = [session for session in (access().session("visit"), access().session("session")) if session]
+    if not sessions:
+        raise NotAllowed(401, "not_signed_in")
+    given = (request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")).encode("utf-8", "replace")
+    # Each is compared: a page may have been opened as either.
+    matches = [hmac.compare_digest(given, session.csrf.encode()) for session in sessions]
+    if not any(matches):
+        raise NotAllowed(403, "bad_csrf")
+
+
+def answer_refusal(error: NotAllowed) -> Response:
+    """The refusal as the route's kind demands."""
+    if wants_json():
+        message, hint = _TOLD[error.code]
+        return error_response(error.status, error.code, message, hint=hint)
+    if error.status == 401:
+        return redirect(sign_in_url(_back()), 303)
+    return page(error.code, error.status)
+
+
+def access() -> Access:
+    """The application's way in."""
+    return cast(Access, current_app.extensions["optout_access"])
+
+
+def _guarded(role: Role) -> Callable[[F], F]:
+    def guard(view: F) -> F:
+        @wraps(view)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            if role == "admin" and visitor().role != "admin":
+                raise NotAllowed(403, "not_admin")
+            visitor()
+            return view(*args, **kwargs)
+
+        return cast(F, inside)
+
+    return guard
+
+
+def _find(asked: str | None) -> Visitor:
+    """A visit bound to calls goes before a person's session where it was opened for this call, else after it."""
+    own = access()
+    visit, person = own.session("visit"), own.session("session")
+    call = own.sessions.call(visit, asked) if visit else None
+    if visit and call and (asked is not None or person is None):
+        return Visitor(visit.operator, visit.role, call, visit.csrf, call)
+    if person:
+        return _person(person, asked)
+    raise NotAllowed(403, "other_call") if visit else NotAllowed(401, "not_signed_in")
+
+
+def _person(person: Session, asked: str | None) -> Visitor:
+    known = access().sessions.call(person, asked) if asked is not None else None
+    return Visitor(person.operator, person.role, None, person.csrf, known)
+
+
+def _back() -> str:
+    """Where to go on after signing in: what was asked for, or the page from which something was sent."""
+    if request.method not in _SAFE:
+        asked = _asked_call()
+        return call_url(asked) if asked else HOME
+    return request.full_path if request.query_string else request.path
+
+
+def _asked_call() -> str | None:
+    named = (request.view_args or {}).get("call_id") or request.args.get("call")
+    return str(named) if named else None
+
+
+def wants_json() -> bool:
+    if _is_marked(_JSON) or request.is_json or "X-CSRF-Token" in request.headers:
+        return True
+    return request.endpoint is None and request.path != SIGN_IN
+
+
+def _is_marked(mark: str) -> bool:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return bool(getattr(view, mark, False))

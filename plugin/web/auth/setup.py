@@ -1,0 +1,139 @@
+"""Puts the way in before the operators' side of an application, or says there that it is off."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+from flask import Blueprint, Flask, request
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.wrappers import Response
+
+from plugin.auth.links import Links
+from plugin.auth.passwords import Passwords
+from plugin.auth.sessions import Sessions
+from plugin.auth.sign_in import SignIn
+from plugin.auth.throttle import Throttle
+from plugin.auth.users import Users
+from plugin.common.clock import Now, utc_now
+from plugin.errors import LedgerUnavailable
+from plugin.web import errors
+from plugin.web.auth.cookies import Cookies
+from plugin.web.auth.entry import add_entries
+from plugin.web.auth.guards import NotAllowed, answer_refusal, check_csrf, wants_json
+from plugin.web.auth.headers import security_headers
+from plugin.web.auth.pages import page
+from plugin.web.auth.places import ROOT
+from plugin.web.auth.state import Access
+from plugin.web.auth.views import add_views
+
+if TYPE_CHECKING:
+    from connectors.base import Connector
+    from plugin.config.settings import Page, Settings
+    from plugin.ledger import Ledger
+
+_LOG = structlog.get_logger(__name__)
+
+
+def guard_operators_side(
+    app: Flask,
+    ledger: Ledger,
+    settings: Settings,
+    connector: Connector | None,
+    *,
+    now: Now = utc_now,
+    passwords: Passwords | None = None,
+) -> bool:
+    """Serve the ways in, and guard whatever is served under ``/operator``; whether the page is on at all.
+
+    Where it is off, everything there is 404, and the log says why.
+    """
+    key = settings.page.secret
+    if key is None:
+        _switch_off(app)
+        return False
+    app.extensions["optout_access"] = _access(key, ledger, settings.page, connector, now, passwords or Passwords())
+    put_headers = security_headers(settings.page.frame_ancestors)
+    app.before_request(lambda: check_csrf() if _is_ours() else None)
+    app.after_request(lambda response: put_headers(response) if _is_ours() else response)
+    app.register_error_handler(NotAllowed, answer_refusal)
+    blueprint = Blueprint(
+        "access", __name__, template_folder="templates", static_folder="static", static_url_path=f"{ROOT}/access"
+    )
+    add_views(blueprint)
+    add_entries(blueprint)
+    answer_people(blueprint)
+    app.register_blueprint(blueprint)
+    return True
+
+
+def answer_people(blueprint: Blueprint) -> None:
+    """What goes wrong in a blueprint's pages is told as a page, in Russian; in its JSON routes as JSON still."""
+    blueprint.register_error_handler(NotAllowed, answer_refusal)
+    blueprint.register_error_handler(LedgerUnavailable, _unavailable)
+    blueprint.register_error_handler(HTTPException, _http_error)
+    blueprint.register_error_handler(Exception, _fault)
+
+
+# --- details ---------------------------------------------------------------------------------------
+
+
+def _access(
+    key: str, ledger: Ledger, settings: Page, connector: Connector | None, now: Now, passwords: Passwords
+) -> Access:
+    throttle = Throttle(ledger, _derived(key, "sign-in failures"), now)
+    return Access(
+        page=settings,
+        cookies=Cookies.of(settings),
+        sessions=Sessions(ledger, now, timedelta(hours=settings.session_hours), _derived(key, "tokens")),
+        sign_in=SignIn(Users(ledger, passwords, now), passwords, throttle),
+        links=Links.of(settings, now),
+        connector=connector,
+        form_key=_derived(key, "sign-in form"),
+    )
+
+
+def _derived(key: str, purpose: str) -> bytes:
+    """A key of its own for each purpose: what signs links signs nothing else."""
+    return hmac.new(key.encode(), f"optout {purpose}".encode(), hashlib.sha256).digest()
+
+
+def _switch_off(app: Flask) -> None:
+    def off(rest: str = "") -> Response:
+        _LOG.warning("page.off", hint="The operators' page needs [page] secret in plugin.toml: docs/operators-page.md")
+        return errors.answer(NotFound())
+
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    app.add_url_rule(ROOT, "page_off", off, methods=methods)
+    app.add_url_rule(f"{ROOT}/<path:rest>", "page_off", off, methods=methods)
+    app.add_url_rule(f"{ROOT}/", "page_off", off, methods=methods)
+
+
+def _is_ours() -> bool:
+    return request.path == ROOT or request.path.startswith(f"{ROOT}/")
+
+
+def _unavailable(error: LedgerUnavailable) -> Response:
+    if wants_json():
+        return errors.answer(error)
+    _LOG.warning("page.unavailable", why=error.message)
+    return page("unavailable", 503, {"Retry-After": str(error.retry_after)})
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if wants_json() or status < 400:  # a redirect
+        return errors.answer(error)
+    headers = {name: value for name, value in error.get_headers() if name.lower() in {"allow", "retry-after"}}
+    return page("not_found" if status == 404 else "failed", status, headers)
+
+
+def _fault(error: Exception) -> Response:
+    if wants_json():
+        return errors.answer(error)
+    route = request.url_rule.rule if request.url_rule else None
+    _LOG.error("page.failed", route=route, exc_info=error)
+    return page("failed", 500)

@@ -1,0 +1,40 @@
+"""What the way in is made of, and the sessions of the present request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from flask import g
+
+from plugin.auth.sessions import Session, Sessions
+from plugin.web.auth.cookies import Cookies
+
+if TYPE_CHECKING:
+    from connectors.base import Connector
+    from plugin.auth.links import Links
+    from plugin.auth.sign_in import SignIn
+    from plugin.config.settings import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The way in of one application."""
+
+    page: Page
+    cookies: Cookies
+    sessions: Sessions
+    sign_in: SignIn
+    links: Links
+    connector: Connector | None
+    form_key: bytes
+
+    def session(self, kind: Literal["session", "visit"]) -> Session | None:
+        """The request's session of this kind, if it holds; looked up once a request."""
+        found: dict[str, Session | None] = g.setdefault("optout_sessions", {})
+        if kind not in found:
+            token = self.cookies.get(kind)
+            session = self.sessions.find(token) if token else None
+            # A token of the other kind in this cookie is nobody's.
+            found[kind] = session if session and session.is_linked == (kind == "visit") else None
+        return found[kind]

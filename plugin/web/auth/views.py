@@ -1,0 +1,105 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+import structlog
+from flask import Blueprint, Response, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from plugin.auth.sign_in import TooOften, Wrong
+from plugin.auth.users import User
+from plugin.web.auth.address import client_address
+from plugin.web.auth.guards import access, own_csrf
+from plugin.web.auth.places import SIGN_IN, SIGN_OUT, safe_next
+
+_LOG = structlog.get_logger(__name__)
+
+_WRONG = "Логин или пароль не подошли."
+_STALE = "Страница входа устарела. Введите логин и пароль ещё раз."
+
+
+def sign_in_form() -> AnyResponse:
+    """The form; whoever is signed in already goes on, unless it is to be as somebody else (``?other``)."""
+    back = safe_next(request.args.get("next"))
+    if access().session("session") and "other" not in request.args:
+        return redirect(back, 303)
+    return _form(back)
+
+
+@own_csrf
+def sign_in() -> AnyResponse:
+    """Check who it is; a session that was there before ends, so that nobody's planted token is used on."""
+    own = access()
+    back = safe_next(request.form.get("next"))
+    login, password = request.form.get("login", ""), request.form.get("password", "")
+    if not _is_own_form():
+        return _form(back, login, _STALE, 400)
+    if not login.strip() or not password:
+        return _form(back, login, "Введите логин и пароль.", 422)
+    found = own.sign_in.check(login, password, client_address(request, own.page.trusted_proxies))
+    if isinstance(found, TooOften):
+        headers = {"Retry-After": str(found.seconds)}
+        return _form(back, login, f"Слишком много неудачных попыток. Подождите {_told(found.seconds)}.", 429, headers)
+    token = _session_of(found) if isinstance(found, User) else None
+    if isinstance(found, Wrong) or token is None:
+        return _form(back, login, _WRONG, 403)
+    _LOG.info("page.signed_in", user=found.id, role=found.role)
+    response = redirect(back, 303)
+    own.cookies.set(response, "session", token)
+    own.cookies.forget(response, "form")
+    return response
+
+
+def sign_out() -> AnyResponse:
+    """End this browser's sessions, also those that links opened."""
+    own = access()
+    own.sessions.end(*(token for kind in ("session", "visit") if (token := own.cookies.get(kind))))
+    response = redirect(SIGN_IN, 303)
+    own.cookies.forget(response, "session")
+    own.cookies.forget(response, "visit")
+    return response
+
+
+def add_views(blueprint: Blueprint) -> None:
+    """Serve them."""
+    blueprint.add_url_rule(SIGN_IN, view_func=sign_in_form, methods=["GET"])
+    blueprint.add_url_rule(SIGN_IN, view_func=sign_in, methods=["POST"])
+    blueprint.add_url_rule(SIGN_OUT, view_func=sign_out, methods=["POST"])
+
+
+# --- details ---------------------------------------------------------------------------------------
+
+
+def _session_of(user: User) -> str | None:
+    own = access()
+    return own.sessions.sign_in(user.id, user.login, user.password_at, own.cookies.get("session"))
+
+
+def _form(
+    back: str, login: str = "", fault: str | None = None, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """The form, tied to a cookie of this browser: nobody else's page can send it, and sign somebody in as another."""
+    own = access()
+    tied = own.cookies.get("form") or secrets.token_urlsafe(32)
+    html = render_template("access/sign_in.html", back=back, login=login[:100], fault=fault, csrf=_proof(tied))
+    response = Response(html, status, headers or {}, mimetype="text/html")
+    own.cookies.set(response, "form", tied)
+    return response
+
+
+def _is_own_form() -> bool:
+    tied = access().cookies.get("form")
+    given = request.form.get("csrf", "").encode("utf-8", "replace")
+    return tied is not None and hmac.compare_digest(given, _proof(tied).encode())
+
+
+def _proof(tied: str) -> str:
+    return hmac.new(access().form_key, tied.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def _told(seconds: int) -> str:
+    return f"{seconds} с" if seconds < 90 else f"{-(-seconds // 60)} мин"

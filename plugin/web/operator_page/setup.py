@@ -1,0 +1,37 @@
+"""Serves the operator's page behind the way in of ``plugin.web.auth``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Flask
+
+from plugin.common.clock import Now, utc_now
+from plugin.operator_page.sessions import Desk
+from plugin.web.auth.setup import answer_people
+from plugin.web.operator_page.answers import add_answers
+from plugin.web.operator_page.assets import Assets
+from plugin.web.operator_page.pages import add_pages
+
+if TYPE_CHECKING:
+    from plugin.authoring.revisions.active import ActiveRules
+    from plugin.config.settings import Settings
+    from plugin.events.intake import Intake
+    from plugin.ledger import Ledger
+
+#: Where it all lies.
+ROOT = "/operator"
+
+
+def serve_operators_page(
+    app: Flask, ledger: Ledger, rules: ActiveRules, intake: Intake, settings: Settings, now: Now = utc_now
+) -> None:
+    """Add the page and what it asks for; every route is guarded by the way in, which has to be there."""
+    desk = Desk(ledger, rules, intake, settings, now)
+    blueprint = Blueprint("operator", __name__, url_prefix=ROOT, template_folder="templates")
+    assets = Assets()
+    assets.add_to(blueprint)
+    add_pages(blueprint, desk, settings, assets)
+    add_answers(blueprint, desk)
+    answer_people(blueprint)
+    app.register_blueprint(blueprint)

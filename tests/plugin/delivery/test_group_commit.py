@@ -1,0 +1,160 @@
+"""Several threads' askings in one transaction: each gets its own answer, and nobody suffers for another's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from plugin.delivery.group_commit import Gathered
+from plugin.errors import LedgerUnavailable
+
+PATIENCE = 10.0
+
+
+class OneLedger:
+    """Counts transactions; ``commit`` is called when one is about to be committed."""
+
+    def __init__(self) -> None:
+        self.transactions = 0
+        self.commit: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def write(self, *, alone: bool = False) -> Iterator[Any]:
+        self.transactions += 1
+        yield None
+        self.commit()
+
+
+class Work:
+    """Doubles numbers. The first group waits until it is let go; groups with a number in ``bad`` fail."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.bad: set[int] = set()
+
+    def __call__(self, _connection: Connection, asks: Sequence[int]) -> Sequence[int]:
+        self.groups.append(list(asks))
+        if len(self.groups) == 1:
+            self.begun.set()
+            assert self.go_on.wait(PATIENCE)
+        if self.bad & set(asks):
+            raise LedgerUnavailable("a row is held by somebody else")
+        return [2 * ask for ask in asks]
+
+
+class Asking:
+    """Threads that ask at the same time, in order, while the first one is at it."""
+
+    def __init__(self, about: Callable[[int], int] = lambda ask: ask) -> None:
+        self.ledger, self.work = OneLedger(), Work()
+        self.gathered = Gathered[int, int](self.ledger, self.work, about)  # type: ignore[arg-type]
+        self.found: dict[int, Sequence[int] | str] = {}
+
+    def run(self, *asks: Sequence[int]) -> None:
+        threads = []
+        for number, ask in enumerate(asks):
+            thread = threading.Thread(target=self._ask, args=(number, ask))
+            thread.start()
+            threads.append(thread)
+            if number == 0:
+                assert self.work.begun.wait(PATIENCE)
+            else:
+                self._until_waiting(number)
+        self.work.go_on.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+    def _until_waiting(self, count: int) -> None:
+        pause = threading.Event()
+        while len(self.gathered._waiting) < count:
+            pause.wait(0.001)
+
+    def _ask(self, number: int, asks: Sequence[int]) -> None:
+        try:
+            self.found[number] = self.gathered.ask(asks)
+        except LedgerUnavailable as error:
+            self.found[number] = error.message
+
+
+# --- when something is wrong -------------------------------------------------------------------------
+
+
+def test_what_one_of_them_meets_is_met_by_it_alone() -> None:
+    asking = Asking()
+    asking.work.bad = {3}
+    asking.run([1], [2], [3], [4])
+    assert asking.found == {0: [2], 1: [4], 2: "a row is held by somebody else", 3: [8]}
+    # Once together, in vain, and then each by itself.
+    assert asking.work.groups[1] == [2, 3, 4]
+    assert sorted(asking.work.groups[2:]) == [[2], [3], [4]]
+
+
+def test_a_commit_of_which_nobody_knows_is_nobodys_answer_and_not_done_again() -> None:
+    asking = Asking()
+
+    def lose() -> None:
+        if asking.ledger.transactions == 2:
+            raise LedgerUnavailable("the connection was lost")
+
+    asking.ledger.commit = lose
+    asking.run([1], [2], [3])
+    assert asking.found == {0: [2], 1: "the connection was lost", 2: "the connection was lost"}
+    assert asking.work.groups == [[1], [2, 3]]
+
+
+def test_after_a_failure_the_next_ones_are_served() -> None:
+    asking = Asking()
+    asking.work.bad = {1}
+    asking.run([1], [2])
+    assert asking.found == {0: "a row is held by somebody else", 1: [4]}
+    assert asking.gathered.ask([5]) == [10]
+
+
+def test_what_is_no_exception_but_the_end_of_the_process_gets_out() -> None:
+    asking = Asking()
+    asking.work.go_on.set()
+
+    def end() -> None:
+        raise KeyboardInterrupt
+
+    asking.ledger.commit = end
+    with pytest.raises(KeyboardInterrupt):
+        asking.gathered.ask([1])
+
+
+# --- how it goes -------------------------------------------------------------------------------------
+
+
+def test_those_that_come_while_one_is_at_it_share_the_next_transaction() -> None:
+    asking = Asking()
+    asking.run([1], [2], [3, 4], [5])
+    assert asking.found == {0: [2], 1: [4], 2: [6, 8], 3: [10]}
+    assert asking.work.groups == [[1], [2, 3, 4, 5]]
+    assert asking.ledger.transactions == 2
+
+
+def test_one_alone_goes_at_once() -> None:
+    asking = Asking()
+    asking.work.go_on.set()
+    assert asking.gathered.ask([1, 2]) == [2, 4]
+    assert asking.ledger.transactions == 1
+
+
+def test_two_about_the_same_are_never_in_one_transaction() -> None:
+    asking = Asking(about=lambda ask: ask % 10)
+    asking.run([1], [2], [12], [3])
+    assert asking.found == {0: [2], 1: [4], 2: [24], 3: [6]}
+    assert asking.work.groups == [[1], [2, 3], [12]]
+
+
+def test_no_transaction_becomes_longer_than_a_hundred() -> None:
+    asking = Asking()
+    asking.run([1], list(range(10, 100)), list(range(200, 220)), [5])
+    assert [len(group) for group in asking.work.groups] == [1, 91, 20]

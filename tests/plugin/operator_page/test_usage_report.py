@@ -1,0 +1,139 @@
+"""How scripts are used: counted over trails, told in Russian within 80 columns, and anonymous after a purge."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.cli.format.script import page
+from plugin.cli.main import main
+from plugin.deciding.ruleset import Script
+from plugin.operations.purge import Purge
+from plugin.operator_page.usage_report import ScriptUse, use_of_scripts
+from tests.plugin.operator_page.office import SCRIPT, Office
+from tests.plugin.web.harness import PLUGIN_TOML
+
+
+def script_of(rules: ActiveRules, revision: str, name: str) -> Script | None:
+    return rules.at(revision).script(name).script
+
+
+def used(office: Office, **chosen: object) -> list[ScriptUse]:
+    with office.ledger.read() as connection:
+        return use_of_scripts(connection, lambda *names: script_of(office.rules, *names), **chosen)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def busy(office: Office) -> Office:
+    """Four calls: one confirmed after a step back, one by name, one handed over, one left open."""
+
+    def answered(fact: str, value: object, question: str, seconds: float) -> dict[str, object]:
+        asked = office.clock().isoformat()
+        office.clock.forward(seconds=seconds)
+        return {
+            **{"kind": "answer", "q": question, "fact": fact, "value": value, "words": "…"},
+            **{"asked": asked, "at": office.clock().isoformat()},
+        }
+
+    first = [
+        answered("related_to_car", False, "who-answered", 4),
+        office.entry("back", fact="related_to_car"),
+        answered("related_to_car", True, "who-answered", 6),
+        answered("survey_type", "calls", "section-1-kind", 30),
+        office.entry("note", fact=None, text="Иванов просил не звонить"),
+        office.entry("confirmed", event="e-1", outcome="exclude_calls"),
+    ]
+    second = [
+        answered("related_to_car", False, "who-answered", 8),
+        answered("is_client", True, "section-2-client", 5),
+        answered("client_name", "Иванова Анна", "section-2-name", 12),
+    ]
+    third = [
+        answered("related_to_car", True, "who-answered", 3600),
+        office.entry("other", q="section-1-kind", fact="survey_type", text="Звоните +79161234567 вечером"),
+        office.entry("unfinished", event="e-3", why="by_hand"),
+    ]
+    for number, entries in enumerate((first, second, third, []), 1):
+        call = office.call(f"c-{number}", phone=f"+7916123456{number}", card=None)
+        office.desk.save(call, SCRIPT, office.saving(1, *entries))
+    return office
+
+
+def test_branches_ends_times_steps_back_and_remarks_are_counted(busy: Office) -> None:
+    (use,) = used(busy)
+
+    assert (use.calls, use.handed_over, use.broken_off, use.open) == (4, 1, 0, 2)
+    assert dict(use.outcomes) == {"исключить из звонков с опросом": 1}
+    who = use.questions["who-answered"]
+    assert dict(who.answers) == {"Да, имеет отношение": 2, "Нет, не имеет отношения": 1}
+    # An hour at one question is no time that the question took.
+    assert (who.median_seconds, who.backs) == (6.0, 1)
+    assert dict(use.questions["section-2-name"].answers) == {"вписан ответ": 1}
+    assert [remark.text for remark in use.questions["section-1-kind"].remarks] == ["Звоните +79161234567 вечером"]
+
+
+def test_only_what_is_asked_for_is_counted(busy: Office) -> None:
+    assert used(busy, script="survey_opt_in") == []
+    assert used(busy, since=busy.clock() + timedelta(hours=1)) == []
+    assert used(busy, script=SCRIPT, since=busy.clock() - timedelta(days=1))[0].calls == 4
+
+
+def test_it_is_told_within_80_columns_and_without_numbers_or_names(busy: Office) -> None:
+    (use,) = used(busy)
+    text = page(use, busy.settings.timezone)
+
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert "Просьбы клиентов исключить из опросов (survey_opt_out): 4 звонка" in text
+    assert "     2   67 %  Да, имеет отношение" in text
+    assert "на ответ обычно 6,0 с; возвращались 1 раз" in text
+    assert "нет нужного ответа — 1 раз:" in text
+    assert "вечером" in text
+    assert "9161234567" not in text
+    assert "Иванов" not in text
+
+
+def test_a_purge_leaves_the_counts_and_takes_what_is_personal(busy: Office) -> None:
+    before = used(busy)[0].to_json()
+    busy.clock.forward(days=400)
+    purge = Purge(busy.ledger, busy.clock, timedelta(days=365))
+    while purge.step():
+        pass
+    after = used(busy)[0].to_json()
+    kept = json.dumps(
+        [{**row, "started_at": "", "updated_at": "", "purged_at": ""} for row in busy.trails], default=str
+    )
+
+    for one in (*before["questions"], *after["questions"]):
+        one["other"] = len(one["other"])
+    assert after == before
+    assert not any(word in kept for word in ("Иванов", "вечером", "7916", "ivanova"))
+    assert all(row["purged_at"] for row in busy.trails)
+    assert busy.desk.begun("c-1", "petrova") is None
+
+
+def test_what_is_not_old_is_left_alone(busy: Office) -> None:
+    busy.clock.forward(days=10)
+    assert Purge(busy.ledger, busy.clock, timedelta(days=365)).step() == 0
+
+    assert not any(row["purged_at"] for row in busy.trails)
+
+
+# --- the command -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_the_command_prints_it_and_json(office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    office.desk.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
+    (tmp_path / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
+
+    assert main(["--config", str(tmp_path), "script", "report", "--since", "2020-01-01"]) == 0
+    assert "1 звонок" in capsys.readouterr().out
+    assert main(["--config", str(tmp_path), "script", "report", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["calls"] == 1
+    assert main(["--config", str(tmp_path), "script", "report", "--script", "nothing"]) == 0
+    assert capsys.readouterr().out == "На странице оператора ещё не было звонков.\n"
+    assert main(["--config", str(tmp_path), "script", "report", "--since", "soon"]) == 2

@@ -1,0 +1,266 @@
+"""The circuit breaker: what opens it, who may probe, what closes it, and that all processes know."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
+
+from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
+from plugin.ledger.schema import breakers
+from plugin.resilience.breaker import Breaker, Rules, State, after_failure
+from plugin.resilience.health import ANSWERS, NOTHING, Verdict, Word, of_company, of_mail, of_read, of_write
+from tests.plugin.delivery.fake_crm import START
+from tests.plugin.delivery.harness import House
+
+RULES = Rules(failures=3, probe_seconds=30, longest_wait=3600)
+AWAY = Verdict(Word.AWAY, "no connection")
+SHUT = Verdict(Word.AWAY, "the account is shut", blocked=True)
+DOUBT = Verdict(Word.DOUBTFUL, "answered 500")
+
+
+def breaker(house: House) -> Breaker:
+    return Breaker(house.ledger, "account", RULES, house.clock)
+
+
+def look(one: Breaker, house: House) -> Breaker:
+    with house.ledger.read() as connection:
+        one.refresh(connection)
+    return one
+
+
+# --- what an exchange says about the account ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [
+        (NotDone("no connection"), Word.AWAY),
+        (NotDone("token", status=401), Word.AWAY),
+        (NotDone("too many", status=429, after=40), Word.AWAY),
+        (NotDone("maintenance", status=503, after=600), Word.AWAY),
+        (NotDone("too early", status=425), Word.DOUBTFUL),
+        (Unknown("no answer in time"), Word.DOUBTFUL),
+        (Unknown("answered 500", status=500), Word.DOUBTFUL),
+        (Unknown("fault in the code", code="fault"), Word.NOTHING),
+        (NotDone("our own rate limit", after=3), Word.NOTHING),
+        (NotDone("it cannot be sent", permanent=True), Word.NOTHING),
+        (NotDone("no such user", permanent=True, status=400), Word.ANSWERS),
+        (Done("7"), Word.ANSWERS),
+    ],
+)
+def test_what_a_write_says(outcome: Outcome, word: Word) -> None:
+    assert of_write(outcome).word is word
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [
+        (NotDone("no connection"), Word.AWAY),
+        (NotDone("closing", status=421), Word.AWAY),
+        (NotDone("wrong password", permanent=True, status=535), Word.AWAY),
+        (NotDone("greylisted", status=451), Word.ANSWERS),
+        (NotDone("no such user", permanent=True, status=550), Word.ANSWERS),
+        (Unknown("no answer after the text"), Word.DOUBTFUL),
+    ],
+)
+def test_what_a_mail_says(outcome: Outcome, word: Word) -> None:
+    assert of_mail(outcome).word is word
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (CrmUnavailable("no connection"), Word.AWAY),
+        (CrmUnavailable("our own rate limit", after=3), Word.NOTHING),
+        (CrmUnavailable("answered 500", status=500), Word.DOUBTFUL),
+        (CrmUnavailable("answered 503", status=503, after=9), Word.AWAY),
+        (CrmRefused("no access", status=403), Word.ANSWERS),
+        (CrmRefused("certificate"), Word.NOTHING),
+    ],
+)
+def test_what_a_failed_read_says(error: CrmUnavailable | CrmRefused, word: Word) -> None:
+    assert of_read(error).word is word
+
+
+@pytest.mark.parametrize("permanent", [False, True])
+def test_an_account_that_is_shut_is_away_whatever_else_the_outcome_says(permanent: bool) -> None:
+    said = of_write(NotDone("shut", permanent=permanent, status=403, blocked=True))
+    assert (said.word, said.blocked) == (Word.AWAY, True)
+    said = of_read(CrmUnavailable("shut", status=403, blocked=True))
+    assert (said.word, said.blocked) == (Word.AWAY, True)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        ([DOUBT, ANSWERS, AWAY], ANSWERS),
+        ([ANSWERS, SHUT], SHUT),
+        ([NOTHING, DOUBT, AWAY], AWAY),
+        ([NOTHING, DOUBT], DOUBT),
+        ([NOTHING], NOTHING),
+    ],
+)
+def test_an_exchange_about_many_says_one_thing(verdicts: list[Verdict], said: Verdict) -> None:
+    assert of_company(verdicts) == said
+
+
+# --- opening -----------------------------------------------------------------------------------------
+
+
+def test_failures_in_a_row_open_it_whatever_deliveries_they_are_of() -> None:
+    state = State()
+    for _ in range(2):
+        state = after_failure(state, AWAY, 1, START, RULES)
+        assert state.opened_at is None
+    state = after_failure(state, AWAY, 1, START, RULES)
+    assert (state.opened_at, state.probed_at, state.probe_wait, state.why) == (START, START, 30, "no connection")
+
+
+def test_one_record_that_always_fails_does_not_open_it_and_as_many_different_ones_do() -> None:
+    state = State()
+    for _ in range(20):
+        state = after_failure(state, DOUBT, 1, START, RULES)
+    assert state.opened_at is None
+    for delivery in (2, 3):
+        state = after_failure(state, DOUBT, delivery, START, RULES)
+    assert state.opened_at == START
+
+
+def test_the_time_that_the_account_asked_for_is_waited_for_before_the_next_probe() -> None:
+    asked = Verdict(Word.AWAY, "maintenance", after=600)
+    state = State()
+    for _ in range(3):
+        state = after_failure(state, asked, 1, START, RULES)
+    assert state.probe_wait == 600
+    assert not state.probe_due(START + timedelta(seconds=599))
+    assert state.probe_due(START + timedelta(seconds=600))
+    absurd = after_failure(state, Verdict(Word.AWAY, "", after=1e9), 1, START, RULES)
+    assert absurd.probe_wait == RULES.longest_wait
+
+
+def test_a_failed_probe_keeps_the_time_since_when_it_is_open() -> None:
+    state = State()
+    for seconds in range(10):
+        state = after_failure(state, AWAY, 1, START + timedelta(seconds=seconds), RULES)
+    assert state.opened_at == START + timedelta(seconds=2)
+    assert state.probed_at == START + timedelta(seconds=9)
+    assert state.failures == RULES.failures
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(days=-400)])
+def test_a_clock_that_was_set_back_does_not_put_off_the_probe(jump: timedelta) -> None:
+    state = State(opened_at=START, probed_at=START, probe_wait=30)
+    assert state.probe_due(START + jump)
+
+
+def test_an_account_that_is_shut_opens_it_at_once_and_is_probed_rarely() -> None:
+    state = after_failure(State(), SHUT, 1, START, RULES)
+    assert (state.opened_at, state.blocked, state.probe_wait) == (START, True, 3600)
+    # Whatever is met meanwhile, it stays shut until it answers, and the reason is still that one.
+    state = after_failure(state, AWAY, 2, START + timedelta(hours=1), RULES)
+    assert (state.blocked, state.probe_wait, state.why) == (True, 3600, "the account is shut")
+
+
+# --- shared between processes ------------------------------------------------------------------------
+
+
+def test_what_one_process_finds_out_the_others_know(house: House) -> None:
+    first, second = breaker(house), breaker(house)
+    for delivery in range(3):
+        first.failed(delivery, AWAY)
+    assert first.is_open
+    assert look(second, house).is_open
+    second.answered()
+    assert not look(first, house).is_open
+
+
+def test_failures_of_several_processes_add_up_and_only_one_tells_of_the_outage(house: House) -> None:
+    processes = [breaker(house) for _ in range(3)]
+    with capture_logs() as logs:
+        for delivery in range(4):
+            for one in processes:
+                one.failed(delivery, AWAY)
+        house.clock.advance(90)
+        for one in processes:
+            look(one, house)
+        for one in processes:
+            one.answered()
+    assert [entry["event"] for entry in logs] == ["account.away", "account.back"]
+    away, back = logs
+    assert (away["log_level"], away["account"], away["why"]) == ("error", "account", "no connection")
+    assert (back["log_level"], back["seconds"]) == ("info", 90)
+
+
+def test_that_an_account_was_shut_is_told_once_and_its_return_once(house: House) -> None:
+    first, second = breaker(house), breaker(house)
+    with capture_logs() as logs:
+        first.failed(1, AWAY)
+        first.failed(2, SHUT)
+        second.failed(3, SHUT)
+        assert look(second, house).is_blocked
+        house.clock.advance(3599)
+        assert not look(second, house).take_probe(house.clock())
+        house.clock.advance(1)
+        assert second.take_probe(house.clock())
+        house.clock.advance(3599)
+        assert not look(first, house).take_probe(house.clock())
+        second.answered()
+        assert not look(first, house).is_blocked
+    assert [entry["event"] for entry in logs] == ["account.away", "account.blocked", "account.back"]
+
+
+def test_an_answer_to_what_was_asked_before_the_account_was_shut_does_not_open_it_again(house: House) -> None:
+    first, second = breaker(house), breaker(house)
+    second.failed(1, AWAY)
+    first.failed(2, SHUT)
+    # It does not know yet.
+    second.answered(probed=False)
+    assert second.is_blocked
+    assert look(first, house).is_blocked
+    second.answered()
+    assert not look(first, house).is_open
+
+
+def test_one_success_in_between_begins_the_count_anew(house: House) -> None:
+    one = breaker(house)
+    for _ in range(5):
+        one.failed(1, AWAY)
+        one.failed(1, AWAY)
+        one.answered()
+    assert not one.is_open
+
+
+def test_of_several_processes_one_probes_an_interval(house: House) -> None:
+    processes = [breaker(house) for _ in range(3)]
+    for delivery in range(3):
+        processes[0].failed(delivery, AWAY)
+    for one in processes:
+        look(one, house)
+    assert [one.take_probe(house.clock()) for one in processes] == [False, False, False]
+    for _ in range(3):
+        house.clock.advance(30)
+        assert sum(look(one, house).take_probe(house.clock()) for one in processes) == 1
+
+
+def test_a_process_killed_while_it_probes_keeps_the_others_waiting_for_one_interval_only(house: House) -> None:
+    killed, other = breaker(house), breaker(house)
+    for delivery in range(3):
+        killed.failed(delivery, AWAY)
+    house.clock.advance(30)
+    assert killed.take_probe(house.clock())
+    assert not look(other, house).take_probe(house.clock())
+    house.clock.advance(30)
+    assert look(other, house).take_probe(house.clock())
+
+
+def test_an_account_that_works_costs_no_transaction(house: House) -> None:
+    one = breaker(house)
+    house.ledger.broken = True
+    for _ in range(100):
+        one.answered()
+    house.ledger.broken = False
+    with house.ledger.read() as connection:
+        assert connection.execute(select(breakers)).first() is None

@@ -1,0 +1,69 @@
+"""The page in a frame of the CRM: who may show it, and how the CRM proves that it opened it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugin.web.auth.browser import Site
+
+FRAME = "/operator/frame/testcrm"
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "title"),
+    [
+        ({}, 403, "CRM не подтвердила, что страницу открыла она"),
+        ({"token": "forged", "call": "c-1"}, 403, "CRM не подтвердила, что страницу открыла она"),
+        ({"token": "portal"}, 400, "CRM не подтвердила, что страницу открыла она"),
+        ({"token": "slow"}, 503, "CRM сейчас не отвечает"),
+        ({"token": "rightless"}, 502, "CRM не показывает этот звонок"),
+    ],
+)
+def test_what_the_crm_does_not_prove_is_refused_as_a_page(
+    framed: Site, form: dict[str, str], status: int, title: str
+) -> None:
+    browser = framed.browser()
+    answer = browser.ask("POST", FRAME, form)
+    assert (answer.status, answer.title) == (status, title)
+    assert browser.cookies == {}
+    assert answer.headers["Retry-After"] == ("7" if status == 503 else None)
+
+
+def test_a_crm_that_is_not_connected_has_no_frame(framed: Site) -> None:
+    answer = framed.browser().ask("POST", "/operator/frame/othercrm", {"token": "portal", "call": "c-1"})
+    assert (answer.status, answer.title) == (404, "Эта CRM не подключена")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_frame_opens_the_call_that_the_crm_tells_and_no_other(framed: Site, method: str) -> None:
+    browser = framed.browser()
+    query = "?token=portal&call=c-1"
+    answer = browser.ask(method, FRAME + query if method == "GET" else FRAME, {"token": "portal", "call": "c-1"})
+    assert (answer.status, answer.to) == (303, "/operator/?call=c-1")
+    who = browser.get(answer.to).json
+    assert (who["operator"], who["call"], who["known"]) == ("ivanova", "c-1", ["c-1", "+79161234567", None])
+    assert browser.save(who["csrf"], "c-2").status == 403
+
+
+def test_a_card_without_a_call_gets_one_that_is_gone_on_with_when_it_is_opened_again(framed: Site) -> None:
+    browser = framed.browser()
+
+    def opened(card: str) -> str:
+        return browser.ask("POST", FRAME, {"token": "portal", "card": card}).to
+
+    first = opened("42")
+    assert first.startswith("/operator/?call=page-")
+    assert opened("42") == first
+    assert opened("43") != first
+    assert framed.browser().ask("POST", FRAME, {"token": "portal", "card": "42"}).to != first
+    framed.clock.forward(hours=1)
+    assert opened("42") != first
+
+
+def test_only_the_named_origins_may_show_the_page_in_a_frame(framed: Site, site: Site) -> None:
+    within = framed.browser().get("/operator/sign-in").headers
+    assert "frame-ancestors https://crm.example.org" in within["Content-Security-Policy"]
+    assert within["X-Frame-Options"] is None
+    alone = site.browser().get("/operator/sign-in").headers
+    assert "frame-ancestors 'none'" in alone["Content-Security-Policy"]
+    assert alone["X-Frame-Options"] == "DENY"

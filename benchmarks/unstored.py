@@ -11,12 +11,12 @@ from plugin.common.clock import utc_now
 from plugin.common.log import set_up_logging
 from plugin.config.load import load_settings
 from plugin.deciding.decision.compiled_rules import Rulebook
-from plugin.events.classify import Judge
-from plugin.events.decide_call import RulesAtHand
+from plugin.events.classify import Classifier
+from plugin.events.decide_call import RevisionCache
 from plugin.events.intake import Intake
 from plugin.events.preview import Accept
 from plugin.events.request import Incoming
-from plugin.events.responses import Answer
+from plugin.events.responses import EventResponse
 from plugin.events.schema import CallResult
 from plugin.ledger import Ledger
 from plugin.web import WebServer, bind, create_app
@@ -26,11 +26,11 @@ class UnstoredIntake(Intake):
     """Verifies, reads and decides as ever, and forgets."""
 
     def _commit(
-        self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand, accept: Accept | None = None
-    ) -> Answer:
-        judge = Judge(incoming.source, result, incoming.received, at_hand, self._settings)
+        self, incoming: Incoming, result: CallResult, at_hand: RevisionCache, accept: Accept | None = None
+    ) -> EventResponse:
+        judge = Classifier(incoming.source, result, incoming.received, at_hand, self._settings)
         decision = judge._weighed(None, 1, []).weighed.decision
-        return Answer(202, {"event": result.id, "call": result.call_id, "decision": decision.to_json()})
+        return EventResponse(202, {"event": result.id, "call": result.call_id, "decision": decision.to_json()})
 
 
 def main(home: Path) -> None:

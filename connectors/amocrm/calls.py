@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.amocrm.changes import Changes
-from connectors.amocrm.client import AmoApi, each, embedded
-from connectors.amocrm.contacts import COLLECTIONS, TYPES, Cards, is_id, linked
+from connectors.amocrm.changes import FieldChanges
+from connectors.amocrm.client import AmoClient, each, embedded
+from connectors.amocrm.contacts import COLLECTIONS, TYPES, AmoContacts, is_id, linked
 from connectors.amocrm.events import CALL
 from connectors.base import CallResult, CardRef, Reference
 from connectors.kit.mapping import FactFields, FactValue
@@ -48,17 +48,19 @@ class _Call:
         return params if isinstance(params, dict) else {}
 
 
-class Calls:
+class AmoCalls:
     """Makes call results of what events name. Raises CrmUnavailable, CrmRefused, NotMapped."""
 
-    def __init__(self, api: AmoApi, cards: Cards, settings: Mapping[str, Any], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, api: AmoClient, cards: AmoContacts, settings: Mapping[str, Any], now: Callable[[], datetime]
+    ) -> None:
         self._api = api
         self._cards = cards
         self._facts: FactFields = settings["facts"]
         self._own = settings.get("own_user")
         self._window = int(settings["call_window_hours"] * _HOUR)
         self._now = now
-        self._changes = Changes(api, self._facts, self._own, now)
+        self._changes = FieldChanges(api, self._facts, self._own, now)
 
     def resolve(self, reference: Reference) -> CallResult | None:
         """The call result, None where nothing mapped was filled in for a call of ours (yet)."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from connectors.amocrm.client import AmoApi
+from connectors.amocrm.client import AmoClient
 from connectors.amocrm.contacts import values_of
 from connectors.base import CardRef
 from connectors.kit.mapping import FactField, FactFields, FactValue
@@ -22,7 +22,7 @@ _CLOCKS_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FieldChange:
     """One change of a field, at ``at`` in unix seconds. ``ours``: by the plugin's own user.
 
     ``values`` are what the field held from then on, as a card's record shows them; ``superseded``: until it was changed
@@ -42,10 +42,10 @@ class Change:
         return item.read([_spelt(value, item) for value in values])
 
 
-class Changes:
+class FieldChanges:
     """Looks changes up. Raises CrmUnavailable, CrmRefused."""
 
-    def __init__(self, api: AmoApi, facts: FactFields, own: int | None, now: Callable[[], datetime]) -> None:
+    def __init__(self, api: AmoClient, facts: FactFields, own: int | None, now: Callable[[], datetime]) -> None:
         self._api = api
         self._facts = facts
         self._own = own
@@ -56,9 +56,9 @@ class Changes:
         since = int(self._now().timestamp()) - seconds - _CLOCKS_SECONDS
         return any(not change.ours for change in self._all(card.type, [card.id], since))
 
-    def last(self, cards: Sequence[CardRef], since: int, until: int) -> dict[str, Change]:
+    def last(self, cards: Sequence[CardRef], since: int, until: int) -> dict[str, FieldChange]:
         """The last change of each mapped field on any of these cards between both moments, not by the plugin."""
-        found: dict[str, Change] = {}
+        found: dict[str, FieldChange] = {}
         changes = [change for change in self._since(cards, since) if change.card in cards]
         for change in changes:
             known = found.get(change.field_id)
@@ -66,11 +66,11 @@ class Changes:
                 found[change.field_id] = change
         return {name: _marked(change, changes) for name, change in found.items()}
 
-    def _since(self, cards: Sequence[CardRef], since: int) -> Iterator[Change]:
+    def _since(self, cards: Sequence[CardRef], since: int) -> Iterator[FieldChange]:
         for kind in dict.fromkeys(card.type for card in cards):
             yield from self._all(kind, [card.id for card in cards if card.type == kind], since)
 
-    def _all(self, kind: str, ids: Sequence[str], since: int) -> Iterator[Change]:
+    def _all(self, kind: str, ids: Sequence[str], since: int) -> Iterator[FieldChange]:
         params = {
             "filter[entity]": kind,
             "filter[entity_id]": ",".join(ids),
@@ -84,10 +84,10 @@ class Changes:
             wanted = name in self._facts.names and event.get("entity_type", kind) == kind
             if wanted and isinstance(at, int) and at >= since:
                 ours = self._own is not None and event.get("created_by") == self._own
-                yield Change(CardRef(kind, str(event.get("entity_id"))), name, at, ours, _after(event))
+                yield FieldChange(CardRef(kind, str(event.get("entity_id"))), name, at, ours, _after(event))
 
 
-def _marked(change: Change, changes: Sequence[Change]) -> Change:
+def _marked(change: FieldChange, changes: Sequence[FieldChange]) -> FieldChange:
     """The change, knowing whether its field was changed again, by whomever."""
     same = (other for other in changes if (other.card, other.field_id) == (change.card, change.field_id))
     return replace(change, superseded=any(other.at > change.at for other in same))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.amocrm.client import BLOCKED, UNPAID, AmoApi
+from connectors.amocrm.client import BLOCKED, UNPAID, AmoClient
 from connectors.amocrm.contacts import is_id
 from connectors.base import Assignee, Check, ConnectorError, CrmRefused, CrmUnavailable
 from connectors.http.oauth import TokenRefused
@@ -33,10 +33,10 @@ _FIELD_PAGES = 20
 _TOLD = frozenset({"note_contact", "note_lead", "update_contact", "update_lead"})
 
 
-class Checks:
+class AmoChecks:
     """The points of ``optout doctor``. Never raises."""
 
-    def __init__(self, api: AmoApi, settings: Mapping[str, Any], now: Callable[[], datetime]) -> None:
+    def __init__(self, api: AmoClient, settings: Mapping[str, Any], now: Callable[[], datetime]) -> None:
         self._api = api
         self._settings = settings
         self._now = now

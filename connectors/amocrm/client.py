@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Quota, Store, Unknown
-from connectors.http.answers import Answer, Complaint
+from connectors.http.answers import Complaint, HttpAnswer
 from connectors.http.client import HttpClient
 from connectors.http.oauth import FixedToken, Grant, TokenKeeper, Tokens, TokenSource, tokens_of
 
@@ -28,7 +28,7 @@ _EARLY = timedelta(seconds=60)
 BLOCKED, UNPAID = "blocked", "unpaid"
 
 
-class AmoApi:
+class AmoClient:
     """One account's API. Thread-safe. Paths are below ``/api/v4``."""
 
     def __init__(self, settings: Mapping[str, Any], limits: Limits, now: Callable[[], datetime]) -> None:
@@ -60,7 +60,7 @@ class AmoApi:
 
     # --- calls -------------------------------------------------------------------------------------
 
-    def answer(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+    def answer(self, path: str, params: Mapping[str, str] | None = None) -> HttpAnswer:
         """A read's whole answer. Raises CrmUnavailable, CrmRefused."""
         return self._tokens.read(lambda token: self._http.read(f"{_API}/{path}", params=params, headers=_bearer(token)))
 
@@ -94,7 +94,9 @@ class AmoApi:
                 return
         raise CrmRefused(f"the CRM has more than {pages * limit} {name} to look through")
 
-    def write(self, method: str, path: str, payload: Any, accept: Collection[int] = ()) -> Answer | NotDone | Unknown:
+    def write(
+        self, method: str, path: str, payload: Any, accept: Collection[int] = ()
+    ) -> HttpAnswer | NotDone | Unknown:
         """A write, made once; ``accept`` as of ``HttpClient.write``. Never raises for what the CRM does."""
         return self._tokens.write(
             lambda token: self._http.write(

@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.amocrm.calls import Calls
-from connectors.amocrm.checks import Checks
-from connectors.amocrm.client import AmoApi
-from connectors.amocrm.contacts import Cards
+from connectors.amocrm.calls import AmoCalls
+from connectors.amocrm.checks import AmoChecks
+from connectors.amocrm.client import AmoClient
+from connectors.amocrm.contacts import AmoContacts
 from connectors.amocrm.events import references
-from connectors.amocrm.records import Records
+from connectors.amocrm.records import AmoRecords
 from connectors.amocrm.settings import AmoSettings
-from connectors.amocrm.writes import NO_MAIL, REQUESTS, Writer
+from connectors.amocrm.writes import NO_MAIL, REQUESTS, AmoWrites
 from connectors.base import (
     Assignee,
     CallResult,
@@ -57,12 +57,12 @@ class AmoConnector(Connector):
     def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(settings)
         self._limits = replace(limits_of(settings), requests_per_write=REQUESTS, requests_per_event=_REQUESTS_PER_EVENT)
-        self._api = AmoApi(settings, self._limits, now)
-        self._cards = Cards(self._api)
-        self._records = Records(self._api, now)
-        self._writer = Writer(self._api, self._records, settings["task_type"])
-        self._calls = Calls(self._api, self._cards, settings, now)
-        self._checks = Checks(self._api, settings, now)
+        self._api = AmoClient(settings, self._limits, now)
+        self._cards = AmoContacts(self._api)
+        self._records = AmoRecords(self._api, now)
+        self._writer = AmoWrites(self._api, self._records, settings["task_type"])
+        self._calls = AmoCalls(self._api, self._cards, settings, now)
+        self._checks = AmoChecks(self._api, settings, now)
 
     def limits(self) -> Limits:
         return self._limits

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.amocrm.client import AmoApi
+from connectors.amocrm.client import AmoClient
 from connectors.base import Card, CardRef, NotDone
 from connectors.phones import notations, same_name, same_phone
 
@@ -44,10 +44,10 @@ def no_such_card(card: CardRef) -> NotDone:
     return NotDone(f"the CRM has no cards of type {card.type!r} with such an id (there are: {kinds})", permanent=True)
 
 
-class Cards:
+class AmoContacts:
     """Reads and finds cards. Raises CrmUnavailable, CrmRefused."""
 
-    def __init__(self, api: AmoApi) -> None:
+    def __init__(self, api: AmoClient) -> None:
         self._api = api
 
     def record(self, card: CardRef) -> dict[str, Any] | None:

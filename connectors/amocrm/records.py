@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.amocrm.client import AmoApi, each
+from connectors.amocrm.client import AmoClient, each
 from connectors.amocrm.contacts import COLLECTIONS, is_id, path_of
 from connectors.base import CardRef, CommentWrite, Done, Kind, NotDone, Outcome, ReminderState, ReminderWrite
-from connectors.http.client import Answer
+from connectors.http.client import HttpAnswer
 from connectors.kit.reference_mark import LOOK_BACK, carries
 
 #: How a task that the CRM kept wrongly is closed; by it ``find`` tells it from one that was kept as written.
@@ -59,10 +59,10 @@ def cut(write: CommentWrite | ReminderWrite, kept: Mapping[str, Any]) -> str | N
     return None if carries(text, write.key) else "its text was cut"
 
 
-class Records:
+class AmoRecords:
     """Reads notes and tasks, and closes tasks. Reads raise CrmUnavailable, CrmRefused."""
 
-    def __init__(self, api: AmoApi, now: Callable[[], datetime]) -> None:
+    def __init__(self, api: AmoClient, now: Callable[[], datetime]) -> None:
         self._api = api
         self._now = now
 
@@ -98,14 +98,14 @@ class Records:
         """Close a task with this result; one that is gone counts as closed."""
         payload = {"is_completed": True, "result": {"text": why}}
         result = self._api.write("PATCH", f"tasks/{task_id}", payload)
-        if isinstance(result, Answer) or (isinstance(result, NotDone) and result.status == 404):
+        if isinstance(result, HttpAnswer) or (isinstance(result, NotDone) and result.status == 404):
             return Done(task_id)
         return result
 
     def take_back(self, task_ids: Sequence[str]) -> bool:
         """Close tasks that were kept wrongly, in one request; whether that has worked."""
         payload = [{"id": int(task_id), "is_completed": True, "result": {"text": TAKEN_BACK}} for task_id in task_ids]
-        return isinstance(self._api.write("PATCH", "tasks", payload), Answer)
+        return isinstance(self._api.write("PATCH", "tasks", payload), HttpAnswer)
 
     def remove(self, kind: Kind, remote_id: str) -> Outcome:
         """Leave no trial record to be worked on: a task is closed. The API deletes neither notes nor tasks."""

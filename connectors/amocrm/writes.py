@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.amocrm.client import AmoApi, embedded, refusals
+from connectors.amocrm.client import AmoClient, embedded, refusals
 from connectors.amocrm.contacts import COLLECTIONS, is_id, no_such_card, path_of
-from connectors.amocrm.records import Records, cut, note, task
+from connectors.amocrm.records import AmoRecords, cut, note, task
 from connectors.base import (
     CommentWrite,
     ConnectorError,
@@ -26,7 +26,7 @@ from connectors.base import (
     Write,
 )
 from connectors.http.answers import harmless
-from connectors.http.client import Answer
+from connectors.http.client import HttpAnswer
 from connectors.protocol.outcomes import unread
 
 NO_MAIL = NotDone('this CRM cannot mail an employee over its API: use email = "smtp"', permanent=True)
@@ -66,10 +66,10 @@ class _Item:
         return str(self.place)
 
 
-class Writer:
+class AmoWrites:
     """Makes writes; never raises for what the network or the CRM does."""
 
-    def __init__(self, api: AmoApi, records: Records, task_type: int) -> None:
+    def __init__(self, api: AmoClient, records: AmoRecords, task_type: int) -> None:
         self._api = api
         self._records = records
         self._task_type = task_type
@@ -99,7 +99,7 @@ class Writer:
                 continue
             turn.left -= 1
             result = self._api.write("POST", path, [self._payload(item) for item in chunk], accept=(_REFUSED,))
-            if isinstance(result, Answer) and result.status != _REFUSED:
+            if isinstance(result, HttpAnswer) and result.status != _REFUSED:
                 self._written(turn, path, chunk, result)
                 continue
             waiting += _rejected(turn, chunk, result)
@@ -111,7 +111,7 @@ class Writer:
 
     # --- what was written --------------------------------------------------------------------------
 
-    def _written(self, turn: _Turn, path: str, chunk: list[_Item], answer: Answer) -> None:
+    def _written(self, turn: _Turn, path: str, chunk: list[_Item], answer: HttpAnswer) -> None:
         ids = _ids(answer, "tasks" if path == "tasks" else "notes", chunk)
         for item in chunk:
             if item.place not in ids:
@@ -171,13 +171,13 @@ def _unwritable(item: Write) -> NotDone | None:
     return None
 
 
-def _rejected(turn: _Turn, chunk: list[_Item], result: Answer | NotDone | Unknown) -> list[list[_Item]]:
+def _rejected(turn: _Turn, chunk: list[_Item], result: HttpAnswer | NotDone | Unknown) -> list[list[_Item]]:
     """Settle what is known of an array that was not taken; what has to be tried again comes back, the first one last.
 
     An item that the answer names is refused for good, and the others go out again without it. Where it names none,
     the array is halved until the one at fault stands alone.
     """
-    if isinstance(result, Answer):
+    if isinstance(result, HttpAnswer):
         named = refusals(result.data)
         if any(item.request_id in named for item in chunk):
             for item in (item for item in chunk if item.request_id in named):
@@ -207,7 +207,7 @@ def _settle(turn: _Turn, items: list[_Item], outcome: Outcome) -> None:
     turn.outcomes |= {item.place: outcome for item in items}
 
 
-def _ids(answer: Answer, name: str, chunk: list[_Item]) -> dict[int, str]:
+def _ids(answer: HttpAnswer, name: str, chunk: list[_Item]) -> dict[int, str]:
     """The new records' ids by the places of their writes."""
     try:
         records = embedded(answer.data, name)

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import CallResult, Card, CardRef, CrmRefused, Reference
-from connectors.bitrix24.client import Portal
-from connectors.bitrix24.commands import Answered, Command
+from connectors.bitrix24.client import Bitrix24Client
+from connectors.bitrix24.commands import BatchAnswer, Command
 from connectors.bitrix24.contacts import card_of, read_item
 from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.events import ACTIVITY, CALL, CARD, ITEM
@@ -36,7 +36,7 @@ _NO_ACCESS = frozenset({"INSUFFICIENT_SCOPE", "ACCESS_DENIED"})
 class CallReader:
     """Reads calls with the account's settings. ``own_user``: whose changes are the plugin's own."""
 
-    def __init__(self, portal: Portal, settings: Mapping[str, Any], own_user: str | None) -> None:
+    def __init__(self, portal: Bitrix24Client, settings: Mapping[str, Any], own_user: str | None) -> None:
         self._portal = portal
         self._own_user = own_user
         facts: FactFields = settings["facts"]
@@ -107,7 +107,7 @@ class CallReader:
             revision=str(activity.get("LAST_UPDATED") or ""),
         )
 
-    def _activity(self, answer: Answered) -> Mapping[str, Any] | None:
+    def _activity(self, answer: BatchAnswer) -> Mapping[str, Any] | None:
         """The call's activity; None where it is none of a call, or gone."""
         refused = self._portal.refusal(answer, "activity", "crm.activity.get")
         if isinstance(refused, CrmRefused) and is_gone(refused):
@@ -118,7 +118,7 @@ class CallReader:
         is_call = isinstance(found, Mapping) and str(found.get("TYPE_ID")) == _CALL_ACTIVITY
         return found if is_call else None
 
-    def _line(self, answer: Answered, *, needed: bool) -> Mapping[str, Any]:
+    def _line(self, answer: BatchAnswer, *, needed: bool) -> Mapping[str, Any]:
         """The call's line of the statistics; empty where there is none, or where an activity does without."""
         refused = self._portal.refusal(answer, "line", "voximplant.statistic.get")
         if refused is not None:

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
-from connectors.bitrix24.client import Portal
-from connectors.bitrix24.commands import Answered, Command
+from connectors.bitrix24.client import Bitrix24Client
+from connectors.bitrix24.commands import BatchAnswer, Command
 from connectors.bitrix24.settings import mapped_fields
-from connectors.bitrix24.types import CardType, is_id, type_named
+from connectors.bitrix24.types import EntityType, is_id, type_named
 from connectors.kit.checks import clocks, point, private, unmapped
 from connectors.kit.mapping import FactField
 
@@ -37,7 +37,7 @@ _METHODS = {
 _PAGE = 100
 
 
-def account(portal: Portal, settings: Mapping[str, Any], now: datetime) -> Sequence[Check]:
+def account(portal: Bitrix24Client, settings: Mapping[str, Any], now: datetime) -> Sequence[Check]:
     """Every point of the account, up to the first one without which nothing else can be asked. Never raises."""
     tokens = () if portal.webhook_user is not None else (settings["oauth_server"],)
     points = [private(portal.address, *tokens)]
@@ -56,7 +56,7 @@ def account(portal: Portal, settings: Mapping[str, Any], now: datetime) -> Seque
         return [*points, point("the portal answers every question", False, f"Try again later: {error}")]
 
 
-def person(portal: Portal, settings: Mapping[str, Any], assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
+def person(portal: Bitrix24Client, settings: Mapping[str, Any], assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
     """Whether this employee is there and can be reminded and mailed. Never raises."""
     name = "the person can be reminded"
     if not is_id(assignee.user):
@@ -112,7 +112,7 @@ def _clocks(envelope: Mapping[str, Any], now: datetime) -> Check:
 # --- rights -----------------------------------------------------------------------------------------
 
 
-def _rights(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
+def _rights(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Iterator[Check]:
     needed = _needed(settings)
     granted = portal.call("scope")
     scopes = {str(item).lower() for item in granted} if isinstance(granted, list) else set()
@@ -149,7 +149,7 @@ def _methods(scope: str, settings: Mapping[str, Any]) -> Sequence[str]:
     return (*own, *_METHODS["todo"]) if scope == "crm" and settings["reminders"] == "todo" else own
 
 
-def _sender(portal: Portal, settings: Mapping[str, Any]) -> Check:
+def _sender(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Check:
     name, wanted = "the portal can send mail", str(settings["mail_from"]).lower()
     try:
         found = portal.call_v3("mail.mailbox.senders", {"pagination": {"limit": _PAGE}})
@@ -163,7 +163,7 @@ def _sender(portal: Portal, settings: Mapping[str, Any]) -> Check:
 # --- cards and mapped fields --------------------------------------------------------------------------
 
 
-def _fields(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
+def _fields(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Iterator[Check]:
     kinds = [kind for kind in map(type_named, settings["card_types"]) if kind is not None]
     record = type_named(f"dynamic_{settings['record_type']}") if settings["record_type"] else None
     asked = [*kinds, *([record] if record is not None else [])]
@@ -188,7 +188,7 @@ def _fields(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
             yield point(f"field {name}", there, f"No card has it: correct {setting} or make the field")
 
 
-def _described(answer: Answered, kind: CardType, field: str) -> Mapping[str, Any] | None:
+def _described(answer: BatchAnswer, kind: EntityType, field: str) -> Mapping[str, Any] | None:
     result = answer.results.get(kind.name)
     found = result.get("fields") if isinstance(result, Mapping) else None
     described = found.get(field) if isinstance(found, Mapping) else None
@@ -212,7 +212,7 @@ def _list_values(described: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 # --- events -----------------------------------------------------------------------------------------
 
 
-def _proofs(portal: Portal, settings: Mapping[str, Any]) -> Iterator[Check]:
+def _proofs(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Iterator[Check]:
     if settings["facts"].fields:
         remedy = "Set application_token to the token of the outgoing webhook or of the application"
         yield point("its events can be verified", bool(settings["application_token"]), remedy)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Quota, Store, Unknown
-from connectors.bitrix24.commands import MOST_COMMANDS, Answered, Command, answered
+from connectors.bitrix24.commands import MOST_COMMANDS, BatchAnswer, Command, answered
 from connectors.bitrix24.errors import (
     LONGEST_HOLD,
     OPERATION_TIME_LIMIT,
@@ -26,7 +26,7 @@ from connectors.bitrix24.errors import (
     seconds_until_reset,
 )
 from connectors.bitrix24.settings import way_of
-from connectors.http.client import Answer, Complaint, HttpClient
+from connectors.http.client import Complaint, HttpAnswer, HttpClient
 from connectors.http.oauth import Grant, TokenKeeper, Tokens, tokens_of
 from connectors.http.rate_limit import RateLimiter
 
@@ -35,7 +35,7 @@ _TOKEN_PATH = "oauth/token/"
 _NOT_FOUND = 404
 
 
-class Portal:
+class Bitrix24Client:
     """``settings`` are loaded by ``Bitrix24Settings``; ``limiter`` stands in for the one they ask for. Thread-safe."""
 
     def __init__(
@@ -114,7 +114,7 @@ class Portal:
         """What a method of REST 3 answers. Raises CrmUnavailable, CrmRefused."""
         return self._read(f"{self._way.v3}/{method}", params or {}, method).data["result"]
 
-    def ask(self, commands: Mapping[str, Command]) -> Answered:
+    def ask(self, commands: Mapping[str, Command]) -> BatchAnswer:
         """Several reads in one request; what each was refused with stands in the answer. Raises as reads do."""
         payload = {"halt": 0, "cmd": {key: command.written for key, command in commands.items()}}
         answer = _each(self._read(f"{self._way.v2}/batch", payload, "batch"))
@@ -123,7 +123,7 @@ class Portal:
         self._holds.learn(commands, answer)
         return answer
 
-    def ask_as(self, token: str, commands: Mapping[str, Command]) -> Answered:
+    def ask_as(self, token: str, commands: Mapping[str, Command]) -> BatchAnswer:
         """The same, as the user whom the portal gave this token to. Raises CrmUnavailable, CrmRefused."""
         cmd = {key: command.written for key, command in commands.items()}
         payload = {"halt": 0, "cmd": cmd, "auth": token}
@@ -135,7 +135,7 @@ class Portal:
             raise CrmUnavailable(f"{self.host} answered a batch with something else")
         return answer
 
-    def refusal(self, answer: Answered, key: str, method: str) -> CrmUnavailable | CrmRefused | None:
+    def refusal(self, answer: BatchAnswer, key: str, method: str) -> CrmUnavailable | CrmRefused | None:
         """Why a command of ``ask`` was not answered; None where it was."""
         if key in answer.errors:
             return not_read(answer.errors[key], f"{self.host}: {method}", after=self._holds.left(method))
@@ -143,7 +143,7 @@ class Portal:
             return CrmUnavailable(f"{self.host} left {method} out of its answer")
         return None
 
-    def _read(self, path: str, payload: Mapping[str, Any], method: str) -> Answer:
+    def _read(self, path: str, payload: Mapping[str, Any], method: str) -> HttpAnswer:
         held = self._holds.left(method)
         if held is not None:
             raise CrmUnavailable(self._held(method), after=held, status=429, code=OPERATION_TIME_LIMIT)
@@ -166,7 +166,7 @@ class Portal:
         self._holds.learn_one(method, data.get("time"))
         return answer
 
-    def _read_with_token(self, path: str, payload: Mapping[str, Any]) -> Answer:
+    def _read_with_token(self, path: str, payload: Mapping[str, Any]) -> HttpAnswer:
         if self._keeper is None:
             return self._http.read(path, method="POST", payload=payload)
         return self._keeper.read(lambda token: self._http.read(path, method="POST", payload={**payload, "auth": token}))
@@ -177,13 +177,13 @@ class Portal:
 
     # --- writing -----------------------------------------------------------------------------------
 
-    def write(self, commands: Mapping[str, Command]) -> Answered | NotDone | Unknown:
+    def write(self, commands: Mapping[str, Command]) -> BatchAnswer | NotDone | Unknown:
         """Writes and reads in one request, each settled on its own. What befell all of them is returned instead."""
         if len(commands) > MOST_COMMANDS:
             raise ValueError(f"{len(commands)} commands, allowed: {MOST_COMMANDS}")
         payload = {"halt": 0, "cmd": {key: command.written for key, command in commands.items()}}
         result = self._written(f"{self._way.v2}/batch", payload)
-        if not isinstance(result, Answer):
+        if not isinstance(result, HttpAnswer):
             return result
         answer = _each(result)
         if answer is None:
@@ -191,7 +191,7 @@ class Portal:
         self._holds.learn(commands, answer)
         return answer
 
-    def write_v3(self, method: str, params: Mapping[str, Any], key: str) -> Answer | NotDone | Unknown:
+    def write_v3(self, method: str, params: Mapping[str, Any], key: str) -> HttpAnswer | NotDone | Unknown:
         """One write of REST 3. A repeat with the same key within 24 h is answered without being executed again."""
         held = self._holds.left(method)
         if held is not None:
@@ -201,7 +201,7 @@ class Portal:
             return replace(result, after=self._holds.hold(method, result.after))
         return result
 
-    def outcome(self, answer: Answered, key: str, method: str) -> NotDone | Unknown | None:
+    def outcome(self, answer: BatchAnswer, key: str, method: str) -> NotDone | Unknown | None:
         """How the command ended that was not answered with a result; None where it was."""
         if key in answer.errors:
             return not_written(answer.errors[key], f"{self.host}: {method}", after=self._holds.left(method))
@@ -218,14 +218,14 @@ class Portal:
 
     def _written(
         self, path: str, payload: Mapping[str, Any], headers: Mapping[str, str] | None = None
-    ) -> Answer | NotDone | Unknown:
+    ) -> HttpAnswer | NotDone | Unknown:
         if self._keeper is None:
             result = self._http.write("POST", path, payload=payload, headers=headers)
         else:
             result = self._keeper.write(
                 lambda token: self._http.write("POST", path, payload={**payload, "auth": token}, headers=headers)
             )
-        if isinstance(result, Answer) and has_error(result.data):
+        if isinstance(result, HttpAnswer) and has_error(result.data):
             return _told_in_200(result, self.host)
         if isinstance(result, NotDone) and result.status == _NOT_FOUND and not is_gone_by_code(result):
             return replace(result, status=None)
@@ -265,7 +265,7 @@ def _is_expired(status: int | None, code: str | None) -> bool:
     return status == 401 and "expired" in (code or "").lower()
 
 
-def _each(answer: Answer) -> Answered | None:
+def _each(answer: HttpAnswer) -> BatchAnswer | None:
     """What became of each command of a batch; None for what is no answer to one."""
     found = answered(answer.data)
     if found is None or not found.errors:
@@ -273,7 +273,7 @@ def _each(answer: Answer) -> Answered | None:
     return replace(found, errors={key: discreet(error, answer.sent) for key, error in found.errors.items()})
 
 
-def _told_in_200(result: Answer, host: str) -> NotDone | Unknown:
+def _told_in_200(result: HttpAnswer, host: str) -> NotDone | Unknown:
     outcome = not_written(discreet(cast(Mapping[str, Any], result.data), result.sent), f"{host}: the request")
     if isinstance(outcome, NotDone) and outcome.permanent and outcome.code is None:
         return Unknown(f"{host} answered {result.status} with an error that it does not name", status=result.status)
@@ -304,7 +304,7 @@ class _Holds:
             self._until[method] = now + seconds
             return seconds
 
-    def learn(self, commands: Mapping[str, Command], answer: Answered) -> None:
+    def learn(self, commands: Mapping[str, Command], answer: BatchAnswer) -> None:
         """What a batch tells of the time of its methods, those that were refused included."""
         for key, command in commands.items():
             self.learn_one(command.method, answer.times.get(key))

@@ -41,7 +41,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class BatchAnswer:
     """A batch's answer by the commands' keys. A command that stands in neither map got no answer at all."""
 
     results: Mapping[str, Any] = field(default_factory=dict)
@@ -49,14 +49,14 @@ class Answered:
     times: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def answered(data: Any) -> Answered | None:
+def answered(data: Any) -> BatchAnswer | None:
     """The answer to a batch; None for what is none. PHP writes empty maps, and maps with keys 0, 1, …, as lists."""
     inner = data.get("result") if isinstance(data, Mapping) else None
     if not isinstance(inner, Mapping) or "result" not in inner:
         return None
     errors = {key: said for key, said in _by_key(inner.get("result_error")).items() if isinstance(said, Mapping)}
     times = {key: said for key, said in _by_key(inner.get("result_time")).items() if isinstance(said, Mapping)}
-    return Answered(_by_key(inner["result"]), errors, times)
+    return BatchAnswer(_by_key(inner["result"]), errors, times)
 
 
 def _by_key(given: Any) -> dict[str, Any]:

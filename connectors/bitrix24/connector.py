@@ -32,12 +32,12 @@ from connectors.base import (
 )
 from connectors.bitrix24 import checks, contacts, events, finding, frame, mails, reminders
 from connectors.bitrix24.calls import CallReader
-from connectors.bitrix24.client import Portal
+from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import Command
 from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.bitrix24.types import is_id
-from connectors.bitrix24.write_commands import Writer, delete_comment
+from connectors.bitrix24.write_commands import CommandBuilder, delete_comment
 from connectors.bitrix24.writes import MOST_WRITES, settled_alone, written
 from connectors.http.rate_limit import RateLimiter
 from connectors.http.settings import limits_of
@@ -71,11 +71,11 @@ class Bitrix24Connector(Connector):
     ) -> None:
         super().__init__(settings)
         self._now = now
-        self._portal = Portal(settings, limits_of(settings), now, limiter)
+        self._portal = Bitrix24Client(settings, limits_of(settings), now, limiter)
         self._own_user: str | None = settings["own_user"] or self._portal.webhook_user
         self._calls = CallReader(self._portal, settings, self._own_user)
         client = settings["notify_client"] if self._portal.webhook_user else None
-        self._writer = Writer(settings["reminders"], tuple(settings["ping_minutes"]), client)
+        self._writer = CommandBuilder(settings["reminders"], tuple(settings["ping_minutes"]), client)
 
     def limits(self) -> Limits:
         """With the mails of ``mail = "message"`` each in a request of its own, which is what their key is for."""

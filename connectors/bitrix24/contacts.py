@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.base import Card, CardRef, CrmRefused, CrmUnavailable
-from connectors.bitrix24.client import Portal
+from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import Command, Later
 from connectors.bitrix24.errors import is_gone
-from connectors.bitrix24.types import CONTACT, CardType, is_id, place, ref
+from connectors.bitrix24.types import CONTACT, EntityType, is_id, place, ref
 from connectors.phones import normal_name, notations, same_name, same_phone
 
 _NAMES = ("lastName", "name", "secondName")
@@ -21,7 +21,7 @@ _PAGE = 50
 _MOST_PAGES = 10
 
 
-def read_item(portal: Portal, card: CardRef) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def read_item(portal: Bitrix24Client, card: CardRef) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The card's fields, and those of the contact it belongs to; None where there is no such card.
 
     One request. User fields have the names by which the portal's settings show them (UF_CRM_…). Raises CrmUnavailable,
@@ -48,7 +48,7 @@ def read_item(portal: Portal, card: CardRef) -> tuple[dict[str, Any], dict[str, 
     return item, contact if str(contact.get("id")) == str(item.get("contactId")) else {}
 
 
-def card_of(portal: Portal, card: CardRef, item: Mapping[str, Any], contact: Mapping[str, Any]) -> Card:
+def card_of(portal: Bitrix24Client, card: CardRef, item: Mapping[str, Any], contact: Mapping[str, Any]) -> Card:
     """The card as the plugin speaks of it. A deal or a company is called after its contact where it has one."""
     name = full_name(item) or full_name(contact) or str(item.get("title") or "").strip() or None
     kind, card_id = place(card) or (CONTACT, card.id)
@@ -56,13 +56,13 @@ def card_of(portal: Portal, card: CardRef, item: Mapping[str, Any], contact: Map
     return Card(CardRef(kind.name, card_id), name, _url(portal, kind, card_id), phones)
 
 
-def read_card(portal: Portal, card: CardRef) -> Card | None:
+def read_card(portal: Bitrix24Client, card: CardRef) -> Card | None:
     """The card, or None where there is none. Raises CrmUnavailable, CrmRefused."""
     found = read_item(portal, card)
     return None if found is None else card_of(portal, card, *found)
 
 
-def find_contacts(portal: Portal, phone: str | None, name: str | None) -> Sequence[Card]:
+def find_contacts(portal: Bitrix24Client, phone: str | None, name: str | None) -> Sequence[Card]:
     """All contacts with this phone, in any notation, and this full name. Raises CrmUnavailable, CrmRefused."""
     if phone:
         found = [card for card in _by_phone(portal, phone) if any(same_phone(phone, own) for own in card.phones)]
@@ -94,11 +94,11 @@ def _phones(item: Mapping[str, Any]) -> Iterator[str]:
             yield str(value["value"])
 
 
-def _url(portal: Portal, kind: CardType, card_id: str) -> str:
+def _url(portal: Bitrix24Client, kind: EntityType, card_id: str) -> str:
     return f"{portal.address}/{kind.path(card_id)}"
 
 
-def _by_phone(portal: Portal, phone: str) -> Iterator[Card]:
+def _by_phone(portal: Bitrix24Client, phone: str) -> Iterator[Card]:
     written = notations(phone)
     if not written:
         return
@@ -112,7 +112,7 @@ def _by_phone(portal: Portal, phone: str) -> Iterator[Card]:
         yield from _listed(portal, {"@id": wanted[start : start + _PAGE]})
 
 
-def _by_name(portal: Portal, name: str) -> Iterator[Card]:
+def _by_name(portal: Bitrix24Client, name: str) -> Iterator[Card]:
     words = name.split()
     if not words:
         return
@@ -137,7 +137,7 @@ def _spellings(word: str) -> Iterator[str]:
             yield word[:place_] + ("ё" if char == "е" else "Ё") + word[place_ + 1 :]
 
 
-def _listed(portal: Portal, condition: Mapping[str, Any]) -> Iterator[Card]:
+def _listed(portal: Bitrix24Client, condition: Mapping[str, Any]) -> Iterator[Card]:
     # Phones come only with all fields, they cannot be selected by name.
     params: dict[str, Any] = {"entityTypeId": CONTACT.number, "filter": condition, "select": ["*"]}
     for page in range(_MOST_PAGES):

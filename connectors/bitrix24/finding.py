@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import CardRef, CrmRefused, CrmUnavailable
-from connectors.bitrix24.client import Portal
+from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.types import is_id, place
 from connectors.bitrix24.write_commands import TASK
 from connectors.kit.reference_mark import carries
@@ -21,7 +21,7 @@ _PAGE = 50
 _MOST_PAGES = 40
 
 
-def find_comment(portal: Portal, card: CardRef, key: str, since: datetime) -> str | None:
+def find_comment(portal: Bitrix24Client, card: CardRef, key: str, since: datetime) -> str | None:
     """The id of the comment with this key's mark in the card. Raises CrmUnavailable, CrmRefused."""
     where = place(card)
     if where is None:
@@ -36,7 +36,7 @@ def find_comment(portal: Portal, card: CardRef, key: str, since: datetime) -> st
     return next((str(item["ID"]) for item in records if carries(item.get("COMMENT"), key)), None)
 
 
-def find_todo(portal: Portal, card: CardRef | None, key: str, since: datetime) -> str | None:
+def find_todo(portal: Bitrix24Client, card: CardRef | None, key: str, since: datetime) -> str | None:
     """The same for a to-do, in any card where none is named."""
     owner: dict[str, Any] = {}
     if card is not None:
@@ -54,7 +54,7 @@ def find_todo(portal: Portal, card: CardRef | None, key: str, since: datetime) -
     return next((str(item["ID"]) for item in records if carries(item.get("DESCRIPTION"), key)), None)
 
 
-def find_task(portal: Portal, card: CardRef | None, key: str, since: datetime) -> str | None:
+def find_task(portal: Bitrix24Client, card: CardRef | None, key: str, since: datetime) -> str | None:
     """The remote id of the task whose XML_ID is this key; the field cannot be filtered by."""
     links: dict[str, Any] = {}
     if card is not None:
@@ -73,7 +73,7 @@ def find_task(portal: Portal, card: CardRef | None, key: str, since: datetime) -
 
 
 def _newest(
-    portal: Portal, method: str, params: Mapping[str, Any], path: tuple[str, ...], created: str, since: datetime
+    portal: Bitrix24Client, method: str, params: Mapping[str, Any], path: tuple[str, ...], created: str, since: datetime
 ) -> Iterator[Mapping[str, Any]]:
     """The records from the newest to the oldest that counts. Raises CrmRefused where there are too many to be sure."""
     for page in range(_MOST_PAGES):

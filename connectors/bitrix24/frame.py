@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base import Card, CardRef, CrmRefused, CrmUnavailable, EventMalformed, EventNotAuthentic, FrameCall
-from connectors.bitrix24.client import Portal
+from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import Command
 from connectors.bitrix24.contacts import read_card
 from connectors.bitrix24.types import is_id, ref
@@ -28,7 +28,9 @@ _LONGEST_OPTIONS = 20_000
 _NONE = frozenset({"", "0", "undefined", "null"})
 
 
-def opened(portal: Portal, settings: Mapping[str, Any], query: Mapping[str, str], form: Mapping[str, str]) -> FrameCall:
+def opened(
+    portal: Bitrix24Client, settings: Mapping[str, Any], query: Mapping[str, str], form: Mapping[str, str]
+) -> FrameCall:
     """Who opened the page, and for which call. Raises EventNotAuthentic, EventMalformed, CrmUnavailable, CrmRefused."""
     given = {**query, **form}
     _check_proofs(portal, settings, given)
@@ -52,7 +54,7 @@ def opened(portal: Portal, settings: Mapping[str, Any], query: Mapping[str, str]
     return FrameCall(operator, call_id, phone, None if card is None else card.ref, name)
 
 
-def _check_proofs(portal: Portal, settings: Mapping[str, Any], given: Mapping[str, str]) -> None:
+def _check_proofs(portal: Bitrix24Client, settings: Mapping[str, Any], given: Mapping[str, str]) -> None:
     if not settings["client_id"]:
         raise EventNotAuthentic("no client_id is set, so it cannot be told whose page the portal opens")
     domain = given.get("DOMAIN")
@@ -68,7 +70,7 @@ def _check_proofs(portal: Portal, settings: Mapping[str, Any], given: Mapping[st
         raise EventNotAuthentic("the page was opened without the portal's token")
 
 
-def _operator(portal: Portal, settings: Mapping[str, Any], token: str) -> str:
+def _operator(portal: Bitrix24Client, settings: Mapping[str, Any], token: str) -> str:
     """Whom the portal gave the token to, asked of the portal itself."""
     try:
         answer = portal.ask_as(token, {"user": Command("profile"), "app": Command("app.info")})
@@ -116,7 +118,7 @@ def _card_of_call(options: Mapping[str, Any]) -> CardRef | None:
     return next((card for card in found if card.type == "contact"), found[0] if found else None)
 
 
-def _read(portal: Portal, where: CardRef | None) -> Card | None:
+def _read(portal: Bitrix24Client, where: CardRef | None) -> Card | None:
     """The card as the plugin's own user sees it; without rights to it the page still opens."""
     if where is None:
         return None

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connectors.base import Done, EmailWrite, NotDone, Outcome, Unknown
-from connectors.bitrix24.client import Portal
+from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.texts import as_html, is_sendable
-from connectors.http.client import Answer
+from connectors.http.client import HttpAnswer
 
 SEND = "mail.message.send"
 #: Stands before what a mail is known by; the portal gives none of its mails an id.
@@ -25,7 +25,7 @@ MOST_MAILS = 6
 LATER = NotDone("left for the next time: enough mails were sent in one go", after=1.0)
 
 
-def send(portal: Portal, item: EmailWrite, sender: str) -> Outcome:
+def send(portal: Bitrix24Client, item: EmailWrite, sender: str) -> Outcome:
     """Send this mail."""
     if not item.assignee.address:
         return NotDone("the role has no address to mail to", permanent=True)
@@ -36,10 +36,10 @@ def send(portal: Portal, item: EmailWrite, sender: str) -> Outcome:
     if isinstance(result, NotDone) and result.code == _SENT_BEFORE:
         # Answers are kept under a key only where the mail went out; it went out with another wording.
         return Done(MAIL + item.key[:16])
-    return _said(result, portal.host, item.key) if isinstance(result, Answer) else result
+    return _said(result, portal.host, item.key) if isinstance(result, HttpAnswer) else result
 
 
-def _said(result: Answer, host: str, key: str) -> Outcome:
+def _said(result: HttpAnswer, host: str, key: str) -> Outcome:
     inner = result.data.get("result") if isinstance(result.data, Mapping) else None
     success = inner.get("success") if isinstance(inner, Mapping) else None
     if success is True:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome, ReminderState, Unknown
-from connectors.bitrix24.client import Portal
-from connectors.bitrix24.commands import Answered, Command
+from connectors.bitrix24.client import Bitrix24Client
+from connectors.bitrix24.commands import BatchAnswer, Command
 from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.texts import is_sendable, shown_literally
 from connectors.bitrix24.types import is_id
@@ -24,7 +24,7 @@ from connectors.protocol.outcomes import unread
 _TASK_OVER = frozenset({"4", "5"})
 
 
-def reminder_state(portal: Portal, remote_id: str) -> ReminderState:
+def reminder_state(portal: Bitrix24Client, remote_id: str) -> ReminderState:
     """Whether the to-do or task is still open. Raises CrmUnavailable, CrmRefused."""
     record = _record(portal, remote_id)
     if record is None:
@@ -32,7 +32,7 @@ def reminder_state(portal: Portal, remote_id: str) -> ReminderState:
     return ReminderState.DONE if _is_over(record) else ReminderState.OPEN
 
 
-def withdraw(portal: Portal, remote_id: str, why: str, key: str) -> Outcome:
+def withdraw(portal: Bitrix24Client, remote_id: str, why: str, key: str) -> Outcome:
     """Write the reason into it and close it. One that is closed or gone stays as it is."""
     if not is_sendable(why):
         return NotDone("the reason cannot be sent: it holds a character that is none", permanent=True)
@@ -45,7 +45,7 @@ def withdraw(portal: Portal, remote_id: str, why: str, key: str) -> Outcome:
     return _closed(portal, remote_id, _closing(remote_id, record, shown_literally(why), key))
 
 
-def remove(portal: Portal, remote_id: str) -> Outcome:
+def remove(portal: Bitrix24Client, remote_id: str) -> Outcome:
     """Take the to-do or task out of the CRM; one that is gone stays so."""
     task_id = _task_id(remote_id)
     if not is_id(task_id or remote_id):
@@ -59,7 +59,7 @@ def remove(portal: Portal, remote_id: str) -> Outcome:
 # --- details ---------------------------------------------------------------------------------------
 
 
-def _record(portal: Portal, remote_id: str) -> Mapping[str, Any] | None:
+def _record(portal: Bitrix24Client, remote_id: str) -> Mapping[str, Any] | None:
     task_id = _task_id(remote_id)
     if not is_id(task_id or remote_id):
         return None
@@ -74,9 +74,9 @@ def _record(portal: Portal, remote_id: str) -> Mapping[str, Any] | None:
     return _inner(answer.results["only"]) or None
 
 
-def _closed(portal: Portal, remote_id: str, commands: Mapping[str, Command]) -> Outcome:
+def _closed(portal: Bitrix24Client, remote_id: str, commands: Mapping[str, Command]) -> Outcome:
     answer = portal.write(commands)
-    if not isinstance(answer, Answered):
+    if not isinstance(answer, BatchAnswer):
         return answer
     for name, command in commands.items():
         failed = portal.outcome(answer, name, command.method)

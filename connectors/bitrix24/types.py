@@ -15,7 +15,7 @@ _DYNAMIC = re.compile(r"dynamic_([1-9][0-9]{2,5})")
 
 
 @dataclass(frozen=True, slots=True)
-class CardType:
+class EntityType:
     """``number`` is the entityTypeId, ``task_prefix`` what stands before the id in a task's UF_CRM_TASK."""
 
     name: str
@@ -31,26 +31,26 @@ class CardType:
 
 #: The types with cards of clients; ``dynamic_<entityTypeId>`` are items of smart processes.
 TYPES = {
-    "contact": CardType("contact", 3, "C"),
-    "lead": CardType("lead", 1, "L"),
-    "deal": CardType("deal", 2, "D"),
-    "company": CardType("company", 4, "CO"),
+    "contact": EntityType("contact", 3, "C"),
+    "lead": EntityType("lead", 1, "L"),
+    "deal": EntityType("deal", 2, "D"),
+    "company": EntityType("company", 4, "CO"),
 }
 CONTACT = TYPES["contact"]
 _BY_NUMBER = {item.number: item for item in TYPES.values()}
 
 
-def type_named(name: str) -> CardType | None:
+def type_named(name: str) -> EntityType | None:
     """The type by the name that the plugin and ENTITY_TYPE use, in any case."""
     known = TYPES.get(name.lower())
     dynamic = _DYNAMIC.fullmatch(name.lower())
     if known is None and dynamic is not None:
         number = int(dynamic[1])
-        return CardType(dynamic[0], number, f"T{number:x}")
+        return EntityType(dynamic[0], number, f"T{number:x}")
     return known
 
 
-def type_numbered(number: object) -> CardType | None:
+def type_numbered(number: object) -> EntityType | None:
     """The type by its entityTypeId."""
     written = str(number)
     if not _ID.fullmatch(written):
@@ -63,7 +63,7 @@ def is_id(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool) and _ID.fullmatch(str(value)) is not None
 
 
-def place(card: CardRef) -> tuple[CardType, str] | None:
+def place(card: CardRef) -> tuple[EntityType, str] | None:
     """The card's type and id; None for what no card of this CRM can be called."""
     found = type_named(card.type)
     return (found, card.id) if found is not None and is_id(card.id) else None

@@ -23,7 +23,7 @@ _NO_CARD = 404
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class WriteCommand:
     """One write. ``made`` is the path of the new id in the answer, ``prefix`` stands before it in the remote id.
 
     ``read_back`` makes the command that reads the record again, by where its id will be; ``cut`` says what of the
@@ -40,14 +40,14 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class CommandBuilder:
     """The settings that writes depend on. ``notify_client`` is None where an application writes, which has its own."""
 
     reminders: str
     ping_minutes: tuple[int, ...]
     notify_client: str | None
 
-    def recipe(self, item: CommentWrite | ReminderWrite | EmailWrite) -> Recipe | NotDone:
+    def recipe(self, item: CommentWrite | ReminderWrite | EmailWrite) -> WriteCommand | NotDone:
         """How to write this; NotDone where it can never be written."""
         texts = (item.text,) if isinstance(item, CommentWrite) else (item.subject, item.text)
         if not is_sendable(*texts):
@@ -61,7 +61,7 @@ class Writer:
         return task(item) if self.reminders == "task" else todo(item, self.ping_minutes)
 
 
-def comment(item: CommentWrite) -> Recipe | NotDone:
+def comment(item: CommentWrite) -> WriteCommand | NotDone:
     """A comment in the card's timeline."""
     where = place(item.card)
     if where is None:
@@ -77,7 +77,7 @@ def comment(item: CommentWrite) -> Recipe | NotDone:
         return "its text was cut" if lost_mark(text, record.get("COMMENT"), item.key) else None
 
     fields = {"ENTITY_ID": card_id, "ENTITY_TYPE": kind.name, "COMMENT": text}
-    return Recipe(
+    return WriteCommand(
         Command("crm.timeline.comment.add", {"fields": fields}),
         read_back=lambda key: Command("crm.timeline.comment.get", {"id": Later(key)}),
         cut=cut,
@@ -85,7 +85,7 @@ def comment(item: CommentWrite) -> Recipe | NotDone:
     )
 
 
-def todo(item: ReminderWrite, ping_minutes: tuple[int, ...]) -> Recipe | NotDone:
+def todo(item: ReminderWrite, ping_minutes: tuple[int, ...]) -> WriteCommand | NotDone:
     """A to-do in the card's timeline, pinging its person before the deadline."""
     where = place(item.card)
     if where is None:
@@ -111,7 +111,7 @@ def todo(item: ReminderWrite, ping_minutes: tuple[int, ...]) -> Recipe | NotDone
         "responsibleId": user,
         "pingOffsets": list(ping_minutes) or None,
     }
-    return Recipe(
+    return WriteCommand(
         Command("crm.activity.todo.add", params),
         made=("id",),
         read_back=lambda key: Command("crm.activity.get", {"id": Later(key, ("id",))}),
@@ -121,7 +121,7 @@ def todo(item: ReminderWrite, ping_minutes: tuple[int, ...]) -> Recipe | NotDone
     )
 
 
-def task(item: ReminderWrite) -> Recipe | NotDone:
+def task(item: ReminderWrite) -> WriteCommand | NotDone:
     """A task linked to the card, with the key as its XML_ID."""
     where = place(item.card)
     if where is None:
@@ -148,7 +148,7 @@ def task(item: ReminderWrite) -> Recipe | NotDone:
         "UF_CRM_TASK": [link],
         "XML_ID": item.key,
     }
-    return Recipe(
+    return WriteCommand(
         Command("tasks.task.add", {"fields": fields}),
         made=("task", "id"),
         prefix=TASK,
@@ -159,7 +159,7 @@ def task(item: ReminderWrite) -> Recipe | NotDone:
     )
 
 
-def notification(item: EmailWrite, client: str | None) -> Recipe:
+def notification(item: EmailWrite, client: str | None) -> WriteCommand:
     """A notification that is mailed to whoever has not read it ten minutes later.
 
     The same TAG takes the place of an older one; the mail's subject is the beginning of MESSAGE_OUT.
@@ -172,7 +172,7 @@ def notification(item: EmailWrite, client: str | None) -> Recipe:
         "TAG": f"optout|{item.key}",
         "CLIENT_ID": client,
     }
-    return Recipe(Command("im.notify.personal.add", params))
+    return WriteCommand(Command("im.notify.personal.add", params))
 
 
 def read_task(task_id: str | Later) -> Command:

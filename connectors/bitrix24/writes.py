@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.base import Done, NotDone, Outcome, Unknown
-from connectors.bitrix24.client import Portal
-from connectors.bitrix24.commands import MOST_COMMANDS, Answered, Command
+from connectors.bitrix24.client import Bitrix24Client
+from connectors.bitrix24.commands import MOST_COMMANDS, BatchAnswer, Command
 from connectors.bitrix24.types import is_id
-from connectors.bitrix24.write_commands import Recipe, read_people
+from connectors.bitrix24.write_commands import WriteCommand, read_people
 
 #: Each write takes two commands, itself and its being read back; one more asks for the people of all of them.
 MOST_WRITES = (MOST_COMMANDS - 1) // 2
@@ -28,10 +28,10 @@ class _Cut:
     undo: Command
 
 
-def written(portal: Portal, recipes: Sequence[Recipe | NotDone]) -> list[Outcome]:
+def written(portal: Bitrix24Client, recipes: Sequence[WriteCommand | NotDone]) -> list[Outcome]:
     """Make these writes, at most ``MOST_WRITES``, with one request, and a second one where some must be taken back."""
     outcomes: dict[int, Outcome] = {}
-    going: dict[int, Recipe] = {}
+    going: dict[int, WriteCommand] = {}
     commands: dict[str, Command] = {}
     for number, recipe in enumerate(recipes):
         refused = recipe if isinstance(recipe, NotDone) else portal.held(recipe.create.method)
@@ -51,9 +51,11 @@ def written(portal: Portal, recipes: Sequence[Recipe | NotDone]) -> list[Outcome
     return [outcomes[number] for number in range(len(recipes))]
 
 
-def _sent(portal: Portal, going: Mapping[int, Recipe], commands: Mapping[str, Command]) -> dict[int, Outcome]:
+def _sent(
+    portal: Bitrix24Client, going: Mapping[int, WriteCommand], commands: Mapping[str, Command]
+) -> dict[int, Outcome]:
     answer = portal.write(commands)
-    if not isinstance(answer, Answered):
+    if not isinstance(answer, BatchAnswer):
         return dict.fromkeys(going, answer)
     settled = {number: _settled(portal, answer, number, recipe) for number, recipe in going.items()}
     settled = {number: _seen(answer, going[number], outcome) for number, outcome in settled.items()}
@@ -62,7 +64,7 @@ def _sent(portal: Portal, going: Mapping[int, Recipe], commands: Mapping[str, Co
     return outcomes | (_taken_back(portal, cut) if cut else {})
 
 
-def _settled(portal: Portal, answer: Answered, number: int, recipe: Recipe) -> Outcome | _Cut:
+def _settled(portal: Bitrix24Client, answer: BatchAnswer, number: int, recipe: WriteCommand) -> Outcome | _Cut:
     method = recipe.create.method
     failed = portal.outcome(answer, _create(number), method)
     if failed is not None:
@@ -85,7 +87,7 @@ def _settled(portal: Portal, answer: Answered, number: int, recipe: Recipe) -> O
     return Done(recipe.prefix + record)
 
 
-def _seen(answer: Answered, recipe: Recipe, outcome: Outcome | _Cut) -> Outcome | _Cut:
+def _seen(answer: BatchAnswer, recipe: WriteCommand, outcome: Outcome | _Cut) -> Outcome | _Cut:
     """The outcome, unless nobody is there to see the record: the portal takes any number for a user."""
     told = answer.results.get(_PEOPLE)
     if not isinstance(outcome, Done) or recipe.person is None or recipe.undo is None or not isinstance(told, list):
@@ -97,25 +99,25 @@ def _seen(answer: Answered, recipe: Recipe, outcome: Outcome | _Cut) -> Outcome 
     return _Cut(record, f"user {recipe.person} is no active employee of the portal", recipe.undo(record))
 
 
-def _taken_back(portal: Portal, cut: Mapping[int, _Cut]) -> dict[int, Outcome]:
+def _taken_back(portal: Bitrix24Client, cut: Mapping[int, _Cut]) -> dict[int, Outcome]:
     """What is not as asked for is removed, so that it is neither acted upon nor found by its key."""
     answer = portal.write({_create(number): item.undo for number, item in cut.items()})
     outcomes: dict[int, Outcome] = {}
     for number, item in cut.items():
-        gone = isinstance(answer, Answered) and _create(number) in answer.results
+        gone = isinstance(answer, BatchAnswer) and _create(number) in answer.results
         left = "it was removed again" if gone else f"record {item.record} could not be removed: do it by hand"
         why = f"{portal.host} wrote it otherwise than asked: {item.why}; {left}"
         outcomes[number] = NotDone(why, permanent=True, status=200, code=CUT)
     return outcomes
 
 
-def settled_alone(portal: Portal, command: Command) -> NotDone | Unknown | None:
+def settled_alone(portal: Bitrix24Client, command: Command) -> NotDone | Unknown | None:
     """Send one command whose answer does not matter; None where it was executed."""
     held = portal.held(command.method)
     if held is not None:
         return held
     answer = portal.write({"only": command})
-    if not isinstance(answer, Answered):
+    if not isinstance(answer, BatchAnswer):
         return answer
     failed = portal.outcome(answer, "only", command.method)
     if failed is None and answer.results["only"] is False:

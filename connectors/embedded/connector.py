@@ -32,7 +32,7 @@ from connectors.base import (
     ReminderState,
 )
 from connectors.embedded.signature import SIGNATURE, TIMESTAMP, is_authentic
-from connectors.http.client import Answer, HttpClient, done
+from connectors.http.client import HttpAnswer, HttpClient, done
 from connectors.http.settings import HttpAccount, count, limits_of, per_second, seconds
 from connectors.kit.checks import point, private
 
@@ -190,7 +190,7 @@ class EmbeddedConnector(Connector):
         result = self._http.write("PUT", path, payload={"reason": why, "external_key": key})
         if isinstance(result, NotDone) and result.code in (_GONE, "already_done"):
             return Done(remote_id)
-        return result if not isinstance(result, Answer) else Done(remote_id)
+        return result if not isinstance(result, HttpAnswer) else Done(remote_id)
 
     # --- events ------------------------------------------------------------------------------------
 
@@ -267,7 +267,7 @@ def _path(collection: str, record_id: str, *more: str) -> str | None:
     return "/".join((_API, collection, record_id, *more))
 
 
-def _items(answer: Answer) -> list[dict[str, Any]]:
+def _items(answer: HttpAnswer) -> list[dict[str, Any]]:
     items = answer.data.get("items") if isinstance(answer.data, dict) else None
     if not isinstance(items, list):
         raise CrmUnavailable("the CRM answered with something that is no list")

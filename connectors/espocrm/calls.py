@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import CallResult, CardRef, CrmRefused, CrmUnavailable, NotMapped, Reference
-from connectors.espocrm.client import EspoApi, moment, stamp
+from connectors.espocrm.client import EspoClient, moment, stamp
 from connectors.espocrm.events import CLEARED
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, PEOPLE
 from connectors.http.answers import harmless
@@ -32,10 +32,10 @@ _LONGEST_CALL = timedelta(hours=1)
 _MOST_UPDATES = 200
 
 
-class Calls:
+class EspoCalls:
     """Reads the calls of one account."""
 
-    def __init__(self, api: EspoApi, settings: Mapping[str, Any]) -> None:
+    def __init__(self, api: EspoClient, settings: Mapping[str, Any]) -> None:
         self._api = api
         self._facts: FactFields = settings["facts"]
         self._statuses: Mapping[str, str] = settings["statuses"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
-from connectors.espocrm.client import EspoApi
+from connectors.espocrm.client import EspoClient
 from connectors.espocrm.metadata import Fields, entered, mapped_field
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES
 from connectors.kit.checks import clocks, date_of, point, private
@@ -15,10 +15,10 @@ from connectors.kit.checks import clocks, date_of, point, private
 _ADMIN = ("admin", "super-admin")
 
 
-class Checks:
+class EspoChecks:
     """The points of ``optout doctor`` for one account."""
 
-    def __init__(self, api: EspoApi, settings: Mapping[str, Any], now: Callable[[], datetime]) -> None:
+    def __init__(self, api: EspoClient, settings: Mapping[str, Any], now: Callable[[], datetime]) -> None:
         self._api = api
         self._settings = settings
         self._now = now

@@ -16,7 +16,7 @@ from typing import Any
 
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Unknown
 from connectors.espocrm.settings import is_record_id
-from connectors.http.client import Answer, Complaint, HttpClient
+from connectors.http.client import Complaint, HttpAnswer, HttpClient
 
 #: The codes of answers that the connector tells apart.
 GONE = "notFound"
@@ -39,7 +39,7 @@ _IP_ADDRESS = re.compile(r" for IP address \S+")
 Where = Mapping[str, Any]
 
 
-class EspoApi:
+class EspoClient:
     """One account's API. Reads raise CrmUnavailable and CrmRefused; writes return what became of them."""
 
     def __init__(self, settings: Mapping[str, Any], limits: Limits) -> None:
@@ -54,7 +54,7 @@ class EspoApi:
             explain=explain,
         )
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> HttpAnswer:
         """Whatever lies at this path below the API's root."""
         headers = self._signed("GET", path) | {"X-No-Total": "true"}
         return self.http.read(f"{_ROOT}/{path}", params=params, headers=headers)
@@ -90,7 +90,7 @@ class EspoApi:
                 return
         raise CrmRefused(f"the CRM has more than {_PAGE * _MOST_PAGES} matches")
 
-    def write(self, method: str, path: str, payload: Any = None) -> Answer | NotDone | Unknown:
+    def write(self, method: str, path: str, payload: Any = None) -> HttpAnswer | NotDone | Unknown:
         """Create (POST), change (PUT) or delete (DELETE) once."""
         return self.http.write(method, f"{_ROOT}/{path}", payload=payload, headers=self._signed(method, path))
 

@@ -22,15 +22,15 @@ from connectors.base import (
     ReminderState,
     Store,
 )
-from connectors.espocrm.calls import Calls
-from connectors.espocrm.checks import Checks
-from connectors.espocrm.client import EspoApi
+from connectors.espocrm.calls import EspoCalls
+from connectors.espocrm.checks import EspoChecks
+from connectors.espocrm.client import EspoClient
 from connectors.espocrm.contacts import card_of, find_people
 from connectors.espocrm.events import references
 from connectors.espocrm.mail import Mails
 from connectors.espocrm.settings import CARD_TYPES, EspoSettings
-from connectors.espocrm.unsent_mail import Drafts
-from connectors.espocrm.writes import Writing
+from connectors.espocrm.unsent_mail import UnsentMails
+from connectors.espocrm.writes import EspoWrites
 from connectors.http.settings import limits_of
 
 _ENTITIES: dict[Kind, str] = {"comment": "Note", "reminder": "Task", "email": "Email"}
@@ -49,12 +49,12 @@ class EspoConnector(Connector):
     def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(settings)
         self._limits = replace(limits_of(settings), requests_per_write=_REQUESTS_PER_WRITE)
-        self._api = EspoApi(settings, self._limits)
-        self._drafts = Drafts()
-        self._writing = Writing(self._api, settings, now)
+        self._api = EspoClient(settings, self._limits)
+        self._drafts = UnsentMails()
+        self._writing = EspoWrites(self._api, settings, now)
         self._mails = Mails(self._api, settings, self._drafts)
-        self._calls = Calls(self._api, settings)
-        self._checks = Checks(self._api, settings, now)
+        self._calls = EspoCalls(self._api, settings)
+        self._checks = EspoChecks(self._api, settings, now)
 
     def limits(self) -> Limits:
         return self._limits

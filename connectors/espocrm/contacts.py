@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connectors.base import Card, CardRef
-from connectors.espocrm.client import EspoApi, Where, any_of, contains, search
+from connectors.espocrm.client import EspoClient, Where, any_of, contains, search
 from connectors.espocrm.settings import CARD_TYPES
 from connectors.phones import normal_name, notations, same_name, same_phone
 
@@ -15,7 +15,7 @@ _SELECT = ("id", "name", "firstName", "lastName", "middleName", "phoneNumber")
 _CONVERTED: Where = {"type": "notEquals", "attribute": "status", "value": "Converted"}
 
 
-def card_of(api: EspoApi, kind: str, record: Mapping[str, Any]) -> Card:
+def card_of(api: EspoClient, kind: str, record: Mapping[str, Any]) -> Card:
     """The card in this record of a type of ``CARD_TYPES``."""
     entity, record_id = CARD_TYPES[kind], str(record["id"])
     name = record.get("name")
@@ -27,7 +27,7 @@ def card_of(api: EspoApi, kind: str, record: Mapping[str, Any]) -> Card:
     )
 
 
-def find_people(api: EspoApi, kinds: list[str], phone: str | None, name: str | None) -> list[Card]:
+def find_people(api: EspoClient, kinds: list[str], phone: str | None, name: str | None) -> list[Card]:
     """All of these types with this phone and this full name; what is None is not looked at.
 
     Raises CrmUnavailable, CrmRefused.
@@ -49,7 +49,7 @@ def find_people(api: EspoApi, kinds: list[str], phone: str | None, name: str | N
     return [card for kind in kinds for card in _matches(api, kind, where, phone, name)]
 
 
-def _matches(api: EspoApi, kind: str, where: list[Where], phone: str | None, name: str | None) -> Iterator[Card]:
+def _matches(api: EspoClient, kind: str, where: list[Where], phone: str | None, name: str | None) -> Iterator[Card]:
     entity = CARD_TYPES[kind]
     narrowed = [*where, _CONVERTED] if kind == "lead" else where
     for record in api.pages(entity, search(narrowed, select=_SELECT)):

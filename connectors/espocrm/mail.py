@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base import Assignee, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
-from connectors.espocrm.client import GONE, SENDING_FAILED, EspoApi, Where, any_of, contains, equals, search
-from connectors.espocrm.unsent_mail import Drafts
-from connectors.http.client import Answer, done
+from connectors.espocrm.client import GONE, SENDING_FAILED, EspoClient, Where, any_of, contains, equals, search
+from connectors.espocrm.unsent_mail import UnsentMails
+from connectors.http.client import HttpAnswer, done
 from connectors.kit.reference_mark import mark
 from connectors.protocol.outcomes import unread
 
@@ -23,7 +23,7 @@ _UNSENT = ("Draft", _SENDING)
 class Mails:
     """The CRM's own mails of one account."""
 
-    def __init__(self, api: EspoApi, settings: Mapping[str, Any], drafts: Drafts) -> None:
+    def __init__(self, api: EspoClient, settings: Mapping[str, Any], drafts: UnsentMails) -> None:
         self._api = api
         self._sender: str | None = settings["mail_sender"]
         self._own_user: str | None = settings["own_user"]
@@ -67,11 +67,11 @@ class Mails:
                 return None
         return None
 
-    def _sent(self, result: Answer | NotDone | Unknown, key: str) -> Outcome:
+    def _sent(self, result: HttpAnswer | NotDone | Unknown, key: str) -> Outcome:
         if isinstance(result, Unknown) and result.code == SENDING_FAILED:
             return self._kept(result, key)
         outcome = done(result, "id")
-        if not isinstance(result, Answer) or not isinstance(outcome, Done):
+        if not isinstance(result, HttpAnswer) or not isinstance(outcome, Done):
             return outcome
         if result.data.get("status") != _SENT:
             self._drafts.put(key, outcome.remote_id)

@@ -11,7 +11,7 @@ _NAME = "espocrm.drafts"
 _MOST = 200
 
 
-class Drafts:
+class UnsentMails:
     """The draft of each delivery key, the newest 200. Thread-safe; shared with other processes once it has a store.
 
     Nothing depends on it but tidiness: a forgotten draft stays in the CRM unsent, beside the mail that replaced it.

@@ -22,7 +22,7 @@ from connectors.espocrm.client import (
     DUPLICATE,
     GONE,
     NOT_EXISTING,
-    EspoApi,
+    EspoClient,
     Where,
     contains,
     equals,
@@ -31,7 +31,7 @@ from connectors.espocrm.client import (
 )
 from connectors.espocrm.markup import literal, name_line
 from connectors.espocrm.settings import CARD_TYPES, is_record_id
-from connectors.http.client import Answer, done
+from connectors.http.client import HttpAnswer, done
 from connectors.kit.reference_mark import LOOK_BACK, carries, mark
 from connectors.protocol.outcomes import unread
 
@@ -43,10 +43,10 @@ _POSTS_A_PAGE = 100
 _MOST_POST_PAGES = 5
 
 
-class Writing:
+class EspoWrites:
     """The writes of one account and the looks for them."""
 
-    def __init__(self, api: EspoApi, settings: Mapping[str, Any], now: Callable[[], datetime]) -> None:
+    def __init__(self, api: EspoClient, settings: Mapping[str, Any], now: Callable[[], datetime]) -> None:
         self._api = api
         self._now = now
         self._external_id: str = settings["external_id_field"]
@@ -154,7 +154,7 @@ class Writing:
         result = self._api.write("PUT", f"Task/{remote_id}", changes)
         if isinstance(result, NotDone) and result.code == GONE:
             return Done(remote_id)
-        if not isinstance(result, Answer):
+        if not isinstance(result, HttpAnswer):
             return result
         kept = isinstance(result.data, dict) and result.data.get("status") == _CANCELED
         return Done(remote_id) if kept else _cut("Task", ["status"], result.status)
@@ -166,7 +166,7 @@ class Writing:
         result = self._api.write("DELETE", f"{entity}/{remote_id}")
         if isinstance(result, NotDone) and result.code == GONE:
             return Done(remote_id)
-        return Done(remote_id) if isinstance(result, Answer) else result
+        return Done(remote_id) if isinstance(result, HttpAnswer) else result
 
     # --- details -------------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ class Writing:
     def _read_back(
         self,
         entity: str,
-        result: Answer | Unknown,
+        result: HttpAnswer | Unknown,
         written: Mapping[str, Any],
         checked: tuple[str, ...],
         *,
@@ -196,7 +196,7 @@ class Writing:
         """Done if the CRM kept what counts. EspoCRM answers with the record, and leaves out without a word what the
         API user's role may not fill in: such a record helps nobody and is taken away again."""
         outcome = done(result, "id")
-        if not isinstance(result, Answer) or not isinstance(outcome, Done):
+        if not isinstance(result, HttpAnswer) or not isinstance(outcome, Done):
             return outcome
         field, key = marked
         lost = [name for name in checked if result.data.get(name) != written[name]]

@@ -20,7 +20,7 @@ _PHONE_NUMBER = re.compile(r"\+?\d(?:[\s().-]*\d){6,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """A 2xx answer: ``data`` is its JSON, None where the answer is empty and may be; ``sent`` is what was asked."""
 
     status: int
@@ -58,9 +58,9 @@ def explain_json(_status: int, data: Any, _headers: Mapping[str, str]) -> Compla
     return Complaint(_text(error), _text(data.get("error_description") or data.get("message")))
 
 
-def done(result: Answer | NotDone | Unknown, *path: str) -> Outcome:
+def done(result: HttpAnswer | NotDone | Unknown, *path: str) -> Outcome:
     """The outcome of a create whose answer holds the new record's id under these keys; without one it is unknown."""
-    if not isinstance(result, Answer):
+    if not isinstance(result, HttpAnswer):
         return result
     value = result.data
     for key in path:

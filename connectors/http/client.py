@@ -22,13 +22,13 @@ from urllib3.util import Retry
 
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Quota, Unknown
 from connectors.http.address import check_base_url, origin, segment
-from connectors.http.answers import Answer, Complaint, Explain, done, explain_json, harmless, parsed, retry_after
+from connectors.http.answers import Complaint, Explain, HttpAnswer, done, explain_json, harmless, parsed, retry_after
 from connectors.http.deadline import BoundedHTTPPool, BoundedHTTPSPool, Stage, exchange
 from connectors.http.failures import Broken, explained
 from connectors.http.rate_limit import RateLimiter
 from connectors.http.redaction import Sent
 
-__all__ = ["Answer", "Complaint", "HttpClient", "check_base_url", "done", "explain_json", "segment"]
+__all__ = ["Complaint", "HttpAnswer", "HttpClient", "check_base_url", "done", "explain_json", "segment"]
 
 # urllib3 writes whole addresses into its log, and with them phone numbers and, for some CRMs, the account's secret.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -100,7 +100,7 @@ class HttpClient:
         payload: Any = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Ask for something; ``content`` is sent as it is, else ``payload`` as JSON. Redirects: on the same host only.
 
         A 204 is an answer whose data is None. Raises CrmUnavailable, CrmRefused.
@@ -117,7 +117,7 @@ class HttpClient:
             raise self._failed_read(raw)
         if not raw.readable and raw.status != _NO_CONTENT:
             raise CrmUnavailable(self._unreadable(raw), status=raw.status)
-        return Answer(raw.status, raw.data, raw.headers, raw.sent)
+        return HttpAnswer(raw.status, raw.data, raw.headers, raw.sent)
 
     def write(
         self,
@@ -130,7 +130,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         json_expected: bool = True,
         accept: Collection[int] = (),
-    ) -> Answer | NotDone | Unknown:
+    ) -> HttpAnswer | NotDone | Unknown:
         """Send a write once. ``content`` goes out as it is, else ``payload`` as JSON.
 
         Without ``json_expected`` any 2xx counts, whatever its body. ``accept`` are error statuses whose JSON the caller
@@ -150,7 +150,7 @@ class HttpClient:
             return self._failed_write(raw)
         if json_expected and not raw.readable:
             return Unknown(self._unreadable(raw), status=raw.status)
-        return Answer(raw.status, raw.data, raw.headers, raw.sent)
+        return HttpAnswer(raw.status, raw.data, raw.headers, raw.sent)
 
     # --- what an error answer means ----------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from connectors.base import CrmRefused, CrmUnavailable, NotDone, Store, Unknown
-from connectors.http.answers import Answer
+from connectors.http.answers import HttpAnswer
 from connectors.http.memory_store import MemoryStore
 from connectors.protocol.outcomes import unread
 
@@ -37,7 +37,7 @@ __all__ = ["FixedToken", "Grant", "TokenKeeper", "TokenRefused", "TokenSource", 
 _LOG = logging.getLogger(__name__)
 
 GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
-Written = Answer | NotDone | Unknown
+Written = HttpAnswer | NotDone | Unknown
 
 #: A grant that was refused is not offered again for so long: a token endpoint blocks who keeps asking.
 _PAUSE = timedelta(seconds=60)
@@ -111,7 +111,7 @@ class TokenSource(ABC):
         """Whether an answer says that the access token must be renewed."""
         return status == 401
 
-    def read(self, call: Callable[[str], Answer]) -> Answer:
+    def read(self, call: Callable[[str], HttpAnswer]) -> HttpAnswer:
         """``call`` with the access token, once more with a renewed one where it was refused. Raises as reads do."""
         token = self.access()
         try:
@@ -304,7 +304,7 @@ def tokens_of(result: Written, now: datetime, *, extra: tuple[str, ...] = ()) ->
     Raises TokenRefused where the grant or the client is refused, CrmUnavailable for anything else: after a lost answer
     the old pair is tried again, and where it was spent by then, that ends in TokenRefused.
     """
-    if isinstance(result, Answer):
+    if isinstance(result, HttpAnswer):
         data = result.data if isinstance(result.data, dict) else {}
         access = data.get("access_token")
         if not isinstance(access, str) or not access:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from marshmallow import ValidationError
 
-from connectors.rest.template import OMIT, BadTemplate, Names, NotRendered, Omit, Template
+from connectors.rest.template import OMIT, BadTemplate, Names, NotRendered, Omit, TextTemplate
 
 _MOST_LEAVES = 500
 _DEEPEST = 20
@@ -55,10 +55,10 @@ def _each(items: Any, names: Names, depth: int) -> dict[Any, Structure]:
     return made
 
 
-def template(source: str, names: Names, *, path: bool = False) -> Template:
+def template(source: str, names: Names, *, path: bool = False) -> TextTemplate:
     """The template. Raises ValidationError."""
     try:
-        return Template(source, names, path=path)
+        return TextTemplate(source, names, path=path)
     except BadTemplate as error:
         raise ValidationError(str(error)) from None
 
@@ -75,16 +75,16 @@ def leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def templates_in(value: Any) -> Iterator[Template]:
+def templates_in(value: Any) -> Iterator[TextTemplate]:
     """All templates of a structure."""
     for leaf in leaves(value):
-        if isinstance(leaf, Template):
+        if isinstance(leaf, TextTemplate):
             yield leaf
 
 
 def filled(value: Structure, context: Mapping[str, Any]) -> Any:
     """The structure as JSON; keys and elements whose value is OMIT are left out. Raises NotRendered."""
-    if isinstance(value, Template):
+    if isinstance(value, TextTemplate):
         return value.value(context)
     if isinstance(value, Mapping):
         inner = {key: filled(part, context) for key, part in value.items()}

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from connectors.base import EventMalformed, Reference
 from connectors.kit.mapping import FactFields
 from connectors.rest.conditions import all_hold
-from connectors.rest.model import Call, Event
+from connectors.rest.model import CallTable, EventTable
 from connectors.rest.paths import Path, as_text
 
 #: The kind of the references that this connector makes.
@@ -22,7 +22,7 @@ _MOST_FORM_FIELDS = 1000
 _MOST_RECORDS = 200
 
 
-def body_of(event: Event, body: bytes) -> Any:
+def body_of(event: EventTable, body: bytes) -> Any:
     """The event's content. Raises EventMalformed."""
     try:
         if event.format == "form":
@@ -34,7 +34,7 @@ def body_of(event: Event, body: bytes) -> Any:
 
 
 def references(
-    event: Event, call: Call, facts: FactFields, content: Any, context: Mapping[str, Any]
+    event: EventTable, call: CallTable, facts: FactFields, content: Any, context: Mapping[str, Any]
 ) -> list[Reference]:
     """The calls that an authentic event tells of. Raises EventMalformed."""
     if not all_hold(event.when, content, context) or (event.own and all_hold(event.own, content, context)):
@@ -57,7 +57,7 @@ def references(
 
 
 def call_result(
-    call: Call, facts: FactFields, record: Mapping[str, Any], zone: str | None, context: Mapping[str, Any]
+    call: CallTable, facts: FactFields, record: Mapping[str, Any], zone: str | None, context: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     """The call result of a call's record; None where that is no call of ours. Raises EventMalformed, NotMapped."""
     if not all_hold(call.when, dict(record), context):
@@ -80,7 +80,7 @@ def call_result(
     return result
 
 
-def paths_needed(call: Call, facts: FactFields) -> dict[str, Path]:
+def paths_needed(call: CallTable, facts: FactFields) -> dict[str, Path]:
     """All paths that a call result is made of, by how they are written."""
     found = [call.id, call.occurred_at, *call.values.values(), *(Path.parse(name) for name in facts.names)]
     found += [condition.path for condition in (*call.when, *(call.final or ()))]
@@ -94,7 +94,7 @@ def kept_record(data: Mapping[str, Any]) -> dict[str, Any]:
     return dict(data.get("record") or {})
 
 
-def _needed(call: Call, facts: FactFields, record: Mapping[str, Any]) -> dict[str, Any]:
+def _needed(call: CallTable, facts: FactFields, record: Mapping[str, Any]) -> dict[str, Any]:
     """The top-level keys of a record that its call result is made of, and nothing else of it."""
     heads = {path.head for path in paths_needed(call, facts).values()}
     if None in heads:
@@ -106,7 +106,7 @@ def _present(values: Mapping[str, str], **wanted: str) -> dict[str, str]:
     return {name: values[source] for name, source in wanted.items() if values.get(source)}
 
 
-def _revision(call: Call, record: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+def _revision(call: CallTable, record: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """Tells two states of one call apart: by the CRM's own mark, else by all that is made of the record."""
     if call.revision is not None and (written := as_text(call.revision.get(dict(record)))):
         return written
@@ -114,7 +114,7 @@ def _revision(call: Call, record: Mapping[str, Any], result: Mapping[str, Any]) 
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _moment(call: Call, value: Any, zone: str | None) -> datetime:
+def _moment(call: CallTable, value: Any, zone: str | None) -> datetime:
     try:
         if call.times == "iso":
             moment = datetime.fromisoformat(as_text(value))

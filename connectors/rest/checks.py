@@ -7,9 +7,9 @@ from typing import Any
 
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
 from connectors.http.address import is_private
-from connectors.rest.client import Account
+from connectors.rest.client import RestClient
 from connectors.rest.conditions import all_hold
-from connectors.rest.context import Values, person
+from connectors.rest.context import TemplateValues, person
 from connectors.rest.model import CheckPoint, Person
 from connectors.rest.paths import as_text
 from connectors.rest.template import NotRendered
@@ -17,10 +17,10 @@ from connectors.rest.template import NotRendered
 _NOT_LET_IN = (401, 403)
 
 
-class Doctor:
+class RestChecks:
     """Asks and never raises; writes nothing."""
 
-    def __init__(self, account: Account, values: Values, settings: Mapping[str, Any]) -> None:
+    def __init__(self, account: RestClient, values: TemplateValues, settings: Mapping[str, Any]) -> None:
         self._account = account
         self._values = values
         self._points: Sequence[CheckPoint] = settings["check"]
@@ -62,7 +62,7 @@ class Doctor:
         return points
 
 
-def checked(account: Account, values: Values, point: CheckPoint) -> Check | CrmUnavailable:
+def checked(account: RestClient, values: TemplateValues, point: CheckPoint) -> Check | CrmUnavailable:
     """Whether a described point holds; CrmUnavailable where the CRM could not be asked."""
     context = values.of()
     try:

@@ -10,26 +10,26 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Quota, Store, Unknown
-from connectors.http.client import Answer, HttpClient
+from connectors.http.client import HttpAnswer, HttpClient
 from connectors.http.oauth import FixedToken, Grant, TokenKeeper, Tokens, TokenSource, tokens_of
-from connectors.rest.error_map import Meaning, Meanings, failed_read, meaning_of, plain, plain_read, settled
+from connectors.rest.error_map import ErrorMap, Meaning, failed_read, meaning_of, plain, plain_read, settled
 from connectors.rest.paths import as_text, records_in
-from connectors.rest.request import Pages, Prepared, Records, Request
+from connectors.rest.request import Pages, Prepared, RecordsShape, Request
 
-Written = Answer | NotDone | Unknown
+Written = HttpAnswer | NotDone | Unknown
 
 _SECRETS = ("token", "password", "client_secret")
 #: Answers without a body by their very status.
 _BODILESS = frozenset({204, 205})
 
 
-class Account:
+class RestClient:
     """Sends described requests. Writes end in an answer or an outcome, reads raise CrmUnavailable or CrmRefused.
 
     ``settings`` are those of ``connectors.rest.settings.RestSettings``.
     """
 
-    def __init__(self, settings: Mapping[str, Any], limits: Limits, meanings: Meanings) -> None:
+    def __init__(self, settings: Mapping[str, Any], limits: Limits, meanings: ErrorMap) -> None:
         self._settings = settings
         self._auth: Mapping[str, Any] = settings["auth"]
         self._meanings = meanings
@@ -71,7 +71,7 @@ class Account:
         """
         prepared = request.prepared(context)
         result = self._tokens.write(lambda token: self._written(request, prepared, token))
-        if isinstance(result, Answer):
+        if isinstance(result, HttpAnswer):
             return result, None
         return plain(result), meaning_of(result)
 
@@ -83,7 +83,7 @@ class Account:
         return self._asked(request.prepared(context))
 
     def records(
-        self, request: Request, context: Mapping[str, Any], records: Records, pages: Pages | None
+        self, request: Request, context: Mapping[str, Any], records: RecordsShape, pages: Pages | None
     ) -> Iterator[dict[str, Any]]:
         """The records that count, page by page as they are wanted; none where what they belong to is missing.
 
@@ -115,7 +115,7 @@ class Account:
             headers={**prepared.headers, **self._headers(token)},
             json_expected=not request.may_be_empty,
         )
-        if not isinstance(result, Answer):
+        if not isinstance(result, HttpAnswer):
             return settled(result)
         empty = result.status in _BODILESS or result.headers.get("Content-Length") == "0"
         if result.data is None and request.may_be_empty and not empty:
@@ -130,7 +130,7 @@ class Account:
                 return None
             raise plain_read(error) from None
 
-    def _read_once(self, prepared: Prepared, token: str) -> Answer:
+    def _read_once(self, prepared: Prepared, token: str) -> HttpAnswer:
         try:
             answer = self.http.read(
                 self._address(prepared.address, token),

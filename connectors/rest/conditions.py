@@ -15,7 +15,7 @@ TESTS = ("equals", "one_of", "contains", "marked", "present")
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class RecordCondition:
     """One test on the value at ``path``. What is compared is spelt as text: 12, true, "x".
 
     ``contains`` is an element of a list, else a part of a text, or one of several such; ``marked``: the text carries
@@ -47,6 +47,6 @@ class Condition:
         return any(one in as_text(value) for one in sought)
 
 
-def all_hold(conditions: Sequence[Condition], data: Any, context: Mapping[str, Any]) -> bool:
+def all_hold(conditions: Sequence[RecordCondition], data: Any, context: Mapping[str, Any]) -> bool:
     """Whether every one holds. Raises NotRendered."""
     return all(condition.holds(data, context) for condition in conditions)

@@ -27,22 +27,22 @@ from connectors.base import (
     ReminderState,
     Store,
 )
-from connectors.http.client import Answer
+from connectors.http.client import HttpAnswer
 from connectors.http.settings import limits_of
 from connectors.kit.mapping import FactFields
 from connectors.rest import calls, event_auth
-from connectors.rest.checks import Doctor
-from connectors.rest.client import Account
+from connectors.rest.checks import RestChecks
+from connectors.rest.client import RestClient
 from connectors.rest.conditions import all_hold
-from connectors.rest.context import Values, keyed, person
-from connectors.rest.error_map import Meanings
+from connectors.rest.context import TemplateValues, keyed, person
+from connectors.rest.error_map import ErrorMap
 from connectors.rest.lookups import Lookups
-from connectors.rest.model import Call, Create, Event, State
+from connectors.rest.model import CallTable, Create, EventTable, ReminderTable
 from connectors.rest.paths import Path, as_text
 from connectors.rest.request import Request
 from connectors.rest.settings import RestSettings
 from connectors.rest.template import NotRendered
-from connectors.rest.writes import Writer
+from connectors.rest.writes import RestWrites
 
 
 class RestConnector(Connector):
@@ -55,18 +55,18 @@ class RestConnector(Connector):
         super().__init__(settings)
         self._now = now
         self._email: Create | None = settings["email"]
-        self._event: Event | None = settings["event"]
-        self._call: Call | None = settings["call"]
+        self._event: EventTable | None = settings["event"]
+        self._call: CallTable | None = settings["call"]
         self._facts: FactFields = settings["facts"]
-        self._values = Values(settings)
+        self._values = TemplateValues(settings)
         error = settings.get("error") or {}
-        meanings = Meanings(settings["answers"], error.get("code", ()), error.get("message", ()))
+        meanings = ErrorMap(settings["answers"], error.get("code", ()), error.get("message", ()))
         limits = limits_of(settings)
-        self._account = Account(settings, limits, meanings)
+        self._account = RestClient(settings, limits, meanings)
         self._limits = replace(limits, requests_per_write=_requests_per_write(settings, self._account.renews))
         self._lookups = Lookups(self._account, self._values, settings)
-        self._writer = Writer(self._account, self._values, settings)
-        self._doctor = Doctor(self._account, self._values, settings)
+        self._writer = RestWrites(self._account, self._values, settings)
+        self._doctor = RestChecks(self._account, self._values, settings)
         self.sends_mail = self._email is not None
         self.repeats_events = settings["repeats_events"]
         self.removes = frozenset[Kind](settings["remove"])
@@ -159,7 +159,7 @@ class RestConnector(Connector):
             result, meaning = self._account.write(request, context)
         except NotRendered as error:
             return NotDone(f"it cannot be withdrawn as described: {error}", permanent=True)
-        if isinstance(result, Answer) or meaning in ("missing", "done"):
+        if isinstance(result, HttpAnswer) or meaning in ("missing", "done"):
             return Done(remote_id)
         return result
 
@@ -200,7 +200,7 @@ class RestConnector(Connector):
 
     # --- details -----------------------------------------------------------------------------------
 
-    def _record_of(self, call: Call, reference: Reference) -> dict[str, Any] | None:
+    def _record_of(self, call: CallTable, reference: Reference) -> dict[str, Any] | None:
         if call.request is None:
             return calls.kept_record(reference.data or {})
         try:
@@ -210,7 +210,7 @@ class RestConnector(Connector):
             return None
         return record if isinstance(record, dict) else None
 
-    def _with_card(self, call: Call, result: dict[str, Any]) -> CallResult:
+    def _with_card(self, call: CallTable, result: dict[str, Any]) -> CallResult:
         """The card with name and link of its own record, where the call's has none; a missing card is left out."""
         given = result.get("card")
         if given is None or "card_name" in call.values:
@@ -227,7 +227,7 @@ class RestConnector(Connector):
         return zone
 
     def _reminder(self, remote_id: str) -> tuple[ReminderState, dict[str, Any]]:
-        described: State = self.settings["reminder_state"]
+        described: ReminderTable = self.settings["reminder_state"]
         try:
             data = self._account.read(described.request, self._values.of(id=remote_id))
         except NotRendered:

@@ -9,17 +9,17 @@ from typing import Any
 from connectors.base import Assignee, CardRef
 from connectors.kit.reference_mark import mark
 from connectors.rest.filters import ZONE
-from connectors.rest.model import CardType
+from connectors.rest.model import CardTable
 from connectors.rest.template import OMIT
 
 Context = Mapping[str, Any]
 
 
-class Values:
+class TemplateValues:
     """What is the same in every template of an account, and the shapes of what is not."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._cards: Mapping[str, CardType] = settings["card"]
+        self._cards: Mapping[str, CardTable] = settings["card"]
         self._fixed = {"constants": settings["constants"], "omit": OMIT, ZONE: settings["time_zone"] or "UTC"}
 
     def of(self, **values: Any) -> Context:

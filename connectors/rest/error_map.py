@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from connectors.base import CrmRefused, CrmUnavailable, NotDone, Unknown
-from connectors.http.answers import Answer, Complaint, harmless
-from connectors.rest.conditions import Condition
+from connectors.http.answers import Complaint, HttpAnswer, harmless
+from connectors.rest.conditions import RecordCondition
 from connectors.rest.paths import Path, as_text
 
 Meaning = Literal["done", "missing", "throttled", "token", "waits", "refused", "blocked", "unknown"]
@@ -24,25 +24,25 @@ _STATUS: Mapping[str, int] = {"throttled": 429, "token": 401, "missing": 404}
 _LONGEST_WAIT = 86_400.0
 
 
-class Sign(str):
+class ErrorCode(str):
     """The CRM's own error code, and with it what the description says that the answer means."""
 
     __slots__ = ("meaning",)
     meaning: Meaning
 
-    def __new__(cls, code: str, meaning: Meaning) -> Sign:
+    def __new__(cls, code: str, meaning: Meaning) -> ErrorCode:
         made = super().__new__(cls, code)
         made.meaning = meaning
         return made
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AnswerRule:
     """One kind of answer: by status (empty: any) and by conditions on its JSON."""
 
     means: Meaning
     status: tuple[int, ...] = ()
-    when: tuple[Condition, ...] = ()
+    when: tuple[RecordCondition, ...] = ()
     after: Path | float | None = None
 
     def matches(self, status: int, data: Any) -> bool:
@@ -60,10 +60,10 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Meanings:
+class ErrorMap:
     """The rules in their order, and where errors keep the CRM's own code and message."""
 
-    rules: Sequence[Rule] = ()
+    rules: Sequence[AnswerRule] = ()
     code: Sequence[Path] = ()
     message: Sequence[Path] = ()
 
@@ -74,18 +74,18 @@ class Meanings:
         if rule is None:
             return Complaint(code, message)
         return Complaint(
-            Sign(code or "", rule.means),
+            ErrorCode(code or "", rule.means),
             message,
             throttled=rule.means in _WAITING,
             after=rule.wait(data),
             blocked=rule.means == "blocked",
         )
 
-    def of(self, status: int, data: Any) -> Rule | None:
+    def of(self, status: int, data: Any) -> AnswerRule | None:
         """The first rule that matches."""
         return next((rule for rule in self.rules if rule.matches(status, data)), None)
 
-    def inside(self, answer: Answer, host: str) -> NotDone | Unknown | None:
+    def inside(self, answer: HttpAnswer, host: str) -> NotDone | Unknown | None:
         """What a 2xx answer with an error inside means; None where it is a good one."""
         status, data = answer.status, answer.data
         rule = self.of(status, data)
@@ -93,7 +93,7 @@ class Meanings:
             return None
         complaint = self.explain(status, data, {})
         code, message = (harmless(answer.sent.hidden_in(part or "")) for part in (complaint.code, complaint.message))
-        complaint = replace(complaint, code=Sign(code, rule.means), message=message)
+        complaint = replace(complaint, code=ErrorCode(code, rule.means), message=message)
         said = ": ".join(part for part in (complaint.code, complaint.message) if part)
         why = f"{host} answered {status} with an error inside" + (f" ({said})" if said else "")
         if rule.means == "unknown":
@@ -109,7 +109,7 @@ class Meanings:
 
 def meaning_of(failed: NotDone | Unknown | CrmRefused | CrmUnavailable) -> Meaning | None:
     """What the description says of this failure, if it does."""
-    return failed.code.meaning if isinstance(failed.code, Sign) else None
+    return failed.code.meaning if isinstance(failed.code, ErrorCode) else None
 
 
 def settled(failed: NotDone | Unknown) -> NotDone | Unknown:

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connectors.base import EventNotAuthentic
-from connectors.rest.model import Proof
+from connectors.rest.model import EventProof
 
 _PART = re.compile(rb"\{(body|timestamp|id)\}")
 
 
 def check(
-    proof: Proof,
+    proof: EventProof,
     secret: str,
     headers: Mapping[str, str],
     path_secret: str | None,
@@ -39,7 +39,7 @@ def check(
 
 
 def _check_signature(
-    proof: Proof, secret: str, shown: str, headers: Mapping[str, str], body: bytes, now: datetime
+    proof: EventProof, secret: str, shown: str, headers: Mapping[str, str], body: bytes, now: datetime
 ) -> None:
     timestamp = headers.get(proof.timestamp.lower(), "") if proof.timestamp else ""
     candidates = [shown]
@@ -64,13 +64,13 @@ def _check_signature(
         raise EventNotAuthentic("the event's time is too far off")
 
 
-def _is_digest(proof: Proof, digest: bytes, candidate: str) -> bool:
+def _is_digest(proof: EventProof, digest: bytes, candidate: str) -> bool:
     if proof.encoding == "hex":
         return _same(digest.hex(), candidate.lower())
     return _same(base64.b64encode(digest).decode(), candidate)
 
 
-def _key(proof: Proof, secret: str) -> bytes:
+def _key(proof: EventProof, secret: str) -> bytes:
     match proof.secret_is:
         case "hex":
             return bytes.fromhex(secret)
@@ -79,7 +79,7 @@ def _key(proof: Proof, secret: str) -> bytes:
     return secret.encode()
 
 
-def check_secret(proof: Proof, secret: str) -> None:
+def check_secret(proof: EventProof, secret: str) -> None:
     """Raise ValueError, without the secret, where it is not written as ``secret_is`` says."""
     try:
         _key(proof, secret)

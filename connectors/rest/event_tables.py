@@ -11,7 +11,7 @@ from marshmallow.validate import OneOf, Range
 from connectors.rest import model, placeholders
 from connectors.rest.fields import ConditionsField, PathField, words
 from connectors.rest.paths import Path
-from connectors.rest.request import Records, Request
+from connectors.rest.request import RecordsShape, Request
 from connectors.rest.tables import request_fields, table
 from connectors.rest.template import suggestion
 
@@ -23,8 +23,8 @@ VALUES = ("phone", "operator", "note", "script", "ruleset", "card_id", "card_typ
 _PART = re.compile(r"\{([^{}]*)\}")
 
 
-def _proof(data: dict[str, Any]) -> model.Proof:
-    proof = model.Proof(**data)
+def _proof(data: dict[str, Any]) -> model.EventProof:
+    proof = model.EventProof(**data)
     wanted = [] if proof.kind == "token" and proof.place == "path" else ["name"]
     if proof.kind == "hmac" and "{timestamp}" in proof.signed and not proof.pairs:
         wanted.append("timestamp")
@@ -43,9 +43,9 @@ def _proof(data: dict[str, Any]) -> model.Proof:
     return proof
 
 
-def _event(data: dict[str, Any]) -> model.Event:
-    records = Records(data.get("items", Path("")), data.get("id", Path.parse("id")))
-    return model.Event(data["proof"], data["format"], records, data["when"], data["own"])
+def _event(data: dict[str, Any]) -> model.EventTable:
+    records = RecordsShape(data.get("items", Path("")), data.get("id", Path.parse("id")))
+    return model.EventTable(data["proof"], data["format"], records, data["when"], data["own"])
 
 
 def event_table() -> fields.Nested:
@@ -78,7 +78,7 @@ def event_table() -> fields.Nested:
     )
 
 
-def _call(data: dict[str, Any]) -> model.Call:
+def _call(data: dict[str, Any]) -> model.CallTable:
     request_keys = [key for key in request_fields(placeholders.CALL) if key in data]
     if request_keys and "path" not in data:
         raise ValidationError({request_keys[0]: ["given without path"]})
@@ -86,7 +86,7 @@ def _call(data: dict[str, Any]) -> model.Call:
     values = {key: data.pop(key) for key in VALUES if key in data}
     if "card_id" in values and "card_type" not in values and data.get("default_card_type") is None:
         raise ValidationError({"card_type": ["missing: of which type is card_id? give card_type or default_card_type"]})
-    return model.Call(
+    return model.CallTable(
         data["id"],
         data["occurred_at"],
         request,

@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields
 from marshmallow.validate import Length
 
 from connectors.rest.bodies import check_header_name, structure, template
-from connectors.rest.conditions import TESTS, Condition
+from connectors.rest.conditions import TESTS, RecordCondition
 from connectors.rest.paths import Path
 from connectors.rest.template import Names, suggestion
 
@@ -125,7 +125,7 @@ class _ConditionField(fields.Field[Any]):
         given = [test for test in TESTS if test in value]
         if "path" not in value or len(given) != 1:
             raise ValidationError(f"a condition has a path and exactly one of: {', '.join(TESTS)}")
-        return Condition(
+        return RecordCondition(
             _of("path", value, parsed_path),
             given[0],
             _of(given[0], value, lambda wanted: self._wanted(given[0], wanted)),

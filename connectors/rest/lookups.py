@@ -7,8 +7,8 @@ from typing import Any
 
 from connectors.base import Card, CardRef, CrmRefused
 from connectors.phones import normal_phone, notations, same_name, same_phone
-from connectors.rest.client import Account
-from connectors.rest.context import Context, Values
+from connectors.rest.client import RestClient
+from connectors.rest.context import Context, TemplateValues
 from connectors.rest.model import Contacts, Shape
 from connectors.rest.paths import as_text
 from connectors.rest.template import NotRendered
@@ -20,7 +20,7 @@ _MOST_WORDS = 4
 class Lookups:
     """Reads of clients' records. Raises CrmUnavailable, CrmRefused."""
 
-    def __init__(self, account: Account, values: Values, settings: Mapping[str, Any]) -> None:
+    def __init__(self, account: RestClient, values: TemplateValues, settings: Mapping[str, Any]) -> None:
         self._account = account
         self._values = values
         self._settings = settings

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.rest.conditions import Condition
+from connectors.rest.conditions import RecordCondition
 from connectors.rest.paths import Path
-from connectors.rest.request import Pages, Records, Request
-from connectors.rest.template import Template
+from connectors.rest.request import Pages, RecordsShape, Request
+from connectors.rest.template import TextTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class CheckPoint:
 
     name: str
     request: Request
-    expect: tuple[Condition, ...]
+    expect: tuple[RecordCondition, ...]
     remedy: str
 
 
@@ -26,7 +26,7 @@ class CheckPoint:
 class Verify:
     """What must hold of a record that was just written; ``request`` None: of the record as it was found."""
 
-    expect: tuple[Condition, ...]
+    expect: tuple[RecordCondition, ...]
     request: Request | None = None
     record: Path = field(default_factory=lambda: Path(""))
 
@@ -39,7 +39,7 @@ class Create:
     """
 
     request: Request
-    answer: Records | None = None
+    answer: RecordsShape | None = None
     verify: Verify | None = None
     require: CheckPoint | None = None
 
@@ -49,22 +49,22 @@ class Find:
     """How records are looked for. One that is not ``whole`` was cut when it was written, and counts as not there."""
 
     request: Request
-    records: Records
+    records: RecordsShape
     pages: Pages | None = None
-    whole: tuple[Condition, ...] = ()
+    whole: tuple[RecordCondition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How a client's record shows name, phones and link."""
 
-    name: Template | None = None
+    name: TextTemplate | None = None
     phones: tuple[Path, ...] = ()
-    url: Template | None = None
+    url: TextTemplate | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class CardType:
+class CardTable:
     """One type of card: how it is read, and ``card.collection`` in templates."""
 
     request: Request
@@ -83,13 +83,13 @@ class Contacts:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ReminderTable:
     """How a reminder is read, and by which conditions it is done or gone; else it is open."""
 
     request: Request
     record: Path
-    done: tuple[Condition, ...]
-    missing: tuple[Condition, ...]
+    done: tuple[RecordCondition, ...]
+    missing: tuple[RecordCondition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class EventProof:
     """How an event proves that the CRM sent it; ``connectors.rest.event_auth`` checks it."""
 
     kind: str
@@ -120,36 +120,36 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallTable:
     """How a call's record is read; ``request`` None: the event brings it along."""
 
     id: Path
     occurred_at: Path
     request: Request | None = None
     record: Path = field(default_factory=lambda: Path(""))
-    when: tuple[Condition, ...] = ()
+    when: tuple[RecordCondition, ...] = ()
     times: str = "iso"
     revision: Path | None = None
-    final: tuple[Condition, ...] | None = None
+    final: tuple[RecordCondition, ...] | None = None
     values: Mapping[str, Path] = field(default_factory=dict)
     card_type: str | None = None
     card_types: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EventTable:
     """What events look like: where their records are, which count, and which are the plugin's own doing."""
 
-    proof: Proof
+    proof: EventProof
     format: str
-    records: Records
-    when: tuple[Condition, ...]
-    own: tuple[Condition, ...]
+    records: RecordsShape
+    when: tuple[RecordCondition, ...]
+    own: tuple[RecordCondition, ...]
 
 
-def templates_of(value: Any) -> Iterator[Template]:
+def templates_of(value: Any) -> Iterator[TextTemplate]:
     """Every template in a loaded description."""
-    if isinstance(value, Template):
+    if isinstance(value, TextTemplate):
         yield value
     elif isinstance(value, Mapping):
         for inner in value.values():

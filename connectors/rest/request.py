@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.rest.bodies import Structure, encoded, filled, header_values, pairs, templates_in
-from connectors.rest.conditions import Condition, all_hold
+from connectors.rest.conditions import RecordCondition, all_hold
 from connectors.rest.paths import Path, as_text, records_in
-from connectors.rest.template import NotRendered, Template
+from connectors.rest.template import NotRendered, TextTemplate
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -45,7 +45,7 @@ class Pages:
 class Request:
     """The templates of one request."""
 
-    path: Template
+    path: TextTemplate
     method: str = "GET"
     query: Mapping[str, Structure] = field(default_factory=dict)
     headers: Mapping[str, Structure] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Request:
         content = None if self.json is None else _json(filled(self.json, context))
         return Prepared(self.method, address, content, headers)
 
-    def templates(self) -> Iterator[Template]:
+    def templates(self) -> Iterator[TextTemplate]:
         """All of its templates."""
         yield self.path
         for part in (self.query, self.headers, self.json, self.form):
@@ -79,12 +79,12 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class RecordsShape:
     """Where an answer holds records, which of them count, and where their id is."""
 
     items: Path = field(default_factory=lambda: Path(""))
     id: Path = field(default_factory=lambda: Path.parse("id"))
-    where: tuple[Condition, ...] = ()
+    where: tuple[RecordCondition, ...] = ()
 
     def of(self, data: Any, context: Mapping[str, Any]) -> list[dict[str, Any]] | None:
         """Those that count; None where the answer holds no such list at all. Raises NotRendered."""

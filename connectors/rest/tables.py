@@ -14,7 +14,7 @@ from marshmallow.validate import OneOf, Range
 
 from connectors.http.settings import count
 from connectors.rest import model, placeholders
-from connectors.rest.error_map import MEANINGS, Rule
+from connectors.rest.error_map import MEANINGS, AnswerRule
 from connectors.rest.fields import (
     AfterField,
     ConditionsField,
@@ -27,7 +27,7 @@ from connectors.rest.fields import (
     words,
 )
 from connectors.rest.paths import Path
-from connectors.rest.request import Pages, Records, Request
+from connectors.rest.request import Pages, RecordsShape, Request
 from connectors.rest.template import Names
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -85,8 +85,8 @@ def _records_fields(of: Names) -> dict[str, fields.Field[Any]]:
     return {"items": PathField(), "id": PathField(), "where": ConditionsField(placeholders.with_record(of))}
 
 
-def _records(data: dict[str, Any]) -> Records:
-    return Records(**{key: data.pop(key) for key in ("items", "id", "where") if key in data})
+def _records(data: dict[str, Any]) -> RecordsShape:
+    return RecordsShape(**{key: data.pop(key) for key in ("items", "id", "where") if key in data})
 
 
 def _checked_pages(data: dict[str, Any]) -> Pages:
@@ -171,8 +171,8 @@ def remove_table() -> fields.Nested:
     return table(_request, **request_fields(placeholders.REMOVE))
 
 
-def _state(data: dict[str, Any]) -> model.State:
-    return model.State(_request(data), data.get("record", _ROOT), data["done"], data["missing"])
+def _state(data: dict[str, Any]) -> model.ReminderTable:
+    return model.ReminderTable(_request(data), data.get("record", _ROOT), data["done"], data["missing"])
 
 
 def state_table() -> fields.Nested:
@@ -202,8 +202,8 @@ def _shape(data: dict[str, Any]) -> model.Shape:
 def card_table() -> fields.Nested:
     """``[card.<type>]``."""
 
-    def build(data: dict[str, Any]) -> model.CardType:
-        return model.CardType(_request(data), data.get("collection", ""), data.get("record", _ROOT), _shape(data))
+    def build(data: dict[str, Any]) -> model.CardTable:
+        return model.CardTable(_request(data), data.get("collection", ""), data.get("record", _ROOT), _shape(data))
 
     return table(
         build, **request_fields(placeholders.CARD), **_shape_fields(), collection=fields.String(), record=PathField()
@@ -255,10 +255,10 @@ def person_table() -> fields.Nested:
 def rule_table() -> fields.Nested:
     """``[[answers]]``."""
 
-    def build(data: dict[str, Any]) -> Rule:
+    def build(data: dict[str, Any]) -> AnswerRule:
         if not data["status"] and not data["when"]:
             raise ValidationError({"when": ["missing: a rule looks at the status, at the answer, or at both"]})
-        return Rule(data["means"], tuple(data["status"]), data["when"], data["after"])
+        return AnswerRule(data["means"], tuple(data["status"]), data["when"], data["after"])
 
     status = fields.Integer(strict=True, validate=Range(min=200, max=599))
     return table(

@@ -121,7 +121,7 @@ class Use:
     attribute: str | None
 
 
-class Template:
+class TextTemplate:
     """A checked template. ``uses`` are its placeholders; ``local``: whether it asks for the account's time zone."""
 
     def __init__(self, source: str, names: Names, *, path: bool = False) -> None:

@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base import CrmRefused, CrmUnavailable, Done, Kind, NotDone, Outcome, Unknown
-from connectors.http.client import Answer
+from connectors.http.client import HttpAnswer
 from connectors.rest.checks import checked
-from connectors.rest.client import Account
-from connectors.rest.conditions import Condition, all_hold
-from connectors.rest.context import Context, Values
+from connectors.rest.client import RestClient
+from connectors.rest.conditions import RecordCondition, all_hold
+from connectors.rest.context import Context, TemplateValues
 from connectors.rest.model import Create, Find, Verify
-from connectors.rest.request import Records, Request
+from connectors.rest.request import RecordsShape, Request
 from connectors.rest.template import NotRendered
 
 _UNREADABLE = "it was written, but could not be read back"
 
 
-class Writer:
+class RestWrites:
     """Creates and removes records. Its writes never raise; ``find`` raises CrmUnavailable, CrmRefused."""
 
-    def __init__(self, account: Account, values: Values, settings: Mapping[str, Any]) -> None:
+    def __init__(self, account: RestClient, values: TemplateValues, settings: Mapping[str, Any]) -> None:
         self._account = account
         self._values = values
         self._find: Mapping[str, Find] = settings["find"]
@@ -37,7 +37,7 @@ class Writer:
             result, meaning = self._account.write(create.request, context)
         except NotRendered as error:
             return NotDone(f"it cannot be written as described: {error}", permanent=True)
-        if not isinstance(result, Answer):
+        if not isinstance(result, HttpAnswer):
             if meaning != "done":
                 return result
             # The CRM says that it has this already.
@@ -65,7 +65,7 @@ class Writer:
             result, meaning = self._account.write(request, context)
         except NotRendered as error:
             return NotDone(f"it cannot be removed as described: {error}", permanent=True)
-        gone = isinstance(result, Answer) or meaning in ("missing", "done")
+        gone = isinstance(result, HttpAnswer) or meaning in ("missing", "done")
         return Done(str(context["id"])) if gone else result  # type: ignore[return-value]
 
     # --- details -----------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class Writer:
         return record if record is not None else Unknown("the CRM took it, but it is not found there by its key")
 
     def _verified(
-        self, kind: Kind, verify: Verify | None, records: Records, record: dict[str, Any], context: Context
+        self, kind: Kind, verify: Verify | None, records: RecordsShape, record: dict[str, Any], context: Context
     ) -> Outcome:
         remote_id = records.id_of(record)
         if remote_id is None:
@@ -122,7 +122,7 @@ class Writer:
             return Unknown(f"{_UNREADABLE}: {error}")
         return Done(remote_id) if failed is None else self._cut(kind, failed, written)
 
-    def _cut(self, kind: Kind, failed: Condition, written: Context) -> Outcome:
+    def _cut(self, kind: Kind, failed: RecordCondition, written: Context) -> Outcome:
         """The CRM has made something else of it than was asked: it is taken out again, so that nobody relies on it."""
         why = failed.problem or f"{failed.path.source} is not what was asked for"
         removed = self.remove(kind, written)
@@ -130,7 +130,7 @@ class Writer:
         return NotDone(f"the CRM took it and quietly changed it: {why}{left}", permanent=True)
 
 
-def _answered(records: Records, answer: Answer, context: Context) -> dict[str, Any] | Unknown:
+def _answered(records: RecordsShape, answer: HttpAnswer, context: Context) -> dict[str, Any] | Unknown:
     """The written record as the answer holds it."""
     try:
         found = [one for one in records.of(answer.data, context) or () if records.id_of(one) is not None]

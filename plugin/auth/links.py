@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 from connectors.base import CardRef
 from plugin.auth.visitor import LinkedCall
 from plugin.common.clock import Now
-from plugin.config.settings import Page
+from plugin.config.settings import PageSettings
 from plugin.errors import InputError
 
 #: The parameters of a link in the order they are signed in. Others in the address are not looked at.
@@ -47,7 +47,7 @@ class LinkFault(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedLink:
     """A genuine link in its time: for whom, and for which call."""
 
     operator: str
@@ -67,7 +67,7 @@ class Links:
         self._now = now
 
     @classmethod
-    def of(cls, page: Page, now: Now) -> Links:
+    def of(cls, page: PageSettings, now: Now) -> Links:
         """Those of a page that is on."""
         keys = [key for key in (page.secret, page.old_secret) if key is not None]
         return cls(keys, f"{page.public_url}{PATH}", timedelta(minutes=page.link_minutes), now)
@@ -85,7 +85,7 @@ class Links:
                 raise InputError(f"{name}: {fault}")
         return f"{self._address}?{urlencode(values | {SIGN: self._sign(values)[0]})}"
 
-    def read(self, given: Mapping[str, Sequence[str]]) -> Opened | LinkFault:
+    def read(self, given: Mapping[str, Sequence[str]]) -> OpenedLink | LinkFault:
         """What a link's decoded parameters open; takes the same time for any wrong signature."""
         values = _read(given)
         sign = given.get(SIGN, ())
@@ -97,14 +97,14 @@ class Links:
             return LinkFault.INVALID
         return self._in_time(values)
 
-    def _in_time(self, values: Mapping[str, str]) -> Opened | LinkFault:
+    def _in_time(self, values: Mapping[str, str]) -> OpenedLink | LinkFault:
         call, operator = call_of(values), values.get("operator", "")
         if call is None or not operator or not re.fullmatch(r"[0-9]{1,11}", values.get("expires", "")):
             return LinkFault.INVALID
         left = datetime.fromtimestamp(int(values["expires"]), UTC) - self._now()
         if left > self._longest + _CLOCK_SKEW:
             return LinkFault.INVALID
-        return Opened(operator, call) if left > timedelta() else LinkFault.EXPIRED
+        return OpenedLink(operator, call) if left > timedelta() else LinkFault.EXPIRED
 
     def _sign(self, values: Mapping[str, str]) -> list[str]:
         text = signed_text(values).encode("utf-8", "replace")

@@ -54,7 +54,7 @@ def list_(
 ) -> None:
     """Print calls, the newest first."""
     from plugin.cli.format import calls as text
-    from plugin.cli.format.calls_words import Words
+    from plugin.cli.format.calls_words import DeliveryWords
     from plugin.common.clock import utc_now
     from plugin.ledger.history import list_calls
 
@@ -66,7 +66,9 @@ def list_(
             if connection is None
             else list_calls(connection, now, since=start, outcome=outcome, state=state, limit=limit)
         )
-        labels = [call.outcome and Words(rules, call.script).outcome(call.outcome, call.revision) for call in found]
+        labels = [
+            call.outcome and DeliveryWords(rules, call.script).outcome(call.outcome, call.revision) for call in found
+        ]
     if as_json:
         for call, label in zip(found, labels, strict=True):
             _print_json(text.summary_json(call, label, zone, full))
@@ -88,11 +90,11 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
     """
     from plugin.cli.format.calls import history_json
     from plugin.cli.format.calls_page import page
-    from plugin.cli.format.calls_words import Words
+    from plugin.cli.format.calls_words import DeliveryWords
 
     with _opened(config) as (connection, rules, zone):
         history, others = _history(connection, id_)
-        words = Words(rules, history.summary.script)
+        words = DeliveryWords(rules, history.summary.script)
         if as_json:
             _print_json(history_json(history, words, zone, full))
         else:

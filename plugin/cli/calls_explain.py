@@ -11,7 +11,7 @@ from plugin.common.log import mask_phone, mask_text
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.values import Facts, FactValue
 from plugin.errors import BadFacts, InputError
-from plugin.events.merge import Report, merged
+from plugin.events.merge import CallReport, merged
 from plugin.ledger.history import CallHistory
 
 _MASK = "***"
@@ -32,7 +32,7 @@ def explained_call(history: CallHistory, rules: ActiveRules) -> Explanation:
     if revision is None:
         raise InputError(f"Звонок № {history.summary.id} ещё ничем не решался", hint="Объяснять пока нечего")
     decider = rules.at(revision).script(history.summary.script)
-    reports = [Report(event["occurred_at"], event["id"], event["facts"] or {}) for event in history.events]
+    reports = [CallReport(event["occurred_at"], event["id"], event["facts"] or {}) for event in history.events]
     return explain(decider, _fitting(decider, merged(reports, decider.path)))
 
 

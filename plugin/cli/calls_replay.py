@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from plugin.cli.format.calls_words import Words
+    from plugin.cli.format.calls_words import DeliveryWords
     from plugin.config.settings import Settings
     from plugin.operations.replay import Replayed
 
@@ -55,7 +55,7 @@ def replay(
     The same outcome changes nothing. Another one is a correction: what was written is taken back and written anew.
     """
     from plugin.authoring.revisions.active import ActiveRules
-    from plugin.cli.format.calls_words import Words
+    from plugin.cli.format.calls_words import DeliveryWords
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
     from plugin.ledger.audit import Actor
@@ -77,7 +77,7 @@ def replay(
                 for one in found:
                     click.echo(json.dumps(_to_json(one, done=yes), ensure_ascii=False))
             else:
-                click.echo("\n".join(_report(found, which.value, lambda name: Words(rules, name), done=yes)))
+                click.echo("\n".join(_report(found, which.value, lambda name: DeliveryWords(rules, name), done=yes)))
         finally:
             rules.close()
 
@@ -118,7 +118,9 @@ def _chosen(
     return list(dict.fromkeys(found))
 
 
-def _report(found: Sequence[Replayed], which: str, words: Callable[[str], Words], *, done: bool) -> Iterator[str]:
+def _report(
+    found: Sequence[Replayed], which: str, words: Callable[[str], DeliveryWords], *, done: bool
+) -> Iterator[str]:
     from plugin.cli.format.delivery_page import wrapped
 
     changed = [one for one in found if one.changed]
@@ -150,7 +152,7 @@ def _report(found: Sequence[Replayed], which: str, words: Callable[[str], Words]
         yield from ("", "Менять нечего.")
 
 
-def _outcome(name: str | None, one: Replayed, words: Callable[[str], Words]) -> str:
+def _outcome(name: str | None, one: Replayed, words: Callable[[str], DeliveryWords]) -> str:
     from plugin.cli.format.calls import UNFINISHED
 
     return words(one.script).outcome(name, one.revision) if name else UNFINISHED

@@ -101,7 +101,7 @@ def show(config: Path | None, id_: int, full: bool, as_json: bool) -> None:
     from plugin.authoring.revisions.active import ActiveRules
     from plugin.cli.format import deliveries as text
     from plugin.cli.format.calls import UNFINISHED
-    from plugin.cli.format.calls_words import Words
+    from plugin.cli.format.calls_words import DeliveryWords
     from plugin.cli.format.delivery_page import page
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
@@ -118,7 +118,7 @@ def show(config: Path | None, id_: int, full: bool, as_json: bool) -> None:
             return
         rules = ActiveRules(ledger, utc_now)
         try:
-            words = Words(rules, found["script"])
+            words = DeliveryWords(rules, found["script"])
             outcome = words.outcome(found["outcome"], found["revision"]) if found["outcome"] else UNFINISHED
         finally:
             rules.close()

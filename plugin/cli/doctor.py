@@ -33,12 +33,12 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
     from plugin.cli.format.doctor import page
     from plugin.common.clock import utc_now
     from plugin.doctor.examine import Examination
-    from plugin.doctor.points import Notes
+    from plugin.doctor.points import PointNotes
 
     if write != (card is not None):
         raise InputError("--write and --card belong together", hint="Such as: optout doctor --write --card contact:42")
     with ExitStack() as stack:
-        examination = Examination(Notes(), utc_now, stack)
+        examination = Examination(PointNotes(), utc_now, stack)
         examination.run(config, os.environ)
         if card is not None:
             _try_out(examination, card, role)
@@ -50,7 +50,7 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
 def _try_out(examination: Examination, card: str, role: str | None) -> None:
     from connectors.base import Assignee, CardRef
     from plugin.common.clock import utc_now
-    from plugin.doctor.write_trial import AREA, Trial
+    from plugin.doctor.write_trial import AREA, WriteTrial
 
     kind, _, id_ = card.partition(":")
     if not kind or not id_:
@@ -65,4 +65,4 @@ def _try_out(examination: Examination, card: str, role: str | None) -> None:
         raise InputError(f"--role: unknown role {name!r}", hint=f"Roles: {', '.join(rulebook.roles)}")
     chosen = rulebook.roles[name]
     assignee = Assignee(chosen.crm_user, chosen.address)
-    Trial(connector, CardRef(kind, id_), assignee, examination.notes, utc_now).run()
+    WriteTrial(connector, CardRef(kind, id_), assignee, examination.notes, utc_now).run()

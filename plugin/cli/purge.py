@@ -14,7 +14,7 @@ from plugin.errors import InputError
 
 if TYPE_CHECKING:
     from plugin.config.settings import Settings
-    from plugin.operations.purge import Counts
+    from plugin.operations.purge import PurgeCounts
 
 _SHORTEST = timedelta(days=1)
 
@@ -58,7 +58,7 @@ def purge(config: Path | None, /, *, older_than: str | None, dry_run: bool, by: 
     return 0
 
 
-def _told(counts: Counts, events: int, age: timedelta, *, dry_run: bool) -> list[str]:
+def _told(counts: PurgeCounts, events: int, age: timedelta, *, dry_run: bool) -> list[str]:
     lines = [f"Закончены и старше {_days(age)} дн., звонков: {counts.over}"]
     if counts.undone:
         lines.append(f"Ещё не закончены, останутся как есть: {counts.undone}")

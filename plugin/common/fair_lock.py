@@ -6,7 +6,7 @@ import threading
 from collections import deque
 
 
-class Turns:
+class FairLock:
     """Whose turn it is. A plain lock goes to whoever is quickest, which keeps some waiting for a long time."""
 
     def __init__(self) -> None:

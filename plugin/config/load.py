@@ -29,14 +29,14 @@ from plugin.config.settings import (
     AlertPolicy,
     CrmAccount,
     DeliveryPolicy,
-    Log,
+    LogSettings,
     Manifest,
-    Page,
+    PageSettings,
     Retention,
     Settings,
     SmtpServer,
     Source,
-    Web,
+    WebSettings,
     WorkingTime,
 )
 from plugin.errors import ConfigError
@@ -148,7 +148,7 @@ class _Reader:
             page=page,
             alerts=alerts,
             retention=_retention(ledger),
-            log=Log(**data.get("log", {})),
+            log=LogSettings(**data.get("log", {})),
         )
 
     def _load(self) -> dict[str, Any]:
@@ -263,14 +263,14 @@ class _Reader:
             )
         return policy
 
-    def _web(self, table: Mapping[str, Any]) -> Web:
+    def _web(self, table: Mapping[str, Any]) -> WebSettings:
         values = dict(table)
         token = values.pop("metrics_token", None)
         if token is not None and self._with_secrets:
             values["metrics_token"] = self._secret(("web", "metrics_token"), token)
-        return Web(**values)
+        return WebSettings(**values)
 
-    def _page(self, table: Mapping[str, Any], web: Web, connector: str, sources: set[str]) -> Page:
+    def _page(self, table: Mapping[str, Any], web: WebSettings, connector: str, sources: set[str]) -> PageSettings:
         host = f"[{web.host}]" if ":" in web.host else web.host
         values: dict[str, Any] = {"public_url": f"http://{host}:{web.port}", "source": connector} | dict(table)
         for key in ("secret", "old_secret"):
@@ -290,7 +290,7 @@ class _Reader:
                     what,
                     "set an https public_url: browsers keep no cookie in a frame else",
                 )
-        return Page(**values)
+        return PageSettings(**values)
 
     def _signing_key(self, place: Place, ref: SecretRef) -> str | None:
         secret = self._secret(place, ref) if self._with_secrets else None

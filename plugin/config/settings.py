@@ -115,7 +115,7 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class LogSettings:
     """``format`` is ``json`` or ``console``; None: console on a terminal, else JSON. ``level`` is the least logged."""
 
     format: str | None = None
@@ -123,7 +123,7 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
+class WebSettings:
     """The address events come in at. A larger body than ``max_body_bytes`` is answered 413.
 
     With a ``metrics_token`` only its bearer gets ``/metrics``; without one, only this machine does.
@@ -137,7 +137,7 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageSettings:
     """The operators' page. ``public_url`` is the origin at which browsers reach it, ``frame_ancestors`` the origins
     whose pages may show it in a frame.
 
@@ -175,8 +175,8 @@ class Settings:
     sources: tuple[Source, ...]
     delivery: DeliveryPolicy
     smtp: SmtpServer | None
-    web: Web
-    page: Page = field(default_factory=Page)
+    web: WebSettings
+    page: PageSettings = field(default_factory=PageSettings)
     alerts: AlertPolicy = field(default_factory=AlertPolicy)
     retention: Retention = field(default_factory=Retention)
-    log: Log = field(default_factory=Log)
+    log: LogSettings = field(default_factory=LogSettings)

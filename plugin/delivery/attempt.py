@@ -17,16 +17,16 @@ import structlog
 from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from plugin.common.clock import Now
 from plugin.delivery.cards import named
-from plugin.delivery.clock_jumps import Jumps, Steady
-from plugin.delivery.model import MAILS, ON_CARDS, Delivery, Ending, Step
-from plugin.delivery.prepare import CardGoneError, Desk, Known, Letter, NothingToDoError, UnsendableError
+from plugin.delivery.clock_jumps import ClockJumps, Monotonic
+from plugin.delivery.model import MAILS, ON_CARDS, AttemptStep, Delivery, DeliveryEnding
+from plugin.delivery.prepare import CardGoneError, Known, NothingToDoError, Outgoing, Preparer, UnsendableError
 from plugin.delivery.queue import Begun, Queue, Started
-from plugin.delivery.reconcile import Settler
+from plugin.delivery.reconcile import Reconciler
 from plugin.delivery.withdrawals import NEVER_WRITTEN
 from plugin.errors import LedgerUnavailable, OptoutError
 from plugin.resilience.backoff import Timing, Waits
-from plugin.resilience.gates import Gates
-from plugin.resilience.health import ANSWERS, FAULT, NOTHING, Word, is_login_refused, of_mail, of_read, of_write
+from plugin.resilience.gates import AccountGates
+from plugin.resilience.health import ANSWERS, FAULT, NOTHING, Health, is_login_refused, of_mail, of_read, of_write
 from plugin.resilience.lanes import Lane
 
 _LOG = structlog.get_logger(__name__)
@@ -38,44 +38,44 @@ _GONE = frozenset({404, 410})
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class DeliveryServices:
     """What handlings share. ``most_faults``: after so many faults in the code a delivery is left to a human.
 
     ``steady`` are seconds that no setting of the clock changes; ``slots`` bound how many are on their way at once.
     """
 
     queue: Queue
-    desk: Desk
-    settler: Settler
-    gates: Gates
+    desk: Preparer
+    settler: Reconciler
+    gates: AccountGates
     timing: Timing
     waits: Waits
     most_faults: int
     now: Now
-    steady: Steady
-    jumps: Jumps
+    steady: Monotonic
+    jumps: ClockJumps
     chance: Random
     slots: AbstractContextManager[Any]
 
 
-class Handling:
+class Attempt:
     """One handling of one delivery. ``delivery.sent_at`` always says whether the CRM may hold it by now.
 
     ``known`` are cards that were read just now. First ``prepare``; with a letter then ``begin`` what the queue has
     started, and once it is sent ``end``.
     """
 
-    def __init__(self, tools: Tools, delivery: Delivery, lane: Lane, known: Known) -> None:
+    def __init__(self, tools: DeliveryServices, delivery: Delivery, lane: Lane, known: Known) -> None:
         self._tools = tools
         self._lane = lane
         self._known = known
         self._before: datetime | None = None
         self.delivery = delivery
-        self.steps: list[Step] = []
+        self.steps: list[AttemptStep] = []
         #: What the last exchange said about the lane's account.
         self.verdict = NOTHING
 
-    def prepare(self) -> Letter | Ending:
+    def prepare(self) -> Outgoing | DeliveryEnding:
         """The letter to be sent, or how it ends without one. Raises LedgerUnavailable."""
         try:
             if self.delivery.sent_at is not None:
@@ -83,19 +83,19 @@ class Handling:
                 if ending is not None:
                     return ending
             if self.delivery.cancel:
-                return Ending("cancelled", why=_CORRECTED)
+                return DeliveryEnding("cancelled", why=_CORRECTED)
             return self._ready()
         except LedgerUnavailable:
             raise
         except Exception as error:
             return self._fault(error)
 
-    def begin(self, started: Started, held_up: float) -> Ending | Begun:
+    def begin(self, started: Started, held_up: float) -> DeliveryEnding | Begun:
         """Whether it may be sent now, after ``held_up`` seconds since the ledger was asked to start it."""
         before = self._before = self.delivery.sent_at
         begun, sent_at, lease_until = started
         if begun is Begun.CANCELLED:
-            return Ending("cancelled", why=_CORRECTED if before is None else _PERHAPS_SENT, sent_at=before)
+            return DeliveryEnding("cancelled", why=_CORRECTED if before is None else _PERHAPS_SENT, sent_at=before)
         if begun is Begun.YES:
             self.delivery = replace(
                 self.delivery, sent_at=sent_at, lease_until=lease_until, attempts=self.delivery.attempts + 1
@@ -104,10 +104,10 @@ class Handling:
             if min((lease_until - self._tools.now()).total_seconds(), timing.lease - held_up) < timing.needed:
                 # Held up between the two lines: another process may soon take it for lost and look for it.
                 why = "held up too long to send it safely"
-                return Ending("waiting" if before is None else "unknown", why=why, sent_at=before)
+                return DeliveryEnding("waiting" if before is None else "unknown", why=why, sent_at=before)
         return begun
 
-    def end(self, letter: Letter, outcome: Outcome, started: float) -> Ending:
+    def end(self, letter: Outgoing, outcome: Outcome, started: float) -> DeliveryEnding:
         """What the outcome comes to; it was sent at ``started`` by ``time.monotonic``. Raises LedgerUnavailable."""
         self.verdict = of_mail(outcome) if self._lane is Lane.MAIL else of_write(outcome)
         match outcome:
@@ -126,20 +126,20 @@ class Handling:
 
     # --- after an unknown ----------------------------------------------------------------------------
 
-    def _settle(self, sent_at: datetime) -> Ending | None:
+    def _settle(self, sent_at: datetime) -> DeliveryEnding | None:
         """Look for what may have been written; None: the CRM surely has it not, and it may be sent."""
         delivery, settler, now = self.delivery, self._tools.settler, self._tools.now()
         if not settler.can_look(delivery):
-            return Ending("cancelled", why=_PERHAPS_SENT, sent_at=sent_at) if delivery.cancel else None
+            return DeliveryEnding("cancelled", why=_PERHAPS_SENT, sent_at=sent_at) if delivery.cancel else None
         early = settler.too_early(delivery, now)
         if early is not None:
             # A clock that was set back must not make it wait for the old time to come round again.
             since = min(sent_at, now)
             wait = min(early.total_seconds(), self._tools.timing.settling)
-            return Ending("unknown", why="it may still be on its way", wait=wait, sent_at=since)
+            return DeliveryEnding("unknown", why="it may still be on its way", wait=wait, sent_at=since)
         return self._look(sent_at)
 
-    def _look(self, sent_at: datetime) -> Ending | None:
+    def _look(self, sent_at: datetime) -> DeliveryEnding | None:
         delivery, started = self.delivery, time.monotonic()
         try:
             remote_id = self._tools.settler.look(delivery)
@@ -154,31 +154,31 @@ class Handling:
                 return self._elsewhere(delivery.place.card, str(error))
             if delivery.kind not in MAILS:
                 why = f"the CRM does not let it be looked for: {error}"
-                return Ending("parked", why=why, sent_at=sent_at, in_vain=True)
+                return DeliveryEnding("parked", why=why, sent_at=sent_at, in_vain=True)
             # Better a mail twice than none.
             remote_id = None
         else:
             self.verdict = ANSWERS
             self._note("look_up", "absent" if remote_id is None else "found", started)
         if remote_id is not None:
-            return Ending("done", why=self._moved(), remote_id=remote_id, sent_at=sent_at)
+            return DeliveryEnding("done", why=self._moved(), remote_id=remote_id, sent_at=sent_at)
         if delivery.cancel and delivery.kind in MAILS:
             # Not every CRM lets its mails be found, so an absent one may have been read all the same.
-            return Ending("cancelled", why=_PERHAPS_SENT, sent_at=sent_at)
+            return DeliveryEnding("cancelled", why=_PERHAPS_SENT, sent_at=sent_at)
         self.delivery = replace(delivery, sent_at=None)
         return None
 
     # --- sending ---------------------------------------------------------------------------------------
 
-    def _ready(self) -> Letter | Ending:  # noqa: PLR0911 (one for each way it can end)
+    def _ready(self) -> Outgoing | DeliveryEnding:  # noqa: PLR0911 (one for each way it can end)
         """The letter, or how it ends without one. What was sent before (a mail) stays perhaps sent."""
         started, sent_at = time.monotonic(), self.delivery.sent_at
         try:
             return self._tools.desk.ready(self.delivery, self._known)
         except NothingToDoError:
-            return Ending("cancelled", why=NEVER_WRITTEN)
+            return DeliveryEnding("cancelled", why=NEVER_WRITTEN)
         except UnsendableError as error:
-            return Ending("parked", why=str(error), sent_at=sent_at, in_vain=True)
+            return DeliveryEnding("parked", why=str(error), sent_at=sent_at, in_vain=True)
         except CardGoneError as error:
             self.verdict = ANSWERS
             self._note("look_up", "not_done", started, str(error))
@@ -190,7 +190,7 @@ class Handling:
         except CrmRefused as error:
             self._heard(error)
             self._note("look_up", "not_done", started, str(error), status=error.status, code=error.code)
-            return Ending("parked", why=str(error), sent_at=sent_at, in_vain=True)
+            return DeliveryEnding("parked", why=str(error), sent_at=sent_at, in_vain=True)
         except LedgerUnavailable:
             raise
         except OptoutError as error:
@@ -198,16 +198,16 @@ class Handling:
             self._note("look_up", "not_done", started, error.message, code=error.code)
             return self._later(error.message, in_vain=True)
 
-    def _ended(self, outcome: Outcome, before: datetime | None, card: CardRef | None) -> Ending:
+    def _ended(self, outcome: Outcome, before: datetime | None, card: CardRef | None) -> DeliveryEnding:
         match outcome:
             case Done():
                 sent_at = self.delivery.sent_at
-                return Ending("done", why=self._moved(), remote_id=outcome.remote_id, sent_at=sent_at)
+                return DeliveryEnding("done", why=self._moved(), remote_id=outcome.remote_id, sent_at=sent_at)
             case NotDone(permanent=True) if not (self._lane is Lane.MAIL and is_login_refused(outcome)):
                 if outcome.status in _GONE and card is not None:
                     self.delivery = replace(self.delivery, sent_at=before)
                     return self._elsewhere(card, outcome.why)
-                return Ending("parked", why=outcome.why, sent_at=before)
+                return DeliveryEnding("parked", why=outcome.why, sent_at=before)
             case NotDone():
                 self.delivery = replace(self.delivery, sent_at=before)
                 return self._later(outcome.why, at_least=outcome.after)
@@ -222,7 +222,7 @@ class Handling:
 
     # --- a card that is gone ---------------------------------------------------------------------------
 
-    def _elsewhere(self, gone: CardRef, why: str) -> Ending:
+    def _elsewhere(self, gone: CardRef, why: str) -> DeliveryEnding:
         """Look for the card that the one that is gone was merged into; it goes there at once, or to a human."""
         delivery, started = self.delivery, time.monotonic()
         try:
@@ -233,13 +233,13 @@ class Handling:
             return self._later(str(error), at_least=error.after)
         except CrmRefused as error:
             self._note("look_up", "not_done", started, str(error), status=error.status, code=error.code)
-            return Ending("parked", why=f"{why}; {error}", sent_at=delivery.sent_at)
+            return DeliveryEnding("parked", why=f"{why}; {error}", sent_at=delivery.sent_at)
         if place.card is None:
             self._note("look_up", "absent", started, place.why)
-            return Ending("parked", why=f"{why}; {place.why}", sent_at=delivery.sent_at)
+            return DeliveryEnding("parked", why=f"{why}; {place.why}", sent_at=delivery.sent_at)
         found = f"the card {named(gone)} is gone, {named(place.card)} has its phone number"
         self._note("look_up", "found", started, found)
-        return Ending("waiting" if delivery.sent_at is None else "unknown", why=found, sent_at=delivery.sent_at)
+        return DeliveryEnding("waiting" if delivery.sent_at is None else "unknown", why=found, sent_at=delivery.sent_at)
 
     def _moved(self) -> str | None:
         place = self.delivery.place
@@ -249,21 +249,21 @@ class Handling:
 
     # --- waiting ---------------------------------------------------------------------------------------
 
-    def _later(self, why: str, *, at_least: float | None = None, in_vain: bool = False) -> Ending:
+    def _later(self, why: str, *, at_least: float | None = None, in_vain: bool = False) -> DeliveryEnding:
         """Another try after a while; *unknown* as long as an earlier one may have succeeded."""
         delivery, tools = self.delivery, self._tools
         time_left = delivery.deadline_at - tools.now()
         tries = delivery.attempts + in_vain
         # What only the account holds up is not to wait longer than the next probe: the breaker spares the account.
-        held_up = self.verdict.word is Word.AWAY or (
-            self.verdict.word is Word.DOUBTFUL and tools.gates.is_away(self._lane)
+        held_up = self.verdict.word is Health.AWAY or (
+            self.verdict.word is Health.DOUBTFUL and tools.gates.is_away(self._lane)
         )
         at_most = tools.gates.probe_seconds if held_up else None
         wait = tools.waits.after(tries, time_left, tools.chance, at_least=at_least, at_most=at_most)
         state: Literal["unknown", "waiting"] = "waiting" if delivery.sent_at is None else "unknown"
-        return Ending(state, why=why, wait=wait, sent_at=delivery.sent_at, in_vain=in_vain)
+        return DeliveryEnding(state, why=why, wait=wait, sent_at=delivery.sent_at, in_vain=in_vain)
 
-    def _fault(self, error: Exception) -> Ending:
+    def _fault(self, error: Exception) -> DeliveryEnding:
         """A fault in reading the CRM or in this code: logged whole, tried again a few times, then left to a human."""
         _LOG.exception("delivery.fault", delivery=self.delivery.id, call=self.delivery.call_id)
         outcome: Literal["unknown", "not_done"] = "unknown" if self.delivery.sent_at else "not_done"
@@ -276,9 +276,9 @@ class Handling:
         now = sum(step.code == FAULT for step in self.steps)
         return self._tools.queue.faults(self.delivery) + now >= self._tools.most_faults
 
-    def _given_up(self, why: str) -> Ending:
+    def _given_up(self, why: str) -> DeliveryEnding:
         given_up = f"given up after {self._tools.most_faults} faults: {why}"
-        return Ending("parked", why=given_up, sent_at=self.delivery.sent_at)
+        return DeliveryEnding("parked", why=given_up, sent_at=self.delivery.sent_at)
 
     def _heard(self, error: CrmUnavailable | CrmRefused) -> None:
         # The plugin's own mail says nothing about the CRM that it asked for a card.
@@ -295,7 +295,7 @@ class Handling:
         code: str | None = None,
     ) -> None:
         seconds = round(time.monotonic() - started, 3)
-        self.steps.append(Step(self._tools.now(), step, outcome, seconds, why, status, code))
+        self.steps.append(AttemptStep(self._tools.now(), step, outcome, seconds, why, status, code))
 
 
 def looks_on(outcome: Outcome) -> bool:

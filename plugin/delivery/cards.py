@@ -15,7 +15,7 @@ from plugin.ledger.schema import decisions
 _KEPT = select(decisions.c.card).where(decisions.c.id == bindparam("id"))
 
 
-class Cards:
+class CardCache:
     """Finds the card of a decision: the one it names, else the other client's, else the call's, else by phone."""
 
     def __init__(self, ledger: Ledger, connector: Connector) -> None:

@@ -23,15 +23,15 @@ _LOG = structlog.get_logger(__name__)
 _TOLERANCE = 2.0
 _AHEAD = timedelta(minutes=1)
 #: Seconds that never go back and do not know what time it is, as ``time.monotonic``.
-Steady = Callable[[], float]
+Monotonic = Callable[[], float]
 
 _c = deliveries.c
 
 
-class Jumps:
+class ClockJumps:
     """One process's eye on the clock. Thread-safe. ``hold_seconds``: how long a jump forth is not to be trusted."""
 
-    def __init__(self, now: Now, steady: Steady, hold_seconds: float) -> None:
+    def __init__(self, now: Now, steady: Monotonic, hold_seconds: float) -> None:
         self._now = now
         self._steady = steady
         self._hold = hold_seconds

@@ -13,25 +13,25 @@ from dataclasses import dataclass
 import structlog
 
 from connectors.base import Outcome, Unknown
-from plugin.delivery.attempt import Handling, Tools, looks_on, named_fault
-from plugin.delivery.model import Delivery, Ending
-from plugin.delivery.prepare import Known, Letter
+from plugin.delivery.attempt import Attempt, DeliveryServices, looks_on, named_fault
+from plugin.delivery.model import Delivery, DeliveryEnding
+from plugin.delivery.prepare import Known, Outgoing
 from plugin.delivery.queue import Begun
-from plugin.resilience.health import FAULT, Word, of_company
+from plugin.resilience.health import FAULT, Health, of_company
 from plugin.resilience.lanes import Lane, lane_of
 
 _LOG = structlog.get_logger(__name__)
 
-_Going = list[tuple[Handling, Letter]]
+_Going = list[tuple[Attempt, Outgoing]]
 
 
 @dataclass(frozen=True, slots=True)
-class Courier:
-    """Handles deliveries. Thread-safe: what one handling knows lives in its own ``Handling``."""
+class Dispatcher:
+    """Handles deliveries. Thread-safe: what one handling knows lives in its own ``Attempt``."""
 
-    tools: Tools
+    tools: DeliveryServices
 
-    def handle(self, bundle: Sequence[Delivery], *, probing: bool = False) -> Word:
+    def handle(self, bundle: Sequence[Delivery], *, probing: bool = False) -> Health:
         """Take leased deliveries of one lane as far as they get now; what that said about the account.
 
         Several are all of a kind that the connector writes together. Given back at once while the account is away,
@@ -53,11 +53,11 @@ class Courier:
 
     # --- the steps -----------------------------------------------------------------------------------
 
-    def _made_ready(self, bundle: Sequence[Delivery], lane: Lane, probing: bool) -> tuple[_Going, Word]:
+    def _made_ready(self, bundle: Sequence[Delivery], lane: Lane, probing: bool) -> tuple[_Going, Health]:
         """What is to be sent; the others have ended, or are given back because they would have to wait too long."""
         going: _Going = []
         known: Known = {}
-        started, word = self.tools.steady(), Word.NOTHING
+        started, word = self.tools.steady(), Health.NOTHING
         given_back: list[Delivery] = []
         for delivery in bundle:
             # What is first has all the time that a look-up or a card takes.
@@ -65,9 +65,9 @@ class Courier:
             if late or self._has_to_wait(delivery, lane, probing):
                 given_back.append(delivery)
                 continue
-            handling = Handling(self.tools, delivery, lane, known)
+            handling = Attempt(self.tools, delivery, lane, known)
             prepared = handling.prepare()
-            if isinstance(prepared, Ending):
+            if isinstance(prepared, DeliveryEnding):
                 self._write([(handling, prepared)])
                 self.tools.gates.report(lane, delivery.id, handling.verdict, probing=probing)
                 word = handling.verdict.word
@@ -90,10 +90,10 @@ class Courier:
         started = self.tools.queue.begin_all([(handling.delivery, letter.assignee) for handling, letter in going])
         held_up = self.tools.steady() - asked
         may_go: _Going = []
-        ended: list[tuple[Handling, Ending]] = []
+        ended: list[tuple[Attempt, DeliveryEnding]] = []
         for (handling, letter), one in zip(going, started, strict=True):
             begun = handling.begin(one, held_up)
-            if isinstance(begun, Ending):
+            if isinstance(begun, DeliveryEnding):
                 ended.append((handling, begun))
             elif begun is Begun.LOST:
                 _LOG.warning("delivery.lease_lost", delivery=handling.delivery.id, call=handling.delivery.call_id)
@@ -102,7 +102,7 @@ class Courier:
         self._write(ended)
         return may_go
 
-    def _ended(self, going: _Going, outcomes: Sequence[Outcome], started: float, lane: Lane, probing: bool) -> Word:
+    def _ended(self, going: _Going, outcomes: Sequence[Outcome], started: float, lane: Lane, probing: bool) -> Health:
         ends = list(zip(going, outcomes, strict=True))
         # Those that need another look at the CRM must not hold up the others.
         self._write([(one[0], one[0].end(one[1], outcome, started)) for one, outcome in ends if not looks_on(outcome)])
@@ -124,7 +124,7 @@ class Courier:
                 _LOG.exception("delivery.fault", delivery=handling.delivery.id, call=handling.delivery.call_id)
             return [Unknown(named_fault(error), code=FAULT)] * len(going)
 
-    def _write(self, ended: Sequence[tuple[Handling, Ending]]) -> None:
+    def _write(self, ended: Sequence[tuple[Attempt, DeliveryEnding]]) -> None:
         """Write endings to the ledger, and the log."""
         if not ended:
             return
@@ -137,7 +137,7 @@ class Courier:
                 _tell(handling.delivery, written)
 
 
-def _tell(delivery: Delivery, ending: Ending) -> None:
+def _tell(delivery: Delivery, ending: DeliveryEnding) -> None:
     log = _LOG.bind(delivery=delivery.id, call=delivery.call_id, kind=delivery.kind)
     match ending.state:
         case "parked":

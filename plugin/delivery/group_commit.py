@@ -35,7 +35,7 @@ class _Ticket(Generic[Ask, Answer]):
         return self.answers is not None or self.error is not None or self.alone
 
 
-class Gathered(Generic[Ask, Answer]):
+class GroupCommit(Generic[Ask, Answer]):
     """Runs ``work`` on what is asked, an answer for each in order. Thread-safe.
 
     ``work`` is handed a transaction; what it returns counts once that is committed. Two asks with the same ``about``

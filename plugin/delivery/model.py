@@ -78,7 +78,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AttemptStep:
     """One line of the log of attempts. ``status`` and ``code`` are what the CRM answered with."""
 
     at: datetime
@@ -91,7 +91,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class DeliveryEnding:
     """What becomes of a delivery after one handling.
 
     ``wait`` is in seconds, for ``waiting`` and ``unknown``. ``sent_at`` stays set wherever it may have been written

@@ -1,6 +1,6 @@
 """Deliveries made ready and handed to the CRM or the mail server: whose card, which person, the text as it goes out.
 
-Making ready only reads; the one write is ``Desk.send``, which ends in one of the connector's three outcomes for each.
+Preparing only reads; the one write is ``Preparer.send``, which ends in one of the three outcomes for each delivery.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from connectors.base import (
     ReminderWrite,
     Write,
 )
-from plugin.delivery.cards import Cards, named
+from plugin.delivery.cards import CardCache, named
 from plugin.delivery.model import MAILS, Delivery, Place
 from plugin.delivery.texts import fill_card, full_text, message_id, names_card
 from plugin.delivery.withdrawals import Withdrawals
@@ -54,7 +54,7 @@ class NothingToDoError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Outgoing:
     """A delivery ready to go: a ``write`` that the CRM may be handed together with others, or what to ``call`` once.
 
     ``assignee`` is whom it goes to, where it goes to a person; ``card`` what it is written into.
@@ -66,7 +66,7 @@ class Letter:
     card: CardRef | None = None
 
 
-class Desk:
+class Preparer:
     """Makes deliveries ready. ``roles`` gives the active rules' roles at that moment.
 
     ``crm_away`` tells whether the CRM is known not to answer just now: the plugin's own mail does not ask it then.
@@ -75,7 +75,7 @@ class Desk:
     def __init__(
         self,
         connector: Connector,
-        cards: Cards,
+        cards: CardCache,
         withdrawals: Withdrawals,
         *,
         mailer: Mailer | None,
@@ -91,7 +91,7 @@ class Desk:
         self._cards = cards
         self._withdrawals = withdrawals
 
-    def send(self, letters: Sequence[Letter]) -> Sequence[Outcome]:
+    def send(self, letters: Sequence[Outgoing]) -> Sequence[Outcome]:
         """Send one letter, or several writes at once: an outcome for each. Raises what a fault in the code raises."""
         writes = [letter.write for letter in letters if letter.write is not None]
         if not writes:
@@ -103,7 +103,7 @@ class Desk:
             raise ValueError(f"{len(letters)} letters, {len(writes)} writes, {len(outcomes)} outcomes")
         return outcomes
 
-    def ready(self, delivery: Delivery, known: Known) -> Letter:
+    def ready(self, delivery: Delivery, known: Known) -> Outgoing:
         """The letter of this delivery. ``known``: cards that were read just now, for whoever goes along with it.
 
         Raises UnsendableError, NothingToDoError, CardGoneError; ConfigError while a role or the mail server is not set
@@ -120,14 +120,14 @@ class Desk:
                 return self._withdrawal(delivery, known)
         raise UnsendableError(f"this version delivers no {delivery.kind!r}")
 
-    def _comment(self, delivery: Delivery, known: Known) -> Letter:
+    def _comment(self, delivery: Delivery, known: Known) -> Outgoing:
         place = self._cards.place(delivery)
         if place.card is None:
             raise UnsendableError(place.why or "no card")
         text = self._described(full_text(delivery, place.fallback), place.card, known)
-        return Letter(CommentWrite(place.card, text, delivery.key), card=place.card)
+        return Outgoing(CommentWrite(place.card, text, delivery.key), card=place.card)
 
-    def _reminder(self, delivery: Delivery, known: Known) -> Letter:
+    def _reminder(self, delivery: Delivery, known: Known) -> Outgoing:
         role, assignee = self._person(delivery)
         if not assignee.user:
             raise ConfigError(f"role {role!r} has no crm_user in roles.toml")
@@ -137,16 +137,16 @@ class Desk:
         text = self._described(full_text(delivery, place.fallback), place.card, known)
         subject, due = delivery.subject or "", delivery.due_at or delivery.deadline_at
         write = ReminderWrite(place.card, assignee, subject, text, due, delivery.key)
-        return Letter(write, assignee=assignee, card=place.card)
+        return Outgoing(write, assignee=assignee, card=place.card)
 
-    def _withdrawal(self, delivery: Delivery, known: Known) -> Letter:
+    def _withdrawal(self, delivery: Delivery, known: Known) -> Outgoing:
         remote_id = self._withdrawals.reminder(delivery)
         if remote_id is None:
             raise NothingToDoError
         why = self._described_if_reachable(delivery.text, delivery, known)
-        return Letter(call=lambda: self._connector.withdraw_reminder(remote_id, why, delivery.key))
+        return Outgoing(call=lambda: self._connector.withdraw_reminder(remote_id, why, delivery.key))
 
-    def _mail(self, delivery: Delivery, known: Known) -> Letter:
+    def _mail(self, delivery: Delivery, known: Known) -> Outgoing:
         if delivery.withdraws is not None and self._withdrawals.is_void(delivery):
             raise NothingToDoError
         role, assignee = self._person(delivery)
@@ -158,14 +158,14 @@ class Desk:
         if delivery.kind == "crm_email":
             if not (assignee.user or assignee.address):
                 raise ConfigError(f"role {role!r} has neither crm_user nor address in roles.toml")
-            return Letter(EmailWrite(assignee, subject, text, delivery.key), assignee=assignee)
+            return Outgoing(EmailWrite(assignee, subject, text, delivery.key), assignee=assignee)
         mailer, address = self._mailer, assignee.address
         if mailer is None:
             raise ConfigError("plugin.toml has no [smtp] to send mail by")
         if not address:
             raise ConfigError(f"role {role!r} has no address in roles.toml")
         mail_id = message_id(delivery.key, self._sender)
-        return Letter(call=lambda: mailer.send(address, subject, text, mail_id), assignee=assignee)
+        return Outgoing(call=lambda: mailer.send(address, subject, text, mail_id), assignee=assignee)
 
     def _described(self, text: str, ref: CardRef | None, known: Known) -> str:
         """The text with the name and the link of its card, as the CRM has them now.
@@ -202,7 +202,7 @@ class Desk:
         return kept
 
     def elsewhere(self, delivery: Delivery, gone: CardRef) -> Place:
-        """Where it goes instead of a card that is gone, as ``Cards.elsewhere``."""
+        """Where it goes instead of a card that is gone, as ``CardCache.elsewhere``."""
         return self._cards.elsewhere(delivery, gone)
 
     def _person(self, delivery: Delivery) -> tuple[str, Assignee]:

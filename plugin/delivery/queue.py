@@ -20,8 +20,8 @@ from connectors.base import Assignee, CardRef
 from plugin.common.clock import Now
 from plugin.delivery.clock_jumps import is_anything_ahead, put_right
 from plugin.delivery.fair_order import any_due, next_due
-from plugin.delivery.group_commit import Gathered
-from plugin.delivery.model import ON_CARDS, Delivery, Ending, Place, Step
+from plugin.delivery.group_commit import GroupCommit
+from plugin.delivery.model import ON_CARDS, AttemptStep, Delivery, DeliveryEnding, Place
 from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
 from plugin.resilience.health import FAULT
@@ -100,8 +100,8 @@ class Queue:
         self._claims = itertools.count(1)
         self._dealt = 0
         self._passed_over = 0
-        self._begins = Gathered(ledger, self._begin, lambda asked: asked[0].id)
-        self._finishes = Gathered(ledger, self._finish, lambda asked: asked[0].id)
+        self._begins = GroupCommit(ledger, self._begin, lambda asked: asked[0].id)
+        self._finishes = GroupCommit(ledger, self._finish, lambda asked: asked[0].id)
 
     def now(self) -> datetime:
         """The ledger's time without asking it: by this machine's clock, and how far that was off at the last step."""
@@ -158,11 +158,13 @@ class Queue:
         """
         return self._begins.ask(sending)
 
-    def finish(self, delivery: Delivery, ending: Ending, steps: Sequence[Step]) -> Ending | None:
+    def finish(self, delivery: Delivery, ending: DeliveryEnding, steps: Sequence[AttemptStep]) -> DeliveryEnding | None:
         """``finish_all`` with one."""
         return self.finish_all([(delivery, ending, steps)])[0]
 
-    def finish_all(self, ended: Sequence[tuple[Delivery, Ending, Sequence[Step]]]) -> Sequence[Ending | None]:
+    def finish_all(
+        self, ended: Sequence[tuple[Delivery, DeliveryEnding, Sequence[AttemptStep]]]
+    ) -> Sequence[DeliveryEnding | None]:
         """Write the endings and the steps that led to them; returns what was written, None if the lease was lost.
 
         A *done* is written without a lease too: it is true whoever holds it now, and keeps them from sending again.
@@ -193,8 +195,8 @@ class Queue:
         return started
 
     def _finish(
-        self, connection: Connection, ended: Sequence[tuple[Delivery, Ending, Sequence[Step]]]
-    ) -> Sequence[Ending | None]:
+        self, connection: Connection, ended: Sequence[tuple[Delivery, DeliveryEnding, Sequence[AttemptStep]]]
+    ) -> Sequence[DeliveryEnding | None]:
         rows = _locked(connection, [delivery.id for delivery, _, _ in ended])
         _log_steps(connection, [(delivery.id, step) for delivery, _, steps in ended for step in steps])
         now = self._moment(connection)
@@ -279,7 +281,7 @@ def _named(assignee: Assignee | None) -> dict[str, Any] | None:
     return {"user": assignee.user, "address": assignee.address} if assignee is not None else None
 
 
-def _writable(row: Row[Any], delivery: Delivery, ending: Ending) -> Ending | None:
+def _writable(row: Row[Any], delivery: Delivery, ending: DeliveryEnding) -> DeliveryEnding | None:
     """The ending as it is to be written, None where somebody else has the delivery."""
     if not _ours(row, delivery):
         if ending.state != "done" or row.state == "done":
@@ -287,11 +289,11 @@ def _writable(row: Row[Any], delivery: Delivery, ending: Ending) -> Ending | Non
         if row.state == "cancelled":
             _LOG.error("delivery.written_though_cancelled", delivery=delivery.id, call=delivery.call_id)
     if row.cancel and ending.state in {"waiting", "parked"} and ending.sent_at is None:
-        return Ending("cancelled", why=ending.why)
+        return DeliveryEnding("cancelled", why=ending.why)
     return ending
 
 
-def _ended(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any]:
+def _ended(row: Row[Any], ending: DeliveryEnding, now: datetime) -> dict[str, Any]:
     return {
         "state": ending.state,
         "owner": None,
@@ -305,7 +307,7 @@ def _ended(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any]:
     }
 
 
-def _log_steps(connection: Connection, steps: Sequence[tuple[int, Step]]) -> None:
+def _log_steps(connection: Connection, steps: Sequence[tuple[int, AttemptStep]]) -> None:
     if steps:
         connection.execute(
             _LOG_STEPS,

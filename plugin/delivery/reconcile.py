@@ -13,7 +13,7 @@ from plugin.resilience.backoff import Timing
 _LOOKED_FOR_AS: Mapping[str, Kind] = {"comment": "comment", "reminder": "reminder", "crm_email": "email"}
 
 
-class Settler:
+class Reconciler:
     """Finds out whether deliveries whose answer was lost are in the CRM."""
 
     def __init__(self, connector: Connector, withdrawals: Withdrawals, timing: Timing) -> None:

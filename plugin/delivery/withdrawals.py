@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, or_, select
 
 from connectors.base import Connector
-from plugin.delivery.cards import Cards
+from plugin.delivery.cards import CardCache
 from plugin.delivery.model import MAILS, Delivery
 from plugin.ledger import Ledger
 from plugin.ledger.schema import deliveries
@@ -37,7 +37,7 @@ NEVER_WRITTEN = "what it takes back never went out"
 class Withdrawals:
     """Looks at what became of old reminders and their mails."""
 
-    def __init__(self, ledger: Ledger, connector: Connector, cards: Cards) -> None:
+    def __init__(self, ledger: Ledger, connector: Connector, cards: CardCache) -> None:
         self._ledger = ledger
         self._connector = connector
         self._cards = cards

@@ -18,24 +18,24 @@ from connectors.base import Connector
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import Now
 from plugin.config.settings import Settings
-from plugin.delivery.attempt import Tools
+from plugin.delivery.attempt import DeliveryServices
 from plugin.delivery.batching import bundled
-from plugin.delivery.cards import Cards
-from plugin.delivery.clock_jumps import Jumps, Steady
-from plugin.delivery.dispatcher import Courier
+from plugin.delivery.cards import CardCache
+from plugin.delivery.clock_jumps import ClockJumps, Monotonic
+from plugin.delivery.dispatcher import Dispatcher
 from plugin.delivery.fair_order import PERHAPS_SENT
 from plugin.delivery.model import Delivery
-from plugin.delivery.prepare import Desk
+from plugin.delivery.prepare import Preparer
 from plugin.delivery.queue import Queue
-from plugin.delivery.reconcile import Settler
+from plugin.delivery.reconcile import Reconciler
 from plugin.delivery.withdrawals import Withdrawals
 from plugin.errors import LedgerUnavailable
 from plugin.events.unfinished import remind_of_unfinished
 from plugin.ledger import Ledger
 from plugin.operations.retention import DailyPurge
 from plugin.resilience.backoff import Timing, Waits
-from plugin.resilience.gates import Gates
-from plugin.resilience.health import Word
+from plugin.resilience.gates import AccountGates
+from plugin.resilience.health import Health
 from plugin.resilience.lanes import Lane
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Worker:
         owner: str,
         random: Random,
         *,
-        steady: Steady = time.monotonic,
+        steady: Monotonic = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._rules = rules
@@ -80,13 +80,13 @@ class Worker:
         timing = Timing.of(
             connector.limits(), mailer.total_seconds if mailer else 0.0, settings.delivery.lease_margin_seconds
         )
-        cards = Cards(ledger, connector)
+        cards = CardCache(ledger, connector)
         withdrawals = Withdrawals(ledger, connector, cards)
         sender = settings.smtp.sender if settings.smtp else None
         policy = settings.delivery
         self._queue = Queue(ledger, now, owner, timing.lease)
-        self._gates = Gates(ledger, connector, policy, self._queue.now)
-        desk = Desk(
+        self._gates = AccountGates(ledger, connector, policy, self._queue.now)
+        desk = Preparer(
             connector,
             cards,
             withdrawals,
@@ -95,11 +95,11 @@ class Worker:
             roles=self._roles,
             crm_away=lambda: self._gates.is_away(Lane.CRM),
         )
-        settler = Settler(connector, withdrawals, timing)
+        settler = Reconciler(connector, withdrawals, timing)
         waits, moment = Waits.of(policy), self._queue.now
-        self._jumps = Jumps(moment, steady, timing.lease)
-        self._courier = Courier(
-            Tools(
+        self._jumps = ClockJumps(moment, steady, timing.lease)
+        self._courier = Dispatcher(
+            DeliveryServices(
                 self._queue,
                 desk,
                 settler,
@@ -118,9 +118,9 @@ class Worker:
         self._put_right: float | None = max(policy.longest_wait_seconds, policy.longest_retry_after_seconds) * 2
         self._daily_purge = DailyPurge(ledger, settings, now)
         # Alerts look at deliveries, so the package that holds them cannot be imported before this one.
-        from plugin.monitoring import Watch  # noqa: PLC0415
+        from plugin.monitoring import AlertWatch  # noqa: PLC0415
 
-        self._watch = Watch(ledger, rules, mailer, settings, self._gates, now, owner, random)
+        self._watch = AlertWatch(ledger, rules, mailer, settings, self._gates, now, owner, random)
         # A connector that writes many at once is handed bundles, of claims so large that few of those stay half empty.
         self._most = connector.most_writes
         self._at_once = policy.batch if self._most == 1 else max(policy.batch, 4 * self._most)
@@ -235,7 +235,7 @@ class Worker:
             self._wake.set()
         return 0
 
-    def _probe_with_one(self, lane: Lane) -> Word | None:
+    def _probe_with_one(self, lane: Lane) -> Health | None:
         claimed = self._claim(1, [lane])
         return self._courier.handle(claimed, probing=True) if claimed else None
 

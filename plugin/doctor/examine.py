@@ -12,7 +12,7 @@ from connectors.base import Assignee, Check, Connector, CrmUnavailable
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import Now
 from plugin.config.load import load_settings
-from plugin.doctor.points import Notes, Point, secrets_in
+from plugin.doctor.points import Point, PointNotes, secrets_in
 from plugin.errors import ConfigError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.mapping_check import remarks
 from plugin.ledger import Ledger
@@ -29,7 +29,7 @@ _FAULTS_SHOWN = 10
 class Examination:
     """One examination; ``settings``, ``rulebook`` and ``connector`` are there once their own points hold."""
 
-    notes: Notes
+    notes: PointNotes
     now: Now
     stack: ExitStack
     settings: Settings | None = None

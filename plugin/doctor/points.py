@@ -41,7 +41,7 @@ class Findings:
 
 
 @dataclass(slots=True)
-class Notes:
+class PointNotes:
     """Collects points as they are found; whatever a CRM or a server said is shown without ``secrets``."""
 
     secrets: Sequence[str] = ()

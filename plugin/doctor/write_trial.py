@@ -22,7 +22,7 @@ from connectors.base import (
 )
 from connectors.kit.reference_mark import mark
 from plugin.common.clock import Now
-from plugin.doctor.points import Notes
+from plugin.doctor.points import PointNotes
 
 AREA = "trial"
 #: What stands in the CRM meanwhile, for whoever comes across it.
@@ -35,13 +35,13 @@ _APART = 2.0
 
 
 @dataclass(slots=True)
-class Trial:
+class WriteTrial:
     """One trial on ``card``, the reminder for ``assignee``. Never raises."""
 
     connector: Connector
     card: CardRef
     assignee: Assignee
-    notes: Notes
+    notes: PointNotes
     now: Now
     sleep: Callable[[float], None] = time.sleep
 

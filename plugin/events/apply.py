@@ -12,10 +12,19 @@ from sqlalchemy import Connection
 from plugin.deciding.decision.facts import spelt
 from plugin.deciding.decision.model import Decision, Target
 from plugin.events.calls import Call
-from plugin.events.decide_call import Weighed
-from plugin.events.plan import Plan, Previous, Scene, Written, is_told, plan_completion, plan_outcome, plan_unfinished
+from plugin.events.decide_call import DecidedCall
+from plugin.events.plan import (
+    DeliveryPlan,
+    ExistingDelivery,
+    PlanContext,
+    PreviousDecision,
+    is_told,
+    plan_completion,
+    plan_outcome,
+    plan_unfinished,
+)
 from plugin.events.queries import (
-    Standing,
+    CurrentDecision,
     occasions,
     save_decision,
     save_plan,
@@ -26,7 +35,7 @@ from plugin.events.texts import target_of
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class CallChange:
     """What is to be written about a call.
 
     ``call`` as it will be; ``decides``: a decision row is written, under ``number``; ``standing``: the one before.
@@ -34,12 +43,12 @@ class Move:
 
     call: Call
     number: int
-    plan: Plan
+    plan: DeliveryPlan
     decides: bool
-    standing: Standing | None
+    standing: CurrentDecision | None
 
 
-def move_of(connection: Connection, weighed: Weighed, unfinished_after: timedelta) -> Move:
+def move_of(connection: Connection, weighed: DecidedCall, unfinished_after: timedelta) -> CallChange:
     """What the decision changes: a new outcome, an unfinished call that was completed, or one to be waited for."""
     call = weighed.call
     stored = call.id is not None
@@ -49,22 +58,26 @@ def move_of(connection: Connection, weighed: Weighed, unfinished_after: timedelt
     if weighed.decision.complete:
         return _completed(weighed, call, standing, written)
     if is_told(written):
-        return Move(replace(call, unfinished_at=None), call.decision_number, Plan(), False, standing)
+        return CallChange(replace(call, unfinished_at=None), call.decision_number, DeliveryPlan(), False, standing)
     if weighed.final:
         return unfinished_move(connection, weighed, call, standing)
     waiting = replace(call, unfinished_at=call.last_occurred_at + unfinished_after)
-    return Move(waiting, call.decision_number, Plan(), False, standing)
+    return CallChange(waiting, call.decision_number, DeliveryPlan(), False, standing)
 
 
-def unfinished_move(connection: Connection, weighed: Weighed, call: Call, standing: Standing | None) -> Move:
+def unfinished_move(
+    connection: Connection, weighed: DecidedCall, call: Call, standing: CurrentDecision | None
+) -> CallChange:
     """Remind that the call was never finished."""
     number = call.decision_number + 1
     before = occasions(connection, call.id, number) if call.id is not None else 0
     plan = plan_unfinished(_scene(weighed, call, number), before + 1)
-    return Move(replace(call, unfinished_at=None), number, plan, True, standing)
+    return CallChange(replace(call, unfinished_at=None), number, plan, True, standing)
 
 
-def save_move(connection: Connection, weighed: Weighed, move: Move, call_ref: int, event_ref: int | None) -> None:
+def save_move(
+    connection: Connection, weighed: DecidedCall, move: CallChange, call_ref: int, event_ref: int | None
+) -> None:
     """Write the decision and its deliveries; the call itself is stored already."""
     now = weighed.received
     if move.decides:
@@ -95,21 +108,23 @@ def save_move(connection: Connection, weighed: Weighed, move: Move, call_ref: in
     )
 
 
-def _completed(weighed: Weighed, call: Call, standing: Standing | None, written: list[Written]) -> Move:
+def _completed(
+    weighed: DecidedCall, call: Call, standing: CurrentDecision | None, written: list[ExistingDelivery]
+) -> CallChange:
     decision = weighed.decision
     if standing is not None and standing.outcome == decision.outcome and _same_target(decision, standing):
         plan = plan_completion(_scene(weighed, call, call.decision_number), decision, written)
-        return Move(replace(call, unfinished_at=None), call.decision_number, plan, False, standing)
+        return CallChange(replace(call, unfinished_at=None), call.decision_number, plan, False, standing)
     number = call.decision_number + 1
-    previous = None if standing is None else Previous(standing.outcome, standing.target)
+    previous = None if standing is None else PreviousDecision(standing.outcome, standing.target)
     plan = plan_outcome(_scene(weighed, call, number), decision, previous, written)
     done = replace(call, unfinished_at=None, decision_number=number, outcome=decision.outcome)
-    return Move(done, number, plan, True, standing)
+    return CallChange(done, number, plan, True, standing)
 
 
-def _scene(weighed: Weighed, call: Call, number: int) -> Scene:
+def _scene(weighed: DecidedCall, call: Call, number: int) -> PlanContext:
     decider, received = weighed.decider, weighed.received
-    return Scene(
+    return PlanContext(
         namespace=call.namespace,
         call_id=call.call_id,
         generation=call.generation,
@@ -123,7 +138,7 @@ def _scene(weighed: Weighed, call: Call, number: int) -> Scene:
     )
 
 
-def _answers(weighed: Weighed) -> dict[str, str]:
+def _answers(weighed: DecidedCall) -> dict[str, str]:
     """What was answered and what the call brought along, as texts name it: a ready answer by its label."""
     script, decider = weighed.decider.script, weighed.decider
     labels = {(question.id, answer.value): answer.label for question in script.questions for answer in question.answers}
@@ -135,21 +150,21 @@ def _answers(weighed: Weighed) -> dict[str, str]:
     return {f"fact.{name}": text for name, text in (told | heard).items()}
 
 
-def _target(decision: Decision, standing: Standing | None) -> Target | None:
+def _target(decision: Decision, standing: CurrentDecision | None) -> Target | None:
     """Whose card it is written to; a mere correction goes where the comment stands that it corrects."""
     if decision.outcome is None or standing is None or _comments(decision):
         return target_of(decision)
     return standing.target
 
 
-def _settled_card(target: Target | None, standing: Standing | None) -> Mapping[str, Any] | None:
+def _settled_card(target: Target | None, standing: CurrentDecision | None) -> Mapping[str, Any] | None:
     """The card found for the same person before, so that a correction stands beside what it corrects."""
     if target is None or standing is None or not _same_person(target, standing.target):
         return None
     return standing.card
 
 
-def _same_target(decision: Decision, standing: Standing) -> bool:
+def _same_target(decision: Decision, standing: CurrentDecision) -> bool:
     return not _comments(decision) or _same_person(target_of(decision), standing.target)
 
 

@@ -13,7 +13,7 @@ from plugin.config.settings import Settings, Source
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.values import FactValue
 from plugin.events.calls import Call, find_call, new_call, with_event
-from plugin.events.decide_call import RulesAtHand, Weighed, decider_for, new_report, pin_of, weigh
+from plugin.events.decide_call import DecidedCall, RevisionCache, decide_call, decider_for, new_report, pin_of
 from plugin.events.facts import answers_in, typed_facts
 from plugin.events.queries import StoredReport, calls_of, reports_of
 from plugin.events.schema import CallResult, bad_fields
@@ -22,10 +22,10 @@ _LOG = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Classified:
     """The call with the event in it, weighed; ``said``: the event's own facts, typed, None for the retracted ones."""
 
-    weighed: Weighed
+    weighed: DecidedCall
     said: Mapping[str, FactValue | None]
 
     @property
@@ -42,7 +42,7 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class Classifier:
     """Judges one call result. What it reads is locked until the transaction ends.
 
     ``own``: the operator handed the call over, so that it is one even where nothing was answered.
@@ -51,11 +51,11 @@ class Judge:
     source: Source
     result: CallResult
     received: datetime
-    at_hand: RulesAtHand
+    at_hand: RevisionCache
     settings: Settings
     own: bool = False
 
-    def judge(self, connection: Connection) -> Judged | Ignored:
+    def judge(self, connection: Connection) -> Classified | Ignored:
         """What the event makes of its call.
 
         Raises EventError 422, DecisionError, MissingRevisionError.
@@ -80,7 +80,7 @@ class Judge:
             _LOG.info("events.call_id_reused", source=self.source.name, call=result.call_id, generation=generation)
         return judged
 
-    def _weighed(self, call: Call | None, generation: int, reports: Sequence[StoredReport]) -> Judged:
+    def _weighed(self, call: Call | None, generation: int, reports: Sequence[StoredReport]) -> Classified:
         result = self.result
         order = max((stored.report.order for stored in reports), default=0) + 1
         rulebook = self.at_hand.at(pin_of([*reports, new_report(result, {}, order)]))
@@ -97,7 +97,7 @@ class Judge:
             )
         else:
             call = with_event(call, result, decider.promise_hours)
-        weighed = weigh(
+        weighed = decide_call(
             call,
             decider,
             [*reports, new_report(result, said, order)],
@@ -105,7 +105,7 @@ class Judge:
             received=self.received,
             zone=self.settings.timezone,
         )
-        return Judged(weighed, said)
+        return Classified(weighed, said)
 
     def _script(self, call: Call | None) -> str:
         given = self.result.script

@@ -14,12 +14,12 @@ from connectors.base import CallResult, Connector, CrmRefused, CrmUnavailable, N
 from plugin.common.clock import Now
 from plugin.config.settings import Settings
 from plugin.errors import LedgerUnavailable
-from plugin.events.inbox import KeptEvents
+from plugin.events.inbox import Inbox
 from plugin.events.intake import Intake
 from plugin.events.resolver import reference_of
-from plugin.events.responses import Answer, combined
+from plugin.events.responses import EventResponse, combined
 from plugin.ledger import Ledger
-from plugin.resilience.gates import Gates
+from plugin.resilience.gates import AccountGates
 from plugin.resilience.lanes import Lane
 
 _LOG = structlog.get_logger(__name__)
@@ -34,13 +34,13 @@ class CrmEvents:
     def __init__(self, intake: Intake, ledger: Ledger, connector: Connector, settings: Settings, now: Now) -> None:
         self._intake = intake
         self._connector = connector
-        self._gates = Gates(ledger, connector, settings.delivery, now)
+        self._gates = AccountGates(ledger, connector, settings.delivery, now)
         # Nothing is claimed here, so that no lease is held.
-        self._kept = KeptEvents(ledger, connector.name, now, _NOBODY, 0.0)
+        self._kept = Inbox(ledger, connector.name, now, _NOBODY, 0.0)
 
-    def take(self, heard: Sequence[CallResult | Reference]) -> Answer:
+    def take(self, heard: Sequence[CallResult | Reference]) -> EventResponse:
         """The answer to one event, everything in it committed: its decisions, or 202 with how many were kept."""
-        answers: list[Answer] = []
+        answers: list[EventResponse] = []
         keep: list[tuple[Reference, float]] = []
         for item in heard:
             if isinstance(item, Reference):
@@ -50,10 +50,12 @@ class CrmEvents:
         if keep:
             self._kept.keep(keep)
         if not keep and not answers:
-            return Answer(200, {"ignored": "no call of ours"})
-        return _with_kept(combined(answers), len(keep)) if answers else Answer(202, {"kept": len(keep)})
+            return EventResponse(200, {"ignored": "no call of ours"})
+        return _with_kept(combined(answers), len(keep)) if answers else EventResponse(202, {"kept": len(keep)})
 
-    def _take_reference(self, reference: Reference, answers: list[Answer], keep: list[tuple[Reference, float]]) -> None:
+    def _take_reference(
+        self, reference: Reference, answers: list[EventResponse], keep: list[tuple[Reference, float]]
+    ) -> None:
         if not self._connector.repeats_events or self._is_away():
             keep.append((reference, 0.0))
             return
@@ -73,7 +75,7 @@ class CrmEvents:
             keep.append((reference, 0.0))
 
     def _take_result(
-        self, result: Mapping[str, Any], answers: list[Answer], keep: list[tuple[Reference, float]]
+        self, result: Mapping[str, Any], answers: list[EventResponse], keep: list[tuple[Reference, float]]
     ) -> None:
         answer = self._received(result)
         # A sender that comes again hears of a wrong event itself; what the rules cannot decide is no fault of its.
@@ -83,7 +85,7 @@ class CrmEvents:
         else:
             keep.append((reference_of(result), 0.0))
 
-    def _received(self, result: Mapping[str, Any]) -> Answer:
+    def _received(self, result: Mapping[str, Any]) -> EventResponse:
         return self._intake.receive_results(self._connector.name, [result])
 
     def _is_away(self) -> bool:
@@ -91,14 +93,14 @@ class CrmEvents:
         return self._gates.is_away(Lane.CRM)
 
 
-def _is_to_come_again(answer: Answer) -> bool:
+def _is_to_come_again(answer: EventResponse) -> bool:
     """Whether the ledger cannot commit now, so that nothing could be kept either."""
     error: Mapping[str, Any] = answer.body.get("error", {})
     return error.get("code") == LedgerUnavailable.code
 
 
-def _with_kept(answer: Answer, kept: int) -> Answer:
+def _with_kept(answer: EventResponse, kept: int) -> EventResponse:
     if not kept:
         return answer
     status = answer.status if answer.status not in _TAKEN else 202
-    return Answer(status, answer.body | {"kept": kept}, answer.headers)
+    return EventResponse(status, answer.body | {"kept": kept}, answer.headers)

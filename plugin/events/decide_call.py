@@ -16,7 +16,7 @@ from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, DecisionError, InputError
 from plugin.events.calls import Call
 from plugin.events.facts import wrong_facts
-from plugin.events.merge import Report, merged
+from plugin.events.merge import CallReport, merged
 from plugin.events.queries import StoredReport
 from plugin.events.schema import CallResult, bad_fields
 from plugin.events.texts import call_context, context_of_another_card, target_of
@@ -24,7 +24,7 @@ from plugin.events.texts import call_context, context_of_another_card, target_of
 _LOG = structlog.get_logger(__name__)
 
 
-class MissingRevisionError(Exception):
+class RevisionNotLoaded(Exception):
     """A pinned revision is needed that was not fetched before the transaction; fetch it and begin again.
 
     Compiling rules takes longer than others should wait for the ledger.
@@ -35,7 +35,7 @@ class MissingRevisionError(Exception):
         self.revision = revision
 
 
-class RulesAtHand:
+class RevisionCache:
     """The active revision and the pinned ones that an event may need, fetched outside of any transaction.
 
     ``crm_mails``: whether the connected CRM can mail anybody at all.
@@ -55,7 +55,7 @@ class RulesAtHand:
         if pin is None:
             return self.active
         if pin not in self._pinned:
-            raise MissingRevisionError(pin)
+            raise RevisionNotLoaded(pin)
         return self._pinned[pin]
 
     def modes(self, rulebook: Rulebook) -> dict[str, str]:
@@ -68,7 +68,7 @@ class RulesAtHand:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class DecidedCall:
     """A call with all its events, and the decision on it. ``final``: the conversation is known to be over."""
 
     call: Call
@@ -102,7 +102,7 @@ def pin_of(reports: Sequence[StoredReport]) -> str | None:
     return next((stored.pin for stored in reversed(ordered) if stored.pin), None)
 
 
-def weigh(
+def decide_call(
     call: Call,
     decider: Decider,
     reports: Sequence[StoredReport],
@@ -110,7 +110,7 @@ def weigh(
     modes: Mapping[str, str],
     received: datetime,
     zone: ZoneInfo,
-) -> Weighed:
+) -> DecidedCall:
     """The decision on all that the call's events said.
 
     Raises EventError 422 for an answer that the question asked on this path does not offer, and DecisionError.
@@ -126,7 +126,7 @@ def weigh(
             decision = decider.decide(facts, context)
     except BadFacts as error:
         raise wrong_facts(error) from error
-    return Weighed(call, decider, facts, decision, context, modes, _is_over(reports), received)
+    return DecidedCall(call, decider, facts, decision, context, modes, _is_over(reports), received)
 
 
 def _is_over(reports: Sequence[StoredReport]) -> bool:
@@ -147,4 +147,4 @@ def _fitting(decider: Decider, facts: Mapping[str, FactValue], call: Call) -> di
 
 def new_report(result: CallResult, said: Mapping[str, FactValue | None], order: int) -> StoredReport:
     """The event that is being taken in, as the last one received."""
-    return StoredReport(Report(result.occurred_at, order, said), result.final, result.ruleset)
+    return StoredReport(CallReport(result.occurred_at, order, said), result.final, result.ruleset)

@@ -60,7 +60,7 @@ WIPED: dict[str, Any] = {"record": "", "data": null(), "digest": "", "cause": No
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class InboxEvent:
     """One kept event under a lease. ``reports``: how often it had been reported when it was taken."""
 
     id: int
@@ -73,7 +73,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class InboxEnding:
     """How far it got: ``state`` is done, ignored, parked or waiting.
 
     ``wait``: seconds until the next try. ``cause`` and ``about``: the value without a meaning that it waits for; what
@@ -90,7 +90,7 @@ class Ending:
     fault: bool = False
 
 
-class KeptEvents:
+class Inbox:
     """The kept events of one connector as one process sees them. Thread-safe. Everything raises LedgerUnavailable.
 
     ``owner`` names this start of this process and no other; ``lease_seconds`` is how long a claim is good for.
@@ -139,7 +139,7 @@ class KeptEvents:
                 return True
         raise AssertionError("an event stands and does not")
 
-    def claim(self, limit: int) -> list[Kept]:
+    def claim(self, limit: int) -> list[InboxEvent]:
         """Lease up to ``limit`` that are due, those that have waited longest first."""
         with self._ledger.read() as connection:
             now = self._ledger.moment(connection, self._now)
@@ -155,7 +155,7 @@ class KeptEvents:
             rows = connection.execute(select(kept_references).where(mine).order_by(_c.id)).all()
         return [_kept(row, owner) for row in rows]
 
-    def finish(self, kept: Kept, ending: Ending) -> str | None:
+    def finish(self, kept: InboxEvent, ending: InboxEnding) -> str | None:
         """Write how far it got; the state that it is in now, None where somebody else has taken it over."""
         with self._ledger.write() as connection:
             now = self._ledger.moment(connection, self._now)
@@ -209,9 +209,9 @@ def _report_again(connection: Connection, standing: Any, now: datetime) -> None:
     connection.execute(_CHANGE.values(**values), {"this": standing.id})
 
 
-def _kept(row: Any, owner: str) -> Kept:
+def _kept(row: Any, owner: str) -> InboxEvent:
     reference = Reference(row.kind, row.record, row.data)
-    return Kept(row.id, reference, row.attempts, row.faults, row.reports, owner, row.received_at)
+    return InboxEvent(row.id, reference, row.attempts, row.faults, row.reports, owner, row.received_at)
 
 
 def _digest(value: Any) -> str:

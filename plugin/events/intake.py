@@ -18,12 +18,12 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.errors import EventError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.apply import move_of, save_move
 from plugin.events.body import digest, read_body
-from plugin.events.classify import Ignored, Judge
-from plugin.events.decide_call import MissingRevisionError, RulesAtHand
-from plugin.events.preview import Accept, DecidedOtherwise, Foreseen
+from plugin.events.classify import Classifier, Ignored
+from plugin.events.decide_call import RevisionCache, RevisionNotLoaded
+from plugin.events.preview import Accept, DecisionChanged, Preview
 from plugin.events.queries import save_call, save_event, shown_deliveries
 from plugin.events.request import Incoming, read_event
-from plugin.events.responses import Answer, combined, refused, unavailable, undecided
+from plugin.events.responses import EventResponse, combined, refused, unavailable, undecided
 from plugin.events.schema import CallResult, ignored_keys
 from plugin.events.signature import Signatures
 from plugin.ledger import Ledger
@@ -45,10 +45,10 @@ class Intake:
         self._signatures = Signatures(settings.sources)
         self._unfinished_after = timedelta(minutes=settings.delivery.unfinished_after_minutes)
 
-    def receive(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    def receive(self, headers: Mapping[str, str], body: bytes) -> EventResponse:
         """``POST /events/call-result``: every check of contract 3.3 in its order; never raises for bad input."""
 
-        def take() -> Answer:
+        def take() -> EventResponse:
             if len(body) > self._settings.web.max_body_bytes:
                 raise EventError(413, "too_large", f"the body is over {self._settings.web.max_body_bytes} bytes")
             source, webhook_id = self._signatures.verify(headers, body)
@@ -56,7 +56,7 @@ class Intake:
 
         return _answered(take)
 
-    def receive_results(self, source_name: str, results: Sequence[Mapping[str, Any]]) -> Answer:
+    def receive_results(self, source_name: str, results: Sequence[Mapping[str, Any]]) -> EventResponse:
         """Call results of a connector, already authentic: each in a transaction of its own, one answer for all.
 
         A source of this name in plugin.toml gives the namespace; without one it is the name itself.
@@ -64,7 +64,7 @@ class Intake:
         named = (source for source in self._settings.sources if source.name == source_name)
         source = next(named, Source(source_name, (), source_name))
 
-        def taking(result: Mapping[str, Any]) -> Callable[[], Answer]:
+        def taking(result: Mapping[str, Any]) -> Callable[[], EventResponse]:
             body = json.dumps(result, ensure_ascii=False).encode("utf-8", "surrogatepass")
             return lambda: self._take(source, body, None)
 
@@ -72,7 +72,7 @@ class Intake:
 
     # --- the operators' page ---------------------------------------------------------------------
 
-    def receive_own(self, source: Source, result: Mapping[str, Any], accept: Accept | None = None) -> Answer:
+    def receive_own(self, source: Source, result: Mapping[str, Any], accept: Accept | None = None) -> EventResponse:
         """A call result of the operators' page; a final one counts even where nothing was answered.
 
         ``accept`` is asked about a new one before anything is stored; where it declines, DecidedOtherwise is raised and
@@ -81,22 +81,22 @@ class Intake:
         incoming = self._own(source, result)
         return _answered(lambda: self._take_in(incoming, accept))
 
-    def foresee(self, source: Source, result: Mapping[str, Any]) -> Foreseen:
+    def foresee(self, source: Source, result: Mapping[str, Any]) -> Preview:
         """What ``receive_own`` would make of it now; stores nothing.
 
         Raises EventError, DecisionError, LedgerUnavailable.
         """
         incoming = self._own(source, result)
-        at_hand = RulesAtHand(self._rules.current(), crm_mails=self._settings.crm.sends_mail)
+        at_hand = RevisionCache(self._rules.current(), crm_mails=self._settings.crm.sends_mail)
         read = read_event(incoming, self._rulebook(incoming.raw, at_hand), self._settings.default_script)
         for _ in range(_TRIES):
             try:
                 with self._ledger.read() as connection:
                     judged = self._judge(incoming, read, at_hand).judge(connection)
                     if isinstance(judged, Ignored):
-                        return Foreseen(None, None)
-                    return Foreseen(judged.weighed, move_of(connection, judged.weighed, self._unfinished_after))
-            except MissingRevisionError as needed:
+                        return Preview(None, None)
+                    return Preview(judged.weighed, move_of(connection, judged.weighed, self._unfinished_after))
+            except RevisionNotLoaded as needed:
                 at_hand.add(self._rules.at(needed.revision))
         raise LedgerUnavailable("the ledger is too busy with this call")
 
@@ -107,13 +107,13 @@ class Intake:
 
     # --- one event -------------------------------------------------------------------------------
 
-    def _take(self, source: Source, body: bytes, webhook_id: str | None) -> Answer:
+    def _take(self, source: Source, body: bytes, webhook_id: str | None) -> EventResponse:
         raw = read_body(body)
         return self._take_in(Incoming(source, raw, digest(raw), self._now(), webhook_id))
 
-    def _take_in(self, incoming: Incoming, accept: Accept | None = None) -> Answer:
+    def _take_in(self, incoming: Incoming, accept: Accept | None = None) -> EventResponse:
         raw = incoming.raw
-        at_hand = RulesAtHand(self._rules.current(), crm_mails=self._settings.crm.sends_mail)
+        at_hand = RevisionCache(self._rules.current(), crm_mails=self._settings.crm.sends_mail)
         try:
             result = read_event(incoming, self._rulebook(raw, at_hand), self._settings.default_script)
         except EventError:
@@ -125,7 +125,7 @@ class Intake:
             return repeat
         return self._commit(incoming, result, at_hand, accept)
 
-    def _rulebook(self, raw: Mapping[str, Any], at_hand: RulesAtHand) -> Rulebook | None:
+    def _rulebook(self, raw: Mapping[str, Any], at_hand: RevisionCache) -> Rulebook | None:
         """The revision that the event pins or the active one; None if it pins one that does not exist."""
         pin = raw.get("ruleset")
         if not isinstance(pin, str):
@@ -139,18 +139,18 @@ class Intake:
             return None
         return at_hand.at(pin)
 
-    def _judge(self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand) -> Judge:
-        return Judge(incoming.source, result, incoming.received, at_hand, self._settings, incoming.own)
+    def _judge(self, incoming: Incoming, result: CallResult, at_hand: RevisionCache) -> Classifier:
+        return Classifier(incoming.source, result, incoming.received, at_hand, self._settings, incoming.own)
 
     def _commit(
-        self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand, accept: Accept | None = None
-    ) -> Answer:
+        self, incoming: Incoming, result: CallResult, at_hand: RevisionCache, accept: Accept | None = None
+    ) -> EventResponse:
         for _ in range(_TRIES):
             try:
                 with self._ledger.write() as connection:
                     answer = incoming.repeat(connection) or self._store(connection, incoming, result, at_hand, accept)
                 return answer
-            except MissingRevisionError as needed:
+            except RevisionNotLoaded as needed:
                 at_hand.add(self._rules.at(needed.revision))
             except IntegrityError:
                 _LOG.info("events.stored_meanwhile", event_id=result.id, call=result.call_id)
@@ -166,9 +166,9 @@ class Intake:
         connection: Connection,
         incoming: Incoming,
         result: CallResult,
-        at_hand: RulesAtHand,
+        at_hand: RevisionCache,
         accept: Accept | None = None,
-    ) -> Answer:
+    ) -> EventResponse:
         judged = self._judge(incoming, result, at_hand).judge(connection)
         warnings = list(ignored_keys(incoming.raw, judged.decider.sources.values()))
         extra: dict[str, Any] = {"warnings": warnings} if warnings else {}
@@ -178,11 +178,11 @@ class Intake:
             answer = {"ignored": "no opt-out request"} | extra
             save_event(connection, incoming.columns(result, answer))
             _LOG.info("events.ignored", **_names(incoming, result), warnings=warnings)
-            return Answer(200, answer)
+            return EventResponse(200, answer)
         weighed = judged.weighed
         move = move_of(connection, weighed, self._unfinished_after)
         if accept is not None and not accept(weighed.decision):
-            raise DecidedOtherwise(Foreseen(weighed, move))
+            raise DecisionChanged(Preview(weighed, move))
         answer = {"event": result.id, "call": result.call_id, "decision": weighed.decision.to_json()} | extra
         call_ref = save_call(connection, move.call)
         row = incoming.columns(result, answer) | {"call_ref": call_ref, "facts": dict(judged.said)}
@@ -197,9 +197,9 @@ class Intake:
             late=move.call.late,
             warnings=warnings,
         )
-        return Answer(202, answer | {"deliveries": shown_deliveries(connection, call_ref)})
+        return EventResponse(202, answer | {"deliveries": shown_deliveries(connection, call_ref)})
 
-    def _refusal(self, incoming: Incoming, result: CallResult, at_hand: RulesAtHand) -> Answer | None:
+    def _refusal(self, incoming: Incoming, result: CallResult, at_hand: RevisionCache) -> EventResponse | None:
         """What is to be said before «cannot commit now»: a repeat is answered, a wrong event refused (EventError)."""
         with self._ledger.read() as connection:
             repeat = incoming.repeat(connection)
@@ -208,7 +208,7 @@ class Intake:
             return repeat
 
 
-def _answered(take: Callable[[], Answer]) -> Answer:
+def _answered(take: Callable[[], EventResponse]) -> EventResponse:
     try:
         return take()
     except EventError as error:

@@ -15,14 +15,14 @@ Mapped = Mapping[str, frozenset[str | bool] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class MappingRemark:
     """What does not fit, and what to do about it."""
 
     what: str
     remedy: str
 
 
-def remarks(mapped: Mapped, scripts: Mapping[str, Script], default_script: str, connector: str) -> list[Remark]:
+def remarks(mapped: Mapped, scripts: Mapping[str, Script], default_script: str, connector: str) -> list[MappingRemark]:
     """Everything about this mapping that the rules cannot use, or lack. Nothing is expected where nothing is mapped."""
     where = f"[crm.{connector}.facts"
     return [
@@ -32,22 +32,24 @@ def remarks(mapped: Mapped, scripts: Mapping[str, Script], default_script: str, 
     ]
 
 
-def _unknown(mapped: Mapped, scripts: Mapping[str, Script], where: str) -> Iterator[Remark]:
+def _unknown(mapped: Mapped, scripts: Mapping[str, Script], where: str) -> Iterator[MappingRemark]:
     known = {name for script in scripts.values() for name in script.facts}
     for fact in sorted(mapped.keys() - known):
         close = get_close_matches(fact, known, 1)
         meant = f"did you mean {close[0]}? " if close else ""
-        yield Remark(f"the fact {fact} is mapped, and no script has it", f"{meant}Correct {where}.{fact}]")
+        yield MappingRemark(f"the fact {fact} is mapped, and no script has it", f"{meant}Correct {where}.{fact}]")
 
 
-def _not_offered(mapped: Mapped, scripts: Mapping[str, Script], where: str) -> Iterator[Remark]:
+def _not_offered(mapped: Mapped, scripts: Mapping[str, Script], where: str) -> Iterator[MappingRemark]:
     for name, values in sorted(mapped.items()):
         having = [script for script in scripts.values() if name in script.facts]
         if not having:
             continue
         if values is None:
             if all(script.facts[name].type == "bool" for script in having):
-                yield Remark(f"the fact {name} is yes or no, and mapped as any text", f"Add values to {where}.{name}]")
+                yield MappingRemark(
+                    f"the fact {name} is yes or no, and mapped as any text", f"Add values to {where}.{name}]"
+                )
             continue
         takes = [_takes(script, script.facts[name]) for script in having]
         if None in takes:
@@ -55,20 +57,20 @@ def _not_offered(mapped: Mapped, scripts: Mapping[str, Script], where: str) -> I
         offered = {_spelt(value) for one in takes for value in one or ()}
         for value in sorted({_spelt(value) for value in values} - offered):
             allowed = ", ".join(sorted(offered)) or "none"
-            yield Remark(
+            yield MappingRemark(
                 f"the fact {name} is mapped to {value}, which no question offers",
                 f"Allowed in {where}.{name}]: {allowed}",
             )
 
 
-def _never_brought(mapped: Mapped, script: Script | None, where: str) -> Iterator[Remark]:
+def _never_brought(mapped: Mapped, script: Script | None, where: str) -> Iterator[MappingRemark]:
     if not mapped or script is None:
         return
     asked = dict.fromkeys(question.fact for question in script.questions)
     for name in asked:
         if name not in mapped:
             what = f"the script {script.name} asks for the fact {name}, and nothing is mapped to it"
-            yield Remark(what, f"Add {where}.{name}], or every call that asks for it stays unfinished")
+            yield MappingRemark(what, f"Add {where}.{name}], or every call that asks for it stays unfinished")
 
 
 def _takes(script: Script, fact: Fact) -> Sequence[FactValue] | None:

@@ -13,7 +13,7 @@ Path = Callable[[Facts], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CallReport:
     """What one event said. ``order`` grows with the order of receipt; None retracts a fact."""
 
     occurred_at: datetime
@@ -21,7 +21,7 @@ class Report:
     facts: Mapping[str, FactValue | None]
 
 
-def merged(reports: Iterable[Report], path: Path) -> dict[str, FactValue]:
+def merged(reports: Iterable[CallReport], path: Path) -> dict[str, FactValue]:
     """The facts after all reports: the latest wins, and a changed answer drops the later answers of the old path.
 
     Those come back only if the changing report or a later one gives them again. Of two reports of the same moment the

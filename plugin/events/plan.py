@@ -22,7 +22,7 @@ _UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PlanContext:
     """The call and the decision that a plan is made for.
 
     ``number`` is the decision's. ``due`` turns a term in hours into a time. ``modes`` has the e-mail mode of each role.
@@ -42,7 +42,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Previous:
+class PreviousDecision:
     """The decision that is replaced: its outcome, and whose card it was about where not the call's."""
 
     outcome: str
@@ -50,7 +50,7 @@ class Previous:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ExistingDelivery:
     """A delivery that was planned for the call earlier. ``outcome`` None: of an unfinished call's reminder.
 
     ``sent``: it may have gone out; only a delivery that surely has not is without.
@@ -74,7 +74,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedDelivery:
     """A delivery to be: the columns of the ledger that differ from row to row."""
 
     key: str
@@ -92,19 +92,21 @@ class Planned:
         return {name: getattr(self, name) for name in _PLANNED}
 
 
-_PLANNED = tuple(field.name for field in fields(Planned))
+_PLANNED = tuple(field.name for field in fields(PlannedDelivery))
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DeliveryPlan:
     """What to add; which earlier deliveries are cancelled, and which, perhaps on their way, are asked to stop."""
 
-    add: tuple[Planned, ...] = ()
+    add: tuple[PlannedDelivery, ...] = ()
     cancel: tuple[int, ...] = ()
     stop: tuple[int, ...] = ()
 
 
-def plan_outcome(scene: Scene, decision: Decision, previous: Previous | None, written: Sequence[Written]) -> Plan:
+def plan_outcome(
+    scene: PlanContext, decision: Decision, previous: PreviousDecision | None, written: Sequence[ExistingDelivery]
+) -> DeliveryPlan:
     """For a decision whose outcome is new. ``previous`` is what it replaces, None for the first."""
     change = _change(scene, previous.outcome if previous else None, decision)
     correction = scene.say("correction", change) if previous else ""
@@ -116,18 +118,18 @@ def plan_outcome(scene: Scene, decision: Decision, previous: Previous | None, wr
     cancel, stop = _halted(written, roles)
     lacking = [old for old in written if old.is_reminder and (old.outcome is None or old.role not in roles)]
     add += _withdrawals(scene, decision, lacking, written, cancel)
-    return Plan(tuple(add), tuple(cancel), tuple(stop))
+    return DeliveryPlan(tuple(add), tuple(cancel), tuple(stop))
 
 
-def plan_completion(scene: Scene, decision: Decision, written: Sequence[Written]) -> Plan:
+def plan_completion(scene: PlanContext, decision: Decision, written: Sequence[ExistingDelivery]) -> DeliveryPlan:
     """For a call that ends in the outcome it had before it was left unfinished: only that reminder goes."""
     unfinished = [old for old in written if old.outcome is None]
     cancel, stop = _halted(unfinished, frozenset())
     reminders = [old for old in unfinished if old.is_reminder]
-    return Plan(tuple(_withdrawals(scene, decision, reminders, written, cancel)), tuple(cancel), tuple(stop))
+    return DeliveryPlan(tuple(_withdrawals(scene, decision, reminders, written, cancel)), tuple(cancel), tuple(stop))
 
 
-def plan_unfinished(scene: Scene, occasion: int) -> Plan:
+def plan_unfinished(scene: PlanContext, occasion: int) -> DeliveryPlan:
     """The reminder that a call was never finished; ``occasion`` counts those under the same decision number from 1."""
     action = Action(
         id=_UNFINISHED if occasion == 1 else f"{_UNFINISHED}:{occasion}",
@@ -138,10 +140,10 @@ def plan_unfinished(scene: Scene, occasion: int) -> Plan:
         due_in_hours=scene.promise_hours,
         email=True,
     )
-    return Plan(tuple(_rows(scene, action, "")))
+    return DeliveryPlan(tuple(_rows(scene, action, "")))
 
 
-def is_told(written: Sequence[Written]) -> bool:
+def is_told(written: Sequence[ExistingDelivery]) -> bool:
     """Whether a reminder of the unfinished call stands that nothing has taken back."""
     taken_back = {old.withdraws for old in written}
     return any(
@@ -153,7 +155,7 @@ def is_told(written: Sequence[Written]) -> bool:
 # --- new rows --------------------------------------------------------------------------------------
 
 
-def _rows(scene: Scene, action: Action, correction: str) -> Iterable[Planned]:
+def _rows(scene: PlanContext, action: Action, correction: str) -> Iterable[PlannedDelivery]:
     """The action itself and, for a reminder that is to be mailed, its mails."""
     fallback = _fallback(scene, action.kind, action.target)
     due = scene.due(action.due_in_hours or scene.promise_hours) if action.role else None
@@ -166,7 +168,7 @@ def _rows(scene: Scene, action: Action, correction: str) -> Iterable[Planned]:
 
 
 def _row(
-    scene: Scene,
+    scene: PlanContext,
     action: str,
     kind: str,
     text: str,
@@ -176,22 +178,22 @@ def _row(
     due: datetime | None = None,
     fallback: str | None = None,
     withdraws: int | None = None,
-) -> Planned:
+) -> PlannedDelivery:
     call = (scene.namespace, scene.call_id, scene.generation)
     key = delivery_key(call, scene.number, action, role)
-    return Planned(key, action, kind, role, subject, with_lines(text, mark(key)), fallback, due, withdraws)
+    return PlannedDelivery(key, action, kind, role, subject, with_lines(text, mark(key)), fallback, due, withdraws)
 
 
-def _fallback(scene: Scene, kind: str, target: Target | None) -> str | None:
+def _fallback(scene: PlanContext, kind: str, target: Target | None) -> str | None:
     return scene.say(f"other_client_{kind}", target_context(target)) if target else None
 
 
-def _mails(scene: Scene, role: str) -> Sequence[tuple[str, str]]:
+def _mails(scene: PlanContext, role: str) -> Sequence[tuple[str, str]]:
     # A role that nobody knows any more is mailed all the same: the delivery is parked and a human hears of it.
     return _MAILS[scene.modes.get(role, "smtp")]
 
 
-def _change(scene: Scene, previous: str | None, decision: Decision) -> dict[str, str | None]:
+def _change(scene: PlanContext, previous: str | None, decision: Decision) -> dict[str, str | None]:
     return {
         "previous.outcome": scene.label(previous) if previous else scene.say("unfinished_subject", {}),
         "outcome": scene.label(decision.outcome) if decision.outcome else None,
@@ -201,7 +203,7 @@ def _change(scene: Scene, previous: str | None, decision: Decision) -> dict[str,
 # --- what becomes of earlier rows ------------------------------------------------------------------
 
 
-def _halted(written: Sequence[Written], roles: frozenset[str]) -> tuple[list[int], list[int]]:
+def _halted(written: Sequence[ExistingDelivery], roles: frozenset[str]) -> tuple[list[int], list[int]]:
     """What has surely not gone out, to be cancelled, and what may have, to be stopped.
 
     Reminders keep being withdrawn; but nobody is told «cancelled» who is about to be reminded again.
@@ -220,8 +222,12 @@ def _halted(written: Sequence[Written], roles: frozenset[str]) -> tuple[list[int
 
 
 def _withdrawals(
-    scene: Scene, decision: Decision, reminders: Sequence[Written], written: Sequence[Written], cancelled: Sequence[int]
-) -> Iterable[Planned]:
+    scene: PlanContext,
+    decision: Decision,
+    reminders: Sequence[ExistingDelivery],
+    written: Sequence[ExistingDelivery],
+    cancelled: Sequence[int],
+) -> Iterable[PlannedDelivery]:
     """Take these reminders back where they may have gone out, and tell whoever was told of them."""
     taken_back = {old.withdraws for old in written}
     for old in reminders:
@@ -239,7 +245,7 @@ def _withdrawals(
                 yield _row(scene, f"{name}:{ending}", kind, text, role=old.role, subject=subject, withdraws=old.id)
 
 
-def _mails_of(mail: Written, reminder: Written) -> bool:
+def _mails_of(mail: ExistingDelivery, reminder: ExistingDelivery) -> bool:
     """Whether it is the mail of this very reminder."""
     same = (mail.decision_ref, mail.role) == (reminder.decision_ref, reminder.role)
     return (
@@ -247,5 +253,5 @@ def _mails_of(mail: Written, reminder: Written) -> bool:
     )
 
 
-def _never_out(old: Written, cancelled: Sequence[int]) -> bool:
+def _never_out(old: ExistingDelivery, cancelled: Sequence[int]) -> bool:
     return old.state == "cancelled" or old.id in cancelled

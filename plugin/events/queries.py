@@ -15,8 +15,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from plugin.deciding.decision.model import Decision, Target
 from plugin.deciding.ruleset.values import FactValue
 from plugin.events.calls import Call
-from plugin.events.merge import Report
-from plugin.events.plan import Plan, Written
+from plugin.events.merge import CallReport
+from plugin.events.plan import DeliveryPlan, ExistingDelivery
 from plugin.ledger.schema import calls, decisions, deliveries, events
 
 #: Why the deliveries of a source that is only tried out are cancelled.
@@ -107,13 +107,13 @@ class StoredEvent:
 class StoredReport:
     """What an event of a call said. ``pin`` is the revision that its operator worked with."""
 
-    report: Report
+    report: CallReport
     final: bool
     pin: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CurrentDecision:
     """The decision that stands for a call."""
 
     id: int
@@ -142,22 +142,22 @@ def call_at(connection: Connection, id_: int) -> Call:
 def reports_of(connection: Connection, call: int) -> list[StoredReport]:
     """What the call's events said, in order of occurrence, then of receipt."""
     return [
-        StoredReport(Report(row.occurred_at, row.id, row.facts or {}), row.final, row.revision)
+        StoredReport(CallReport(row.occurred_at, row.id, row.facts or {}), row.final, row.revision)
         for row in connection.execute(_REPORTS, {"call": call})
     ]
 
 
-def standing_decision(connection: Connection, call: Call) -> Standing | None:
+def standing_decision(connection: Connection, call: Call) -> CurrentDecision | None:
     """The last decision with an outcome, None before the first."""
     if call.decision_number == 0:
         return None
     row = connection.execute(_STANDING, {"call": call.id, "number": call.decision_number}).one()
-    return Standing(row.id, row.outcome, row.target and Target(**row.target["find"]), row.card)
+    return CurrentDecision(row.id, row.outcome, row.target and Target(**row.target["find"]), row.card)
 
 
-def written_for(connection: Connection, call: int) -> list[Written]:
+def written_for(connection: Connection, call: int) -> list[ExistingDelivery]:
     """Every delivery of the call, locked."""
-    return [Written(*row) for row in connection.execute(_WRITTEN, {"call": call})]
+    return [ExistingDelivery(*row) for row in connection.execute(_WRITTEN, {"call": call})]
 
 
 def shown_deliveries(connection: Connection, call: int) -> list[dict[str, Any]]:
@@ -228,7 +228,7 @@ def save_plan(
     connection: Connection,
     call: int,
     decision: int,
-    plan: Plan,
+    plan: DeliveryPlan,
     *,
     deadline: datetime,
     now: datetime,

@@ -14,7 +14,7 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.errors import EventError, InputError
 from plugin.events.facts import wrong_of
 from plugin.events.queries import find_event, shown_deliveries
-from plugin.events.responses import Answer
+from plugin.events.responses import EventResponse
 from plugin.events.schema import MAX_FACTS, CallResult, bad_fields, brought, read_call_result
 
 #: A call that ended later than this from now has a wrong clock behind it.
@@ -35,7 +35,7 @@ class Incoming:
     webhook_id: str | None
     own: bool = False
 
-    def repeat(self, connection: Connection) -> Answer | None:
+    def repeat(self, connection: Connection) -> EventResponse | None:
         """The answer to an event taken in before, None for a new one. Raises EventError 409 for another body."""
         event_id = self.raw.get("id")
         known = find_event(connection, self.source.recorded_as, event_id) if isinstance(event_id, str) else None
@@ -51,7 +51,7 @@ class Incoming:
         body = known.answer | {"duplicate": True}
         if known.call is not None:
             body["deliveries"] = shown_deliveries(connection, known.call)
-        return Answer(200, body)
+        return EventResponse(200, body)
 
     def columns(self, result: CallResult, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Its row in the ledger, before it is known to belong to a call."""

@@ -19,12 +19,12 @@ from connectors.base import Connector, CrmRefused, CrmUnavailable, Limits, NotMa
 from plugin.common.clock import Now
 from plugin.config.settings import DeliveryPolicy
 from plugin.errors import LedgerUnavailable
-from plugin.events.inbox import REMEMBERED, RESULT, Ending, Kept, KeptEvents
+from plugin.events.inbox import REMEMBERED, RESULT, Inbox, InboxEnding, InboxEvent
 from plugin.events.intake import Intake
-from plugin.events.responses import Answer
+from plugin.events.responses import EventResponse
 from plugin.ledger import Ledger
 from plugin.resilience.backoff import LONGEST_TURN, Waits
-from plugin.resilience.gates import Gates
+from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import ANSWERS, of_read
 from plugin.resilience.lanes import Lane
 
@@ -54,7 +54,7 @@ class Resolver:
         ledger: Ledger,
         connector: Connector,
         intake: Intake,
-        gates: Gates,
+        gates: AccountGates,
         policy: DeliveryPolicy,
         now: Now,
         owner: str,
@@ -68,7 +68,7 @@ class Resolver:
         self._random = random
         self._waits = Waits.of(policy)
         lease = lease_of(connector.limits(), policy.lease_margin_seconds)
-        self._kept = KeptEvents(ledger, connector.name, now, owner, lease)
+        self._kept = Inbox(ledger, connector.name, now, owner, lease)
         self._tidied_at: datetime | None = None
         self._ledger_gone = False
 
@@ -112,7 +112,7 @@ class Resolver:
             future.result()
         return len(claimed)
 
-    def _handle(self, kept: Kept) -> None:
+    def _handle(self, kept: InboxEvent) -> None:
         ending = self._resolved(kept)
         state = self._kept.finish(kept, ending)
         log = _LOG.bind(kept=kept.id, connector=self._connector.name, record_kind=kept.reference.kind)
@@ -127,16 +127,16 @@ class Resolver:
 
     # --- one event -------------------------------------------------------------------------------
 
-    def _resolved(self, kept: Kept) -> Ending:
+    def _resolved(self, kept: InboxEvent) -> InboxEnding:
         """How far it gets now. Raises LedgerUnavailable: its lease runs out, and somebody takes it over."""
         try:
             result = kept.reference.data if kept.reference.kind == RESULT else self._asked(kept)
         except NotMapped as error:
             return self._not_mapped(kept, error)
         except CrmUnavailable as error:
-            return Ending("waiting", self._wait(kept, error.after), str(error), answered=False)
+            return InboxEnding("waiting", self._wait(kept, error.after), str(error), answered=False)
         except CrmRefused as error:
-            return Ending("parked", why=f"the CRM does not show it: {error}")
+            return InboxEnding("parked", why=f"the CRM does not show it: {error}")
         except LedgerUnavailable:
             raise
         except Exception as error:
@@ -144,12 +144,12 @@ class Resolver:
             _LOG.exception("events.fault", kept=kept.id, connector=self._connector.name)
             why = f"a fault of the connector: {type(error).__name__}"
             parks = kept.faults + 1 >= self._policy.most_faults
-            return Ending("parked" if parks else "waiting", self._wait(kept), why, answered=False, fault=True)
+            return InboxEnding("parked" if parks else "waiting", self._wait(kept), why, answered=False, fault=True)
         if result is None:
-            return Ending("ignored")
+            return InboxEnding("ignored")
         return self._taken(kept, self._intake.receive_results(self._connector.name, [result]))
 
-    def _asked(self, kept: Kept) -> Mapping[str, Any] | None:
+    def _asked(self, kept: InboxEvent) -> Mapping[str, Any] | None:
         """The call result that the CRM makes of it; what that says of the account is taken to heart."""
         try:
             found = self._connector.resolve(kept.reference)
@@ -160,20 +160,20 @@ class Resolver:
         self._gates.report(Lane.CRM, -kept.id, ANSWERS)
         return found
 
-    def _taken(self, kept: Kept, answer: Answer) -> Ending:
+    def _taken(self, kept: InboxEvent, answer: EventResponse) -> InboxEnding:
         if answer.status in (200, 202):
-            return Ending("done")
+            return InboxEnding("done")
         why = refusal(answer)
         if answer.status == 503:
-            return Ending("waiting", self._wait(kept, float(answer.headers.get("Retry-After", 0))), why)
-        return Ending("parked", why=why)
+            return InboxEnding("waiting", self._wait(kept, float(answer.headers.get("Retry-After", 0))), why)
+        return InboxEnding("parked", why=why)
 
-    def _not_mapped(self, kept: Kept, error: NotMapped) -> Ending:
+    def _not_mapped(self, kept: InboxEvent, error: NotMapped) -> InboxEnding:
         about = {"field": error.field, "value": error.value, "fact": error.fact, "why": str(error)[:500]}
         cause = f"{error.field}={error.value}" if error.field is not None else str(error)
-        return Ending("waiting", self._wait(kept), str(error), cause[:300], about)
+        return InboxEnding("waiting", self._wait(kept), str(error), cause[:300], about)
 
-    def _wait(self, kept: Kept, at_least: float | None = None) -> float:
+    def _wait(self, kept: InboxEvent, at_least: float | None = None) -> float:
         return self._waits.after(kept.attempts, _NO_HURRY, self._random, at_least=at_least)
 
     # --- around it -------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ class Resolver:
         self._ledger_gone = error is not None
 
 
-def refusal(answer: Answer) -> str:
+def refusal(answer: EventResponse) -> str:
     """Why a call result was not taken, without its values."""
     error = answer.body.get("error", {})
     fields = ", ".join(sorted(error.get("fields", {})))

@@ -13,7 +13,7 @@ from plugin.common.clock import Now
 from plugin.config.settings import Settings
 from plugin.errors import EventError, LedgerUnavailable, OptoutError
 from plugin.events.apply import move_of, save_move, unfinished_move
-from plugin.events.decide_call import MissingRevisionError, RulesAtHand, pin_of, weigh
+from plugin.events.decide_call import RevisionCache, RevisionNotLoaded, decide_call, pin_of
 from plugin.events.queries import call_at, reports_of, save_call, standing_decision, unfinished_calls
 from plugin.ledger import Ledger
 
@@ -44,7 +44,7 @@ class _Sweep:
         self._rules = rules
         self._settings = settings
         self._now = now
-        self._at_hand = RulesAtHand(rules.current(), crm_mails=settings.crm.sends_mail)
+        self._at_hand = RevisionCache(rules.current(), crm_mails=settings.crm.sends_mail)
 
     def remind(self, call: int) -> bool:
         """Whether this call was reminded of now. One that the rules cannot deal with does not hold up the others."""
@@ -62,7 +62,7 @@ class _Sweep:
         try:
             with self._ledger.write() as connection:
                 return self._plan(connection, call)
-        except MissingRevisionError as needed:
+        except RevisionNotLoaded as needed:
             self._at_hand.add(self._rules.at(needed.revision))
         with self._ledger.write() as connection:
             return self._plan(connection, call)
@@ -73,7 +73,7 @@ class _Sweep:
             return False
         reports = reports_of(connection, id_)
         rulebook = self._at_hand.at(pin_of(reports))
-        weighed = weigh(
+        weighed = decide_call(
             call,
             rulebook.script(call.script),
             reports,

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from plugin.common.clock import Now
-from plugin.common.fair_lock import Turns
+from plugin.common.fair_lock import FairLock
 from plugin.errors import ConfigError, LedgerUnavailable
 from plugin.ledger.engines import parsed, postgresql_engine, sqlite_engine
 from plugin.ledger.faults import translated
@@ -52,7 +52,7 @@ class Ledger:
         # not for a reader.
         snapshot = {} if self._sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reading = self._engine.execution_options(**snapshot)
-        self._turns = Turns()
+        self._turns = FairLock()
         #: How often it was not available to this process.
         self.failures = 0
 

@@ -1,5 +1,5 @@
 """Alerts: what the admins have to hear of, each cause once, and once when it is over."""
 
-from plugin.monitoring.watch import Watch
+from plugin.monitoring.watch import AlertWatch
 
-__all__ = ["Watch"]
+__all__ = ["AlertWatch"]

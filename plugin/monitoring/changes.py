@@ -12,20 +12,20 @@ from plugin.authoring.revisions.archive import newest_activation
 from plugin.config.settings import Settings
 from plugin.ledger.schema import alerts
 from plugin.monitoring import events, find
-from plugin.monitoring.model import Found, Kind, standing
+from plugin.monitoring.model import AlertCause, AlertKind, standing
 
 #: Kinds of which few stand at a time; those of the others that stand are looked up by their own index.
 _FEW = (
-    *(Kind.ACCOUNT_AWAY, Kind.SOURCE_SILENT, Kind.RULES_NOT_FOLLOWED),
-    *(Kind.VALUE_NOT_MAPPED, Kind.EVENTS_WAITING),
+    *(AlertKind.ACCOUNT_AWAY, AlertKind.SOURCE_SILENT, AlertKind.RULES_NOT_FOLLOWED),
+    *(AlertKind.VALUE_NOT_MAPPED, AlertKind.EVENTS_WAITING),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class AlertChanges:
     """``over``: alerts whose end is told to whoever was told of them; ``overtaken``: another alert tells of it."""
 
-    new: tuple[Found, ...] = ()
+    new: tuple[AlertCause, ...] = ()
     over: tuple[int, ...] = ()
     overtaken: tuple[int, ...] = ()
 
@@ -33,7 +33,9 @@ class Changes:
         return bool(self.new or self.over or self.overtaken)
 
 
-def changes(connection: Connection, now: datetime, settings: Settings, host: str, unfollowed: Found | None) -> Changes:
+def changes(
+    connection: Connection, now: datetime, settings: Settings, host: str, unfollowed: AlertCause | None
+) -> AlertChanges:
     """Everything that has changed since alerts were last recorded.
 
     ``unfollowed`` is about the rules that this process, on ``host``, cannot follow.
@@ -42,18 +44,18 @@ def changes(connection: Connection, now: datetime, settings: Settings, host: str
     overtaken = tuple(find.overtaken(connection, now))
     over = [
         id_
-        for kind in (Kind.DELIVERY_PARKED, Kind.PROMISE_AT_RISK, Kind.PROMISE_BROKEN)
+        for kind in (AlertKind.DELIVERY_PARKED, AlertKind.PROMISE_AT_RISK, AlertKind.PROMISE_BROKEN)
         for id_ in find.over(connection, kind, now)
     ]
     over += events.parked_events_over(connection)
     silent = find.silent_sources(connection, now, settings)
-    over += _others(connection, Kind.SOURCE_SILENT, {one.cause for one in silent})
+    over += _others(connection, AlertKind.SOURCE_SILENT, {one.cause for one in silent})
     accounts = find.accounts_open(connection)
-    over += _others(connection, Kind.ACCOUNT_AWAY, find.accounts_still(accounts))
+    over += _others(connection, AlertKind.ACCOUNT_AWAY, find.accounts_still(accounts))
     not_mapped = events.values_not_mapped(connection)
-    over += _others(connection, Kind.VALUE_NOT_MAPPED, {one.cause for one in not_mapped})
+    over += _others(connection, AlertKind.VALUE_NOT_MAPPED, {one.cause for one in not_mapped})
     waiting = events.events_waiting(connection, now, policy.away_after_minutes, accounts)
-    over += _others(connection, Kind.EVENTS_WAITING, {one.cause for one in waiting})
+    over += _others(connection, AlertKind.EVENTS_WAITING, {one.cause for one in waiting})
     over += _followed(connection, host, unfollowed)
     found = [
         *find.new_parked(connection),
@@ -66,26 +68,26 @@ def changes(connection: Connection, now: datetime, settings: Settings, host: str
         *([unfollowed] if unfollowed else []),
     ]
     known = _causes(connection, _FEW)
-    return Changes(tuple(one for one in found if one.cause not in known), tuple(over), overtaken)
+    return AlertChanges(tuple(one for one in found if one.cause not in known), tuple(over), overtaken)
 
 
-def _others(connection: Connection, kind: Kind, still: Collection[str]) -> list[int]:
+def _others(connection: Connection, kind: AlertKind, still: Collection[str]) -> list[int]:
     """The standing alerts of this kind whose cause is not among those that are ``still`` there."""
     rows = connection.execute(select(alerts.c.id, alerts.c.cause).where(standing(kind))).all()
     return [row.id for row in rows if row.cause not in still]
 
 
-def _followed(connection: Connection, host: str, unfollowed: Found | None) -> list[int]:
+def _followed(connection: Connection, host: str, unfollowed: AlertCause | None) -> list[int]:
     """Alerts about rules that are no longer the newest, or that this host follows by now; others tell of themselves."""
     activation = newest_activation(connection)
     newest, still = activation and activation.revision, unfollowed and unfollowed.cause
-    rows = connection.execute(select(alerts).where(standing(Kind.RULES_NOT_FOLLOWED))).all()
+    rows = connection.execute(select(alerts).where(standing(AlertKind.RULES_NOT_FOLLOWED))).all()
     return [
         row.id for row in rows if row.cause != still and (row.about["revision"] != newest or row.about["host"] == host)
     ]
 
 
-def _causes(connection: Connection, kinds: Collection[Kind]) -> set[str]:
+def _causes(connection: Connection, kinds: Collection[AlertKind]) -> set[str]:
     """What stands already, of these kinds."""
     return {
         cause for kind in kinds for cause in connection.execute(select(alerts.c.cause).where(standing(kind))).scalars()

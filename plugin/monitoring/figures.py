@@ -114,7 +114,7 @@ _KEPT_PARKED = select(func.count()).where(kept_references.c.state == literal_col
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingEvents:
     """The CRM's own events that are kept: how many wait, since when, and how many were left to a human."""
 
     waiting: int = 0
@@ -123,14 +123,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Backlog:
     """What is left to do: deliveries by state, when the oldest was planned, promises (calls) late and at risk."""
 
     states: States
     oldest: datetime | None
     late: int
     at_risk: int
-    events: Waiting = field(default_factory=Waiting)
+    events: WaitingEvents = field(default_factory=WaitingEvents)
 
 
 @dataclass(slots=True)
@@ -146,17 +146,17 @@ class Durations:
         self.seconds += seconds
 
 
-def read_standing(connection: Connection, now: datetime, at_risk: timedelta) -> Standing:
+def read_standing(connection: Connection, now: datetime, at_risk: timedelta) -> Backlog:
     """What is left to do at ``now``."""
     rows = [*connection.execute(_OPEN), *connection.execute(_PARKED)]
     oldest = min((row.oldest for row in rows if row.state != "parked"), default=None)
     pressing, late = connection.execute(_PROMISES, {"now": now, "soon": now + at_risk}).one()
     waiting, since = connection.execute(_KEPT_WAITING).one()
-    events = Waiting(waiting, since, connection.execute(_KEPT_PARKED).scalar_one())
-    return Standing(_counted(rows), oldest, late or 0, pressing - (late or 0), events)
+    events = WaitingEvents(waiting, since, connection.execute(_KEPT_PARKED).scalar_one())
+    return Backlog(_counted(rows), oldest, late or 0, pressing - (late or 0), events)
 
 
-class Endings:
+class EndedDeliveries:
     """Deliveries that ended since ``started``, by state."""
 
     def __init__(self, started: datetime) -> None:
@@ -180,7 +180,7 @@ class Endings:
         return _counted(connection.execute(_ENDED, {"after": after, "until": until}))
 
 
-class Tail:
+class TableTail:
     """Rows added to a table since ``started``, each handed out once; ``time`` is the column that dates them."""
 
     def __init__(self, query: Select[Any], time: ColumnElement[datetime], started: datetime) -> None:
@@ -210,13 +210,13 @@ class Figures:
 
     def __init__(self, started: datetime, at_risk: timedelta) -> None:
         self._at_risk = at_risk
-        self._endings = Endings(started)
-        self._decided = Tail(_DECIDED, decisions.c.created_at, started)
-        self._tried = Tail(_TRIED, attempts.c.at, started)
-        self._kept = Tail(_KEPT, kept_references.c.received_at, started)
+        self._endings = EndedDeliveries(started)
+        self._decided = TableTail(_DECIDED, decisions.c.created_at, started)
+        self._tried = TableTail(_TRIED, attempts.c.at, started)
+        self._kept = TableTail(_KEPT, kept_references.c.received_at, started)
         #: The CRM's own events that were kept.
         self.kept = 0
-        self.standing = Standing(Counter(), None, 0, 0)
+        self.standing = Backlog(Counter(), None, 0, 0)
         self.ended: States = Counter()
         #: (script, outcome, revision) → how many; outcome None: a call that was never finished.
         self.decided: Counter[tuple[str, str | None, str]] = Counter()

@@ -24,7 +24,7 @@ from plugin.config.settings import Settings
 from plugin.delivery.fair_order import IN_LANE, OPEN
 from plugin.ledger.schema import activations, alerts, breakers, calls, deliveries, events
 from plugin.monitoring.hours import working_hours
-from plugin.monitoring.model import Found, Kind, cause_of, standing
+from plugin.monitoring.model import AlertCause, AlertKind, cause_of, standing
 from plugin.resilience.lanes import LANES
 
 #: New causes of a kind that one look takes in; the rest wait for the next.
@@ -46,19 +46,19 @@ _PARTS = (*(and_(_d.state.in_(OPEN), IN_LANE[lane]) for lane in LANES), _PARKED)
 _TIME = _d.deadline_at.type
 
 
-def _unknown(kind: Kind, column: ColumnElement[int]) -> ColumnElement[bool]:
+def _unknown(kind: AlertKind, column: ColumnElement[int]) -> ColumnElement[bool]:
     return ~exists().where(alerts.c.closed_at.is_(None), alerts.c.cause == cause_of(kind, column))
 
 
 _NEW_PARKED = (
     select(_d.id, _d.kind, _d.why, calls.c.id.label("call"), calls.c.call_id)
     .join(calls, calls.c.id == _d.call_ref)
-    .where(_PARKED, _unknown(Kind.DELIVERY_PARKED, _d.id))
+    .where(_PARKED, _unknown(AlertKind.DELIVERY_PARKED, _d.id))
     .limit(AT_ONCE)
 )
 
 
-def _promises(kind: Kind, part: ColumnElement[bool], *where: ColumnElement[bool]) -> Select[Any]:
+def _promises(kind: AlertKind, part: ColumnElement[bool], *where: ColumnElement[bool]) -> Select[Any]:
     return (
         select(calls.c.id, calls.c.call_id, _d.deadline_at)
         .join(calls, calls.c.id == _d.call_ref)
@@ -70,7 +70,7 @@ def _promises(kind: Kind, part: ColumnElement[bool], *where: ColumnElement[bool]
 
 _AT_RISK = [
     _promises(
-        Kind.PROMISE_AT_RISK,
+        AlertKind.PROMISE_AT_RISK,
         part,
         _d.deadline_at > bindparam("now", type_=_TIME),
         _d.deadline_at <= bindparam("horizon", type_=_TIME),
@@ -80,7 +80,7 @@ _AT_RISK = [
 ]
 _BROKEN = [
     _promises(
-        Kind.PROMISE_BROKEN,
+        AlertKind.PROMISE_BROKEN,
         part,
         _d.deadline_at <= bindparam("now", type_=_TIME),
         or_(_d.created_at < _d.deadline_at, _d.created_at <= bindparam("late", type_=_TIME)),
@@ -93,23 +93,23 @@ _OF_ITS_CALL = and_(_d.call_ref == alerts.c.subject, _UNKEPT)
 _OVERDUE = exists().where(_OF_ITS_CALL, _d.deadline_at <= bindparam("now", type_=_TIME))
 #: Standing alerts that are over, by kind.
 _OVER = {
-    Kind.DELIVERY_PARKED: ~exists().where(_d.id == alerts.c.subject, _PARKED),
-    Kind.PROMISE_AT_RISK: ~exists().where(_OF_ITS_CALL),
-    Kind.PROMISE_BROKEN: ~_OVERDUE,
+    AlertKind.DELIVERY_PARKED: ~exists().where(_d.id == alerts.c.subject, _PARKED),
+    AlertKind.PROMISE_AT_RISK: ~exists().where(_OF_ITS_CALL),
+    AlertKind.PROMISE_BROKEN: ~_OVERDUE,
 }
 _LAST_EVENT = select(func.max(events.c.received_at)).where(events.c.source == bindparam("name"))
 _FIRST_ACTIVATION = select(func.min(activations.c.activated_at))
 
 
-def new_parked(connection: Connection) -> Iterator[Found]:
+def new_parked(connection: Connection) -> Iterator[AlertCause]:
     """Deliveries that were left to a human."""
     for row in connection.execute(_NEW_PARKED):
         reason = mask_text(row.why or "")[:300]
         about = {"delivery": row.id, "what": row.kind, "call": row.call, "call_id": row.call_id, "reason": reason}
-        yield Found(Kind.DELIVERY_PARKED, str(row.id), about, row.id)
+        yield AlertCause(AlertKind.DELIVERY_PARKED, str(row.id), about, row.id)
 
 
-def new_promises(connection: Connection, now: datetime, at_risk_hours: float) -> Iterator[Found]:
+def new_promises(connection: Connection, now: datetime, at_risk_hours: float) -> Iterator[AlertCause]:
     """Calls of which not everything is done although the deadline is near, or has passed."""
     moments = {
         "now": now,
@@ -117,11 +117,11 @@ def new_promises(connection: Connection, now: datetime, at_risk_hours: float) ->
         "fresh": now - _FRESH,
         "late": now - _LATE_TERM,
     }
-    for kind, statements in ((Kind.PROMISE_AT_RISK, _AT_RISK), (Kind.PROMISE_BROKEN, _BROKEN)):
+    for kind, statements in ((AlertKind.PROMISE_AT_RISK, _AT_RISK), (AlertKind.PROMISE_BROKEN, _BROKEN)):
         yield from _each_call(connection, kind, (row for one in statements for row in connection.execute(one, moments)))
 
 
-def _each_call(connection: Connection, kind: Kind, rows: Iterable[Any]) -> Iterator[Found]:
+def _each_call(connection: Connection, kind: AlertKind, rows: Iterable[Any]) -> Iterator[AlertCause]:
     seen: set[int] = set()
     for row in list(rows):
         if row.id not in seen:
@@ -133,14 +133,14 @@ def _each_call(connection: Connection, kind: Kind, rows: Iterable[Any]) -> Itera
                 "deadline": row.deadline_at.isoformat(),
                 "deliveries": undone,
             }
-            yield Found(kind, str(row.id), about, row.id)
+            yield AlertCause(kind, str(row.id), about, row.id)
 
 
-def accounts_away(connection: Connection, now: datetime, minutes: float) -> list[Found]:
+def accounts_away(connection: Connection, now: datetime, minutes: float) -> list[AlertCause]:
     """Accounts whose breaker has been open for at least so long, and at once those that the CRM has shut."""
     for_long = breakers.c.opened_at <= now - timedelta(minutes=minutes)
     rows = connection.execute(select(breakers).where(or_(for_long, breakers.c.blocked)))
-    return [Found(Kind.ACCOUNT_AWAY, _which(row), _about_account(row)) for row in rows]
+    return [AlertCause(AlertKind.ACCOUNT_AWAY, _which(row), _about_account(row)) for row in rows]
 
 
 def accounts_open(connection: Connection) -> set[str]:
@@ -150,7 +150,7 @@ def accounts_open(connection: Connection) -> set[str]:
 
 def accounts_still(accounts: Collection[str]) -> set[str]:
     """The causes of ``accounts_away`` that are not over while the breakers of these are open."""
-    return {f"{Kind.ACCOUNT_AWAY}:{account}{shut}" for account in accounts for shut in ("", _SHUT)}
+    return {f"{AlertKind.ACCOUNT_AWAY}:{account}{shut}" for account in accounts for shut in ("", _SHUT)}
 
 
 def _which(row: Any) -> str:
@@ -163,7 +163,7 @@ def _about_account(row: Any) -> dict[str, Any]:
     return about | ({"blocked": True} if row.blocked else {})
 
 
-def silent_sources(connection: Connection, now: datetime, settings: Settings) -> list[Found]:
+def silent_sources(connection: Connection, now: datetime, settings: Settings) -> list[AlertCause]:
     """Sources from which nothing has come for their number of working hours."""
     found = []
     for source in settings.sources:
@@ -180,17 +180,17 @@ def silent_sources(connection: Connection, now: datetime, settings: Settings) ->
                 "last": last.isoformat() if last else None,
                 "hours": source.silent_after_hours,
             }
-            found.append(Found(Kind.SOURCE_SILENT, source.name, about))
+            found.append(AlertCause(AlertKind.SOURCE_SILENT, source.name, about))
     return found
 
 
-def over(connection: Connection, kind: Kind, now: datetime) -> Sequence[int]:
+def over(connection: Connection, kind: AlertKind, now: datetime) -> Sequence[int]:
     """The standing alerts of this kind whose cause is gone; for the kinds that are about a delivery or a call."""
     statement = select(alerts.c.id).where(standing(kind), _OVER[kind])
-    return connection.execute(statement, {"now": now} if kind is Kind.PROMISE_BROKEN else {}).scalars().all()
+    return connection.execute(statement, {"now": now} if kind is AlertKind.PROMISE_BROKEN else {}).scalars().all()
 
 
 def overtaken(connection: Connection, now: datetime) -> Sequence[int]:
     """Alerts of promises at risk that are broken by now: the other alert tells of that."""
-    statement = select(alerts.c.id).where(standing(Kind.PROMISE_AT_RISK), _OVERDUE)
+    statement = select(alerts.c.id).where(standing(AlertKind.PROMISE_AT_RISK), _OVERDUE)
     return connection.execute(statement, {"now": now}).scalars().all()

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, String, and_, cast, literal
 from plugin.ledger.schema import alerts
 
 
-class Kind(StrEnum):
+class AlertKind(StrEnum):
     """What an alert is about; the value stands in the ledger."""
 
     DELIVERY_PARKED = "delivery_parked"
@@ -27,10 +27,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AlertCause:
     """A cause that was found. ``which`` tells it from others of its kind; ``about`` holds no personal data."""
 
-    kind: Kind
+    kind: AlertKind
     which: str
     about: Mapping[str, Any]
     subject: int | None = None
@@ -41,12 +41,12 @@ class Found:
         return f"{self.kind}:{self.which}"
 
 
-def cause_of(kind: Kind, column: ColumnElement[int]) -> ColumnElement[str]:
-    """``Found.cause`` in SQL, for a cause told apart by an id."""
+def cause_of(kind: AlertKind, column: ColumnElement[int]) -> ColumnElement[str]:
+    """``AlertCause.cause`` in SQL, for a cause told apart by an id."""
     return literal(f"{kind}:") + cast(column, String)
 
 
-def standing(kind: Kind) -> ColumnElement[bool]:
+def standing(kind: AlertKind) -> ColumnElement[bool]:
     """The alerts of this kind that are not over; by the index on standing causes."""
     # ";" follows ":" in every collation by code points, and kinds are plain ASCII.
     return and_(alerts.c.closed_at.is_(None), alerts.c.cause >= f"{kind}:", alerts.c.cause < f"{kind};")

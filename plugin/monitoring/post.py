@@ -21,10 +21,10 @@ from plugin.config.settings import Settings
 from plugin.delivery.texts import message_id
 from plugin.ledger import Ledger
 from plugin.ledger.schema import alert_mails, alerts
-from plugin.monitoring.model import Kind, standing
+from plugin.monitoring.model import AlertKind, standing
 from plugin.monitoring.texts import mail
 from plugin.resilience.backoff import Waits
-from plugin.resilience.gates import Gates
+from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import is_login_refused, of_mail
 from plugin.resilience.lanes import Lane
 
@@ -57,10 +57,10 @@ def gather(connection: Connection, settings: Settings, now: datetime) -> int:
     """Write the mails about what nobody has been told of yet; how many. The transaction must be alone."""
     if not settings.alerts.to:
         return 0
-    return sum(_gather(connection, settings, kind, over, now) for kind in Kind for over in (False, True))
+    return sum(_gather(connection, settings, kind, over, now) for kind in AlertKind for over in (False, True))
 
 
-def _gather(connection: Connection, settings: Settings, kind: Kind, over: bool, now: datetime) -> int:
+def _gather(connection: Connection, settings: Settings, kind: AlertKind, over: bool, now: datetime) -> int:
     which = _untold_ends(kind) if over else and_(standing(kind), alerts.c.batch.is_(None))
     rows = connection.execute(select(alerts).where(which).order_by(alerts.c.id)).all()
     if not rows:
@@ -86,11 +86,11 @@ def is_anything_untold(connection: Connection, settings: Settings) -> bool:
     return any(connection.execute(one).first() is not None for one in (_UNTOLD, _UNTOLD_END))
 
 
-def _untold_ends(kind: Kind) -> ColumnElement[bool]:
+def _untold_ends(kind: AlertKind) -> ColumnElement[bool]:
     return and_(_END_UNTOLD, alerts.c.kind == str(kind))
 
 
-class Post:
+class AlertMailer:
     """Sends the mails that are due. Everything raises LedgerUnavailable."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Post:
         ledger: Ledger,
         mailer: Mailer | None,
         settings: Settings,
-        gates: Gates,
+        gates: AccountGates,
         now: Now,
         owner: str,
         chance: Random,

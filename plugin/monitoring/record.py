@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from plugin.ledger.schema import alerts
-from plugin.monitoring.model import Found
+from plugin.monitoring.model import AlertCause
 
 _LOG = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ UNTOLD = ""
 _MOST = 500
 
 
-def open_alerts(connection: Connection, found: Sequence[Found], now: datetime) -> None:
+def open_alerts(connection: Connection, found: Sequence[AlertCause], now: datetime) -> None:
     """Record causes that do not stand yet. The transaction must be alone, or two of them would find the same ones."""
     if not found:
         return

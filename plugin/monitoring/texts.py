@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from plugin.common.clock import local_time
-from plugin.monitoring.model import Kind
+from plugin.monitoring.model import AlertKind
 
 #: So many causes are listed in one mail; `optout alerts list` has all of them.
 LISTED = 30
@@ -21,56 +21,58 @@ WORDS: Mapping[str, str] = {
     "withdrawal": "отзыв напоминания",
 }
 #: Each kind: its name, the subjects when it begins and when it is over, and what to do about it.
-_NAMES: Mapping[Kind, str] = {
-    Kind.DELIVERY_PARKED: "доставка остановлена",
-    Kind.PROMISE_AT_RISK: "обещание под угрозой",
-    Kind.PROMISE_BROKEN: "обещание нарушено",
-    Kind.ACCOUNT_AWAY: "нет связи",
-    Kind.RULES_NOT_FOLLOWED: "правила не вступили в силу",
-    Kind.SOURCE_SILENT: "нет событий",
-    Kind.EVENT_PARKED: "событие CRM остановлено",
-    Kind.VALUE_NOT_MAPPED: "значение CRM не сопоставлено",
-    Kind.EVENTS_WAITING: "события CRM ждут",
+_NAMES: Mapping[AlertKind, str] = {
+    AlertKind.DELIVERY_PARKED: "доставка остановлена",
+    AlertKind.PROMISE_AT_RISK: "обещание под угрозой",
+    AlertKind.PROMISE_BROKEN: "обещание нарушено",
+    AlertKind.ACCOUNT_AWAY: "нет связи",
+    AlertKind.RULES_NOT_FOLLOWED: "правила не вступили в силу",
+    AlertKind.SOURCE_SILENT: "нет событий",
+    AlertKind.EVENT_PARKED: "событие CRM остановлено",
+    AlertKind.VALUE_NOT_MAPPED: "значение CRM не сопоставлено",
+    AlertKind.EVENTS_WAITING: "события CRM ждут",
 }
-_SUBJECTS: Mapping[tuple[Kind, bool], str] = {
-    (Kind.DELIVERY_PARKED, False): "Доставки остановлены",
-    (Kind.DELIVERY_PARKED, True): "Остановленные доставки разобраны",
-    (Kind.PROMISE_AT_RISK, False): "Обещания под угрозой",
-    (Kind.PROMISE_AT_RISK, True): "Обещания под угрозой всё же выполнены",
-    (Kind.PROMISE_BROKEN, False): "Обещания нарушены",
-    (Kind.PROMISE_BROKEN, True): "Нарушенные обещания выполнены с опозданием",
-    (Kind.ACCOUNT_AWAY, False): "Нет связи",
-    (Kind.ACCOUNT_AWAY, True): "Связь восстановлена",
-    (Kind.RULES_NOT_FOLLOWED, False): "Правила не вступили в силу",
-    (Kind.RULES_NOT_FOLLOWED, True): "С правилами снова всё в порядке",
-    (Kind.SOURCE_SILENT, False): "Не приходят события",
-    (Kind.SOURCE_SILENT, True): "События снова приходят",
-    (Kind.EVENT_PARKED, False): "События CRM остановлены",
-    (Kind.EVENT_PARKED, True): "Остановленные события CRM разобраны",
-    (Kind.VALUE_NOT_MAPPED, False): "Значения CRM не сопоставлены",
-    (Kind.VALUE_NOT_MAPPED, True): "Значения CRM сопоставлены",
-    (Kind.EVENTS_WAITING, False): "События CRM ждут обработки",
-    (Kind.EVENTS_WAITING, True): "События CRM снова обрабатываются",
+_SUBJECTS: Mapping[tuple[AlertKind, bool], str] = {
+    (AlertKind.DELIVERY_PARKED, False): "Доставки остановлены",
+    (AlertKind.DELIVERY_PARKED, True): "Остановленные доставки разобраны",
+    (AlertKind.PROMISE_AT_RISK, False): "Обещания под угрозой",
+    (AlertKind.PROMISE_AT_RISK, True): "Обещания под угрозой всё же выполнены",
+    (AlertKind.PROMISE_BROKEN, False): "Обещания нарушены",
+    (AlertKind.PROMISE_BROKEN, True): "Нарушенные обещания выполнены с опозданием",
+    (AlertKind.ACCOUNT_AWAY, False): "Нет связи",
+    (AlertKind.ACCOUNT_AWAY, True): "Связь восстановлена",
+    (AlertKind.RULES_NOT_FOLLOWED, False): "Правила не вступили в силу",
+    (AlertKind.RULES_NOT_FOLLOWED, True): "С правилами снова всё в порядке",
+    (AlertKind.SOURCE_SILENT, False): "Не приходят события",
+    (AlertKind.SOURCE_SILENT, True): "События снова приходят",
+    (AlertKind.EVENT_PARKED, False): "События CRM остановлены",
+    (AlertKind.EVENT_PARKED, True): "Остановленные события CRM разобраны",
+    (AlertKind.VALUE_NOT_MAPPED, False): "Значения CRM не сопоставлены",
+    (AlertKind.VALUE_NOT_MAPPED, True): "Значения CRM сопоставлены",
+    (AlertKind.EVENTS_WAITING, False): "События CRM ждут обработки",
+    (AlertKind.EVENTS_WAITING, True): "События CRM снова обрабатываются",
 }
-_ADVICE: Mapping[Kind, str] = {
-    Kind.DELIVERY_PARKED: (
+_ADVICE: Mapping[AlertKind, str] = {
+    AlertKind.DELIVERY_PARKED: (
         "Сами они больше не отправляются. Подробности: optout deliveries show НОМЕР; "
         "когда причина устранена: optout deliveries retry."
     ),
-    Kind.PROMISE_AT_RISK: "Подробности: optout calls show НОМЕР. Если не удастся, сделайте обещанное вручную до срока.",
-    Kind.PROMISE_BROKEN: "Обещанное клиенту к этому сроку не исполнено. Подробности: optout calls show НОМЕР.",
-    Kind.ACCOUNT_AWAY: "Ничего не потеряно: всё уйдёт, как только связь восстановится.",
-    Kind.RULES_NOT_FOLLOWED: "Действуют прежние правила. Подробности: optout rules status.",
-    Kind.SOURCE_SILENT: "Проверьте, отправляет ли источник события и принимает ли их плагин (/healthz, журнал).",
-    Kind.EVENT_PARKED: (
+    AlertKind.PROMISE_AT_RISK: (
+        "Подробности: optout calls show НОМЕР. Если не удастся, сделайте обещанное вручную до срока."
+    ),
+    AlertKind.PROMISE_BROKEN: "Обещанное клиенту к этому сроку не исполнено. Подробности: optout calls show НОМЕР.",
+    AlertKind.ACCOUNT_AWAY: "Ничего не потеряно: всё уйдёт, как только связь восстановится.",
+    AlertKind.RULES_NOT_FOLLOWED: "Действуют прежние правила. Подробности: optout rules status.",
+    AlertKind.SOURCE_SILENT: "Проверьте, отправляет ли источник события и принимает ли их плагин (/healthz, журнал).",
+    AlertKind.EVENT_PARKED: (
         "Сами они больше не обрабатываются. Подробности: optout events list; когда причина устранена: "
         "optout events retry НОМЕР; если событие не нужно: optout events drop НОМЕР."
     ),
-    Kind.VALUE_NOT_MAPPED: (
+    AlertKind.VALUE_NOT_MAPPED: (
         "События с этими значениями ждут, и обещания по ним ещё не даны. Допишите значения в plugin.toml и "
         "перезапустите плагин: дальше он продолжит сам. Какие события ждут: optout events list."
     ),
-    Kind.EVENTS_WAITING: "Ничего не потеряно: обработка повторяется сама. Подробности: optout events list.",
+    AlertKind.EVENTS_WAITING: "Ничего не потеряно: обработка повторяется сама. Подробности: optout events list.",
 }
 
 #: What to do about an account that the CRM has shut.
@@ -82,10 +84,10 @@ _UNBLOCK = (
 
 def kind_name(kind: str) -> str:
     """The kind in the admin's words."""
-    return _NAMES[Kind(kind)] if kind in set(Kind) else kind
+    return _NAMES[AlertKind(kind)] if kind in set(AlertKind) else kind
 
 
-def mail(kind: Kind, rows: Sequence[Any], zone: ZoneInfo, *, over: bool, sender: str) -> tuple[str, str]:
+def mail(kind: AlertKind, rows: Sequence[Any], zone: ZoneInfo, *, over: bool, sender: str) -> tuple[str, str]:
     """Subject and text of the mail about these alerts (rows of the ledger) of one kind."""
     subject = f"[{sender}] {_SUBJECTS[kind, over]}" + (f": {len(rows)}" if len(rows) > 1 else "")
     lines = [f"{_SUBJECTS[kind, over]}:", ""]
@@ -102,7 +104,7 @@ def mail(kind: Kind, rows: Sequence[Any], zone: ZoneInfo, *, over: bool, sender:
 
 def line(kind: str, about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """What one alert is about, in one line."""
-    return _LINES[Kind(kind)](about, zone)
+    return _LINES[AlertKind(kind)](about, zone)
 
 
 def _parked(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
@@ -157,14 +159,14 @@ def _waiting(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"CRM ({about['connector']}): событий {about['events']}, первое ждёт с {since}{reason}"
 
 
-_LINES: Mapping[Kind, Callable[[Mapping[str, Any], ZoneInfo], str]] = {
-    Kind.DELIVERY_PARKED: _parked,
-    Kind.PROMISE_AT_RISK: _promise,
-    Kind.PROMISE_BROKEN: _promise,
-    Kind.ACCOUNT_AWAY: _account,
-    Kind.RULES_NOT_FOLLOWED: _rules,
-    Kind.SOURCE_SILENT: _silent,
-    Kind.EVENT_PARKED: _event,
-    Kind.VALUE_NOT_MAPPED: _value,
-    Kind.EVENTS_WAITING: _waiting,
+_LINES: Mapping[AlertKind, Callable[[Mapping[str, Any], ZoneInfo], str]] = {
+    AlertKind.DELIVERY_PARKED: _parked,
+    AlertKind.PROMISE_AT_RISK: _promise,
+    AlertKind.PROMISE_BROKEN: _promise,
+    AlertKind.ACCOUNT_AWAY: _account,
+    AlertKind.RULES_NOT_FOLLOWED: _rules,
+    AlertKind.SOURCE_SILENT: _silent,
+    AlertKind.EVENT_PARKED: _event,
+    AlertKind.VALUE_NOT_MAPPED: _value,
+    AlertKind.EVENTS_WAITING: _waiting,
 }

@@ -16,11 +16,11 @@ from plugin.common.clock import Now
 from plugin.config.settings import Settings
 from plugin.errors import LedgerUnavailable, OptoutError
 from plugin.ledger import Ledger
-from plugin.monitoring.changes import Changes, changes
-from plugin.monitoring.model import Found, Kind
-from plugin.monitoring.post import Post, gather, is_anything_untold
+from plugin.monitoring.changes import AlertChanges, changes
+from plugin.monitoring.model import AlertCause, AlertKind
+from plugin.monitoring.post import AlertMailer, gather, is_anything_untold
 from plugin.monitoring.record import close_alerts, open_alerts
-from plugin.resilience.gates import Gates
+from plugin.resilience.gates import AccountGates
 from plugin.resilience.lanes import Lane
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _LOG = structlog.get_logger(__name__)
 
 
-class Watch:
+class AlertWatch:
     """One process's share of watching over a ledger; several may, each cause is told of once."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Watch:
         rules: ActiveRules,
         mailer: Mailer | None,
         settings: Settings,
-        gates: Gates,
+        gates: AccountGates,
         now: Now,
         owner: str,
         chance: Random,
@@ -50,7 +50,7 @@ class Watch:
         self._host = owner.partition(":")[0]
         self._gates = gates
         self._shut: frozenset[Lane] = frozenset()
-        self._post = Post(ledger, mailer, settings, gates, now, owner, chance)
+        self._post = AlertMailer(ledger, mailer, settings, gates, now, owner, chance)
         self._looked_at: datetime | None = None
         self._unfollowed: str | None = None
         self._broken = False
@@ -93,10 +93,10 @@ class Watch:
             open_alerts(connection, found.new, now)
             gather(connection, self._settings, now)
 
-    def _changes(self, connection: Connection, now: datetime, unfollowed: Found | None) -> Changes:
+    def _changes(self, connection: Connection, now: datetime, unfollowed: AlertCause | None) -> AlertChanges:
         return changes(connection, now, self._settings, self._host, unfollowed)
 
-    def _rules_not_followed(self) -> Found | None:
+    def _rules_not_followed(self) -> AlertCause | None:
         """The revision that is the newest and that this process does not go by, twice in a row: it follows in 2 s."""
         with self._ledger.read() as connection:
             newest = newest_activation(connection)
@@ -113,4 +113,4 @@ class Watch:
         if seen != newest.revision:
             return None
         about = {"revision": newest.revision, "active": active, "host": self._host}
-        return Found(Kind.RULES_NOT_FOLLOWED, f"{self._host}:{newest.revision}", about)
+        return AlertCause(AlertKind.RULES_NOT_FOLLOWED, f"{self._host}:{newest.revision}", about)

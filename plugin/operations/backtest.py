@@ -21,7 +21,7 @@ from plugin.deciding.decision.facts import spelt
 from plugin.deciding.decision.model import Action, Decision
 from plugin.deciding.ruleset.values import Facts, FactValue
 from plugin.errors import BadFacts, DecisionError, FactError, NoOutcome, OptoutError
-from plugin.events.merge import Report, merged
+from plugin.events.merge import CallReport, merged
 from plugin.ledger.schema import calls, decisions, events
 from plugin.operations.past_rules import BothRules, PastRules
 
@@ -75,7 +75,7 @@ _QUERY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastCall:
     """A past call whose decision would differ, or (``refused``) whose facts the candidate does not take.
 
     ``old`` and ``new``: outcomes in the rules' words; ``what``: what differs under the same outcome, or why refused.
@@ -107,7 +107,7 @@ class Backtest:
     refused: int = 0
     purged: int = 0
     outcomes_only: int = 0
-    listed: list[Past] = field(default_factory=list)
+    listed: list[PastCall] = field(default_factory=list)
     groups: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     unheard: dict[str, None] = field(default_factory=dict)
 
@@ -132,7 +132,7 @@ def backtest(
     return result
 
 
-def _judged(past: PastRules, rows: Sequence[Any], result: Backtest) -> Past | None:
+def _judged(past: PastRules, rows: Sequence[Any], result: Backtest) -> PastCall | None:
     call = rows[0]
     both = past.beside(call.revision, call.script)
     if both is None:
@@ -142,9 +142,9 @@ def _judged(past: PastRules, rows: Sequence[Any], result: Backtest) -> Past | No
     return None if found is None else _past(call, both.old, found[0], found[1], refused=found[2])
 
 
-def _past(call: Any, old: Decider | None, new: str, what: str, *, refused: bool) -> Past:
+def _past(call: Any, old: Decider | None, new: str, what: str, *, refused: bool) -> PastCall:
     decided = UNFINISHED if call.decided is None else old.outcome_label(call.decided) if old else call.decided
-    return Past(
+    return PastCall(
         id=call.id,
         call_id=call.call_id,
         namespace=call.namespace,
@@ -158,7 +158,7 @@ def _past(call: Any, old: Decider | None, new: str, what: str, *, refused: bool)
     )
 
 
-def _count(result: Backtest, found: Past, limit: int | None) -> None:
+def _count(result: Backtest, found: PastCall, limit: int | None) -> None:
     result.refused += found.refused
     result.different += not found.refused
     result.groups[found.old, found.new, found.what] += 1
@@ -207,10 +207,10 @@ class _Judge:
         brought = self._brought(facts) if self._both.new.sources else {}
         return facts | self._both.new.type_facts(brought) if brought else facts
 
-    def _report(self, row: Any) -> Report:
+    def _report(self, row: Any) -> CallReport:
         said = {name: value for name, value in (row.facts or {}).items() if not self._both.drops(name)}
         typed: dict[str, FactValue | None] = dict(self._both.new.type_facts(said))
-        return Report(row.occurred_at, row.order, {name: typed.get(name) for name in said})
+        return CallReport(row.occurred_at, row.order, {name: typed.get(name) for name in said})
 
     def _brought(self, facts: Facts) -> dict[str, Any]:
         """What the candidate hears of the call and its events do not hold yet."""

@@ -17,7 +17,7 @@ from plugin.ledger import Ledger
 from plugin.ledger.audit import Actor, acts_on_delivery, record
 from plugin.ledger.schema import attempts, breakers, calls, decisions, deliveries
 from plugin.operations.selection import BATCH, Selection, chosen_ids, rows_of
-from plugin.operations.transitions import Does, Refuses, Step, breaks_promise, cancellation_of, retry_of
+from plugin.operations.transitions import Refusal, Transition, TransitionKind, breaks_promise, cancellation_of, retry_of
 
 _LOG = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ _ATTEMPTS = select(attempts).where(attempts.c.delivery_ref == bindparam("id")).o
 
 
 @dataclass(slots=True)
-class Promise:
+class CalledOffPromise:
     """What a client was promised by ``deadline`` and is called off: kinds and how many of each."""
 
     call: int
@@ -59,7 +59,7 @@ class Promise:
 
 
 @dataclass(slots=True)
-class Plan:
+class OperationPlan:
     """What an act comes to, or came to: how many deliveries of each step, and how many are left alone and why.
 
     ``promises`` are those that a cancellation breaks, by call; ``kept_reminders``: reminders that stay although a
@@ -67,9 +67,9 @@ class Plan:
     """
 
     act: Act
-    steps: Counter[Does] = field(default_factory=Counter)
-    refused: Counter[Refuses] = field(default_factory=Counter)
-    promises: dict[int, Promise] = field(default_factory=dict)
+    steps: Counter[TransitionKind] = field(default_factory=Counter)
+    refused: Counter[Refusal] = field(default_factory=Counter)
+    promises: dict[int, CalledOffPromise] = field(default_factory=dict)
     kept_reminders: int = 0
 
     @property
@@ -77,9 +77,9 @@ class Plan:
         """How many deliveries change."""
         return self.steps.total()
 
-    def add(self, row: Mapping[str, Any], step: Step | Refuses) -> None:
+    def add(self, row: Mapping[str, Any], step: Transition | Refusal) -> None:
         """Take one delivery in."""
-        if isinstance(step, Refuses):
+        if isinstance(step, Refusal):
             self.refused[step] += 1
             return
         self.steps[step.does] += 1
@@ -88,7 +88,7 @@ class Plan:
         if not breaks_promise(row):
             self.kept_reminders += row["kind"] == "withdrawal"
             return
-        new = Promise(row["call_ref"], row["call_id"], row["phone"], row["deadline_at"])
+        new = CalledOffPromise(row["call_ref"], row["call_id"], row["phone"], row["deadline_at"])
         self.promises.setdefault(row["call_ref"], new).kinds[row["kind"]] += 1
 
 
@@ -102,9 +102,9 @@ class Operation:
     now: Now
     look_first: bool = False
 
-    def plan(self) -> Plan:
+    def plan(self) -> OperationPlan:
         """What it would come to now; changes nothing. Raises LedgerUnavailable."""
-        plan = Plan(self.act)
+        plan = OperationPlan(self.act)
         with self.ledger.read() as connection:
             now = self.ledger.moment(connection, self.now)
             for batch in _batches(chosen_ids(connection, self.chosen, now)):
@@ -112,13 +112,13 @@ class Operation:
                     plan.add(row, self._step(row, now))
         return plan
 
-    def carry_out(self, actor: Actor) -> Plan:
+    def carry_out(self, actor: Actor) -> OperationPlan:
         """Do it to what is chosen now, and record it; what came of it. Raises LedgerUnavailable.
 
         A retry also has the accounts that are away probed at once. Each batch is a transaction: one that fails leaves
         those before it done and on record.
         """
-        plan = Plan(self.act)
+        plan = OperationPlan(self.act)
         with self.ledger.read() as connection:
             ids = chosen_ids(connection, self.chosen, self.ledger.moment(connection, self.now))
         for batch in _batches(ids):
@@ -133,13 +133,13 @@ class Operation:
             _LOG.info("operations.deliveries", act=self.act, by=actor.by, count=plan.count, steps=steps)
         return plan
 
-    def _change(self, connection: Connection, batch: Sequence[int], plan: Plan, actor: Actor) -> None:
+    def _change(self, connection: Connection, batch: Sequence[int], plan: OperationPlan, actor: Actor) -> None:
         now = self.ledger.moment(connection, self.now)
         lines = []
         for row in rows_of(connection, batch, self.chosen, now, lock=True):
             step = self._step(row, now)
             plan.add(row, step)
-            if isinstance(step, Refuses):
+            if isinstance(step, Refusal):
                 continue
             connection.execute(_CHANGE.values(**step.values), {"delivery": row["id"]})
             after = step.values.get("state", row["state"])
@@ -147,9 +147,9 @@ class Operation:
             lines.append({"delivery_ref": row["id"], "call_ref": row["call_ref"], "details": details})
         record(connection, self.act, actor, now, lines)
 
-    def _step(self, row: Mapping[str, Any], now: datetime) -> Step | Refuses:
+    def _step(self, row: Mapping[str, Any], now: datetime) -> Transition | Refusal:
         retried = partial(retry_of, look_first=self.look_first)
-        decide: Callable[[Mapping[str, Any], datetime], Step | Refuses]
+        decide: Callable[[Mapping[str, Any], datetime], Transition | Refusal]
         decide = retried if self.act == "retry" else cancellation_of
         return decide(row, now)
 

@@ -51,7 +51,7 @@ _CONTENT = select(revisions.c.content).where(revisions.c.revision == bindparam("
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class PurgeCounts:
     """Old calls: those that are ``over``, and those kept because something of them is ``undone``.
 
     ``parked`` of the latter wait for a human, not for their turn.
@@ -72,12 +72,12 @@ class Purge:
         self._last: tuple[datetime, int] | None = None
         self._vocabularies: dict[tuple[str, str], Mapping[str, Any]] = {}
 
-    def counts(self) -> Counts:
+    def counts(self) -> PurgeCounts:
         """How many there are."""
         undone = or_(_UNDONE, calls.c.unfinished_at.is_not(None))
         with self._ledger.read() as connection:
             old = [self._count(connection, *more) for more in ((~undone,), (undone,), (_PARKED,))]
-        return Counts(*old)
+        return PurgeCounts(*old)
 
     def step(self, limit: int = BATCH) -> int:
         """Purge the next so many, in one transaction; 0 when there are no more."""

@@ -22,9 +22,9 @@ from plugin.config.settings import Settings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.errors import BadFacts, InputError, LedgerUnavailable, OptoutError
-from plugin.events.apply import Move, move_of, save_move
+from plugin.events.apply import CallChange, move_of, save_move
 from plugin.events.calls import Call
-from plugin.events.decide_call import MissingRevisionError, RulesAtHand, weigh
+from plugin.events.decide_call import RevisionCache, RevisionNotLoaded, decide_call
 from plugin.events.queries import StoredReport, call_at, reports_of, save_call
 from plugin.ledger import Ledger
 from plugin.ledger.audit import Actor, record
@@ -85,7 +85,7 @@ class Replay:
         self._settings = settings
         self._now = now
         self._rules_of = rules_of
-        self._at_hand = RulesAtHand(rules.current(), crm_mails=settings.crm.sends_mail)
+        self._at_hand = RevisionCache(rules.current(), crm_mails=settings.crm.sends_mail)
 
     def plan(self, id_: int) -> Replayed:
         """What replaying this call would come to now; changes nothing."""
@@ -101,7 +101,7 @@ class Replay:
                 # A plan, too: what it reads is locked, as for an event, and nothing is written.
                 with self._ledger.write() as connection:
                     return self._in_transaction(connection, id_, actor)
-            except MissingRevisionError as needed:
+            except RevisionNotLoaded as needed:
                 try:
                     self._at_hand.add(self._rules.at(needed.revision))
                 except LedgerUnavailable:
@@ -132,7 +132,7 @@ class Replay:
         rulebook = self._rulebook(connection, call.stored_id)
         decider = rulebook.script(call.script)
         heard, unheard = _fitting(decider, reports)
-        weighed = weigh(
+        weighed = decide_call(
             call,
             decider,
             heard,
@@ -187,7 +187,7 @@ def _told(call: Call, **more: Any) -> Replayed:
     return Replayed(call.stored_id, call.call_id, call.script, call.outcome, **more)
 
 
-def _with_plan(told: Replayed, move: Move) -> Replayed:
+def _with_plan(told: Replayed, move: CallChange) -> Replayed:
     plan = move.plan
     return replace(
         told,

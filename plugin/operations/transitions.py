@@ -18,7 +18,7 @@ from plugin.operations.selection import OPEN
 BY_HAND = "отменено вручную"
 
 
-class Does(Enum):
+class TransitionKind(Enum):
     """What becomes of a delivery."""
 
     # a retry
@@ -31,7 +31,7 @@ class Does(Enum):
     STOPS = "stops"
 
 
-class Refuses(Enum):
+class Refusal(Enum):
     """Why nothing becomes of it."""
 
     QUEUED = "queued"
@@ -42,50 +42,52 @@ class Refuses(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Transition:
     """``does`` and the columns that change for it."""
 
-    does: Does
+    does: TransitionKind
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def retry_of(row: Mapping[str, Any], now: datetime, *, look_first: bool = False) -> Step | Refuses:
+def retry_of(row: Mapping[str, Any], now: datetime, *, look_first: bool = False) -> Transition | Refusal:
     """Try a parked delivery again, or one that waits sooner; ``look_first``: as if it had just been sent.
 
     The latter is for a ledger restored from a copy, which does not know what was sent after the copy was made.
     """
     state, due = row["state"], {"not_before": now, "owner": None, "lease_until": None, "finished_at": None, "why": None}
     if state in ("done", "cancelled"):
-        return Refuses(state)
+        return Refusal(state)
     # What a lease that ran out had sent is looked for by whoever takes it over.
     if state == "leased" and not (look_first and row["not_before"] <= now):
-        return Refuses.ON_ITS_WAY
+        return Refusal.ON_ITS_WAY
     if row["sent_at"] is None and look_first:
         return _looking(row, due | {"state": "unknown", "sent_at": now})
     if state != "parked":
-        return Step(Does.HURRIES, {"not_before": now}) if row["not_before"] > now else Refuses.QUEUED
+        return Transition(TransitionKind.HURRIES, {"not_before": now}) if row["not_before"] > now else Refusal.QUEUED
     if row["sent_at"] is not None:
         return _looking(row, due | {"state": "unknown"})
-    return Step(Does.SENDS, due | {"state": "waiting" if row["attempts"] else "pending"})
+    return Transition(TransitionKind.SENDS, due | {"state": "waiting" if row["attempts"] else "pending"})
 
 
-def cancellation_of(row: Mapping[str, Any], now: datetime) -> Step | Refuses:
+def cancellation_of(row: Mapping[str, Any], now: datetime) -> Transition | Refusal:
     """Call a delivery off: at once where it surely never went out, by a look-up where it may have."""
     state = row["state"]
     if state in ("done", "cancelled"):
-        return Refuses(state)
+        return Refusal(state)
     if row["cancel"]:
-        return Refuses.STOPPING
+        return Refusal.STOPPING
     if state == "leased":
-        return Step(Does.STOPS, {"cancel": True})
+        return Transition(TransitionKind.STOPS, {"cancel": True})
     if row["sent_at"] is None and state != "unknown":
-        return Step(Does.CANCELS, {"state": "cancelled", "why": BY_HAND, "finished_at": now})
-    return Step(Does.STOPS, {"cancel": True, "state": "unknown", "not_before": now, "finished_at": None})
+        return Transition(TransitionKind.CANCELS, {"state": "cancelled", "why": BY_HAND, "finished_at": now})
+    return Transition(
+        TransitionKind.STOPS, {"cancel": True, "state": "unknown", "not_before": now, "finished_at": None}
+    )
 
 
-def _looking(row: Mapping[str, Any], values: Mapping[str, Any]) -> Step:
+def _looking(row: Mapping[str, Any], values: Mapping[str, Any]) -> Transition:
     # A mail server keeps nothing that could be searched.
-    return Step(Does.MAILS_AGAIN if row["kind"] == "smtp_email" else Does.LOOKS_UP, values)
+    return Transition(TransitionKind.MAILS_AGAIN if row["kind"] == "smtp_email" else TransitionKind.LOOKS_UP, values)
 
 
 def breaks_promise(row: Mapping[str, Any]) -> bool:

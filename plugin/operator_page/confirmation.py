@@ -12,7 +12,7 @@ from plugin.common.fields import messages_by_field
 from plugin.deciding.decision.model import Decision
 from plugin.events.schema import MAX_FACTS, MAX_NOTE
 from plugin.operator_page.call import PageCall
-from plugin.operator_page.journal import Moment, refused
+from plugin.operator_page.journal import OffsetTime, refused
 
 _NAME = validate.Length(1, 255)
 
@@ -31,7 +31,7 @@ class _ConfirmingSchema(Schema):
         unknown = EXCLUDE
 
     id = fields.String(required=True, validate=validate.Length(8, 100))
-    at = Moment(required=True)
+    at = OffsetTime(required=True)
     revision = fields.String(required=True, validate=validate.Length(1, 64))
     facts = fields.Dict(keys=fields.String(validate=_NAME), required=True, validate=validate.Length(0, MAX_FACTS))
     note = fields.String(load_default="", validate=validate.Length(0, MAX_NOTE))
@@ -43,7 +43,7 @@ _FORM = _ConfirmingSchema()
 
 
 @dataclass(frozen=True, slots=True)
-class Confirming:
+class Confirmation:
     """What the operator saw and confirmed (``shown``), with all facts; null retracts one that was reported before.
 
     ``id`` is made by the browser once, so that a request repeated after a cut of the network is not another one.
@@ -71,14 +71,14 @@ class Confirming:
         return (decision.outcome, actions, target) == (self.outcome, self.actions, self.target)
 
 
-def read_confirming(raw: Mapping[str, Any]) -> Confirming:
+def read_confirming(raw: Mapping[str, Any]) -> Confirmation:
     """The confirmation in a request. Raises EventError 422."""
     try:
         loaded = _FORM.load(raw)
     except ValidationError as error:
         raise refused(sorted(map(str, messages_by_field(error)))) from error
     shown = loaded["shown"]
-    return Confirming(
+    return Confirmation(
         id=loaded["id"],
         at=str(raw["at"]),
         revision=loaded["revision"],

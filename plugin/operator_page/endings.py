@@ -21,7 +21,7 @@ _CARD = ("card.id", "card.name", "card.url")
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class PageEnding:
     """The decision after these facts. ``told``: the answers in words, None for one that is typed in on the page."""
 
     decision: Decision
@@ -29,7 +29,7 @@ class Ending:
     told: Mapping[str, str | None]
 
 
-def ending_node(decider: Decider, ending: Ending) -> dict[str, Any]:
+def ending_node(decider: Decider, ending: PageEnding) -> dict[str, Any]:
     """``{"outcome", "label", "say", "actions", "target"}``.
 
     An action is ``{"id", "kind", "text"}`` and a reminder's ``role``, ``subject``, ``hours``, ``email``. ``target``
@@ -73,7 +73,7 @@ def lines(template: Template) -> list[Any]:
 class _Filling:
     """Fills in what is known of the answers and leaves open what the page knows."""
 
-    def __init__(self, decider: Decider, ending: Ending, *, about_another: bool) -> None:
+    def __init__(self, decider: Decider, ending: PageEnding, *, about_another: bool) -> None:
         script = decider.script
         typed = {name for name, words in ending.told.items() if words is None}
         self._names = {f"fact.{name}" for name in script.facts if name not in typed}
@@ -113,7 +113,7 @@ def _action(action: ActionSpec, fill: _Filling) -> dict[str, Any]:
     return node
 
 
-def _target(decider: Decider, ending: Ending) -> TargetSpec | None:
+def _target(decider: Decider, ending: PageEnding) -> TargetSpec | None:
     if not any(action.target for action in ending.decision.actions):
         return None
     fired = decider.fired(ending.facts)

@@ -40,7 +40,7 @@ _NEEDS = {
 }
 
 
-class Moment(fields.AwareDateTime):
+class OffsetTime(fields.AwareDateTime):
     """A time with its offset, kept as it was written."""
 
     def __init__(self, **options: Any) -> None:
@@ -52,12 +52,12 @@ class _EntrySchema(Schema):
         unknown = EXCLUDE
 
     kind = fields.String(required=True, validate=validate.OneOf(tuple(_NEEDS)))
-    at = Moment(required=True)
+    at = OffsetTime(required=True)
     q = fields.String(validate=_NAME)
     fact = fields.String(allow_none=True, validate=_NAME)
     value = fields.Raw()
     words = fields.String(validate=_TEXT)
-    asked = Moment()
+    asked = OffsetTime()
     text = fields.String(validate=_TEXT)
     event = fields.String(validate=_NAME)
     outcome = fields.String(allow_none=True, validate=_NAME)
@@ -80,7 +80,7 @@ _FORM = _SavingSchema()
 
 
 @dataclass(frozen=True, slots=True)
-class Saving:
+class JournalEntry:
     """A page's wish to save: the ``seq``-th of window ``tab``. ``note`` is all of the operator's notes as one text."""
 
     seq: int
@@ -90,7 +90,7 @@ class Saving:
     entries: tuple[dict[str, Any], ...]
 
 
-def read_saving(raw: Mapping[str, Any]) -> Saving:
+def read_saving(raw: Mapping[str, Any]) -> JournalEntry:
     """The saving in a request. Raises EventError 422."""
     try:
         loaded = _FORM.load(raw)
@@ -103,7 +103,7 @@ def read_saving(raw: Mapping[str, Any]) -> Saving:
             raise refused(missing or ["value"])
         # As it came, its times included; what the form does not know is left out.
         entries.append({name: given[name] for name in entry})
-    return Saving(loaded["seq"], loaded["tab"], loaded["revision"], loaded["note"], tuple(entries))
+    return JournalEntry(loaded["seq"], loaded["tab"], loaded["revision"], loaded["note"], tuple(entries))
 
 
 def refused(names: Sequence[str]) -> EventError:

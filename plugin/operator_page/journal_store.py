@@ -13,11 +13,11 @@ from plugin.events.calls import REUSED_AFTER
 from plugin.ledger.schema import calls
 from plugin.ledger.trails import trails
 from plugin.operator_page.call import PageCall
-from plugin.operator_page.journal import Saving, ended, is_resumed
+from plugin.operator_page.journal import JournalEntry, ended, is_resumed
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
+class Journal:
     """A row of ``trails``."""
 
     id: int
@@ -51,7 +51,7 @@ class Trail:
         }
 
 
-_COLUMNS = [trails.c[field.name] for field in fields(Trail)]
+_COLUMNS = [trails.c[field.name] for field in fields(Journal)]
 _OF_CALL = (
     select(*_COLUMNS)
     .where(trails.c.namespace == bindparam("namespace"), trails.c.call_id == bindparam("call_id"))
@@ -70,17 +70,17 @@ _OUTCOME = (
 
 def trail_of(
     connection: Connection, namespace: str, call: PageCall, now: datetime, *, lock: bool = False
-) -> Trail | None:
+) -> Journal | None:
     """The trail of this very call; None where there is none yet, or the CRM has given its id to another call since."""
     newest = newest_of(connection, namespace, call.id, lock=lock)
     return newest if newest is not None and _fits(newest, call, now) else None
 
 
-def newest_of(connection: Connection, namespace: str, call_id: str, *, lock: bool = False) -> Trail | None:
+def newest_of(connection: Connection, namespace: str, call_id: str, *, lock: bool = False) -> Journal | None:
     """The newest trail under a call id."""
     query = _OF_CALL.with_for_update() if lock else _OF_CALL
     row = connection.execute(query, {"namespace": namespace, "call_id": call_id}).one_or_none()
-    return None if row is None else Trail(*row)
+    return None if row is None else Journal(*row)
 
 
 def is_decided(connection: Connection, namespace: str, call_id: str) -> bool:
@@ -97,8 +97,8 @@ def begin_trail(
 
 
 def save_trail(
-    connection: Connection, namespace: str, call: PageCall, script: str, saving: Saving, now: datetime
-) -> tuple[Trail, bool]:
+    connection: Connection, namespace: str, call: PageCall, script: str, saving: JournalEntry, now: datetime
+) -> tuple[Journal, bool]:
     """The trail as it stands afterwards, and whether this saving is in it.
 
     A saving that is not newer than what is there is left out: of another window it is a contradiction to be told of.
@@ -117,12 +117,12 @@ def save_trail(
     return stored, True
 
 
-def note_reported(connection: Connection, trail: Trail, reported: Mapping[str, Any]) -> None:
+def note_reported(connection: Connection, trail: Journal, reported: Mapping[str, Any]) -> None:
     """Remember what the call was last reported with."""
     connection.execute(_CHANGE, {"trail": trail.id, "reported": dict(reported)})
 
 
-def _fits(trail: Trail, call: PageCall, now: datetime) -> bool:
+def _fits(trail: Journal, call: PageCall, now: datetime) -> bool:
     """The same rules by which events find their call (``plugin.events.calls``)."""
     about = trail.about or {}
     card = about.get("card") or {}
@@ -134,7 +134,7 @@ def _fits(trail: Trail, call: PageCall, now: datetime) -> bool:
 
 
 def _new(
-    namespace: str, call: PageCall, script: str, revision: str, now: datetime, before: Trail | None
+    namespace: str, call: PageCall, script: str, revision: str, now: datetime, before: Journal | None
 ) -> dict[str, Any]:
     return {
         "namespace": namespace,
@@ -152,7 +152,7 @@ def _new(
     }
 
 
-def _saved(saving: Saving, call: PageCall, now: datetime) -> dict[str, Any]:
+def _saved(saving: JournalEntry, call: PageCall, now: datetime) -> dict[str, Any]:
     end = ended(saving.entries)
     state = "open" if end is None else end["kind"]
     if end is not None and state == "unfinished" and is_resumed(saving.entries, end):

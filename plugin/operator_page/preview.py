@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from plugin.deciding.ruleset import Role
-from plugin.events.plan import Planned
-from plugin.events.preview import Foreseen
+from plugin.events.plan import PlannedDelivery
+from plugin.events.preview import Preview
 
 _MAILS = ("smtp_email", "crm_email")
 
 
-def foresight(foreseen: Foreseen, roles: Mapping[str, Role]) -> dict[str, Any]:
+def foresight(foreseen: Preview, roles: Mapping[str, Role]) -> dict[str, Any]:
     """``{"complete", "outcome", "label", "say", "target", "deadline_at", "writes", "same"}``.
 
     One of ``writes`` is a comment, a reminder, or a reminder that is taken back (``withdrawal``): ``kind``, ``text``,
@@ -48,11 +48,11 @@ def person(role: str | None, roles: Mapping[str, Role]) -> dict[str, Any]:
     return {"to": known.label if known else role, "address": known and known.address}
 
 
-def _belongs(mail: Planned, row: Planned) -> bool:
+def _belongs(mail: PlannedDelivery, row: PlannedDelivery) -> bool:
     return mail.role == row.role and mail.withdraws == row.withdraws
 
 
-def _write(row: Planned, mails: list[Planned], roles: Mapping[str, Role]) -> dict[str, Any]:
+def _write(row: PlannedDelivery, mails: list[PlannedDelivery], roles: Mapping[str, Role]) -> dict[str, Any]:
     written: dict[str, Any] = {"kind": row.kind, "text": row.text, "fallback": row.fallback_text}
     if row.role is None:
         return written

@@ -23,16 +23,16 @@ from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.facts import heard_of
 from plugin.events.intake import Intake
-from plugin.events.preview import DecidedOtherwise
+from plugin.events.preview import DecisionChanged
 from plugin.events.queries import find_event
 from plugin.ledger import Ledger
 from plugin.operator_page.answer_hints import wanted_words
 from plugin.operator_page.call import PageCall, of_about
-from plugin.operator_page.confirmation import Confirming, own_event
+from plugin.operator_page.confirmation import Confirmation, own_event
 from plugin.operator_page.endings import unfinished_node
-from plugin.operator_page.journal import Saving, answers, last_moment
+from plugin.operator_page.journal import JournalEntry, answers, last_moment
 from plugin.operator_page.journal_store import (
-    Trail,
+    Journal,
     begin_trail,
     is_decided,
     newest_of,
@@ -42,14 +42,14 @@ from plugin.operator_page.journal_store import (
 )
 from plugin.operator_page.preview import foresight
 from plugin.operator_page.progress import delivered
-from plugin.operator_page.tree import Tree, Trees, grow, told_by_call
+from plugin.operator_page.tree import PageTree, PageTrees, grow, told_by_call
 
 _LOG = structlog.get_logger(__name__)
 _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedPage:
     """A call on a page. ``trail`` None: nothing has happened yet."""
 
     call: PageCall
@@ -57,14 +57,14 @@ class Opened:
     title: str
     revision: str
     promise_hours: int
-    tree: Tree
+    tree: PageTree
     unfinished: Mapping[str, Any]
     context: Mapping[str, str | None]
     roles: Mapping[str, Mapping[str, Any]]
-    trail: Trail | None
+    trail: Journal | None
 
 
-class Desk:
+class PageSessions:
     """The operators' side of one deployment. Thread-safe; every method may raise LedgerUnavailable."""
 
     def __init__(self, ledger: Ledger, rules: ActiveRules, intake: Intake, settings: Settings, now: Now) -> None:
@@ -73,7 +73,7 @@ class Desk:
         self._intake = intake
         self._settings = settings
         self._now = now
-        self._trees = Trees()
+        self._trees = PageTrees()
         name = settings.page.source
         named = (source for source in settings.sources if source.name == name)
         self._source = next(named, Source(name, (), name))
@@ -95,7 +95,7 @@ class Desk:
         with self._ledger.write() as connection:
             begin_trail(connection, self._namespace, call, script, book.revision, self._now())
 
-    def trail(self, call: PageCall) -> Trail | None:
+    def trail(self, call: PageCall) -> Journal | None:
         """The call's trail as it stands."""
         with self._ledger.read() as connection:
             return trail_of(connection, self._namespace, call, self._now())
@@ -108,7 +108,7 @@ class Desk:
             return None
         return of_about(call_id, trail.about, operator, trail.script)
 
-    def open(self, call: PageCall, begun_with: str | None = None) -> Opened:
+    def open(self, call: PageCall, begun_with: str | None = None) -> OpenedPage:
         """The call with its conversation: by the revision that it was begun with, else by the active one.
 
         ``begun_with`` is what the browser knows of a call whose trail could not be saved yet.
@@ -123,7 +123,7 @@ class Desk:
         decider = book.script(name)
         brought = self._brought(decider, call)
         roles = {**book.roles, **self._rules.current().roles}
-        return Opened(
+        return OpenedPage(
             call=call,
             script=name,
             title=decider.title,
@@ -139,7 +139,7 @@ class Desk:
             trail=trail,
         )
 
-    def next(self, call: PageCall, script: str, revision: str, facts: Mapping[str, Any]) -> Tree:
+    def next(self, call: PageCall, script: str, revision: str, facts: Mapping[str, Any]) -> PageTree:
         """The conversation from these answers on. Raises EventError 422, in Russian, where one does not fit."""
         book = self._pinned(script, revision)
         decider = book.script(script)
@@ -152,7 +152,7 @@ class Desk:
 
     # --- the trail -------------------------------------------------------------------------------
 
-    def save(self, call: PageCall, script: str, saving: Saving) -> tuple[Trail, bool]:
+    def save(self, call: PageCall, script: str, saving: JournalEntry) -> tuple[Journal, bool]:
         """Keep the trail; report what was answered so far, so that a call that is never finished is not forgotten.
 
         The trail as it stands now, and whether this saving is in it; see ``keeping.save_trail``.
@@ -170,7 +170,7 @@ class Desk:
             self._report(call, trail, saving)
         return trail, taken
 
-    def _report(self, call: PageCall, trail: Trail, saving: Saving) -> None:
+    def _report(self, call: PageCall, trail: Journal, saving: JournalEntry) -> None:
         """Facts that do not end the conversation yet become a call result that waits for its end."""
         now_true = self._open_part(call, trail, answers(saving.entries))
         if now_true is None:
@@ -202,7 +202,7 @@ class Desk:
         with self._ledger.write() as connection:
             note_reported(connection, trail, reported)
 
-    def _open_part(self, call: PageCall, trail: Trail, given: Mapping[str, FactValue]) -> dict[str, FactValue] | None:
+    def _open_part(self, call: PageCall, trail: Journal, given: Mapping[str, FactValue]) -> dict[str, FactValue] | None:
         """The answers without the last ones that would end the conversation: an end is reported once confirmed.
 
         None where the rules do not take them.
@@ -221,12 +221,12 @@ class Desk:
 
     # --- the end ---------------------------------------------------------------------------------
 
-    def foresee(self, call: PageCall, script: str, confirming: Confirming) -> dict[str, Any]:
+    def foresee(self, call: PageCall, script: str, confirming: Confirmation) -> dict[str, Any]:
         """What confirming would write now (``foresight``). Raises EventError, DecisionError."""
         foreseen = self._intake.foresee(self._source, confirming.event(call, script))
         return foresight(foreseen, self._rules.current().roles)
 
-    def confirm(self, call: PageCall, script: str, confirming: Confirming) -> tuple[int, dict[str, Any]]:
+    def confirm(self, call: PageCall, script: str, confirming: Confirmation) -> tuple[int, dict[str, Any]]:
         """Take the end in: status and body of the answer.
 
         409 ``decided_otherwise`` with what would be written instead where that is not what the operator was shown:
@@ -235,7 +235,7 @@ class Desk:
         event = confirming.event(call, script)
         try:
             answer = self._intake.receive_own(self._source, event, confirming.is_shown)
-        except DecidedOtherwise as other:
+        except DecisionChanged as other:
             error = {"code": "decided_otherwise", "message": "the decision is not the one that was confirmed"}
             return 409, {"error": error, "foresight": foresight(other.foreseen, self._rules.current().roles)}
         return answer.status, answer.body

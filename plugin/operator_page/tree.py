@@ -19,7 +19,7 @@ from plugin.deciding.decision.model import Decision, NextQuestion
 from plugin.deciding.ruleset.model import Question
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, DecisionError
-from plugin.operator_page.endings import Ending, ending_node
+from plugin.operator_page.endings import PageEnding, ending_node
 
 #: A tree with its texts, as UTF-8 JSON: with the page around it, it is to stay under 150 kB.
 LARGEST_BYTES = 55_000
@@ -31,7 +31,7 @@ _KEPT = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class PageTree:
     """The conversation from here on. ``nodes[start]`` comes next; ``json`` is both, safe to stand inside HTML.
 
     A node is a question, ``{"q", "fact", "label", "say", "hint"}`` with ``answers`` (``value``, ``label``, ``next``) or
@@ -46,14 +46,14 @@ class Tree:
         return {"start": self.start, "nodes": list(self.nodes)}
 
 
-class Trees:
+class PageTrees:
     """The trees of the scripts in use, each grown once. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, str, str], Tree] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str], PageTree] = OrderedDict()
 
-    def of(self, decider: Decider, brought: Mapping[str, FactValue]) -> Tree:
+    def of(self, decider: Decider, brought: Mapping[str, FactValue]) -> PageTree:
         """The whole conversation of a call that brings these facts along."""
         key = (decider.revision, decider.name, json.dumps(brought, sort_keys=True))
         with self._lock:
@@ -68,7 +68,7 @@ class Trees:
         return grown
 
 
-def grow(decider: Decider, facts: Mapping[str, FactValue], largest: int = LARGEST_BYTES) -> Tree:
+def grow(decider: Decider, facts: Mapping[str, FactValue], largest: int = LARGEST_BYTES) -> PageTree:
     """The tree from these facts on, as deep as ``largest`` bytes hold. Raises BadFacts for facts that do not fit."""
     decider.decide(facts)
     depth, best = _STRIDE, None
@@ -78,7 +78,7 @@ def grow(decider: Decider, facts: Mapping[str, FactValue], largest: int = LARGES
             start = grower.grow(dict(facts), {}, 0)
         except _TooLargeError:
             break
-        tree = Tree(start, tuple(grower.nodes))
+        tree = PageTree(start, tuple(grower.nodes))
         if best is not None and size_of(tree) > largest:
             break
         best = tree
@@ -87,11 +87,11 @@ def grow(decider: Decider, facts: Mapping[str, FactValue], largest: int = LARGES
         depth += _STRIDE
     if best is None:
         grower = _Grower(decider, 1)
-        best = Tree(grower.grow(dict(facts), {}, 0), tuple(grower.nodes))
+        best = PageTree(grower.grow(dict(facts), {}, 0), tuple(grower.nodes))
     return best
 
 
-def size_of(tree: Tree) -> int:
+def size_of(tree: PageTree) -> int:
     """Its bytes as they are sent."""
     return len(json.dumps(tree.to_json(), ensure_ascii=False, separators=(",", ":")).encode())
 
@@ -124,7 +124,7 @@ class _Grower:
         except (BadFacts, DecisionError):
             return self._node({"fault": True})
         if decision.next is None:
-            return self._node(ending_node(self.decider, Ending(decision, facts, told)))
+            return self._node(ending_node(self.decider, PageEnding(decision, facts, told)))
         return self._node(self._question(decision, facts, told, depth))
 
     def _question(

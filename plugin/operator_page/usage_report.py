@@ -25,7 +25,7 @@ _LONGEST_STEP = 15 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class MissingAnswer:
     """What a client said that no answer fits; ``text`` None: removed with the call's personal data."""
 
     at: datetime
@@ -44,7 +44,7 @@ class QuestionUse:
     answers: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
     backs: int = 0
-    remarks: list[Remark] = field(default_factory=list)
+    remarks: list[MissingAnswer] = field(default_factory=list)
 
     @property
     def calls(self) -> int:
@@ -132,7 +132,7 @@ class _Counting:
             elif entry["kind"] == "back":
                 self._back(standing, entry["fact"])
             elif entry["kind"] == "other":
-                remark = Remark(datetime.fromisoformat(entry["at"]), entry.get("text") or None)
+                remark = MissingAnswer(datetime.fromisoformat(entry["at"]), entry.get("text") or None)
                 self._question(entry["q"], entry["fact"]).remarks.append(remark)
         for entry in standing.values():
             words = self._words(entry["q"], entry["fact"], entry.get("value"))

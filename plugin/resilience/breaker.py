@@ -21,7 +21,7 @@ from plugin.common.clock import Now
 from plugin.config.settings import DeliveryPolicy
 from plugin.ledger import Ledger
 from plugin.ledger.schema import breakers
-from plugin.resilience.health import Verdict, Word, of_read
+from plugin.resilience.health import Health, Verdict, of_read
 
 _LOG = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ _NOBODY = "+70000000000"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class BreakerState:
     """How an account stands: failures in a row that are surely its own, and deliveries whose failure may be theirs."""
 
     failures: int = 0
@@ -46,7 +46,7 @@ class State:
 
     @property
     def is_clean(self) -> bool:
-        return self == State()
+        return self == BreakerState()
 
     def columns(self) -> dict[str, Any]:
         """As the ledger keeps it."""
@@ -69,7 +69,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class BreakerPolicy:
     """``failures`` in a row open it; then a probe each ``probe_seconds``, later where the account asks for it.
 
     An account that the CRM has shut is probed each ``blocked_probe_seconds`` only: every call makes it worse.
@@ -81,7 +81,7 @@ class Rules:
     blocked_probe_seconds: float = 3600.0
 
     @classmethod
-    def of(cls, policy: DeliveryPolicy) -> Rules:
+    def of(cls, policy: DeliveryPolicy) -> BreakerPolicy:
         return cls(
             policy.breaker_failures,
             policy.probe_seconds,
@@ -94,9 +94,11 @@ class Rules:
         return max(self.probe_seconds, self.blocked_probe_seconds) if blocked else self.probe_seconds
 
 
-def after_failure(state: State, verdict: Verdict, delivery: int, now: datetime, rules: Rules) -> State:
+def after_failure(
+    state: BreakerState, verdict: Verdict, delivery: int, now: datetime, rules: BreakerPolicy
+) -> BreakerState:
     """The state after one more failure. Pure."""
-    surely = verdict.word is Word.AWAY
+    surely = verdict.word is Health.AWAY
     failures = min(state.failures + surely, rules.failures)
     suspects = state.suspects
     if not surely and delivery not in suspects and len(suspects) < rules.failures:
@@ -114,13 +116,13 @@ def after_failure(state: State, verdict: Verdict, delivery: int, now: datetime, 
 class Breaker:
     """The breaker of one account. Thread-safe. Everything that asks the ledger raises LedgerUnavailable."""
 
-    def __init__(self, ledger: Ledger, account: str, rules: Rules, now: Now) -> None:
+    def __init__(self, ledger: Ledger, account: str, rules: BreakerPolicy, now: Now) -> None:
         self.account = account
         self._ledger = ledger
         self._rules = rules
         self._now = now
         self._lock = threading.Lock()
-        self._state = State()
+        self._state = BreakerState()
 
     @property
     def is_open(self) -> bool:
@@ -178,35 +180,35 @@ class Breaker:
                 self._keep(before)
                 return
             if not before.is_clean:
-                self._store(connection, State())
-        self._keep(State())
+                self._store(connection, BreakerState())
+        self._keep(BreakerState())
         if before.opened_at is not None:
             seconds = max(0.0, (moment - before.opened_at).total_seconds())
             _LOG.info("account.back", account=self.account, seconds=round(seconds, 1))
 
     # --- details ---------------------------------------------------------------------------------
 
-    def _locked(self, connection: Connection) -> tuple[datetime, State]:
+    def _locked(self, connection: Connection) -> tuple[datetime, BreakerState]:
         row = connection.execute(_LOCKED, {"name": self.account}).first()
         if row is None:
             # Another process may be quicker.
             with suppress(IntegrityError), connection.begin_nested():
-                connection.execute(insert(breakers), {"account": self.account} | State().columns())
+                connection.execute(insert(breakers), {"account": self.account} | BreakerState().columns())
             row = connection.execute(_LOCKED, {"name": self.account}).first()
         return self._ledger.moment(connection, self._now), _read(row)
 
-    def _store(self, connection: Connection, state: State) -> None:
+    def _store(self, connection: Connection, state: BreakerState) -> None:
         connection.execute(_UPDATE, {"name": self.account} | state.columns())
 
-    def _keep(self, state: State) -> None:
+    def _keep(self, state: BreakerState) -> None:
         with self._lock:
             self._state = state
 
 
-def _read(row: Any) -> State:
+def _read(row: Any) -> BreakerState:
     if row is None:
-        return State()
-    return State(
+        return BreakerState()
+    return BreakerState(
         row.failures, tuple(row.suspects), row.opened_at, row.probed_at, row.probe_wait or 0.0, row.why, row.blocked
     )
 
@@ -217,4 +219,4 @@ def asked(connector: Connector) -> Verdict:
         connector.find_contact(phone=_NOBODY)
     except (CrmUnavailable, CrmRefused) as error:
         return of_read(error)
-    return Verdict(Word.ANSWERS)
+    return Verdict(Health.ANSWERS)

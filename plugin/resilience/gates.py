@@ -8,8 +8,8 @@ from connectors.base import Connector
 from plugin.common.clock import Now
 from plugin.config.settings import DeliveryPolicy
 from plugin.ledger import Ledger
-from plugin.resilience.breaker import Breaker, Rules, asked
-from plugin.resilience.health import Verdict, Word
+from plugin.resilience.breaker import Breaker, BreakerPolicy, asked
+from plugin.resilience.health import Health, Verdict
 from plugin.resilience.lanes import LANES, Lane
 from plugin.resilience.quota import probing
 
@@ -19,14 +19,14 @@ MAIL_ACCOUNT = "smtp"
 _MOST_TRIED = 5
 
 
-class Gates:
+class AccountGates:
     """One breaker a lane. Thread-safe. What asks the ledger raises LedgerUnavailable."""
 
     def __init__(self, ledger: Ledger, connector: Connector, policy: DeliveryPolicy, now: Now) -> None:
         self._ledger = ledger
         self._connector = connector
         self._now = now
-        rules = Rules.of(policy)
+        rules = BreakerPolicy.of(policy)
         accounts = {Lane.CRM: connector.name, Lane.MAIL: MAIL_ACCOUNT}
         self._breakers = {lane: Breaker(ledger, accounts[lane], rules, now) for lane in LANES}
         self.probe_seconds = policy.probe_seconds
@@ -58,14 +58,14 @@ class Gates:
         """Take to heart what an exchange about a delivery said about the account; ``probing``: it was the probe."""
         breaker = self._breakers[lane]
         match verdict.word:
-            case Word.ANSWERS:
+            case Health.ANSWERS:
                 breaker.answered(probed=probing)
-            case Word.AWAY:
+            case Health.AWAY:
                 breaker.failed(delivery, verdict)
-            case Word.DOUBTFUL:
+            case Health.DOUBTFUL:
                 self._doubted(lane, delivery, verdict)
 
-    def probe(self, lane: Lane, deliver: Callable[[], Word | None]) -> int:
+    def probe(self, lane: Lane, deliver: Callable[[], Health | None]) -> int:
         """Find out whether the account is back; returns how many deliveries that took.
 
         The CRM is first asked with a cheap read, so that nothing becomes *unknown* on its account. ``deliver`` sends
@@ -74,11 +74,11 @@ class Gates:
         with probing():
             return self._probe(lane, deliver)
 
-    def _probe(self, lane: Lane, deliver: Callable[[], Word | None]) -> int:
+    def _probe(self, lane: Lane, deliver: Callable[[], Health | None]) -> int:
         if lane is Lane.CRM:
             verdict = asked(self._connector)
-            if verdict.word is not Word.ANSWERS:
-                if verdict.word is not Word.NOTHING:
+            if verdict.word is not Health.ANSWERS:
+                if verdict.word is not Health.NOTHING:
                     self._breakers[lane].failed(0, verdict)
                 return 0
         done = 0
@@ -88,7 +88,7 @@ class Gates:
             if word is None:
                 break
             done += 1
-            if word is not Word.NOTHING:
+            if word is not Health.NOTHING:
                 return done
         if lane is Lane.CRM:
             self._breakers[lane].answered()
@@ -99,7 +99,7 @@ class Gates:
         if lane is Lane.CRM and breaker.suspects(delivery) and not breaker.is_open:
             # The same record once more: perhaps only that one is at fault.
             found = asked(self._connector)
-            if found.word in (Word.AWAY, Word.DOUBTFUL):
-                breaker.failed(delivery, Verdict(Word.AWAY, found.why, found.after))
+            if found.word in (Health.AWAY, Health.DOUBTFUL):
+                breaker.failed(delivery, Verdict(Health.AWAY, found.why, found.after))
             return
         breaker.failed(delivery, verdict)

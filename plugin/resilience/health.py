@@ -17,7 +17,7 @@ _ACCOUNT = frozenset({401, 421, 429, 503})
 _NO_LOGIN = frozenset({530, 534, 535, 538})
 
 
-class Word(Enum):
+class Health(Enum):
     """``DOUBTFUL``: a 5xx or a time-out, which the account or this one record may have caused. ``NOTHING``: silence."""
 
     ANSWERS = "answers"
@@ -33,14 +33,14 @@ class Verdict:
     ``blocked``: the CRM has shut the account until a human has that lifted; it counts as away.
     """
 
-    word: Word
+    word: Health
     why: str = ""
     after: float | None = None
     blocked: bool = False
 
 
-NOTHING = Verdict(Word.NOTHING)
-ANSWERS = Verdict(Word.ANSWERS)
+NOTHING = Verdict(Health.NOTHING)
+ANSWERS = Verdict(Health.ANSWERS)
 
 
 def of_write(outcome: Outcome) -> Verdict:
@@ -50,9 +50,9 @@ def of_write(outcome: Outcome) -> Verdict:
     if outcome.code == FAULT:
         return NOTHING
     if not isinstance(outcome, NotDone):
-        return Verdict(Word.DOUBTFUL, outcome.why)
+        return Verdict(Health.DOUBTFUL, outcome.why)
     if outcome.blocked or is_login_refused(outcome):
-        return Verdict(Word.AWAY, outcome.why, outcome.after, outcome.blocked)
+        return Verdict(Health.AWAY, outcome.why, outcome.after, outcome.blocked)
     if outcome.permanent:
         # Without a status it never got out of this machine.
         return NOTHING if outcome.status is None else ANSWERS
@@ -71,7 +71,7 @@ def of_read(error: CrmUnavailable | CrmRefused) -> Verdict:
     if isinstance(error, CrmRefused):
         return NOTHING if error.status is None else ANSWERS
     if error.blocked:
-        return Verdict(Word.AWAY, str(error), error.after, blocked=True)
+        return Verdict(Health.AWAY, str(error), error.after, blocked=True)
     return _not_now(error.status, str(error), error.after)
 
 
@@ -79,9 +79,9 @@ def of_company(verdicts: Sequence[Verdict]) -> Verdict:
     """What one exchange about several deliveries says: one exchange, so one word, however many were in it."""
     for telling in (
         lambda one: one.blocked,
-        lambda one: one.word is Word.ANSWERS,
-        lambda one: one.word is Word.AWAY,
-        lambda one: one.word is Word.DOUBTFUL,
+        lambda one: one.word is Health.ANSWERS,
+        lambda one: one.word is Health.AWAY,
+        lambda one: one.word is Health.DOUBTFUL,
     ):
         found = next((verdict for verdict in verdicts if telling(verdict)), None)
         if found is not None:
@@ -97,5 +97,5 @@ def is_login_refused(outcome: Outcome) -> bool:
 def _not_now(status: int | None, why: str, after: float | None) -> Verdict:
     if status is None:
         # With a time it is our own quota that is used up; without, no connection could be made.
-        return NOTHING if after is not None else Verdict(Word.AWAY, why)
-    return Verdict(Word.AWAY if status in _ACCOUNT else Word.DOUBTFUL, why, after)
+        return NOTHING if after is not None else Verdict(Health.AWAY, why)
+    return Verdict(Health.AWAY if status in _ACCOUNT else Health.DOUBTFUL, why, after)

@@ -45,7 +45,7 @@ _ADD = insert(quotas)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class QuotaTerms:
     """What an account's limits come to, in seconds: the ``interval`` between requests, the ``slack`` of a full bucket,
     how long a taken one ``keeps``, and ``most`` requests taken at once.
 
@@ -58,7 +58,7 @@ class Terms:
     most: int
 
     @classmethod
-    def of(cls, limits: Limits) -> Terms:
+    def of(cls, limits: Limits) -> QuotaTerms:
         rate, burst = limits.requests_per_second, limits.burst
         keeps = min(_AHEAD, (burst - 1) / 2 / rate)
         return cls(1 / rate, (burst - 1) / rate - keeps, keeps, max(1, min(_MOST, int(rate * _AHEAD))))
@@ -102,7 +102,7 @@ class SharedQuota:
     ) -> None:
         self._ledger = ledger
         self._account = account
-        self._terms = Terms.of(limits)
+        self._terms = QuotaTerms.of(limits)
         self._now = now
         self._clock = clock
         self._sleep = sleep

@@ -20,7 +20,7 @@ from plugin.errors import ConfigError
 from plugin.events.intake import Intake
 from plugin.events.resolver import Resolver
 from plugin.ledger import Ledger
-from plugin.resilience.gates import Gates
+from plugin.resilience.gates import AccountGates
 from plugin.resilience.noted import note_account
 from plugin.resilience.quota import SharedQuota
 from plugin.resilience.token_store import LedgerStore
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Service:
     """What both sides work with. ``stack`` frees whatever is added to it, the latest first."""
 
     settings: Settings
@@ -58,13 +58,13 @@ class Parts:
         mailer = mailer_of(settings)
         worker = Worker(self.ledger, self.rules, self.connector, mailer, settings, utc_now, owner, Random())
         intake = Intake(self.ledger, self.rules, settings, utc_now)
-        gates = Gates(self.ledger, self.connector, policy, utc_now)
+        gates = AccountGates(self.ledger, self.connector, policy, utc_now)
         resolver = Resolver(self.ledger, self.connector, intake, gates, policy, utc_now, owner, Random())
         return LoopThread("delivery", worker), LoopThread("events", resolver)
 
 
 @contextmanager
-def parts(settings: Settings, *, upgrade_command: str) -> Iterator[Parts]:
+def parts(settings: Settings, *, upgrade_command: str) -> Iterator[Service]:
     """The parts, for the length of the block, on a ledger whose tables are this version's.
 
     ``upgrade_command`` is what is to be run where they are not. Raises ConfigError, LedgerUnavailable.
@@ -79,7 +79,7 @@ def parts(settings: Settings, *, upgrade_command: str) -> Iterator[Parts]:
         connect(connector, ledger)
         note_account(ledger, connector.name, sends_mail=connector.sends_mail)
         settings = replace(settings, crm=replace(settings.crm, sends_mail=connector.sends_mail))
-        yield Parts(settings, ledger, rules, connector, stack)
+        yield Service(settings, ledger, rules, connector, stack)
 
 
 def connect(connector: Connector, ledger: Ledger) -> None:

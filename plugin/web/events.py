@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from connectors.base import CallResult, Connector, Reference
     from plugin.config.settings import Settings
     from plugin.events.intake import Intake
-    from plugin.events.responses import Answer
+    from plugin.events.responses import EventResponse
     from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
@@ -133,7 +133,7 @@ def _headers() -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: EventResponse) -> Response:
     # Several call results may have come in together; each is counted.
     g.event_statuses = [result["status"] for result in answer.body.get("results", [])]
     return json_response(answer.status, answer.body, answer.headers)

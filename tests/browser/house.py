@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page as Tab
+from playwright.sync_api import PageSettings as Tab
 from sqlalchemy import select
 
 from connectors.base import CardRef
@@ -19,7 +19,7 @@ from plugin.auth.users import Users
 from plugin.auth.visitor import LinkedCall
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
-from plugin.config.settings import Page, Settings
+from plugin.config.settings import PageSettings, Settings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
@@ -109,7 +109,9 @@ def running_house(
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
     public = page.pop("public_url", f"http://localhost:{port}")
-    own = replace(settings, ledger_url=ledger_url, page=Page(public_url=public, source="telephony", secret=KEY, **page))
+    own = replace(
+        settings, ledger_url=ledger_url, page=PageSettings(public_url=public, source="telephony", secret=KEY, **page)
+    )
     ledger = Ledger(ledger_url)
     ledger.upgrade()
     rules = ActiveRules(ledger, utc_now)

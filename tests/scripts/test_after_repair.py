@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from plugin.authoring.verification import Limits, prove
+from plugin.authoring.verification import ProofLimits, prove
 from plugin.authoring.verification.cases import coverage, run_cases
 from plugin.cli.main import main
 from plugin.deciding.decision.compiled_rules import Decider, Rulebook
@@ -221,7 +221,7 @@ def test_every_conversation_ends_once_whatever_the_call_brings_along(script: Dec
 
 
 def test_everything_is_proven_of_it_and_nothing_is_to_be_warned_of(rulebook: Rulebook) -> None:
-    report = prove(rulebook, limits=Limits(seconds=60))
+    report = prove(rulebook, limits=ProofLimits(seconds=60))
     assert (report.faults, report.warnings, report.unproven) == ((), (), ())
     (size,) = report.scripts
     assert (size.questions, size.rules, size.outcomes, size.conversations) == (7, 23, 9, 372)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from plugin.authoring.verification import Limits, prove
+from plugin.authoring.verification import ProofLimits, prove
 from plugin.deciding.decision.compiled_rules import Decider, Rulebook
 from plugin.deciding.decision.conversations import conversations
 from plugin.deciding.decision.model import Decision
@@ -108,7 +108,7 @@ def test_every_wish_ends_in_what_was_asked_for_and_no_more(
 def test_no_conversation_is_without_its_end_and_no_end_without_its_conversation(
     rulebook: Rulebook, script: Decider
 ) -> None:
-    report = prove(rulebook, limits=Limits(seconds=60))
+    report = prove(rulebook, limits=ProofLimits(seconds=60))
     assert (report.faults, report.warnings, report.unproven) == ((), (), ())
     ends = [conversation.decision for conversation in conversations(script)]
     assert len(ends) == 2 * len(WISHES) + 1

@@ -6,7 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from plugin.authoring.verification import Limits, Report, prove
+from plugin.authoring.verification import CheckReport, ProofLimits, prove
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.ruleset import read_folder
 
@@ -32,10 +32,10 @@ def script(questions: list[dict[str, Any]], rules: list[dict[str, Any]], **vocab
     return content
 
 
-def proven(content: dict[str, Any], **limits: Any) -> Report:
+def proven(content: dict[str, Any], **limits: Any) -> CheckReport:
     rulebook = Rulebook.from_content(content)
     try:
-        return prove(rulebook, limits=Limits(**limits) if limits else None)
+        return prove(rulebook, limits=ProofLimits(**limits) if limits else None)
     finally:
         rulebook.close()
 

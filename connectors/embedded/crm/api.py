@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest
 
 from connectors.embedded.crm import records, schemas
-from connectors.embedded.crm.faults import KINDS, Faults
+from connectors.embedded.crm.faults import KINDS, FaultInjector
 from connectors.embedded.crm.mail import show_mail
 from connectors.embedded.crm.webhook import show_call
 
@@ -174,7 +174,7 @@ def _add_calls(routes: Blueprint, crm: Crm) -> None:
             return jsonify(show_call(db, records.one(db, "SELECT * FROM calls WHERE id = ?", call_id)))
 
 
-def fault_control(faults: Faults) -> Blueprint:
+def fault_control(faults: FaultInjector) -> Blueprint:
     """``/faults``: what is to go wrong (PUT), how often it has (GET), and an end of it (DELETE)."""
     routes = Blueprint("faults", __name__, url_prefix="/faults")
 
@@ -232,7 +232,7 @@ def _list(crm: Crm, table: str, show: records.Show, where: Mapping[str, object],
     limit = _number_given("limit", _PAGE)
     if not 1 <= limit <= _LARGEST_PAGE:
         raise ValidationError({"limit": [f"Expected 1 to {_LARGEST_PAGE}."]})
-    page = records.Page(_number_given("after", 0), limit)
+    page = records.ListPage(_number_given("after", 0), limit)
     with crm.store.reading() as db:
         return jsonify(records.listed(db, table, show, where, page, key=key))
 

@@ -19,11 +19,11 @@ from marshmallow import ValidationError
 from waitress.server import create_server
 
 from connectors.embedded.crm import records
-from connectors.embedded.crm.faults import Faults, FaultyApp
-from connectors.embedded.crm.mail import SENDER, OutboxPost, Post, SmtpPost
+from connectors.embedded.crm.faults import FaultInjector, FaultyApp
+from connectors.embedded.crm.mail import SENDER, MailTransport, OutboxPost, SmtpPost
 from connectors.embedded.crm.schemas import Seed
 from connectors.embedded.crm.server import Crm, Options, utc_now
-from connectors.embedded.crm.store import Store, StoreUnusable
+from connectors.embedded.crm.store import CrmStore, StoreUnusable
 from connectors.smtp.mailer import Mailer
 
 #: More than the API itself takes, so that the API's own clear refusal comes first.
@@ -91,13 +91,13 @@ def _crm(options: argparse.Namespace, environ: Mapping[str, str]) -> Crm:
         post=_post(options),
         webhook_url=options.webhook_url,
         webhook_secret=secret,
-        faults=Faults() if options.faults else None,
+        faults=FaultInjector() if options.faults else None,
         timezone=_zone(options.timezone),
         page_open=is_loopback(options.host),
         page_token=page_token,
     )
     try:
-        store = Store(options.database)
+        store = CrmStore(options.database)
     except StoreUnusable as error:
         raise BadStart(str(error)) from None
     try:
@@ -175,7 +175,7 @@ def _secret(variable: str | None, file: Path | None, environ: Mapping[str, str])
     return value
 
 
-def _post(options: argparse.Namespace) -> Post | None:
+def _post(options: argparse.Namespace) -> MailTransport | None:
     if options.outbox:
         try:
             return OutboxPost(options.outbox, utc_now)
@@ -204,7 +204,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _seed(store: Store, file: Path, options: Options) -> None:
+def _seed(store: CrmStore, file: Path, options: Options) -> None:
     """Add the file's cards and users; those there already stay as they are."""
     try:
         seed = Seed().load(json.loads(file.read_text(encoding="utf-8")))

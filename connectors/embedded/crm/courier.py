@@ -20,7 +20,7 @@ def wait_before(attempt: int) -> float:
     return min(_LONGEST_WAIT, 0.25 * 2.0 ** min(attempt - 1, 10))
 
 
-class Courier:
+class QueueThread:
     """Runs ``work`` in a thread of its own; ``work`` returns the seconds until more is due, or None."""
 
     def __init__(self, name: str, work: Callable[[], float | None]) -> None:

@@ -25,7 +25,7 @@ _LONGEST_BODY = 2_000_000
 
 
 @dataclass(slots=True)
-class Fault:
+class InjectedFault:
     """One fault: for the ``next`` requests that it concerns, or for each with ``probability``, or for all.
 
     ``collection`` (e.g. ``comments``) narrows it to writes into that collection; ``reads`` takes reads in too.
@@ -49,18 +49,18 @@ class Fault:
         return self.probability is None or random.random() < self.probability
 
 
-class Faults:
+class FaultInjector:
     """The plan in force. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._plan: list[Fault] = []
+        self._plan: list[InjectedFault] = []
         self._random = random.Random(0)
 
     def plan(self, faults: Iterable[Mapping[str, Any]], seed: int | None) -> None:
         """Replace the plan; ``seed`` makes what happens with a probability repeatable."""
         with self._lock:
-            self._plan = [Fault(**fault) for fault in faults]
+            self._plan = [InjectedFault(**fault) for fault in faults]
             self._random = random.Random(seed if seed is not None else 0)
 
     def state(self) -> list[dict[str, Any]]:
@@ -68,10 +68,10 @@ class Faults:
         with self._lock:
             return [asdict(fault) for fault in self._plan]
 
-    def due(self, method: str, path: str) -> list[Fault]:
+    def due(self, method: str, path: str) -> list[InjectedFault]:
         """What is to happen to this request: any latency, and the first other fault that concerns it."""
         with self._lock:
-            chosen: list[Fault] = []
+            chosen: list[InjectedFault] = []
             for fault in self._plan:
                 taken = fault.kind != "latency" and any(other.kind != "latency" for other in chosen)
                 if not taken and fault.concerns(method, path, self._random):
@@ -83,7 +83,9 @@ class Faults:
 class FaultyApp:
     """The WSGI application with the plan's faults around its API."""
 
-    def __init__(self, app: WSGIApplication, faults: Faults, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, app: WSGIApplication, faults: FaultInjector, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._app = app
         self._faults = faults
         self._sleep = sleep
@@ -99,7 +101,7 @@ class FaultyApp:
                 return self._happen(fault, environ, start_response)
         return self._app(environ, start_response)
 
-    def _happen(self, fault: Fault, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _happen(self, fault: InjectedFault, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if fault.kind == "throttle":
             return _error(
                 start_response, "429 Too Many Requests", "throttled", [("Retry-After", str(math.ceil(fault.seconds)))]

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.base import Done, NotDone, Outcome
-from connectors.embedded.crm.courier import MOST_ATTEMPTS, Courier, wait_before
+from connectors.embedded.crm.courier import MOST_ATTEMPTS, QueueThread, wait_before
 from connectors.embedded.crm.records import NotPossible, Record, one, stamp, user_named
-from connectors.embedded.crm.store import Store
+from connectors.embedded.crm.store import CrmStore
 from connectors.smtp.mailer import Mailer, UnusableMail, build_message
 
 #: Whom the CRM's mail comes from.
 SENDER = "CRM <crm@crm.example>"
 
 
-class Post(Protocol):
+class MailTransport(Protocol):
     """A way for mail to go out."""
 
     #: ``smtp`` or ``outbox``, as the API tells it.
@@ -65,14 +65,14 @@ class OutboxPost:
         return Done(message_id)
 
 
-class MailRoom:
+class Outbox:
     """Takes mails in within the caller's transaction and sends them from a thread of its own."""
 
-    def __init__(self, store: Store, post: Post | None, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: CrmStore, post: MailTransport | None, now: Callable[[], datetime]) -> None:
         self._store = store
         self._post = post
         self._now = now
-        self.courier = Courier("crm-mail", self.send_due)
+        self.courier = QueueThread("crm-mail", self.send_due)
 
     @property
     def kind(self) -> str:

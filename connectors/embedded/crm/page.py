@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from connectors.embedded.crm import records
 from connectors.embedded.crm.mail import show_mail
-from connectors.embedded.crm.store import Store
+from connectors.embedded.crm.store import CrmStore
 from connectors.kit.secrets import same_secret
 from connectors.phones import normal_name
 
@@ -55,7 +55,7 @@ class PageGuard:
         return hmac.new((self.token or "").encode(), b"crm pages", hashlib.sha256).hexdigest()
 
 
-def pages(store: Store, zone: ZoneInfo, guard: PageGuard) -> Blueprint:
+def pages(store: CrmStore, zone: ZoneInfo, guard: PageGuard) -> Blueprint:
     """All pages."""
     routes = Blueprint("pages", __name__)
     routes.before_request(lambda: _admit(guard))
@@ -147,7 +147,7 @@ def _cards(db: sqlite3.Connection, asked: str, after: int) -> records.Record:
         where = records.cards_where(asked, None)
     elif asked:
         where = {"instr(name_key, ?) > 0": normal_name(asked)}
-    return records.listed(db, "cards", _show_counted, where, records.Page(after, _PAGE))
+    return records.listed(db, "cards", _show_counted, where, records.ListPage(after, _PAGE))
 
 
 def _show_counted(db: sqlite3.Connection, row: sqlite3.Row) -> records.Record:

@@ -49,7 +49,7 @@ def number(record_id: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """Which part of a list: at most ``limit`` records after the one numbered ``after``."""
 
     after: int
@@ -57,7 +57,7 @@ class Page:
 
 
 def listed(
-    db: sqlite3.Connection, table: str, show: Show, where: Mapping[str, object], page: Page, *, key: str = "id"
+    db: sqlite3.Connection, table: str, show: Show, where: Mapping[str, object], page: ListPage, *, key: str = "id"
 ) -> Record:
     """One page in the order of creation: ``items`` and, where there are more, ``next`` to be given as ``after``.
 

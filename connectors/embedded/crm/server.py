@@ -15,11 +15,11 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from connectors.embedded.crm.api import api, fault_control
-from connectors.embedded.crm.faults import Faults
-from connectors.embedded.crm.mail import MailRoom, Post
+from connectors.embedded.crm.faults import FaultInjector
+from connectors.embedded.crm.mail import MailTransport, Outbox
 from connectors.embedded.crm.page import PageGuard, pages
 from connectors.embedded.crm.records import NoSuchRecord, NotPossible
-from connectors.embedded.crm.store import Store
+from connectors.embedded.crm.store import CrmStore
 from connectors.embedded.crm.webhook import Switchboard
 from connectors.kit.secrets import same_secret
 
@@ -37,10 +37,10 @@ class Options:
     """How a CRM is to run. ``page_token`` None: no sign-in; ``page_open`` False: then no pages at all."""
 
     token: str = field(repr=False)
-    post: Post | None = None
+    post: MailTransport | None = None
     webhook_url: str | None = None
     webhook_secret: str = field(default="", repr=False)
-    faults: Faults | None = None
+    faults: FaultInjector | None = None
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Moscow"))
     page_open: bool = True
     page_token: str | None = field(default=None, repr=False)
@@ -50,11 +50,11 @@ class Options:
 class Crm:
     """One running CRM: its store, its mail, its calls and the application in front of them."""
 
-    def __init__(self, store: Store, options: Options) -> None:
+    def __init__(self, store: CrmStore, options: Options) -> None:
         """Raises ValueError for an unusable webhook address."""
         self.store = store
         self.options = options
-        self.mail = MailRoom(store, options.post, options.now)
+        self.mail = Outbox(store, options.post, options.now)
         self.calls = Switchboard(store, options.webhook_url, options.webhook_secret, options.now)
         self.app = _application(self)
 

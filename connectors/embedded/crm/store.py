@@ -59,7 +59,7 @@ class StoreUnusable(Exception):
     """The file cannot be used as the CRM's database; the message is one line."""
 
 
-class Store:
+class CrmStore:
     """The open file. Held by one process at a time; what a transaction has written survives a power cut."""
 
     def __init__(self, path: Path) -> None:

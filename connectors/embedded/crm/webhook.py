@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import Limits, NotDone
-from connectors.embedded.crm.courier import MOST_ATTEMPTS, Courier, wait_before
+from connectors.embedded.crm.courier import MOST_ATTEMPTS, QueueThread, wait_before
 from connectors.embedded.crm.records import NotPossible, Record, card_named, one, stamp
-from connectors.embedded.crm.store import Store
+from connectors.embedded.crm.store import CrmStore
 from connectors.embedded.signature import signed_headers
-from connectors.http.client import Answer, HttpClient
+from connectors.http.client import HttpAnswer, HttpClient
 
 _NEXT = "SELECT * FROM webhooks WHERE state = 'queued' ORDER BY next_at, id LIMIT 1"
 _LIMITS = Limits(connect_seconds=2.0, read_seconds=10.0, requests_per_second=500.0, burst=500)
@@ -22,13 +22,13 @@ _LIMITS = Limits(connect_seconds=2.0, read_seconds=10.0, requests_per_second=500
 class Switchboard:
     """Takes call records in and tells ``url`` about each new one and each change, signed with ``secret``."""
 
-    def __init__(self, store: Store, url: str | None, secret: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: CrmStore, url: str | None, secret: str, now: Callable[[], datetime]) -> None:
         """Raises ValueError for an unusable address."""
         self._store = store
         self._http = HttpClient(url, _LIMITS) if url else None
         self._secret = secret
         self._now = now
-        self.courier = Courier("crm-webhook", self.send_due)
+        self.courier = QueueThread("crm-webhook", self.send_due)
 
     @property
     def tells(self) -> bool:
@@ -98,7 +98,7 @@ class Switchboard:
 
     def _note(self, webhook_id: int, attempts: int, answer: Any) -> None:
         wait = wait_before(attempts)
-        if isinstance(answer, Answer):
+        if isinstance(answer, HttpAnswer):
             state, why = "delivered", None
         else:
             permanent = isinstance(answer, NotDone) and answer.permanent

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from plugin.authoring.inspection.paired_walk import Pair, Talk
+from plugin.authoring.inspection.paired_walk import ConversationPair, PairedConversation
 from plugin.authoring.inspection.wording import answer_label, plain, question_words, wording
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import ActionSpec, OutcomeSpec, Question
@@ -25,7 +25,7 @@ _TEXTS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ConversationChange:
     """A change in one conversation. ``details``: what follows from it, of another outcome for instance."""
 
     kind: str
@@ -33,7 +33,7 @@ class Found:
     old: str | None
     new: str | None
     outcomes: tuple[str, ...] = ()
-    details: tuple[Found, ...] = ()
+    details: tuple[ConversationChange, ...] = ()
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -53,7 +53,9 @@ class _Done:
     email: bool
 
 
-def compared(pair: Pair, old: Script, new: Script, roles: Mapping[str, str]) -> Iterator[Found]:
+def compared(
+    pair: ConversationPair, old: Script, new: Script, roles: Mapping[str, str]
+) -> Iterator[ConversationChange]:
     """What differs in this conversation. ``roles``: their labels."""
     if pair.old is None or pair.new is None:
         yield _only_one(pair, old, new)
@@ -62,7 +64,7 @@ def compared(pair: Pair, old: Script, new: Script, roles: Mapping[str, str]) -> 
     yield from _questions(pair.old.asked, pair.new.asked, old, new)
 
 
-def script_changes(old: Script, new: Script, roles: Mapping[str, str]) -> Iterator[Found]:
+def script_changes(old: Script, new: Script, roles: Mapping[str, str]) -> Iterator[ConversationChange]:
     """What differs in a script as a whole, besides its conversations."""
     named = [
         ("Название скрипта", old.title, new.title),
@@ -77,7 +79,7 @@ def script_changes(old: Script, new: Script, roles: Mapping[str, str]) -> Iterat
     ]
     for what, before, after in named:
         if before != after:
-            yield Found("script", what, *differing_lines(before, after))
+            yield ConversationChange("script", what, *differing_lines(before, after))
 
 
 def differing_lines(old: str, new: str) -> tuple[str | None, str | None]:
@@ -94,7 +96,7 @@ def differing_lines(old: str, new: str) -> tuple[str | None, str | None]:
 # --- ends ------------------------------------------------------------------------------------------
 
 
-def _only_one(pair: Pair, old: Script, new: Script) -> Found:
+def _only_one(pair: ConversationPair, old: Script, new: Script) -> ConversationChange:
     talk, script, is_new = (pair.new, new, True) if pair.new else (pair.old, old, False)
     assert talk is not None
     assert pair.missing is not None
@@ -103,63 +105,65 @@ def _only_one(pair: Pair, old: Script, new: Script) -> Found:
     label = answer_label(question, value) or plain(value)
     what = f"{script.facts[name].label}: {label}"
     if is_new:
-        return Found("only_new", what, None, label, (_end(talk),))
-    return Found("only_old", what, label, None, (_end(talk),))
+        return ConversationChange("only_new", what, None, label, (_end(talk),))
+    return ConversationChange("only_old", what, label, None, (_end(talk),))
 
 
-def _end(talk: Talk) -> str:
+def _end(talk: PairedConversation) -> str:
     return talk.outcome.label if talk.outcome else talk.fault or ""
 
 
-def _ends(mine: Talk, other: Talk, old: Script, new: Script, roles: Mapping[str, str]) -> Iterator[Found]:
+def _ends(
+    mine: PairedConversation, other: PairedConversation, old: Script, new: Script, roles: Mapping[str, str]
+) -> Iterator[ConversationChange]:
     before, after = mine.outcome, other.outcome
     if before is None or after is None:
         if mine.fault != other.fault:
-            yield Found("fault", "Разговор без итога", _end(mine), _end(other))
+            yield ConversationChange("fault", "Разговор без итога", _end(mine), _end(other))
         return
     label = (after.label,)
     details = list(_done(before, after, old, new, roles))
     if before.say != after.say:
-        details.insert(0, Found("say", "Фраза в конце разговора", before.say, after.say))
+        details.insert(0, ConversationChange("say", "Фраза в конце разговора", before.say, after.say))
     if mine.card != other.card and before.actions and after.actions:
-        details.append(Found("card", "В чью карточку записать", _card(mine), _card(other)))
+        details.append(ConversationChange("card", "В чью карточку записать", _card(mine), _card(other)))
     if before.name != after.name:
         labels = [outcome.label for outcome in (before, after)]
         if labels[0] == labels[1]:
             labels = [f"{outcome.label} ({outcome.name})" for outcome in (before, after)]
-        yield Found("outcome", "Итог", labels[0], labels[1], details=tuple(details))
+        yield ConversationChange("outcome", "Итог", labels[0], labels[1], details=tuple(details))
         return
     if before.label != after.label:
-        details.append(Found("label", "Название итога", before.label, after.label))
+        details.append(ConversationChange("label", "Название итога", before.label, after.label))
     for found in details:
-        yield Found(found.kind, found.what, found.old, found.new, label)
+        yield ConversationChange(found.kind, found.what, found.old, found.new, label)
 
 
-def _card(talk: Talk) -> str:
+def _card(talk: PairedConversation) -> str:
     return ", ".join(talk.card) if talk.card else "карточка звонка"
 
 
 def _done(
     before: OutcomeSpec, after: OutcomeSpec, old: Script, new: Script, roles: Mapping[str, str]
-) -> Iterator[Found]:
+) -> Iterator[ConversationChange]:
     was, now = _by_id(before.actions, old), _by_id(after.actions, new)
     for key in dict.fromkeys((*was, *now)):
         a, b = was.get(key), now.get(key)
         if a is None or b is None or a.kind != b.kind:
             told = [None if done is None else _told(done, roles) for done in (a, b)]
-            yield Found("action", "Что записать", told[0], told[1])
+            yield ConversationChange("action", "Что записать", told[0], told[1])
             continue
         name = _KINDS.get(a.kind, a.kind)
         if a.roles != b.roles:
-            yield Found("recipients", "Кому напоминание", _labels(a, roles), _labels(b, roles))
+            yield ConversationChange("recipients", "Кому напоминание", _labels(a, roles), _labels(b, roles))
         if a.text != b.text:
-            yield Found("text", f"Текст: {name}", *differing_lines(a.text, b.text))
+            yield ConversationChange("text", f"Текст: {name}", *differing_lines(a.text, b.text))
         if a.subject != b.subject:
-            yield Found("subject", "Тема напоминания", a.subject, b.subject)
+            yield ConversationChange("subject", "Тема напоминания", a.subject, b.subject)
         if a.hours != b.hours:
-            yield Found("term", "Срок напоминания", _hours(a), _hours(b))
+            yield ConversationChange("term", "Срок напоминания", _hours(a), _hours(b))
         if a.email != b.email:
-            yield Found("mail", "Письмо к напоминанию", _mail(a), _mail(b))
+            yield ConversationChange("mail", "Письмо к напоминанию", _mail(a), _mail(b))
 
 
 def _by_id(actions: Sequence[ActionSpec], script: Script) -> dict[str, _Done]:
@@ -199,33 +203,37 @@ def _hours(done: _Done) -> str:
 # --- questions -------------------------------------------------------------------------------------
 
 
-def _questions(was: Sequence[Question], now: Sequence[Question], old: Script, new: Script) -> Iterator[Found]:
+def _questions(
+    was: Sequence[Question], now: Sequence[Question], old: Script, new: Script
+) -> Iterator[ConversationChange]:
     before, after = {q.fact: q for q in was}, {q.fact: q for q in now}
     for name in before.keys() - after.keys():
-        yield Found("asked_less", "Больше не спрашивается", question_words(before[name]), None)
+        yield ConversationChange("asked_less", "Больше не спрашивается", question_words(before[name]), None)
     for name in after.keys() - before.keys():
-        yield Found("asked_more", "Спрашивается ещё", None, question_words(after[name]))
+        yield ConversationChange("asked_more", "Спрашивается ещё", None, question_words(after[name]))
     orders = [[name for name in one if name in other] for one, other in ((before, after), (after, before))]
     if orders[0] != orders[1]:
         was_said, now_said = (
             " → ".join(script.facts[name].label for name in order)
             for script, order in zip((old, new), orders, strict=True)
         )
-        yield Found("order", "Порядок вопросов", was_said, now_said)
+        yield ConversationChange("order", "Порядок вопросов", was_said, now_said)
     for name in orders[1]:
         yield from _question(before[name], after[name], new.facts[name].label)
 
 
-def _question(a: Question, b: Question, label: str) -> Iterator[Found]:
+def _question(a: Question, b: Question, label: str) -> Iterator[ConversationChange]:
     if question_words(a) != question_words(b):
-        yield Found("phrase", f"Фраза вопроса: {label}", question_words(a), question_words(b))
+        yield ConversationChange("phrase", f"Фраза вопроса: {label}", question_words(a), question_words(b))
     for answer in a.answers:
         now = answer_label(b, answer.value)
         if now is not None and now != answer.label:
-            yield Found("answer_label", f"Ответ: {label}", answer.label, now)
+            yield ConversationChange("answer_label", f"Ответ: {label}", answer.label, now)
     common = [[x.label for x in one.answers if answer_label(other, x.value)] for one, other in ((a, b), (b, a))]
     if common[0] != common[1] and sorted(common[0]) == sorted(common[1]):
-        yield Found("answers_order", f"Порядок ответов: {label}", "; ".join(common[0]), "; ".join(common[1]))
+        yield ConversationChange(
+            "answers_order", f"Порядок ответов: {label}", "; ".join(common[0]), "; ".join(common[1])
+        )
 
 
 def _bounds(script: Script, name: str) -> str:

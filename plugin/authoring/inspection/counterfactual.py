@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from plugin.deciding.decision.decider import Decider
-from plugin.deciding.decision.trace import Firing
+from plugin.deciding.decision.trace import RuleTrace
 from plugin.deciding.engine.network import UNKNOWN
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import Condition, Question, Rule
@@ -28,7 +28,7 @@ _Key = frozenset[tuple[str, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Counterfactual:
     """What would make an entry fire. Without a change: nothing at all (``exhausted``), or nothing within the bound."""
 
     change: Change | None
@@ -39,11 +39,11 @@ class Found:
 class _Tried:
     """What one changed set of facts comes to. ``refused``: facts whose answer its question does not offer."""
 
-    firing: Firing
+    firing: RuleTrace
     refused: frozenset[str]
 
 
-class Changes:
+class CounterfactualSearch:
     """Searches around one set of facts; what was tried for one rule serves the others."""
 
     def __init__(self, decider: Decider, facts: Facts) -> None:
@@ -54,7 +54,7 @@ class Changes:
         self._tried: dict[_Key, _Tried] = {}
         self._start = self._look(facts)
 
-    def smallest(self, entry: Rule | Question) -> Found:
+    def smallest(self, entry: Rule | Question) -> Counterfactual:
         """The smallest change that makes the entry fire in a conversation that its questions allow."""
         queue: deque[tuple[dict[str, FactValue | None], _Tried]] = deque([({}, self._start)])
         seen: set[_Key] = set()
@@ -68,11 +68,11 @@ class Changes:
                 seen.add(key)
                 comes_to = self._try(key, longer)
                 if comes_to is None or len(seen) > MOST_FOR_ONE:
-                    return Found(None)
+                    return Counterfactual(None)
                 if entry.id in comes_to.firing.fired and not comes_to.refused:
-                    return Found(_in_order(longer, comes_to.firing))
+                    return Counterfactual(_in_order(longer, comes_to.firing))
                 queue.append((longer, comes_to))
-        return Found(None, exhausted=True)
+        return Counterfactual(None, exhausted=True)
 
     def _steps(self, change: Change, tried: _Tried, entry: Rule | Question) -> Iterator[tuple[str, FactValue | None]]:
         """One fact more: one that stands in the way, or whose answer the changed conversation refuses.
@@ -91,7 +91,7 @@ class Changes:
                     if self._satisfies(value, condition):
                         yield name, value
 
-    def _values(self, name: str, firing: Firing) -> Iterator[FactValue]:
+    def _values(self, name: str, firing: RuleTrace) -> Iterator[FactValue]:
         """A value of every other class that can be answered here."""
         classes, now, question = self._classes[name], self._facts.get(name), firing.asked.get(name)
         offered = [answer.value for answer in question.answers] if question else []
@@ -116,7 +116,7 @@ class Changes:
         firing = self._decider.firing(facts)
         return _Tried(firing, frozenset(self._refused(firing, facts)))
 
-    def _refused(self, firing: Firing, facts: Facts) -> Iterator[str]:
+    def _refused(self, firing: RuleTrace, facts: Facts) -> Iterator[str]:
         for name, question in firing.asked.items():
             key = self._classes[name].key
             if name in facts and question.answers and key(facts[name]) not in {key(a.value) for a in question.answers}:
@@ -139,7 +139,7 @@ class _Obstacles:
             for conclusion in rule.conclude:
                 self._concluding.setdefault(conclusion, []).append(rule)
 
-    def of(self, entry: Rule | Question, firing: Firing) -> Iterator[tuple[str, Condition]]:
+    def of(self, entry: Rule | Question, firing: RuleTrace) -> Iterator[tuple[str, Condition]]:
         """The conditions that fail on a fact which is heard, whatever its value."""
         open_ends: list[Rule | Question] = [entry]
         known: set[str] = {entry.id}
@@ -158,6 +158,6 @@ class _Obstacles:
                 known.update(other.id for other in leading)
 
 
-def _in_order(change: Change, firing: Firing) -> dict[str, FactValue | None]:
+def _in_order(change: Change, firing: RuleTrace) -> dict[str, FactValue | None]:
     order = [*firing.asked, *change]
     return {name: change[name] for name in sorted(change, key=order.index)}

@@ -1,6 +1,6 @@
 """What differs between two states of the rules, by behaviour: which conversations go or end otherwise, and how often.
 
-The same change in many conversations is one ``Change`` with their number. Beside it stand the texts of the files.
+The same change in many conversations is one ``BehaviourChange`` with their number. The files' texts stand beside it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from plugin.authoring.inspection.compare import Found, compared, script_changes
-from plugin.authoring.inspection.paired_walk import Pair, pairs
+from plugin.authoring.inspection.compare import ConversationChange, compared, script_changes
+from plugin.authoring.inspection.paired_walk import ConversationPair, pairs
 from plugin.authoring.inspection.wording import answer_label, named
 from plugin.common.toml.writer import to_toml
 from plugin.deciding.decision.compiled_rules import Role, Rulebook
@@ -33,7 +33,7 @@ _ROLE_FIELDS: Mapping[str, str] = {
 
 
 @dataclass(slots=True)
-class Change:
+class BehaviourChange:
     """One change, wherever it shows. ``old`` and ``new`` are its two sides in words, None where there is none.
 
     ``conversations``: in how many; None for what belongs to no conversation. ``outcomes``: under which, by their
@@ -47,7 +47,7 @@ class Change:
     conversations: int | None = None
     outcomes: dict[str, None] = field(default_factory=dict)
     example: str | None = None
-    details: tuple[Found, ...] = ()
+    details: tuple[ConversationChange, ...] = ()
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class ScriptDifferences:
     compared: int = 0
     different: int = 0
     cut: bool = False
-    changes: list[Change] = field(default_factory=list)
+    changes: list[BehaviourChange] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Differences:
     old: str
     new: str
     scripts: tuple[ScriptDifferences, ...]
-    roles: tuple[Change, ...]
+    roles: tuple[BehaviourChange, ...]
     files: Mapping[str, str]
 
     @property
@@ -110,9 +110,11 @@ def _compared(
     old: Decider, new: Decider, old_roles: Mapping[str, Role], new_roles: Mapping[str, Role], most: int
 ) -> ScriptDifferences:
     result = ScriptDifferences(new.name, new.title, "changed")
-    changes: dict[tuple[object, ...], Change] = {}
+    changes: dict[tuple[object, ...], BehaviourChange] = {}
     labels = {name: role.label for name, role in {**old_roles, **new_roles}.items()}
-    result.changes += [Change(f.kind, f.what, f.old, f.new) for f in script_changes(old.script, new.script, labels)]
+    result.changes += [
+        BehaviourChange(f.kind, f.what, f.old, f.new) for f in script_changes(old.script, new.script, labels)
+    ]
     walk = pairs(old, new)
     for pair in islice(walk, most):
         result.compared += 1
@@ -122,7 +124,9 @@ def _compared(
             known = changes.get(change.key)
             if known is None:
                 example = " → ".join(_said(pair, old.script, new.script)) or "без вопросов"
-                known = Change(change.kind, change.what, change.old, change.new, 0, {}, example, change.details)
+                known = BehaviourChange(
+                    change.kind, change.what, change.old, change.new, 0, {}, example, change.details
+                )
                 changes[change.key] = known
             known.conversations = (known.conversations or 0) + 1
             known.outcomes.update(dict.fromkeys(change.outcomes))
@@ -138,7 +142,7 @@ _ORDER = (
 )
 
 
-def _said(pair: Pair, old: Script, new: Script) -> Iterator[str]:
+def _said(pair: ConversationPair, old: Script, new: Script) -> Iterator[str]:
     """The answers of a conversation by their labels, those that the call brought along first."""
     talk, script = (pair.new, new) if pair.new else (pair.old, old)
     assert talk is not None
@@ -159,18 +163,18 @@ def _said(pair: Pair, old: Script, new: Script) -> Iterator[str]:
 # --- roles and files -------------------------------------------------------------------------------
 
 
-def _roles(old: Mapping[str, Role], new: Mapping[str, Role]) -> Iterator[Change]:
+def _roles(old: Mapping[str, Role], new: Mapping[str, Role]) -> Iterator[BehaviourChange]:
     for name in dict.fromkeys((*old, *new)):
         if name not in new:
-            yield Change("role_gone", old[name].label, name, None)
+            yield BehaviourChange("role_gone", old[name].label, name, None)
         elif name not in old:
             reached = ", ".join(part for part in (new[name].crm_user, new[name].address) if part)
-            yield Change("role_new", new[name].label, None, f"{name}: {reached}")
+            yield BehaviourChange("role_new", new[name].label, None, f"{name}: {reached}")
         else:
             for key, title in _ROLE_FIELDS.items():
                 before, after = getattr(old[name], key), getattr(new[name], key)
                 if before != after:
-                    yield Change("role", f"{old[name].label}: {title}", before, after)
+                    yield BehaviourChange("role", f"{old[name].label}: {title}", before, after)
 
 
 def _files(old: Rulebook, new: Rulebook) -> dict[str, str]:

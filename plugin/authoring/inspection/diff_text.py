@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from plugin.authoring.inspection.compare import Found
-from plugin.authoring.inspection.diff import Change, Differences, ScriptDifferences
+from plugin.authoring.inspection.compare import ConversationChange
+from plugin.authoring.inspection.diff import BehaviourChange, Differences, ScriptDifferences
 from plugin.authoring.inspection.wording import among_conversations, conversations_counted
 from plugin.common.terminal import clean, wrapped
 
@@ -99,7 +99,7 @@ def _script(script: ScriptDifferences) -> Iterator[str]:
         yield from ("", *_change(change))
 
 
-def _change(change: Change) -> Iterator[str]:
+def _change(change: BehaviourChange) -> Iterator[str]:
     title = f"{_TITLES[change.kind]}: {change.what}" if change.kind in _TITLES else change.what
     count = f" — {conversations_counted(change.conversations)}" if change.conversations else ""
     yield from wrapped(title + count, 2)
@@ -116,7 +116,7 @@ def _change(change: Change) -> Iterator[str]:
         yield from wrapped(f"например: {change.example}", 4)
 
 
-def _sides(change: Change | Found, indent: int) -> Iterator[str]:
+def _sides(change: BehaviourChange | ConversationChange, indent: int) -> Iterator[str]:
     for mark, side in (("было:  ", change.old), ("стало: ", change.new)):
         first = mark
         for line in (side if side is not None else "нет").split("\n"):
@@ -124,7 +124,7 @@ def _sides(change: Change | Found, indent: int) -> Iterator[str]:
             first = " " * len(mark)
 
 
-def _change_json(change: Change) -> dict[str, Any]:
+def _change_json(change: BehaviourChange) -> dict[str, Any]:
     body: dict[str, Any] = {"kind": change.kind, "what": change.what, "old": change.old, "new": change.new}
     if change.conversations is not None:
         body |= {"conversations": change.conversations, "outcomes": list(change.outcomes), "example": change.example}

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from plugin.authoring.inspection.counterfactual import Changes, Found
+from plugin.authoring.inspection.counterfactual import Counterfactual, CounterfactualSearch
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Decision
-from plugin.deciding.decision.trace import Check, Firing
+from plugin.deciding.decision.trace import RuleTrace, TracedCondition
 from plugin.deciding.ruleset.model import Question, Rule
 from plugin.deciding.ruleset.values import Facts, FactValue
 from plugin.errors import BadFacts, DecisionError
@@ -25,15 +25,15 @@ class Explained:
 
     entry: Rule | Question
     fired: bool
-    checks: tuple[Check, ...]
-    found: Found | None
+    checks: tuple[TracedCondition, ...]
+    found: Counterfactual | None
 
     @property
     def kind(self) -> Literal["rule", "question"]:
         return "rule" if isinstance(self.entry, Rule) else "question"
 
     @property
-    def failed(self) -> tuple[Check, ...]:
+    def failed(self) -> tuple[TracedCondition, ...]:
         """The conditions that did not hold."""
         return tuple(check for check in self.checks if not check.holds)
 
@@ -48,7 +48,7 @@ class Explanation:
     decider: Decider
     revision: str
     facts: Facts
-    firing: Firing
+    firing: RuleTrace
     decision: Decision | None
     fault: BadFacts | DecisionError | None
     entries: tuple[Explained, ...]
@@ -79,7 +79,7 @@ class Explanation:
             "never": bool(found and found.exhausted),
         }
 
-    def _check_to_json(self, check: Check, show: Show) -> dict[str, Any]:
+    def _check_to_json(self, check: TracedCondition, show: Show) -> dict[str, Any]:
         name = check.condition.subject
         body: dict[str, Any] = {"subject": name, "wanted": check.condition.written, "verdict": check.verdict}
         if name in self.decider.script.derived:
@@ -105,13 +105,13 @@ def explain(decider: Decider, facts: Facts) -> Explanation:
 
     An answer that is refused on this path and a gap or conflict of the rules are explained as well, not raised.
     """
-    firing, changes = decider.firing(facts), Changes(decider, facts)
+    firing, changes = decider.firing(facts), CounterfactualSearch(decider, facts)
     decision, fault = _decided(decider, facts)
     entries = tuple(_explained(entry, firing, changes) for entry in decider.script.entries)
     return Explanation(decider, decider.revision, facts, firing, decision, fault, entries)
 
 
-def _explained(entry: Rule | Question, firing: Firing, changes: Changes) -> Explained:
+def _explained(entry: Rule | Question, firing: RuleTrace, changes: CounterfactualSearch) -> Explained:
     fired = entry.id in firing.fired
     return Explained(entry, fired, firing.checks(entry), None if fired else changes.smallest(entry))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from plugin.authoring.inspection.tree import CUT, MOST_CONVERSATIONS, Ask, Row, grow, rows
+from plugin.authoring.inspection.tree import CUT, MOST_CONVERSATIONS, TreeQuestion, TreeRow, grow, rows
 from plugin.authoring.inspection.wording import named, question_words, wording
 from plugin.deciding.decision.compiled_rules import Role, Rulebook
 from plugin.deciding.decision.model import Target
@@ -14,7 +14,7 @@ from plugin.deciding.ruleset.model import ActionSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
+class ActionLine:
     """A comment, or one reminder for everybody who gets it (``recipients``: the roles' labels)."""
 
     kind: str
@@ -41,7 +41,7 @@ class Doing:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ListedStep:
     """One answer. ``fact``: what is found out, in a few words; ``question``: the phrase or the hint."""
 
     name: str
@@ -56,39 +56,39 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ListedConversation:
     """One conversation. ``fault`` says why it has no outcome; ``card``: whose card, where not the call's."""
 
     number: int
-    steps: tuple[Step, ...]
+    steps: tuple[ListedStep, ...]
     outcome: str | None
     label: str
     say: str | None
-    doings: tuple[Doing, ...]
+    doings: tuple[ActionLine, ...]
     card: str | None
     fault: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class ListedOutcome:
     """An outcome by itself, its texts with all their gaps named, and in how many conversations it stands."""
 
     name: str
     label: str
     say: str | None
-    doings: tuple[Doing, ...]
+    doings: tuple[ActionLine, ...]
     used: int
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class ScriptListing:
     """All conversations of one script. ``cut``: there are more than these."""
 
     script: str
     title: str
     revision: str
-    lines: tuple[Line, ...]
-    endings: tuple[Ending, ...]
+    lines: tuple[ListedConversation, ...]
+    endings: tuple[ListedOutcome, ...]
     cut: bool
 
     @property
@@ -105,12 +105,12 @@ class Sheet:
         return {question: tuple(answers) for question, answers in found.items()}
 
 
-def sheets(rulebook: Rulebook, names: Iterable[str]) -> list[Sheet]:
+def sheets(rulebook: Rulebook, names: Iterable[str]) -> list[ScriptListing]:
     """The sheets of these scripts. Raises InputError for an unknown one."""
     return [sheet(rulebook, name) for name in names]
 
 
-def sheet(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> Sheet:
+def sheet(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> ScriptListing:
     """The sheet of one script."""
     decider = rulebook.script(name)
     tree = grow(decider, most)
@@ -118,7 +118,7 @@ def sheet(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> Shee
     lines = tuple(_line(number, row, decider.script, rulebook.roles) for number, row in enumerate(ended, 1))
     used = [line.outcome for line in lines]
     endings = tuple(
-        Ending(
+        ListedOutcome(
             outcome.name,
             outcome.label,
             outcome.say,
@@ -127,17 +127,17 @@ def sheet(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> Shee
         )
         for outcome in decider.script.outcomes.values()
     )
-    return Sheet(name, decider.title, rulebook.revision, lines, endings, tree.cut)
+    return ScriptListing(name, decider.title, rulebook.revision, lines, endings, tree.cut)
 
 
 def doings(
     actions: Iterable[ActionSpec], roles: Mapping[str, Role], text_of: Callable[[ActionSpec], str]
-) -> tuple[Doing, ...]:
+) -> tuple[ActionLine, ...]:
     """Actions in words; reminders that differ by their role alone are one."""
-    found: list[Doing] = []
+    found: list[ActionLine] = []
     for action in actions:
         label = (role_label(roles, action.role),) if action.role else ()
-        doing = Doing(action.kind, text_of(action), label, action.subject, action.due_in_hours, action.email)
+        doing = ActionLine(action.kind, text_of(action), label, action.subject, action.due_in_hours, action.email)
         if found and doing.is_reminder and replace(found[-1], recipients=label) == doing:
             found[-1] = replace(doing, recipients=found[-1].recipients + label)
         else:
@@ -155,18 +155,18 @@ def card_words(target: Target) -> str:
     return "в карточку другого клиента: " + ", ".join(part for part in target if part)
 
 
-def _line(number: int, row: Row, script: Script, roles: Mapping[str, Role]) -> Line:
+def _line(number: int, row: TreeRow, script: Script, roles: Mapping[str, Role]) -> ListedConversation:
     steps = tuple(_step(ask, branch.label) for ask, branch in row.steps)
     outcome = script.outcomes.get(row.end.outcome or "")
     if outcome is None:
-        return Line(number, steps, None, row.end.fault or "", None, (), None, fault=True)
+        return ListedConversation(number, steps, None, row.end.fault or "", None, (), None, fault=True)
     known = row.known(script)
     done = doings(outcome.actions, roles, lambda action: wording(script, action.text, known))
     card = card_words(row.target) if row.target and done else None
-    return Line(number, steps, outcome.name, outcome.label, outcome.say, done, card, fault=False)
+    return ListedConversation(number, steps, outcome.name, outcome.label, outcome.say, done, card, fault=False)
 
 
-def _step(ask: Ask, answer: str) -> Step:
+def _step(ask: TreeQuestion, answer: str) -> ListedStep:
     asked = question_words(ask.question) if ask.question else f"Из звонка: {ask.fact.label}"
     ready = ask.question is not None and ask.fact.listed != ()
-    return Step(ask.fact.name, ask.fact.label, asked, answer, ready)
+    return ListedStep(ask.fact.name, ask.fact.label, asked, answer, ready)

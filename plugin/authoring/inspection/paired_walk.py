@@ -24,7 +24,7 @@ _Answers = Mapping[str, FactValue]
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
+class PairedConversation:
     """A conversation by one version: what it asked, and its outcome or (``fault``) why it has none.
 
     ``card``: whose card, worded, where not the call's.
@@ -37,16 +37,16 @@ class Talk:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ConversationPair:
     """The same answers by both versions. One that is None lacks an answer, ``missing``: (fact, value)."""
 
     answers: _Answers
-    old: Talk | None
-    new: Talk | None
+    old: PairedConversation | None
+    new: PairedConversation | None
     missing: tuple[str, FactValue] | None = None
 
 
-def pairs(old: Decider, new: Decider) -> Iterator[Pair]:
+def pairs(old: Decider, new: Decider) -> Iterator[ConversationPair]:
     """Every conversation of either version, depth first in the order of the questions. Raises EngineError only."""
     return _Walk(_Side(old), _Side(new)).pairs()
 
@@ -56,7 +56,7 @@ class _At:
     """Where one version stands: asking (``next``), at its end (``talk``), or left behind by an answer (``lost``)."""
 
     next: str | None = None
-    talk: Talk | None = None
+    talk: PairedConversation | None = None
     lost: tuple[str, FactValue] | None = None
 
 
@@ -99,19 +99,19 @@ class _Side:
             return isinstance(value, str)
         return _among(value, fact.listed) if fact.listed else fits_type(fact.type, value)
 
-    def _ended(self, facts: _Answers, decision: Decision) -> Talk:
+    def _ended(self, facts: _Answers, decision: Decision) -> PairedConversation:
         assert decision.outcome is not None
         asked = tuple(self._questions[step.rule] for step in decision.transcript)
         card = self._card(facts) if decision.actions and decision.actions[0].target else None
-        return Talk(asked, self.script.outcomes[decision.outcome], None, card)
+        return PairedConversation(asked, self.script.outcomes[decision.outcome], None, card)
 
-    def _undecided(self, facts: _Answers, fault: str) -> Talk:
+    def _undecided(self, facts: _Answers, fault: str) -> PairedConversation:
         fired = self.decider.fired(facts)
         asked: dict[str, Question] = {}
         for question in self.script.questions:
             if question.id in fired:
                 asked.setdefault(question.fact, question)
-        return Talk(tuple(asked.values()), None, fault, None)
+        return PairedConversation(tuple(asked.values()), None, fault, None)
 
     def _card(self, facts: _Answers) -> tuple[str, str] | None:
         fired = self.decider.fired(facts)
@@ -124,7 +124,7 @@ class _Walk:
         self._old, self._new = old, new
         self._known: dict[str, list[FactValue]] = {}
 
-    def pairs(self) -> Iterator[Pair]:
+    def pairs(self) -> Iterator[ConversationPair]:
         for start in self._starts():
             open_: list[_Answers] = [start]
             while open_:
@@ -177,13 +177,13 @@ class _Walk:
         return Intervals(fact.type, cuts, None, None)
 
 
-def _pair(answers: _Answers, old: _At, new: _At) -> Iterator[Pair]:
+def _pair(answers: _Answers, old: _At, new: _At) -> Iterator[ConversationPair]:
     if old.talk and new.talk:
-        yield Pair(answers, old.talk, new.talk)
+        yield ConversationPair(answers, old.talk, new.talk)
     for mine, other, is_new in ((old, new, False), (new, old, True)):
         # An answer that nobody asked for here does not make a conversation of its own.
         if mine.talk and other.lost and other.lost[0] in {question.fact for question in mine.talk.asked}:
-            yield Pair(answers, None if is_new else mine.talk, mine.talk if is_new else None, other.lost)
+            yield ConversationPair(answers, None if is_new else mine.talk, mine.talk if is_new else None, other.lost)
 
 
 def _among(value: FactValue, values: list[FactValue] | tuple[FactValue, ...]) -> bool:

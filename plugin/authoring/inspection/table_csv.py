@@ -11,7 +11,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from plugin.authoring.inspection.listing import Doing, Line, Sheet
+from plugin.authoring.inspection.listing import ActionLine, ListedConversation, ScriptListing
 
 #: Without it Excel takes the file for windows-1251.
 BYTE_ORDER_MARK = "\ufeff"
@@ -27,7 +27,7 @@ _LAST = (
 )
 
 
-def encoded(sheets: Sequence[Sheet], separator: str = ";") -> bytes:
+def encoded(sheets: Sequence[ScriptListing], separator: str = ";") -> bytes:
     """The file's bytes: a heading, then one record a conversation; its answers one by one and all in one cell."""
     facts = _facts(sheets)
     told = io.StringIO()
@@ -44,7 +44,7 @@ def defused(cell: str) -> str:
     return f"'{cell}" if cell.lstrip().startswith(_FORMULA) or cell.startswith(_CONTROLS) else cell
 
 
-def _facts(sheets: Sequence[Sheet]) -> dict[tuple[str, str], str]:
+def _facts(sheets: Sequence[ScriptListing]) -> dict[tuple[str, str], str]:
     """The columns of the answers: a fact of a script → its label, with the script's title where there are several."""
     several = len(sheets) > 1
     return {
@@ -55,7 +55,7 @@ def _facts(sheets: Sequence[Sheet]) -> dict[tuple[str, str], str]:
     }
 
 
-def _cells(sheet: Sheet, line: Line, facts: Sequence[tuple[str, str]]) -> list[str]:
+def _cells(sheet: ScriptListing, line: ListedConversation, facts: Sequence[tuple[str, str]]) -> list[str]:
     answers = {(sheet.script, step.name): step.answer for step in line.steps}
     comments = [doing.text for doing in line.doings if not doing.is_reminder]
     reminders = [doing for doing in line.doings if doing.is_reminder]
@@ -72,6 +72,6 @@ def _cells(sheet: Sheet, line: Line, facts: Sequence[tuple[str, str]]) -> list[s
     ]
 
 
-def _each(reminders: Sequence[Doing], cells: Sequence[str]) -> str:
+def _each(reminders: Sequence[ActionLine], cells: Sequence[str]) -> str:
     """One value for all reminders where they agree, else one a line."""
     return "\n".join(cells) if len(set(cells)) > 1 else "".join(cells[:1])

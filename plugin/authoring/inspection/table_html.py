@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from plugin.authoring.inspection.drawing.colours import colours_of
 from plugin.authoring.inspection.drawing.markup import Markup, joined, lines, tag
-from plugin.authoring.inspection.listing import Doing, Ending, Line, Sheet
+from plugin.authoring.inspection.listing import ActionLine, ListedConversation, ListedOutcome, ScriptListing
 from plugin.authoring.inspection.table_text import cut_note, faults_note
 from plugin.authoring.inspection.wording import conversations_counted
 
@@ -73,7 +73,7 @@ code { font-size: 13px; color: var(--soft); }
 """)
 
 
-def page(sheets: Sequence[Sheet]) -> bytes:
+def page(sheets: Sequence[ScriptListing]) -> bytes:
     """The file's bytes."""
     title = sheets[0].title if len(sheets) == 1 else "Скрипты разговоров"
     head = tag(
@@ -88,7 +88,7 @@ def page(sheets: Sequence[Sheet]) -> bytes:
     return ("<!DOCTYPE html>\n" + tag("html", head, body, lang="ru") + "\n").encode("utf-8", "replace")
 
 
-def _sheet(number: int, sheet: Sheet) -> Markup:
+def _sheet(number: int, sheet: ScriptListing) -> Markup:
     colours = colours_of(sheet)
     about = f"{sheet.script}, редакция {sheet.revision}, {conversations_counted(len(sheet.lines))}"
     places = {"Разговоры": f"talks-{number}", "Вопросы": f"asked-{number}", "Итоги и тексты": f"ends-{number}"}
@@ -111,7 +111,7 @@ def _sheet(number: int, sheet: Sheet) -> Markup:
     )
 
 
-def _line(line: Line, colours: Mapping[str | None, str]) -> Markup:
+def _line(line: ListedConversation, colours: Mapping[str | None, str]) -> Markup:
     steps = (tag("li", tag("span", step.fact, class_="asked"), step.answer) for step in line.steps)
     return tag(
         "tr",
@@ -126,7 +126,7 @@ def _line(line: Line, colours: Mapping[str | None, str]) -> Markup:
     )
 
 
-def _short(doing: Doing) -> Markup:
+def _short(doing: ActionLine) -> Markup:
     """A comment's text, or who is reminded: the text of reminders stands with the outcome."""
     told = doing.heading() if doing.is_reminder else f"комментарий: {doing.text}"
     return tag("div", tag("p", lines(told)), class_="done")
@@ -141,7 +141,7 @@ def _question(fact: str, asked: str, answers: Sequence[str]) -> Markup:
     )
 
 
-def _ending(ending: Ending, colours: Mapping[str | None, str]) -> Markup:
+def _ending(ending: ListedOutcome, colours: Mapping[str | None, str]) -> Markup:
     used = conversations_counted(ending.used) if ending.used else "ни одного разговора"
     return tag(
         "article",
@@ -153,7 +153,7 @@ def _ending(ending: Ending, colours: Mapping[str | None, str]) -> Markup:
     )
 
 
-def _doing(doing: Doing) -> Markup:
+def _doing(doing: ActionLine) -> Markup:
     return tag(
         "div",
         tag("p", doing.heading()),

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from plugin.authoring.inspection.listing import Doing, Ending, Line, Sheet
+from plugin.authoring.inspection.listing import ActionLine, ListedConversation, ListedOutcome, ScriptListing
 from plugin.authoring.inspection.wording import conversations_counted, counted
 from plugin.common.terminal import WIDTH, beside, quoted, wrapped
 
 _LEFT = 38
 
 
-def page(sheets: Sequence[Sheet]) -> str:
+def page(sheets: Sequence[ScriptListing]) -> str:
     """The tables of some scripts, one below the other."""
     return "\n\n\n".join("\n".join(_sheet(sheet)) for sheet in sheets)
 
 
-def cut_note(sheet: Sheet) -> str:
+def cut_note(sheet: ScriptListing) -> str:
     """What is said of a script that has more conversations than are shown."""
     return f"Показаны не все разговоры, а первые {len(sheet.lines)}: скрипт {sheet.script} слишком велик."
 
 
-def faults_note(sheet: Sheet) -> str:
+def faults_note(sheet: ScriptListing) -> str:
     """What is said of conversations that the rules do not end."""
     faulty = counted(sheet.faults, "разговор не приходит", "разговора не приходят", "разговоров не приходят")
     return f"{faulty} к одному итогу: такие правила нельзя опубликовать."
 
 
-def _sheet(sheet: Sheet) -> Iterator[str]:
+def _sheet(sheet: ScriptListing) -> Iterator[str]:
     yield from wrapped(f"{sheet.title} ({sheet.script})")
     yield from wrapped(f"Редакция {sheet.revision}, {conversations_counted(len(sheet.lines))}")
     if sheet.faults:
@@ -47,7 +47,7 @@ def _sheet(sheet: Sheet) -> Iterator[str]:
         yield from ["", *_ending(ending)]
 
 
-def _said(line: Line, width: int) -> list[str]:
+def _said(line: ListedConversation, width: int) -> list[str]:
     if not line.steps:
         return ["(вопросов нет)"]
     told = []
@@ -56,7 +56,7 @@ def _said(line: Line, width: int) -> list[str]:
     return told
 
 
-def _end(line: Line, width: int) -> list[str]:
+def _end(line: ListedConversation, width: int) -> list[str]:
     if line.fault:
         return wrapped(line.label, first="! ", width=width)
     told = wrapped(line.label, width=width)
@@ -67,7 +67,7 @@ def _end(line: Line, width: int) -> list[str]:
     return told
 
 
-def _ending(ending: Ending) -> Iterator[str]:
+def _ending(ending: ListedOutcome) -> Iterator[str]:
     used = conversations_counted(ending.used) if ending.used else "ни одного разговора"
     yield from wrapped(f"{ending.label} ({ending.name}): {used}")
     if ending.say:
@@ -78,7 +78,7 @@ def _ending(ending: Ending) -> Iterator[str]:
         yield "  ничего не записывать"
 
 
-def _doing(doing: Doing) -> Iterator[str]:
+def _doing(doing: ActionLine) -> Iterator[str]:
     yield from wrapped(doing.heading(), 2)
     if doing.is_reminder:
         yield from wrapped(doing.terms(), 4)

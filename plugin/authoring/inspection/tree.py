@@ -30,7 +30,7 @@ CUT = "Дальше не показано: скрипт слишком вели�
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class End:
+class TreeEnd:
     """How a conversation ends: with an outcome, or (``fault``) without one, and why. ``acts``: something is written."""
 
     outcome: str | None
@@ -39,7 +39,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ask:
+class TreeQuestion:
     """A question to the client, or (``question`` None) a field that the call brings along.
 
     ``acts``: something is written at some end below.
@@ -47,12 +47,12 @@ class Ask:
 
     fact: Fact
     question: Question | None
-    branches: tuple[Branch, ...]
+    branches: tuple[TreeBranch, ...]
     acts: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class TreeBranch:
     """An answer, in words and by an example (None: not known), and where it leads.
 
     ``target``: from here on everything is written to this client's card instead of the call's.
@@ -64,11 +64,11 @@ class Branch:
     target: Target | None
 
 
-Node = Ask | End
+Node = TreeQuestion | TreeEnd
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class ConversationTree:
     """``cut``: there is more than stands here."""
 
     script: Script
@@ -77,11 +77,11 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TreeRow:
     """One way through the tree: who was asked what and answered what, the end, and whose card it is written to."""
 
-    steps: tuple[tuple[Ask, Branch], ...]
-    end: End
+    steps: tuple[tuple[TreeQuestion, TreeBranch], ...]
+    end: TreeEnd
     target: Target | None
 
     def known(self, script: Script) -> dict[str, str]:
@@ -100,23 +100,23 @@ class Row:
         return values
 
 
-def grow(decider: Decider, most: int = MOST_CONVERSATIONS) -> Tree:
+def grow(decider: Decider, most: int = MOST_CONVERSATIONS) -> ConversationTree:
     """The tree of a script. Pure; raises EngineError only."""
     grower = _Grower(decider, most)
     root, target = grower.begin()
-    if isinstance(target, Target) and isinstance(root, Ask):
+    if isinstance(target, Target) and isinstance(root, TreeQuestion):
         # Every way leads to the same card of somebody else: said on the first answers, there being nothing before.
         root = replace(root, branches=tuple(replace(branch, target=target) for branch in root.branches))
-    return Tree(decider.script, root, grower.cut)
+    return ConversationTree(decider.script, root, grower.cut)
 
 
-def rows(root: Node) -> Iterator[Row]:
+def rows(root: Node) -> Iterator[TreeRow]:
     """Every way from this node to an end, in the order of the answers."""
-    open_: list[tuple[Node, tuple[tuple[Ask, Branch], ...], Target | None]] = [(root, (), None)]
+    open_: list[tuple[Node, tuple[tuple[TreeQuestion, TreeBranch], ...], Target | None]] = [(root, (), None)]
     while open_:
         node, steps, target = open_.pop()
-        if isinstance(node, End):
-            yield Row(steps, node, target)
+        if isinstance(node, TreeEnd):
+            yield TreeRow(steps, node, target)
         else:
             open_.extend(
                 (branch.to, (*steps, (node, branch)), branch.target or target) for branch in reversed(node.branches)
@@ -200,36 +200,38 @@ class _Grower:
         branches = tuple(self._branches(fact, question, grown, told=lifted == _MIXED))
         worded = (question.say, question.hint, question.answers) if question else None
         key = (fact.name, worded, tuple((b.label, id(b.to), b.target) for b in branches))
-        return self._nodes.setdefault(key, Ask(fact, question, branches, any(b.to.acts for b in branches))), lifted
+        return self._nodes.setdefault(
+            key, TreeQuestion(fact, question, branches, any(b.to.acts for b in branches))
+        ), lifted
 
     def _branches(
         self, fact: Fact, question: Question | None, grown: Sequence[tuple[str | None, Node, _Aim]], *, told: bool
-    ) -> Iterator[Branch]:
+    ) -> Iterator[TreeBranch]:
         script = self.decider.script
         together: dict[tuple[int, Target | None], list[str]] = {}
         where: dict[tuple[int, Target | None], Node] = {}
         for key, node, aim in grown:
             target = aim if told and isinstance(aim, Target) else None
             if key is None:
-                yield Branch("неизвестно", None, node, target)
+                yield TreeBranch("неизвестно", None, node, target)
             elif fact.listed:
                 value = script.classes[fact.name].example(key)
                 label = answer_label(question, value) if question else plain(value)
-                yield Branch(label or plain(value), value, node, target)
+                yield TreeBranch(label or plain(value), value, node, target)
             else:
                 together.setdefault((id(node), target), []).append(key)
                 where[id(node), target] = node
         for place, keys in together.items():
             if fact.type == "text" and question and not text_tests(script, fact.name):
-                yield Branch(named(fact.label), named(fact.label), where[place], place[1])
+                yield TreeBranch(named(fact.label), named(fact.label), where[place], place[1])
                 continue
             example = script.classes[fact.name].example(keys[0])
             for label in class_words(script, fact, keys):
-                yield Branch(label, example, where[place], place[1])
+                yield TreeBranch(label, example, where[place], place[1])
 
     def _end(self, outcome: str | None, fault: str | None, *, acts: bool = False) -> Node:
         self._ends += fault != CUT
-        return self._nodes.setdefault((outcome, fault), End(outcome, fault, acts))
+        return self._nodes.setdefault((outcome, fault), TreeEnd(outcome, fault, acts))
 
 
 def _question(script: Script, asked: NextQuestion) -> Question:

@@ -8,7 +8,7 @@ from typing import Any
 
 from plugin.deciding.ruleset import LABELS, Context, Script, Template
 from plugin.deciding.ruleset.model import Condition, Fact, Question
-from plugin.deciding.ruleset.predicates import Range, Texts, TextTest, Values
+from plugin.deciding.ruleset.predicates import AllowedValues, Range, Texts, TextTest
 from plugin.deciding.ruleset.value_classes import parse
 from plugin.deciding.ruleset.values import FactValue
 
@@ -64,7 +64,7 @@ def literals(script: Script, fact: str) -> list[Any]:
     found = set()
     for condition in conditions(script):
         wanted = condition.wanted
-        if condition.subject == fact and isinstance(wanted, Values):
+        if condition.subject == fact and isinstance(wanted, AllowedValues):
             found |= {parse(type_, value) for value in wanted.values}
         elif condition.subject == fact and isinstance(wanted, Range):
             found |= {parsed for _, _, parsed in wanted.bounds}

@@ -23,7 +23,7 @@ Unless = Callable[[Activation | None], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ActivationChange:
     """What became of a wish to change the active rules. ``made``: the new activation, None where it was not to be.
 
     ``previous`` is what was active until then, None in a ledger that never had active rules.
@@ -35,7 +35,7 @@ class Change:
 
 def activate(
     ledger: Ledger, rulebook: Rulebook, *, at: datetime, by: str, reason: str, unless: Unless = lambda _: False
-) -> Change:
+) -> ActivationChange:
     """Make this revision the active one; stores its content if it is new, and its files' texts as they are now.
 
     Raises LedgerUnavailable, and changes nothing then.
@@ -43,13 +43,13 @@ def activate(
     with ledger.write(alone=True) as connection:
         previous = newest_activation(connection)
         if unless(previous):
-            return Change(None, previous)
+            return ActivationChange(None, previous)
         _store(connection, rulebook, at)
         row = {"revision": rulebook.revision, "activated_at": at, "by": by, "reason": reason}
         key = connection.execute(insert(activations), row).inserted_primary_key
         assert key is not None
         made = Activation(int(key[0]), rulebook.revision, at, by, reason)
-    return Change(made, previous)
+    return ActivationChange(made, previous)
 
 
 def _store(connection: Connection, rulebook: Rulebook, at: datetime) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plugin.authoring.revisions.activate import Change, Unless, activate
+from plugin.authoring.revisions.activate import ActivationChange, Unless, activate
 from plugin.authoring.revisions.archive import Activation, activation_history, find_revision, stored_rulebook
 from plugin.authoring.verification.cases import CaseResult, run_cases
 from plugin.authoring.verification.isolated import check_folder
@@ -20,17 +20,17 @@ from plugin.ledger import Ledger
 from plugin.signature import signed
 
 if TYPE_CHECKING:
-    from plugin.authoring.verification import Report
+    from plugin.authoring.verification import CheckReport
 
 _CASE_HINT = "исправьте правила или то, чего ждёт случай"
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedRules:
     """Rules that may go live. ``cases``: how many of the admin's cases they passed. The caller closes ``rulebook``."""
 
     rulebook: Rulebook
-    report: Report
+    report: CheckReport
     cases: int
 
 
@@ -39,12 +39,12 @@ class Publication:
     """What came of a wish to publish. ``change`` None: only tried."""
 
     revision: str
-    report: Report
+    report: CheckReport
     cases: int
-    change: Change | None
+    change: ActivationChange | None
 
 
-def checked(folder: Path) -> Checked:
+def checked(folder: Path) -> CheckedRules:
     """Check the folder as ``optout rules check`` does and run its cases. Raises RulesError with every fault found.
 
     The rules are compiled and proven in another process first, so that none can hang or end this one.
@@ -62,7 +62,7 @@ def checked(folder: Path) -> Checked:
     if failed:
         rulebook.close()
         raise RulesError(failed)
-    return Checked(rulebook, report, len(results))
+    return CheckedRules(rulebook, report, len(results))
 
 
 def publish(ledger: Ledger, folder: Path, by: str, reason: str, *, now: Now = utc_now) -> Publication:
@@ -90,7 +90,7 @@ def try_out(folder: Path) -> Publication:
     return Publication(passed.rulebook.revision, passed.report, passed.cases, None)
 
 
-def roll_back(ledger: Ledger, revision: str | None, by: str, reason: str, *, now: Now = utc_now) -> Change:
+def roll_back(ledger: Ledger, revision: str | None, by: str, reason: str, *, now: Now = utc_now) -> ActivationChange:
     """Make a stored revision active again; None: the one that was active before the present one.
 
     A change like any other: rolling back once more undoes it. Raises InputError for a blank name or reason, an unknown

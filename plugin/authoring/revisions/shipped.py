@@ -23,7 +23,7 @@ _RULES = "rules"
 
 
 @dataclass(frozen=True, slots=True)
-class Shipment:
+class ShippedRules:
     """The rules as one version of the plugin brings them: file name → text."""
 
     version: str
@@ -31,15 +31,15 @@ class Shipment:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class ThreeWayDiff:
     """The shipped rules beside one's own. ``base`` None: what one's own began with is not known.
 
     ``theirs``: what changed in the shipped rules since; ``ours``: what the admin changed. Files that are alike by now
     are in neither. Without a base, ``ours`` is every difference.
     """
 
-    base: Shipment | None
-    shipped: Shipment
+    base: ShippedRules | None
+    shipped: ShippedRules
     theirs: Changes
     ours: Changes
 
@@ -49,11 +49,11 @@ class Beside:
         return tuple(name for name in self.theirs if name in self.ours)
 
 
-def shipped_rules() -> Shipment:
+def shipped_rules() -> ShippedRules:
     """The rules that this version of the plugin brings."""
     folder = shipped_dir()
     manifest = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-    return Shipment(str(manifest["plugin"]["version"]), rule_texts(folder / _RULES))
+    return ShippedRules(str(manifest["plugin"]["version"]), rule_texts(folder / _RULES))
 
 
 def is_shipped(folder: Path) -> bool:
@@ -61,18 +61,18 @@ def is_shipped(folder: Path) -> bool:
     return folder.resolve() == (shipped_dir() / _RULES).resolve()
 
 
-def beside_shipped(folder: Path, own: Mapping[str, str], shipped: Shipment) -> Beside:
+def beside_shipped(folder: Path, own: Mapping[str, str], shipped: ShippedRules) -> ThreeWayDiff:
     """The folder's files (name → text) beside the shipped ones. Raises InputError for a damaged note of ``init``."""
     base = read_base(folder)
     between = changes(shipped.files, own)
     if base is None:
-        return Beside(None, shipped, {}, between)
+        return ThreeWayDiff(None, shipped, {}, between)
     theirs = {name: kind for name, kind in changes(base.files, shipped.files).items() if name in between}
     ours = {name: kind for name, kind in changes(base.files, own).items() if name in between}
-    return Beside(base, shipped, theirs, ours)
+    return ThreeWayDiff(base, shipped, theirs, ours)
 
 
-def note_base(folder: Path, shipment: Shipment) -> Path:
+def note_base(folder: Path, shipment: ShippedRules) -> Path:
     """Note in the folder that its owner knows this shipment. Raises OSError."""
     file = folder / BASE_FILE
     text = json.dumps({"version": shipment.version, "files": dict(shipment.files)}, ensure_ascii=False, indent=1)
@@ -82,7 +82,7 @@ def note_base(folder: Path, shipment: Shipment) -> Path:
     return file
 
 
-def read_base(folder: Path) -> Shipment | None:
+def read_base(folder: Path) -> ShippedRules | None:
     """What the folder was begun with; None where nobody noted it. Raises InputError (Russian)."""
     file = folder / BASE_FILE
     try:
@@ -95,4 +95,4 @@ def read_base(folder: Path) -> Shipment | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         hint = "Верните файл из копии или удалите его: тогда начало ваших правил будет неизвестно"
         raise InputError(f"{file}: запись о поставке не читается", hint=hint) from error
-    return Shipment(noted["version"], files)
+    return ShippedRules(noted["version"], files)

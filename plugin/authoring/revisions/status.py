@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plugin.authoring.revisions.archive import Activation, newest_activation, stored_files
-from plugin.authoring.revisions.shipped import Beside, beside_shipped, is_shipped, shipped_rules
+from plugin.authoring.revisions.shipped import ThreeWayDiff, beside_shipped, is_shipped, shipped_rules
 from plugin.authoring.revisions.working_copy import Comparison, WorkingCopy, compare, look_at
 from plugin.config.settings import Settings
 from plugin.errors import Fault, OptoutError, RulesError
@@ -27,7 +27,7 @@ class RulesStatus:
     comparison: Comparison | None
     active_files: Mapping[str, str]
     faults: tuple[Fault, ...]
-    beside: Beside | None
+    beside: ThreeWayDiff | None
 
 
 def rules_status(settings: Settings) -> RulesStatus:

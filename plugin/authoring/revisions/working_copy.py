@@ -17,7 +17,7 @@ from plugin.deciding.ruleset.schema import OPTIONAL_FILES, ROLES_FILE, SCRIPT_FI
 from plugin.errors import Fault, RulesError
 
 
-class Kind(Enum):
+class CopyKind(Enum):
     """How a file differs from an earlier state of the rules."""
 
     NEW = "new"
@@ -26,7 +26,7 @@ class Kind(Enum):
 
 
 #: File name relative to the rules folder → how it differs.
-Changes = Mapping[str, Kind]
+Changes = Mapping[str, CopyKind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +83,16 @@ def rule_texts(folder: Path) -> dict[str, str]:
     return texts
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Kind]:
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, CopyKind]:
     """How the files of ``new`` differ from those of ``old``; the ones that are alike are left out."""
     found = {}
     for name in sorted({*old, *new}):
         if name not in old:
-            found[name] = Kind.NEW
+            found[name] = CopyKind.NEW
         elif name not in new:
-            found[name] = Kind.GONE
+            found[name] = CopyKind.GONE
         elif old[name] != new[name]:
-            found[name] = Kind.CHANGED
+            found[name] = CopyKind.CHANGED
     return found
 
 

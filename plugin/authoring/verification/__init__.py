@@ -3,7 +3,7 @@ in the rules is reached, asked, read and addressed; and says what could not be p
 """
 
 from plugin.authoring.verification.proof import prove, prove_script
-from plugin.authoring.verification.report import Report, ScriptSize
-from plugin.authoring.verification.state_space import Limits
+from plugin.authoring.verification.report import CheckReport, ScriptSize
+from plugin.authoring.verification.state_space import ProofLimits
 
-__all__ = ["Limits", "Report", "ScriptSize", "prove", "prove_script"]
+__all__ = ["CheckReport", "ProofLimits", "ScriptSize", "prove", "prove_script"]

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from plugin.authoring.verification.check_folder import examine_folder
-from plugin.authoring.verification.report import Report
-from plugin.authoring.verification.state_space import Limits
+from plugin.authoring.verification.report import CheckReport
+from plugin.authoring.verification.state_space import ProofLimits
 
 if sys.platform != "win32":
     import resource
@@ -31,12 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     limit_resources()
     answers = _answers()
 
-    def tell(script: str | None, report: Report, revision: str | None) -> None:
+    def tell(script: str | None, report: CheckReport, revision: str | None) -> None:
         answer = {"script": script, "done": script is None, "report": report.to_json(), "revision": revision}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 
-    examine_folder(Path(arguments[0]), Limits(), tell)
+    examine_folder(Path(arguments[0]), ProofLimits(), tell)
     return 0
 
 

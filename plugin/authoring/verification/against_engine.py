@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plugin.authoring.verification import wording
-from plugin.authoring.verification.findings import Notes
-from plugin.authoring.verification.logic import Logic, Said, State, numbers
-from plugin.authoring.verification.state_space import Limits, Walk
+from plugin.authoring.verification.findings import FaultNotes
+from plugin.authoring.verification.logic import ConversationState, ConversationStep, Logic, numbers
+from plugin.authoring.verification.state_space import ProofLimits, Walk
 from plugin.deciding.decision.conversations import conversations
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.conditions import RULES_FILE
@@ -21,7 +21,7 @@ _FEW = 200
 _Course = tuple[tuple[str, ...] | None, str]
 
 
-def hold_against_engine(decider: Decider, walk: Walk, notes: Notes, limits: Limits) -> None:
+def hold_against_engine(decider: Decider, walk: Walk, notes: FaultNotes, limits: ProofLimits) -> None:
     """Decide the conversations by the engine; note what it decides otherwise, and what there was no time for."""
     logic = Logic(decider.script)
     file = f"{decider.name}/{RULES_FILE}"
@@ -53,21 +53,21 @@ def _to_decide(decider: Decider, walk: Walk) -> Iterator[Facts]:
             yield {said.fact: said.value for said in end.path if said.value is not None}
 
 
-def _follow(logic: Logic, facts: Facts) -> tuple[list[Said], State]:
+def _follow(logic: Logic, facts: Facts) -> tuple[list[ConversationStep], ConversationState]:
     """The conversation in which these facts are told, by the logic."""
-    path: list[Said] = [Said(None, name, facts.get(name)) for name in logic.calls]
+    path: list[ConversationStep] = [ConversationStep(None, name, facts.get(name)) for name in logic.calls]
     state = logic.after(path)
     while state.open:
         number = next(numbers(state.open))
         fact = logic.script.questions[number].fact
         if fact not in facts:
             break
-        path.append(Said(number, fact, facts[fact]))
+        path.append(ConversationStep(number, fact, facts[fact]))
         state = logic.after(path)
     return path, state
 
 
-def _by_logic(logic: Logic, path: list[Said], state: State) -> _Course:
+def _by_logic(logic: Logic, path: list[ConversationStep], state: ConversationState) -> _Course:
     questions = tuple(logic.script.questions[said.question].id for said in path if said.question is not None)
     ends = logic.ends(state.fired)
     if state.open:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Action, Decision
-from plugin.deciding.decision.trace import Check, Firing, toml, written
+from plugin.deciding.decision.trace import RuleTrace, TracedCondition, toml, written
 from plugin.deciding.ruleset.cases import Case, Expected, Wording
 from plugin.deciding.ruleset.conditions import allowed_values
 from plugin.deciding.ruleset.values import FactValue
@@ -23,7 +23,7 @@ class Run:
     """What the rules made of a case's facts; ``firing`` is None where the facts themselves were refused."""
 
     facts: Mapping[str, FactValue] = field(default_factory=dict)
-    firing: Firing | None = None
+    firing: RuleTrace | None = None
     decision: Decision | None = None
     fault: BadFacts | DecisionError | None = None
 
@@ -61,7 +61,7 @@ def _undecided(decider: Decider, run: Run) -> Iterator[str]:
         yield "".join(["ни одно правило не завершает этот разговор", *told])
 
 
-def _unmet(failed: Iterable[Check]) -> str:
+def _unmet(failed: Iterable[TracedCondition]) -> str:
     return "; ".join(written(check.condition) for check in failed)
 
 

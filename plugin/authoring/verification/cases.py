@@ -16,13 +16,13 @@ from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, DecisionError
 
 __all__ = [
-    "Answered",
     "Case",
     "CaseResult",
     "Coverage",
-    "Entry",
+    "CoverageShare",
+    "CoveredAnswer",
+    "CoveredEntry",
     "Expected",
-    "Part",
     "cases_of",
     "coverage",
     "run_case",
@@ -44,7 +44,7 @@ class CaseResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CoveredEntry:
     """A rule, question or outcome of a script, by its id or name."""
 
     script: str
@@ -52,7 +52,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class CoveredAnswer:
     """An answer to a question, or an example of a class of values; ``question`` None: a field of the call."""
 
     script: str
@@ -62,21 +62,21 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CoverageShare:
     """How much of something there is, and what of it no case touches."""
 
     total: int
-    missed: tuple[Entry, ...] | tuple[Answered, ...]
+    missed: tuple[CoveredEntry, ...] | tuple[CoveredAnswer, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """What of the rules the cases touch."""
 
-    rules: Part
-    questions: Part
-    answers: Part
-    outcomes: Part
+    rules: CoverageShare
+    questions: CoverageShare
+    answers: CoverageShare
+    outcomes: CoverageShare
 
     @property
     def complete(self) -> bool:
@@ -129,40 +129,44 @@ def _sources(rulebook: Rulebook) -> dict[str, TomlSource]:
 
 def coverage(rulebook: Rulebook, results: Sequence[CaseResult]) -> Coverage:
     """Which rules, questions, answers and outcomes of the scripts these cases touch."""
-    fired = {Entry(r.case.script, name) for r in results if r.run.firing for name in r.run.firing.fired}
-    ended = {Entry(r.case.script, r.run.decision.outcome) for r in results if r.run.decision and r.run.decision.outcome}
+    fired = {CoveredEntry(r.case.script, name) for r in results if r.run.firing for name in r.run.firing.fired}
+    ended = {
+        CoveredEntry(r.case.script, r.run.decision.outcome)
+        for r in results
+        if r.run.decision and r.run.decision.outcome
+    }
     said = {answered for r in results for answered in _said(rulebook.script(r.case.script), r.run)}
     scripts = [decider.script for decider in rulebook.scripts.values()]
     every = [answered for decider in rulebook.scripts.values() for answered in _answers(decider)]
     return Coverage(
-        rules=_part([Entry(script.name, rule.id) for script in scripts for rule in script.rules], fired),
+        rules=_part([CoveredEntry(script.name, rule.id) for script in scripts for rule in script.rules], fired),
         questions=_part(
-            [Entry(script.name, question.id) for script in scripts for question in script.questions], fired
+            [CoveredEntry(script.name, question.id) for script in scripts for question in script.questions], fired
         ),
-        answers=Part(len(every), tuple(answered for answered in every if answered not in said)),
-        outcomes=_part([Entry(script.name, name) for script in scripts for name in script.outcomes], ended),
+        answers=CoverageShare(len(every), tuple(answered for answered in every if answered not in said)),
+        outcomes=_part([CoveredEntry(script.name, name) for script in scripts for name in script.outcomes], ended),
     )
 
 
-def _part(every: Sequence[Entry], touched: set[Entry]) -> Part:
-    return Part(len(every), tuple(entry for entry in every if entry not in touched))
+def _part(every: Sequence[CoveredEntry], touched: set[CoveredEntry]) -> CoverageShare:
+    return CoverageShare(len(every), tuple(entry for entry in every if entry not in touched))
 
 
-def _answers(decider: Decider) -> Iterator[Answered]:
+def _answers(decider: Decider) -> Iterator[CoveredAnswer]:
     """What can be answered, and what the call can bring along where some condition reads it."""
     script = decider.script
     for question in script.questions:
         classes = script.classes[question.fact]
         offered = [classes.key(answer.value) for answer in question.answers] or classes.keys
         for key in offered:
-            yield Answered(script.name, question.id, question.fact, classes.example(key))
+            yield CoveredAnswer(script.name, question.id, question.fact, classes.example(key))
     read = {condition.subject for entry in script.entries for condition in entry.when}
     for name in decider.sources:
         for key in script.classes[name].keys if name in read else ():
-            yield Answered(script.name, None, name, script.classes[name].example(key))
+            yield CoveredAnswer(script.name, None, name, script.classes[name].example(key))
 
 
-def _said(decider: Decider, run: Run) -> Iterable[Answered]:
+def _said(decider: Decider, run: Run) -> Iterable[CoveredAnswer]:
     """What was answered or brought along, by the examples of the classes."""
     if run.firing is None:
         return
@@ -173,4 +177,4 @@ def _said(decider: Decider, run: Run) -> Iterable[Answered]:
             key = classes.key(run.facts[name])
             # A combination of text tests that no example was found for is none of those to be touched.
             if key in classes.keys:
-                yield Answered(decider.name, question, name, classes.example(key))
+                yield CoveredAnswer(decider.name, question, name, classes.example(key))

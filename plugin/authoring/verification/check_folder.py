@@ -13,10 +13,10 @@ from typing import Any
 from marshmallow import ValidationError
 
 from plugin.authoring.verification.engine_limits import check_size
-from plugin.authoring.verification.findings import Notes
+from plugin.authoring.verification.findings import FaultNotes
 from plugin.authoring.verification.proof import ScriptProof, check_engine, check_roles, prove_script
-from plugin.authoring.verification.report import Report, ScriptSize
-from plugin.authoring.verification.state_space import Limits
+from plugin.authoring.verification.report import CheckReport, ScriptSize
+from plugin.authoring.verification.state_space import ProofLimits
 from plugin.common.fields import messages_by_field
 from plugin.common.toml.source import TomlSource, TomlUnreadable, load_toml
 from plugin.deciding.decision.decider import Decider
@@ -30,10 +30,10 @@ from plugin.errors import EngineError, Fault, RulesError
 
 #: What is told before each step that the engine may not survive: the script (None: all is done), the report so far,
 #: and the revision, where there is one.
-Tell = Callable[[str | None, Report, str | None], None]
+Tell = Callable[[str | None, CheckReport, str | None], None]
 
 
-def examine_folder(folder: Path, limits: Limits, tell: Tell) -> None:
+def examine_folder(folder: Path, limits: ProofLimits, tell: Tell) -> None:
     """Examine a rules folder. Whatever is wrong with it ends up in the report; nothing is raised for it."""
     try:
         content, sources = read_folder(folder)
@@ -81,14 +81,14 @@ class _Examination:
         content: Mapping[str, Any],
         sources: Mapping[str, TomlSource],
         unreadable: tuple[Fault, ...],
-        limits: Limits,
+        limits: ProofLimits,
         tell: Tell,
     ) -> None:
         self._content = content
         self._sources = sources
         self._limits = limits
         self._tell = tell
-        self._notes = Notes(content, sources)
+        self._notes = FaultNotes(content, sources)
         self._sizes: tuple[ScriptSize, ...] = ()
         self._revision: str | None = None
         for fault in unreadable:
@@ -109,7 +109,7 @@ class _Examination:
             self._by_engine(one, limits)
         self._tell(None, self._report(), self._revision)
 
-    def _report(self) -> Report:
+    def _report(self) -> CheckReport:
         return self._notes.report(self._sizes)
 
     # --- form ------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ class _Examination:
                 proven.append(_Proven(script, proof))
         return proven
 
-    def _by_engine(self, one: _Proven, limits: Limits) -> None:
+    def _by_engine(self, one: _Proven, limits: ProofLimits) -> None:
         try:
             decider = Decider(one.script, self._revision or "")
         except EngineError as error:

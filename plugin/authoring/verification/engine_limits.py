@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from plugin.authoring.verification import wording
-from plugin.authoring.verification.findings import Notes, placed
+from plugin.authoring.verification.findings import FaultNotes, placed
 from plugin.deciding.engine.network import (
     MAX_BYTES_OF_TEXT,
     MAX_CODES_OF_ONE_SUBJECT,
@@ -17,7 +17,7 @@ from plugin.deciding.ruleset.conditions import RULES_FILE
 from plugin.deciding.ruleset.vocabulary import FILE as VOCABULARY_FILE
 
 
-def check_size(script: Script, notes: Notes) -> bool:
+def check_size(script: Script, notes: FaultNotes) -> bool:
     """Whether the script is within the limits; what is not is noted."""
     before = len(notes.faults.found)
     _rules(script, notes)
@@ -25,7 +25,7 @@ def check_size(script: Script, notes: Notes) -> bool:
     return len(notes.faults.found) == before
 
 
-def _rules(script: Script, notes: Notes) -> None:
+def _rules(script: Script, notes: FaultNotes) -> None:
     for place, entry in placed(script):
         if len(entry.when) > MAX_PATTERNS_OF_ONE_RULE:
             count = wording.counted(len(entry.when), "условие", "условия", "условий")
@@ -34,7 +34,7 @@ def _rules(script: Script, notes: Notes) -> None:
             notes.faults.add(f"{script.name}/{RULES_FILE}", (*place, "when"), what, hint)
 
 
-def _values(script: Script, notes: Notes) -> None:
+def _values(script: Script, notes: FaultNotes) -> None:
     told: dict[str, set[str]] = defaultdict(set)
     for entry in script.entries:
         for condition in entry.when:

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from plugin.authoring.verification import wording
-from plugin.authoring.verification.findings import Notes
-from plugin.authoring.verification.logic import Ends, Logic, numbers
-from plugin.authoring.verification.state_space import End, Walk
+from plugin.authoring.verification.findings import FaultNotes
+from plugin.authoring.verification.logic import Endings, Logic, numbers
+from plugin.authoring.verification.state_space import ConversationEnd, Walk
 from plugin.common.toml.source import Place
 from plugin.deciding.decision.trace import written
 from plugin.deciding.ruleset.conditions import RULES_FILE
@@ -24,16 +24,16 @@ _MOST_NAMED = 10
 class _Alike:
     """Conversations that go wrong in the same way: the shortest of them, and how many there are."""
 
-    end: End
+    end: ConversationEnd
     fired: int
     conversations: int = 0
     counted: bool = True
 
 
-class Judge:
+class FaultFinder:
     """Notes what is wrong with one script."""
 
-    def __init__(self, logic: Logic, walk: Walk, notes: Notes) -> None:
+    def __init__(self, logic: Logic, walk: Walk, notes: FaultNotes) -> None:
         self._logic = logic
         self._script = logic.script
         self._walk = walk
@@ -89,7 +89,7 @@ class Judge:
         said = wording.conversation(self._script, alike.end.path)
         self._notes.conversation(self._file, place, said, what + more, hint)
 
-    def _guilty(self, fired: int, ends: Ends) -> tuple[int, ...]:
+    def _guilty(self, fired: int, ends: Endings) -> tuple[int, ...]:
         """The rules that end the conversation differently."""
         entries = self._logic.entries
         by_outcome = ends.outcomes.bit_count() > 1

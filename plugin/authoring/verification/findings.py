@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from plugin.authoring.verification.report import Report, ScriptSize
+from plugin.authoring.verification.report import CheckReport, ScriptSize
 from plugin.common.toml.source import Place, TomlSource
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.faults import Faults
@@ -13,7 +13,7 @@ from plugin.deciding.ruleset.model import Question, Rule
 from plugin.errors import Fault
 
 
-class Notes:
+class FaultNotes:
     """What was found so far. Without the files' texts (a stored revision) places have no lines."""
 
     def __init__(self, content: Mapping[str, Any], sources: Mapping[str, TomlSource] | None = None) -> None:
@@ -32,9 +32,9 @@ class Notes:
         """Note what is not known of the conversations as a whole."""
         self.unproven.add_ready(Fault(file, 0, "разговоры", what, hint))
 
-    def report(self, scripts: tuple[ScriptSize, ...] = ()) -> Report:
+    def report(self, scripts: tuple[ScriptSize, ...] = ()) -> CheckReport:
         """All that was noted."""
-        return Report(self.faults.found, self.warnings.found, self.unproven.found, scripts)
+        return CheckReport(self.faults.found, self.warnings.found, self.unproven.found, scripts)
 
 
 def placed(script: Script) -> Iterator[tuple[Place, Question | Rule]]:

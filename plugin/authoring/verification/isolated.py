@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plugin.authoring.verification.report import Report
+from plugin.authoring.verification.report import CheckReport
 from plugin.errors import Fault
 
 #: How the process is started; the rules folder is added to it.
@@ -25,7 +25,9 @@ _PACKAGES = str(Path(__file__).parents[3])
 _REMEDY = "верните последнее изменение правил или упростите его; то, что действует сейчас, не тронуто"
 
 
-def check_folder(folder: Path, *, seconds: float = 60, command: Sequence[str] = COMMAND) -> tuple[Report, str | None]:
+def check_folder(
+    folder: Path, *, seconds: float = 60, command: Sequence[str] = COMMAND
+) -> tuple[CheckReport, str | None]:
     """Everything that is wrong with a rules folder, and its revision where it has one.
 
     A process that takes longer than ``seconds``, crashes or runs out of memory is a fault of the rules, in words.
@@ -38,7 +40,7 @@ class _Trial:
     command: list[str]
     seconds: float
 
-    def run(self) -> tuple[Report, str | None]:
+    def run(self) -> tuple[CheckReport, str | None]:
         environ = os.environ | {"PYTHONPATH": os.pathsep.join([_PACKAGES, *_python_path()])}
         with subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
@@ -55,10 +57,10 @@ class _Trial:
                 raise
         return self._result(out, end)
 
-    def _result(self, out: bytes, end: str | None) -> tuple[Report, str | None]:
+    def _result(self, out: bytes, end: str | None) -> tuple[CheckReport, str | None]:
         lines = [line for line in out.split(b"\n")[:-1] if line]
         last: dict[str, Any] = json.loads(lines[-1]) if lines else {}
-        report = Report.from_json(last["report"]) if last else Report()
+        report = CheckReport.from_json(last["report"]) if last else CheckReport()
         if not end and not last.get("done"):
             end = "закончился, ничего не ответив"
         if end:

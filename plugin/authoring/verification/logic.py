@@ -17,7 +17,7 @@ from plugin.deciding.ruleset.model import Condition, Question, Rule
 from plugin.deciding.ruleset.values import FactValue
 
 
-class State(NamedTuple):
+class ConversationState(NamedTuple):
     """A conversation so far.
 
     ``holds``: the conditions that hold; ``fired``: the entries; ``open``: the questions asked and not answered;
@@ -31,7 +31,7 @@ class State(NamedTuple):
     calls: int = 0
 
 
-class Branch(NamedTuple):
+class ValueBranch(NamedTuple):
     """Values of a fact that no condition tells apart: one of them (None: missing), what then holds, and how many."""
 
     value: FactValue | None
@@ -39,7 +39,7 @@ class Branch(NamedTuple):
     values: int
 
 
-class Said(NamedTuple):
+class ConversationStep(NamedTuple):
     """One step of a conversation. ``question`` is None for a field of the call; ``value`` None where it is missing."""
 
     question: int | None
@@ -47,7 +47,7 @@ class Said(NamedTuple):
     value: FactValue | None
 
 
-class Ends(NamedTuple):
+class Endings(NamedTuple):
     """The outcomes and the targets that the rules fired so far give."""
 
     outcomes: int
@@ -58,17 +58,17 @@ class Ends(NamedTuple):
         return self.outcomes.bit_count() > 1 or self.targets.bit_count() > 1
 
 
-NO_ENDS = Ends(0, 0)
+NO_ENDS = Endings(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogicEntry:
     """A question or a rule: the conditions it needs, and those that it makes hold or can make hold."""
 
     needs: int
     gives: int
     fact: int = 0
-    ends: Ends = NO_ENDS
+    ends: Endings = NO_ENDS
 
 
 class Logic:
@@ -101,28 +101,28 @@ class Logic:
 
     # --- going on --------------------------------------------------------------------------------
 
-    def start(self) -> State:
+    def start(self) -> ConversationState:
         """The conversation before anything is known."""
         at_once = [number for number, entry in enumerate(self.entries) if not entry.needs]
-        return self._fire(State(), 0, at_once)
+        return self._fire(ConversationState(), 0, at_once)
 
-    def settle_call(self, state: State, branch: Branch) -> State:
+    def settle_call(self, state: ConversationState, branch: ValueBranch) -> ConversationState:
         """The next field of the call is this, or missing."""
         return self._fire(state._replace(calls=state.calls + 1), branch.holds)
 
-    def answer(self, state: State, branch: Branch) -> State:
+    def answer(self, state: ConversationState, branch: ValueBranch) -> ConversationState:
         """The first open question is answered with this."""
         return self._fire(state._replace(open=state.open & (state.open - 1)), branch.holds)
 
-    def after(self, path: Iterable[Said]) -> State:
+    def after(self, path: Iterable[ConversationStep]) -> ConversationState:
         """The conversation after these steps."""
         state = self.start()
         for said in path:
-            branch = Branch(said.value, self._holding(said.fact, said.value), 1)
+            branch = ValueBranch(said.value, self._holding(said.fact, said.value), 1)
             state = self.settle_call(state, branch) if said.question is None else self.answer(state, branch)
         return state
 
-    def _fire(self, state: State, holds: int, firing: Iterable[int] = ()) -> State:
+    def _fire(self, state: ConversationState, holds: int, firing: Iterable[int] = ()) -> ConversationState:
         """What follows when more conditions hold, or when these entries fire."""
         queue = list(firing)
         all_hold, fired = state.holds | holds, state.fired | union(1 << number for number in queue)
@@ -146,19 +146,19 @@ class Logic:
             fact = self.entries[bit.bit_length() - 1].fact
             if not asked & fact:
                 asked, open_ = asked | fact, open_ | bit
-        return State(all_hold, fired, open_, asked, state.calls)
+        return ConversationState(all_hold, fired, open_, asked, state.calls)
 
     # --- looking at a conversation ---------------------------------------------------------------
 
-    def ends(self, fired: int) -> Ends:
+    def ends(self, fired: int) -> Endings:
         """What the rules among these entries end with."""
         outcomes = targets = 0
         for number in numbers(fired & self._ending):
             ends = self.entries[number].ends
             outcomes, targets = outcomes | ends.outcomes, targets | ends.targets
-        return Ends(outcomes, targets)
+        return Endings(outcomes, targets)
 
-    def possible(self, state: State) -> tuple[int, int, int]:
+    def possible(self, state: ConversationState) -> tuple[int, int, int]:
         """The entries that may still fire, the conditions they need, and the facts they ask for.
 
         Some of them may be kept from firing by answers that do not go together; no other entry can fire.
@@ -182,7 +182,7 @@ class Logic:
                     could |= entry.gives
         return entries, needs, facts
 
-    def signature(self, state: State, *, by_rule: bool) -> tuple[object, ...]:
+    def signature(self, state: ConversationState, *, by_rule: bool) -> tuple[object, ...]:
         """What the rest of the conversation depends on: states that agree in it go on alike and end alike.
 
         ``by_rule``: the same rules end them, not only with the same outcome.
@@ -193,18 +193,18 @@ class Logic:
 
     # --- building --------------------------------------------------------------------------------
 
-    def _questions(self) -> Iterator[Entry]:
+    def _questions(self) -> Iterator[LogicEntry]:
         facts = {name: 1 << number for number, name in enumerate(self.script.facts)}
         for question, branches in zip(self.script.questions, self.branches, strict=True):
-            yield Entry(self._needs(question), union(branch.holds for branch in branches), facts[question.fact])
+            yield LogicEntry(self._needs(question), union(branch.holds for branch in branches), facts[question.fact])
 
-    def _rules(self) -> Iterator[Entry]:
+    def _rules(self) -> Iterator[LogicEntry]:
         outcomes: dict[object, int] = {None: 0} | {name: 1 << n for n, name in enumerate(self.script.outcomes)}
         targets: dict[object, int] = {None: 0}
         for rule in self.script.rules:
             target = targets.setdefault(rule.target, 1 << len(targets))
             gives = union(self._told.get(told, 0) for told in rule.conclude)
-            yield Entry(self._needs(rule), gives, ends=Ends(outcomes[rule.outcome], target))
+            yield LogicEntry(self._needs(rule), gives, ends=Endings(outcomes[rule.outcome], target))
 
     def _needs(self, item: Question | Rule) -> int:
         return union(self.condition(condition) for condition in item.when)
@@ -216,11 +216,11 @@ class Logic:
         classes = self.script.classes[fact]
         return [classes.example(key) for key in classes.keys]
 
-    def _branches(self, fact: str, values: Iterable[FactValue | None]) -> list[Branch]:
-        together: dict[int, Branch] = {}
+    def _branches(self, fact: str, values: Iterable[FactValue | None]) -> list[ValueBranch]:
+        together: dict[int, ValueBranch] = {}
         for value in values:
             holds = self._holding(fact, value)
-            branch = together.get(holds, Branch(value, holds, 0))
+            branch = together.get(holds, ValueBranch(value, holds, 0))
             together[holds] = branch._replace(values=branch.values + 1)
         return list(together.values())
 

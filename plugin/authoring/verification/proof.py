@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from plugin.authoring.verification.against_engine import hold_against_engine
-from plugin.authoring.verification.faults_found import Judge
-from plugin.authoring.verification.findings import Notes
+from plugin.authoring.verification.faults_found import FaultFinder
+from plugin.authoring.verification.findings import FaultNotes
 from plugin.authoring.verification.logic import Logic
 from plugin.authoring.verification.references import check_names
-from plugin.authoring.verification.report import Report, ScriptSize
-from plugin.authoring.verification.state_space import Limits, Walk, walk
+from plugin.authoring.verification.report import CheckReport, ScriptSize
+from plugin.authoring.verification.state_space import ProofLimits, Walk, walk
 from plugin.authoring.verification.time_limits import check_terms
 from plugin.common.toml.source import TomlSource
 from plugin.deciding.decision.compiled_rules import Rulebook
@@ -24,13 +24,15 @@ from plugin.deciding.ruleset.schema import ROLES_FILE
 _MOST_COMBINATIONS = 5
 
 
-def prove(rulebook: Rulebook, sources: Mapping[str, TomlSource] | None = None, limits: Limits | None = None) -> Report:
+def prove(
+    rulebook: Rulebook, sources: Mapping[str, TomlSource] | None = None, limits: ProofLimits | None = None
+) -> CheckReport:
     """Everything that is wrong with compiled rules; ``sources`` gives the lines.
 
     Bounded in time and number by ``limits``; what they leave out is listed as unproven.
     """
-    limits = limits or Limits()
-    notes = Notes(rulebook.content, sources)
+    limits = limits or ProofLimits()
+    notes = FaultNotes(rulebook.content, sources)
     deciders = list(rulebook.scripts.values())
     shares = limits.shares(len(deciders))
     proofs = [
@@ -52,14 +54,14 @@ class ScriptProof:
     orderly: bool
 
 
-def prove_script(script: Script, content: Mapping[str, Any], notes: Notes, limits: Limits) -> ScriptProof:
+def prove_script(script: Script, content: Mapping[str, Any], notes: FaultNotes, limits: ProofLimits) -> ScriptProof:
     """Note what is wrong with one script, by its logic alone: nothing is compiled."""
     logic = Logic(script)
     dead = check_names(script, content, notes)
     check_terms(script, content, notes)
     _text_tests(script, notes)
     walked = walk(logic, limits)
-    Judge(logic, walked, notes).judge(dead)
+    FaultFinder(logic, walked, notes).judge(dead)
     size = ScriptSize(
         name=script.name,
         title=script.title,
@@ -71,13 +73,13 @@ def prove_script(script: Script, content: Mapping[str, Any], notes: Notes, limit
     return ScriptProof(walked, size, not (dead or walked.misplaced or walked.doubled))
 
 
-def check_engine(decider: Decider, proof: ScriptProof, notes: Notes, limits: Limits) -> None:
+def check_engine(decider: Decider, proof: ScriptProof, notes: FaultNotes, limits: ProofLimits) -> None:
     """Decide the conversations by the engine. Where questions are out of order it need not agree, and is not asked."""
     if proof.orderly:
         hold_against_engine(decider, proof.walk, notes, limits)
 
 
-def check_roles(roles: Mapping[str, Role], scripts: Collection[Script], notes: Notes) -> None:
+def check_roles(roles: Mapping[str, Role], scripts: Collection[Script], notes: FaultNotes) -> None:
     """Warn of roles that nothing is addressed to. That those in use have a recipient is checked with the form."""
     used = {script.unfinished_role for script in scripts}
     used |= {
@@ -91,7 +93,7 @@ def check_roles(roles: Mapping[str, Role], scripts: Collection[Script], notes: N
         notes.warnings.add(ROLES_FILE, ("role", name), "роли ничего не поручено", "уберите её или назовите в roles")
 
 
-def _text_tests(script: Script, notes: Notes) -> None:
+def _text_tests(script: Script, notes: FaultNotes) -> None:
     """Note the combinations of text tests for which no example is known: no conversation tries them."""
     for name, classes in script.classes.items():
         file, place, label = f"{script.name}/vocabulary.toml", ("fact", name), script.facts[name].label

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any
 
-from plugin.authoring.verification.findings import Notes, placed
+from plugin.authoring.verification.findings import FaultNotes, placed
 from plugin.common.toml.source import Place
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.conditions import RULES_FILE
@@ -25,7 +25,7 @@ _MOST_CIRCLES = 10
 _FACT_IN_TEXT = re.compile(r"\{fact\.([a-z0-9_]+)\}")
 
 
-def check_names(script: Script, content: Mapping[str, Any], notes: Notes) -> frozenset[str]:
+def check_names(script: Script, content: Mapping[str, Any], notes: FaultNotes) -> frozenset[str]:
     """Note what is wrong; the ids of rules and questions that can never take effect because of it."""
     check = _NameCheck(script, content, notes)
     check.facts()
@@ -36,7 +36,7 @@ def check_names(script: Script, content: Mapping[str, Any], notes: Notes) -> fro
 
 
 class _NameCheck:
-    def __init__(self, script: Script, content: Mapping[str, Any], notes: Notes) -> None:
+    def __init__(self, script: Script, content: Mapping[str, Any], notes: FaultNotes) -> None:
         self._script = script
         self._content = content
         self._notes = notes

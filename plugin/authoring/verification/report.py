@@ -22,7 +22,7 @@ class ScriptSize:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     """What is wrong with some rules. Faults keep them from going live; warnings and what is unproven do not."""
 
     faults: tuple[Fault, ...] = ()
@@ -35,17 +35,17 @@ class Report:
         """Whether there is no fault."""
         return not self.faults
 
-    def with_fault(self, fault: Fault) -> Report:
+    def with_fault(self, fault: Fault) -> CheckReport:
         """The same with one more fault."""
         return replace(self, faults=(*self.faults, fault))
 
-    def of_script(self, name: str) -> Report:
+    def of_script(self, name: str) -> CheckReport:
         """What concerns this script: its own folder, and the files that all scripts share."""
 
         def concerning(faults: Iterable[Fault]) -> tuple[Fault, ...]:
             return tuple(fault for fault in faults if "/" not in fault.file or fault.file.startswith(f"{name}/"))
 
-        return Report(
+        return CheckReport(
             concerning(self.faults),
             concerning(self.warnings),
             concerning(self.unproven),
@@ -63,7 +63,7 @@ class Report:
         }
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Report:
+    def from_json(cls, body: Mapping[str, Any]) -> CheckReport:
         """The report that ``to_json`` wrote."""
 
         def listed(name: str) -> tuple[Fault, ...]:

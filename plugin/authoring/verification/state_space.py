@@ -12,7 +12,15 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import NamedTuple
 
-from plugin.authoring.verification.logic import Branch, Ends, Logic, Said, State, bits, numbers
+from plugin.authoring.verification.logic import (
+    ConversationState,
+    ConversationStep,
+    Endings,
+    Logic,
+    ValueBranch,
+    bits,
+    numbers,
+)
 
 #: The share of the time for the full walk by rules; of what is then left: that for the full walk by outcomes, and the
 #: time until which what was not reached is looked for. The rest is for random conversations.
@@ -24,7 +32,7 @@ _ROOT = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ProofLimits:
     """How far a proof of one revision goes: states of conversations a script, and seconds for all scripts.
 
     The seconds are those of the walk; holding it against the engine takes no longer again.
@@ -34,24 +42,24 @@ class Limits:
     seconds: float = 3.0
     clock: Callable[[], float] = time.monotonic
 
-    def shares(self, parts: int) -> Iterator[Limits]:
+    def shares(self, parts: int) -> Iterator[ProofLimits]:
         """The limits of each of so many parts, done one after the other: what one leaves, the next ones have."""
         began = self.clock()
         for left in range(parts, 0, -1):
             yield replace(self, seconds=(self.seconds - (self.clock() - began)) / left)
 
 
-class End(NamedTuple):
+class ConversationEnd(NamedTuple):
     """The end of conversations that went alike: one of them, what it ends with, how many there are (if counted)."""
 
-    path: tuple[Said, ...]
-    ends: Ends
+    path: tuple[ConversationStep, ...]
+    ends: Endings
     conversations: int | None
 
 
 class _Node(NamedTuple):
     parent: int
-    said: Said | None
+    said: ConversationStep | None
 
 
 @dataclass(slots=True)
@@ -67,12 +75,12 @@ class Walk:
     conversations: int | None = None
     fired: int = 0
     holds: int = 0
-    misplaced: dict[tuple[int, int], tuple[Said, ...]] = field(default_factory=dict)
-    doubled: dict[tuple[int, int], tuple[Said, ...]] = field(default_factory=dict)
-    ends: list[End] = field(default_factory=list)
+    misplaced: dict[tuple[int, int], tuple[ConversationStep, ...]] = field(default_factory=dict)
+    doubled: dict[tuple[int, int], tuple[ConversationStep, ...]] = field(default_factory=dict)
+    ends: list[ConversationEnd] = field(default_factory=list)
 
 
-def walk(logic: Logic, limits: Limits) -> Walk:
+def walk(logic: Logic, limits: ProofLimits) -> Walk:
     """Walk through the script.
 
     At first conversations count as alike only if the same rules end them, so that all rules at fault are found. Where
@@ -88,17 +96,17 @@ def walk(logic: Logic, limits: Limits) -> Walk:
 
 
 class _Walker:
-    def __init__(self, logic: Logic, limits: Limits, *, by_rule: bool) -> None:
+    def __init__(self, logic: Logic, limits: ProofLimits, *, by_rule: bool) -> None:
         self._logic = logic
         self._limits = limits
         self._began = limits.clock()
         self._found = Walk()
         self._nodes: list[_Node] = []
         self._edges: dict[int, list[tuple[int, int]]] = {}
-        self._ends: dict[int, Ends] = {}
+        self._ends: dict[int, Endings] = {}
         self._by_rule = by_rule
         self._start = logic.start()
-        self._look(self._add(-1, None), None, State(), self._start)
+        self._look(self._add(-1, None), None, ConversationState(), self._start)
 
     def walk_all(self, share: float) -> Walk | None:
         """Every conversation; None if they are too many for this share of the time."""
@@ -117,7 +125,9 @@ class _Walker:
 
     def _result(self, ways: Mapping[int, int]) -> Walk:
         self._found.states = len(self._nodes)
-        self._found.ends = [End(self._path(node), ends, ways.get(node)) for node, ends in self._ends.items()]
+        self._found.ends = [
+            ConversationEnd(self._path(node), ends, ways.get(node)) for node, ends in self._ends.items()
+        ]
         return self._found
 
     # --- every conversation ----------------------------------------------------------------------
@@ -205,26 +215,28 @@ class _Walker:
 
     # --- steps -----------------------------------------------------------------------------------
 
-    def _ways(self, state: State) -> list[tuple[Said, Branch]]:
+    def _ways(self, state: ConversationState) -> list[tuple[ConversationStep, ValueBranch]]:
         """How the conversation can go on; empty where it is over."""
         logic = self._logic
         if state.calls < len(logic.calls):
             fact = logic.calls[state.calls]
-            return [(Said(None, fact, branch.value), branch) for branch in logic.call_branches[state.calls]]
+            return [(ConversationStep(None, fact, branch.value), branch) for branch in logic.call_branches[state.calls]]
         if not state.open:
             return []
         number = next(numbers(state.open))
         fact = logic.script.questions[number].fact
-        return [(Said(number, fact, branch.value), branch) for branch in logic.branches[number]]
+        return [(ConversationStep(number, fact, branch.value), branch) for branch in logic.branches[number]]
 
-    def _go(self, state: State, said: Said, branch: Branch) -> State:
+    def _go(self, state: ConversationState, said: ConversationStep, branch: ValueBranch) -> ConversationState:
         logic = self._logic
         return logic.settle_call(state, branch) if said.question is None else logic.answer(state, branch)
 
-    def _signature(self, state: State) -> tuple[object, ...]:
+    def _signature(self, state: ConversationState) -> tuple[object, ...]:
         return self._logic.signature(state, by_rule=self._by_rule)
 
-    def _look(self, node: int, said: Said | None, before: State, after: State) -> None:
+    def _look(
+        self, node: int, said: ConversationStep | None, before: ConversationState, after: ConversationState
+    ) -> None:
         """Note what this step reaches, and questions that come up where they should not."""
         found, entries = self._found, self._logic.entries
         found.fired |= after.fired
@@ -239,11 +251,11 @@ class _Walker:
                 earlier = next(same)
                 found.doubled.setdefault((number, earlier), self._path(node, said))
 
-    def _add(self, parent: int, said: Said | None) -> int:
+    def _add(self, parent: int, said: ConversationStep | None) -> int:
         self._nodes.append(_Node(parent, said))
         return len(self._nodes) - 1
 
-    def _path(self, node: int, last: Said | None = None) -> tuple[Said, ...]:
+    def _path(self, node: int, last: ConversationStep | None = None) -> tuple[ConversationStep, ...]:
         path = [] if last is None else [last]
         while node >= 0:
             parent, said = self._nodes[node]

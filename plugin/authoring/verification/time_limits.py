@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from plugin.authoring.verification.findings import Notes
+from plugin.authoring.verification.findings import FaultNotes
 from plugin.authoring.verification.references import texts_in
 from plugin.common.toml.source import Place
 from plugin.deciding.ruleset import Script
@@ -99,7 +99,7 @@ def terms_in(text: str) -> Iterator[Term]:
         yield Term(match.group(), number * least, number * most, match["kind"] == "рабоч")
 
 
-def check_terms(script: Script, content: Mapping[str, Any], notes: Notes) -> None:
+def check_terms(script: Script, content: Mapping[str, Any], notes: FaultNotes) -> None:
     """Warn of phrases and numbers that disagree, and of reminders due later than the client was promised."""
     _late_reminders(script, content, notes)
     for file in _TEXTS:
@@ -113,7 +113,7 @@ def check_terms(script: Script, content: Mapping[str, Any], notes: Notes) -> Non
             _check(script, notes, (file, place), text, sorted(due - {script.promise_hours}))
 
 
-def _late_reminders(script: Script, content: Mapping[str, Any], notes: Notes) -> None:
+def _late_reminders(script: Script, content: Mapping[str, Any], notes: FaultNotes) -> None:
     promised = f"клиенту обещано {script.promise_hours} ч (promise_hours)"
     hint = "сделайте срок не больше обещанного"
     shared = content[f"{script.name}/{_SCRIPT_FILE}"]["reminder"].get("due_in_hours", 0)
@@ -129,7 +129,7 @@ def _late_reminders(script: Script, content: Mapping[str, Any], notes: Notes) ->
                 notes.warnings.add(f"{script.name}/{_OUTCOMES_FILE}", place, what, hint)
 
 
-def _check(script: Script, notes: Notes, at: tuple[str, Place], text: str, due: Iterable[int]) -> None:
+def _check(script: Script, notes: FaultNotes, at: tuple[str, Place], text: str, due: Iterable[int]) -> None:
     """``due``: the hours of the outcome's reminders that are not those of the promise."""
     file, place = f"{script.name}/{at[0]}", at[1]
     for term in terms_in(text):

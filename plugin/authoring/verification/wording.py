@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from plugin.authoring.verification.logic import Said
+from plugin.authoring.verification.logic import ConversationStep
 from plugin.deciding.decision.facts import spelt
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.value_classes import SAMPLE_TEXT
@@ -15,7 +15,7 @@ _NOT_BROUGHT = "не сообщено"
 _NOTHING_SAID = "ещё ничего не сказано"
 
 
-def conversation(script: Script, path: Iterable[Said]) -> str:
+def conversation(script: Script, path: Iterable[ConversationStep]) -> str:
     """The questions and answers by their labels: ``Доволен: Нет → Причина: Цена``."""
     return " → ".join(_step(script, said) for said in path) or _NOTHING_SAID
 
@@ -32,12 +32,12 @@ def counted(number: int, one: str, few: str, many: str) -> str:
     return f"{number} {word}"
 
 
-def _step(script: Script, said: Said) -> str:
+def _step(script: Script, said: ConversationStep) -> str:
     label = script.facts[said.fact].label
     return f"{label}: {_NOT_BROUGHT if said.value is None else _answer(script, said, said.value)}"
 
 
-def _answer(script: Script, said: Said, value: FactValue) -> str:
+def _answer(script: Script, said: ConversationStep, value: FactValue) -> str:
     if said.question is not None:
         for answer in script.questions[said.question].answers:
             if answer.value == value and type(answer.value) is type(value):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.cli.format.calls_words import Words
+from plugin.cli.format.calls_words import DeliveryWords
 from plugin.common.log import mask_phone, mask_text
 from plugin.ledger.history import CallHistory, CallSummary
 
@@ -109,7 +109,7 @@ def _cut(text: str, width: int) -> str:
 # --- for programs ---------------------------------------------------------------------------------
 
 
-def history_json(history: CallHistory, words: Words, zone: ZoneInfo, full: bool) -> dict[str, Any]:
+def history_json(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> dict[str, Any]:
     """All about one call for programs."""
     summary = history.summary
     named = words.outcome(summary.outcome, summary.revision) if summary.outcome else None

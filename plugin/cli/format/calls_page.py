@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import UNFINISHED, masked, phone_text
-from plugin.cli.format.calls_words import Words
+from plugin.cli.format.calls_words import DeliveryWords
 from plugin.cli.format.delivery_page import acts_lines, attempt_line, clock, details, field, text_lines, title, wrapped
 from plugin.common.clock import local_time
 from plugin.ledger.history import CallHistory, CallSummary
 
 
-def page(history: CallHistory, words: Words, zone: ZoneInfo, full: bool, *, others: Sequence[int]) -> str:
+def page(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool, *, others: Sequence[int]) -> str:
     """All about one call."""
     lines = [*_heading(history, words, zone, full)]
     for heading, part in (
@@ -28,7 +28,7 @@ def page(history: CallHistory, words: Words, zone: ZoneInfo, full: bool, *, othe
     return "\n".join(lines)
 
 
-def _heading(history: CallHistory, words: Words, zone: ZoneInfo, full: bool) -> Iterator[str]:
+def _heading(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> Iterator[str]:
     call, summary = history.call, history.summary
     yield from wrapped(f"Звонок № {summary.id}: {summary.call_id} ({summary.namespace})", 0)
     yield from field("Время", local_time(summary.occurred_at, zone))
@@ -56,7 +56,7 @@ def _settled(summary: CallSummary) -> bool:
     return bool(summary.states) and not set(summary.states) - {"done", "cancelled"}
 
 
-def _events(history: CallHistory, words: Words, zone: ZoneInfo, full: bool) -> Iterator[str]:
+def _events(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> Iterator[str]:
     for event in history.events:
         when = clock(event["occurred_at"] or event["received_at"], zone)
         final = ", окончательное" if event["final"] else ""
@@ -67,7 +67,7 @@ def _events(history: CallHistory, words: Words, zone: ZoneInfo, full: bool) -> I
             yield from wrapped(f"{words.fact(fact, revision)}: {answer}", 6)
 
 
-def _decisions(history: CallHistory, words: Words, zone: ZoneInfo, full: bool) -> Iterator[str]:
+def _decisions(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> Iterator[str]:
     for decision in history.decisions:
         outcome, revision = decision["outcome"], decision["revision"]
         what = _outcome(outcome, revision, words) if outcome else UNFINISHED
@@ -97,6 +97,6 @@ def _deliveries(history: CallHistory, zone: ZoneInfo, full: bool) -> Iterator[st
             yield from wrapped(attempt_line(attempt, zone), 6)
 
 
-def _outcome(outcome: str, revision: str | None, words: Words) -> str:
+def _outcome(outcome: str, revision: str | None, words: DeliveryWords) -> str:
     label = words.outcome(outcome, revision)
     return outcome if label == outcome else f"{label} ({outcome})"

@@ -12,8 +12,8 @@ from plugin.cli.format.delivery_page import wrapped
 from plugin.cli.format.delivery_words import DOES, KINDS, REFUSES, SHORT_KINDS, STATES
 from plugin.common.clock import local_time
 from plugin.common.log import mask_phone, mask_text
-from plugin.operations.deliveries import NAMED, Plan, Promise
-from plugin.operations.transitions import Does, Refuses
+from plugin.operations.deliveries import NAMED, CalledOffPromise, OperationPlan
+from plugin.operations.transitions import Refusal, TransitionKind
 
 _LATE = "! — обещанный клиенту срок прошёл раньше, чем это было сделано."
 _TITLES = {"retry": "Повторить", "cancel": "Отменить"}
@@ -37,13 +37,15 @@ def table(found: Sequence[Mapping[str, Any]], zone: ZoneInfo, now: datetime) -> 
     return "\n".join(lines)
 
 
-def plan_told(plan: Plan, *, done: bool, zone: ZoneInfo) -> str:
+def plan_told(plan: OperationPlan, *, done: bool, zone: ZoneInfo) -> str:
     """What an act would come to, or came to."""
     lines = [f"{(_DONE if done else _TITLES)[plan.act]}: {plan.count}"]
-    lines += [line for does in Does if plan.steps[does] for line in wrapped(f"{plan.steps[does]} — {DOES[does]}", 2)]
+    lines += [
+        line for does in TransitionKind if plan.steps[does] for line in wrapped(f"{plan.steps[does]} — {DOES[does]}", 2)
+    ]
     if plan.refused:
         lines.append(f"{'Не тронуто' if done else 'Не трогать'}: {plan.refused.total()}")
-        lines += [f"  {plan.refused[why]} — {REFUSES[why]}" for why in Refuses if plan.refused[why]]
+        lines += [f"  {plan.refused[why]} — {REFUSES[why]}" for why in Refusal if plan.refused[why]]
     lines += _promises(plan, zone)
     if plan.kept_reminders:
         text = f"Напоминания, которые решение отозвало, останутся в силе: {plan.kept_reminders}"
@@ -55,7 +57,7 @@ def plan_told(plan: Plan, *, done: bool, zone: ZoneInfo) -> str:
     return "\n".join(lines)
 
 
-def _promises(plan: Plan, zone: ZoneInfo) -> Iterator[str]:
+def _promises(plan: OperationPlan, zone: ZoneInfo) -> Iterator[str]:
     if not plan.promises:
         return
     yield ""
@@ -66,7 +68,7 @@ def _promises(plan: Plan, zone: ZoneInfo) -> Iterator[str]:
         yield f"  и ещё: {len(plan.promises) - NAMED}"
 
 
-def _promise(promise: Promise, zone: ZoneInfo) -> str:
+def _promise(promise: CalledOffPromise, zone: ZoneInfo) -> str:
     kinds = ", ".join(KINDS.get(kind, kind) + (f" × {n}" if n > 1 else "") for kind, n in promise.kinds.items())
     phone = f", {mask_phone(promise.phone)}" if promise.phone else ""
     when = local_time(promise.deadline, zone)
@@ -98,7 +100,7 @@ def delivery_json(row: Mapping[str, Any], zone: ZoneInfo, full: bool) -> dict[st
     return found | {"phone": phone if full or not phone else mask_phone(phone)}
 
 
-def plan_json(plan: Plan, *, done: bool, zone: ZoneInfo) -> dict[str, Any]:
+def plan_json(plan: OperationPlan, *, done: bool, zone: ZoneInfo) -> dict[str, Any]:
     """A plan, or what came of it (``done``)."""
     return {
         "act": plan.act,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plugin.operations.transitions import Does, Refuses
+from plugin.operations.transitions import Refusal, TransitionKind
 
 STATES = {
     "pending": "в очереди",
@@ -32,17 +32,17 @@ OUTCOMES = {
 }
 ACTS = {"retry": "повтор", "cancel": "отмена", "replay": "пересчёт", "purge": "удаление данных"}
 DOES = {
-    Does.SENDS: "отправить (до CRM не дошло)",
-    Does.LOOKS_UP: "искать в CRM, чего нет — отправить",
-    Does.MAILS_AGAIN: "отправить письмо ещё раз: прежнее могло дойти",
-    Does.HURRIES: "попробовать сейчас, а не в свой срок",
-    Does.CANCELS: "отменить: наружу не ушло",
-    Does.STOPS: "остановить: могло уйти, проверит поиск в CRM",
+    TransitionKind.SENDS: "отправить (до CRM не дошло)",
+    TransitionKind.LOOKS_UP: "искать в CRM, чего нет — отправить",
+    TransitionKind.MAILS_AGAIN: "отправить письмо ещё раз: прежнее могло дойти",
+    TransitionKind.HURRIES: "попробовать сейчас, а не в свой срок",
+    TransitionKind.CANCELS: "отменить: наружу не ушло",
+    TransitionKind.STOPS: "остановить: могло уйти, проверит поиск в CRM",
 }
 REFUSES = {
-    Refuses.QUEUED: "и так в очереди",
-    Refuses.ON_ITS_WAY: "отправляется прямо сейчас",
-    Refuses.DONE: "уже сделано",
-    Refuses.CANCELLED: "уже отменено",
-    Refuses.STOPPING: "уже останавливается",
+    Refusal.QUEUED: "и так в очереди",
+    Refusal.ON_ITS_WAY: "отправляется прямо сейчас",
+    Refusal.DONE: "уже сделано",
+    Refusal.CANCELLED: "уже отменено",
+    Refusal.STOPPING: "уже останавливается",
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from plugin.authoring.inspection.counterfactual import Change
 from plugin.authoring.inspection.explain import Explained, Explanation, Show
 from plugin.cli.format.calls import WIDTH, clean
-from plugin.deciding.decision.trace import Check, toml, written
+from plugin.deciding.decision.trace import TracedCondition, toml, written
 from plugin.deciding.ruleset.value_classes import SAMPLE_TEXT
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, OutcomeConflict
@@ -81,7 +81,7 @@ class _Page:
             told = _NEVER if entry.found.exhausted else _NOT_FOUND
             yield from wrapped(f"→ {told if change is None else f'сработает, если {self._change(change)}'}", 6)
 
-    def reason(self, check: Check) -> str:
+    def reason(self, check: TracedCondition) -> str:
         """Why a condition did not hold."""
         name = check.condition.subject
         value = self._explanation.facts.get(name)
@@ -110,7 +110,7 @@ class _Page:
         return toml(self._show(name, value))
 
 
-def _not_concluded(check: Check) -> str:
+def _not_concluded(check: TracedCondition) -> str:
     if check.concluded:
         return "вывод другой: " + ", ".join(f'"{value}" (правило «{rule}»)' for value, rule in check.concluded)
     if not check.concluders:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from plugin.authoring.revisions.archive import Activation
-from plugin.authoring.revisions.working_copy import Kind
+from plugin.authoring.revisions.working_copy import CopyKind
 from plugin.common.clock import local_time
 from plugin.errors import Fault
 
 if TYPE_CHECKING:
     from plugin.authoring.revisions.working_copy import Changes
-    from plugin.authoring.verification import Report
+    from plugin.authoring.verification import CheckReport
 
 WIDTH = 80
-_KINDS = {Kind.NEW: "новый", Kind.CHANGED: "изменён", Kind.GONE: "удалён"}
+_KINDS = {CopyKind.NEW: "новый", CopyKind.CHANGED: "изменён", CopyKind.GONE: "удалён"}
 #: Files named in one message; more are only counted.
 _NAMED = 12
 
@@ -57,7 +57,7 @@ def faults_told(title: str, faults: Sequence[Fault]) -> Iterator[str]:
             yield from wrapped(str(fault), 2)
 
 
-def report_told(report: Report, cases: int) -> Iterator[str]:
+def report_told(report: CheckReport, cases: int) -> Iterator[str]:
     """What the check found although it let the rules pass."""
     yield f"Проверка пройдена; случаев из cases.toml сошлось: {cases}."
     yield from faults_told("Предупреждения", report.warnings)

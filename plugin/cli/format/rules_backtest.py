@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from plugin.authoring.inspection.wording import counted
 from plugin.common.log import mask_phone
 from plugin.common.terminal import beside, clean, wrapped
-from plugin.operations.backtest import Backtest, Past
+from plugin.operations.backtest import Backtest, PastCall
 
 _WIDTHS = [7, 14, 12, 12, 31]
 _HEAD = ("№", "Время", "Звонок", "Телефон", "Было → стало")
@@ -109,7 +109,7 @@ def _change(old: str, new: str, what: str) -> str:
     return f"{old} → {new}" + (f" ({what})" if what else "")
 
 
-def _phone(past: Past, full: bool) -> str | None:
+def _phone(past: PastCall, full: bool) -> str | None:
     return past.phone if full or past.phone is None else mask_phone(past.phone)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.authoring.revisions.shipped import Beside
+from plugin.authoring.revisions.shipped import ThreeWayDiff
 from plugin.authoring.revisions.status import RulesStatus
 from plugin.authoring.revisions.working_copy import Changes, Comparison
 from plugin.cli.format.rules import files_told, signature, wrapped
@@ -67,7 +67,7 @@ def _differences(found: Comparison, zone: ZoneInfo) -> Iterator[str]:
         yield "  совпадает с активной"
 
 
-def _shipped(beside: Beside) -> Iterator[str]:
+def _shipped(beside: ThreeWayDiff) -> Iterator[str]:
     yield f"Поставка плагина {beside.shipped.version}"
     if beside.base is None:
         yield from wrapped("с какой поставки начаты ваши правила, не записано", 2)

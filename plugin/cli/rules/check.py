@@ -16,7 +16,7 @@ import click
 from plugin.errors import Fault, InputError
 
 if TYPE_CHECKING:
-    from plugin.authoring.verification.report import Report, ScriptSize
+    from plugin.authoring.verification.report import CheckReport, ScriptSize
 
 BAD_INPUT = 2
 _WIDTH = 80
@@ -58,7 +58,7 @@ def _working_copy(config: Path | None) -> Path:
     return load_settings(config, os.environ, secrets=False).rules_dir
 
 
-def _lines(folder: Path, report: Report) -> Iterator[str]:
+def _lines(folder: Path, report: CheckReport) -> Iterator[str]:
     """The report: one fault a line, to be searched; wrapped only for a reader at a terminal."""
     yield f"Папка правил: {folder}"
     for title, found in (
@@ -99,7 +99,7 @@ def _conversations(count: int | None) -> str:
     return str(count) if count < _MANY else f"больше 10^{len(str(count)) - 1}"
 
 
-def _verdict(report: Report) -> str:
+def _verdict(report: CheckReport) -> str:
     told = [f"ошибок: {len(report.faults)}" if report.faults else "ошибок нет"]
     told += [f"предупреждений: {len(report.warnings)}"] if report.warnings else []
     told += [f"не доказано: {len(report.unproven)}"] if report.unproven else []

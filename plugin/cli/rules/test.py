@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from plugin.authoring.verification.cases import Answered, CaseResult, Coverage, Entry, Part
+    from plugin.authoring.verification.cases import CaseResult, Coverage, CoverageShare, CoveredAnswer, CoveredEntry
 
 FAILED = 1
 
@@ -76,12 +76,12 @@ def _coverage(covered: Coverage) -> Iterator[str]:
                 yield from wrapped(_missed(missed), 2)
 
 
-def _missed(missed: Entry | Answered) -> str:
-    from plugin.authoring.verification.cases import Entry
+def _missed(missed: CoveredEntry | CoveredAnswer) -> str:
+    from plugin.authoring.verification.cases import CoveredEntry
     from plugin.deciding.decision.trace import toml
     from plugin.deciding.ruleset.value_classes import SAMPLE_TEXT
 
-    if isinstance(missed, Entry):
+    if isinstance(missed, CoveredEntry):
         return f"{missed.script}: {missed.name}"
     value = "любой текст" if missed.value == SAMPLE_TEXT else toml(missed.value)
     asked = f"вопрос «{missed.question}»" if missed.question else "поле звонка"
@@ -112,7 +112,7 @@ def _to_json(revision: str, results: Sequence[CaseResult], covered: Coverage) ->
     }
 
 
-def _part_to_json(part: Part) -> dict[str, Any]:
+def _part_to_json(part: CoverageShare) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {"total": part.total, "missed": [asdict(missed) for missed in part.missed]}

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from plugin.deciding.decision.facts import FactTyper, spelt
-from plugin.deciding.decision.model import Action, Decision, NextQuestion, Step, Target
-from plugin.deciding.decision.trace import Firing
+from plugin.deciding.decision.model import Action, Decision, NextQuestion, Target, TranscriptStep
+from plugin.deciding.decision.trace import RuleTrace
 from plugin.deciding.engine.durable import Engine
 from plugin.deciding.engine.network import EngineRule, Pattern
 from plugin.deciding.ruleset import LABELS, Context, Script, Template
@@ -118,9 +118,9 @@ class Decider:
         """The ids of the rules and questions that fire on these facts, whether or not they end the conversation."""
         return self._engine.run(self._codes(self._key(facts))) - {_CALL}
 
-    def firing(self, facts: Facts) -> Firing:
+    def firing(self, facts: Facts) -> RuleTrace:
         """What fires on these facts, and why everything else does not. Never raises BadFacts."""
-        return Firing(self.script, self._codes(self._key(facts)), self.fired(facts))
+        return RuleTrace(self.script, self._codes(self._key(facts)), self.fired(facts))
 
     def outcome_label(self, outcome: str) -> str:
         """The outcome in the admin's words; its name where a later revision no longer has it."""
@@ -199,7 +199,7 @@ class Decider:
         if not outcomes:
             raise NoOutcome(
                 f"script {self.name}: no rule ends the conversation {_said(codes)}",
-                hint=Firing(self.script, codes, fired).hint(),
+                hint=RuleTrace(self.script, codes, fired).hint(),
             )
         return self.script.outcomes[outcomes.pop()], next(iter(targets), None)
 
@@ -215,7 +215,7 @@ class Decider:
         return self._fill(self._outline(self._key(facts)), facts, None)
 
     def _fill(self, outline: _Outline, facts: Facts, context: Context | None) -> Decision:
-        steps = tuple([Step(q.id, q.fact, q.say, facts[q.fact]) for q in outline.answered])
+        steps = tuple([TranscriptStep(q.id, q.fact, q.say, facts[q.fact]) for q in outline.answered])
         outcome = outline.outcome
         if outcome is None:
             return Decision(self.revision, False, None, outline.open, steps, None, ())

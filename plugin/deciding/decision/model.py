@@ -19,7 +19,7 @@ class NextQuestion(NamedTuple):
     answers: tuple[Answer, ...]
 
 
-class Step(NamedTuple):
+class TranscriptStep(NamedTuple):
     """One answered question of the conversation and the rule that asked it."""
 
     rule: str
@@ -69,7 +69,7 @@ class Decision(NamedTuple):
     complete: bool
     outcome: str | None
     next: NextQuestion | None
-    transcript: tuple[Step, ...]
+    transcript: tuple[TranscriptStep, ...]
     say: str | None
     actions: tuple[Action, ...]
 

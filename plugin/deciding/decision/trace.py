@@ -21,7 +21,7 @@ _MOST_IN_HINT = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class TracedCondition:
     """One condition of a rule and how it came out.
 
     Of a derived fact: what was ``concluded`` (value, rule), and which rules could have concluded what is wanted.
@@ -37,7 +37,7 @@ class Check:
         return self.verdict == "holds"
 
 
-class Firing:
+class RuleTrace:
     """What happened in the engine: ``codes`` of the facts that are known, and the ids that ``fired``."""
 
     def __init__(self, script: Script, codes: Mapping[str, str], fired: frozenset[str]) -> None:
@@ -55,7 +55,7 @@ class Firing:
             for name, value in rule.conclude if rule.id in fired else ():
                 self._concluded.setdefault(name, []).append((value, rule.id))
 
-    def checks(self, entry: Rule | Question) -> tuple[Check, ...]:
+    def checks(self, entry: Rule | Question) -> tuple[TracedCondition, ...]:
         """Every condition of the rule or question."""
         return tuple(self._check(condition) for condition in entry.when)
 
@@ -73,15 +73,15 @@ class Firing:
             return "fails"
         return "not_brought" if self.script.facts[name].source else "unanswered"
 
-    def _check(self, condition: Condition) -> Check:
+    def _check(self, condition: Condition) -> TracedCondition:
         verdict, name, wanted = self.verdict(condition), condition.subject, condition.patterns[0].codes
         concluded = tuple(self._concluded.get(name, ()))
         if verdict != "not_concluded":
-            return Check(condition, verdict, concluded)
+            return TracedCondition(condition, verdict, concluded)
         concluders = [rule.id for rule in self.script.rules if any(n == name and v in wanted for n, v in rule.conclude)]
-        return Check(condition, verdict, concluded, tuple(concluders))
+        return TracedCondition(condition, verdict, concluded, tuple(concluders))
 
-    def nearest(self) -> list[tuple[Rule, tuple[Check, ...]]]:
+    def nearest(self) -> list[tuple[Rule, tuple[TracedCondition, ...]]]:
         """The rules that did not fire with the conditions that failed; those that came closest first."""
         missed = [(rule, self.checks(rule)) for rule in self.script.rules if rule.id not in self.fired]
         # sorted() keeps the file's order among equals.
@@ -95,7 +95,7 @@ class Firing:
         more = f" and {len(told) - _MOST_IN_HINT} more" if len(told) > _MOST_IN_HINT else ""
         return f"Did not fire: {', '.join(told[:_MOST_IN_HINT])}{more}. `optout rules explain --facts …` tells them all"
 
-    def _told(self, check: Check) -> str:
+    def _told(self, check: TracedCondition) -> str:
         name = check.condition.subject
         if check.concluded:
             why = f"concluded {', '.join(value for value, _ in check.concluded)}"

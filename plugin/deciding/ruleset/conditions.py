@@ -15,11 +15,11 @@ from plugin.deciding.ruleset.predicates import (
     DATE_WORDS,
     NUMBER_WORDS,
     TEXT_WORDS,
+    AllowedValues,
     Known,
     Range,
     Texts,
     TextTest,
-    Values,
     Wanted,
 )
 from plugin.deciding.ruleset.value_classes import Classes, Intervals, Listed, TextClasses, parse
@@ -79,7 +79,7 @@ class ConditionReader:
     def _finish(self, draft: Draft, classes: Mapping[str, Classes]) -> Condition:
         wanted = draft.wanted
         if draft.subject in self._derived:
-            codes = {draft.subject: frozenset(cast(tuple[str, ...], cast(Values, wanted).values))}
+            codes = {draft.subject: frozenset(cast(tuple[str, ...], cast(AllowedValues, wanted).values))}
         elif wanted == Known(False):
             codes = {draft.subject: frozenset({UNKNOWN})}
         else:
@@ -113,7 +113,7 @@ class ConditionReader:
         if wrong:
             allowed = ", ".join(f'"{value}"' for value in derived.values)
             self._fault(place, f"значение {shown(wrong[0])} не подходит", f"допустимы: {allowed}")
-        return Values(tuple(values)) if values and not wrong else None
+        return AllowedValues(tuple(values)) if values and not wrong else None
 
     def _operator(self, fact: Fact, written: Mapping[str, Any], place: Place) -> Wanted | None:
         words = _WORDS.get(fact.type, ())
@@ -143,7 +143,7 @@ class ConditionReader:
         wrong = [value for value in values if not self._fits(fact, value)]
         if wrong:
             self._fault(place, f"значение {shown(wrong[0])} не подходит", f"допустимы: {allowed_values(fact)}")
-        return Values(tuple(values)) if values and not wrong else None
+        return AllowedValues(tuple(values)) if values and not wrong else None
 
     def _range(self, fact: Fact, written: Mapping[str, Any], place: Place) -> Wanted | None:
         wrong = [value for value in written.values() if not self._fits(fact, value)]
@@ -205,8 +205,8 @@ def shown(value: Any) -> str:
 
 
 def _negated(wanted: Wanted | None) -> Wanted | None:
-    if isinstance(wanted, Values):
-        return Values(wanted.values, negated=True)
+    if isinstance(wanted, AllowedValues):
+        return AllowedValues(wanted.values, negated=True)
     return Texts(wanted.test, negated=True) if isinstance(wanted, Texts) else None
 
 
@@ -217,7 +217,7 @@ def _classes(fact: Fact, wanted: list[Wanted]) -> Classes:
         return TextClasses(one.test for one in wanted if isinstance(one, Texts))
     literals: list[FactValue] = []
     for one in wanted:
-        if isinstance(one, Values):
+        if isinstance(one, AllowedValues):
             literals += one.values
         elif isinstance(one, Range):
             literals += [value for _, value, _ in one.bounds]

@@ -32,7 +32,7 @@ Comparable = float | date | datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class AllowedValues:
     """One of these values, or (``negated``) a known value that is none of them."""
 
     values: tuple[FactValue, ...]
@@ -102,7 +102,7 @@ class Texts:
     negated: bool = False
 
 
-Wanted = Values | Known | Range | Texts
+Wanted = AllowedValues | Known | Range | Texts
 
 
 @lru_cache(maxsize=1024)

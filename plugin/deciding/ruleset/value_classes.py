@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from plugin.deciding.ruleset.predicates import Comparable, Known, Range, Texts, TextTest, Values, Wanted
+from plugin.deciding.ruleset.predicates import AllowedValues, Comparable, Known, Range, Texts, TextTest, Wanted
 from plugin.deciding.ruleset.values import FactValue
 
 #: What stands for a text that no condition looks into.
@@ -77,7 +77,7 @@ class Listed:
         return {subject: key}
 
     def patterns(self, subject: str, wanted: Wanted) -> dict[str, frozenset[str]]:
-        assert isinstance(wanted, Values | Known)
+        assert isinstance(wanted, AllowedValues | Known)
         return {subject: frozenset(self.key(value) for value in self.values if wanted.holds(value))}
 
 
@@ -121,7 +121,7 @@ class Intervals:
         probe = self._probe(key)
         if isinstance(wanted, Range):
             return wanted.holds_of(probe)
-        assert isinstance(wanted, Values)
+        assert isinstance(wanted, AllowedValues)
         return any(probe == parse(self._type, value) for value in wanted.values) != wanted.negated
 
     def _probe(self, key: int) -> Comparable:

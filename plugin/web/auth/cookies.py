@@ -8,7 +8,7 @@ from typing import Literal
 from flask import request
 from werkzeug.wrappers import Response
 
-from plugin.config.settings import Page
+from plugin.config.settings import PageSettings
 
 #: A signed-in person's session, a session bound to calls, and what a sign-in form is tied to.
 Kind = Literal["session", "visit", "form"]
@@ -26,7 +26,7 @@ class Cookies:
     framed: bool
 
     @classmethod
-    def of(cls, page: Page) -> Cookies:
+    def of(cls, page: PageSettings) -> Cookies:
         """Those of ``[page]``: frames of other sites need Secure, with SameSite=None and Partitioned."""
         framed = bool(page.frame_ancestors)
         return cls(framed or page.public_url.startswith("https://"), framed)

@@ -32,7 +32,7 @@ from plugin.web.auth.views import add_views
 
 if TYPE_CHECKING:
     from connectors.base import Connector
-    from plugin.config.settings import Page, Settings
+    from plugin.config.settings import PageSettings, Settings
     from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ def answer_people(blueprint: Blueprint) -> None:
 
 
 def _access(
-    key: str, ledger: Ledger, settings: Page, connector: Connector | None, now: Now, passwords: Passwords
+    key: str, ledger: Ledger, settings: PageSettings, connector: Connector | None, now: Now, passwords: Passwords
 ) -> Access:
     throttle = Throttle(ledger, _derived(key, "sign-in failures"), now)
     return Access(

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from connectors.base import Connector
     from plugin.auth.links import Links
     from plugin.auth.sign_in import SignIn
-    from plugin.config.settings import Page
+    from plugin.config.settings import PageSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """The way in of one application."""
 
-    page: Page
+    page: PageSettings
     cookies: Cookies
     sessions: Sessions
     sign_in: SignIn

@@ -11,13 +11,13 @@ from plugin.errors import EventError
 from plugin.events.schema import MAX_FACTS
 from plugin.operator_page.confirmation import read_confirming
 from plugin.operator_page.journal import read_saving, refused
-from plugin.operator_page.sessions import Desk
+from plugin.operator_page.sessions import PageSessions
 from plugin.web.auth import json_view
 from plugin.web.errors import json_response
 from plugin.web.operator_page.calls import needed_call
 
 
-def add_answers(blueprint: Blueprint, desk: Desk) -> None:
+def add_answers(blueprint: Blueprint, desk: PageSessions) -> None:
     """Serve them."""
 
     @json_view

@@ -6,11 +6,11 @@ from flask import abort, request
 
 from plugin.auth.visitor import LinkedCall
 from plugin.operator_page.call import PageCall, page_call
-from plugin.operator_page.sessions import Desk
+from plugin.operator_page.sessions import PageSessions
 from plugin.web.auth import visitor
 
 
-def asked_call(desk: Desk) -> PageCall | None:
+def asked_call(desk: PageSessions) -> PageCall | None:
     """The call of ``?call=``: as the CRM told of it, or begun on the page; None where nobody knows it."""
     who = visitor()
     known = who.call or who.known
@@ -20,7 +20,7 @@ def asked_call(desk: Desk) -> PageCall | None:
     return desk.begun(call_id, who.operator) if call_id else None
 
 
-def needed_call(desk: Desk) -> PageCall:
+def needed_call(desk: PageSessions) -> PageCall:
     """The same; 404 where nobody knows it."""
     call = asked_call(desk)
     if call is None:

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from plugin.config.settings import Settings
 from plugin.operator_page.call import line, page_call
-from plugin.operator_page.sessions import Desk, Opened
+from plugin.operator_page.sessions import OpenedPage, PageSessions
 from plugin.web.auth import page_view, visitor
 from plugin.web.auth.places import call_url
 from plugin.web.operator_page.assets import Assets
@@ -22,7 +22,7 @@ from plugin.web.operator_page.calls import asked_call
 _LONGEST_CARD = 255
 
 
-def add_pages(blueprint: Blueprint, desk: Desk, settings: Settings, assets: Assets) -> None:
+def add_pages(blueprint: Blueprint, desk: PageSessions, settings: Settings, assets: Assets) -> None:
     """Serve them."""
 
     @page_view
@@ -96,7 +96,7 @@ def shown_phone(phone: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
-def _data(opened: Opened, desk: Desk, settings: Settings, csrf: str) -> dict[str, Any]:
+def _data(opened: OpenedPage, desk: PageSessions, settings: Settings, csrf: str) -> dict[str, Any]:
     """All that the page's script works with."""
     call = opened.call
     return {

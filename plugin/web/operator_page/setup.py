@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Flask
 
 from plugin.common.clock import Now, utc_now
-from plugin.operator_page.sessions import Desk
+from plugin.operator_page.sessions import PageSessions
 from plugin.web.auth.setup import answer_people
 from plugin.web.operator_page.answers import add_answers
 from plugin.web.operator_page.assets import Assets
@@ -27,7 +27,7 @@ def serve_operators_page(
     app: Flask, ledger: Ledger, rules: ActiveRules, intake: Intake, settings: Settings, now: Now = utc_now
 ) -> None:
     """Add the page and what it asks for; every route is guarded by the way in, which has to be there."""
-    desk = Desk(ledger, rules, intake, settings, now)
+    desk = PageSessions(ledger, rules, intake, settings, now)
     blueprint = Blueprint("operator", __name__, url_prefix=ROOT, template_folder="templates")
     assets = Assets()
     assets.add_to(blueprint)

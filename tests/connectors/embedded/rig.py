@@ -16,7 +16,7 @@ from connectors.base import Assignee, CardRef, Kind
 from connectors.embedded import EmbeddedConnector
 from connectors.embedded.crm.mail import OutboxPost
 from connectors.embedded.crm.server import Crm, Options, utc_now
-from connectors.embedded.crm.store import Store
+from connectors.embedded.crm.store import CrmStore
 from connectors.embedded.signature import signed_headers
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
 from tests.support.fake_api import ApiAnswer, ApiRequest, FakeApi, Fault
@@ -127,7 +127,7 @@ def _written(kind: Kind, record: Mapping[str, Any]) -> Written:
 def rig(**overrides: Any) -> Iterator[EmbeddedRig]:
     """A fresh CRM for the length of the block; ``overrides`` are settings of its account."""
     folder = Path(tempfile.mkdtemp())
-    crm = Crm(Store(folder / "crm.db"), Options(TOKEN, OutboxPost(folder / "outbox", utc_now)))
+    crm = Crm(CrmStore(folder / "crm.db"), Options(TOKEN, OutboxPost(folder / "outbox", utc_now)))
     front = Front(crm)
     try:
         with front.running():

@@ -11,7 +11,7 @@ import responses
 
 from connectors.base import Assignee, CrmUnavailable, Done, NotDone, Unknown
 from connectors.espocrm import EspoConnector
-from connectors.espocrm.unsent_mail import Drafts
+from connectors.espocrm.unsent_mail import UnsentMails
 from tests.connectors.espocrm.payloads import KEY, OWN_USER, PERSON, URL, payload
 from tests.connectors.espocrm.rig import EspoRig
 from tests.support.fake_api import Fault
@@ -132,7 +132,7 @@ def test_no_write_makes_more_requests_than_leases_are_reckoned_by(espo: EspoRig)
 
 
 def test_drafts_are_forgotten_in_the_end() -> None:
-    drafts = Drafts()
+    drafts = UnsentMails()
     for number in range(250):
         drafts.put(f"{number:064x}", str(number))
     assert drafts.get(f"{0:064x}") is None

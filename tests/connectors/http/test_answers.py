@@ -11,7 +11,7 @@ import pytest
 import responses
 
 from connectors.base import CrmRefused, CrmUnavailable, Done, Limits, NotDone, Unknown
-from connectors.http.client import Answer, Complaint, HttpClient, check_base_url, done, segment
+from connectors.http.client import Complaint, HttpAnswer, HttpClient, check_base_url, done, segment
 
 URL = "https://crm.example/api"
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -106,7 +106,7 @@ def test_a_write_answered_200_without_json_is_unknown(
 
 def test_any_2xx_counts_where_no_json_is_expected(crm: responses.RequestsMock, client: HttpClient) -> None:
     crm.delete(f"{URL}/notes/1", status=204)
-    assert isinstance(client.write("DELETE", "notes/1", json_expected=False), Answer)
+    assert isinstance(client.write("DELETE", "notes/1", json_expected=False), HttpAnswer)
 
 
 def test_a_read_answered_204_has_no_data(crm: responses.RequestsMock, client: HttpClient) -> None:
@@ -119,7 +119,7 @@ def test_an_error_that_the_caller_reads_itself_is_an_answer_if_it_is_json(
 ) -> None:
     crm.post(f"{URL}/notes", status=400, json={"errors": [1]})
     result = client.write("POST", "notes", payload={}, accept=(400,))
-    assert isinstance(result, Answer)
+    assert isinstance(result, HttpAnswer)
     assert (result.status, result.data) == (400, {"errors": [1]})
     assert isinstance(client.write("POST", "notes", payload={}, accept=(422,)), NotDone)
     crm.post(f"{URL}/pages", status=400, body="<html>")
@@ -258,7 +258,7 @@ def test_an_id_never_names_another_path(value: str) -> None:
     ],
 )
 def test_a_create_answered_without_an_id_is_unknown(data: Any, expected: Done | None) -> None:
-    outcome = done(Answer(201, data, {}), "id")
+    outcome = done(HttpAnswer(201, data, {}), "id")
     assert outcome == expected if expected else isinstance(outcome, Unknown)
 
 

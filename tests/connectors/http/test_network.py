@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Unknown
-from connectors.http.client import Answer, HttpClient
+from connectors.http.client import HttpAnswer, HttpClient
 from tests.support.crm import free_port
 from tests.support.rawserver import CERTIFICATE, RawServer, answer, raw_server, reset, send
 
@@ -31,7 +31,7 @@ def client_of(
         client.close()
 
 
-def write_and_read(server: RawServer, **options: Any) -> tuple[Answer | NotDone | Unknown, str]:
+def write_and_read(server: RawServer, **options: Any) -> tuple[HttpAnswer | NotDone | Unknown, str]:
     """How a write ends, and what a read raises."""
     with client_of(server.url, **options) as client:
         outcome = client.write("POST", "notes", payload={"text": "x"})
@@ -100,7 +100,7 @@ def test_an_untrusted_certificate_keeps_everything_waiting_until_it_is_mended() 
 def test_a_private_authority_can_be_trusted() -> None:
     with raw_server(answer("200 OK", b'{"id": 1}'), tls=True) as server:
         with client_of(server.url, ca_file=str(CERTIFICATE)) as client:
-            assert isinstance(client.write("POST", "notes", payload={}), Answer)
+            assert isinstance(client.write("POST", "notes", payload={}), HttpAnswer)
             assert client.read("notes").data == {"id": 1}
         assert server.connections == 1
 
@@ -182,7 +182,7 @@ def test_a_server_that_closed_an_idle_connection_is_connected_to_again() -> None
 
     with raw_server(answer_and_close) as server, client_of(server.url) as client:
         for _ in range(3):
-            assert isinstance(client.write("POST", "notes", payload={}), Answer)
+            assert isinstance(client.write("POST", "notes", payload={}), HttpAnswer)
             time.sleep(0.05)
         assert server.connections == 3
 
@@ -200,7 +200,7 @@ def test_threads_share_kept_connections() -> None:
         for thread in threads:
             thread.join()
         assert len(results) == len(server.requests) == 80
-        assert all(isinstance(result, Answer) for result in results)
+        assert all(isinstance(result, HttpAnswer) for result in results)
         assert server.connections <= 4
 
 
@@ -211,7 +211,7 @@ def test_a_time_limit_that_ran_out_does_not_shorten_the_next_exchange() -> None:
 
     with raw_server(slowly) as server, client_of(server.url) as client:
         for _ in range(4):
-            assert isinstance(client.write("POST", "notes", payload={}), Answer)
+            assert isinstance(client.write("POST", "notes", payload={}), HttpAnswer)
         assert server.connections == 1
 
 
@@ -229,13 +229,13 @@ def test_nothing_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     with raw_server(answer("200 OK", b'{"id": 1}')) as server, client_of(server.url) as client:
-        assert isinstance(client.write("POST", "notes", payload={}), Answer)
+        assert isinstance(client.write("POST", "notes", payload={}), HttpAnswer)
 
 
 def test_a_turn_too_far_away_is_given_up_without_sending() -> None:
     with raw_server(answer("200 OK", b'{"id": 1}')) as server:
         client = HttpClient(server.url, Limits(requests_per_second=0.01, burst=1), longest_wait=0.5)
-        assert isinstance(client.write("POST", "notes", payload={}), Answer)
+        assert isinstance(client.write("POST", "notes", payload={}), HttpAnswer)
         outcome = client.write("POST", "notes", payload={})
         client.close()
         assert isinstance(outcome, NotDone)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Unknown
-from connectors.http.answers import Answer
+from connectors.http.answers import HttpAnswer
 from connectors.http.memory_store import MemoryStore
 from connectors.http.oauth import FixedToken, Grant, TokenKeeper, TokenRefused, Tokens, tokens_of
 from plugin.ledger import Ledger
@@ -295,13 +295,13 @@ class Api:
         self.authority = authority
         self.calls = 0
 
-    def read(self, token: str) -> Answer:
+    def read(self, token: str) -> HttpAnswer:
         self.calls += 1
         if token != self.authority.access:
             raise CrmUnavailable("expired", status=401, code="expired_token")
-        return Answer(200, {}, {})
+        return HttpAnswer(200, {}, {})
 
-    def write(self, token: str) -> Answer | NotDone | Unknown:
+    def write(self, token: str) -> HttpAnswer | NotDone | Unknown:
         try:
             return self.read(token)
         except CrmUnavailable as error:
@@ -314,7 +314,7 @@ def test_a_call_whose_token_was_refused_is_made_once_more(authority: Authority) 
     authority.access = "revoked"
     assert keeper.read(api.read).status == 200
     authority.access = "revoked again"
-    assert isinstance(keeper.write(api.write), Answer)
+    assert isinstance(keeper.write(api.write), HttpAnswer)
     assert (api.calls, len(authority.asked)) == (4, 3)
 
 
@@ -331,7 +331,7 @@ def test_a_call_that_is_refused_with_the_new_token_too_is_not_made_again(authori
 
 def test_a_write_does_not_raise_where_there_is_no_token(authority: Authority) -> None:
     authority.failures = [CrmUnavailable("away", after=9.0, status=503, blocked=True)]
-    result = authority.keeper().write(lambda _: Answer(200, None, {}))
+    result = authority.keeper().write(lambda _: HttpAnswer(200, None, {}))
     assert result == NotDone("away", after=9.0, status=503, blocked=True)
 
 
@@ -359,9 +359,9 @@ def test_a_fixed_token_is_never_renewed() -> None:
         (NotDone("no", status=401), TokenRefused),
         (NotDone("no", status=429, after=5.0), CrmUnavailable),
         (Unknown("cut"), CrmUnavailable),
-        (Answer(200, {"token_type": "Bearer"}, {}), CrmUnavailable),
-        (Answer(200, [], {}), CrmUnavailable),
-        (Answer(200, {"access_token": ""}, {}), CrmUnavailable),
+        (HttpAnswer(200, {"token_type": "Bearer"}, {}), CrmUnavailable),
+        (HttpAnswer(200, [], {}), CrmUnavailable),
+        (HttpAnswer(200, {"access_token": ""}, {}), CrmUnavailable),
     ],
 )
 def test_an_answer_without_tokens_is_an_error(result: Any, error: type[Exception]) -> None:
@@ -376,7 +376,7 @@ def test_an_answer_without_tokens_is_an_error(result: Any, error: type[Exception
 )
 def test_an_answer_is_read(seconds: Any, expires: datetime | None) -> None:
     data = {"access_token": "a", "refresh_token": "r", "expires_in": seconds, "server_endpoint": "https://x", "n": []}
-    found = tokens_of(Answer(200, data, {}), NOW, extra=("server_endpoint", "n"))
+    found = tokens_of(HttpAnswer(200, data, {}), NOW, extra=("server_endpoint", "n"))
     assert found == Tokens("a", "r", expires, {"server_endpoint": "https://x"})
 
 
@@ -393,5 +393,5 @@ def test_nothing_shows_a_secret(authority: Authority) -> None:
     shown = repr((keeper, keeper.tokens(), CODE, store, Tokens("access-1", "refresh-1", None, {"t": "access-1"})))
     assert not any(secret in shown for secret in ("access-1", "refresh-1", str(CODE.secret)))
     with pytest.raises(CrmUnavailable) as caught:
-        tokens_of(Answer(200, {"refresh_token": "s3cret"}, {}), NOW)
+        tokens_of(HttpAnswer(200, {"refresh_token": "s3cret"}, {}), NOW)
     assert "s3cret" not in str(caught.value)

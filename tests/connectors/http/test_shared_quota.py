@@ -8,7 +8,7 @@ import pytest
 import responses
 
 from connectors.base import Connector, CrmUnavailable, Limits, NotDone
-from connectors.http.client import Answer, HttpClient
+from connectors.http.client import HttpAnswer, HttpClient
 from connectors.registry import default_registry
 
 LIMITS = Limits(connect_seconds=1, read_seconds=1, requests_per_second=1000, burst=1000)
@@ -54,7 +54,7 @@ def test_every_request_takes_one_turn_redirects_of_a_read_too(crm: HttpClient) -
     quota = Turns(3)
     crm.share_quota(quota)
     assert crm.read("old").status == 200
-    assert isinstance(crm.write("POST", "comments", payload={}), Answer)
+    assert isinstance(crm.write("POST", "comments", payload={}), HttpAnswer)
     assert (len(quota.asked), len(responses.calls)) == (3, 3)
 
 

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 
 from connectors.base import EventNotAuthentic
 from connectors.rest import event_auth
-from connectors.rest.model import Proof
+from connectors.rest.model import EventProof
 
 NOW = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
@@ -30,41 +30,41 @@ def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def check(how: Proof, **given: Any) -> None:
+def check(how: EventProof, **given: Any) -> None:
     said: dict[str, Any] = {"headers": {}, "path_secret": None, "query": {}, "body": BODY, "token_in_body": ""}
     said |= {"secret": SECRET, "now": NOW} | given
     event_auth.check(how, **said)
 
 
-SIGNED: dict[str, tuple[Proof, Mapping[str, str]]] = {
-    "hex of the body": (Proof("hmac", name="X-Sign"), {"X-Sign": digest(BODY).hex()}),
-    "upper case hex": (Proof("hmac", name="X-Sign"), {"x-sign": digest(BODY).hex().upper()}),
-    "after a prefix": (Proof("hmac", name="X-Sign", prefix="sha256="), {"X-Sign": "sha256=" + digest(BODY).hex()}),
-    "base64": (Proof("hmac", name="X-Sign", encoding="base64"), {"X-Sign": b64(digest(BODY))}),
-    "sha1": (Proof("hmac", name="X-Sign", algorithm="sha1"), {"X-Sign": digest(BODY, "sha1").hex()}),
-    "sha384": (Proof("hmac", name="X-Sign", algorithm="sha384"), {"X-Sign": digest(BODY, "sha384").hex()}),
-    "sha512": (Proof("hmac", name="X-Sign", algorithm="sha512"), {"X-Sign": digest(BODY, "sha512").hex()}),
+SIGNED: dict[str, tuple[EventProof, Mapping[str, str]]] = {
+    "hex of the body": (EventProof("hmac", name="X-Sign"), {"X-Sign": digest(BODY).hex()}),
+    "upper case hex": (EventProof("hmac", name="X-Sign"), {"x-sign": digest(BODY).hex().upper()}),
+    "after a prefix": (EventProof("hmac", name="X-Sign", prefix="sha256="), {"X-Sign": "sha256=" + digest(BODY).hex()}),
+    "base64": (EventProof("hmac", name="X-Sign", encoding="base64"), {"X-Sign": b64(digest(BODY))}),
+    "sha1": (EventProof("hmac", name="X-Sign", algorithm="sha1"), {"X-Sign": digest(BODY, "sha1").hex()}),
+    "sha384": (EventProof("hmac", name="X-Sign", algorithm="sha384"), {"X-Sign": digest(BODY, "sha384").hex()}),
+    "sha512": (EventProof("hmac", name="X-Sign", algorithm="sha512"), {"X-Sign": digest(BODY, "sha512").hex()}),
     "a key in hex": (
-        Proof("hmac", name="X-Sign", secret_is="hex"),
+        EventProof("hmac", name="X-Sign", secret_is="hex"),
         {"X-Sign": digest(BODY, key=bytes.fromhex(SECRET)).hex()},
     ),
     "a key in base64": (
-        Proof("hmac", name="X-Sign", secret_is="base64"),
+        EventProof("hmac", name="X-Sign", secret_is="base64"),
         {"X-Sign": digest(BODY, key=base64.b64decode(SECRET)).hex()},
     ),
     "with a time": (
-        Proof("hmac", name="X-Sign", signed="{timestamp}.{body}", timestamp="X-Time"),
+        EventProof("hmac", name="X-Sign", signed="{timestamp}.{body}", timestamp="X-Time"),
         {"X-Sign": digest(STAMP.encode() + b"." + BODY).hex(), "X-Time": STAMP},
     ),
     "time and signature in one header": (
-        Proof("hmac", name="X-Sign", signed="{timestamp}.{body}", pairs=True),
+        EventProof("hmac", name="X-Sign", signed="{timestamp}.{body}", pairs=True),
         {"X-Sign": f"t={STAMP},v1={'0' * 64},v1={digest(STAMP.encode() + b'.' + BODY).hex()}"},
     ),
 }
 
 
 @pytest.mark.parametrize(("how", "headers"), SIGNED.values(), ids=SIGNED)
-def test_a_signature_proves_the_body_and_nothing_else(how: Proof, headers: Mapping[str, str]) -> None:
+def test_a_signature_proves_the_body_and_nothing_else(how: EventProof, headers: Mapping[str, str]) -> None:
     check(how, headers=headers)
     wrong: dict[str, Any]
     for wrong in (
@@ -90,7 +90,7 @@ def test_an_old_event_is_not_believed(name: str, seconds: int) -> None:
 
 
 def test_a_time_that_was_not_signed_is_not_believed() -> None:
-    how = Proof("hmac", name="X-Sign", signed="{timestamp}.{body}", timestamp="X-Time")
+    how = EventProof("hmac", name="X-Sign", signed="{timestamp}.{body}", timestamp="X-Time")
     for stamp in ("", "x", "-5", "9" * 13, "٥"):
         signed = digest(stamp.encode() + b"." + BODY).hex()
         with pytest.raises(EventNotAuthentic):
@@ -99,7 +99,7 @@ def test_a_time_that_was_not_signed_is_not_believed() -> None:
 
 def test_standard_webhooks_can_be_described() -> None:
     secret = "whsec_" + b64(b"the signing key of a test source")
-    how = Proof(
+    how = EventProof(
         "hmac",
         name="webhook-signature",
         prefix="v1,",
@@ -116,20 +116,20 @@ def test_standard_webhooks_can_be_described() -> None:
         check(how, headers=headers | {"webhook-id": "evt-2"}, secret=secret)
 
 
-TOKENS: dict[str, tuple[Proof, dict[str, Any]]] = {
-    "header": (Proof("token", name="X-Token"), {"headers": {"x-token": SECRET}}),
+TOKENS: dict[str, tuple[EventProof, dict[str, Any]]] = {
+    "header": (EventProof("token", name="X-Token"), {"headers": {"x-token": SECRET}}),
     "header after a prefix": (
-        Proof("token", name="Authorization", prefix="Bearer "),
+        EventProof("token", name="Authorization", prefix="Bearer "),
         {"headers": {"Authorization": f"Bearer {SECRET}"}},
     ),
-    "query": (Proof("token", place="query", name="key"), {"query": {"key": SECRET}}),
-    "path": (Proof("token", place="path"), {"path_secret": SECRET}),
-    "body": (Proof("token", place="body", name="auth.token"), {"token_in_body": SECRET}),
+    "query": (EventProof("token", place="query", name="key"), {"query": {"key": SECRET}}),
+    "path": (EventProof("token", place="path"), {"path_secret": SECRET}),
+    "body": (EventProof("token", place="body", name="auth.token"), {"token_in_body": SECRET}),
 }
 
 
 @pytest.mark.parametrize(("how", "given"), TOKENS.values(), ids=TOKENS)
-def test_a_token_proves_itself_in_its_place_only(how: Proof, given: dict[str, Any]) -> None:
+def test_a_token_proves_itself_in_its_place_only(how: EventProof, given: dict[str, Any]) -> None:
     check(how, **given)
     for other in (entry for name, (_, entry) in TOKENS.items() if entry is not given and not name.startswith("header")):
         with pytest.raises(EventNotAuthentic):
@@ -143,7 +143,7 @@ def test_a_token_proves_itself_in_its_place_only(how: Proof, given: dict[str, An
 def test_a_key_that_is_not_written_as_said_is_told_without_it() -> None:
     for written in ("hex", "base64"):
         with pytest.raises(ValueError, match="is not written in") as caught:
-            event_auth.check_secret(Proof("hmac", secret_is=written), "not ~ a key")
+            event_auth.check_secret(EventProof("hmac", secret_is=written), "not ~ a key")
         assert "not ~ a key" not in str(caught.value)
 
 

@@ -16,7 +16,7 @@ from connectors.rest.bodies import structure
 from connectors.rest.filters import ZONE
 from connectors.rest.placeholders import CARD, COMMENT, REMINDER, WITHDRAW
 from connectors.rest.request import Request
-from connectors.rest.template import OMIT, BadTemplate, NotRendered, Template
+from connectors.rest.template import OMIT, BadTemplate, NotRendered, TextTemplate
 
 DUE = datetime(2026, 11, 22, 21, 30, tzinfo=UTC)
 
@@ -61,10 +61,10 @@ def context(**values: Any) -> dict[str, Any]:
 def test_what_is_no_plain_template_is_refused_with_what_was_meant(source: str, complaint: str | None) -> None:
     if complaint is None:
         with pytest.raises(NotRendered):
-            Template(source, COMMENT).value(context())
+            TextTemplate(source, COMMENT).value(context())
         return
     with pytest.raises(BadTemplate) as caught:
-        Template(source, COMMENT)
+        TextTemplate(source, COMMENT)
     assert complaint in str(caught.value)
     assert "Traceback" not in str(caught.value)
 
@@ -83,7 +83,7 @@ def test_what_is_no_plain_template_is_refused_with_what_was_meant(source: str, c
 )
 def test_a_path_with_more_than_a_path_in_it_is_refused(source: str, complaint: str) -> None:
     with pytest.raises(BadTemplate, match=r".") as caught:
-        Template(source, CARD, path=True)
+        TextTemplate(source, CARD, path=True)
     assert complaint in str(caught.value)
 
 
@@ -103,7 +103,7 @@ def test_a_path_with_more_than_a_path_in_it_is_refused(source: str, complaint: s
     ],
 )
 def test_a_value_that_is_not_there_or_cannot_stand_there_is_told_without_data(source: str) -> None:
-    template = Template(source, WITHDRAW)
+    template = TextTemplate(source, WITHDRAW)
     with pytest.raises(NotRendered) as caught:
         template.value(context(record={"text": "Иванов", "inner": {"a": "Иванов"}}))
     assert "Иванов" not in str(caught.value)
@@ -149,20 +149,20 @@ def test_a_value_that_is_not_there_or_cannot_stand_there_is_told_without_data(so
 )
 def test_a_template_makes_its_value(source: str, value: Any) -> None:
     given = context(due=DUE, text='<b> & "x"\ny', assignee={"user": None, "address": "a@example.org"})
-    made = Template(source, REMINDER).value(given)
+    made = TextTemplate(source, REMINDER).value(given)
     assert (made, type(made)) == (value, type(value))
 
 
 def test_a_cut_text_keeps_its_reference_mark() -> None:
     mark = "[ref:0123456789abcdef]"
-    cut = Template("{{ text | cut(50) }}", COMMENT).value(context(text="Ж" * 100 + f"\n{mark}"))
+    cut = TextTemplate("{{ text | cut(50) }}", COMMENT).value(context(text="Ж" * 100 + f"\n{mark}"))
     assert cut == "Ж" * 26 + f"…\n{mark}"
     assert len(cut) == 50
 
 
 def test_what_a_crms_record_calls_its_keys_reaches_no_python() -> None:
     record = {"items": "mine", "keys": {"get": 5}}
-    assert Template("{{ record.items ~ record.keys.get }}", WITHDRAW).value(context(record=record)) == "mine5"
+    assert TextTemplate("{{ record.items ~ record.keys.get }}", WITHDRAW).value(context(record=record)) == "mine5"
 
 
 # --- no value changes what surrounds it --------------------------------------------------------------
@@ -174,7 +174,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text
 
 @given(TEXTS)
 def test_an_id_is_one_segment_of_a_path_or_none_at_all(value: str) -> None:
-    template = Template("clients/{{ card.id }}/notes", CARD, path=True)
+    template = TextTemplate("clients/{{ card.id }}/notes", CARD, path=True)
     given = context(card={"type": "client", "id": value, "collection": ""})
     if value in ("", ".", ".."):
         with pytest.raises(NotRendered):
@@ -190,7 +190,7 @@ def test_an_id_is_one_segment_of_a_path_or_none_at_all(value: str) -> None:
 @given(TEXTS, TEXTS)
 def test_a_json_body_holds_each_value_in_its_place_and_nothing_else(text: str, key: str) -> None:
     body = structure({"note": {"text": "{{ text }}", "list": ["a {{ key }} b", 5]}, "flag": True}, COMMENT)
-    request = Request(Template("notes", COMMENT, path=True), "POST", json=body)
+    request = Request(TextTemplate("notes", COMMENT, path=True), "POST", json=body)
     content = request.prepared(context(text=text, key=key)).content
     assert content is not None
     assert json.loads(content) == {"note": {"text": text, "list": [f"a {key} b", 5]}, "flag": True}
@@ -199,7 +199,7 @@ def test_a_json_body_holds_each_value_in_its_place_and_nothing_else(text: str, k
 @given(TEXTS, TEXTS)
 def test_queries_and_forms_hold_each_value_in_its_place(text: str, key: str) -> None:
     table = structure({"text": "{{ text }}", "ref": "x{{ key }}", "many": ["{{ key }}", "2"]}, COMMENT)
-    request = Request(Template("notes", COMMENT, path=True), "POST", query=table, form=table)
+    request = Request(TextTemplate("notes", COMMENT, path=True), "POST", query=table, form=table)
     prepared = request.prepared(context(text=text, key=key))
     expected = [("text", text), ("ref", f"x{key}"), ("many", key), ("many", "2")]
     path, _, query = prepared.address.partition("?")
@@ -212,7 +212,7 @@ def test_queries_and_forms_hold_each_value_in_its_place(text: str, key: str) -> 
 @given(TEXTS)
 def test_a_header_holds_one_line_or_the_request_is_not_made(value: str) -> None:
     headers = structure({"Idempotency-Key": "{{ key }}"}, COMMENT)
-    request = Request(Template("notes", COMMENT, path=True), headers=headers)
+    request = Request(TextTemplate("notes", COMMENT, path=True), headers=headers)
     try:
         given = request.prepared(context(key=value)).headers["Idempotency-Key"]
     except NotRendered:
@@ -223,19 +223,19 @@ def test_a_header_holds_one_line_or_the_request_is_not_made(value: str) -> None:
 
 @given(TEXTS)
 def test_html_lets_no_markup_through(value: str) -> None:
-    made = Template("{{ text | html }}", COMMENT).value(context(text=value))
+    made = TextTemplate("{{ text | html }}", COMMENT).value(context(text=value))
     assert set(made.replace("<br>\n", "")) & set("<>\"'") == set()
 
 
 @pytest.mark.parametrize("place", ["path", "query", "json", "form"])
 def test_half_a_character_is_refused_before_anything_is_sent(place: str) -> None:
     values: dict[str, Any] = {} if place == "path" else {place: structure({"a": "{{ card.id }}"}, CARD)}
-    path = Template("x/{{ card.id }}" if place == "path" else "x", CARD, path=True)
+    path = TextTemplate("x/{{ card.id }}" if place == "path" else "x", CARD, path=True)
     with pytest.raises(NotRendered):
         Request(path, "POST", **values).prepared(context(card={"id": "\ud800", "type": "", "collection": ""}))
 
 
 def test_a_left_out_value_takes_its_key_with_it() -> None:
     table = structure({"a": "{{ omit }}", "b": ["{{ omit }}", "1"], "c": {"d": "{{ omit }}"}}, CARD)
-    content = Request(Template("x", CARD, path=True), "POST", json=table).prepared(context()).content
+    content = Request(TextTemplate("x", CARD, path=True), "POST", json=table).prepared(context()).content
     assert content == b'{"b": ["1"], "c": {}}'

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from plugin.auth.links import Links, Opened
+from plugin.auth.links import Links, OpenedLink
 from plugin.auth.passwords import Passwords
 from plugin.auth.users import Users
 from plugin.auth.visitor import LinkedCall
@@ -187,4 +187,4 @@ def test_the_link_opens_what_was_asked_for(shell: Shell) -> None:
     assert out.startswith("https://optout.example.org/operator/open?")
     assert KEY not in out
     page = load_settings(shell.home, os.environ).page
-    assert Links.of(page, utc_now).read(parse_qs(urlsplit(out.strip()).query)) == Opened("ivanova", call)
+    assert Links.of(page, utc_now).read(parse_qs(urlsplit(out.strip()).query)) == OpenedLink("ivanova", call)

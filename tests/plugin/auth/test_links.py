@@ -12,18 +12,18 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 import pytest
 
 from connectors.base import CardRef
-from plugin.auth.links import LinkFault, Links, Opened, read_plain, signed_text
+from plugin.auth.links import LinkFault, Links, OpenedLink, read_plain, signed_text
 from plugin.auth.visitor import LinkedCall
-from plugin.config.settings import Page
+from plugin.config.settings import PageSettings
 from plugin.errors import InputError
 from tests.plugin.auth.desk import FULL, KEY, OLD_KEY, START, Clock
 
-PAGE = Page(public_url="https://optout.example.org", secret=KEY, link_minutes=30)
+PAGE = PageSettings(public_url="https://optout.example.org", secret=KEY, link_minutes=30)
 EXPIRES = str(int((START + timedelta(minutes=10)).timestamp()))
 BASIC = {"call": "c-77", "operator": "ivanova", "expires": EXPIRES}
 
 
-def links(clock: Clock, page: Page = PAGE) -> Links:
+def links(clock: Clock, page: PageSettings = PAGE) -> Links:
     return Links.of(page, clock)
 
 
@@ -44,7 +44,7 @@ def signed(values: dict[str, str], key: str = KEY) -> dict[str, list[str]]:
 @pytest.mark.parametrize("name", ["call", "card", "expires", "name", "operator", "phone", "script", "url", "sign"])
 def test_a_link_with_anything_changed_added_or_taken_away_is_invalid(clock: Clock, name: str) -> None:
     whole = given(links(clock).make("ivanova", FULL))
-    assert isinstance(links(clock).read(whole), Opened)
+    assert isinstance(links(clock).read(whole), OpenedLink)
     changes = [whole | {name: [whole[name][0] + "1"]}, whole | {name: [whole[name][0][:-1]]}, whole | {name: [""]}]
     changes += [{key: value for key, value in whole.items() if key != name}, whole | {name: whole[name] * 2}]
     assert [links(clock).read(changed) for changed in changes] == [LinkFault.INVALID] * 5
@@ -100,7 +100,7 @@ def test_a_genuine_signature_over_what_no_link_may_hold_is_invalid(clock: Clock,
 
 def test_a_link_is_too_old_from_the_moment_it_names(clock: Clock) -> None:
     clock.forward(minutes=10, seconds=-1)
-    assert isinstance(links(clock).read(signed(BASIC)), Opened)
+    assert isinstance(links(clock).read(signed(BASIC)), OpenedLink)
     clock.forward(seconds=1)
     assert links(clock).read(signed(BASIC)) is LinkFault.EXPIRED
 
@@ -142,7 +142,7 @@ def test_a_link_opens_its_call_for_its_operator_as_often_as_wanted_in_its_time(c
     url = links(clock).make("ivanova", FULL)
     assert url.startswith("https://optout.example.org/operator/open?")
     clock.forward(minutes=29)
-    assert [links(clock).read(given(url)) for _ in range(2)] == [Opened("ivanova", FULL)] * 2
+    assert [links(clock).read(given(url)) for _ in range(2)] == [OpenedLink("ivanova", FULL)] * 2
 
 
 def test_a_link_may_live_shorter_than_the_longest(clock: Clock) -> None:
@@ -168,25 +168,25 @@ def test_a_link_made_by_the_recipe_opens_however_its_values_are_escaped(
     values = BASIC | {"name": "О'Нил (Иван) *~", "card": "contact:42", "phone": "+79161234567", "script": ""}
     link = {name: value[0] for name, value in signed(values).items()}
     expected = LinkedCall("c-77", "+79161234567", CardRef("contact", "42"), "О'Нил (Иван) *~")
-    assert links(clock).read(given("?" + spell(link))) == Opened("ivanova", expected)
+    assert links(clock).read(given("?" + spell(link))) == OpenedLink("ivanova", expected)
 
 
 def test_the_plus_of_a_number_may_arrive_as_a_space(clock: Clock) -> None:
     link = signed(BASIC | {"phone": "+79161234567"}) | {"phone": [" 79161234567"]}
-    assert links(clock).read(link) == Opened("ivanova", LinkedCall("c-77", "+79161234567"))
+    assert links(clock).read(link) == OpenedLink("ivanova", LinkedCall("c-77", "+79161234567"))
 
 
 def test_a_signature_in_capitals_and_parameters_of_others_do_not_matter(clock: Clock) -> None:
     link = signed(BASIC)
     link |= {"sign": [link["sign"][0].upper()], "utm_source": ["crm"], "_": ["1", "2"]}
-    assert links(clock).read(link) == Opened("ivanova", LinkedCall("c-77"))
+    assert links(clock).read(link) == OpenedLink("ivanova", LinkedCall("c-77"))
 
 
 def test_while_keys_are_changed_over_links_of_both_open_and_the_new_one_signs(clock: Clock) -> None:
-    both = links(clock, Page(public_url="https://optout.example.org", secret=KEY, old_secret=OLD_KEY))
-    assert isinstance(both.read(signed(BASIC, KEY)), Opened)
-    assert isinstance(both.read(signed(BASIC, OLD_KEY)), Opened)
-    assert isinstance(links(clock).read(given(both.make("ivanova", FULL))), Opened)
+    both = links(clock, PageSettings(public_url="https://optout.example.org", secret=KEY, old_secret=OLD_KEY))
+    assert isinstance(both.read(signed(BASIC, KEY)), OpenedLink)
+    assert isinstance(both.read(signed(BASIC, OLD_KEY)), OpenedLink)
+    assert isinstance(links(clock).read(given(both.make("ivanova", FULL))), OpenedLink)
 
 
 def test_a_plain_button_names_its_call_under_the_same_checks() -> None:

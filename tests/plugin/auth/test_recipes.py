@@ -14,10 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from plugin.auth.links import LinkFault, Links, Opened, signed_text
+from plugin.auth.links import LinkFault, Links, OpenedLink, signed_text
 from plugin.auth.visitor import LinkedCall
 from plugin.common.clock import utc_now
-from plugin.config.settings import Page
+from plugin.config.settings import PageSettings
 from tests.plugin.auth.desk import FULL, KEY, Clock
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "operators-page.md").read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ CALL = {
     "url": "https://crm.example.org/?id=42&a=b",
     "script": "",
 }
-MEANT = Opened("ivanova", LinkedCall("c-77/8", FULL.phone, FULL.card, "О'Нил-Иванов & сын", FULL.card_url))
+MEANT = OpenedLink("ivanova", LinkedCall("c-77/8", FULL.phone, FULL.card, "О'Нил-Иванов & сын", FULL.card_url))
 
 
 def block(language: str) -> str:
@@ -39,7 +39,7 @@ def block(language: str) -> str:
     return str(found)
 
 
-def read(url: str) -> Opened | LinkFault:
+def read(url: str) -> OpenedLink | LinkFault:
     assert url.startswith("https://optout.example.org/operator/open?")
     return Links(["0" * 32, KEY], "", timedelta(minutes=30), utc_now).read(parse_qs(urlsplit(url.strip()).query))
 
@@ -79,7 +79,7 @@ def test_the_shell_script_in_the_document_makes_a_link_that_opens() -> None:
     if shutil.which("openssl") is None:
         pytest.skip("no openssl to run the recipe with")
     url = run("sh", "-c", block("sh"), CALL="c-77", OPERATOR="ivanova", OPTOUT_PAGE_SECRET=KEY)
-    assert read(url) == Opened("ivanova", LinkedCall("c-77"))
+    assert read(url) == OpenedLink("ivanova", LinkedCall("c-77"))
 
 
 def test_the_worked_example_of_the_document_is_right() -> None:
@@ -90,7 +90,7 @@ def test_the_worked_example_of_the_document_is_right() -> None:
     given = {name: [value] for name, value in values.items()} | {"sign": [lines.group(3)]}
     just_before = Clock(datetime.fromtimestamp(int(values["expires"]) - 60, UTC))
     links = Links([lines.group(2)], "", timedelta(minutes=30), just_before)
-    assert links.read(given) == Opened("ivanova", LinkedCall("c-77", FULL.phone, FULL.card, "Иванов Иван"))
+    assert links.read(given) == OpenedLink("ivanova", LinkedCall("c-77", FULL.phone, FULL.card, "Иванов Иван"))
 
 
 def test_every_parameter_of_a_link_is_in_the_document() -> None:
@@ -101,5 +101,7 @@ def test_every_parameter_of_a_link_is_in_the_document() -> None:
 
 
 def test_the_link_of_the_product_itself_is_made_by_the_same_recipe() -> None:
-    url = Links.of(Page(public_url="https://optout.example.org", secret=KEY), utc_now).make("ivanova", MEANT.call)
+    url = Links.of(PageSettings(public_url="https://optout.example.org", secret=KEY), utc_now).make(
+        "ivanova", MEANT.call
+    )
     assert read(url) == MEANT

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from connectors.base import Reference
 from plugin.cli.main import main
-from plugin.events.inbox import Ending, KeptEvents
+from plugin.events.inbox import Inbox, InboxEnding
 from plugin.ledger import Ledger
 from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import acts
@@ -49,15 +49,15 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def three(ledger: Ledger) -> KeptEvents:
+def three(ledger: Ledger) -> Inbox:
     """One waits for a mapping, one is parked, one is done."""
-    kept = KeptEvents(ledger, "testcrm", lambda: START, "test", 60.0)
+    kept = Inbox(ledger, "testcrm", lambda: START, "test", 60.0)
     data = {"phone": "+79161234567", "name": "Иванов Иван Иванович"}
     kept.keep([(Reference("deal", str(number), data), 0.0) for number in (1, 2, 3)])
     endings = [
-        Ending("waiting", 900.0, "field …", "UF_CRM_1700000001=45", ABOUT),
-        Ending("parked", why="the CRM does not show it: no right to read the deal of +79161234567"),
-        Ending("done"),
+        InboxEnding("waiting", 900.0, "field …", "UF_CRM_1700000001=45", ABOUT),
+        InboxEnding("parked", why="the CRM does not show it: no right to read the deal of +79161234567"),
+        InboxEnding("done"),
     ]
     for one, ending in zip(kept.claim(3), endings, strict=True):
         assert kept.finish(one, ending) == ending.state
@@ -78,7 +78,7 @@ def test_without_a_ledger_it_says_so(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize("act", ["retry", "drop"])
-def test_an_act_wants_to_know_which_events_who_and_why(ledger: Ledger, three: KeptEvents, run: Run, act: str) -> None:
+def test_an_act_wants_to_know_which_events_who_and_why(ledger: Ledger, three: Inbox, run: Run, act: str) -> None:
     assert "Не сказано, какие события" in run(act, status=2)
     assert "Не сказано, какие события" in run(act, "1", "--parked", status=2)
     assert "События нет: № 9" in run(act, "9", "1", status=2)
@@ -94,7 +94,7 @@ def test_with_nothing_left_to_do_it_says_so(ledger: Ledger, run: Run) -> None:
     assert run("list") == "Таких событий нет.\n"
 
 
-def test_what_waits_is_shown_with_its_reason_and_without_what_it_brought_along(three: KeptEvents, run: Run) -> None:
+def test_what_waits_is_shown_with_its_reason_and_without_what_it_brought_along(three: Inbox, run: Run) -> None:
     out = run("list")
     assert "№ 1  ждёт: testcrm, deal 1, пришло 22.11.2026 10:15" in out
     assert "поле UF_CRM_1700000001: значение «45» не сопоставлено" in out
@@ -106,7 +106,7 @@ def test_what_waits_is_shown_with_its_reason_and_without_what_it_brought_along(t
     assert "№ 3  обработано: testcrm, deal, пришло" in run("list", "--state", "done")
 
 
-def test_programs_get_one_object_an_event(three: KeptEvents, run: Run) -> None:
+def test_programs_get_one_object_an_event(three: Inbox, run: Run) -> None:
     first, second = map(json.loads, run("list", "--json").splitlines())
     assert (first["id"], first["state"], first["next_try_at"]) == (2, "parked", None)
     assert (second["waits_for"]["value"], second["next_try_at"]) == ("45", "2026-11-22T10:30:00+03:00")
@@ -117,13 +117,13 @@ def test_programs_get_one_object_an_event(three: KeptEvents, run: Run) -> None:
 
 
 @pytest.mark.parametrize("act", ["retry", "drop"])
-def test_without_yes_only_the_plan_is_shown(ledger: Ledger, three: KeptEvents, run: Run, act: str) -> None:
+def test_without_yes_only_the_plan_is_shown(ledger: Ledger, three: Inbox, run: Run, act: str) -> None:
     out = run(act, "1", "2")
     assert "Это план: ничего не изменилось" in out
     assert [row.state for row in rows(ledger)] == ["waiting", "parked", "done"]
 
 
-def test_parked_ones_are_tried_again_now_on_record(ledger: Ledger, three: KeptEvents, run: Run) -> None:
+def test_parked_ones_are_tried_again_now_on_record(ledger: Ledger, three: Inbox, run: Run) -> None:
     assert run("retry", "--parked", *SIGNED) == "Поставлено на повтор: 1\n"
     second = rows(ledger)[1]
     assert (second.state, second.attempts, second.why) == ("waiting", 0, None)
@@ -134,21 +134,19 @@ def test_parked_ones_are_tried_again_now_on_record(ledger: Ledger, three: KeptEv
     assert run("retry", "--parked", *SIGNED) == "Менять нечего.\n"
 
 
-def test_one_that_is_being_resolved_just_now_is_left_to_that(ledger: Ledger, three: KeptEvents, run: Run) -> None:
+def test_one_that_is_being_resolved_just_now_is_left_to_that(ledger: Ledger, three: Inbox, run: Run) -> None:
     run("retry", "1", "2", *SIGNED)
-    late = KeptEvents(ledger, "testcrm", lambda: datetime.now(UTC) + timedelta(seconds=2), "other", 60.0)
+    late = Inbox(ledger, "testcrm", lambda: datetime.now(UTC) + timedelta(seconds=2), "other", 60.0)
     assert len(late.claim(1)) == 1
     assert run("retry", "1", "2", *SIGNED) == "Поставлено на повтор: 1\n"
 
 
-def test_what_is_given_up_is_wiped_and_whoever_resolves_it_learns_so(
-    ledger: Ledger, three: KeptEvents, run: Run
-) -> None:
+def test_what_is_given_up_is_wiped_and_whoever_resolves_it_learns_so(ledger: Ledger, three: Inbox, run: Run) -> None:
     run("retry", "2", *SIGNED)
-    late = KeptEvents(ledger, "testcrm", lambda: datetime.now(UTC) + timedelta(seconds=2), "other", 60.0)
+    late = Inbox(ledger, "testcrm", lambda: datetime.now(UTC) + timedelta(seconds=2), "other", 60.0)
     claimed = late.claim(2)[1]
     assert "исполнено не будет" in run("drop", "2")
     assert run("drop", "2", *SIGNED) == "Отброшено: 1\n"
     second = rows(ledger)[1]
     assert (second.state, second.data, second.record) == ("dropped", None, "")
-    assert late.finish(claimed, Ending("done")) is None
+    assert late.finish(claimed, InboxEnding("done")) is None

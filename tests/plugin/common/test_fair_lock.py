@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 
-from plugin.common.fair_lock import Turns
+from plugin.common.fair_lock import FairLock
 
 
 def test_a_turn_that_does_not_come_in_time_is_not_taken() -> None:
-    turns = Turns()
+    turns = FairLock()
     assert turns.take(0)
     result: list[bool] = []
     waiter = threading.Thread(target=lambda: result.append(turns.take(0.01)))
@@ -21,7 +21,7 @@ def test_a_turn_that_does_not_come_in_time_is_not_taken() -> None:
 
 
 def test_it_is_mine_only_while_i_have_it() -> None:
-    turns = Turns()
+    turns = FairLock()
     seen = [turns.is_mine]
     turns.take(0)
     seen.append(turns.is_mine)
@@ -34,7 +34,7 @@ def test_it_is_mine_only_while_i_have_it() -> None:
 
 
 def test_waiters_are_served_in_the_order_in_which_they_came() -> None:
-    turns = Turns()
+    turns = FairLock()
     turns.take(0)
     served: list[int] = []
 
@@ -55,7 +55,7 @@ def test_waiters_are_served_in_the_order_in_which_they_came() -> None:
 
 
 def test_a_turn_is_never_held_by_two() -> None:
-    turns = Turns()
+    turns = FairLock()
     inside, most, lost = 0, 0, 0
 
     def work() -> None:

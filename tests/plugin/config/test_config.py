@@ -14,12 +14,12 @@ from plugin.config.load import find_home, load_settings, shipped_dir
 from plugin.config.settings import (
     AlertPolicy,
     DeliveryPolicy,
-    Log,
-    Page,
+    LogSettings,
+    PageSettings,
     Retention,
     SmtpServer,
     Source,
-    Web,
+    WebSettings,
     WorkingTime,
 )
 from plugin.errors import ConfigError
@@ -116,11 +116,11 @@ def test_the_shipped_file_is_good_once_its_secrets_are_set(tmp_path: Path) -> No
     assert settings.sources == (Source("telephony", (KEY,), "telephony"),)
     assert settings.crm.settings["token"] == "t"
     assert settings.delivery == DeliveryPolicy()
-    assert settings.web == Web()
-    assert settings.page == Page("http://127.0.0.1:8080", "embedded")
+    assert settings.web == WebSettings()
+    assert settings.page == PageSettings("http://127.0.0.1:8080", "embedded")
     assert settings.alerts == AlertPolicy()
     assert settings.retention == Retention()
-    assert settings.log == Log()
+    assert settings.log == LogSettings()
     assert settings.smtp is None
 
 
@@ -132,7 +132,7 @@ def test_a_minimal_file_gets_the_defaults(tmp_path: Path) -> None:
     assert settings.timezone == ZoneInfo("Europe/Moscow")
     assert (settings.manifest.id, settings.manifest.events) == ("optout", ("call-result",))
     assert settings.sources == ()
-    assert (settings.delivery, settings.web) == (DeliveryPolicy(), Web())
+    assert (settings.delivery, settings.web) == (DeliveryPolicy(), WebSettings())
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ level = "warning"
 """
     settings = load_settings(write(tmp_path, text), ENVIRON)
     assert settings.retention == Retention(90, daily=True)
-    assert settings.log == Log("json", "warning")
+    assert settings.log == LogSettings("json", "warning")
     assert settings.web.metrics_token == "c0ffee"
     assert "c0ffee" not in repr(settings)
     (source,) = settings.sources
@@ -263,7 +263,7 @@ def test_the_operators_page_is_off_without_a_secret_and_shares_the_connectors_ca
     page = load_settings(file, ENVIRON).page
     assert not page.is_on
     assert (page.source, page.public_url, page.session_hours) == ("embedded", "http://127.0.0.1:8099", 1.0)
-    assert load_settings(write(tmp_path), ENVIRON).page == Page("http://127.0.0.1:8080", "embedded")
+    assert load_settings(write(tmp_path), ENVIRON).page == PageSettings("http://127.0.0.1:8080", "embedded")
 
 
 def test_the_operators_page_as_it_is_set_up_for_a_crm(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ trusted_proxies = 2
     )
     (tmp_path / "old.key").write_text("o" * 43 + "\n")
     page = load_settings(file, ENVIRON | {"PAGE": "n" * 43}).page
-    assert page == Page(
+    assert page == PageSettings(
         "https://optout.example.org",
         "telephony",
         "n" * 43,

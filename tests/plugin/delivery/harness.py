@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert, select, update
 from connectors.base import Card, CardRef, Connector, Done, NotDone, Outcome, Unknown
 from connectors.smtp.mailer import Mailer
 from plugin.authoring.revisions.active import ActiveRules
-from plugin.config.settings import CrmAccount, DeliveryPolicy, Manifest, Retention, Settings, SmtpServer, Web
+from plugin.config.settings import CrmAccount, DeliveryPolicy, Manifest, Retention, Settings, SmtpServer, WebSettings
 from plugin.deciding.ruleset import Role
 from plugin.delivery import Worker
 from plugin.errors import LedgerUnavailable
@@ -119,7 +119,7 @@ class House:
             sources=(),
             delivery=self.policy,
             smtp=self.smtp,
-            web=Web(),
+            web=WebSettings(),
             retention=self.retention,
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from plugin.delivery.group_commit import Gathered
+from plugin.delivery.group_commit import GroupCommit
 from plugin.errors import LedgerUnavailable
 
 PATIENCE = 10.0
@@ -53,7 +53,7 @@ class Asking:
 
     def __init__(self, about: Callable[[int], int] = lambda ask: ask) -> None:
         self.ledger, self.work = OneLedger(), Work()
-        self.gathered = Gathered[int, int](self.ledger, self.work, about)  # type: ignore[arg-type]
+        self.gathered = GroupCommit[int, int](self.ledger, self.work, about)  # type: ignore[arg-type]
         self.found: dict[int, Sequence[int] | str] = {}
 
     def run(self, *asks: Sequence[int]) -> None:

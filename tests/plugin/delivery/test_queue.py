@@ -10,7 +10,7 @@ from sqlalchemy import text, update
 from structlog.testing import capture_logs
 
 from connectors.base import CardRef
-from plugin.delivery.model import Delivery, Ending, Place
+from plugin.delivery.model import Delivery, DeliveryEnding, Place
 from plugin.delivery.queue import Begun, Queue
 from plugin.ledger.schema import decisions
 from tests.plugin.delivery.fake_crm import START, Clock, FakeCrm
@@ -41,7 +41,7 @@ def test_a_lease_that_ran_out_is_anybodys(house: House) -> None:
     [again] = queue(house, "b").claim(10)
     assert (again.id, again.lease.split("#")[0]) == (delivery, "b")
     assert first.begin(claimed, None)[0] is Begun.LOST
-    assert first.finish(claimed, Ending("waiting", wait=5), []) is None
+    assert first.finish(claimed, DeliveryEnding("waiting", wait=5), []) is None
     assert house.row(delivery).owner == again.lease
 
 

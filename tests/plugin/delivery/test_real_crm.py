@@ -17,7 +17,7 @@ from sqlalchemy import select
 from connectors.smtp.mailer import Mailer
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
-from plugin.config.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, SmtpServer, Web
+from plugin.config.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, SmtpServer, WebSettings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.delivery import Worker
 from plugin.events.intake import Intake
@@ -59,7 +59,7 @@ class Shop:
             sources=(),
             delivery=DeliveryPolicy(threads=3),
             smtp=SmtpServer("127.0.0.1", self.mail.port, "optout@dealer.example"),
-            web=Web(),
+            web=WebSettings(),
         )
         self.intake = Intake(self.ledger, self.rules, self.settings, self.now)
         self.connector = self.crm.connector()

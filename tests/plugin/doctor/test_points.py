@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from plugin.doctor.points import Notes, secrets_in
+from plugin.doctor.points import PointNotes, secrets_in
 
 
 def test_secrets_and_phone_numbers_are_taken_out_of_every_word() -> None:
     secrets = secrets_in({"token": "hunter2-long", "count": 5, "short": "ab"}, more=["hunter2", None, ""])
     assert secrets == ("hunter2-long", "hunter2")
-    notes = Notes(secrets)
+    notes = PointNotes(secrets)
     notes.fails("crm", "asked with hunter2-long", "no answer\nto hunter2 for +79161234567")
     notes.leave("comment 1 (hunter2)")
     found = notes.findings()
@@ -18,7 +18,7 @@ def test_secrets_and_phone_numbers_are_taken_out_of_every_word() -> None:
 
 
 def test_it_holds_only_where_every_point_does() -> None:
-    notes = Notes()
+    notes = PointNotes()
     notes.holds("a", "one")
     assert notes.findings().ok
     notes.fails("a", "two", "mend it")

@@ -20,8 +20,8 @@ from connectors.base import (
     ReminderState,
     Unknown,
 )
-from plugin.doctor.points import Findings, Notes
-from plugin.doctor.write_trial import Trial
+from plugin.doctor.points import Findings, PointNotes
+from plugin.doctor.write_trial import WriteTrial
 from tests.plugin.web.harness import Crm
 
 CARD = CardRef("contact", "42")
@@ -74,9 +74,9 @@ class Notebook(Crm):
 
 
 def tried(crm: Crm, card: CardRef = CARD, slept: list[float] | None = None) -> Findings:
-    notes = Notes()
+    notes = PointNotes()
     sleep: Callable[[float], None] = (slept if slept is not None else []).append
-    Trial(crm, card, Assignee("u7"), notes, lambda: NOW, sleep).run()
+    WriteTrial(crm, card, Assignee("u7"), notes, lambda: NOW, sleep).run()
     return notes.findings()
 
 

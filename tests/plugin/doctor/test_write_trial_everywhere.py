@@ -9,8 +9,8 @@ import pytest
 
 from connectors import registry
 from plugin.common.clock import utc_now
-from plugin.doctor.points import Notes
-from plugin.doctor.write_trial import Trial
+from plugin.doctor.points import PointNotes
+from plugin.doctor.write_trial import WriteTrial
 from tests.connectors.contract.rig import Rig
 
 
@@ -21,8 +21,8 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
 
 
 def test_a_trial_writes_finds_and_removes_or_names_what_stays(rig: Rig) -> None:
-    notes = Notes(rig.secrets)
-    Trial(rig.connector, rig.card, rig.people[0], notes, utc_now, sleep=lambda _: None).run()
+    notes = PointNotes(rig.secrets)
+    WriteTrial(rig.connector, rig.card, rig.people[0], notes, utc_now, sleep=lambda _: None).run()
     found = notes.findings()
     assert [(point.name, point.remedy) for point in found.points if not point.ok] == []
     assert {point.name for point in found.points} >= {
@@ -38,7 +38,7 @@ def test_a_trial_writes_finds_and_removes_or_names_what_stays(rig: Rig) -> None:
 
 
 def test_a_card_that_does_not_exist_is_not_written_to(rig: Rig) -> None:
-    notes = Notes(rig.secrets)
-    Trial(rig.connector, rig.missing, rig.people[0], notes, utc_now, sleep=lambda _: None).run()
+    notes = PointNotes(rig.secrets)
+    WriteTrial(rig.connector, rig.missing, rig.people[0], notes, utc_now, sleep=lambda _: None).run()
     assert [point.name for point in notes.points if not point.ok] == ["the test card is there"]
     assert rig.written("comment") == rig.written("reminder") == []

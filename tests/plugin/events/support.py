@@ -18,10 +18,10 @@ from sqlalchemy import RowMapping, select, update
 from standardwebhooks.webhooks import Webhook
 
 from plugin.authoring.revisions.active import ActiveRules
-from plugin.config.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, Source, Web
+from plugin.config.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, Source, WebSettings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.ruleset import read_folder
-from plugin.events import Answer, Intake, remind_of_unfinished
+from plugin.events import EventResponse, Intake, remind_of_unfinished
 from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, decisions, deliveries, events
 
@@ -132,7 +132,7 @@ class Office:
         """The same ledger with other settings."""
         return Office(self.ledger, self.rules, replace(self.settings, **changes), self.clock)
 
-    def send(self, event: Mapping[str, Any], secret: str = SECRET) -> Answer:
+    def send(self, event: Mapping[str, Any], secret: str = SECRET) -> EventResponse:
         """The answer to this event, rightly signed."""
         return self.intake.receive(*signed(secret, event))
 
@@ -210,7 +210,7 @@ SETTINGS = Settings(
     ),
     delivery=DeliveryPolicy(),
     smtp=None,
-    web=Web(),
+    web=WebSettings(),
 )
 
 

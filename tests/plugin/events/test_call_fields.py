@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from plugin.deciding.decision.compiled_rules import Rulebook
-from plugin.events import Answer
+from plugin.events import EventResponse
 from tests.plugin.events.support import (
     CALLS,
     HALF,
@@ -72,7 +72,7 @@ def office(tmp_path: Path, hearing: Rulebook) -> Iterator[Office]:
         yield office
 
 
-def fields_of(answer: Answer) -> dict[str, list[str]]:
+def fields_of(answer: EventResponse) -> dict[str, list[str]]:
     assert answer.status == 422, answer
     fields: dict[str, list[str]] = answer.body["error"]["fields"]
     return fields

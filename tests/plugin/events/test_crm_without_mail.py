@@ -8,7 +8,7 @@ import pytest
 
 from plugin.config.settings import CrmAccount
 from plugin.deciding.decision.compiled_rules import Rulebook
-from plugin.events.decide_call import RulesAtHand
+from plugin.events.decide_call import RevisionCache
 from plugin.operations.replay import Replay, RulesOf
 from plugin.resilience.noted import note_account, with_account
 from tests.plugin.events.support import ALL, CALLS, HALF, NONE, SETTINGS, Office, at, edited_rules
@@ -81,5 +81,5 @@ def test_a_replay_by_a_command_goes_by_what_the_services_have_noted(mixed: Offic
 
 def test_roles_that_only_a_pinned_revision_knows_are_mailed_so_too(office: Office) -> None:
     pinned = office.rules.current()
-    at_hand = RulesAtHand(modes("crm", "both"), crm_mails=False)
+    at_hand = RevisionCache(modes("crm", "both"), crm_mails=False)
     assert set(at_hand.modes(pinned).values()) == {"smtp"}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plugin.deciding.ruleset.values import FactValue
-from plugin.events.merge import Report, merged
+from plugin.events.merge import CallReport, merged
 from tests.plugin.events.support import CALL_TIME, rulebook
 
 _FACTS: dict[str, list[FactValue | None]] = {
@@ -25,7 +25,7 @@ _FACTS: dict[str, list[FactValue | None]] = {
 
 def merge(*facts: dict[str, Any]) -> dict[str, FactValue]:
     """The facts of reports given in the order of occurrence."""
-    reports = [Report(CALL_TIME + timedelta(minutes=n), n, said) for n, said in enumerate(facts)]
+    reports = [CallReport(CALL_TIME + timedelta(minutes=n), n, said) for n, said in enumerate(facts)]
     return merged(reports, rulebook().script("survey_opt_out").path)
 
 
@@ -89,7 +89,7 @@ def test_an_answer_outside_the_path_stays_when_the_path_changes() -> None:
 
 def test_of_two_reports_of_one_moment_the_one_received_later_counts() -> None:
     path = rulebook().script("survey_opt_out").path
-    one, other = (Report(CALL_TIME, n, {"survey_type": value}) for n, value in enumerate(["calls", "all"]))
+    one, other = (CallReport(CALL_TIME, n, {"survey_type": value}) for n, value in enumerate(["calls", "all"]))
     assert merged([other, one], path) == {"survey_type": "all"}
 
 
@@ -100,9 +100,9 @@ _REPORT = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for 
 @given(said=st.lists(_REPORT, max_size=5), data=st.data())
 def test_the_order_of_arrival_makes_no_difference(said: list[dict[str, Any]], data: st.DataObject) -> None:
     path = rulebook().script("survey_opt_out").path
-    reports = [Report(CALL_TIME + timedelta(seconds=n), n, facts) for n, facts in enumerate(said)]
+    reports = [CallReport(CALL_TIME + timedelta(seconds=n), n, facts) for n, facts in enumerate(said)]
     arrived = data.draw(st.permutations(reports))
-    renumbered = [Report(report.occurred_at, n, report.facts) for n, report in enumerate(arrived)]
+    renumbered = [CallReport(report.occurred_at, n, report.facts) for n, report in enumerate(arrived)]
     assert merged(renumbered, path) == merged(reports, path)
 
 

@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook, hmac_data
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import Source
 from plugin.errors import ConfigError
-from plugin.events import Answer
+from plugin.events import EventResponse
 from plugin.events.signature import Signatures
 from plugin.ledger import Ledger
 from tests.plugin.events.support import (
@@ -39,7 +39,7 @@ from tests.plugin.events.support import (
 )
 
 
-def fields_of(answer: Answer) -> dict[str, list[str]]:
+def fields_of(answer: EventResponse) -> dict[str, list[str]]:
     assert answer.status == 422, answer
     fields = answer.body["error"]["fields"]
     assert isinstance(fields, dict)

@@ -14,13 +14,13 @@ from sqlalchemy import insert, select, update
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotMapped, Reference
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import DeliveryPolicy
-from plugin.events.inbox import RESULT, KeptEvents
+from plugin.events.inbox import RESULT, Inbox
 from plugin.events.intake import Intake
 from plugin.events.resolver import Resolver, lease_of, reference_of
 from plugin.ledger import Ledger
 from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import activations, breakers, calls
-from plugin.resilience.gates import Gates
+from plugin.resilience.gates import AccountGates
 from tests.plugin.events.support import SETTINGS, Clock, call_result, rulebook
 from tests.plugin.web.harness import Crm
 
@@ -58,13 +58,13 @@ class Office:
     processes: int = 0
 
     def __post_init__(self) -> None:
-        self.web = KeptEvents(self.ledger, "testcrm", self.clock, "web", 0.0)
+        self.web = Inbox(self.ledger, "testcrm", self.clock, "web", 0.0)
         self.resolver = self.process()
 
     def process(self) -> Resolver:
         self.processes += 1
         intake = Intake(self.ledger, self.rules, SETTINGS, self.clock)
-        gates = Gates(self.ledger, self.crm, POLICY, self.clock)
+        gates = AccountGates(self.ledger, self.crm, POLICY, self.clock)
         owner = f"host:{self.processes}"
         return Resolver(self.ledger, self.crm, intake, gates, POLICY, self.clock, owner, Random(1))
 
@@ -216,7 +216,7 @@ def test_rules_that_cannot_decide_are_waited_for(office: Office) -> None:
     office.keep()
     unruly = ActiveRules(office.ledger, office.clock)
     intake = Intake(office.ledger, unruly, SETTINGS, office.clock)
-    gates = Gates(office.ledger, office.crm, POLICY, office.clock)
+    gates = AccountGates(office.ledger, office.crm, POLICY, office.clock)
     Resolver(office.ledger, office.crm, intake, gates, POLICY, office.clock, "host:9", Random(1)).run_once()
     assert office.state() == "waiting"
     assert office.row().why.startswith("undecided")

@@ -14,9 +14,9 @@ from connectors.smtp.mailer import Mailer
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import AlertPolicy, Settings, Source
 from plugin.ledger.schema import activations, alert_mails, alerts, breakers, events, revisions
-from plugin.monitoring import Watch
-from plugin.resilience.breaker import State
-from plugin.resilience.gates import Gates
+from plugin.monitoring import AlertWatch
+from plugin.resilience.breaker import BreakerState
+from plugin.resilience.gates import AccountGates
 from tests.plugin.delivery.fake_crm import Clock, FakeCrm
 from tests.plugin.delivery.harness import BreakableLedger, FakeMailer, House
 
@@ -34,7 +34,7 @@ class Office:
         self.policy = AlertPolicy(to=(ADMIN,), gather_minutes=0, check_seconds=60)
         self.sources: tuple[Source, ...] = ()
         self.active = "a" * 64
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, AlertWatch] = {}
 
     @property
     def settings(self) -> Settings:
@@ -43,14 +43,14 @@ class Office:
     def close(self) -> None:
         self.ledger.close()
 
-    def watch(self, host: str = "host") -> Watch:
+    def watch(self, host: str = "host") -> AlertWatch:
         """A process of its own that watches, on the machine called so."""
         rules = cast(ActiveRules, SimpleNamespace(current=lambda: SimpleNamespace(revision=self.active)))
         settings = self.settings
-        gates = Gates(self.ledger, FakeCrm(self.house.crm), settings.delivery, self.clock)
+        gates = AccountGates(self.ledger, FakeCrm(self.house.crm), settings.delivery, self.clock)
         gates.refresh()
         mailer = cast(Mailer, self.mailer)
-        return Watch(self.ledger, rules, mailer, settings, gates, self.clock, f"{host}:1:x", Random(1))
+        return AlertWatch(self.ledger, rules, mailer, settings, gates, self.clock, f"{host}:1:x", Random(1))
 
     def look(self, minutes: float = 0, host: str = "host") -> None:
         """So much later, one look."""
@@ -74,10 +74,14 @@ class Office:
         self.house.change(delivery, state="done")
 
     def account(self, name: str, away_since: datetime | None, *, blocked: bool = False) -> None:
-        state = State(5, (), away_since, away_since, 30.0, "no connection", blocked) if away_since else State()
+        state = (
+            BreakerState(5, (), away_since, away_since, 30.0, "no connection", blocked)
+            if away_since
+            else BreakerState()
+        )
         with self.ledger.write() as connection:
             if connection.execute(select(breakers).where(breakers.c.account == name)).first() is None:
-                connection.execute(insert(breakers), {"account": name} | State().columns())
+                connection.execute(insert(breakers), {"account": name} | BreakerState().columns())
             connection.execute(update(breakers).where(breakers.c.account == name).values(**state.columns()))
 
     def activated(self, revision: str) -> None:

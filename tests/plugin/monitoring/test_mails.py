@@ -10,8 +10,8 @@ from random import Random
 
 from structlog.testing import capture_logs
 
-from plugin.monitoring.post import Post
-from plugin.resilience.gates import Gates
+from plugin.monitoring.post import AlertMailer
+from plugin.resilience.gates import AccountGates
 from tests.plugin.delivery.fake_crm import START, FakeCrm
 from tests.plugin.monitoring.office import ADMIN, CHIEF, Office
 
@@ -184,7 +184,7 @@ def test_of_several_processes_that_look_at_the_same_time_one_tells(office: Offic
 
 def test_a_mail_that_gets_through_tells_the_breaker_that_the_server_is_back(office: Office) -> None:
     office.account("smtp", START - HOUR)
-    gates = Gates(office.ledger, FakeCrm(office.house.crm), office.settings.delivery, office.clock)
+    gates = AccountGates(office.ledger, FakeCrm(office.house.crm), office.settings.delivery, office.clock)
     gates.refresh()
     office.parked()
     office.look()
@@ -204,5 +204,5 @@ def test_without_a_mail_server_what_was_to_be_sent_waits(office: Office) -> None
     office.mailer.answers = ["error"]
     office.look()
     settings = office.settings
-    gates = Gates(office.ledger, FakeCrm(office.house.crm), settings.delivery, office.clock)
-    assert Post(office.ledger, None, settings, gates, office.clock, "x", Random(1)).send_due(lambda: False) == 0
+    gates = AccountGates(office.ledger, FakeCrm(office.house.crm), settings.delivery, office.clock)
+    assert AlertMailer(office.ledger, None, settings, gates, office.clock, "x", Random(1)).send_due(lambda: False) == 0

@@ -13,7 +13,7 @@ from sqlalchemy import insert, text
 
 from connectors.base import Reference
 from plugin.config.settings import Retention
-from plugin.events.inbox import Ending, KeptEvents
+from plugin.events.inbox import Inbox, InboxEnding
 from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import acts, attempts, metadata
 from plugin.operations.purge import Purge
@@ -319,10 +319,10 @@ def test_the_delivery_loop_does_it(firm: Firm) -> None:
 
 
 def test_events_of_the_crm_that_are_over_go_and_parked_ones_are_named_and_kept(firm: Firm) -> None:
-    kept = KeptEvents(firm.ledger, "testcrm", firm.clock, "test", 60.0)
+    kept = Inbox(firm.ledger, "testcrm", firm.clock, "test", 60.0)
     data = {"phone": "+79161234567", "note": "просила перезвонить сыну"}
     kept.keep([(Reference("deal", number, data), 0.0) for number in ("1", "2")])
-    for one, ending in zip(kept.claim(2), (Ending("done"), Ending("parked", why="refused")), strict=True):
+    for one, ending in zip(kept.claim(2), (InboxEnding("done"), InboxEnding("parked", why="refused")), strict=True):
         kept.finish(one, ending)
     firm.clock.pass_(days=400)
     Purge(firm.ledger, firm.clock, timedelta(days=365)).step()

@@ -10,11 +10,11 @@ import pytest
 
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.load import load_settings
-from plugin.config.settings import Page
+from plugin.config.settings import PageSettings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
-from plugin.operator_page.sessions import Desk
+from plugin.operator_page.sessions import PageSessions
 from tests.plugin.auth.desk import Clock
 from tests.plugin.operator_page.office import RULES, Office
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
@@ -24,12 +24,14 @@ from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
 def office(ledger_url: str, tmp_path: Path) -> Iterator[Office]:
     (tmp_path / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
     settings = load_settings(tmp_path / "plugin.toml", ENVIRON)
-    settings = replace(settings, page=Page("http://localhost", "telephony", "a key that is long enough for a test"))
+    settings = replace(
+        settings, page=PageSettings("http://localhost", "telephony", "a key that is long enough for a test")
+    )
     clock = Clock()
     ledger = Ledger(ledger_url, clock=clock)
     rules = ActiveRules(ledger, clock)
     rules.activate(Rulebook.load(RULES), "test", "start")
     intake = Intake(ledger, rules, settings, clock)
-    yield Office(Desk(ledger, rules, intake, settings, clock), ledger, rules, clock, settings)
+    yield Office(PageSessions(ledger, rules, intake, settings, clock), ledger, rules, clock, settings)
     rules.close()
     ledger.close()

@@ -14,8 +14,8 @@ from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, deliveries, events
 from plugin.ledger.trails import trails
 from plugin.operator_page.call import PageCall, page_call
-from plugin.operator_page.journal import Saving, read_saving
-from plugin.operator_page.sessions import Desk
+from plugin.operator_page.journal import JournalEntry, read_saving
+from plugin.operator_page.sessions import PageSessions
 from tests.plugin.auth.desk import Clock
 
 RULES = Path(__file__).parents[3] / "rules"
@@ -26,7 +26,7 @@ SCRIPT = "survey_opt_out"
 class Office:
     """The desk and what is behind it."""
 
-    desk: Desk
+    desk: PageSessions
     ledger: Ledger
     rules: ActiveRules
     clock: Clock
@@ -54,7 +54,7 @@ class Office:
         asked = self.clock().isoformat()
         return self.entry("answer", q=f"q-{fact}", fact=fact, value=value, words=str(value), asked=asked)
 
-    def saving(self, seq: int, *entries: Any, tab: str = "one", note: str = "", revision: str = "") -> Saving:
+    def saving(self, seq: int, *entries: Any, tab: str = "one", note: str = "", revision: str = "") -> JournalEntry:
         body = {"seq": seq, "tab": tab, "revision": revision or self.revision, "note": note, "entries": list(entries)}
         return read_saving(body)
 

@@ -12,7 +12,7 @@ from plugin.deciding.decision.conversations import conversations
 from plugin.deciding.ruleset import Template
 from plugin.errors import BadFacts
 from plugin.operator_page.endings import lines, unfinished_node
-from plugin.operator_page.tree import LARGEST_BYTES, Trees, grow, size_of
+from plugin.operator_page.tree import LARGEST_BYTES, PageTrees, grow, size_of
 from tests.plugin.operator_page.office import RULES
 
 BOOK = Rulebook.load(RULES)
@@ -120,7 +120,7 @@ def test_what_does_not_fit_is_left_for_the_server_to_be_asked() -> None:
 
 
 def test_a_tree_is_grown_once_for_what_calls_bring_along() -> None:
-    trees, decider = Trees(), BOOK.script("survey_opt_out")
+    trees, decider = PageTrees(), BOOK.script("survey_opt_out")
 
     assert trees.of(decider, {}) is trees.of(decider, {})
 

@@ -10,15 +10,15 @@ from structlog.testing import capture_logs
 
 from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from plugin.ledger.schema import breakers
-from plugin.resilience.breaker import Breaker, Rules, State, after_failure
-from plugin.resilience.health import ANSWERS, NOTHING, Verdict, Word, of_company, of_mail, of_read, of_write
+from plugin.resilience.breaker import Breaker, BreakerPolicy, BreakerState, after_failure
+from plugin.resilience.health import ANSWERS, NOTHING, Health, Verdict, of_company, of_mail, of_read, of_write
 from tests.plugin.delivery.fake_crm import START
 from tests.plugin.delivery.harness import House
 
-RULES = Rules(failures=3, probe_seconds=30, longest_wait=3600)
-AWAY = Verdict(Word.AWAY, "no connection")
-SHUT = Verdict(Word.AWAY, "the account is shut", blocked=True)
-DOUBT = Verdict(Word.DOUBTFUL, "answered 500")
+RULES = BreakerPolicy(failures=3, probe_seconds=30, longest_wait=3600)
+AWAY = Verdict(Health.AWAY, "no connection")
+SHUT = Verdict(Health.AWAY, "the account is shut", blocked=True)
+DOUBT = Verdict(Health.DOUBTFUL, "answered 500")
 
 
 def breaker(house: House) -> Breaker:
@@ -37,60 +37,60 @@ def look(one: Breaker, house: House) -> Breaker:
 @pytest.mark.parametrize(
     ("outcome", "word"),
     [
-        (NotDone("no connection"), Word.AWAY),
-        (NotDone("token", status=401), Word.AWAY),
-        (NotDone("too many", status=429, after=40), Word.AWAY),
-        (NotDone("maintenance", status=503, after=600), Word.AWAY),
-        (NotDone("too early", status=425), Word.DOUBTFUL),
-        (Unknown("no answer in time"), Word.DOUBTFUL),
-        (Unknown("answered 500", status=500), Word.DOUBTFUL),
-        (Unknown("fault in the code", code="fault"), Word.NOTHING),
-        (NotDone("our own rate limit", after=3), Word.NOTHING),
-        (NotDone("it cannot be sent", permanent=True), Word.NOTHING),
-        (NotDone("no such user", permanent=True, status=400), Word.ANSWERS),
-        (Done("7"), Word.ANSWERS),
+        (NotDone("no connection"), Health.AWAY),
+        (NotDone("token", status=401), Health.AWAY),
+        (NotDone("too many", status=429, after=40), Health.AWAY),
+        (NotDone("maintenance", status=503, after=600), Health.AWAY),
+        (NotDone("too early", status=425), Health.DOUBTFUL),
+        (Unknown("no answer in time"), Health.DOUBTFUL),
+        (Unknown("answered 500", status=500), Health.DOUBTFUL),
+        (Unknown("fault in the code", code="fault"), Health.NOTHING),
+        (NotDone("our own rate limit", after=3), Health.NOTHING),
+        (NotDone("it cannot be sent", permanent=True), Health.NOTHING),
+        (NotDone("no such user", permanent=True, status=400), Health.ANSWERS),
+        (Done("7"), Health.ANSWERS),
     ],
 )
-def test_what_a_write_says(outcome: Outcome, word: Word) -> None:
+def test_what_a_write_says(outcome: Outcome, word: Health) -> None:
     assert of_write(outcome).word is word
 
 
 @pytest.mark.parametrize(
     ("outcome", "word"),
     [
-        (NotDone("no connection"), Word.AWAY),
-        (NotDone("closing", status=421), Word.AWAY),
-        (NotDone("wrong password", permanent=True, status=535), Word.AWAY),
-        (NotDone("greylisted", status=451), Word.ANSWERS),
-        (NotDone("no such user", permanent=True, status=550), Word.ANSWERS),
-        (Unknown("no answer after the text"), Word.DOUBTFUL),
+        (NotDone("no connection"), Health.AWAY),
+        (NotDone("closing", status=421), Health.AWAY),
+        (NotDone("wrong password", permanent=True, status=535), Health.AWAY),
+        (NotDone("greylisted", status=451), Health.ANSWERS),
+        (NotDone("no such user", permanent=True, status=550), Health.ANSWERS),
+        (Unknown("no answer after the text"), Health.DOUBTFUL),
     ],
 )
-def test_what_a_mail_says(outcome: Outcome, word: Word) -> None:
+def test_what_a_mail_says(outcome: Outcome, word: Health) -> None:
     assert of_mail(outcome).word is word
 
 
 @pytest.mark.parametrize(
     ("error", "word"),
     [
-        (CrmUnavailable("no connection"), Word.AWAY),
-        (CrmUnavailable("our own rate limit", after=3), Word.NOTHING),
-        (CrmUnavailable("answered 500", status=500), Word.DOUBTFUL),
-        (CrmUnavailable("answered 503", status=503, after=9), Word.AWAY),
-        (CrmRefused("no access", status=403), Word.ANSWERS),
-        (CrmRefused("certificate"), Word.NOTHING),
+        (CrmUnavailable("no connection"), Health.AWAY),
+        (CrmUnavailable("our own rate limit", after=3), Health.NOTHING),
+        (CrmUnavailable("answered 500", status=500), Health.DOUBTFUL),
+        (CrmUnavailable("answered 503", status=503, after=9), Health.AWAY),
+        (CrmRefused("no access", status=403), Health.ANSWERS),
+        (CrmRefused("certificate"), Health.NOTHING),
     ],
 )
-def test_what_a_failed_read_says(error: CrmUnavailable | CrmRefused, word: Word) -> None:
+def test_what_a_failed_read_says(error: CrmUnavailable | CrmRefused, word: Health) -> None:
     assert of_read(error).word is word
 
 
 @pytest.mark.parametrize("permanent", [False, True])
 def test_an_account_that_is_shut_is_away_whatever_else_the_outcome_says(permanent: bool) -> None:
     said = of_write(NotDone("shut", permanent=permanent, status=403, blocked=True))
-    assert (said.word, said.blocked) == (Word.AWAY, True)
+    assert (said.word, said.blocked) == (Health.AWAY, True)
     said = of_read(CrmUnavailable("shut", status=403, blocked=True))
-    assert (said.word, said.blocked) == (Word.AWAY, True)
+    assert (said.word, said.blocked) == (Health.AWAY, True)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_an_exchange_about_many_says_one_thing(verdicts: list[Verdict], said: Ve
 
 
 def test_failures_in_a_row_open_it_whatever_deliveries_they_are_of() -> None:
-    state = State()
+    state = BreakerState()
     for _ in range(2):
         state = after_failure(state, AWAY, 1, START, RULES)
         assert state.opened_at is None
@@ -120,7 +120,7 @@ def test_failures_in_a_row_open_it_whatever_deliveries_they_are_of() -> None:
 
 
 def test_one_record_that_always_fails_does_not_open_it_and_as_many_different_ones_do() -> None:
-    state = State()
+    state = BreakerState()
     for _ in range(20):
         state = after_failure(state, DOUBT, 1, START, RULES)
     assert state.opened_at is None
@@ -130,19 +130,19 @@ def test_one_record_that_always_fails_does_not_open_it_and_as_many_different_one
 
 
 def test_the_time_that_the_account_asked_for_is_waited_for_before_the_next_probe() -> None:
-    asked = Verdict(Word.AWAY, "maintenance", after=600)
-    state = State()
+    asked = Verdict(Health.AWAY, "maintenance", after=600)
+    state = BreakerState()
     for _ in range(3):
         state = after_failure(state, asked, 1, START, RULES)
     assert state.probe_wait == 600
     assert not state.probe_due(START + timedelta(seconds=599))
     assert state.probe_due(START + timedelta(seconds=600))
-    absurd = after_failure(state, Verdict(Word.AWAY, "", after=1e9), 1, START, RULES)
+    absurd = after_failure(state, Verdict(Health.AWAY, "", after=1e9), 1, START, RULES)
     assert absurd.probe_wait == RULES.longest_wait
 
 
 def test_a_failed_probe_keeps_the_time_since_when_it_is_open() -> None:
-    state = State()
+    state = BreakerState()
     for seconds in range(10):
         state = after_failure(state, AWAY, 1, START + timedelta(seconds=seconds), RULES)
     assert state.opened_at == START + timedelta(seconds=2)
@@ -152,12 +152,12 @@ def test_a_failed_probe_keeps_the_time_since_when_it_is_open() -> None:
 
 @pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(days=-400)])
 def test_a_clock_that_was_set_back_does_not_put_off_the_probe(jump: timedelta) -> None:
-    state = State(opened_at=START, probed_at=START, probe_wait=30)
+    state = BreakerState(opened_at=START, probed_at=START, probe_wait=30)
     assert state.probe_due(START + jump)
 
 
 def test_an_account_that_is_shut_opens_it_at_once_and_is_probed_rarely() -> None:
-    state = after_failure(State(), SHUT, 1, START, RULES)
+    state = after_failure(BreakerState(), SHUT, 1, START, RULES)
     assert (state.opened_at, state.blocked, state.probe_wait) == (START, True, 3600)
     # Whatever is met meanwhile, it stays shut until it answers, and the reason is still that one.
     state = after_failure(state, AWAY, 2, START + timedelta(hours=1), RULES)

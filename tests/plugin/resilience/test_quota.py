@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 from connectors.base import Limits
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
-from plugin.resilience.breaker import Breaker, Rules
-from plugin.resilience.health import Verdict, Word
-from plugin.resilience.quota import SharedQuota, Terms, probing
+from plugin.resilience.breaker import Breaker, BreakerPolicy
+from plugin.resilience.health import Health, Verdict
+from plugin.resilience.quota import QuotaTerms, SharedQuota, probing
 from tests.support.crm import ROOT
 
 START = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
@@ -107,11 +107,11 @@ def test_without_the_ledger_there_are_no_turns_and_no_exception_either(ledger: C
 
 
 def test_while_the_account_is_shut_only_a_probe_gets_a_turn(ledger: CountingLedger, time_: Time) -> None:
-    mine, breaker = quota(ledger, time_), Breaker(ledger, "crm", Rules(5, 30, 3600), time_.now)
-    breaker.failed(1, Verdict(Word.AWAY, "no connection"))
+    mine, breaker = quota(ledger, time_), Breaker(ledger, "crm", BreakerPolicy(5, 30, 3600), time_.now)
+    breaker.failed(1, Verdict(Health.AWAY, "no connection"))
     assert mine.acquire(10) == 0.0
     time_.seconds += 60
-    breaker.failed(2, Verdict(Word.AWAY, "the account is shut", blocked=True))
+    breaker.failed(2, Verdict(Health.AWAY, "the account is shut", blocked=True))
     assert mine.acquire(10) > 10
     with probing():
         assert mine.acquire(10) == 0.0
@@ -227,7 +227,7 @@ def test_a_full_bucket_may_be_emptied_at_once_but_for_what_is_held_back(ledger: 
     mine, made = quota(ledger, time_), 0
     while mine.acquire(0) == 0.0:
         made += 1
-    terms = Terms.of(LIMITS)
+    terms = QuotaTerms.of(LIMITS)
     assert made == 1 + int(terms.slack / terms.interval)
     assert made >= LIMITS.burst // 2
 

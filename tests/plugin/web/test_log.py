@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from plugin.common.log import mask_phone, mask_text, set_up_logging, warnings_only
-from plugin.config.settings import Log
+from plugin.config.settings import LogSettings
 from plugin.service.log_settings import log_as
 
 
@@ -127,14 +127,14 @@ def test_a_terminal_gets_lines_for_people(stream: io.StringIO) -> None:
 @pytest.mark.parametrize(
     ("log", "begins", "events"),
     [
-        (Log(), "{", ["quiet", "loud"]),
-        (Log("json", "warning"), "{", ["loud"]),
-        (Log("console", "info"), "2", ["quiet", "loud"]),
-        (Log("console", "error"), "", []),
+        (LogSettings(), "{", ["quiet", "loud"]),
+        (LogSettings("json", "warning"), "{", ["loud"]),
+        (LogSettings("console", "info"), "2", ["quiet", "loud"]),
+        (LogSettings("console", "error"), "", []),
     ],
 )
 def test_services_log_in_the_form_and_from_the_level_of_plugin_toml(
-    stream: io.StringIO, capsys: pytest.CaptureFixture[str], log: Log, begins: str, events: list[str]
+    stream: io.StringIO, capsys: pytest.CaptureFixture[str], log: LogSettings, begins: str, events: list[str]
 ) -> None:
     log_as(log)
     structlog.get_logger().info("quiet")

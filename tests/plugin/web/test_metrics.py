@@ -17,11 +17,11 @@ from connectors.base import Reference
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
-from plugin.events.inbox import Ending, KeptEvents
+from plugin.events.inbox import Inbox, InboxEnding
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
-from plugin.monitoring.figures import _DECIDED, Endings, Figures, Tail, Waiting, read_standing
+from plugin.monitoring.figures import _DECIDED, EndedDeliveries, Figures, TableTail, WaitingEvents, read_standing
 from plugin.web import create_app
 from tests.plugin.web.harness import PATH_SECRET, Crm, Heard, Site, call_result, serving
 
@@ -213,7 +213,7 @@ def fill(ledger: Ledger, count: int, *, first: int = 1, at: datetime = NOW, **co
 
 def test_rows_that_become_visible_out_of_order_are_counted_once(either: Ledger) -> None:
     fill(either, 3, at=NOW - timedelta(hours=1))
-    tail = Tail(_DECIDED, decisions.c.created_at, NOW)
+    tail = TableTail(_DECIDED, decisions.c.created_at, NOW)
 
     def read() -> list[int]:
         with either.read() as connection:
@@ -233,7 +233,7 @@ def test_rows_that_become_visible_out_of_order_are_counted_once(either: Ledger) 
 
 
 def test_endings_are_counted_once_however_often_they_are_read(either: Ledger) -> None:
-    endings = Endings(NOW)
+    endings = EndedDeliveries(NOW)
 
     def read(minutes: float) -> int:
         with either.read() as connection:
@@ -248,7 +248,7 @@ def test_endings_are_counted_once_however_often_they_are_read(either: Ledger) ->
 
 
 def test_a_delivery_that_is_retried_has_ended_before_all_the_same(either: Ledger) -> None:
-    endings = Endings(NOW)
+    endings = EndedDeliveries(NOW)
     fill(either, 1, state="parked", finished_at=NOW + timedelta(seconds=5))
     with either.read() as connection:
         assert endings.read(connection, NOW + timedelta(seconds=10))["parked", False] == 1
@@ -298,7 +298,7 @@ def test_what_is_left_is_read_by_indexes_only(ledger: Ledger) -> None:
                 seen.extend(row[3] for row in plan)
 
         read_standing(connection, NOW, timedelta(hours=4))
-        Endings(NOW).read(connection, NOW + timedelta(minutes=1))
+        EndedDeliveries(NOW).read(connection, NOW + timedelta(minutes=1))
     scans = [line for line in seen if "deliveries" in line]
     assert scans
     assert [line for line in scans if "USING" not in line] == []
@@ -308,18 +308,18 @@ def test_the_crms_own_events_are_counted_while_they_wait_and_once_they_are_parke
     ledger: Ledger, settings: Settings, rules: ActiveRules
 ) -> None:
     now = [NOW]
-    kept = KeptEvents(ledger, "testcrm", lambda: now[0], "test", 60.0)
+    kept = Inbox(ledger, "testcrm", lambda: now[0], "test", 60.0)
     kept.keep([(Reference("deal", "0"), 0.0)])
     reading = Figures(NOW + timedelta(seconds=1), timedelta(hours=4))
     now[0] += timedelta(minutes=1)
     kept.keep([(Reference("deal", str(number)), 0.0) for number in (1, 2, 1)])
     claimed = kept.claim(3)
-    kept.finish(claimed[0], Ending("parked", why="refused"))
-    kept.finish(claimed[1], Ending("done"))
+    kept.finish(claimed[0], InboxEnding("parked", why="refused"))
+    kept.finish(claimed[1], InboxEnding("done"))
     with ledger.read() as connection:
         reading.read(connection, now[0])
     assert reading.kept == 2
-    assert reading.standing.events == Waiting(1, NOW + timedelta(minutes=1), 1)
+    assert reading.standing.events == WaitingEvents(1, NOW + timedelta(minutes=1), 1)
     with site_with(ledger, settings, rules) as site:
         found = figures(site.ask("GET", "/metrics"))
     assert found["optout_kept_events_waiting",] == 1

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from plugin.authoring.inspection.drawing.colours import BAD, colours_of
 from plugin.authoring.inspection.drawing.layout import Size
 from plugin.authoring.inspection.drawing.text_width import fitted, width_of
-from plugin.authoring.inspection.listing import Sheet, card_words, role_label
-from plugin.authoring.inspection.tree import CUT, Ask, Branch, End, Node, Tree
+from plugin.authoring.inspection.listing import ScriptListing, card_words, role_label
+from plugin.authoring.inspection.tree import CUT, ConversationTree, Node, TreeBranch, TreeEnd, TreeQuestion
 from plugin.authoring.inspection.wording import question_words
 from plugin.deciding.decision.compiled_rules import Role
 from plugin.deciding.decision.model import Target
@@ -64,14 +64,14 @@ class Edge:
     label: Box
 
 
-def graph(tree: Tree, listed: Sheet, roles: Mapping[str, Role]) -> tuple[list[Box], list[Edge]]:
+def graph(tree: ConversationTree, listed: ScriptListing, roles: Mapping[str, Role]) -> tuple[list[Box], list[Edge]]:
     """Boxes and edges, the root's first. A question stands once, an end once below each question."""
     return _Graph(tree, roles, colours_of(listed), Counter(_arrivals(tree.root))).made()
 
 
 @dataclass(slots=True)
 class _Graph:
-    tree: Tree
+    tree: ConversationTree
     roles: Mapping[str, Role]
     colours: Mapping[str | None, str]
     #: How many questions lead to a node, by its identity.
@@ -85,13 +85,13 @@ class _Graph:
         self._add(self.tree.root)
         while open_:
             node, carried = open_.pop(0)
-            if isinstance(node, End):
+            if isinstance(node, TreeEnd):
                 continue
             start = self._numbers[id(node)]
             for child, branches in _children(node):
                 target = next((b.target for b in branches if b.target), carried if child.acts else None)
                 later = target is not None and self._can_wait(child)
-                known = isinstance(child, Ask) and id(child) in self._numbers
+                known = isinstance(child, TreeQuestion) and id(child) in self._numbers
                 end = self._numbers[id(child)] if known else self._add(child)
                 self.edges.append(Edge(start, end, _label(branches, None if later else target)))
                 if not known:
@@ -105,12 +105,12 @@ class _Graph:
 
     def _can_wait(self, node: Node) -> bool:
         """Whether whose card it is may be said further down: where only one way leads to anything written."""
-        if isinstance(node, End) or self.arrivals[id(node)] > 1:
+        if isinstance(node, TreeEnd) or self.arrivals[id(node)] > 1:
             return False
         return sum(child.acts for child, _ in _children(node)) == 1
 
     def _box(self, node: Node) -> Box:
-        if isinstance(node, Ask):
+        if isinstance(node, TreeQuestion):
             return _asking(node)
         if node.outcome is None:
             kind, colour = ("cut", EDGE) if node.fault == CUT else ("fault", BAD)
@@ -134,23 +134,23 @@ def _arrivals(root: Node) -> Iterator[int]:
     open_, seen = [root], set[int]()
     while open_:
         node = open_.pop()
-        if isinstance(node, Ask) and id(node) not in seen:
+        if isinstance(node, TreeQuestion) and id(node) not in seen:
             seen.add(id(node))
             children = [child for child, _ in _children(node)]
             yield from map(id, children)
             open_ += children
 
 
-def _children(node: Ask) -> Iterator[tuple[Node, list[Branch]]]:
+def _children(node: TreeQuestion) -> Iterator[tuple[Node, list[TreeBranch]]]:
     """What follows a question, each with all the answers that lead there."""
-    together: dict[int, list[Branch]] = {}
+    together: dict[int, list[TreeBranch]] = {}
     for branch in node.branches:
         together.setdefault(id(branch.to), []).append(branch)
     for branches in together.values():
         yield branches[0].to, branches
 
 
-def _label(branches: Sequence[Branch], target: Target | None) -> Box:
+def _label(branches: Sequence[TreeBranch], target: Target | None) -> Box:
     """The answers, and whose card it is from here on; where answers differ in that, each says so for itself."""
     shared = target if all(branch.target in (None, target) for branch in branches) else None
     differing = len({branch.target for branch in branches}) > 1
@@ -164,7 +164,7 @@ def _label(branches: Sequence[Branch], target: Target | None) -> Box:
     return _boxed(lines, "answer", EDGE, "; ".join(branch.label for branch in branches), pad=_LABEL_PAD)
 
 
-def _asking(node: Ask) -> Box:
+def _asking(node: TreeQuestion) -> Box:
     if node.question is None:
         lines = [Text("Из звонка", _SMALL, SOFT)]
         lines += [Text(line) for line in fitted(node.fact.label, _WIDTHS[0][1], SIZE)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plugin.authoring.inspection.listing import Sheet
+from plugin.authoring.inspection.listing import ScriptListing
 
 #: Told apart on paper and by people who see red and green alike; texts stand beside them, never on them.
 _COLOURS = ("#1a6fb5", "#c77700", "#1b8a5a", "#8a3ffc", "#0f8b8d", "#a3348f", "#6b7a00", "#7a4a1f")
@@ -10,7 +10,7 @@ QUIET = "#7b8494"
 BAD = "#b3261e"
 
 
-def colours_of(sheet: Sheet) -> dict[str | None, str]:
+def colours_of(sheet: ScriptListing) -> dict[str | None, str]:
     """Each outcome's colour; grey for those that write nothing, red (None) for no outcome at all."""
     found: dict[str | None, str] = {None: BAD}
     telling = 0

@@ -13,7 +13,7 @@ from plugin.authoring.inspection.drawing.boxes import EDGE, SIZE, SOFT, Box, Edg
 from plugin.authoring.inspection.drawing.layout import Layout, Leg, Link, Route, Size, arrange
 from plugin.authoring.inspection.drawing.markup import Markup, joined, tag
 from plugin.authoring.inspection.drawing.text_width import width_of
-from plugin.authoring.inspection.listing import Sheet, sheet
+from plugin.authoring.inspection.listing import ScriptListing, sheet
 from plugin.authoring.inspection.tree import grow
 from plugin.authoring.inspection.wording import conversations_counted
 from plugin.deciding.decision.compiled_rules import Rulebook
@@ -45,7 +45,7 @@ _STYLES: Mapping[str, _Style] = {
 }
 
 
-def draw(rulebook: Rulebook, name: str) -> tuple[Markup, Sheet]:
+def draw(rulebook: Rulebook, name: str) -> tuple[Markup, ScriptListing]:
     """The picture of one script, and what it shows. Raises InputError for an unknown script."""
     listed = sheet(rulebook, name, MOST_DRAWN)
     boxes, edges = graph(grow(rulebook.script(name), MOST_DRAWN), listed, rulebook.roles)
@@ -54,7 +54,7 @@ def draw(rulebook: Rulebook, name: str) -> tuple[Markup, Sheet]:
     return _picture(listed, boxes, edges, layout), listed
 
 
-def _picture(listed: Sheet, boxes: Sequence[Box], edges: Sequence[Edge], layout: Layout) -> Markup:
+def _picture(listed: ScriptListing, boxes: Sequence[Box], edges: Sequence[Edge], layout: Layout) -> Markup:
     heading = [Text(listed.title, 20.0, bold=True), Text(_about(listed), SIZE, SOFT)]
     top = _MARGIN + _HEADING
     width = max(layout.width, *(width_of(line.text, line.size, bold=line.bold) for line in heading)) + 2 * _MARGIN
@@ -88,12 +88,12 @@ def _picture(listed: Sheet, boxes: Sequence[Box], edges: Sequence[Edge], layout:
     )
 
 
-def _about(listed: Sheet) -> str:
+def _about(listed: ScriptListing) -> str:
     known = f"{listed.script}, редакция {listed.revision}, {conversations_counted(len(listed.lines))}"
     return f"{known}; показано не всё: скрипт слишком велик" if listed.cut else known
 
 
-def _description(listed: Sheet) -> str:
+def _description(listed: ScriptListing) -> str:
     """The conversations in words, one a line: what somebody who does not see the picture needs of it."""
     said = (f"{' → '.join(step.spelt() for step in line.steps)}: {line.label}." for line in listed.lines)
     return "\n".join([_about(listed) + ".", *said])

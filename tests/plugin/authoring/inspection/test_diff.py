@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plugin.authoring.inspection.diff import Change, Differences, differences
+from plugin.authoring.inspection.diff import BehaviourChange, Differences, differences
 from plugin.cli.main import main
 from plugin.deciding.decision.compiled_rules import Rulebook
 from tests.plugin.authoring.inspection.support import SCRIPT, copied, edited, shipped_and, without_entry
@@ -30,12 +30,12 @@ def _after(tmp_path: Path, edit: Callable[[Path], None]) -> Differences:
     return differences(before, Rulebook.load(folder))
 
 
-def _changes(found: Differences, script: str = SCRIPT) -> list[Change]:
+def _changes(found: Differences, script: str = SCRIPT) -> list[BehaviourChange]:
     (changed,) = [one for one in found.scripts if one.name == script]
     return changed.changes
 
 
-def _only(found: Differences) -> Change:
+def _only(found: Differences) -> BehaviourChange:
     (change,) = _changes(found)
     return change
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin.authoring.inspection.tree import CONFLICT, GAP, Ask, End, Node, grow, rows
+from plugin.authoring.inspection.tree import CONFLICT, GAP, Node, TreeEnd, TreeQuestion, grow, rows
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.conversations import conversations
 from tests.plugin.authoring.inspection.support import SCRIPT, copied, edited, without_entry
@@ -34,18 +34,18 @@ outcome = "nothing"
 """
 
 
-def _nodes(root: Node) -> list[Ask]:
-    found: dict[int, Ask] = {}
+def _nodes(root: Node) -> list[TreeQuestion]:
+    found: dict[int, TreeQuestion] = {}
     open_ = [root]
     while open_:
         node = open_.pop()
-        if isinstance(node, Ask) and id(node) not in found:
+        if isinstance(node, TreeQuestion) and id(node) not in found:
             found[id(node)] = node
             open_ += [branch.to for branch in node.branches]
     return list(found.values())
 
 
-def _of_mark(book: Rulebook) -> Ask:
+def _of_mark(book: Rulebook) -> TreeQuestion:
     (mark,) = [node for node in _nodes(grow(book.script("tiny")).root) if node.fact.name == "mark"]
     return mark
 
@@ -160,7 +160,7 @@ def test_a_field_of_the_call_is_branched_on_before_anything_is_asked(tmp_path: P
 
     tree = grow(_marks(tmp_path / "rules", rules).script("tiny"))
 
-    assert isinstance(tree.root, Ask)
+    assert isinstance(tree.root, TreeQuestion)
     assert tree.root.question is None
     assert [branch.label for branch in tree.root.branches] == ["неизвестно", "меньше 30", "не меньше 30"]
 
@@ -168,12 +168,12 @@ def test_a_field_of_the_call_is_branched_on_before_anything_is_asked(tmp_path: P
 def test_a_field_of_the_call_that_no_rule_reads_makes_no_branch(tmp_path: Path) -> None:
     root = grow(_marks(tmp_path / "rules").script("tiny")).root
 
-    assert isinstance(root, Ask)
+    assert isinstance(root, TreeQuestion)
     assert root.question is not None
 
 
 def test_an_end_is_no_question() -> None:
-    assert [row.steps for row in rows(End("outcome"))] == [()]
+    assert [row.steps for row in rows(TreeEnd("outcome"))] == [()]
 
 
 def test_a_text_with_many_tests_is_told_in_a_moment(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from plugin.authoring.revisions.activate import Change, activate
+from plugin.authoring.revisions.activate import ActivationChange, activate
 from plugin.authoring.revisions.archive import (
     activation_history,
     find_revision,
@@ -44,7 +44,7 @@ def books() -> Iterator[list[Rulebook]]:
         book.close()
 
 
-def make_active(ledger: Ledger, book: Rulebook) -> Change:
+def make_active(ledger: Ledger, book: Rulebook) -> ActivationChange:
     return activate(ledger, book, at=MOMENT, by="иванова", reason="так надо")
 
 
@@ -109,7 +109,7 @@ def test_a_revision_is_found_by_its_beginning(either: Ledger, books: list[Rulebo
 def test_changes_at_once_come_one_after_another_and_each_knows_what_it_replaced(
     ledger_url: str, books: list[Rulebook]
 ) -> None:
-    changes: list[Change] = []
+    changes: list[ActivationChange] = []
     failures: list[BaseException] = []
     start = threading.Barrier(len(books))
 

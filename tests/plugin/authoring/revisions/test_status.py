@@ -11,9 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from plugin.authoring.revisions.shipped import BASE_FILE, Shipment, beside_shipped, note_base, read_base, shipped_rules
+from plugin.authoring.revisions.shipped import (
+    BASE_FILE,
+    ShippedRules,
+    beside_shipped,
+    note_base,
+    read_base,
+    shipped_rules,
+)
 from plugin.authoring.revisions.status import rules_status
-from plugin.authoring.revisions.working_copy import Kind, rule_texts
+from plugin.authoring.revisions.working_copy import CopyKind, rule_texts
 from plugin.cli.format.rules_status import page
 from plugin.ledger.schema import revisions
 from tests.plugin.authoring.revisions.conftest import Home, Rules
@@ -202,7 +209,7 @@ def older(home: Home, **texts: str | None) -> None:
         else:
             files[file] = text
             (home.rules / file).write_text(text, encoding="utf-8")
-    note_base(home.rules, Shipment("0.0.9", files))
+    note_base(home.rules, ShippedRules("0.0.9", files))
 
 
 def test_the_shipped_rules_are_known_from_the_beginning(home: Home) -> None:
@@ -241,7 +248,7 @@ def test_a_file_that_both_changed_is_told_as_such_and_one_that_is_alike_by_now_i
     (home.rules / SCRIPT / "rules.toml").write_text(shipped[f"{SCRIPT}/rules.toml"], encoding="utf-8")
     beside = beside_shipped(home.rules, rule_texts(home.rules), shipped_rules())
     assert beside.both == (f"{SCRIPT}/outcomes.toml",)
-    assert beside.theirs == beside.ours == {f"{SCRIPT}/outcomes.toml": Kind.CHANGED}
+    assert beside.theirs == beside.ours == {f"{SCRIPT}/outcomes.toml": CopyKind.CHANGED}
     assert "и там, и у вас" in " ".join(" ".join(page(rules_status(home.settings), home.settings.timezone)).split())
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin.authoring.verification import Limits, Report
+from plugin.authoring.verification import CheckReport, ProofLimits
 from plugin.authoring.verification.check_folder import examine_folder
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.errors import Fault, RulesError
@@ -28,9 +28,9 @@ def _told(case: Path, word: str) -> list[str]:
     return re.findall(rf"^# {word}: (.*)$", text, re.MULTILINE)
 
 
-def _examine(folder: Path) -> Report:
-    reports: list[Report] = []
-    examine_folder(folder, Limits(), lambda script, report, revision: reports.append(report))
+def _examine(folder: Path) -> CheckReport:
+    reports: list[CheckReport] = []
+    examine_folder(folder, ProofLimits(), lambda script, report, revision: reports.append(report))
     return reports[-1]
 
 

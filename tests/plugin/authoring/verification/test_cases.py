@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plugin.authoring.verification.cases import Answered, CaseResult, Entry, cases_of, coverage, run_cases
+from plugin.authoring.verification.cases import CaseResult, CoveredAnswer, CoveredEntry, cases_of, coverage, run_cases
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.errors import RulesError
@@ -231,9 +231,9 @@ reminder = "Перезвонить: +79160000000"
     assert told.case.facts["duration"] == 30
     # The long call ends in two ways, which is what this case finds out.
     assert fired.differences == ("правила спорят между собой: «happy» → nothing, «complaint» → call_back",)
-    assert [one for one in missed if isinstance(one, Answered) and one.question is None] == [
-        Answered("tiny", None, "duration", 60),
-        Answered("tiny", None, "duration", 61),
+    assert [one for one in missed if isinstance(one, CoveredAnswer) and one.question is None] == [
+        CoveredAnswer("tiny", None, "duration", 60),
+        CoveredAnswer("tiny", None, "duration", 61),
     ]
 
 
@@ -290,15 +290,19 @@ def test_without_cases_nothing_is_touched() -> None:
     with closing(Rulebook.load(TINY)) as rulebook:
         covered = coverage(rulebook, run_cases(rulebook))
 
-    assert covered.rules.missed == (Entry("tiny", "happy"), Entry("tiny", "unhappy"), Entry("tiny", "complaint"))
-    assert covered.questions.missed == (Entry("tiny", "satisfied"), Entry("tiny", "reason"))
-    assert covered.answers.missed == (
-        Answered("tiny", "satisfied", "satisfied", True),
-        Answered("tiny", "satisfied", "satisfied", False),
-        Answered("tiny", "reason", "reason", "price"),
-        Answered("tiny", "reason", "reason", "quality"),
+    assert covered.rules.missed == (
+        CoveredEntry("tiny", "happy"),
+        CoveredEntry("tiny", "unhappy"),
+        CoveredEntry("tiny", "complaint"),
     )
-    assert covered.outcomes.missed == (Entry("tiny", "nothing"), Entry("tiny", "call_back"))
+    assert covered.questions.missed == (CoveredEntry("tiny", "satisfied"), CoveredEntry("tiny", "reason"))
+    assert covered.answers.missed == (
+        CoveredAnswer("tiny", "satisfied", "satisfied", True),
+        CoveredAnswer("tiny", "satisfied", "satisfied", False),
+        CoveredAnswer("tiny", "reason", "reason", "price"),
+        CoveredAnswer("tiny", "reason", "reason", "quality"),
+    )
+    assert covered.outcomes.missed == (CoveredEntry("tiny", "nothing"), CoveredEntry("tiny", "call_back"))
     assert not covered.complete
 
 
@@ -311,7 +315,7 @@ def test_an_answer_nobody_asked_for_touches_nothing(tmp_path: Path) -> None:
 
     assert [str(getattr(one, "value", "")) for one in covered.answers.missed] == ["False", "price", "quality"]
     assert covered.rules.total == 3
-    assert [one.name for one in covered.outcomes.missed if isinstance(one, Entry)] == ["call_back"]
+    assert [one.name for one in covered.outcomes.missed if isinstance(one, CoveredEntry)] == ["call_back"]
 
 
 @pytest.fixture(scope="module")

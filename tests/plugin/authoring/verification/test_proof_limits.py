@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from benchmarks.large_script import write
-from plugin.authoring.verification import Limits, Report, prove
+from plugin.authoring.verification import CheckReport, ProofLimits, prove
 from plugin.authoring.verification.against_engine import hold_against_engine
 from plugin.authoring.verification.check_folder import examine_folder
 from plugin.authoring.verification.engine_limits import check_size
-from plugin.authoring.verification.findings import Notes
+from plugin.authoring.verification.findings import FaultNotes
 from plugin.authoring.verification.logic import Logic
 from plugin.authoring.verification.state_space import walk
 from plugin.deciding.decision.compiled_rules import Rulebook
@@ -114,10 +114,10 @@ def test_rules_that_no_conversation_was_found_for_in_time_are_named() -> None:
 
 @pytest.mark.parametrize("entangled", [False, True], ids=["each answer by itself", "answers that hang together"])
 def test_300_rules_and_40_facts_in_one_section_are_proven_or_said_not_to_be(entangled: bool, tmp_path: Path) -> None:
-    reports: list[Report] = []
+    reports: list[CheckReport] = []
     folder = write(tmp_path / "rules", entangled=entangled)
     examine_folder(
-        folder, Limits(seconds=1.0 if entangled else 30.0), lambda script, report, revision: reports.append(report)
+        folder, ProofLimits(seconds=1.0 if entangled else 30.0), lambda script, report, revision: reports.append(report)
     )
 
     assert (reports[-1].faults, reports[-1].warnings) == ((), ())
@@ -149,10 +149,13 @@ def test_an_engine_that_decides_otherwise_is_a_fault() -> None:
 def test_conversations_that_the_engine_had_no_time_for_are_counted() -> None:
     rulebook = Rulebook.load(GOOD)
     decider = rulebook.script("tiny")
-    notes, ticks = Notes(rulebook.content), itertools.count()
+    notes, ticks = FaultNotes(rulebook.content), itertools.count()
 
     hold_against_engine(
-        decider, walk(Logic(decider.script), Limits()), notes, Limits(seconds=1.5, clock=lambda: float(next(ticks)))
+        decider,
+        walk(Logic(decider.script), ProofLimits()),
+        notes,
+        ProofLimits(seconds=1.5, clock=lambda: float(next(ticks))),
     )
     rulebook.close()
 
@@ -164,7 +167,7 @@ def test_more_conditions_than_the_engine_holds_are_told_at_the_rule() -> None:
     rules = [{"when": dict.fromkeys(names, True), "outcome": "nothing"}]
 
     content = script([{"fact": name} for name in names], rules)
-    notes = Notes(content)
+    notes = FaultNotes(content)
     _, scripts = build(content)
 
     assert not check_size(scripts["tiny"], notes)
@@ -202,4 +205,4 @@ def test_a_report_goes_through_json_and_back(stored: Rulebook) -> None:
     report = prove(stored)
 
     assert report.faults
-    assert Report.from_json(report.to_json()) == report
+    assert CheckReport.from_json(report.to_json()) == report

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from plugin.authoring.verification import prove
 from plugin.authoring.verification.logic import Logic, numbers
-from plugin.authoring.verification.state_space import Limits, walk
+from plugin.authoring.verification.state_space import ProofLimits, walk
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.conversations import conversations
 from plugin.deciding.decision.decider import Decider
@@ -90,7 +90,7 @@ def _one_by_one(decider: Decider) -> tuple[Counter[str], set[str]]:
     return ends, fired
 
 
-def _together(logic: Logic, limits: Limits) -> tuple[Counter[str], set[str]]:
+def _together(logic: Logic, limits: ProofLimits) -> tuple[Counter[str], set[str]]:
     walked = walk(logic, limits)
     assert walked.complete
     assert not walked.doubled
@@ -111,7 +111,7 @@ def test_conversations_taken_together_end_as_one_by_one(content: dict[str, Any])
     rulebook = Rulebook.from_content(content)
     decider = rulebook.script("tiny")
     try:
-        assert _together(Logic(decider.script), Limits(seconds=60)) == _one_by_one(decider)
+        assert _together(Logic(decider.script), ProofLimits(seconds=60)) == _one_by_one(decider)
     finally:
         rulebook.close()
 
@@ -123,7 +123,7 @@ def test_rules_are_found_sound_only_where_each_conversation_has_one_end_and_each
 ) -> None:
     rulebook = Rulebook.from_content(content)
     decider = rulebook.script("tiny")
-    report = prove(rulebook, limits=Limits(seconds=60))
+    report = prove(rulebook, limits=ProofLimits(seconds=60))
     ends, fired = _one_by_one(decider)
     rulebook.close()
 
@@ -142,10 +142,10 @@ def test_a_walk_cut_short_never_tells_what_is_not_so_and_says_that_it_was_cut(
 ) -> None:
     rulebook = Rulebook.from_content(content)
     decider = rulebook.script("tiny")
-    whole = walk(Logic(decider.script), Limits(seconds=60))
+    whole = walk(Logic(decider.script), ProofLimits(seconds=60))
     # Cut by the number of states alone, so that a slow machine makes no difference to what is expected.
-    cut = walk(Logic(decider.script), Limits(states=states, seconds=60))
-    report = prove(rulebook, limits=Limits(states=states, seconds=0.05))
+    cut = walk(Logic(decider.script), ProofLimits(states=states, seconds=60))
+    report = prove(rulebook, limits=ProofLimits(states=states, seconds=0.05))
     rulebook.close()
 
     assert cut.complete == (cut.conversations is not None)

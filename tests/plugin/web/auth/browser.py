@@ -19,14 +19,14 @@ from connectors.base import CardRef, CrmRefused, CrmUnavailable, EventMalformed,
 from plugin.auth.links import Links
 from plugin.auth.users import Users
 from plugin.auth.visitor import LinkedCall
-from plugin.config.settings import Page
+from plugin.config.settings import PageSettings
 from plugin.ledger import Ledger
 from plugin.web.auth import answer_people, json_view, page_view, visitor
 from tests.plugin.auth.desk import KEY, PASSWORD, Clock, cheap_passwords
 from tests.plugin.web.harness import Crm as EventsCrm
 
-PAGE = Page(public_url="https://optout.example.org", secret=KEY)
-FRAMED = Page(public_url="https://optout.example.org", secret=KEY, frame_ancestors=("https://crm.example.org",))
+PAGE = PageSettings(public_url="https://optout.example.org", secret=KEY)
+FRAMED = PageSettings(public_url="https://optout.example.org", secret=KEY, frame_ancestors=("https://crm.example.org",))
 
 
 class Crm(EventsCrm):
@@ -144,7 +144,7 @@ class Site:
 
     port: int
     ledger: Ledger
-    page: Page
+    page: PageSettings
     users: Users
     clock: Clock
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from plugin.auth.users import Users
-from plugin.config.settings import Page, Settings
+from plugin.config.settings import PageSettings, Settings
 from plugin.ledger import Ledger
 from tests.plugin.auth.desk import PASSWORD, Clock, cheap_passwords
 from tests.plugin.web.auth.browser import FRAMED, PAGE, Site, guarded_app
@@ -23,7 +23,7 @@ def make_site(settings: Settings) -> Iterator[MakeSite]:
     """Makes a site with this ``[page]`` on the ledger at this url, with a user ivanova."""
     with ExitStack() as stack:
 
-        def make(page: Page, url: str) -> Site:
+        def make(page: PageSettings, url: str) -> Site:
             clock = Clock()
             ledger = Ledger(url, clock=clock)
             stack.callback(ledger.close)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from flask import Flask, request
 
-from plugin.config.settings import Page
+from plugin.config.settings import PageSettings
 from plugin.web.auth.address import client_address
 from tests.plugin.auth.desk import FULL, KEY, PASSWORD
 from tests.plugin.web.auth.browser import FRAMED, PAGE, Browser, Site
 from tests.plugin.web.auth.conftest import MakeSite
 
-LOCAL = Page(secret=KEY)
-LOCAL_FRAMED = Page(public_url="http://localhost:8080", secret=KEY, frame_ancestors=("http://127.0.0.1:9000",))
+LOCAL = PageSettings(secret=KEY)
+LOCAL_FRAMED = PageSettings(public_url="http://localhost:8080", secret=KEY, frame_ancestors=("http://127.0.0.1:9000",))
 
 
 # --- who is not let through ------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def test_a_ledger_that_is_not_there_is_told_as_a_page_and_to_a_program_as_json(
     ids=["https", "framed", "local", "local and framed"],
 )
 def test_cookies_are_as_strict_as_the_deployment_allows(
-    make_site: MakeSite, ledger_url: str, page: Page, name: str, attributes: set[str]
+    make_site: MakeSite, ledger_url: str, page: PageSettings, name: str, attributes: set[str]
 ) -> None:
     site = make_site(page, ledger_url)
     browser = site.browser()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from flask import Flask, request
 
-from plugin.config.settings import Page, Settings
+from plugin.config.settings import PageSettings, Settings
 from tests.plugin.auth.desk import FULL, KEY, PASSWORD
 from tests.plugin.web.auth.browser import Site
 from tests.plugin.web.auth.conftest import MakeSite
@@ -21,7 +21,7 @@ AXE = (Path(__file__).parents[3] / "browser" / "vendor" / "axe.min.js").read_tex
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, FrameLocator
-    from playwright.sync_api import Page as Tab
+    from playwright.sync_api import PageSettings as Tab
 
 
 class Window:
@@ -67,7 +67,7 @@ def crm() -> Iterator[str]:
 
 @pytest.fixture
 def framed_by(make_site: MakeSite, settings: Settings, crm: str) -> Site:
-    page = Page(public_url="http://localhost", secret=KEY, frame_ancestors=(crm,))
+    page = PageSettings(public_url="http://localhost", secret=KEY, frame_ancestors=(crm,))
     return make_site(page, settings.ledger_url)
 
 
@@ -90,7 +90,7 @@ def frame(window: Window) -> FrameLocator:
 def test_a_site_that_is_not_named_cannot_show_the_page(
     browser: Browser, make_site: MakeSite, settings: Settings, crm: str
 ) -> None:
-    page = Page(public_url="http://localhost", secret=KEY, frame_ancestors=("http://crm.example.org",))
+    page = PageSettings(public_url="http://localhost", secret=KEY, frame_ancestors=("http://crm.example.org",))
     site = make_site(page, settings.ledger_url)
     window = Window(browser.new_page(), site)
     try:
@@ -147,7 +147,7 @@ def test_signing_in_works_in_a_frame_by_keyboard_alone(window: Window, crm: str)
 def test_another_site_can_send_nothing_in_the_name_of_who_is_signed_in(
     browser: Browser, make_site: MakeSite, settings: Settings, crm: str
 ) -> None:
-    site = make_site(Page(public_url="http://localhost", secret=KEY), settings.ledger_url)
+    site = make_site(PageSettings(public_url="http://localhost", secret=KEY), settings.ledger_url)
     context = browser.new_context()
     try:
         window = Window(context.new_page(), site)

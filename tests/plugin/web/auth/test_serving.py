@@ -14,7 +14,7 @@ from plugin.auth.links import Links
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
 from plugin.common.log import set_up_logging, warnings_only
-from plugin.config.settings import Page, Settings
+from plugin.config.settings import PageSettings, Settings
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
 from plugin.web import create_app
@@ -31,7 +31,7 @@ def log() -> Iterator[io.StringIO]:
         yield stream
 
 
-def browser_of(stack: ExitStack, ledger: Ledger, settings: Settings, rules: ActiveRules, page: Page) -> Browser:
+def browser_of(stack: ExitStack, ledger: Ledger, settings: Settings, rules: ActiveRules, page: PageSettings) -> Browser:
     settings = replace(settings, page=page)
     app = create_app(Intake(ledger, rules, settings, utc_now), ledger, settings, rules, Crm({}))
     return Browser(stack.enter_context(serving(app))[0].port)
@@ -44,7 +44,7 @@ def test_without_a_secret_nothing_is_there_and_the_log_says_why(
     ledger: Ledger, settings: Settings, rules: ActiveRules, log: io.StringIO, path: str
 ) -> None:
     with ExitStack() as stack:
-        browser = browser_of(stack, ledger, settings, rules, Page())
+        browser = browser_of(stack, ledger, settings, rules, PageSettings())
         answers = [browser.get(path), browser.ask("POST", path, {})]
     assert [(answer.status, answer.json["error"]["code"]) for answer in answers] == [(404, "not_found")] * 2
     assert log.getvalue().count("[page] secret") == 2

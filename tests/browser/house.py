@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import PageSettings as Tab
+from playwright.sync_api import Page as Tab
 from sqlalchemy import select
 
 from connectors.base import CardRef

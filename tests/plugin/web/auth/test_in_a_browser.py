@@ -21,7 +21,7 @@ AXE = (Path(__file__).parents[3] / "browser" / "vendor" / "axe.min.js").read_tex
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, FrameLocator
-    from playwright.sync_api import PageSettings as Tab
+    from playwright.sync_api import Page as Tab
 
 
 class Window:

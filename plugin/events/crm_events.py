@@ -17,7 +17,7 @@ from plugin.errors import LedgerUnavailable
 from plugin.events.inbox import Inbox
 from plugin.events.intake import Intake
 from plugin.events.resolver import reference_of
-from plugin.events.responses import EventResponse, combined
+from plugin.events.respond import EventResponse, combined
 from plugin.ledger import Ledger
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.lanes import Lane

@@ -6,23 +6,22 @@ that one resolved once more, since what it names may have changed in between.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, delete, insert, literal_column, null, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, delete, literal_column, null, select, update
 
 from connectors.base import Reference
 from plugin.common.clock import Now
+from plugin.common.digest import json_digest
 from plugin.ledger import Ledger
 from plugin.ledger.connected import kept_references
+from plugin.ledger.insert_or_lock import insert_if_absent
 
 _LOG = structlog.get_logger(__name__)
 
@@ -114,7 +113,7 @@ class Inbox:
 
     def _keep(self, connection: Connection, reference: Reference, wait: float, now: datetime) -> bool:
         data = None if reference.data is None else _storable_json(reference.data)
-        digest = _digest([self._connector, reference.kind, reference.id, data])
+        digest = json_digest([self._connector, reference.kind, reference.id, data], ascii_only=True)
         # Another process may keep the same one at the same moment.
         for _ in range(2):
             standing = connection.execute(_STANDING, {"like": digest}).one_or_none()
@@ -125,7 +124,7 @@ class Inbox:
                 "connector": self._connector,
                 "kind": _storable(reference.kind),
                 "record": _storable(reference.id),
-                "data": null() if data is None else data,
+                "data": data,
                 "digest": digest,
                 "reports": 1,
                 "state": "waiting",
@@ -134,8 +133,7 @@ class Inbox:
                 "faults": 0,
                 "received_at": now,
             }
-            with suppress(IntegrityError), connection.begin_nested():
-                connection.execute(insert(kept_references).values(row))
+            if insert_if_absent(connection, kept_references, row):
                 return True
         raise AssertionError("an event stands and does not")
 
@@ -212,11 +210,6 @@ def _report_again(connection: Connection, standing: Any, now: datetime) -> None:
 def _kept(row: Any, owner: str) -> InboxEvent:
     reference = Reference(row.kind, row.record, row.data)
     return InboxEvent(row.id, reference, row.attempts, row.faults, row.reports, owner, row.received_at)
-
-
-def _digest(value: Any) -> str:
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _storable(text: str) -> str:

@@ -14,21 +14,30 @@ Path = Callable[[Facts], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """What one event said. ``order`` grows with the order of receipt; None retracts a fact."""
+    """What one event says of its call. ``order`` grows with the order of receipt; None retracts a fact.
+
+    ``final``: the conversation is over. ``pin`` is the revision that the operator worked with.
+    """
 
     occurred_at: datetime
     order: int
     facts: Mapping[str, FactValue | None]
+    final: bool = False
+    pin: str | None = None
+
+    @property
+    def place(self) -> tuple[datetime, int]:
+        """Its place in the order in which events count: of two of the same moment the one received later is later."""
+        return self.occurred_at, self.order
 
 
 def merged(reports: Iterable[CallReport], path: Path) -> dict[str, FactValue]:
     """The facts after all reports: the latest wins, and a changed answer drops the later answers of the old path.
 
-    Those come back only if the changing report or a later one gives them again. Of two reports of the same moment the
-    one received later counts as the later one.
+    Those come back only if the changing report or a later one gives them again.
     """
     known: dict[str, FactValue] = {}
-    for report in sorted(reports, key=lambda report: (report.occurred_at, report.order)):
+    for report in sorted(reports, key=lambda report: report.place):
         for name in _overtaken(known, report.facts, path):
             known.pop(name, None)
         for name, value in report.facts.items():

@@ -21,7 +21,7 @@ from plugin.config.settings import DeliveryPolicy
 from plugin.errors import LedgerUnavailable
 from plugin.events.inbox import REMEMBERED, RESULT, Inbox, InboxEnding, InboxEvent
 from plugin.events.intake import Intake
-from plugin.events.responses import EventResponse
+from plugin.events.respond import EventResponse
 from plugin.ledger import Ledger
 from plugin.resilience.backoff import LONGEST_TURN, Waits
 from plugin.resilience.gates import AccountGates

@@ -7,19 +7,18 @@ interval; as soon as one works, everything goes on. That the account went away i
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, select, update
 
 from connectors.base import Connector, CrmRefused, CrmUnavailable
 from plugin.common.clock import Now
 from plugin.config.settings import DeliveryPolicy
 from plugin.ledger import Ledger
+from plugin.ledger.insert_or_lock import lock_or_insert
 from plugin.ledger.schema import breakers
 from plugin.resilience.health import Health, Verdict, of_read
 
@@ -189,12 +188,8 @@ class Breaker:
     # --- details ---------------------------------------------------------------------------------
 
     def _locked(self, connection: Connection) -> tuple[datetime, BreakerState]:
-        row = connection.execute(_LOCKED, {"name": self.account}).first()
-        if row is None:
-            # Another process may be quicker.
-            with suppress(IntegrityError), connection.begin_nested():
-                connection.execute(insert(breakers), {"account": self.account} | BreakerState().columns())
-            row = connection.execute(_LOCKED, {"name": self.account}).first()
+        clean = {"account": self.account} | BreakerState().columns()
+        row = lock_or_insert(connection, _LOCKED, {"name": self.account}, breakers, lambda: clean)
         return self._ledger.moment(connection, self._now), _read(row)
 
     def _store(self, connection: Connection, state: BreakerState) -> None:

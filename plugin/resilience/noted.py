@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, update
 
 from plugin.config.settings import Settings
 from plugin.ledger.connected import account_values
 from plugin.ledger.database import Ledger
+from plugin.ledger.insert_or_lock import insert_if_absent
 
 #: No connector's own value can be called so.
 _SENDS_MAIL = "=sends_mail"
@@ -26,9 +25,7 @@ def note_account(ledger: Ledger, account: str, *, sends_mail: bool) -> None:
         return
     row = {"account": account, "name": _SENDS_MAIL, "value": value, "version": 0}
     with ledger.write() as connection:
-        # Another process may be quicker.
-        with suppress(IntegrityError), connection.begin_nested():
-            connection.execute(insert(account_values), row)
+        insert_if_absent(connection, account_values, row)
         this = (_c.account == account, _c.name == _SENDS_MAIL)
         connection.execute(update(account_values).where(*this).values(value=value))
 

@@ -11,19 +11,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, select, update
 
 from connectors.base import Limits
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
+from plugin.ledger.insert_or_lock import lock_or_insert
 from plugin.ledger.schema import breakers, quotas
 
 _LOG = structlog.get_logger(__name__)
@@ -41,7 +41,6 @@ _WHILE_SHUT = 60.0
 _SHUT = select(breakers.c.account).where(breakers.c.account == bindparam("account"), breakers.c.blocked)
 _BUCKET = select(quotas.c.full_at).where(quotas.c.account == bindparam("account")).with_for_update()
 _DRAW = update(quotas).where(quotas.c.account == bindparam("of"))
-_ADD = insert(quotas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +167,9 @@ class SharedQuota:
         is_probe = getattr(_probe, "is_one", False)
         if not is_probe and connection.execute(_SHUT, name).first() is not None:
             return [longest + _WHILE_SHUT]
-        row = connection.execute(_BUCKET, name).one_or_none()
-        if row is None:
-            self._open(connection)
-            row = connection.execute(_BUCKET, name).one()
+        row = lock_or_insert(
+            connection, _BUCKET, name, quotas, lambda: name | {"full_at": self._ledger.moment(connection, self._now)}
+        )
         now = self._ledger.moment(connection, self._now)
         full = max(0.0, (row.full_at - now).total_seconds())
         if full > terms.slack + _LONGEST + terms.most * terms.interval:
@@ -184,9 +182,3 @@ class SharedQuota:
         full_at = now + timedelta(seconds=full + count * terms.interval)
         connection.execute(_DRAW, {"of": self._account, "full_at": full_at})
         return [max(0.0, first + number * terms.interval) for number in range(count)]
-
-    def _open(self, connection: Connection) -> None:
-        """Make the account's bucket, full; another process may do so at the same moment."""
-        row = {"account": self._account, "full_at": self._ledger.moment(connection, self._now)}
-        with suppress(IntegrityError), connection.begin_nested():
-            connection.execute(_ADD, row)

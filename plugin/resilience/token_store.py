@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, select, update
 
 from connectors.base import CrmUnavailable, Limits
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.ledger.connected import account_values
 from plugin.ledger.database import Ledger
+from plugin.ledger.insert_or_lock import lock_or_insert
 
 _LOG = structlog.get_logger(__name__)
 
@@ -129,13 +129,8 @@ class LedgerStore:
 
     def _taken(self, connection: Connection, name: str) -> _Held | None:
         """The value, now ours to change; None while somebody else changes it."""
-        row = connection.execute(_LOCKED, self._named(name)).one_or_none()
-        if row is None:
-            blank = {"account": self._account, "name": name, "version": 0}
-            # Another process may be quicker.
-            with suppress(IntegrityError), connection.begin_nested():
-                connection.execute(insert(account_values), blank)
-            row = connection.execute(_LOCKED, self._named(name)).one()
+        blank = {"account": self._account, "name": name, "version": 0}
+        row = lock_or_insert(connection, _LOCKED, self._named(name), account_values, lambda: blank)
         moment = self._ledger.moment(connection, self._now)
         lease = timedelta(seconds=self._lease)
         # A lease much longer than any is that of a clock that was set back since.

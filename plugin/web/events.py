@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from connectors.base import CallResult, Connector, Reference
     from plugin.config.settings import Settings
     from plugin.events.intake import Intake
-    from plugin.events.responses import EventResponse
+    from plugin.events.respond import EventResponse
     from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ import pytest
 
 from plugin.config.settings import CrmAccount
 from plugin.deciding.decision.compiled_rules import Rulebook
-from plugin.events.decide_call import RevisionCache
+from plugin.events.revision_cache import RevisionCache
 from plugin.operations.replay import Replay, RulesOf
 from plugin.resilience.noted import note_account, with_account
 from tests.plugin.events.support import ALL, CALLS, HALF, NONE, SETTINGS, Office, at, edited_rules
@@ -76,10 +76,11 @@ def test_a_replay_by_a_command_goes_by_what_the_services_have_noted(mixed: Offic
     settings = with_account(SETTINGS, mixed.ledger)
     assert not settings.crm.sends_mail
     replay = Replay(mixed.ledger, mixed.rules, settings, mixed.clock, RulesOf.TODAY)
-    assert replay._at_hand.modes(mixed.rules.current()) == {"survey_coordinator": "smtp", "sms_manager": "smtp"}
+    assert replay._revisions.modes(mixed.rules.current()) == {"survey_coordinator": "smtp", "sms_manager": "smtp"}
 
 
 def test_roles_that_only_a_pinned_revision_knows_are_mailed_so_too(office: Office) -> None:
     pinned = office.rules.current()
-    at_hand = RevisionCache(modes("crm", "both"), crm_mails=False)
-    assert set(at_hand.modes(pinned).values()) == {"smtp"}
+    office.rules.activate(modes("crm", "both"), "test", "test")
+    revisions = RevisionCache(office.rules, crm_mails=False)
+    assert set(revisions.modes(pinned).values()) == {"smtp"}

@@ -18,7 +18,7 @@ from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import Source
 from plugin.errors import ConfigError
 from plugin.events import EventResponse
-from plugin.events.signature import Signatures
+from plugin.events.authenticate import Signatures
 from plugin.ledger import Ledger
 from tests.plugin.events.support import (
     ALL,

@@ -34,19 +34,12 @@ _REPORTS = (
 _DECISIONS = select(
     decisions.c.id, decisions.c.number, decisions.c.outcome, decisions.c.target, decisions.c.card
 ).where(decisions.c.call_ref == bindparam("call"), decisions.c.number >= bindparam("number"))
+_d = deliveries.c
+# In the order of the fields of ExistingDelivery.
 _DELIVERIES = (
     select(
-        deliveries.c.id,
-        deliveries.c.decision_ref,
-        decisions.c.number,
-        decisions.c.outcome,
-        deliveries.c.action,
-        deliveries.c.kind,
-        deliveries.c.role,
-        deliveries.c.subject,
-        deliveries.c.withdraws,
-        deliveries.c.state,
-        deliveries.c.sent_at.is_not(None).label("sent"),
+        *(_d.id, _d.decision_ref, decisions.c.number, decisions.c.outcome, _d.action, _d.kind, _d.role, _d.subject),
+        *(_d.withdraws, _d.state, _d.sent_at.is_not(None)),
     )
     .join(decisions, decisions.c.id == deliveries.c.decision_ref)
     .where(deliveries.c.call_ref == bindparam("call"))

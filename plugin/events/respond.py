@@ -15,23 +15,19 @@ from plugin.ledger.schema import deliveries, events
 
 _LOG = structlog.get_logger(__name__)
 
+#: The statuses of an event that was taken in, now or before.
+TAKEN = (200, 202)
 #: Seconds after which a sender should try again what the rules or the engine could not decide.
 UNDECIDED_RETRY_SECONDS = 60
 
 _EVENT = select(events.c.digest, events.c.call_ref, events.c.answer).where(
     events.c.source == bindparam("source"), events.c.event_id == bindparam("event_id")
 )
+_d = deliveries.c
 _DELIVERIES = (
-    select(
-        deliveries.c.id,
-        deliveries.c.kind,
-        deliveries.c.role,
-        deliveries.c.action,
-        deliveries.c.state,
-        deliveries.c.due_at,
-    )
-    .where(deliveries.c.call_ref == bindparam("call"))
-    .order_by(deliveries.c.id)
+    select(_d.id, _d.kind, _d.role, _d.action, _d.state, _d.due_at)
+    .where(_d.call_ref == bindparam("call"))
+    .order_by(_d.id)
 )
 
 

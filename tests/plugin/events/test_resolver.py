@@ -14,9 +14,9 @@ from sqlalchemy import insert, select, update
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotMapped, Reference
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import DeliveryPolicy
-from plugin.events.inbox import RESULT, Inbox
+from plugin.events.inbox import RESULT, Inbox, reference_of
 from plugin.events.intake import Intake
-from plugin.events.resolver import Resolver, lease_of, reference_of
+from plugin.events.resolver import Resolver, lease_of
 from plugin.ledger import Ledger
 from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import activations, breakers, calls

@@ -75,8 +75,8 @@ class InboxEvent:
 class InboxEnding:
     """How far it got: ``state`` is done, ignored, parked or waiting.
 
-    ``wait``: seconds until the next try. ``cause`` and ``about``: the unmapped value that it waits for, kept from before
-    as long as the CRM has not ``answered``. ``fault``: the code failed, which is not tried for ever.
+    ``wait``: seconds until the next try. ``cause`` and ``about``: the unmapped value that it waits for, as before
+    where the CRM has not ``answered``. ``fault``: the code failed, which is not tried for ever.
     """
 
     state: str

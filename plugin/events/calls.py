@@ -107,8 +107,8 @@ def with_event(call: Call, result: CallResult, promise_hours: int) -> Call:
     """
     newer = result.occurred_at >= call.last_occurred_at
 
-    def latest(known: str | None, said: str | None) -> str | None:
-        return (said or known) if newer else (known or said)
+    def latest(known: str | None, reported: str | None) -> str | None:
+        return (reported or known) if newer else (known or reported)
 
     first = min(call.first_occurred_at, result.occurred_at)
     return replace(

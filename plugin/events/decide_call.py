@@ -97,7 +97,7 @@ def decide_event(
 def decide_call(
     loaded: LoadedCall, rulebook: Rulebook, *, modes: Mapping[str, str], received: datetime, zone: ZoneInfo
 ) -> DecidedCall:
-    """The decision on all that the call's events said, received or decided again at ``received``.
+    """The decision on the merged facts of the call's events; ``received``: when the last one came in, or now.
 
     Raises InputError where the rules lack the call's script, EventError 422 for an answer that the question asked on
     this path does not offer, and DecisionError.
@@ -120,7 +120,7 @@ def decide_call(
 
 
 def decide_stored(loaded: LoadedCall, revisions: RevisionCache, received: datetime, zone: ZoneInfo) -> DecidedCall:
-    """The decision on a stored call as it stands, by the revision that it pins. Raises as ``decide_call``."""
+    """The decision on a stored call as it is, by the revision that it pins. Raises as ``decide_call``."""
     rulebook = revisions.at(_pin_of(loaded.reports))
     return decide_call(loaded, rulebook, modes=revisions.modes(rulebook), received=received, zone=zone)
 

@@ -14,7 +14,7 @@ Path = Callable[[Facts], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """What one event says of its call. ``order`` grows with the order of receipt; None retracts a fact.
+    """What one event reports of its call. ``order`` grows with the order of receipt; None retracts a fact.
 
     ``final``: the conversation is over. ``pin`` is the revision that the operator worked with.
     """
@@ -38,7 +38,7 @@ def merged(reports: Iterable[CallReport], path: Path) -> dict[str, FactValue]:
     """
     known: dict[str, FactValue] = {}
     for report in sorted(reports, key=lambda report: report.place):
-        for name in _overtaken(known, report.facts, path):
+        for name in _dropped(known, report.facts, path):
             known.pop(name, None)
         for name, value in report.facts.items():
             if value is None:
@@ -48,9 +48,9 @@ def merged(reports: Iterable[CallReport], path: Path) -> dict[str, FactValue]:
     return known
 
 
-def _overtaken(known: Facts, said: Mapping[str, FactValue | None], path: Path) -> Sequence[str]:
+def _dropped(known: Facts, reported: Mapping[str, FactValue | None], path: Path) -> Sequence[str]:
     """The facts that were asked for after the first answer that changes now."""
-    changed = {name for name, value in said.items() if name in known and not _same(known[name], value)}
+    changed = {name for name, value in reported.items() if name in known and not _same(known[name], value)}
     if not changed:
         return ()
     old_path = path(known)

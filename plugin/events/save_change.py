@@ -29,7 +29,7 @@ _HALT = update(deliveries).where(
 
 @dataclass(frozen=True, slots=True)
 class AnsweredEvent:
-    """An event to be stored. ``answer`` is given again to a repeat, with the deliveries as they stand then."""
+    """An event to be stored. ``answer`` is given again to a repeat, with the deliveries as they are then."""
 
     event: ParsedEvent
     result: CallResult
@@ -71,7 +71,7 @@ def save_call(connection: Connection, call: Call) -> int:
     """Store a new call or what changed of a known one; its id."""
     if call.id is None:
         return _added(connection.execute(_ADD_CALL, call.columns()))
-    # An event of a call whose personal data was removed brings some again.
+    # An event of a call whose personal data was purged holds personal data again.
     connection.execute(_CHANGE_CALL, {"call": call.id, "purged_at": None, **call.columns()})
     return call.id
 

@@ -1,4 +1,4 @@
-"""Fields of the call and its card that a script hears as facts: typed, kept, merged and decided with like answers."""
+"""Fields of the call and its card that a script maps to facts: typed, stored, merged and decided with like answers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tests.plugin.events.support import (
     rulebook,
 )
 
-#: The facts that the scripts of these tests hear from the call.
-HEARD = {
+#: The facts that the scripts of these tests map from call fields.
+MAPPED = {
     "seconds": {"type": "number", "label": "Длительность", "from": "call.duration", "min": 0},
     "agent": {"type": "text", "label": "Оператор", "from": "call.operator"},
     "number": {"type": "text", "label": "Номер", "from": "call.phone"},
@@ -38,11 +38,11 @@ HEARD = {
 }
 
 
-def hearing_rules() -> Rulebook:
+def mapping_rules() -> Rulebook:
     """The shipped rules, where a call under 10 seconds that refuses calls ends in nothing."""
 
     def edit(content: dict[str, Any]) -> None:
-        content["survey_opt_out/vocabulary.toml"]["fact"] |= HEARD
+        content["survey_opt_out/vocabulary.toml"]["fact"] |= MAPPED
         rules = content["survey_opt_out/rules.toml"]["rule"]
         rules[:] = [rule for rule in rules if rule["id"] != "1"]
         for id_, seconds, outcome in (
@@ -59,16 +59,16 @@ def hearing_rules() -> Rulebook:
 
 
 @pytest.fixture(scope="module")
-def hearing() -> Iterator[Rulebook]:
-    book = hearing_rules()
+def mapping() -> Iterator[Rulebook]:
+    book = mapping_rules()
     yield book
     book.close()
 
 
 @pytest.fixture
-def office(tmp_path: Path, hearing: Rulebook) -> Iterator[Office]:
+def office(tmp_path: Path, mapping: Rulebook) -> Iterator[Office]:
     with office_at(tmp_path) as office:
-        office.rules.activate(hearing, "test", "hears the call")
+        office.rules.activate(mapping, "test", "maps call fields")
         yield office
 
 
@@ -181,13 +181,13 @@ def test_a_script_that_does_not_map_a_field_ignores_it_with_a_warning(tmp_path: 
 
 
 def test_mapped_fields_decide_and_are_stored_with_the_event_and_the_decision(office: Office) -> None:
-    brought = {"seconds": 9.5, "agent": "ivanova", "number": "+79161234567", "card_kind": "contact", "vip": True}
+    mapped = {"seconds": 9.5, "agent": "ivanova", "number": "+79161234567", "card_kind": "contact", "vip": True}
     call, card = {"duration": 9.5, "phone": "8 (916) 123-45-67"}, {"vip": True, "repaired": "2026-10-01"}
     body = office.taken(CALLS, call=call, card=card)
     assert body["decision"]["outcome"] == "none"
     assert [step["fact"] for step in body["decision"]["transcript"]] == ["related_to_car", "survey_type"]
     (event,), (decision,) = office.events(), office.decisions()
-    assert event["facts"] == decision["facts"] == CALLS | brought | {"repaired": "2026-10-01"}
+    assert event["facts"] == decision["facts"] == CALLS | mapped | {"repaired": "2026-10-01"}
     assert decision["decision"] == body["decision"]
 
 
@@ -233,7 +233,7 @@ def test_an_unknown_fact_is_answered_with_the_mapped_facts_too(office: Office) -
 
 
 def test_the_latest_mapped_field_wins_in_any_order_of_arrival(tmp_path: Path) -> None:
-    book = hearing_rules()
+    book = mapping_rules()
     parts: list[tuple[float, Mapping[str, Any], dict[str, Any]]] = [
         (0, HALF, {"duration": 3}),
         (1, {"survey_type": "calls"}, {"duration": 30}),
@@ -242,7 +242,7 @@ def test_the_latest_mapped_field_wins_in_any_order_of_arrival(tmp_path: Path) ->
     for number, order in enumerate(itertools.permutations(parts)):
         (tmp_path / str(number)).mkdir()
         with office_at(tmp_path / str(number)) as office:
-            office.rules.activate(book, "test", "hears the call")
+            office.rules.activate(book, "test", "maps call fields")
             for minutes, facts, call in order:
                 office.taken(facts, call=call, occurred_at=at(minutes))
             assert office.call()["outcome"] == "exclude_calls"

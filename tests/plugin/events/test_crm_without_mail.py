@@ -1,4 +1,4 @@
-"""Where the CRM cannot mail anybody, what it was to send goes over SMTP, once."""
+"""Where the CRM cannot send mail, the mails that it was to send go over SMTP, once."""
 
 from __future__ import annotations
 

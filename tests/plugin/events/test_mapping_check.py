@@ -1,4 +1,4 @@
-"""What a CRM's fields are mapped to is held against the rules: facts, values, and what is never brought."""
+"""The CRM's mapping is checked against the rules: facts, values, and facts that are never mapped."""
 
 from __future__ import annotations
 

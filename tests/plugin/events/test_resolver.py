@@ -30,7 +30,7 @@ CALL = Reference("call", "77")
 
 
 class ScriptedCrm(Crm):
-    """A CRM whose calls are what ``answers`` says: a result, None, or what it raises."""
+    """A CRM whose calls are in ``answers``: a result, None, or an error to raise."""
 
     def __init__(self) -> None:
         super().__init__({})
@@ -71,7 +71,7 @@ class InboxOffice:
     def keep(self, reference: Reference = CALL, wait: float = 0.0) -> int:
         return self.web.keep([(reference, wait)])
 
-    def says(self, answer: Any, call: str = "77") -> None:
+    def answers_with(self, answer: Any, call: str = "77") -> None:
         self.crm.answers[call] = answer
 
     def rows(self) -> list[Any]:
@@ -108,7 +108,7 @@ def office(ledger_url: str) -> Iterator[InboxOffice]:
 
 
 def test_an_event_that_the_crm_cannot_show_waits_longer_after_each_attempt(office: InboxOffice) -> None:
-    office.says(CrmUnavailable("no answer in time", status=500))
+    office.answers_with(CrmUnavailable("no answer in time", status=500))
     office.keep()
     waits = []
     for _ in range(3):
@@ -120,7 +120,7 @@ def test_an_event_that_the_crm_cannot_show_waits_longer_after_each_attempt(offic
 
 
 def test_the_wait_that_the_crm_asks_for_is_kept(office: InboxOffice) -> None:
-    office.says(CrmUnavailable("too many requests", after=120.0, status=429))
+    office.answers_with(CrmUnavailable("too many requests", after=120.0, status=429))
     office.keep()
     office.resolver.run_once()
     assert office.wait() == pytest.approx(120.0)
@@ -128,7 +128,7 @@ def test_the_wait_that_the_crm_asks_for_is_kept(office: InboxOffice) -> None:
 
 
 def test_failures_open_the_accounts_breaker_and_no_request_is_made_while_it_is_open(office: InboxOffice) -> None:
-    office.says(CrmUnavailable("refused"))
+    office.answers_with(CrmUnavailable("refused"))
     office.keep()
     for _ in range(POLICY.breaker_failures):
         office.resolver.run_once()
@@ -139,7 +139,7 @@ def test_failures_open_the_accounts_breaker_and_no_request_is_made_while_it_is_o
     with office.ledger.write() as connection:
         # The delivery loop's probe has found the account to be back.
         connection.execute(update(breakers).values(opened_at=None, failures=0))
-    office.says(call_result(id="evt-1"))
+    office.answers_with(call_result(id="evt-1"))
     assert office.resolver.run_once() == 1
     assert office.state() == "done"
 
@@ -154,39 +154,39 @@ def test_new_events_are_not_resolved_while_the_breaker_is_open(office: InboxOffi
 
 
 def test_an_answer_resets_the_count_of_failures(office: InboxOffice) -> None:
-    office.says(CrmUnavailable("refused"))
+    office.answers_with(CrmUnavailable("refused"))
     office.keep()
     office.resolver.run_once()
     office.clock.pass_(seconds=office.wait())
-    office.says(None)
+    office.answers_with(None)
     office.resolver.run_once()
     with office.ledger.read() as connection:
         assert connection.execute(select(breakers.c.failures)).scalars().all() == [0]
 
 
 def test_an_event_with_an_unmapped_value_waits_and_names_the_value(office: InboxOffice) -> None:
-    office.says(NotMapped("field 'UF_1' holds '45'", field="UF_1", value="45", fact="refuses"))
+    office.answers_with(NotMapped("field 'UF_1' holds '45'", field="UF_1", value="45", fact="refuses"))
     office.keep()
     office.resolver.run_once()
     row = office.row()
     assert (row.state, row.cause) == ("waiting", "UF_1=45")
     assert row.about == {"field": "UF_1", "value": "45", "fact": "refuses", "why": "field 'UF_1' holds '45'"}
     # The CRM goes away meanwhile: what it waits for is still known.
-    office.says(CrmUnavailable("no answer", status=500))
+    office.answers_with(CrmUnavailable("no answer", status=500))
     office.clock.pass_(seconds=office.wait())
     office.resolver.run_once()
     assert office.row().cause == "UF_1=45"
 
 
 def test_an_event_is_resolved_by_itself_once_the_value_is_mapped(office: InboxOffice) -> None:
-    office.says(NotMapped("field 'UF_1' holds '45'", field="UF_1", value="45", fact="refuses"))
+    office.answers_with(NotMapped("field 'UF_1' holds '45'", field="UF_1", value="45", fact="refuses"))
     office.keep()
     for _ in range(9):
         office.resolver.run_once()
         office.clock.pass_(seconds=office.wait())
     office.resolver.run_once()
     assert office.wait() == 900.0
-    office.says(call_result(id="evt-1"))
+    office.answers_with(call_result(id="evt-1"))
     # The process was started again with the new plugin.toml: it does not wait for the rest of the wait.
     stop = Stopping(lambda: office.state() == "done")
     office.process().run(stop)  # type: ignore[arg-type]
@@ -212,7 +212,7 @@ class Stopping:
 def test_an_event_that_the_rules_cannot_decide_waits(office: InboxOffice) -> None:
     with office.ledger.write() as connection:
         connection.execute(activations.delete())
-    office.says(call_result(id="evt-1"))
+    office.answers_with(call_result(id="evt-1"))
     office.keep()
     unruly = ActiveRules(office.ledger, office.clock)
     intake = Intake(office.ledger, unruly, SETTINGS, office.clock)
@@ -230,7 +230,7 @@ def test_an_event_that_the_rules_cannot_decide_waits(office: InboxOffice) -> Non
 
 
 def test_an_event_that_the_crm_refuses_for_good_is_parked(office: InboxOffice) -> None:
-    office.says(CrmRefused("no right to read deals", status=403))
+    office.answers_with(CrmRefused("no right to read deals", status=403))
     office.keep()
     office.resolver.run_once()
     assert (office.state(), office.row().why) == ("parked", "the CRM does not show it: no right to read deals")
@@ -241,17 +241,17 @@ def test_an_event_that_the_crm_refuses_for_good_is_parked(office: InboxOffice) -
 def test_an_unusable_call_result_is_parked_with_its_fields_and_without_their_values(
     office: InboxOffice,
 ) -> None:
-    office.says(call_result({"related_to_car": "Иванов Иван"}, id="evt-1"))
+    office.answers_with(call_result({"related_to_car": "Иванов Иван"}, id="evt-1"))
     office.keep()
     office.resolver.run_once()
     assert (office.state(), office.row().why) == ("parked", "bad_fields: facts.related_to_car")
 
 
 def test_an_event_whose_id_was_used_for_another_is_parked(office: InboxOffice) -> None:
-    office.says(call_result(id="evt-1"))
+    office.answers_with(call_result(id="evt-1"))
     office.keep()
     office.resolver.run_once()
-    office.says(call_result(id="evt-1", note="ещё что-то"), "78")
+    office.answers_with(call_result(id="evt-1", note="ещё что-то"), "78")
     office.keep(Reference("call", "78"))
     office.resolver.run_once()
     assert office.rows()[1].why.startswith("event_id_reused")
@@ -260,7 +260,7 @@ def test_an_event_whose_id_was_used_for_another_is_parked(office: InboxOffice) -
 def test_a_fault_of_the_connector_is_retried_a_few_times_and_its_message_is_not_kept(
     office: InboxOffice,
 ) -> None:
-    office.says(RuntimeError("password=hunter2"))
+    office.answers_with(RuntimeError("password=hunter2"))
     office.keep()
     states = []
     for _ in range(POLICY.most_faults):
@@ -272,10 +272,10 @@ def test_a_fault_of_the_connector_is_retried_a_few_times_and_its_message_is_not_
 
 
 def test_a_parked_event_is_tried_anew_when_it_is_reported_again(office: InboxOffice) -> None:
-    office.says(CrmRefused("no right", status=403))
+    office.answers_with(CrmRefused("no right", status=403))
     office.keep()
     office.resolver.run_once()
-    office.says(call_result(id="evt-1"))
+    office.answers_with(call_result(id="evt-1"))
     assert office.keep() == 0
     office.resolver.run_once()
     assert (office.state(), office.call_ids()) == ("done", ["c-77"])
@@ -288,11 +288,11 @@ def test_an_event_of_a_dead_process_is_taken_over_after_its_lease(office: InboxO
     class Killed(BaseException):
         pass
 
-    office.says(Killed())
+    office.answers_with(Killed())
     office.keep()
     with pytest.raises(Killed):
         office.resolver.run_once()
-    office.says(call_result(id="evt-1"))
+    office.answers_with(call_result(id="evt-1"))
     other = office.process()
     assert other.run_once() == 0
     office.clock.pass_(seconds=LEASE)
@@ -306,9 +306,9 @@ def test_a_process_that_outlived_its_lease_does_not_undo_another_ones_work(offic
     def overtaken() -> None:
         office.crm.meanwhile = lambda: None
         office.clock.pass_(seconds=LEASE)
-        office.says(call_result(id="evt-1"))
+        office.answers_with(call_result(id="evt-1"))
         assert other.run_once() == 1
-        office.says(CrmRefused("too late"))
+        office.answers_with(CrmRefused("too late"))
 
     office.crm.meanwhile = overtaken
     office.keep()
@@ -318,7 +318,7 @@ def test_a_process_that_outlived_its_lease_does_not_undo_another_ones_work(offic
 
 def test_two_processes_never_claim_the_same_event(office: InboxOffice) -> None:
     for number in range(10):
-        office.says(None, str(number))
+        office.answers_with(None, str(number))
         office.keep(Reference("call", str(number)))
     other = office.process()
     while office.resolver.run_once() or other.run_once():
@@ -358,28 +358,30 @@ def test_an_event_reported_while_it_is_being_resolved_is_resolved_once_more(offi
         office.crm.meanwhile = lambda: None
         office.keep()
 
-    office.says(None)
+    office.answers_with(None)
     office.crm.meanwhile = changed
     office.keep()
     office.resolver.run_once()
     assert office.state() == "waiting"
-    office.says(call_result(id="evt-1"))
+    office.answers_with(call_result(id="evt-1"))
     office.resolver.run_once()
     assert (office.state(), office.call_ids(), len(office.rows())) == ("done", ["c-77"], 1)
 
 
 def test_an_event_reported_after_it_was_resolved_is_a_new_one(office: InboxOffice) -> None:
-    office.says(call_result(id="evt-1"))
+    office.answers_with(call_result(id="evt-1"))
     office.keep()
     office.resolver.run_once()
-    office.says(call_result({"related_to_car": True, "survey_type": "all", "agreed_to_warning": "yes"}, id="evt-2"))
+    office.answers_with(
+        call_result({"related_to_car": True, "survey_type": "all", "agreed_to_warning": "yes"}, id="evt-2")
+    )
     assert office.keep() == 1
     office.resolver.run_once()
     assert [row.state for row in office.rows()] == ["done", "done"]
 
 
 def test_a_repeated_report_does_not_shorten_the_wait_for_the_crm(office: InboxOffice) -> None:
-    office.says(CrmUnavailable("too many requests", after=120.0, status=429))
+    office.answers_with(CrmUnavailable("too many requests", after=120.0, status=429))
     office.keep()
     office.resolver.run_once()
     office.keep()
@@ -387,10 +389,10 @@ def test_a_repeated_report_does_not_shorten_the_wait_for_the_crm(office: InboxOf
 
 
 def test_a_repeated_report_makes_an_unmapped_event_due_now(office: InboxOffice) -> None:
-    office.says(NotMapped("field 'UF_1' holds '45'", field="UF_1", value="45"))
+    office.answers_with(NotMapped("field 'UF_1' holds '45'", field="UF_1", value="45"))
     office.keep()
     office.resolver.run_once()
-    office.says(None)
+    office.answers_with(None)
     office.keep()
     office.resolver.run_once()
     assert office.state() == "ignored"
@@ -400,7 +402,7 @@ def test_a_repeated_report_makes_an_unmapped_event_due_now(office: InboxOffice) 
 
 
 def test_a_finished_event_keeps_no_personal_data(office: InboxOffice) -> None:
-    office.says(call_result(id="evt-1"))
+    office.answers_with(call_result(id="evt-1"))
     office.keep(Reference("call", "77", {"phone": "+79161234567", "name": "Иванов Иван"}))
     assert office.row().data["name"] == "Иванов Иван"
     office.resolver.run_once()
@@ -410,14 +412,14 @@ def test_a_finished_event_keeps_no_personal_data(office: InboxOffice) -> None:
 
 
 def test_an_event_about_no_call_of_ours_ends_as_ignored(office: InboxOffice) -> None:
-    office.says(None)
+    office.answers_with(None)
     office.keep()
     office.resolver.run_once()
     assert (office.state(), office.call_ids()) == ("ignored", [])
 
 
 def test_finished_events_are_forgotten_after_a_week(office: InboxOffice) -> None:
-    office.says(None)
+    office.answers_with(None)
     office.keep()
     office.resolver.run_once()
     office.clock.pass_(days=6)
@@ -442,14 +444,14 @@ def test_a_kept_call_result_is_taken_without_asking_the_crm(office: InboxOffice)
 
 def test_characters_that_no_database_takes_are_replaced(office: InboxOffice) -> None:
     odd = Reference("call", "7\x007", {"name": "полови\ud800на\x00"})
-    office.says(None, "7\ufffd7")
+    office.answers_with(None, "7\ufffd7")
     assert (office.keep(odd), office.keep(odd)) == (1, 0)
     office.resolver.run_once()
     assert office.crm.asked[0].data == {"name": "полови?на\x00"}
 
 
 def test_an_event_is_kept_with_its_first_wait(office: InboxOffice) -> None:
-    office.says(None)
+    office.answers_with(None)
     office.keep(wait=7.0)
     assert office.resolver.run_once() == 0
     office.clock.pass_(seconds=7)

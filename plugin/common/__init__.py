@@ -1,0 +1,1 @@
+"""What every folder above may use and what knows no word of the product, such as readers and cleaners of text."""

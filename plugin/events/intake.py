@@ -40,7 +40,7 @@ Accept = Callable[[Decision], bool]
 
 
 class DecisionChanged(Exception):
-    """The decision is not what was confirmed; nothing was stored. ``change`` is what would be, None for nothing."""
+    """The decision is not what was confirmed; nothing was stored. ``change`` is what would have been written."""
 
     def __init__(self, change: CallChange) -> None:
         super().__init__("decided otherwise")

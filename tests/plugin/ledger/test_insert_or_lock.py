@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
@@ -28,9 +29,9 @@ def test_a_taken_key_is_reported_and_the_transaction_goes_on(ledger_url: str) ->
 
 def test_a_missing_row_is_made_and_an_existing_one_is_left_as_it_is(ledger_url: str) -> None:
     ledger = Ledger(ledger_url)
-    for moment in (FIRST, SECOND):
-        with ledger.write() as connection:
-            new = {"account": "crm", "full_at": moment}
-            row = lock_or_insert(connection, QUERY, {"account": "crm"}, quotas, lambda new=new: new)
-            assert row.full_at == FIRST
+    key: dict[str, Any] = {"account": "crm"}
+    with ledger.write() as connection:
+        assert lock_or_insert(connection, QUERY, key, quotas, lambda: key | {"full_at": FIRST}).full_at == FIRST
+    with ledger.write() as connection:
+        assert lock_or_insert(connection, QUERY, key, quotas, lambda: key | {"full_at": SECOND}).full_at == FIRST
     ledger.close()

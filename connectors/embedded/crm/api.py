@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest
 
 from connectors.embedded.crm import records, schemas
+from connectors.embedded.crm.app import Crm
 from connectors.embedded.crm.faults import KINDS, FaultInjector
 from connectors.embedded.crm.mail import show_mail
 from connectors.embedded.crm.webhook import show_call
-
-if TYPE_CHECKING:
-    from connectors.embedded.crm.server import Crm
 
 _PAGE = 50
 _LARGEST_PAGE = 200
@@ -29,7 +27,7 @@ def api(crm: Crm) -> Blueprint:
     @routes.get("/me")
     def me() -> Response:
         faulty = crm.options.faults is not None
-        return jsonify({"crm": "embedded", "mail": crm.mail.kind, "webhook": crm.calls.tells, "faults": faulty})
+        return jsonify({"crm": "embedded", "mail": crm.mail.kind, "webhook": crm.calls.reports, "faults": faulty})
 
     _add_users(routes, crm)
     _add_cards(routes, crm)
@@ -103,7 +101,7 @@ def _add_reminders(routes: Blueprint, crm: Crm) -> None:
             if reminder["email"]:
                 mail = {"user": reminder["assignee"], "address": None, "external_key": None}
                 crm.mail.add(db, mail | {name: reminder[name] for name in ("subject", "text")}, written["id"])
-        crm.mail.courier.wake()
+        crm.mail.queue.wake()
         return _created(written)
 
     @routes.get("/reminders")
@@ -135,7 +133,7 @@ def _add_mails(routes: Blueprint, crm: Crm) -> None:
         mail = _given(schemas.NewMail())
         with crm.store.transaction() as db:
             written = crm.mail.add(db, mail)
-        crm.mail.courier.wake()
+        crm.mail.queue.wake()
         return _created(written)
 
     @routes.get("/mails")
@@ -153,7 +151,7 @@ def _add_calls(routes: Blueprint, crm: Crm) -> None:
         call = _given(schemas.NewCall())
         with crm.store.transaction() as db:
             written = crm.calls.add(db, call)
-        crm.calls.courier.wake()
+        crm.calls.queue.wake()
         return _created(written)
 
     @routes.patch("/calls/<call_id>")
@@ -161,7 +159,7 @@ def _add_calls(routes: Blueprint, crm: Crm) -> None:
         changes = _given(schemas.ChangedCall(), partial=True)
         with crm.store.transaction() as db:
             written = crm.calls.change(db, call_id, changes)
-        crm.calls.courier.wake()
+        crm.calls.queue.wake()
         return jsonify(written)
 
     @routes.get("/calls")

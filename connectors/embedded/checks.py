@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
 from connectors.embedded.client import EmbeddedClient
-from connectors.kit.checks import point, private
+from connectors.kit.checks import point, stays_private
 
 _USER = "is a user of the CRM"
 
@@ -21,7 +21,7 @@ class EmbeddedChecks:
 
     def account(self) -> Sequence[Check]:
         """All points of the account, as far as it can be asked."""
-        points = [private(self._api.http.base_url)]
+        points = [stays_private(self._api.http.base_url)]
         try:
             me = self._api.get("me").data
         except (CrmUnavailable, CrmRefused) as error:

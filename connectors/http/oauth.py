@@ -30,7 +30,7 @@ from typing import Any, Literal
 from connectors.base import CrmRefused, CrmUnavailable, NotDone, Store, Unknown
 from connectors.http.answers import HttpAnswer
 from connectors.http.memory_store import MemoryStore
-from connectors.protocol.outcomes import unread
+from connectors.protocol.outcomes import not_done_because
 
 __all__ = ["FixedToken", "Grant", "TokenKeeper", "TokenRefused", "TokenSource", "Tokens", "tokens_of"]
 
@@ -130,7 +130,7 @@ class TokenSource(ABC):
                 result = call(self.renewed(token))
             return result
         except CrmUnavailable as error:
-            return unread(error)
+            return not_done_because(error)
 
 
 class FixedToken(TokenSource):

@@ -23,7 +23,7 @@ _HIDDEN = "(…)"
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentRequest:
     """What a request told a CRM. ``secrets`` are those of the account that do not stand in ``headers``."""
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -31,7 +31,7 @@ class Sent:
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
 
-    def hidden_in(self, said: str) -> str:
+    def redacted(self, said: str) -> str:
         """``said`` without the secrets, without two and more of the sent words in a row, and without single names."""
         said = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), unquote(said) if "%" in said else said)
         texts = [*self.query.values(), *_texts(self.body)]

@@ -20,13 +20,13 @@ def point(name: str, ok: bool, remedy: str = "") -> Check:
     return Check(name, ok, "" if ok else remedy)
 
 
-def private(*addresses: str) -> Check:
+def stays_private(*addresses: str) -> Check:
     """Whether nobody on the way can read what is sent to these addresses."""
     remedy = "Use https addresses, or run the CRM on this machine"
     return point("what is sent stays private", all(map(is_private, addresses)), remedy)
 
 
-def clocks(theirs: datetime | None, now: datetime) -> Check:
+def clocks_agree(theirs: datetime | None, now: datetime) -> Check:
     """Whether the CRM's clock, None where it tells no time, is close to this machine's."""
     if theirs is None:
         return point(_CLOCKS, False, "The CRM's answers tell no time: let its web server send a Date header")
@@ -35,7 +35,7 @@ def clocks(theirs: datetime | None, now: datetime) -> Check:
     return point(_CLOCKS, abs(ahead) <= _CLOCKS_APART, remedy)
 
 
-def date_of(headers: Mapping[str, str]) -> datetime | None:
+def date_header(headers: Mapping[str, str]) -> datetime | None:
     """When an answer was sent, by its Date header."""
     try:
         moment = parsedate_to_datetime(headers.get("Date", ""))

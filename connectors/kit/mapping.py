@@ -18,7 +18,7 @@ from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import Length
 
 from connectors.base import NotMapped
-from connectors.http.answers import harmless
+from connectors.http.answers import log_safe
 
 FactValue = str | bool
 
@@ -40,7 +40,7 @@ class FactField:
         if self.values is None:
             return written
         if written not in self.values:
-            shown = harmless(written)
+            shown = log_safe(written)
             raise NotMapped(
                 f"field {self.field!r} holds {shown!r}, which means nothing to the plugin yet: "
                 f"map it in plugin.toml, values of the fact {self.fact!r}",

@@ -16,7 +16,7 @@ from email.utils import format_datetime, getaddresses
 from typing import Literal
 
 from connectors.base import Check, Done, NotDone, Outcome, Unknown
-from connectors.http.answers import harmless
+from connectors.http.answers import log_safe
 
 Security = Literal["none", "starttls", "tls"]
 
@@ -263,7 +263,7 @@ def _failed(error: Exception, sent: bool) -> Outcome:
 
 def _answered(code: int, reply: bytes | str, sent: bool) -> Outcome:
     """What a reply other than the hoped-for one means; only 4xx and 5xx are a refusal for certain."""
-    said = harmless(reply.decode(errors="replace") if isinstance(reply, bytes) else reply)
+    said = log_safe(reply.decode(errors="replace") if isinstance(reply, bytes) else reply)
     why = f"the mail server answered {code} ({said})"
     status = code if code > 0 else None
     if sent and not 400 <= code < 600:

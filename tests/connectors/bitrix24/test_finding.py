@@ -105,7 +105,7 @@ def test_a_done_reminder_is_found_too(connector: Bitrix24Connector, portal: Port
 def test_the_mark_is_known_again_however_the_portal_shows_its_brackets(
     connector: Bitrix24Connector, portal: Portal, card: CardRef, key: str
 ) -> None:
-    with_comments(portal, 1, COMMENT=f"Просит не звонить. &#91;{mark(key)[1:-1]}&#93;")
+    with_comments(portal, 1, COMMENT=f"Просит не звонить. &#91;{reference_mark(key)[1:-1]}&#93;")
     assert connector.find("comment", card, key) == "5001"
 
 

@@ -93,7 +93,7 @@ def test_a_withdrawal_that_timed_out_is_made_again_and_gives_its_reason_once(
     connector, remote_id, record = reminded(portal, card, key, reminders)
     closing = "crm.activity.update" if reminders == "todo" else "tasks.task.complete"
     portal.failing[closing] = [{"error": "INTERNAL_SERVER_ERROR", "error_description": ""}]
-    why = f"{WHY} {mark(WITHDRAWAL)}"
+    why = f"{WHY} {reference_mark(WITHDRAWAL)}"
     assert isinstance(connector.withdraw_reminder(remote_id, why, WITHDRAWAL), Unknown)
     assert connector.withdraw_reminder(remote_id, why, WITHDRAWAL) == Done(remote_id)
     assert text(record).count(WHY) == 1

@@ -182,7 +182,9 @@ def _row(
 ) -> PlannedDelivery:
     call = (scene.namespace, scene.call_id, scene.generation)
     key = delivery_key(call, scene.number, action, role)
-    return PlannedDelivery(key, action, kind, role, subject, with_lines(text, reference_mark(key)), fallback, due, withdraws)
+    return PlannedDelivery(
+        key, action, kind, role, subject, with_lines(text, reference_mark(key)), fallback, due, withdraws
+    )
 
 
 def _fallback(scene: PlanContext, kind: str, target: Target | None) -> str | None:

@@ -14,7 +14,6 @@ from plugin.deciding.ruleset import LABELS
 from plugin.events.calls import Call
 
 
-
 def call_context(call: Call, due: datetime, zone: ZoneInfo) -> dict[str, str | None]:
     """The placeholders of a call; ``deadline`` is when its reminders are due, both times in ``zone`` and naming it.
 

@@ -25,7 +25,7 @@ from connectors.embedded.crm.mail import SENDER, MailTransport, OutboxTransport,
 from connectors.embedded.crm.schemas import Seed
 from connectors.embedded.crm.server import application
 from connectors.embedded.crm.store import CrmStore, StoreUnusable
-from connectors.smtp.mailer import Mailer
+from connectors.smtp import Mailer
 
 #: More than the API itself takes, so that the API's own clear refusal comes first.
 _LARGEST_REQUEST = 4_194_304

@@ -13,7 +13,8 @@ from connectors.base import Done, NotDone, Outcome
 from connectors.embedded.crm.records import NotPossible, Record, one, stamp, user_named
 from connectors.embedded.crm.send_queue import SendQueue, SendResult
 from connectors.embedded.crm.store import CrmStore
-from connectors.smtp.mailer import Mailer, UnusableMail, build_message
+from connectors.smtp import Mailer
+from connectors.smtp.message import UnusableMail, build_message
 
 #: Whom the CRM's mail comes from.
 SENDER = "CRM <crm@crm.example>"

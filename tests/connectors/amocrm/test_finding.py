@@ -194,7 +194,9 @@ def test_it_is_found_under_many_newer_ones_and_without_a_card(crm: AmoRig, key: 
         crm.server.note("contacts", int(crm.card.id), params={"text": "позже"})
     assert crm.connector.find("comment", crm.card, key) == str(note)
     assert crm.connector.find("comment", None, key) == str(note)
-    outcome = crm.connector.create_reminder(crm.card, crm.people[0], "ИСКЛЮЧИТЬ", reference_mark(key), crm.server.now(), key)
+    outcome = crm.connector.create_reminder(
+        crm.card, crm.people[0], "ИСКЛЮЧИТЬ", reference_mark(key), crm.server.now(), key
+    )
     assert crm.connector.find("reminder", None, key) == outcome.remote_id  # type: ignore[union-attr]
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done
 from connectors.bitrix24 import Bitrix24Connector
+from connectors.kit.reference_mark import reference_mark
 from tests.connectors.bitrix24.rig import connected, with_webhook
 from tests.connectors.bitrix24.server import Portal
-from tests.connectors.bitrix24.writes import comment, mark, reminder
+from tests.connectors.bitrix24.writes import comment, reminder
 
 
 def aged(**ago: float) -> str:

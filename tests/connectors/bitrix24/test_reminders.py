@@ -8,9 +8,10 @@ import pytest
 
 from connectors.base import CardRef, Done, NotDone, ReminderState, Unknown
 from connectors.bitrix24 import Bitrix24Connector
+from connectors.kit.reference_mark import reference_mark
 from tests.connectors.bitrix24.rig import connected, with_webhook
 from tests.connectors.bitrix24.server import Portal
-from tests.connectors.bitrix24.writes import COORDINATOR, comment, mark, reminder
+from tests.connectors.bitrix24.writes import COORDINATOR, comment, reminder
 from tests.support.fake_api import Fault
 
 WHY = "ОТМЕНА: исключать не нужно"

@@ -17,6 +17,7 @@ from connectors.base import (
     Write,
 )
 from connectors.bitrix24 import Bitrix24Connector
+from connectors.kit.reference_mark import reference_mark
 from tests.connectors.bitrix24.rig import connected, with_application, with_webhook
 from tests.connectors.bitrix24.server import Portal
 from tests.connectors.bitrix24.writes import COORDINATOR, DUE, comment, mail, reminder, whole_call, written

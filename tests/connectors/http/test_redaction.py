@@ -67,7 +67,10 @@ def test_any_kind_of_body_is_known_again(body: bytes) -> None:
 
 
 def test_a_long_unbroken_value_counts_as_a_token() -> None:
-    assert SentRequest(body=b'{"code": "def502003d3c3c3c3c3c3c3c"}').redacted("used: def502003d3c3c3c3c3c3c3c") == "used: (…)"
+    assert (
+        SentRequest(body=b'{"code": "def502003d3c3c3c3c3c3c3c"}').redacted("used: def502003d3c3c3c3c3c3c3c")
+        == "used: (…)"
+    )
 
 
 def test_without_a_request_nothing_is_changed() -> None:

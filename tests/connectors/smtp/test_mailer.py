@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from connectors.base import Done, NotDone, Outcome, Unknown
-from connectors.smtp.mailer import Mailer, UnusableMail, build_message
+from connectors.smtp import Mailer
+from connectors.smtp.message import UnusableMail, build_message
 from tests.support.crm import free_port
 from tests.support.mail import MailSink, mail_sink
 from tests.support.rawserver import CERTIFICATE, server_context

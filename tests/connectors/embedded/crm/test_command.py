@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from connectors.embedded.crm.command import main
-from tests.support.crm import ROOT, embedded_crm
+from tests.support.crm import embedded_crm
+from tests.support.processes import ROOT
 
 ENVIRON = os.environ | {"CRM_TOKEN": "t", "EMPTY": " ", "BAD": "токен", "SECRET": "s", "PYTHONPATH": str(ROOT)}
 
@@ -113,13 +114,13 @@ def test_it_is_ready_soon_says_where_and_ends_on_sigterm(tmp_path: Path) -> None
         assert crm.base_url == f"http://127.0.0.1:{port_file.read_text().strip()}"
         assert crm.api.get("me")["crm"] == "embedded"
         assert crm.stop(signal.SIGTERM) == 0
-        assert crm.errors == ""
+        assert crm.log == ""
 
 
 def test_ctrl_c_ends_it_as_well(tmp_path: Path) -> None:
     with embedded_crm(tmp_path) as crm:
         assert crm.stop(signal.SIGINT) == 0
-        assert crm.errors == ""
+        assert crm.log == ""
 
 
 def test_a_token_from_a_file(tmp_path: Path) -> None:

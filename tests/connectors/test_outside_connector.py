@@ -13,13 +13,37 @@ from connectors import base
 from tests.support.processes import ROOT
 
 #: Every name that ``connectors.base`` has offered to other packages; none of them may go.
-NAMES = """
-    Assignee CallResult Card CardRef Check CommentWrite Connector ConnectorError CrmRefused CrmUnavailable Done
-    EmailWrite EventMalformed EventNotAuthentic FrameCall Kind Limits NotDone NotMapped Outcome Quota Reference
-    ReminderState ReminderWrite Store Unknown Write
-""".split()
+NAMES = [
+    "Assignee",
+    "CallResult",
+    "Card",
+    "CardRef",
+    "Check",
+    "CommentWrite",
+    "Connector",
+    "ConnectorError",
+    "CrmRefused",
+    "CrmUnavailable",
+    "Done",
+    "EmailWrite",
+    "EventMalformed",
+    "EventNotAuthentic",
+    "FrameCall",
+    "Kind",
+    "Limits",
+    "NotDone",
+    "NotMapped",
+    "Outcome",
+    "Quota",
+    "Reference",
+    "ReminderState",
+    "ReminderWrite",
+    "Store",
+    "Unknown",
+    "Write",
+]
 
-CONNECTOR = '''
+CONNECTOR = """
 from marshmallow import Schema, fields
 
 from connectors.base import (
@@ -88,7 +112,7 @@ class OutsideConnector(Connector):
 
     def resolve(self, reference):
         return {"id": reference.id, "facts": {}}
-'''
+"""
 
 USE = """
 from connectors import registry

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.base import Done, NotDone, Outcome
-from connectors.embedded.crm.records import NotPossible, Record, one, stamp, user_named
+from connectors.embedded.crm.records import NotPossible, Record, insert, one, stamp, user_named
 from connectors.embedded.crm.send_queue import SendQueue, SendResult
 from connectors.embedded.crm.store import CrmStore
 from connectors.smtp import Mailer
@@ -91,11 +91,9 @@ class CrmMail:
             if not address:
                 missing = {"user": "Has no e-mail address."}
                 raise NotPossible("no_address", "user: has no e-mail address", fields=missing)
-        written = db.execute(
-            "INSERT INTO mails (user, address, subject, text, external_key, reminder, message_id, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, '', ?)",
-            (mail["user"], address, mail["subject"], mail["text"], mail["external_key"], reminder, stamp(self._now())),
-        ).lastrowid
+        given = {name: mail[name] for name in ("user", "subject", "text", "external_key")}
+        values = {**given, "address": address, "reminder": reminder, "message_id": "", "created_at": stamp(self._now())}
+        written = insert(db, "mails", values)["id"]
         db.execute("UPDATE mails SET message_id = ? WHERE id = ?", (f"<mail-{written}@crm.example>", written))
         return show_mail(db, one(db, "SELECT * FROM mails WHERE id = ?", written))
 

@@ -157,7 +157,7 @@ def _show_counted(db: sqlite3.Connection, row: sqlite3.Row) -> records.Record:
 
 
 def _card(db: sqlite3.Connection, card_id: str) -> dict[str, Any]:
-    row = records.one(db, "SELECT * FROM cards WHERE id = ?", records.number(card_id))
+    row = records.card_row(db, card_id)
     newest = "ORDER BY id DESC LIMIT ?"
     comments = db.execute(f"SELECT * FROM comments WHERE card = ? {newest}", (row["id"], _NEWEST)).fetchall()
     reminders = db.execute(f"{_REMINDERS} WHERE r.card = ? ORDER BY r.id DESC LIMIT ?", (row["id"], _NEWEST)).fetchall()

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import Limits, NotDone, Unknown
-from connectors.embedded.crm.records import NotPossible, Record, card_named, one, stamp
+from connectors.embedded.crm.records import Record, card_named, insert, one, stamp
 from connectors.embedded.crm.send_queue import SendQueue, SendResult
 from connectors.embedded.crm.store import CrmStore
 from connectors.embedded.signature import signed_headers
@@ -38,27 +38,8 @@ class CallReporter:
         card = card_named(db, call["card"])["id"] if call["card"] else None
         when = call["occurred_at"] or self._now()
         call_id = call["id"] or f"call-{db.execute('SELECT coalesce(max(number), 0) + 1 FROM calls').fetchone()[0]}"
-        values = (
-            call_id,
-            call["phone"],
-            card,
-            call["operator"],
-            json.dumps(call["facts"]),
-            when.isoformat(),
-            call["final"],
-            call["note"],
-            call["script"],
-            call["ruleset"],
-            stamp(self._now()),
-        )
-        try:
-            db.execute(
-                "INSERT INTO calls (id, phone, card, operator, facts, occurred_at, final, note, script, ruleset,"
-                " created_at, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
-                values,
-            )
-        except sqlite3.IntegrityError:
-            raise NotPossible("taken", "the id is taken", status=409, fields={"id": "Is taken."}) from None
+        written = {"id": call_id, "card": card, "facts": json.dumps(call["facts"]), "occurred_at": when.isoformat()}
+        insert(db, "calls", {**call, **written, "revision": 1, "created_at": stamp(self._now())})
         return self._report(db, call_id, "call.created")
 
     def change(self, db: sqlite3.Connection, call_id: str, changes: Mapping[str, Any]) -> Record:

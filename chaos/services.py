@@ -21,7 +21,7 @@ _STOP_SECONDS = 40.0
 class Service:
     """One program that is kept running. ``begun`` is called after each start, once ``ready`` says so.
 
-    What it prints goes into ``log``. ``gone`` holds the exit codes of processes that nobody killed.
+    What it prints goes into ``log``. ``gone`` holds the exit codes of processes that ended unasked.
     """
 
     name: str

@@ -133,7 +133,7 @@ class Stage:
         self.injected += Counter({f"mail {kind}": count for kind, count in self.sink.faults.items()})
 
     def last_words(self) -> str:
-        """The end of each log, for whoever wants to know why a run went wrong."""
+        """The end of each log, to see why a run went wrong."""
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(f"--- {log.name}\n{log.read_text(encoding='utf-8', errors='replace')[-1500:]}" for log in logs)
 

@@ -63,7 +63,7 @@ class Stage:
         return self._plugin.send(event, secret=WRONG_SECRET if forged else self._secret)
 
     def deliveries(self, call: str) -> list[str]:
-        """The states of a call's deliveries, as ``optout calls show`` tells them."""
+        """The states of a call's deliveries, as ``optout calls show`` prints them."""
         return [item["state"] for item in json.loads(self._optout("calls", "show", call, "--json"))["deliveries"]]
 
     def operator_link(self) -> str:
@@ -75,7 +75,7 @@ class Stage:
         return self.plugin_url + link[link.index("/operator") :].strip()
 
     def mails(self, phone: str) -> list[tuple[str, str]]:
-        """(recipient, subject) of the mails in whose text this number stands."""
+        """(recipient, subject) of the mails with this number in their text."""
         return [(mail.to, mail.subject) for mail in list(self.mailbox.mails.values()) if phone in mail.text]
 
     def _optout(self, *arguments: str) -> str:

@@ -15,7 +15,7 @@ def read_call(api: EmbeddedClient, reference: Reference) -> CallResult | None:
     record = api.record("calls", reference.id) if reference.kind == "call" else None
     if record is None:
         return None
-    # The record's revision: the same call told again after a change is another event.
+    # The record's revision: a report of the same call after a change is another event.
     result: dict[str, Any] = {"id": f"call-{record['id']}-{record['revision']}", "facts": record["facts"]}
     result |= {name: record[name] for name in ("occurred_at", "final")}
     result |= {name: record[name] for name in ("script", "ruleset", "note") if record.get(name)}

@@ -31,7 +31,7 @@ from connectors.http.settings import limits_of
 
 
 class EmbeddedConnector(Connector):
-    """One embedded CRM. ``settings`` are loaded by ``EmbeddedSettings``; ``now`` tells how old an event is."""
+    """One embedded CRM. ``settings`` are loaded by ``EmbeddedSettings``; an event's age is measured by ``now``."""
 
     name = "embedded"
     Settings = EmbeddedSettings

@@ -11,7 +11,7 @@ from connectors.embedded.signature import SIGNATURE, TIMESTAMP, is_authentic
 
 
 def references(secret: str | None, headers: Mapping[str, str], body: bytes, now: datetime) -> list[Reference]:
-    """The call that an event tells of. Raises EventNotAuthentic, EventMalformed."""
+    """The call that an event names. Raises EventNotAuthentic, EventMalformed."""
     if not secret:
         raise EventNotAuthentic("no webhook_secret is set, so no event can be verified")
     given = {name.lower(): value for name, value in headers.items()}

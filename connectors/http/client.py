@@ -191,7 +191,7 @@ class HttpClient:
         """What the CRM says, in words that are fit for a log."""
         complaint = self._explain(answer.status, answer.data, answer.headers)
         code, message = (part and log_safe(answer.sent.redacted(part)) for part in (complaint.code, complaint.message))
-        # A code may know more than its text, so one that tells nothing private stays the very same.
+        # A code may know more than its text, so a code without private data is kept as it is.
         return replace(complaint, code=complaint.code if code == complaint.code else code, message=message)
 
     def _complained(self, status: int, complaint: Complaint) -> str:

@@ -1,4 +1,4 @@
-"""Why an exchange got no answer, told apart as the outcomes need it: surely never sent, or possibly executed.
+"""Why an exchange got no answer, classified as outcomes need it: surely never sent, or possibly executed.
 
 The libraries' own messages hold whole addresses, so none of their words are passed on.
 """

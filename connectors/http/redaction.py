@@ -1,4 +1,4 @@
-"""A CRM's own words without what it was told.
+"""Redacts a CRM's error messages: what they repeat of the request is hidden.
 
 An error that repeats the request would carry a secret or a client's name into messages and logs.
 """
@@ -24,7 +24,7 @@ _HIDDEN = "(…)"
 
 @dataclass(frozen=True, slots=True)
 class SentRequest:
-    """What a request told a CRM. ``secrets`` are those of the account that do not stand in ``headers``."""
+    """What a request sent to a CRM. ``secrets`` are those of the account that are not in ``headers``."""
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -90,5 +90,5 @@ def _without_words(said: str, texts: list[str]) -> str:
 
 
 def _is_name(word: str) -> bool:
-    """Whether a word may be somebody's name: Cyrillic, or another script than that of codes, with a capital letter."""
+    """Whether a word may be a person's name: Cyrillic, or another script than that of codes, with a capital letter."""
     return len(word) > 2 and not word.isascii() and word[0].isupper() and word[1:].islower()

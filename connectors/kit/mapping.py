@@ -25,7 +25,7 @@ FactValue = str | bool
 
 @dataclass(frozen=True, slots=True)
 class FactField:
-    """One fact's field. ``values`` None: any text stands for itself."""
+    """One fact's field. ``values`` None: any text is taken as it is."""
 
     fact: str
     field: str
@@ -68,7 +68,7 @@ class FactFields:
         return tuple(dict.fromkeys(item.field for item in self.fields))
 
     def facts(self) -> dict[str, frozenset[FactValue] | None]:
-        """What ``Connector.facts`` tells."""
+        """What ``Connector.facts`` returns."""
         return {item.fact: None if item.values is None else frozenset(item.values.values()) for item in self.fields}
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 LOOK_BACK = timedelta(days=31)
 #: How the line with the mark begins.
 MARK_START = "[ref:"
-#: Hex digits of a delivery's key that stand in its text.
+#: Hex digits of a delivery's key in its mark.
 _DIGITS = 16
 
 

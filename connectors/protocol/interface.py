@@ -25,8 +25,8 @@ class Connector(ABC):
     """One CRM account. Thread-safe: several deliveries use one instance at once.
 
     Writes return an ``Outcome`` and never raise for anything the network or the CRM does; reads raise
-    ``CrmUnavailable`` or ``CrmRefused``. ``key`` is 64 hex digits, unique per write; its first 16 stand in the text
-    already (``[ref:…]``), and the connector stores the key wherever the CRM has a place for it.
+    ``CrmUnavailable`` or ``CrmRefused``. ``key`` is 64 hex digits, unique per write; the text ends
+    with its first 16 already (``[ref:…]``), and the connector stores the key wherever the CRM has a place for it.
     """
 
     #: The name in plugin.toml and in ``POST /events/<name>``.

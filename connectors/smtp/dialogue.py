@@ -16,7 +16,7 @@ Security = Literal["none", "starttls", "tls"]
 
 
 class Step(enum.StrEnum):
-    """The steps that the doctor tells of, in their order."""
+    """The steps that ``Mailer.check`` reports, in their order."""
 
     ANSWERS = "the mail server answers"
     ENCRYPTED = "the connection is encrypted"
@@ -86,7 +86,7 @@ class Dialogue:
             self._smtp.close()
 
     def hand_over(self, message: EmailMessage) -> None:
-        """The envelope, then the text, as single steps: the library's sendmail() does not tell where it broke."""
+        """The envelope, then the text, as single steps: the library's sendmail() hides where it broke."""
         sender, to = (message[name].addresses[0].addr_spec for name in ("From", "To"))
         self._expect(250, lambda: self._smtp.mail(sender))
         self._expect(250, lambda: self._smtp.rcpt(to))

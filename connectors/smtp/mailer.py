@@ -68,7 +68,7 @@ class Mailer:
         return Done(str(message["Message-ID"]))
 
     def check(self) -> Sequence[Check]:
-        """Try the server without mailing anybody: reached, encrypted, log-in and sender accepted.
+        """Try the server without sending a mail: reached, encrypted, log-in and sender accepted.
 
         What comes after a point that does not hold is not tried. Never raises.
         """

@@ -1,4 +1,4 @@
-"""A real SMTP server on a loopback port that takes every mail in, and tells mails apart as a reader's program does."""
+"""A real SMTP server on a loopback port that takes every mail in, and knows repeats by their Message-ID."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class RunningPlugin(ReadyProcess):
             connection.close()
 
     def call(self, call_id: str) -> dict[str, Any]:
-        """A call as ``optout calls show`` tells it."""
+        """A call as ``optout calls show`` prints it."""
         shown = self.run("calls", "show", call_id, "--json", "--full")
         assert shown.returncode == 0, shown.stderr
         return dict(json.loads(shown.stdout))

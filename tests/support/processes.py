@@ -55,7 +55,7 @@ class ReadyProcess:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
+    """A loopback port that is free just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -23,7 +23,7 @@ SENDER = "CRM <crm@crm.example>"
 class MailTransport(Protocol):
     """A way for mail to go out."""
 
-    #: ``smtp`` or ``outbox``, as the API tells it.
+    #: ``smtp`` or ``outbox``, as the API shows it.
     kind: str
 
     def send(self, mail_id: int, to: str, subject: str, text: str, message_id: str) -> Outcome: ...
@@ -56,7 +56,7 @@ class OutboxTransport:
             content = build_message(SENDER, to, subject, text, message_id, self._now()).as_bytes()
         except UnusableMail as error:
             return NotDone(str(error), permanent=True)
-        # Under its own name only once it is whole: somebody may be watching the folder.
+        # Under its own name only once it is whole: a program may be watching the folder.
         unfinished = self._folder / f".{mail_id:06}.part"
         try:
             unfinished.write_bytes(content)
@@ -80,7 +80,7 @@ class CrmMail:
         return self._transport.kind if self._transport else "none"
 
     def add(self, db: sqlite3.Connection, mail: Mapping[str, Any], reminder: str | None = None) -> Record:
-        """Put a mail into the queue. Raises NotPossible where nobody can be mailed."""
+        """Put a mail into the queue. Raises NotPossible where there is no address or no transport."""
         if self._transport is None:
             raise NotPossible("no_mail", "this CRM was started without --outbox or --smtp", status=409)
         if bool(mail["user"]) == bool(mail["address"]):

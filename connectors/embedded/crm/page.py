@@ -34,7 +34,7 @@ _CSP = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none
 
 @dataclass(frozen=True, slots=True)
 class PageGuard:
-    """Who may see the pages: with a token whoever signs in with it, else whoever sits at this machine."""
+    """Who may see the pages: with a token, those who signed in with it; else browsers on this machine."""
 
     page_open: bool
     token: str | None

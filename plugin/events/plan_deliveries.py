@@ -7,10 +7,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from connectors.kit.reference_mark import reference_mark
 from plugin.deciding.decision.model import Action, Target
 from plugin.events.decide_call import DecidedCall
 from plugin.events.load_call import ExistingDelivery
-from plugin.events.texts import delivery_key, fact_context, mark, target_context, with_lines
+from plugin.events.texts import delivery_key, fact_context, target_context, with_lines
 
 #: Kinds of mail by a role's e-mail mode, with the ending of their action's id.
 _MAILS: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -167,7 +168,8 @@ def _row(
 ) -> PlannedDelivery:
     call = context.decided.call
     key = delivery_key((call.namespace, call.call_id, call.generation), context.number, action, role)
-    return PlannedDelivery(key, action, kind, role, subject, with_lines(text, mark(key)), fallback, due, withdraws)
+    text = with_lines(text, reference_mark(key))
+    return PlannedDelivery(key, action, kind, role, subject, text, fallback, due, withdraws)
 
 
 def _fallback(context: PlanContext, kind: str, target: Target | None) -> str | None:

@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, cast
 
 from connectors.registry import connector_class
-from connectors.smtp.mailer import Mailer, Security
+from connectors.smtp import Mailer, Security
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
 from plugin.delivery import Worker

@@ -23,8 +23,9 @@ from plugin.delivery import Worker
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
 from plugin.ledger.schema import deliveries
-from tests.support.crm import COORDINATOR, ROOT, SEED, CrmApi, RunningCrm, embedded_crm, wait_until
+from tests.support.crm import COORDINATOR, SEED, CrmApi, RunningCrm, embedded_crm
 from tests.support.mail import MailSink, mail_sink
+from tests.support.processes import ROOT, wait_until
 
 CARD = "42"
 CALLS = {"related_to_car": True, "survey_type": "calls"}

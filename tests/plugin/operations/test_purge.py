@@ -21,7 +21,7 @@ from plugin.operations.retention import DailyPurge
 from tests.plugin.delivery.harness import BreakableLedger, House
 from tests.plugin.events.support import CALLS, NONE, OTHER_CLIENT, call_result
 from tests.plugin.operations.harness import DO, Firm
-from tests.support.crm import wait_until
+from tests.support.processes import wait_until
 
 YEAR = timedelta(days=400)
 #: What a person could be known by, wherever it stands in what the tests report.

@@ -22,7 +22,7 @@ from plugin.ledger import Ledger
 from plugin.resilience.breaker import Breaker, BreakerPolicy
 from plugin.resilience.health import Health, Verdict
 from plugin.resilience.quota import QuotaTerms, SharedQuota, probing
-from tests.support.crm import ROOT
+from tests.support.processes import ROOT
 
 START = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
 LIMITS = Limits(requests_per_second=10, burst=10)

@@ -19,7 +19,7 @@ from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
 from plugin.ledger.connected import account_values
 from plugin.resilience.token_store import LedgerStore
-from tests.support.crm import wait_until
+from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parents[3]
 #: 5 + 20 seconds for one exchange with the CRM, and a margin of 30.

@@ -1,4 +1,4 @@
-"""Which card a decision's actions are written to: settled once, kept in the ledger before anything is written."""
+"""Which card a decision's actions are written to: chosen once, kept in the ledger before anything is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from plugin.ledger.schema import decisions
 _KEPT = select(decisions.c.card).where(decisions.c.id == bindparam("id"))
 
 
-class CardCache:
+class CardFinder:
     """Finds the card of a decision: the one it names, else the other client's, else the call's, else by phone."""
 
     def __init__(self, ledger: Ledger, connector: Connector) -> None:
@@ -23,7 +23,7 @@ class CardCache:
         self._connector = connector
 
     def kept(self, decision_ref: int) -> Place | None:
-        """The card that this decision was settled on, if it was. Raises LedgerUnavailable."""
+        """The card that was chosen for this decision, if one was. Raises LedgerUnavailable."""
         with self._ledger.read() as connection:
             return Place.of(connection.execute(_KEPT, {"id": decision_ref}).scalar_one())
 
@@ -37,7 +37,7 @@ class CardCache:
         found = self._look(delivery)
         return found if found.card is None else self._keep(delivery.decision_ref, found.card, found.fallback)
 
-    def elsewhere(self, delivery: Delivery, gone: CardRef) -> Place:
+    def relocate(self, delivery: Delivery, gone: CardRef) -> Place:
         """Where a decision's actions go now that the CRM no longer has its card: cards get merged.
 
         Looked for once, by phone; exactly one other card found becomes the decision's. Without one the place has no

@@ -32,7 +32,6 @@ COORDINATOR = Role("coordinator", "Координатор опросов", "u7",
 SMS_MANAGER = Role("sms_manager", "СМС-менеджер", "u8", "sms@example.org", "both")
 #: How long the lease of this CRM's deliveries is: turn 10 + connect 5 + read 20 + settling 30 + margin 30.
 LEASE = 95.0
-OPEN = ("pending", "leased", "unknown", "waiting")
 
 
 class BreakableLedger(Ledger):
@@ -96,7 +95,7 @@ class House:
     prepared: bool = False
 
     def __post_init__(self) -> None:
-        self.steady = self.clock.steady
+        self.monotonic = self.clock.monotonic
         self.crm = Crm(self.clock)
         self.crm.contacts.append(Card(CARD, "Клиент Карточки", phones=("+79160000042",)))
         self.mailer = FakeMailer()
@@ -139,7 +138,7 @@ class House:
             self.clock,
             owner,
             Random(1),
-            steady=self.steady,
+            monotonic=self.monotonic,
         )
 
     # --- filling the ledger ------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from connectors.base import Card, CardRef, Limits
 from plugin.config.settings import DeliveryPolicy
-from plugin.delivery.batching import bundled
+from plugin.delivery.batching import batches
 from plugin.delivery.model import Delivery
 from plugin.delivery.queue import Queue
 from plugin.ledger.schema import calls
@@ -181,13 +181,13 @@ def test_what_a_correction_has_stopped_meanwhile_does_not_go_along(house: House)
     stopped, other = house.delivery(decision, "comment"), house.delivery(decision, "reminder")
     crm = BatchingCrm(house.crm)
     worker = house.worker(crm)
-    ready = worker._queue.begin_all
+    begin = worker._queue.begin
 
     def correct_first(sending: Any) -> Any:
         house.change(stopped, cancel=True)
-        return ready(sending)
+        return begin(sending)
 
-    worker._queue.begin_all = correct_first  # type: ignore[method-assign]
+    worker._queue.begin = correct_first  # type: ignore[method-assign]
     worker.run_once()
     assert [house.row(one).state for one in (stopped, other)] == ["cancelled", "done"]
     assert [len(request) for request in crm.requests] == [1]
@@ -245,21 +245,21 @@ def delivery(number: int, decision: int = 1, kind: str = "comment", **others: An
     return Delivery(**values)
 
 
-def ids(bundles: Sequence[Sequence[Delivery]]) -> list[list[int]]:
-    return [[one.id for one in bundle] for bundle in bundles]
+def ids(batches_: Sequence[Sequence[Delivery]]) -> list[list[int]]:
+    return [[one.id for one in batch] for batch in batches_]
 
 
 def test_where_one_is_written_at_a_time_each_goes_alone() -> None:
-    assert ids(bundled([delivery(1), delivery(2)], 1)) == [[1], [2]]
+    assert ids(batches([delivery(1), delivery(2)], 1)) == [[1], [2]]
 
 
 def test_a_decisions_deliveries_are_not_torn_apart() -> None:
     claimed = [delivery(1), delivery(2, 2), delivery(3, 3), delivery(4, 2), delivery(5, 1), delivery(6, 3)]
-    assert ids(bundled(claimed, 4)) == [[1, 5, 2, 4], [3, 6]]
+    assert ids(batches(claimed, 4)) == [[1, 5, 2, 4], [3, 6]]
 
 
 def test_more_than_one_request_takes_are_cut() -> None:
-    assert ids(bundled([delivery(number) for number in range(7)], 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert ids(batches([delivery(number) for number in range(7)], 3)) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 @pytest.mark.parametrize(
@@ -268,12 +268,12 @@ def test_more_than_one_request_takes_are_cut() -> None:
     ids=["withdrawal", "own mail", "perhaps sent"],
 )
 def test_what_goes_alone(alone: Delivery) -> None:
-    assert ids(bundled([delivery(1), alone, delivery(3, kind="reminder")], 5)) == [[1, 3], [2]]
+    assert ids(batches([delivery(1), alone, delivery(3, kind="reminder")], 5)) == [[1, 3], [2]]
 
 
 def test_the_more_often_one_was_tried_the_smaller_its_company() -> None:
     claimed = [delivery(number, number, attempts=tries) for number, tries in enumerate([0, 1, 1, 1, 0, 9, 9])]
-    assert ids(bundled(claimed, 4)) == [[0, 4], [1, 2], [3], [5], [6]]
+    assert ids(batches(claimed, 4)) == [[0, 4], [1, 2], [3], [5], [6]]
 
 
 def test_a_lease_lasts_for_all_the_requests_of_a_write() -> None:
@@ -337,9 +337,9 @@ def test_a_claim_brings_along_what_was_decided_together(either_house: House) -> 
     alone = [either_house.delivery(first, "smtp_email", **later), sent]
     other = either_house.delivery(second)
     queue = Queue(either_house.ledger, either_house.clock, "a", LEASE)
-    claimed = {one.id for one in queue.claim(1, company=50)}
+    claimed = {one.id for one in queue.claim(1, batch_mates=50)}
     assert claimed == set(kin)
-    assert {one.id for one in queue.claim(9, company=50)} == {*alone, other}
+    assert {one.id for one in queue.claim(9, batch_mates=50)} == {*alone, other}
 
 
 def test_in_bundles_too_a_new_call_goes_out_with_the_next_claim_and_the_oldest_all_the_while(house: House) -> None:
@@ -359,7 +359,7 @@ def test_one_decision_with_any_number_brings_no_more_than_asked_for(house: House
     for _ in range(20):
         house.delivery(decision)
     queue = Queue(house.ledger, house.clock, "a", LEASE)
-    assert len(queue.claim(2, company=5)) == 7
+    assert len(queue.claim(2, batch_mates=5)) == 7
 
 
 def test_while_another_process_claims_nothing_is_torn_apart_and_not_for_ever(postgres_house: House) -> None:
@@ -371,5 +371,5 @@ def test_while_another_process_claims_nothing_is_torn_apart_and_not_for_ever(pos
     with postgres_house.ledger.write() as connection:
         # In the middle of its claim.
         assert stopped._may_claim(connection)
-        tries = [len(queue.claim(10, company=50)) for _ in range(7)]
+        tries = [len(queue.claim(10, batch_mates=50)) for _ in range(7)]
     assert tries == [0, 0, 0, 0, 0, 3, 0]

@@ -18,7 +18,7 @@ from plugin.delivery.fair_order import (
     OLDEST_DEADLINE,
     any_due,
     next_due,
-    shares,
+    slots,
 )
 from plugin.delivery.queue import Queue
 from plugin.ledger.schema import deliveries
@@ -64,7 +64,7 @@ def claimed(house: House, limit: int, now: datetime = START, **options: Any) -> 
 def test_over_many_claims_everybody_gets_their_share_whatever_the_size_of_a_batch(limit: int) -> None:
     total = dict.fromkeys(("deadline", "newest", "longest"), 0)
     for claim in range(400):
-        dealt = shares(claim * limit, limit)
+        dealt = slots(claim * limit, limit)
         assert sum(dealt.values()) == limit
         for name, number in dealt.items():
             total[name] += number

@@ -51,9 +51,9 @@ class Work:
 class Asking:
     """Threads that ask at the same time, in order, while the first one is at it."""
 
-    def __init__(self, about: Callable[[int], int] = lambda ask: ask) -> None:
+    def __init__(self, subject: Callable[[int], int] = lambda request: request) -> None:
         self.ledger, self.work = OneLedger(), Work()
-        self.gathered = GroupCommit[int, int](self.ledger, self.work, about)  # type: ignore[arg-type]
+        self.commit = GroupCommit[int, int](self.ledger, self.work, subject)  # type: ignore[arg-type]
         self.found: dict[int, Sequence[int] | str] = {}
 
     def run(self, *asks: Sequence[int]) -> None:
@@ -73,12 +73,12 @@ class Asking:
 
     def _until_waiting(self, count: int) -> None:
         pause = threading.Event()
-        while len(self.gathered._waiting) < count:
+        while len(self.commit._waiting) < count:
             pause.wait(0.001)
 
     def _ask(self, number: int, asks: Sequence[int]) -> None:
         try:
-            self.found[number] = self.gathered.ask(asks)
+            self.found[number] = self.commit.submit(asks)
         except LedgerUnavailable as error:
             self.found[number] = error.message
 
@@ -114,7 +114,7 @@ def test_after_a_failure_the_next_ones_are_served() -> None:
     asking.work.bad = {1}
     asking.run([1], [2])
     assert asking.found == {0: "a row is held by somebody else", 1: [4]}
-    assert asking.gathered.ask([5]) == [10]
+    assert asking.commit.submit([5]) == [10]
 
 
 def test_what_is_no_exception_but_the_end_of_the_process_gets_out() -> None:
@@ -126,7 +126,7 @@ def test_what_is_no_exception_but_the_end_of_the_process_gets_out() -> None:
 
     asking.ledger.commit = end
     with pytest.raises(KeyboardInterrupt):
-        asking.gathered.ask([1])
+        asking.commit.submit([1])
 
 
 # --- how it goes -------------------------------------------------------------------------------------
@@ -143,12 +143,12 @@ def test_those_that_come_while_one_is_at_it_share_the_next_transaction() -> None
 def test_one_alone_goes_at_once() -> None:
     asking = Asking()
     asking.work.go_on.set()
-    assert asking.gathered.ask([1, 2]) == [2, 4]
+    assert asking.commit.submit([1, 2]) == [2, 4]
     assert asking.ledger.transactions == 1
 
 
 def test_two_about_the_same_are_never_in_one_transaction() -> None:
-    asking = Asking(about=lambda ask: ask % 10)
+    asking = Asking(subject=lambda request: request % 10)
     asking.run([1], [2], [12], [3])
     assert asking.found == {0: [2], 1: [4], 2: [24], 3: [6]}
     assert asking.work.groups == [[1], [2, 3], [12]]

@@ -8,13 +8,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from connectors.base import CardRef, Outcome
 from plugin.config.settings import DeliveryPolicy
 from plugin.delivery import Worker
-from plugin.ledger.schema import calls
 from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import House
 
@@ -72,19 +70,6 @@ def test_a_ledger_that_goes_away_is_told_once_and_its_return_once(house: House) 
         end()
     told = [entry["event"] for entry in logs if entry["event"].startswith("ledger.")]
     assert told == ["ledger.unavailable", "ledger.available"]
-
-
-def test_calls_that_cannot_be_reminded_of_do_not_hold_up_deliveries(house: House) -> None:
-    delivery = house.one()
-    with house.ledger.write() as connection:
-        connection.execute(update(calls).values(unfinished_at=house.clock()))
-    worker = house.worker()
-    # These rules know no scripts, so that the sweep meets a fault.
-    with capture_logs() as logs:
-        worker.run_once()
-        worker.run_once()
-    assert house.row(delivery).state == "done"
-    assert [entry["event"] for entry in logs].count("unfinished.fault") == 1
 
 
 def test_a_fault_of_the_loop_itself_does_not_end_it(house: House) -> None:

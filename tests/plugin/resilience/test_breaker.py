@@ -11,14 +11,14 @@ from structlog.testing import capture_logs
 from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from plugin.ledger.schema import breakers
 from plugin.resilience.breaker import Breaker, BreakerPolicy, BreakerState, after_failure
-from plugin.resilience.health import ANSWERS, NOTHING, Health, Verdict, of_company, of_mail, of_read, of_write
+from plugin.resilience.health import ANSWERS, NO_SIGNAL, Health, Verdict, of_batch, of_mail, of_read, of_write
 from tests.plugin.delivery.fake_crm import START
 from tests.plugin.delivery.harness import House
 
 RULES = BreakerPolicy(failures=3, probe_seconds=30, longest_wait=3600)
 AWAY = Verdict(Health.AWAY, "no connection")
 SHUT = Verdict(Health.AWAY, "the account is shut", blocked=True)
-DOUBT = Verdict(Health.DOUBTFUL, "answered 500")
+SUSPECT = Verdict(Health.SUSPECT, "answered 500")
 
 
 def breaker(house: House) -> Breaker:
@@ -41,18 +41,18 @@ def look(one: Breaker, house: House) -> Breaker:
         (NotDone("token", status=401), Health.AWAY),
         (NotDone("too many", status=429, after=40), Health.AWAY),
         (NotDone("maintenance", status=503, after=600), Health.AWAY),
-        (NotDone("too early", status=425), Health.DOUBTFUL),
-        (Unknown("no answer in time"), Health.DOUBTFUL),
-        (Unknown("answered 500", status=500), Health.DOUBTFUL),
-        (Unknown("fault in the code", code="fault"), Health.NOTHING),
-        (NotDone("our own rate limit", after=3), Health.NOTHING),
-        (NotDone("it cannot be sent", permanent=True), Health.NOTHING),
+        (NotDone("too early", status=425), Health.SUSPECT),
+        (Unknown("no answer in time"), Health.SUSPECT),
+        (Unknown("answered 500", status=500), Health.SUSPECT),
+        (Unknown("fault in the code", code="fault"), Health.NO_SIGNAL),
+        (NotDone("our own rate limit", after=3), Health.NO_SIGNAL),
+        (NotDone("it cannot be sent", permanent=True), Health.NO_SIGNAL),
         (NotDone("no such user", permanent=True, status=400), Health.ANSWERS),
         (Done("7"), Health.ANSWERS),
     ],
 )
-def test_what_a_write_says(outcome: Outcome, word: Health) -> None:
-    assert of_write(outcome).word is word
+def test_what_a_write_says(outcome: Outcome, health: Health) -> None:
+    assert of_write(outcome).health is health
 
 
 @pytest.mark.parametrize(
@@ -63,48 +63,48 @@ def test_what_a_write_says(outcome: Outcome, word: Health) -> None:
         (NotDone("wrong password", permanent=True, status=535), Health.AWAY),
         (NotDone("greylisted", status=451), Health.ANSWERS),
         (NotDone("no such user", permanent=True, status=550), Health.ANSWERS),
-        (Unknown("no answer after the text"), Health.DOUBTFUL),
+        (Unknown("no answer after the text"), Health.SUSPECT),
     ],
 )
-def test_what_a_mail_says(outcome: Outcome, word: Health) -> None:
-    assert of_mail(outcome).word is word
+def test_what_a_mail_says(outcome: Outcome, health: Health) -> None:
+    assert of_mail(outcome).health is health
 
 
 @pytest.mark.parametrize(
     ("error", "word"),
     [
         (CrmUnavailable("no connection"), Health.AWAY),
-        (CrmUnavailable("our own rate limit", after=3), Health.NOTHING),
-        (CrmUnavailable("answered 500", status=500), Health.DOUBTFUL),
+        (CrmUnavailable("our own rate limit", after=3), Health.NO_SIGNAL),
+        (CrmUnavailable("answered 500", status=500), Health.SUSPECT),
         (CrmUnavailable("answered 503", status=503, after=9), Health.AWAY),
         (CrmRefused("no access", status=403), Health.ANSWERS),
-        (CrmRefused("certificate"), Health.NOTHING),
+        (CrmRefused("certificate"), Health.NO_SIGNAL),
     ],
 )
-def test_what_a_failed_read_says(error: CrmUnavailable | CrmRefused, word: Health) -> None:
-    assert of_read(error).word is word
+def test_what_a_failed_read_says(error: CrmUnavailable | CrmRefused, health: Health) -> None:
+    assert of_read(error).health is health
 
 
 @pytest.mark.parametrize("permanent", [False, True])
 def test_an_account_that_is_shut_is_away_whatever_else_the_outcome_says(permanent: bool) -> None:
     said = of_write(NotDone("shut", permanent=permanent, status=403, blocked=True))
-    assert (said.word, said.blocked) == (Health.AWAY, True)
+    assert (said.health, said.blocked) == (Health.AWAY, True)
     said = of_read(CrmUnavailable("shut", status=403, blocked=True))
-    assert (said.word, said.blocked) == (Health.AWAY, True)
+    assert (said.health, said.blocked) == (Health.AWAY, True)
 
 
 @pytest.mark.parametrize(
     ("verdicts", "said"),
     [
-        ([DOUBT, ANSWERS, AWAY], ANSWERS),
+        ([SUSPECT, ANSWERS, AWAY], ANSWERS),
         ([ANSWERS, SHUT], SHUT),
-        ([NOTHING, DOUBT, AWAY], AWAY),
-        ([NOTHING, DOUBT], DOUBT),
-        ([NOTHING], NOTHING),
+        ([NO_SIGNAL, SUSPECT, AWAY], AWAY),
+        ([NO_SIGNAL, SUSPECT], SUSPECT),
+        ([NO_SIGNAL], NO_SIGNAL),
     ],
 )
 def test_an_exchange_about_many_says_one_thing(verdicts: list[Verdict], said: Verdict) -> None:
-    assert of_company(verdicts) == said
+    assert of_batch(verdicts) == said
 
 
 # --- opening -----------------------------------------------------------------------------------------
@@ -122,10 +122,10 @@ def test_failures_in_a_row_open_it_whatever_deliveries_they_are_of() -> None:
 def test_one_record_that_always_fails_does_not_open_it_and_as_many_different_ones_do() -> None:
     state = BreakerState()
     for _ in range(20):
-        state = after_failure(state, DOUBT, 1, START, RULES)
+        state = after_failure(state, SUSPECT, 1, START, RULES)
     assert state.opened_at is None
     for delivery in (2, 3):
-        state = after_failure(state, DOUBT, delivery, START, RULES)
+        state = after_failure(state, SUSPECT, delivery, START, RULES)
     assert state.opened_at == START
 
 

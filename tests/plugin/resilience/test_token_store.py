@@ -36,7 +36,7 @@ class Clock:
     def __call__(self) -> datetime:
         return self.time
 
-    def steady(self) -> float:
+    def monotonic(self) -> float:
         return self.time.timestamp()
 
     def sleep(self, seconds: float) -> None:
@@ -86,7 +86,7 @@ def open_ledger(ledger_url: str, clock: Clock) -> Iterator[Callable[[], Breakabl
 
 
 def store_on(ledger: Ledger, clock: Clock, account: str = "testcrm") -> LedgerStore:
-    return LedgerStore(ledger, account, Limits(), clock, steady=clock.steady, sleep=clock.sleep)
+    return LedgerStore(ledger, account, Limits(), clock, monotonic=clock.monotonic, sleep=clock.sleep)
 
 
 @pytest.fixture
@@ -338,7 +338,7 @@ def test_a_process_that_is_killed_while_it_exchanges_loses_nothing_that_was_kept
     moment = datetime.now(UTC)
     ledger = Ledger(ledger_url, clock=lambda: moment)
     store = LedgerStore(
-        ledger, "testcrm", Limits(), lambda: moment, sleep=lambda _: None, steady=iter(range(999)).__next__
+        ledger, "testcrm", Limits(), lambda: moment, sleep=lambda _: None, monotonic=iter(range(999)).__next__
     )
     store.change("tokens", lambda _: "first")
     command = [sys.executable, "-c", _DIES, ledger_url]

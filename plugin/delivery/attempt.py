@@ -299,7 +299,7 @@ class Attempt:
 
     def _after_fault(self, why: str, *, at_least: float | None = None, counts: bool = False) -> DeliveryEnding:
         faults = self._queue.faults(self.delivery) + sum(step.code == FAULT for step in self.steps)
-        most = self._retries.most_faults
+        most = self._retries.policy.most_faults
         if faults >= most:
             return self._parked(f"given up after {most} faults: {why}", counts=counts)
         return self._later(why, at_least=at_least, counts=counts)

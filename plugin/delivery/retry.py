@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
+from plugin.config.settings import DeliveryPolicy
 from plugin.delivery.model import Delivery
 from plugin.resilience.backoff import Timing, Waits
 from plugin.resilience.gates import AccountGates
@@ -15,11 +16,10 @@ from plugin.resilience.lanes import lane_of
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The waits between attempts. After ``most_faults`` faults of the code a delivery is left to a human."""
+    """The waits between attempts, and the spans of one attempt."""
 
+    policy: DeliveryPolicy
     timing: Timing
-    waits: Waits
-    most_faults: int
     gates: AccountGates
     rng: Random
 
@@ -32,5 +32,5 @@ class RetryPolicy:
         """
         suspected = verdict.health is Health.SUSPECT and self.gates.is_away(lane_of(delivery.kind))
         held_up = verdict.health is Health.AWAY or suspected
-        at_most = self.gates.probe_seconds if held_up else None
-        return self.waits.after(attempts, delivery.deadline_at - now, self.rng, at_least=at_least, at_most=at_most)
+        at_most, time_left = self.policy.probe_seconds if held_up else None, delivery.deadline_at - now
+        return Waits(self.policy).after(attempts, time_left, self.rng, at_least=at_least, at_most=at_most)

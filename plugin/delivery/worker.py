@@ -32,7 +32,7 @@ from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
 from plugin.ledger.outage_log import OutageLog
 from plugin.ledger.states import PERHAPS_SENT
-from plugin.resilience.backoff import Timing, Waits
+from plugin.resilience.backoff import Timing
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import Health
 from plugin.resilience.lanes import Lane
@@ -93,7 +93,7 @@ class Worker:
             self._queue,
             preparer,
             Reconciler(connector, withdrawals, timing),
-            RetryPolicy(timing, Waits.of(policy), policy.most_faults, self.gates, rng),
+            RetryPolicy(policy, timing, self.gates, rng),
             self._jumps,
             threading.BoundedSemaphore(policy.threads),
         )

@@ -109,7 +109,7 @@ class AlertMailer:
         self._now = now
         self._owner = owner
         self._chance = chance
-        self._waits = Waits.of(settings.delivery)
+        self._waits = Waits(settings.delivery)
         self._sender = settings.smtp.sender if settings.smtp else None
 
     def send_due(self, stopped: Callable[[], bool]) -> int:

@@ -59,58 +59,37 @@ class BreakerState:
         return passed < 0 or passed >= self.probe_wait
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerPolicy:
-    """``failures`` in a row open it; then a probe each ``probe_seconds``, later where the account asks for it.
-
-    An account that the CRM has blocked is probed each ``blocked_probe_seconds`` only: every call makes it worse.
-    """
-
-    failures: int
-    probe_seconds: float
-    longest_wait: float
-    blocked_probe_seconds: float = 3600.0
-
-    @classmethod
-    def of(cls, policy: DeliveryPolicy) -> BreakerPolicy:
-        return cls(
-            policy.breaker_failures,
-            policy.probe_seconds,
-            policy.longest_retry_after_seconds,
-            policy.blocked_probe_seconds,
-        )
-
-    def interval(self, blocked: bool) -> float:
-        """How long it is from one probe to the next, in seconds."""
-        return max(self.probe_seconds, self.blocked_probe_seconds) if blocked else self.probe_seconds
+def probe_interval(policy: DeliveryPolicy, blocked: bool) -> float:
+    """How long it is from one probe to the next, in seconds: every call to a blocked account makes it worse."""
+    return max(policy.probe_seconds, policy.blocked_probe_seconds) if blocked else policy.probe_seconds
 
 
 def after_failure(
-    state: BreakerState, verdict: Verdict, delivery: int, now: datetime, rules: BreakerPolicy
+    state: BreakerState, verdict: Verdict, delivery: int, now: datetime, policy: DeliveryPolicy
 ) -> BreakerState:
     """The state after one more failure. Pure."""
     surely = verdict.health is Health.AWAY
-    failures = min(state.failures + surely, rules.failures)
+    failures = min(state.failures + surely, policy.breaker_failures)
     suspects = state.suspects
-    if not surely and delivery not in suspects and len(suspects) < rules.failures:
+    if not surely and delivery not in suspects and len(suspects) < policy.breaker_failures:
         suspects = (*suspects, delivery)
     # Whatever else is met meanwhile: only an answer shows that the account is no longer blocked.
     blocked = state.blocked or verdict.blocked
     why = state.why if state.blocked and not verdict.blocked else verdict.why[:500] or None
     state = replace(state, failures=failures, suspects=suspects, why=why, blocked=blocked)
-    if state.opened_at is None and not blocked and failures + len(suspects) < rules.failures:
+    if state.opened_at is None and not blocked and failures + len(suspects) < policy.breaker_failures:
         return state
-    wait = max(rules.interval(blocked), min(verdict.after or 0.0, rules.longest_wait))
+    wait = max(probe_interval(policy, blocked), min(verdict.after or 0.0, policy.longest_retry_after_seconds))
     return replace(state, opened_at=state.opened_at or now, probed_at=now, probe_wait=wait)
 
 
 class Breaker:
     """The breaker of one account. Thread-safe. Everything that asks the ledger raises LedgerUnavailable."""
 
-    def __init__(self, ledger: Ledger, account: str, rules: BreakerPolicy, now: Now) -> None:
+    def __init__(self, ledger: Ledger, account: str, policy: DeliveryPolicy, now: Now) -> None:
         self.account = account
         self._ledger = ledger
-        self._rules = rules
+        self._policy = policy
         self._now = now
         self._lock = threading.Lock()
         self._state = BreakerState()
@@ -141,7 +120,7 @@ class Breaker:
             moment, state = self._locked(connection)
             due = state.probe_due(moment)
             if due:
-                state = replace(state, probed_at=moment, probe_wait=self._rules.interval(state.blocked))
+                state = replace(state, probed_at=moment, probe_wait=probe_interval(self._policy, state.blocked))
                 self._store(connection, state)
         self._keep(state)
         return due
@@ -150,7 +129,7 @@ class Breaker:
         """Count a failure; the one that opens the breaker is logged, by one process."""
         with self._ledger.write() as connection:
             moment, before = self._locked(connection)
-            state = after_failure(before, verdict, delivery, moment, self._rules)
+            state = after_failure(before, verdict, delivery, moment, self._policy)
             self._store(connection, state)
         self._keep(state)
         if before.opened_at is None and state.opened_at is not None:

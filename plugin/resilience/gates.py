@@ -8,7 +8,7 @@ from connectors.base import Connector
 from plugin.common.clock import Now
 from plugin.config.settings import DeliveryPolicy
 from plugin.ledger import Ledger
-from plugin.resilience.breaker import Breaker, BreakerPolicy, ask_account
+from plugin.resilience.breaker import Breaker, ask_account
 from plugin.resilience.health import Health, Verdict
 from plugin.resilience.lanes import LANES, Lane
 from plugin.resilience.quota import probing
@@ -26,10 +26,8 @@ class AccountGates:
         self._ledger = ledger
         self._connector = connector
         self._now = now
-        rules = BreakerPolicy.of(policy)
         accounts = {Lane.CRM: connector.name, Lane.MAIL: MAIL_ACCOUNT}
-        self._breakers = {lane: Breaker(ledger, accounts[lane], rules, now) for lane in LANES}
-        self.probe_seconds = policy.probe_seconds
+        self._breakers = {lane: Breaker(ledger, accounts[lane], policy, now) for lane in LANES}
 
     def refresh(self) -> None:
         """Look at what other processes have found out."""

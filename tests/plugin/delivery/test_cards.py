@@ -128,7 +128,7 @@ def test_a_text_without_a_mark_gets_the_line_at_its_end(house: House) -> None:
 
 
 @pytest.mark.parametrize("target", [{}, {"name": None, "phone": None}, {"name": "", "phone": ""}])
-def test_a_target_that_names_nobody_is_nobody(house: House, target: dict[str, str | None]) -> None:
+def test_a_target_without_phone_and_name_is_ignored(house: House, target: dict[str, str | None]) -> None:
     decision = house.decision(target=target)
     house.delivery(decision)
     crm = FakeCrm(house.crm)
@@ -140,7 +140,7 @@ def test_a_target_that_names_nobody_is_nobody(house: House, target: dict[str, st
 # --- once settled ------------------------------------------------------------------------------------
 
 
-def test_the_card_is_settled_before_the_first_write(house: House) -> None:
+def test_the_card_is_chosen_before_the_first_write(house: House) -> None:
     decision = house.decision(card=None)
     house.delivery(decision)
     crm = FakeCrm(house.crm)
@@ -164,7 +164,7 @@ def test_a_repeat_looks_on_the_card_that_was_written_to_even_if_the_other_client
     assert house.crm.records[0].card == CARD
 
 
-def test_what_comes_later_goes_to_the_settled_card_without_asking_again(house: House) -> None:
+def test_later_deliveries_go_to_the_chosen_card_without_asking_again(house: House) -> None:
     decision = house.decision(target=TARGET)
     house.delivery(decision)
     house.worker().run_once()

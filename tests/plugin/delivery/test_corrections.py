@@ -44,7 +44,7 @@ def test_a_delivery_asked_to_stop_before_it_is_sent_is_not_sent(house: House) ->
     assert house.row(delivery).finished_at is not None
 
 
-def test_a_correction_between_the_claim_and_the_sending_is_heeded(house: House) -> None:
+def test_a_correction_between_the_claim_and_the_sending_stops_it(house: House) -> None:
     first, second = house.one(), house.one()
     crm = FakeCrm(house.crm)
     crm.meanwhile = lambda: house.change(second, cancel=True)
@@ -165,7 +165,7 @@ def test_a_withdrawal_that_the_crm_refuses_for_good_is_parked(house: House) -> N
         (ReminderState.OPEN, ["reminder_state", "withdrawal"]),
     ],
 )
-def test_a_withdrawal_whose_answer_was_lost_is_settled_by_the_reminders_state(
+def test_a_withdrawal_whose_answer_was_lost_is_reconciled_by_the_reminders_state(
     house: House, state: ReminderState, log: list[str]
 ) -> None:
     old = house.one("reminder")
@@ -208,7 +208,7 @@ def test_a_killed_withdrawal_is_taken_over(house: House) -> None:
 # --- telling people ----------------------------------------------------------------------------------
 
 
-def test_whoever_was_reminded_is_told_of_the_cancellation(house: House) -> None:
+def test_a_role_that_was_reminded_gets_the_cancellation_mail(house: House) -> None:
     old = house.one("reminder")
     house.worker().run_once()
     mail = withdrawal(house, old, "smtp_email")
@@ -217,7 +217,7 @@ def test_whoever_was_reminded_is_told_of_the_cancellation(house: House) -> None:
     assert house.mailer.mails[0][1:3] == ("ОТМЕНА: ИСКЛЮЧИТЬ", "Клиент передумал")
 
 
-def test_whoever_was_only_mailed_is_told_too(house: House) -> None:
+def test_a_role_that_was_only_mailed_gets_the_cancellation_mail_too(house: House) -> None:
     decision = house.decision()
     old = house.delivery(decision, "reminder", state="cancelled")
     house.delivery(decision, "smtp_email")

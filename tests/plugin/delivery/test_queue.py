@@ -38,7 +38,7 @@ def test_what_one_process_claimed_no_other_gets(house: House) -> None:
     assert queue(house, "b").claim(10) == []
 
 
-def test_a_lease_that_ran_out_is_anybodys(house: House) -> None:
+def test_a_lease_that_ran_out_can_be_claimed_by_any_process(house: House) -> None:
     delivery = house.one()
     first = queue(house, "a")
     [claimed] = first.claim(10)
@@ -127,7 +127,7 @@ def test_an_answer_that_comes_after_the_lease_still_keeps_the_next_one_from_send
     assert house.written(delivery) == 1
 
 
-def test_an_unknown_after_the_lease_is_left_to_whoever_has_it_now(house: House) -> None:
+def test_an_unknown_after_the_lease_is_left_to_the_process_that_has_it_now(house: House) -> None:
     delivery = house.one()
     slow, quick = FakeCrm(house.crm), queue(house, "quick")
 
@@ -146,7 +146,7 @@ def test_an_unknown_after_the_lease_is_left_to_whoever_has_it_now(house: House) 
     assert (house.row(delivery).state, house.written(delivery)) == ("done", 1)
 
 
-def test_what_arrives_after_it_was_cancelled_is_told_and_kept_as_done(house: House) -> None:
+def test_a_write_that_arrives_after_its_cancellation_is_logged_and_kept_as_done(house: House) -> None:
     delivery = house.one()
     slow = FakeCrm(house.crm)
 
@@ -241,7 +241,7 @@ def test_a_machine_whose_clock_is_a_minute_off_neither_doubles_nor_starves(share
 
 
 @pytest.mark.parametrize("minutes", [-1.0, 1.0])
-def test_a_machine_whose_clock_is_a_minute_off_reckons_its_own_time_left_by_the_ledgers(
+def test_a_machine_whose_clock_is_a_minute_off_measures_its_lease_by_the_ledgers_clock(
     shared: House, minutes: float
 ) -> None:
     shared.one()
@@ -291,7 +291,7 @@ def test_a_delivery_costs_three_transactions_its_claim_its_beginning_and_its_end
     assert house.row(delivery).state == "done"
 
 
-def test_a_claim_settles_what_has_a_card_on_it_and_leaves_the_rest_to_be_looked_for(house: House) -> None:
+def test_a_claim_chooses_the_calls_card_where_none_has_to_be_looked_for(house: House) -> None:
     own, without = house.decision(), house.decision(card=None)
     other, moved = house.decision(target={"phone": "1", "name": None}), house.decision()
     elsewhere = {"type": "contact", "id": "77", "fallback": False}

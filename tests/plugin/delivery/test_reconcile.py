@@ -60,7 +60,7 @@ def test_a_refusal_for_now_needs_no_look_up_before_the_next_try(house: House) ->
     assert crm.log == ["comment"]
 
 
-def test_a_refusal_after_an_unknown_that_was_settled_needs_none_either(house: House) -> None:
+def test_a_refusal_after_a_reconciled_unknown_needs_no_look_up_either(house: House) -> None:
     delivery = house.one()
     unknown(house, "lost")
     house.clock.advance(30)
@@ -112,7 +112,7 @@ def test_a_mail_that_cannot_be_looked_for_is_sent_again(house: House) -> None:
 
 @pytest.mark.parametrize("kind", ["comment", "reminder", "crm_email"])
 @pytest.mark.parametrize("where", ["killed", "killed after"])
-def test_a_killed_process_is_taken_over_when_its_lease_runs_out_and_settled_by_a_look_up(
+def test_a_killed_process_is_taken_over_when_its_lease_runs_out_and_reconciled_by_a_look_up(
     house: House, kind: str, where: str
 ) -> None:
     delivery = house.one(kind)

@@ -141,6 +141,14 @@ class House:
             monotonic=self.monotonic,
         )
 
+    def run_once(self, *writes: str, reads: Sequence[str] = ()) -> FakeCrm:
+        """One round of a new process; its CRM, which answers the next writes and reads like this."""
+        crm = FakeCrm(self.crm)
+        crm.writes.extend(writes)
+        crm.reads.extend(reads)
+        self.worker(crm).run_once()
+        return crm
+
     # --- filling the ledger ------------------------------------------------------------------------
 
     def decision(

@@ -17,9 +17,7 @@ MOST_FAULTS = DeliveryPolicy().most_faults
 
 
 def go(house: House, write: str = "ok") -> FakeCrm:
-    crm = FakeCrm(house.crm)
-    crm.writes.append(write)
-    house.worker(crm).run_once()
+    crm = house.run_once(write)
     return crm
 
 

@@ -109,13 +109,17 @@ def test_no_more_are_on_their_way_at_once_than_are_allowed(house: House, threads
     deliveries = [house.one() for _ in range(40)]
     crm = FakeCrm(house.crm)
     lock, now, most = threading.Lock(), 0, 0
-    add, pause = crm.add_comment, threading.Event()
+    add, full, pause = crm.add_comment, threading.Event(), threading.Event()
 
     def counted(card: CardRef, text: str, key: str) -> Outcome:
         nonlocal now, most
         with lock:
             now += 1
             most = max(most, now)
+            if now == threads:
+                full.set()
+        # Not before as many as are allowed are on their way; one more would come meanwhile.
+        assert full.wait(PATIENCE)
         pause.wait(0.02)
         with lock:
             now -= 1

@@ -21,7 +21,7 @@ from plugin.common.clock import Now
 from plugin.common.digest import json_digest
 from plugin.ledger import Ledger
 from plugin.ledger.connected import kept_references
-from plugin.ledger.insert_or_lock import insert_if_absent
+from plugin.ledger.insert import insert_if_absent
 
 _LOG = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, update
 
 from plugin.authoring.revisions.archive import Activation, newest_activation
 from plugin.ledger.database import Ledger
-from plugin.ledger.insert_or_lock import insert_if_absent
+from plugin.ledger.insert import insert_if_absent
 from plugin.ledger.schema import activations, revisions
 
 if TYPE_CHECKING:

@@ -8,25 +8,27 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, insert
 from sqlalchemy.exc import IntegrityError
 
-Values = Mapping[str, Any]
 
-
-def insert_if_absent(connection: Connection, table: Table, row: Values) -> bool:
+def insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert this row; False where its key is taken, also by a process that was quicker just now."""
     try:
         with connection.begin_nested():
-            connection.execute(insert(table), dict(row))
+            connection.execute(insert(table), row)
     except IntegrityError:
         return False
     return True
 
 
 def lock_or_insert(
-    connection: Connection, query: Select[Any], key: Values, table: Table, new: Callable[[], Values]
+    connection: Connection,
+    table: Table,
+    query: Select[Any],
+    key: Mapping[str, Any],
+    blank: Callable[[], Mapping[str, Any]],
 ) -> Row[Any]:
-    """The row that ``query`` finds and locks by ``key``; made as ``new`` says where it does not exist yet."""
-    row = connection.execute(query, dict(key)).one_or_none()
+    """The one row that ``query`` locks for these parameters; where there is none, ``blank()`` is inserted first."""
+    row = connection.execute(query, key).one_or_none()
     if row is None:
-        insert_if_absent(connection, table, new())
-        row = connection.execute(query, dict(key)).one()
+        insert_if_absent(connection, table, blank())
+        row = connection.execute(query, key).one()
     return row

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from plugin.ledger import Ledger
-from plugin.ledger.insert_or_lock import insert_if_absent, lock_or_insert
+from plugin.ledger.insert import insert_if_absent, lock_or_insert
 from plugin.ledger.schema import quotas
 
 FIRST, SECOND = datetime(2026, 11, 22, 7, 15, tzinfo=UTC), datetime(2026, 11, 22, 7, 16, tzinfo=UTC)
@@ -31,7 +31,7 @@ def test_a_missing_row_is_made_and_an_existing_one_is_left_as_it_is(ledger_url: 
     ledger = Ledger(ledger_url)
     key: dict[str, Any] = {"account": "crm"}
     with ledger.write() as connection:
-        assert lock_or_insert(connection, QUERY, key, quotas, lambda: key | {"full_at": FIRST}).full_at == FIRST
+        assert lock_or_insert(connection, quotas, QUERY, key, lambda: key | {"full_at": FIRST}).full_at == FIRST
     with ledger.write() as connection:
-        assert lock_or_insert(connection, QUERY, key, quotas, lambda: key | {"full_at": SECOND}).full_at == FIRST
+        assert lock_or_insert(connection, quotas, QUERY, key, lambda: key | {"full_at": SECOND}).full_at == FIRST
     ledger.close()

@@ -28,6 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from plugin.ledger.states import OPEN, DeliveryKind, DeliveryState
+
 #: A JSON column that may be empty: None is SQL's NULL, not JSON's, so that ``IS NULL`` finds it.
 _JSON_OR_NULL = JSON(none_as_null=True)
 
@@ -164,7 +166,7 @@ deliveries = Table(
     # sha256 of (namespace, call id and generation, decision number, action, role): 64 hex digits (contract 3.5).
     Column("key", String(64), nullable=False, unique=True),
     Column("action", Text, nullable=False),
-    # comment | reminder | crm_email | smtp_email | withdrawal
+    # states.DeliveryKind
     Column("kind", String(16), nullable=False),
     Column("role", Text),
     Column("subject", Text),
@@ -176,7 +178,7 @@ deliveries = Table(
     Column("deadline_at", UtcTime, nullable=False),
     # The delivery that a withdrawal takes back, or whose recipient a cancellation mail tells.
     Column("withdraws", ForeignKey("deliveries.id")),
-    # pending | leased | unknown | waiting | done | parked | cancelled
+    # states.DeliveryState
     Column("state", String(12), nullable=False),
     Column("not_before", UtcTime, nullable=False),
     Column("owner", Text),
@@ -193,7 +195,7 @@ deliveries = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
 )
-_OPEN = deliveries.c.state.in_(("pending", "leased", "unknown", "waiting"))
+_OPEN = deliveries.c.state.in_(OPEN)
 Index("ix_deliveries_due", deliveries.c.not_before, deliveries.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
 _TAKES_BACK = deliveries.c.withdraws.is_not(None)
 Index("ix_deliveries_withdraws", deliveries.c.withdraws, sqlite_where=_TAKES_BACK, postgresql_where=_TAKES_BACK)
@@ -226,12 +228,12 @@ quotas = Table(
 )
 
 # One index a lane: what goes to the CRM and what to the mail server (plugin.delivery.fair_order).
-_TO_CRM = deliveries.c.kind != "smtp_email"
-_TO_MAIL = deliveries.c.kind == "smtp_email"
+_TO_CRM = deliveries.c.kind != DeliveryKind.SMTP_EMAIL
+_TO_MAIL = deliveries.c.kind == DeliveryKind.SMTP_EMAIL
 for _name, _lane in (("ix_deliveries_crm", _TO_CRM), ("ix_deliveries_mail", _TO_MAIL)):
     _where = and_(_OPEN, _lane)
     Index(_name, deliveries.c.deadline_at, deliveries.c.not_before, sqlite_where=_where, postgresql_where=_where)
-_PARKED = deliveries.c.state == "parked"
+_PARKED = deliveries.c.state == DeliveryState.PARKED
 Index("ix_deliveries_parked", deliveries.c.deadline_at, sqlite_where=_PARKED, postgresql_where=_PARKED)
 # When a source was last heard of.
 Index("ix_events_source_received_at", events.c.source, events.c.received_at)

@@ -144,18 +144,8 @@ def _judged(past: PastRules, rows: Sequence[Any], result: Backtest) -> PastCall 
 
 def _past(call: Any, old: Decider | None, new: str, what: str, *, refused: bool) -> PastCall:
     decided = UNFINISHED if call.decided is None else old.outcome_label(call.decided) if old else call.decided
-    return PastCall(
-        id=call.id,
-        call_id=call.call_id,
-        namespace=call.namespace,
-        at=call.last_occurred_at,
-        phone=call.phone,
-        script=call.script,
-        old=decided,
-        new=new,
-        what=what,
-        refused=refused,
-    )
+    at, who = call.last_occurred_at, call.phone
+    return PastCall(call.id, call.call_id, call.namespace, at, who, call.script, decided, new, what, refused)
 
 
 def _count(result: Backtest, found: PastCall, limit: int | None) -> None:

@@ -10,10 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, literal_column, or_, select
 
 from plugin.ledger.schema import calls, deliveries
+from plugin.ledger.states import OPEN, DeliveryState
 
-#: The kinds of delivery, in the order in which they are told.
-KINDS = ("comment", "reminder", "crm_email", "smtp_email", "withdrawal")
-OPEN = ("pending", "leased", "unknown", "waiting")
 #: Deliveries that are looked at in one statement, or changed in one transaction.
 BATCH = 200
 
@@ -82,8 +80,8 @@ def in_states(states: Sequence[str]) -> ColumnElement[bool]:
 def is_late(now: datetime) -> ColumnElement[bool]:
     """The promise's deadline went by before it was done, or is going by while it is not."""
     table = deliveries.c
-    undone = and_(in_states((*OPEN, "parked")), table.deadline_at < now)
-    return or_(undone, and_(in_states(("done",)), table.finished_at > table.deadline_at))
+    undone = and_(in_states((*OPEN, DeliveryState.PARKED)), table.deadline_at < now)
+    return or_(undone, and_(in_states((DeliveryState.DONE,)), table.finished_at > table.deadline_at))
 
 
 def newest_deliveries(connection: Connection, chosen: Selection, now: datetime, limit: int) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from plugin.deciding.decision.trace import RuleTrace
 from plugin.deciding.engine.network import UNKNOWN
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import Condition, Question, Rule
+from plugin.deciding.ruleset.value_classes import examples
 from plugin.deciding.ruleset.values import Facts, FactValue
 
 #: Sets of facts looked at for one rule, and for all rules of one explanation.
@@ -95,7 +96,7 @@ class CounterfactualSearch:
         """A value of every other class that can be answered here."""
         classes, now, question = self._classes[name], self._facts.get(name), firing.asked.get(name)
         offered = [answer.value for answer in question.answers] if question else []
-        for value in offered or [classes.example(key) for key in classes.keys]:
+        for value in offered or examples(classes):
             if now is None or classes.key(value) != classes.key(now):
                 yield value
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from plugin.authoring.inspection.counterfactual import Counterfactual, CounterfactualSearch
+from plugin.deciding.decision.conversations import reach
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Decision
 from plugin.deciding.decision.trace import RuleTrace, TracedCondition
@@ -106,18 +107,11 @@ def explain(decider: Decider, facts: Facts) -> Explanation:
     An answer that is refused on this path and a gap or conflict of the rules are explained as well, not raised.
     """
     firing, changes = decider.firing(facts), CounterfactualSearch(decider, facts)
-    decision, fault = _decided(decider, facts)
+    end = reach(decider, dict(facts))
     entries = tuple(_explained(entry, firing, changes) for entry in decider.script.entries)
-    return Explanation(decider, decider.revision, facts, firing, decision, fault, entries)
+    return Explanation(decider, decider.revision, facts, firing, end.decision, end.fault, entries)
 
 
 def _explained(entry: Rule | Question, firing: RuleTrace, changes: CounterfactualSearch) -> Explained:
     fired = entry.id in firing.fired
     return Explained(entry, fired, firing.checks(entry), None if fired else changes.smallest(entry))
-
-
-def _decided(decider: Decider, facts: Facts) -> tuple[Decision | None, BadFacts | DecisionError | None]:
-    try:
-        return decider.decide(facts), None
-    except (BadFacts, DecisionError) as fault:
-        return None, fault

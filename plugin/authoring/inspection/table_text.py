@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from plugin.authoring.inspection.listing import ActionLine, ListedConversation, ListedOutcome, ScriptListing
-from plugin.authoring.inspection.wording import conversations_counted, counted
+from plugin.authoring.inspection.wording import conversations_counted
+from plugin.common.russian import counted
 from plugin.common.terminal import WIDTH, beside, quoted, wrapped
 
 _LEFT = 38
@@ -16,24 +17,22 @@ def page(sheets: Sequence[ScriptListing]) -> str:
     return "\n\n\n".join("\n".join(_sheet(sheet)) for sheet in sheets)
 
 
-def cut_note(sheet: ScriptListing) -> str:
-    """What is said of a script that has more conversations than are shown."""
-    return f"Показаны не все разговоры, а первые {len(sheet.lines)}: скрипт {sheet.script} слишком велик."
-
-
-def faults_note(sheet: ScriptListing) -> str:
-    """What is said of conversations that the rules do not end."""
-    faulty = counted(sheet.faults, "разговор не приходит", "разговора не приходят", "разговоров не приходят")
-    return f"{faulty} к одному итогу: такие правила нельзя опубликовать."
+def notes(sheet: ScriptListing) -> list[str]:
+    """What is to be known before the conversations are read: that some have no outcome, that not all are shown."""
+    told = []
+    if sheet.faults:
+        faulty = counted(sheet.faults, "разговор не приходит", "разговора не приходят", "разговоров не приходят")
+        told.append(f"{faulty} к одному итогу: такие правила нельзя опубликовать.")
+    if sheet.cut:
+        told.append(f"Показаны не все разговоры, а первые {len(sheet.lines)}: скрипт {sheet.script} слишком велик.")
+    return told
 
 
 def _sheet(sheet: ScriptListing) -> Iterator[str]:
     yield from wrapped(f"{sheet.title} ({sheet.script})")
     yield from wrapped(f"Редакция {sheet.revision}, {conversations_counted(len(sheet.lines))}")
-    if sheet.faults:
-        yield from wrapped(faults_note(sheet), first="! ")
-    if sheet.cut:
-        yield from wrapped(cut_note(sheet), first="! ")
+    for note in notes(sheet):
+        yield from wrapped(note, first="! ")
     number = max(2, len(str(len(sheet.lines))))
     widths = [number, _LEFT, WIDTH - number - _LEFT - 2]
     yield ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
 from plugin.authoring.revisions.archive import Activation, newest_activation, stored_files
@@ -57,8 +58,7 @@ def difference_from_active(settings: Settings) -> Comparison | None:
 
 
 def _beside_active(settings: Settings) -> tuple[Comparison | None, Mapping[str, str]]:
-    ledger = Ledger(settings.ledger_url)
-    try:
+    with closing(Ledger(settings.ledger_url)) as ledger:
         if not ledger.exists():
             return None, {}
         with ledger.read() as connection:
@@ -66,8 +66,6 @@ def _beside_active(settings: Settings) -> tuple[Comparison | None, Mapping[str, 
             if active is None:
                 return None, {}
             return compare(connection, active, settings.rules_dir), stored_files(connection, active.revision)
-    finally:
-        ledger.close()
 
 
 def _faults(copy: WorkingCopy) -> tuple[Fault, ...]:

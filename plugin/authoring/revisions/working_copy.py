@@ -12,8 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from plugin.authoring.revisions.archive import Activation, stored_content, stored_files
-from plugin.deciding.ruleset import digest, read_folder
-from plugin.deciding.ruleset.schema import OPTIONAL_FILES, ROLES_FILE, SCRIPT_FILES
+from plugin.deciding.ruleset import digest, file_names, read_folder
 from plugin.errors import Fault, RulesError
 
 
@@ -72,10 +71,8 @@ def look_at(folder: Path) -> WorkingCopy:
 
 def rule_texts(folder: Path) -> dict[str, str]:
     """The texts of the folder's rules files, whatever is in them: what is not UTF-8 is replaced by «�»."""
-    scripts = sorted(file.parent.name for file in folder.glob("*/script.toml"))
-    names = [ROLES_FILE, *(f"{script}/{file}" for script in scripts for file in (*SCRIPT_FILES, *OPTIONAL_FILES))]
     texts = {}
-    for name in names:
+    for name in file_names(folder):
         try:
             texts[name] = (folder / name).read_bytes().decode("utf-8", "replace")
         except OSError:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from plugin.authoring.verification.case_mismatches import Run, differences
 from plugin.common.toml.source import TomlSource, parse_toml
 from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.deciding.decision.conversations import reach
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.cases import Case, Expected, build_cases
 from plugin.deciding.ruleset.faults import Faults
 from plugin.deciding.ruleset.schema import CASES_FILE
+from plugin.deciding.ruleset.value_classes import examples
 from plugin.deciding.ruleset.values import FactValue
-from plugin.errors import BadFacts, DecisionError
+from plugin.errors import BadFacts
 
 __all__ = [
     "Case",
@@ -114,11 +116,8 @@ def _run(decider: Decider, case: Case) -> Run:
         facts = decider.type_facts(case.facts)
     except BadFacts as fault:
         return Run(fault=fault)
-    firing = decider.firing(facts)
-    try:
-        return Run(facts, firing, decision=decider.decide(facts, case.context))
-    except (BadFacts, DecisionError) as fault:
-        return Run(facts, firing, fault=fault)
+    end = reach(decider, facts, case.context)
+    return Run(facts, decider.firing(facts), end.decision, end.fault)
 
 
 def _sources(rulebook: Rulebook) -> dict[str, TomlSource]:
@@ -160,10 +159,9 @@ def _answers(decider: Decider) -> Iterator[CoveredAnswer]:
         offered = [classes.key(answer.value) for answer in question.answers] or classes.keys
         for key in offered:
             yield CoveredAnswer(script.name, question.id, question.fact, classes.example(key))
-    read = {condition.subject for entry in script.entries for condition in entry.when}
-    for name in decider.sources:
-        for key in script.classes[name].keys if name in read else ():
-            yield CoveredAnswer(script.name, None, name, script.classes[name].example(key))
+    for name in script.heard:
+        for value in examples(script.classes[name]):
+            yield CoveredAnswer(script.name, None, name, value)
 
 
 def _said(decider: Decider, run: Run) -> Iterable[CoveredAnswer]:

@@ -9,6 +9,7 @@ from plugin.authoring.verification import wording
 from plugin.authoring.verification.findings import FaultNotes
 from plugin.authoring.verification.logic import Endings, Logic, numbers
 from plugin.authoring.verification.state_space import ConversationEnd, Walk
+from plugin.common.russian import counted
 from plugin.common.toml.source import Place
 from plugin.deciding.decision.trace import written
 from plugin.deciding.ruleset.conditions import RULES_FILE
@@ -65,7 +66,7 @@ class FaultFinder:
         for group in list(alike.values())[:MOST_SHOWN]:
             self._conflict(group) if group.end.ends.conflict else self._gap(group)
         if len(alike) > MOST_SHOWN:
-            what = f"ещё {wording.counted(len(alike) - MOST_SHOWN, 'такой случай', 'таких случая', 'таких случаев')}"
+            what = f"ещё {counted(len(alike) - MOST_SHOWN, 'такой случай', 'таких случая', 'таких случаев')}"
             self._notes.faults.add(self._file, (), f"{what} без итога или со спором правил", "исправьте сначала эти")
 
     def _gap(self, alike: _Alike) -> None:
@@ -85,7 +86,7 @@ class FaultFinder:
     def _note(self, alike: _Alike, place: Place, what: str, hint: str) -> None:
         more = ""
         if alike.counted and alike.conversations > 1:
-            more = f" (и ещё {wording.counted(alike.conversations - 1, 'разговор', 'разговора', 'разговоров')})"
+            more = f" (и ещё {counted(alike.conversations - 1, 'разговор', 'разговора', 'разговоров')})"
         said = wording.conversation(self._script, alike.end.path)
         self._notes.conversation(self._file, place, said, what + more, hint)
 

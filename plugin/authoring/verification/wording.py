@@ -1,4 +1,4 @@
-"""Conversations, conclusions and counts in the admin's words, Russian."""
+"""Conversations and conclusions in the admin's words, Russian."""
 
 from __future__ import annotations
 
@@ -25,13 +25,6 @@ def outcome(script: Script, name: str | None) -> str:
     return f"«{script.outcomes[name].label}»" if name else "без итога"
 
 
-def counted(number: int, one: str, few: str, many: str) -> str:
-    """``1 разговор``, ``2 разговора``, ``5 разговоров``."""
-    tens, ones = number % 100, number % 10
-    word = one if ones == 1 and tens != 11 else few if ones in (2, 3, 4) and tens not in (12, 13, 14) else many
-    return f"{number} {word}"
-
-
 def _step(script: Script, said: ConversationStep) -> str:
     label = script.facts[said.fact].label
     return f"{label}: {_NOT_BROUGHT if said.value is None else _answer(script, said, said.value)}"
@@ -39,7 +32,7 @@ def _step(script: Script, said: ConversationStep) -> str:
 
 def _answer(script: Script, said: ConversationStep, value: FactValue) -> str:
     if said.question is not None:
-        for answer in script.questions[said.question].answers:
-            if answer.value == value and type(answer.value) is type(value):
-                return answer.label
+        label = script.questions[said.question].label_of(value)
+        if label is not None:
+            return label
     return _ANY_TEXT if value == SAMPLE_TEXT else spelt(script.facts[said.fact], value)

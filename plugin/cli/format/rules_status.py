@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from plugin.authoring.revisions.shipped import ThreeWayDiff
 from plugin.authoring.revisions.status import RulesStatus
 from plugin.authoring.revisions.working_copy import Changes, Comparison
-from plugin.cli.format.rules import files_told, signature, wrapped
+from plugin.cli.format.moments import iso
+from plugin.cli.format.rules import files_told, signature
 from plugin.common.clock import local_time
+from plugin.common.terminal import paragraph
 
 _PUBLISH = "Опубликовать: optout rules publish --by ИМЯ --reason ПРИЧИНА"
 
@@ -31,22 +33,22 @@ def _active(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
     active = status.active
     if active is None:
         yield "Активных правил ещё нет."
-        yield from wrapped("Первый запуск optout serve возьмёт их из рабочей копии; опубликовать можно и раньше.", 2)
+        yield from paragraph("Первый запуск optout serve возьмёт их из рабочей копии; опубликовать можно и раньше.", 2)
         return
     yield f"Активная редакция {active.revision}"
-    yield from wrapped(signature(active, zone), 2)
-    yield from wrapped(f"зачем: {active.reason}", 2)
+    yield from paragraph(signature(active, zone), 2)
+    yield from paragraph(f"зачем: {active.reason}", 2)
 
 
 def _copy(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
-    yield from wrapped(f"Рабочая копия {status.copy.folder}")
+    yield from paragraph(f"Рабочая копия {status.copy.folder}")
     if status.comparison is not None:
         yield from _differences(status.comparison, zone)
     elif status.copy.revision is not None:
         yield f"  редакция {status.copy.revision}"
     if status.faults:
         yield f"  проверка: ошибок {len(status.faults)}, опубликовать нельзя; первая:"
-        yield from wrapped(str(status.faults[0]), 4)
+        yield from paragraph(str(status.faults[0]), 4)
         yield "  Все ошибки: optout rules check и optout rules test"
         return
     yield "  проверка: пройдена"
@@ -58,11 +60,11 @@ def _differences(found: Comparison, zone: ZoneInfo) -> Iterator[str]:
     written = f"; последнее изменение: {local_time(found.changed_at, zone)}" if found.changed_at else ""
     if found.differs:
         read = f"редакция {found.copy.revision}, " if found.copy.revision else "не читается, "
-        yield from wrapped(f"{read}отличается от активной{written}; файлы:", 2)
+        yield from paragraph(f"{read}отличается от активной{written}; файлы:", 2)
         yield from files_told(found.changes)
     elif found.reworded:
-        yield from wrapped(f"решает так же, как активная; комментарии или оформление другие{written}; файлы:", 2)
-        yield from (line for name in found.reworded for line in wrapped(name, 4))
+        yield from paragraph(f"решает так же, как активная; комментарии или оформление другие{written}; файлы:", 2)
+        yield from (line for name in found.reworded for line in paragraph(name, 4))
     else:
         yield "  совпадает с активной"
 
@@ -70,22 +72,22 @@ def _differences(found: Comparison, zone: ZoneInfo) -> Iterator[str]:
 def _shipped(beside: ThreeWayDiff) -> Iterator[str]:
     yield f"Поставка плагина {beside.shipped.version}"
     if beside.base is None:
-        yield from wrapped("с какой поставки начаты ваши правила, не записано", 2)
+        yield from paragraph("с какой поставки начаты ваши правила, не записано", 2)
         if beside.ours:
             yield "  у вас не так, как в поставке:"
             yield from files_told(beside.ours)
     else:
         begun = f"с тех пор, как правила начаты с поставки {beside.base.version}"
         if beside.theirs:
-            yield from wrapped(f"в поставке изменилось {begun}:", 2)
+            yield from paragraph(f"в поставке изменилось {begun}:", 2)
             yield from files_told(beside.theirs)
         else:
-            yield from wrapped(f"в поставке ничего не изменилось {begun}", 2)
+            yield from paragraph(f"в поставке ничего не изменилось {begun}", 2)
         if beside.ours:
             yield "  у вас изменено:"
             yield from files_told(beside.ours)
         if beside.both:
-            yield from wrapped(f"и там, и у вас: {', '.join(beside.both)}", 2)
+            yield from paragraph(f"и там, и у вас: {', '.join(beside.both)}", 2)
     if beside.theirs or (beside.base is None and beside.ours):
         yield "  Построчно: optout rules status --diff"
         yield "  Больше не показывать: optout rules status --shipped-seen"
@@ -134,7 +136,7 @@ def to_json(status: RulesStatus, zone: ZoneInfo) -> dict[str, Any]:
         "active": active
         and {
             "revision": active.revision,
-            "since": _iso(active.at, zone),
+            "since": iso(active.at, zone),
             "by": active.by,
             "reason": active.reason,
         },
@@ -142,13 +144,10 @@ def to_json(status: RulesStatus, zone: ZoneInfo) -> dict[str, Any]:
             "folder": str(status.copy.folder),
             "revision": status.copy.revision,
             "differs": comparison.differs if comparison else None,
-            "changed_at": _iso(comparison.changed_at, zone) if comparison else None,
+            "changed_at": iso(comparison.changed_at, zone) if comparison and comparison.changed_at else None,
             "files": _named(comparison.changes) if comparison else {},
             "reworded": list(comparison.reworded) if comparison else [],
-            "faults": [
-                {"file": f.file, "line": f.line, "where": f.where, "what": f.what, "hint": f.hint}
-                for f in status.faults
-            ],
+            "faults": [asdict(fault) for fault in status.faults],
         },
         "shipped": beside
         and {
@@ -163,7 +162,3 @@ def to_json(status: RulesStatus, zone: ZoneInfo) -> dict[str, Any]:
 
 def _named(files: Changes) -> dict[str, str]:
     return {name: kind.value for name, kind in files.items()}
-
-
-def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")

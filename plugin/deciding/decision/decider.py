@@ -108,9 +108,9 @@ class Decider:
         """The facts asked for, in the order of the conversation, up to and with the first unanswered one."""
         fired = self._engine.run(self._codes(self._key(facts)))
         names = []
-        for question in self._asked(fired):
-            names.append(question.fact)
-            if question.fact not in facts:
+        for name in self.script.asked(fired):
+            names.append(name)
+            if name not in facts:
                 break
         return tuple(names)
 
@@ -153,7 +153,7 @@ class Decider:
     def _work_out(self, key: _Key) -> _Outline:
         codes = self._codes(key)
         fired = self._engine.run(codes)
-        asked = self._asked(fired)
+        asked = list(self.script.asked(fired).values())
         self._check_answers(asked, codes)
         for position, question in enumerate(asked):
             if question.fact not in codes:
@@ -166,14 +166,6 @@ class Decider:
             actions, bare = self._quote(actions, labels), self._quote(bare, labels)
             ready = _ready(bare)
         return _Outline(tuple(asked), None, outcome, target, actions, bare, ready)
-
-    def _asked(self, fired: Collection[str]) -> list[Question]:
-        """The questions of this path in the order of the file; a fact is asked for once."""
-        asked: dict[str, Question] = {}
-        for question in self.script.questions:
-            if question.id in fired:
-                asked.setdefault(question.fact, question)
-        return list(asked.values())
 
     def _check_answers(self, asked: Collection[Question], codes: Mapping[str, str]) -> None:
         errors = []

@@ -57,7 +57,7 @@ def list_(
 ) -> None:
     """Print calls, the newest first."""
     from plugin.cli.format import calls as text
-    from plugin.cli.format.calls_words import DeliveryWords
+    from plugin.cli.format.calls_words import ScriptLabels
     from plugin.common.clock import utc_now
     from plugin.ledger.history import list_calls
 
@@ -68,7 +68,7 @@ def list_(
             list_calls(connection, now, since=start, outcome=outcome, state=state, limit=limit) if connection else []
         )
         labels = [
-            call.outcome and DeliveryWords(rules, call.script).outcome(call.outcome, call.revision) for call in found
+            call.outcome and ScriptLabels(rules, call.script).outcome(call.outcome, call.revision) for call in found
         ]
     if as_json:
         print_json_lines(text.summary_json(call, label, zone, full) for call, label in zip(found, labels, strict=True))
@@ -90,11 +90,11 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
     """
     from plugin.cli.format.calls import history_json
     from plugin.cli.format.calls_page import page
-    from plugin.cli.format.calls_words import DeliveryWords
+    from plugin.cli.format.calls_words import ScriptLabels
 
     with _opened(config) as (connection, rules, zone):
         history, others = _history(connection, id_)
-        words = DeliveryWords(rules, history.summary.script)
+        words = ScriptLabels(rules, history.summary.script)
         if as_json:
             print_json(history_json(history, words, zone, full))
         else:

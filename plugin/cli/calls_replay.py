@@ -52,7 +52,7 @@ def replay(
     """
     from plugin.authoring.revisions.active import ActiveRules
     from plugin.cli.format import calls_replay as text
-    from plugin.cli.format.calls_words import DeliveryWords
+    from plugin.cli.format.calls_words import ScriptLabels
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
     from plugin.ledger.audit import Actor
@@ -72,7 +72,7 @@ def replay(
             if as_json:
                 print_json_lines(text.to_json(one, done=yes) for one in found)
             else:
-                click.echo(text.page(found, RULES_OF[which], lambda name: DeliveryWords(rules, name), done=yes))
+                click.echo(text.page(found, RULES_OF[which], lambda name: ScriptLabels(rules, name), done=yes))
 
 
 def _asked() -> str:

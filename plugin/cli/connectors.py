@@ -40,7 +40,7 @@ def describe(name: str, as_json: bool) -> None:
     """Print what a connector can do, its settings, its limits and its checklist."""
     from plugin.cli.format import connectors as text
 
-    told = text.Told.of(_class(name))
+    told = text.ConnectorDescription.of(_class(name))
     if as_json:
         print_json(told.to_json(), default=str)
     else:

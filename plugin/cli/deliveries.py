@@ -94,7 +94,7 @@ def show(config: Path | None, id_: int, full: bool, as_json: bool) -> None:
     from plugin.authoring.revisions.active import ActiveRules
     from plugin.cli.format import deliveries as text
     from plugin.cli.format.calls import UNFINISHED
-    from plugin.cli.format.calls_words import DeliveryWords
+    from plugin.cli.format.calls_words import ScriptLabels
     from plugin.cli.format.delivery_page import page
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
@@ -110,7 +110,7 @@ def show(config: Path | None, id_: int, full: bool, as_json: bool) -> None:
             print_json(text.delivery_json(found, settings.timezone, full))
             return
         with closing(ActiveRules(ledger, utc_now)) as rules:
-            words = DeliveryWords(rules, found["script"])
+            words = ScriptLabels(rules, found["script"])
             outcome = words.outcome(found["outcome"], found["revision"]) if found["outcome"] else UNFINISHED
     click.echo(page(found, outcome, settings.timezone, full))
 

@@ -40,7 +40,7 @@ def quoted(text: str, indent: int) -> list[str]:
     return [bar + line for part in text.split("\n") for line in wrapped(part, width=WIDTH - len(bar))]
 
 
-def beside(columns: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
+def side_by_side(columns: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
     """Columns of lines side by side, one blank between them."""
     height = max(map(len, columns))
     padded = [[*column, *[""] * (height - len(column))] for column in columns]
@@ -56,7 +56,7 @@ def table(
     """A table with its heading. Cells too long for the columns ``wrap`` go on in the next line, others are cut."""
     for row in (head, ["─" * width for width in widths], *rows):
         cells = enumerate(zip(row, widths, strict=True))
-        yield from beside([_cell(clean(text), width, index in wrap) for index, (text, width) in cells], widths)
+        yield from side_by_side([_cell(clean(text), width, index in wrap) for index, (text, width) in cells], widths)
 
 
 def _cell(text: str, width: int, wraps: bool) -> list[str]:

@@ -124,7 +124,7 @@ def backtest(
                 result.purged += 1
                 continue
             result.calls += 1
-            found = _judged(past, rows, result)
+            found = _compared(past, rows, result)
             if found is not None:
                 _count(result, found, limit)
     finally:
@@ -132,13 +132,13 @@ def backtest(
     return result
 
 
-def _judged(past: PastRules, rows: Sequence[Any], result: Backtest) -> PastCall | None:
+def _compared(past: PastRules, rows: Sequence[Any], result: Backtest) -> PastCall | None:
     call = rows[0]
     both = past.beside(call.revision, call.script)
     if both is None:
         old = past.of_that_day(call.revision, call.script)
         return _past(call, old, REFUSED, f"нет скрипта {call.script}", refused=True)
-    found = _Judge(both, rows, result).judge()
+    found = _Comparison(both, rows, result).compare()
     return None if found is None else _past(call, both.old, found[0], found[1], refused=found[2])
 
 
@@ -164,14 +164,14 @@ def _calls(connection: Connection, since: datetime | None) -> Iterator[list[Any]
         yield list(group)
 
 
-class _Judge:
+class _Comparison:
     """One call by both rules."""
 
     def __init__(self, both: BothRules, rows: Sequence[Any], result: Backtest) -> None:
         self._both, self._rows, self._result = both, rows, result
         self._call = rows[0]
 
-    def judge(self) -> tuple[str, str, bool] | None:
+    def compare(self) -> tuple[str, str, bool] | None:
         """The new outcome in words, what differs under the same one, whether refused; None where nothing differs."""
         new = self._both.new
         try:

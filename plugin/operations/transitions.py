@@ -43,9 +43,9 @@ class Refusal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """``does`` and the columns that change for it."""
+    """``kind`` and the columns that change for it."""
 
-    does: TransitionKind
+    kind: TransitionKind
     values: Mapping[str, Any] = field(default_factory=dict)
 
 

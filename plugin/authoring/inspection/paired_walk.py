@@ -73,7 +73,7 @@ class _Side:
             offered = self._offered.setdefault(question.fact, [])
             offered += [a.value for a in question.answers if not _among(a.value, offered)]
 
-    def heard(self) -> Iterator[str]:
+    def call_facts(self) -> Iterator[str]:
         """The facts that the call brings along, as conditions come to read them."""
         return (c.subject for c in self.script.conditions if c.subject in self.decider.sources)
 
@@ -122,8 +122,8 @@ class _Walk:
 
     def pairs(self) -> Iterator[ConversationPair]:
         # What the call may bring along, as far as a condition of either version reads it.
-        heard = dict.fromkeys(name for side in (self._old, self._new) for name in side.heard())
-        for start in beginnings(heard, self._values):
+        call_facts = dict.fromkeys(name for side in (self._old, self._new) for name in side.call_facts())
+        for start in beginnings(call_facts, self._values):
             for old, new in depth_first(start, self._at, self._ways_on):
                 yield from _pair(old.answers, old, new)
 

@@ -14,8 +14,8 @@ from plugin.authoring.inspection.markup import render
 from plugin.authoring.inspection.table_text import notes
 
 
-def page(sheets: Sequence[ScriptListing]) -> bytes:
+def page(listings: Sequence[ScriptListing]) -> bytes:
     """The file's bytes."""
-    title = sheets[0].title if len(sheets) == 1 else "Скрипты разговоров"
-    shown = [(sheet, colours_of(sheet), notes(sheet)) for sheet in sheets]
-    return (render("table.html", title=title, sheets=shown) + "\n").encode("utf-8", "replace")
+    title = listings[0].title if len(listings) == 1 else "Скрипты разговоров"
+    shown = [(listing, colours_of(listing), notes(listing)) for listing in listings]
+    return (render("table.html", title=title, listings=shown) + "\n").encode("utf-8", "replace")

@@ -87,11 +87,11 @@ class TreeRow:
 
     def known(self, script: Script) -> dict[str, str]:
         """What the texts of this conversation are filled in with, values that are typed in by their labels."""
-        heard = script.heard
+        call_facts = script.call_facts
         values = {
             f"fact.{fact.name}": named(fact.label)
             for fact in script.facts.values()
-            if fact.source and fact.name not in heard
+            if fact.source and fact.name not in call_facts
         }
         for ask, branch in self.steps:
             if branch.value is not None:
@@ -138,7 +138,7 @@ class _Grower:
     _nodes: dict[tuple[Any, ...], Node] = field(default_factory=dict)
 
     def begin(self) -> tuple[Node, _Aim]:
-        return self._hear(self.decider.script.heard, {})
+        return self._hear(self.decider.script.call_facts, {})
 
     def _hear(self, names: Sequence[str], facts: dict[str, FactValue]) -> tuple[Node, _Aim]:
         """Branch on what the call may bring along, before anything is asked."""

@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from plugin.authoring.revisions.archive import Activation, newest_activation, stored_files
-from plugin.authoring.revisions.shipped import ThreeWayDiff, beside_shipped, is_shipped, shipped_rules
-from plugin.authoring.revisions.working_copy import Comparison, WorkingCopy, compare, look_at
+from plugin.authoring.revisions.shipped import ThreeWayDiff, compare_with_shipped, is_shipped, shipped_rules
+from plugin.authoring.revisions.working_copy import Comparison, WorkingCopy, compare, read_working_copy
 from plugin.config.settings import Settings
 from plugin.errors import Fault, OptoutError, RulesError
 from plugin.ledger import Ledger
@@ -19,8 +19,8 @@ class RulesStatus:
     """Everything ``optout rules status`` tells.
 
     ``active`` and ``comparison`` are None while nothing was ever active. ``active_files``: the active revision's texts,
-    empty where they were not kept. ``faults``: what keeps the working copy from being published. ``beside`` is None
-    where the shipped rules themselves are used.
+    empty where they were not kept. ``faults``: what keeps the working copy from being published. ``shipped_diff`` is
+    None where the shipped rules themselves are used.
     """
 
     copy: WorkingCopy
@@ -28,7 +28,7 @@ class RulesStatus:
     comparison: Comparison | None
     active_files: Mapping[str, str]
     faults: tuple[Fault, ...]
-    beside: ThreeWayDiff | None
+    shipped_diff: ThreeWayDiff | None
 
 
 def rules_status(settings: Settings) -> RulesStatus:
@@ -39,10 +39,10 @@ def rules_status(settings: Settings) -> RulesStatus:
     """
     folder = settings.rules_dir
     comparison, files = _beside_active(settings)
-    copy = comparison.copy if comparison else look_at(folder)
-    beside = None if is_shipped(folder) else beside_shipped(folder, copy.files, shipped_rules())
+    copy = comparison.copy if comparison else read_working_copy(folder)
+    shipped_diff = None if is_shipped(folder) else compare_with_shipped(folder, copy.files, shipped_rules())
     active = comparison.active if comparison else None
-    return RulesStatus(copy, active, comparison, files, _faults(copy), beside)
+    return RulesStatus(copy, active, comparison, files, _faults(copy), shipped_diff)
 
 
 def difference_from_active(settings: Settings) -> Comparison | None:

@@ -59,7 +59,7 @@ class Comparison:
         return self.copy.revision != self.active.revision
 
 
-def look_at(folder: Path) -> WorkingCopy:
+def read_working_copy(folder: Path) -> WorkingCopy:
     """Read the folder; what cannot be read is told by ``faults``."""
     try:
         content, sources = read_folder(folder)
@@ -95,7 +95,7 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, CopyKin
 
 def compare(connection: Connection, active: Activation, folder: Path) -> Comparison:
     """The folder beside the active revision. Raises RulesError if the ledger's record of that is damaged."""
-    copy = look_at(folder)
+    copy = read_working_copy(folder)
     files = stored_files(connection, active.revision)
     texts = changes(files, copy.files) if files else {}
     if copy.revision == active.revision:

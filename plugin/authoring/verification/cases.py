@@ -117,7 +117,7 @@ def _run(decider: Decider, case: Case) -> Run:
     except BadFacts as fault:
         return Run(fault=fault)
     end = reach(decider, facts, case.context)
-    return Run(facts, decider.firing(facts), end.decision, end.fault)
+    return Run(facts, decider.trace(facts), end.decision, end.fault)
 
 
 def _sources(rulebook: Rulebook) -> dict[str, TomlSource]:
@@ -128,7 +128,7 @@ def _sources(rulebook: Rulebook) -> dict[str, TomlSource]:
 
 def coverage(rulebook: Rulebook, results: Sequence[CaseResult]) -> Coverage:
     """Which rules, questions, answers and outcomes of the scripts these cases touch."""
-    fired = {CoveredEntry(r.case.script, name) for r in results if r.run.firing for name in r.run.firing.fired}
+    fired = {CoveredEntry(r.case.script, name) for r in results if r.run.trace for name in r.run.trace.fired}
     ended = {
         CoveredEntry(r.case.script, r.run.decision.outcome)
         for r in results
@@ -159,17 +159,17 @@ def _answers(decider: Decider) -> Iterator[CoveredAnswer]:
         offered = [classes.key(answer.value) for answer in question.answers] or classes.keys
         for key in offered:
             yield CoveredAnswer(script.name, question.id, question.fact, classes.example(key))
-    for name in script.heard:
+    for name in script.call_facts:
         for value in examples(script.classes[name]):
             yield CoveredAnswer(script.name, None, name, value)
 
 
 def _said(decider: Decider, run: Run) -> Iterable[CoveredAnswer]:
     """What was answered or brought along, by the examples of the classes."""
-    if run.firing is None:
+    if run.trace is None:
         return
-    heard = {name: question.id for name, question in run.firing.asked.items()} | dict.fromkeys(decider.sources)
-    for name, question in heard.items():
+    call_facts = {name: question.id for name, question in run.trace.asked.items()} | dict.fromkeys(decider.sources)
+    for name, question in call_facts.items():
         if name in run.facts:
             classes = decider.script.classes[name]
             key = classes.key(run.facts[name])

@@ -57,10 +57,10 @@ def _readable(folder: Path, broken: Collection[str]) -> tuple[dict[str, Any], di
 
 
 #: Stands for a role of which no more than its name is known.
-_SOMEBODY = Role("", "", None, None, "smtp")
+_UNKNOWN_ROLE = Role("", "", None, None, "smtp")
 
 
-class _Anyone(dict[str, Role]):
+class _AnyRole(dict[str, Role]):
     """Stands for the roles while their file cannot be used: any name may be right."""
 
     def __contains__(self, name: object) -> bool:
@@ -115,14 +115,14 @@ class _Examination:
     def _roles(self) -> Mapping[str, Role]:
         """The roles; where their form is wrong, at least their names."""
         if ROLES_FILE not in self._content:
-            return _Anyone()
+            return _AnyRole()
         faults = Faults(self._sources)
         roles: Mapping[str, Role] = build_roles(self._content[ROLES_FILE], faults)
         self._take(faults)
         if roles:
             return roles
         named = self._content[ROLES_FILE].get("role")
-        return dict.fromkeys(named, _SOMEBODY) if isinstance(named, Mapping) else _Anyone()
+        return dict.fromkeys(named, _UNKNOWN_ROLE) if isinstance(named, Mapping) else _AnyRole()
 
     def _script(self, name: str, roles: Mapping[str, Role]) -> Script | None:
         """The script if there is nothing wrong with its form."""

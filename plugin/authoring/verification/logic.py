@@ -89,7 +89,7 @@ class Logic:
         self.branches = [
             self._branches(question.fact, answer_values(script, question)) for question in script.questions
         ]
-        self.calls = script.heard
+        self.calls = script.call_facts
         self.call_branches = [self._branches(name, [None, *examples(script.classes[name])]) for name in self.calls]
         self.entries = [*self._questions(), *self._rules()]
         self._ending = union(1 << n for n, entry in enumerate(self.entries) if any(entry.ends))
@@ -120,14 +120,14 @@ class Logic:
     def after(self, path: Iterable[ConversationStep]) -> ConversationState:
         """The conversation after these steps."""
         state = self.start()
-        for said in path:
-            branch = ValueBranch(said.value, self._holding(said.fact, said.value), 1)
-            state = self.settle_call(state, branch) if said.question is None else self.answer(state, branch)
+        for step in path:
+            branch = ValueBranch(step.value, self._holding(step.fact, step.value), 1)
+            state = self.settle_call(state, branch) if step.question is None else self.answer(state, branch)
         return state
 
-    def _fire(self, state: ConversationState, holds: int, firing: Iterable[int] = ()) -> ConversationState:
+    def _fire(self, state: ConversationState, holds: int, trace: Iterable[int] = ()) -> ConversationState:
         """What follows when more conditions hold, or when these entries fire."""
-        queue = list(firing)
+        queue = list(trace)
         all_hold, fired = state.holds | holds, state.fired | union(1 << number for number in queue)
         fresh = holds & ~state.holds
         while fresh or queue:

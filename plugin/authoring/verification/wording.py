@@ -17,7 +17,7 @@ _NOTHING_SAID = "ещё ничего не сказано"
 
 def conversation(script: Script, path: Iterable[ConversationStep]) -> str:
     """The questions and answers by their labels: ``Доволен: Нет → Причина: Цена``."""
-    return " → ".join(_step(script, said) for said in path) or _NOTHING_SAID
+    return " → ".join(_step(script, step) for step in path) or _NOTHING_SAID
 
 
 def outcome(script: Script, name: str | None) -> str:
@@ -25,14 +25,14 @@ def outcome(script: Script, name: str | None) -> str:
     return f"«{script.outcomes[name].label}»" if name else "без итога"
 
 
-def _step(script: Script, said: ConversationStep) -> str:
-    label = script.facts[said.fact].label
-    return f"{label}: {_NOT_BROUGHT if said.value is None else _answer(script, said, said.value)}"
+def _step(script: Script, step: ConversationStep) -> str:
+    label = script.facts[step.fact].label
+    return f"{label}: {_NOT_BROUGHT if step.value is None else _answer(script, step, step.value)}"
 
 
-def _answer(script: Script, said: ConversationStep, value: FactValue) -> str:
-    if said.question is not None:
-        label = script.questions[said.question].label_of(value)
+def _answer(script: Script, step: ConversationStep, value: FactValue) -> str:
+    if step.question is not None:
+        label = script.questions[step.question].label_of(value)
         if label is not None:
             return label
-    return _ANY_TEXT if value == SAMPLE_TEXT else spelt(script.facts[said.fact], value)
+    return _ANY_TEXT if value == SAMPLE_TEXT else spelt(script.facts[step.fact], value)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.cli.format.calls_words import DeliveryWords
+from plugin.cli.format.calls_words import ScriptLabels
 from plugin.cli.format.moments import iso
 from plugin.common import terminal
 from plugin.common.log import mask_phone, mask_text
@@ -95,7 +95,7 @@ def summary_json(call: CallSummary, label: str | None, zone: ZoneInfo, full: boo
 # --- for programs ---------------------------------------------------------------------------------
 
 
-def history_json(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> dict[str, Any]:
+def history_json(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool) -> dict[str, Any]:
     """All about one call for programs."""
     summary = history.summary
     named = words.outcome(summary.outcome, summary.revision) if summary.outcome else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import UNFINISHED, masked, phone_text
-from plugin.cli.format.calls_words import DeliveryWords
+from plugin.cli.format.calls_words import ScriptLabels
 from plugin.cli.format.delivery_page import acts_lines, attempt_line, details, field, hanging, text_lines, title
 from plugin.cli.format.moments import clock
 from plugin.common.clock import local_time
@@ -14,7 +14,7 @@ from plugin.ledger.history import CallHistory, CallSummary
 from plugin.ledger.states import DeliveryState
 
 
-def page(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool, *, others: Sequence[int]) -> str:
+def page(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool, *, others: Sequence[int]) -> str:
     """All about one call."""
     lines = [*_heading(history, words, zone, full)]
     for heading, part in (
@@ -30,7 +30,7 @@ def page(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool,
     return "\n".join(lines)
 
 
-def _heading(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> Iterator[str]:
+def _heading(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool) -> Iterator[str]:
     call, summary = history.call, history.summary
     yield from hanging(f"Звонок № {summary.id}: {summary.call_id} ({summary.namespace})")
     yield from field("Время", local_time(summary.occurred_at, zone))
@@ -58,7 +58,7 @@ def _settled(summary: CallSummary) -> bool:
     return bool(summary.states) and not set(summary.states) - {DeliveryState.DONE, DeliveryState.CANCELLED}
 
 
-def _events(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> Iterator[str]:
+def _events(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool) -> Iterator[str]:
     for event in history.events:
         when = clock(event["occurred_at"] or event["received_at"], zone)
         final = ", окончательное" if event["final"] else ""
@@ -69,7 +69,7 @@ def _events(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bo
             yield from hanging(f"{words.fact(fact, revision)}: {answer}", 6)
 
 
-def _decisions(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> Iterator[str]:
+def _decisions(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool) -> Iterator[str]:
     for decision in history.decisions:
         outcome, revision = decision["outcome"], decision["revision"]
         what = _outcome(outcome, revision, words) if outcome else UNFINISHED
@@ -99,6 +99,6 @@ def _deliveries(history: CallHistory, zone: ZoneInfo, full: bool) -> Iterator[st
             yield from hanging(attempt_line(attempt, zone), 6)
 
 
-def _outcome(outcome: str, revision: str | None, words: DeliveryWords) -> str:
+def _outcome(outcome: str, revision: str | None, words: ScriptLabels) -> str:
     label = words.outcome(outcome, revision)
     return outcome if label == outcome else f"{label} ({outcome})"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from plugin.cli.format.calls import UNFINISHED
-from plugin.cli.format.calls_words import DeliveryWords
+from plugin.cli.format.calls_words import ScriptLabels
 from plugin.cli.format.delivery_page import hanging
 from plugin.cli.format.delivery_words import PLAN_ONLY, kinds_counted
 from plugin.operations.replay import Replayed
@@ -15,7 +15,7 @@ from plugin.operations.replay import Replayed
 _NAMED = 40
 
 
-def page(found: Sequence[Replayed], by_rules: str, words: Callable[[str], DeliveryWords], *, done: bool) -> str:
+def page(found: Sequence[Replayed], by_rules: str, words: Callable[[str], ScriptLabels], *, done: bool) -> str:
     """What replaying these calls would come to, or came to (``done``). ``words``: those of a script, by its name."""
     return "\n".join(_page(found, by_rules, words, done=done))
 
@@ -39,7 +39,7 @@ def to_json(one: Replayed, *, done: bool) -> dict[str, Any]:
 
 
 def _page(
-    found: Sequence[Replayed], by_rules: str, words: Callable[[str], DeliveryWords], *, done: bool
+    found: Sequence[Replayed], by_rules: str, words: Callable[[str], ScriptLabels], *, done: bool
 ) -> Iterator[str]:
     changed = [one for one in found if one.changed]
     problems = [one for one in found if one.problem]
@@ -66,7 +66,7 @@ def _page(
         yield from ("", "Менять нечего.")
 
 
-def _outcome(name: str | None, one: Replayed, words: Callable[[str], DeliveryWords]) -> str:
+def _outcome(name: str | None, one: Replayed, words: Callable[[str], ScriptLabels]) -> str:
     return words(one.script).outcome(name, one.revision) if name else UNFINISHED
 
 

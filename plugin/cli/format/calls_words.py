@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from plugin.deciding.ruleset import Script
 
 
-class DeliveryWords:
+class ScriptLabels:
     """Names what one script speaks of. ``rules`` None: everything by its plain name."""
 
     def __init__(self, rules: ActiveRules | None, script: str) -> None:

@@ -48,7 +48,7 @@ def ability_json(one: Ability) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ConnectorDescription:
     """All about one connector."""
 
     ability: Ability
@@ -58,7 +58,7 @@ class Told:
     readme: Path | None
 
     @classmethod
-    def of(cls, kind: type[Connector]) -> Told:
+    def of(cls, kind: type[Connector]) -> ConnectorDescription:
         """All that its class tells."""
         readme = folder_of(kind) / "README.md"
         return cls(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import phone_json, plain
 from plugin.cli.format.delivery_page import hanging
-from plugin.cli.format.delivery_words import DOES, PLAN_ONLY, REFUSES, SHORT_KINDS, STATES, kinds_counted
+from plugin.cli.format.delivery_words import PLAN_ONLY, REFUSALS, SHORT_KINDS, STATES, TRANSITIONS, kinds_counted
 from plugin.cli.format.moments import iso
 from plugin.common import terminal
 from plugin.common.clock import local_time
@@ -50,11 +50,14 @@ def plan_told(plan: OperationPlan, *, done: bool, zone: ZoneInfo) -> str:
     """What an act would come to, or came to."""
     lines = [f"{(_DONE if done else _TITLES)[plan.act]}: {plan.count}"]
     lines += [
-        line for does in TransitionKind if plan.steps[does] for line in hanging(f"{plan.steps[does]} — {DOES[does]}", 2)
+        line
+        for kind in TransitionKind
+        if plan.steps[kind]
+        for line in hanging(f"{plan.steps[kind]} — {TRANSITIONS[kind]}", 2)
     ]
     if plan.refused:
         lines.append(f"{'Не тронуто' if done else 'Не трогать'}: {plan.refused.total()}")
-        lines += [f"  {plan.refused[why]} — {REFUSES[why]}" for why in Refusal if plan.refused[why]]
+        lines += [f"  {plan.refused[why]} — {REFUSALS[why]}" for why in Refusal if plan.refused[why]]
     lines += _promises(plan, zone)
     if plan.kept_reminders:
         text = f"Напоминания, которые решение отозвало, останутся в силе: {plan.kept_reminders}"
@@ -114,7 +117,7 @@ def plan_json(plan: OperationPlan, *, done: bool, zone: ZoneInfo) -> dict[str, A
         "act": plan.act,
         "done": done,
         "count": plan.count,
-        "steps": {does.value: count for does, count in plan.steps.items()},
+        "steps": {kind.value: count for kind, count in plan.steps.items()},
         "refused": {why.value: count for why, count in plan.refused.items()},
         "promises": [
             {

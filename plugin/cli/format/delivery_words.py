@@ -36,7 +36,7 @@ OUTCOMES = {
     "absent": "не найдено",
 }
 ACTS = {"retry": "повтор", "cancel": "отмена", "replay": "пересчёт", "purge": "удаление данных"}
-DOES = {
+TRANSITIONS = {
     TransitionKind.SENDS: "отправить (до CRM не дошло)",
     TransitionKind.LOOKS_UP: "искать в CRM, чего нет — отправить",
     TransitionKind.MAILS_AGAIN: "отправить письмо ещё раз: прежнее могло дойти",
@@ -44,7 +44,7 @@ DOES = {
     TransitionKind.CANCELS: "отменить: наружу не ушло",
     TransitionKind.STOPS: "остановить: могло уйти, проверит поиск в CRM",
 }
-REFUSES = {
+REFUSALS = {
     Refusal.QUEUED: "и так в очереди",
     Refusal.ON_ITS_WAY: "отправляется прямо сейчас",
     Refusal.DONE: "уже сделано",

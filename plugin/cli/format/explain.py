@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plugin.authoring.inspection.counterfactual import Change
-from plugin.authoring.inspection.explain import Explained, Explanation, Show
+from plugin.authoring.inspection.explain import ExplainedEntry, Explanation, Show
 from plugin.common.terminal import paragraph
 from plugin.deciding.decision.trace import TracedCondition, toml, written
 from plugin.deciding.ruleset.value_classes import SAMPLE_TEXT
@@ -49,7 +49,7 @@ class _Page:
         if decision is None:
             return self._fault()
         if decision.next:
-            asked = explanation.firing.asked[decision.next.fact].id
+            asked = explanation.trace.asked[decision.next.fact].id
             return f"Разговор продолжается: вопрос «{asked}» о {decision.next.fact}"
         outcome = decision.outcome or ""
         return f"Итог: {outcome} — {explanation.decider.outcome_label(outcome)}"
@@ -63,14 +63,14 @@ class _Page:
             )
             return f"Такого ответа на этом пути нет: {'; '.join(wrong)}"
         if isinstance(fault, OutcomeConflict):
-            fired = self._explanation.firing.fired
+            fired = self._explanation.trace.fired
             ends = [f"«{rule.id}» → {rule.outcome}" for rule in self._script.rules if rule.outcome and rule.id in fired]
             return f"Итога нет: правила спорят между собой: {', '.join(ends)}"
         return "Итога нет: на все вопросы отвечено, но ни одно правило не завершает разговор"
 
     # --- one rule or question ----------------------------------------------------------------------
 
-    def _entry(self, entry: Explained) -> Iterator[str]:
+    def _entry(self, entry: ExplainedEntry) -> Iterator[str]:
         mark = FIRED if entry.fired else MISSED
         yield from paragraph(f"{mark} {entry.entry.id} ({entry.entry.paragraph})", 2)
         for check in entry.failed:

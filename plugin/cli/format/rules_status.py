@@ -24,9 +24,9 @@ def page(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
     yield from _active(status, zone)
     yield ""
     yield from _copy(status, zone)
-    if status.beside is not None:
+    if status.shipped_diff is not None:
         yield ""
-        yield from _shipped(status.beside)
+        yield from _shipped(status.shipped_diff)
 
 
 def _active(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
@@ -69,26 +69,26 @@ def _differences(found: Comparison, zone: ZoneInfo) -> Iterator[str]:
         yield "  совпадает с активной"
 
 
-def _shipped(beside: ThreeWayDiff) -> Iterator[str]:
-    yield f"Поставка плагина {beside.shipped.version}"
-    if beside.base is None:
+def _shipped(shipped_diff: ThreeWayDiff) -> Iterator[str]:
+    yield f"Поставка плагина {shipped_diff.shipped.version}"
+    if shipped_diff.base is None:
         yield from paragraph("с какой поставки начаты ваши правила, не записано", 2)
-        if beside.ours:
+        if shipped_diff.local:
             yield "  у вас не так, как в поставке:"
-            yield from files_told(beside.ours)
+            yield from files_told(shipped_diff.local)
     else:
-        begun = f"с тех пор, как правила начаты с поставки {beside.base.version}"
-        if beside.theirs:
+        begun = f"с тех пор, как правила начаты с поставки {shipped_diff.base.version}"
+        if shipped_diff.upstream:
             yield from paragraph(f"в поставке изменилось {begun}:", 2)
-            yield from files_told(beside.theirs)
+            yield from files_told(shipped_diff.upstream)
         else:
             yield from paragraph(f"в поставке ничего не изменилось {begun}", 2)
-        if beside.ours:
+        if shipped_diff.local:
             yield "  у вас изменено:"
-            yield from files_told(beside.ours)
-        if beside.both:
-            yield from paragraph(f"и там, и у вас: {', '.join(beside.both)}", 2)
-    if beside.theirs or (beside.base is None and beside.ours):
+            yield from files_told(shipped_diff.local)
+        if shipped_diff.both:
+            yield from paragraph(f"и там, и у вас: {', '.join(shipped_diff.both)}", 2)
+    if shipped_diff.upstream or (shipped_diff.base is None and shipped_diff.local):
         yield "  Построчно: optout rules status --diff"
         yield "  Больше не показывать: optout rules status --shipped-seen"
 
@@ -102,15 +102,17 @@ def diffs(status: RulesStatus) -> Iterator[str]:
             yield from _lines(names, status.active_files, status.copy.files, ("активная", "рабочая"))
         else:
             yield "  тексты активной редакции в журнале не сохранены"
-    beside = status.beside
-    if beside is None:
+    shipped_diff = status.shipped_diff
+    if shipped_diff is None:
         return
-    if beside.base is None:
-        yield from _section("Поставка → рабочая копия", beside.ours, beside.shipped.files, status.copy.files)
+    if shipped_diff.base is None:
+        yield from _section(
+            "Поставка → рабочая копия", shipped_diff.local, shipped_diff.shipped.files, status.copy.files
+        )
         return
-    was, now = f"Поставка {beside.base.version}", f"поставка {beside.shipped.version}"
-    yield from _section(f"{was} → {now}", beside.theirs, beside.base.files, beside.shipped.files)
-    yield from _section(f"{was} → рабочая копия", beside.ours, beside.base.files, status.copy.files)
+    was, now = f"Поставка {shipped_diff.base.version}", f"поставка {shipped_diff.shipped.version}"
+    yield from _section(f"{was} → {now}", shipped_diff.upstream, shipped_diff.base.files, shipped_diff.shipped.files)
+    yield from _section(f"{was} → рабочая копия", shipped_diff.local, shipped_diff.base.files, status.copy.files)
 
 
 def _section(title: str, names: Changes, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
@@ -131,7 +133,7 @@ def _lines(
 
 def to_json(status: RulesStatus, zone: ZoneInfo) -> dict[str, Any]:
     """The status for programs."""
-    active, comparison, beside = status.active, status.comparison, status.beside
+    active, comparison, shipped_diff = status.active, status.comparison, status.shipped_diff
     return {
         "active": active
         and {
@@ -149,13 +151,13 @@ def to_json(status: RulesStatus, zone: ZoneInfo) -> dict[str, Any]:
             "reworded": list(comparison.reworded) if comparison else [],
             "faults": [asdict(fault) for fault in status.faults],
         },
-        "shipped": beside
+        "shipped": shipped_diff
         and {
-            "version": beside.shipped.version,
-            "begun_with": beside.base and beside.base.version,
-            "changed": _named(beside.theirs),
-            "own": _named(beside.ours),
-            "both": list(beside.both),
+            "version": shipped_diff.shipped.version,
+            "begun_with": shipped_diff.base and shipped_diff.base.version,
+            "changed": _named(shipped_diff.upstream),
+            "own": _named(shipped_diff.local),
+            "both": list(shipped_diff.both),
         },
     }
 

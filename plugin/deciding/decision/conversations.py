@@ -49,7 +49,7 @@ def conversations(decider: Decider) -> Iterator[Conversation]:
         return None if here.next is None else (here.next.fact, answer_values(decider.script, here.next))
 
     classes = decider.script.classes
-    for start in beginnings(decider.script.heard, lambda name: examples(classes[name])):
+    for start in beginnings(decider.script.call_facts, lambda name: examples(classes[name])):
         yield from depth_first(start, lambda answers: reach(decider, answers), ways_on)
 
 

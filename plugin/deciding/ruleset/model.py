@@ -141,7 +141,7 @@ class Script:
         return (condition for entry in self.entries for condition in entry.when)
 
     @property
-    def heard(self) -> list[str]:
+    def call_facts(self) -> list[str]:
         """The facts that the call brings along and some condition reads, in the order of the vocabulary."""
         read = {condition.subject for condition in self.conditions}
         return [fact.name for fact in self.facts.values() if fact.source and fact.name in read]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from plugin.authoring.inspection.drawing.boxes import EDGE, SIZE, SOFT, Box, Edge, Text, graph
 from plugin.authoring.inspection.drawing.layout import Layout, Leg, Link, Route, Size, arrange
 from plugin.authoring.inspection.drawing.text_width import width_of
-from plugin.authoring.inspection.listing import ScriptListing, sheet
+from plugin.authoring.inspection.listing import ScriptListing, listing
 from plugin.authoring.inspection.markup import render
 from plugin.authoring.inspection.tree import grow
 from plugin.authoring.inspection.wording import conversations_counted
@@ -47,7 +47,7 @@ _STYLES: Mapping[str, _Style] = {
 
 def draw(rulebook: Rulebook, name: str) -> tuple[str, ScriptListing]:
     """The picture of one script, and what it shows. Raises InputError for an unknown script."""
-    listed = sheet(rulebook, name, MOST_DRAWN)
+    listed = listing(rulebook, name, MOST_DRAWN)
     boxes, edges = graph(grow(rulebook.script(name), MOST_DRAWN), listed, rulebook.roles)
     layout = arrange([box.size for box in boxes], [Link(edge.start, edge.end, edge.label.size) for edge in edges])
     boxes = [replace(box, size=Size(width, box.size.height)) for box, width in zip(boxes, layout.widths, strict=True)]

@@ -39,7 +39,7 @@ def test_what_is_ended_or_on_its_way_or_due_anyway_is_not_retried(given: dict[st
 
 
 @pytest.mark.parametrize(
-    ("given", "does", "state"),
+    ("given", "kind", "state"),
     [
         (row("parked", sent=True), TransitionKind.LOOKS_UP, "unknown"),
         (row("parked", sent=True, cancel=True), TransitionKind.LOOKS_UP, "unknown"),

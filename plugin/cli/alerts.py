@@ -1,4 +1,4 @@
-"""``optout alerts``: what the admins have to hear of, in Russian, at most 80 columns wide."""
+"""``optout alerts``: the admins' alerts, in Russian, at most 80 columns wide."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def _users(config: Path | None) -> Iterator[Users]:
 
 
 def _password(login: str) -> str:
-    """Typed twice, unseen, where somebody sits there; else the first line that comes in. Raises InputError."""
+    """Typed twice, unseen, at a terminal; else the first line of standard input. Raises InputError."""
     from plugin.auth.passwords import check_rules
 
     if sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""What a misspelt name was probably meant to be."""
+"""Suggests the known name that a misspelt one is most like."""
 
 from __future__ import annotations
 

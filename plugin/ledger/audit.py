@@ -1,4 +1,4 @@
-"""The record of what people did by hand: who, when, why, and what was before and after."""
+"""Audit log of operations by hand: who, when, why, and the state before and after."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NEWEST = (
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something, and why."""
+    """The person who does something by hand, and why."""
 
     by: str
     why: str

@@ -77,7 +77,7 @@ def list_calls(
 
 
 def find_calls(connection: Connection, given: str) -> list[int]:
-    """The ids of the calls that somebody means by this: our own number first, then the CRM's id, newest first."""
+    """The ids of the calls with this number or CRM's id: our own number first, then the CRM's id, newest first."""
     number = int(given) if given.isascii() and given.isdigit() and int(given) <= _LARGEST_ID else None
     query = select(calls.c.id).where(or_(calls.c.id == number, calls.c.call_id == given)).order_by(calls.c.id.desc())
     found = list(connection.execute(query).scalars())

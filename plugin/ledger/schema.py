@@ -1,4 +1,4 @@
-"""The ledger's tables: what came in, what was decided, what was promised and how far it got.
+"""The ledger's tables of rules, calls, events, decisions, deliveries, alerts and acts.
 
 Times are UTC. JSON columns hold what the contracts of the design spell out, never Python objects.
 """
@@ -235,7 +235,7 @@ for _name, _lane in (("ix_deliveries_crm", _TO_CRM), ("ix_deliveries_mail", _TO_
     Index(_name, deliveries.c.deadline_at, deliveries.c.not_before, sqlite_where=_where, postgresql_where=_where)
 _PARKED = deliveries.c.state == DeliveryState.PARKED
 Index("ix_deliveries_parked", deliveries.c.deadline_at, sqlite_where=_PARKED, postgresql_where=_PARKED)
-# When a source was last heard of.
+# When a source last reported.
 Index("ix_events_source_received_at", events.c.source, events.c.received_at)
 
 # The state of each account's circuit breaker, shared by all processes (plugin.resilience.breaker).
@@ -256,7 +256,7 @@ breakers = Table(
     Column("blocked", Boolean, nullable=False, server_default=false()),
 )
 
-# What the admins are to hear of: each cause once, and once when it is over (plugin.monitoring).
+# Alerts to the admins: each cause once, and once when it is over (plugin.monitoring).
 alerts = Table(
     "alerts",
     metadata,

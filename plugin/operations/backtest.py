@@ -203,7 +203,7 @@ class _Comparison:
         return CallReport(row.occurred_at, row.order, {name: typed.get(name) for name in said})
 
     def _brought(self, facts: Facts) -> dict[str, Any]:
-        """What the candidate hears of the call and its events do not hold yet."""
+        """The call's fields that the candidate reads and its events do not hold yet."""
         found = {}
         for name, path in self._both.new.sources.items():
             if name in facts:

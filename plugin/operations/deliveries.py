@@ -126,7 +126,7 @@ class Operation:
                 self._change(connection, batch, plan, actor)
         if self.act == "retry":
             with self.ledger.write() as connection:
-                # Whoever says "now" knows more than the breaker: the account is asked at once whether it is back.
+                # A person who says "now" knows more than the breaker: the account is probed at once.
                 connection.execute(_PROBE_NOW)
         if plan.count:
             steps = {kind.value: number for kind, number in plan.steps.items()}

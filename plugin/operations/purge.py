@@ -22,7 +22,7 @@ from plugin.ledger.states import OPEN, DeliveryState
 from plugin.operations.purge_trails import purge_trails
 from plugin.operations.selection import in_states
 
-#: Calls in one transaction: a few hundredths of a second, which nobody notices who waits for the ledger.
+#: Calls in one transaction: a few hundredths of a second, so that other writers hardly wait.
 BATCH = 50
 
 _UNDONE = exists().where(deliveries.c.call_ref == calls.c.id, in_states((*OPEN, DeliveryState.PARKED)))

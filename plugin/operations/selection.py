@@ -1,4 +1,4 @@
-"""Which deliveries somebody means: by number, state, kind, call, age, lateness or the words of their reason."""
+"""Selects deliveries by number, state, kind, call, age, lateness or the words of their reason."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def chosen_ids(connection: Connection, chosen: Selection, now: datetime) -> list
 def rows_of(
     connection: Connection, ids: Sequence[int], chosen: Selection, now: datetime, *, lock: bool = False
 ) -> list[dict[str, Any]]:
-    """Those of ``ids`` that are still meant; with ``lock``, nobody changes them until the transaction ends."""
+    """Those of ``ids`` that are still selected; with ``lock``, no other transaction changes them before this one ends."""
     query = _FOUND.where(deliveries.c.id.in_(ids), *chosen.conditions(now))
     if lock:
         query = query.with_for_update(of=deliveries)

@@ -14,7 +14,7 @@ from typing import Any
 
 from plugin.ledger.states import OPEN, DeliveryKind, DeliveryState
 
-#: Why a delivery that somebody called off ended.
+#: Why a delivery that was cancelled by hand ended.
 BY_HAND = "отменено вручную"
 
 
@@ -57,7 +57,7 @@ def retry_of(row: Mapping[str, Any], now: datetime, *, look_first: bool = False)
     state, due = row["state"], {"not_before": now, "owner": None, "lease_until": None, "finished_at": None, "why": None}
     if state in (DeliveryState.DONE, DeliveryState.CANCELLED):
         return Refusal(state)
-    # What a lease that ran out had sent is looked for by whoever takes it over.
+    # What a lease that ran out had sent is looked for by the worker that takes it over.
     if state == DeliveryState.LEASED and not (look_first and row["not_before"] <= now):
         return Refusal.ON_ITS_WAY
     if row["sent_at"] is None and look_first:

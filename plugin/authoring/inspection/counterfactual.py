@@ -141,7 +141,7 @@ class _Obstacles:
                 self._concluding.setdefault(conclusion, []).append(rule)
 
     def of(self, entry: Rule | Question, trace: RuleTrace) -> Iterator[tuple[str, Condition]]:
-        """The conditions that fail on a fact which is heard, whatever its value."""
+        """The conditions that fail on a fact which takes part in this conversation, whatever its value."""
         open_ends: list[Rule | Question] = [entry]
         known: set[str] = {entry.id}
         while open_ends:

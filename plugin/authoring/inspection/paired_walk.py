@@ -167,7 +167,7 @@ def _pair(answers: _Answers, old: _At, new: _At) -> Iterator[ConversationPair]:
     if old.talk and new.talk:
         yield ConversationPair(answers, old.talk, new.talk)
     for mine, other, is_new in ((old, new, False), (new, old, True)):
-        # An answer that nobody asked for here does not make a conversation of its own.
+        # An answer that was not asked for here does not make a conversation of its own.
         if mine.talk and other.lost and other.lost[0] in {question.fact for question in mine.talk.asked}:
             yield ConversationPair(answers, None if is_new else mine.talk, mine.talk if is_new else None, other.lost)
 

@@ -106,7 +106,7 @@ def grow(decider: Decider, most: int = MOST_CONVERSATIONS) -> ConversationTree:
     grower = _Grower(decider, most)
     root, target = grower.begin()
     if isinstance(target, Target) and isinstance(root, TreeQuestion):
-        # Every way leads to the same card of somebody else: said on the first answers, there being nothing before.
+        # Every way leads to the same other client's card: the first answers say so, since nothing comes before them.
         root = replace(root, branches=tuple(replace(branch, target=target) for branch in root.branches))
     return ConversationTree(decider.script, root, grower.cut)
 
@@ -162,7 +162,7 @@ class _Grower:
         if decision is None:
             return self._end(None, fault_words(here.fault)), _ANY
         if decision.next is None:
-            # An outcome that does nothing is written to nobody's card.
+            # An outcome without actions is written to no card.
             aim = self._target(facts) if decision.actions and decision.actions[0].target else None
             return self._end(decision.outcome, None, acts=bool(decision.actions)), aim if decision.actions else _ANY
         question = question_asked(self.decider.script, decision.next)
@@ -178,7 +178,7 @@ class _Grower:
         return None if spec is None else Target(wording(script, spec.name), wording(script, spec.phone))
 
     def _answers(self, question: Question) -> list[tuple[str, FactValue]]:
-        """The answers to a question, each with its class; a text that nobody looks into stands by its label."""
+        """The answers to a question, each with its class; a text that no condition reads is shown by its label."""
         script = self.decider.script
         classes, fact = script.classes[question.fact], script.facts[question.fact]
         if fact.type == "text" and not text_tests(script, fact.name):

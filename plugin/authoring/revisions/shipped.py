@@ -1,4 +1,4 @@
-"""The shipped rules beside one's own: which of the differences came with an upgrade, and which are the admin's.
+"""Compares the shipped rules with the admin's own: which differences came with an upgrade, and which are the admin's.
 
 ``optout init`` notes in the rules folder what it laid out; that is the common beginning of both sides.
 """
@@ -57,7 +57,7 @@ def shipped_rules() -> ShippedRules:
 
 
 def is_shipped(folder: Path) -> bool:
-    """Whether these are the shipped rules themselves and not somebody's copy."""
+    """Whether these are the shipped rules themselves and not a copy."""
     return folder.resolve() == (shipped_dir() / _RULES).resolve()
 
 
@@ -83,7 +83,7 @@ def note_base(folder: Path, shipped: ShippedRules) -> Path:
 
 
 def read_base(folder: Path) -> ShippedRules | None:
-    """What the folder was begun with; None where nobody noted it. Raises InputError (Russian)."""
+    """The shipped rules that the folder was begun with; None where that was not noted. Raises InputError (Russian)."""
     file = folder / BASE_FILE
     try:
         noted: Any = json.loads(file.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Where a deployment's rules stand: what decides, what the working copy says, and what the plugin ships besides."""
+"""Status of a deployment's rules: the active revision, the working copy, and the shipped rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds the compiled rules against their logic: what was proven of the one must be true of the other."""
+"""Compares the compiled rules with their logic: what was proven of the logic must hold for the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the admin's cases: what the rules make of facts beside what is expected of them, and what no case touches."""
+"""Runs the admin's cases: compares what the rules decide with what a case expects, and finds what no case touches."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _NOT_FOUND = "изменений, при которых сработает, по
 
 
 def page(explanation: Explanation, show: Show) -> str:
-    """The whole explanation; ``show`` masks what is nobody's business."""
+    """The whole explanation; ``show`` masks personal data."""
     return "\n".join(_Page(explanation, show).lines())
 
 

@@ -21,7 +21,7 @@ from plugin.errors import BadFacts, FactError, NoOutcome, OutcomeConflict
 #: How many different sets of facts a revision remembers its answer to.
 REMEMBERED = 8192
 
-#: The name of the engine's own rule that hears what the call brings along.
+#: The name of the engine's own rule that asserts the facts of the call.
 _CALL = "(call)"
 
 #: The class of each fact's value (``ruleset.value_classes``), None where it is missing: all that makes a difference.
@@ -54,8 +54,8 @@ class _Outline:
 class Decider:
     """One script of one revision. Thread-safe.
 
-    A fact takes part only once a question of the conversation asks for it, so that an answer nobody asked for on this
-    path changes nothing.
+    A fact takes part only once a question of the conversation asks for it, so that an answer that was not asked for on
+    this path changes nothing.
     """
 
     def __init__(self, script: Script, revision: str) -> None:
@@ -229,7 +229,7 @@ class Decider:
 
 
 def engine_rules(script: Script) -> list[EngineRule]:
-    """The script's questions and rules as the engine takes them; what the call brings along is heard at once."""
+    """The script's questions and rules as the engine takes them; the facts of the call take part at once."""
     call_facts = [subject for fact in script.facts.values() if fact.source for subject in _subjects(script, fact.name)]
     rules = [EngineRule(_CALL, (), asks=tuple(call_facts))] if call_facts else []
     rules += [EngineRule(q.id, _patterns(q.when), asks=_subjects(script, q.fact)) for q in script.questions]
@@ -237,7 +237,7 @@ def engine_rules(script: Script) -> list[EngineRule]:
 
 
 def _subjects(script: Script, fact: str) -> tuple[str, ...]:
-    """What the engine hears of a fact: the fact itself and, of a text, each test."""
+    """The engine's subjects for a fact: the fact itself and, of a text, each test."""
     classes = script.classes[fact]
     return tuple(classes.codes(fact, classes.keys[0]))
 

@@ -58,7 +58,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class TargetSpec:
-    """How to find the card of somebody else than the call's client."""
+    """How to find the card of another person than the call's client."""
 
     name: Template
     phone: Template

@@ -21,7 +21,7 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 _FONT = "system-ui, 'Segoe UI', Roboto, Arial, 'DejaVu Sans', sans-serif"
 _MARGIN, _HEADING = 24.0, 60.0
 _PAPER = "#ffffff"
-#: Conversations in one picture; nobody could read more.
+#: Conversations in one picture; more cannot be read.
 MOST_DRAWN = 400
 
 
@@ -83,7 +83,7 @@ def _about(listed: ScriptListing) -> str:
 
 
 def _description(listed: ScriptListing) -> str:
-    """The conversations in words, one a line: what somebody who does not see the picture needs of it."""
+    """The conversations in words, one a line, for people who do not see the picture."""
     said = (f"{' → '.join(step.spelt() for step in line.steps)}: {line.label}." for line in listed.lines)
     return "\n".join([_about(listed) + ".", *said])
 

@@ -7,7 +7,7 @@ from collections import deque
 
 
 class FairLock:
-    """A first-come, first-served lock. A plain lock goes to the quickest thread and can keep others waiting for long."""
+    """A first-come, first-served lock. A plain lock goes to the quickest thread and can keep others waiting."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -99,7 +99,7 @@ def chosen_ids(connection: Connection, chosen: Selection, now: datetime) -> list
 def rows_of(
     connection: Connection, ids: Sequence[int], chosen: Selection, now: datetime, *, lock: bool = False
 ) -> list[dict[str, Any]]:
-    """Those of ``ids`` that are still selected; with ``lock``, no other transaction changes them before this one ends."""
+    """Those of ``ids`` that are still selected; with ``lock``, no other transaction changes them meanwhile."""
     query = _FOUND.where(deliveries.c.id.in_(ids), *chosen.conditions(now))
     if lock:
         query = query.with_for_update(of=deliveries)

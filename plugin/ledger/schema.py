@@ -12,6 +12,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     Float,
     ForeignKey,
@@ -54,6 +55,11 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+def where_index(name: str, where: ColumnElement[bool], *columns: Column[Any], unique: bool = False) -> Index:
+    """An index on the rows that ``where`` holds for, on both databases."""
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 revisions = Table(
@@ -107,14 +113,9 @@ calls = Table(
     Column("purged_at", UtcTime),
     UniqueConstraint("namespace", "call_id", "generation"),
 )
-Index(
-    "ix_calls_unfinished_at",
-    calls.c.unfinished_at,
-    sqlite_where=calls.c.unfinished_at.is_not(None),
-    postgresql_where=calls.c.unfinished_at.is_not(None),
-)
+where_index("ix_calls_unfinished_at", calls.c.unfinished_at.is_not(None), calls.c.unfinished_at)
 _UNPURGED = calls.c.purged_at.is_(None)
-Index("ix_calls_unpurged", calls.c.last_occurred_at, sqlite_where=_UNPURGED, postgresql_where=_UNPURGED)
+where_index("ix_calls_unpurged", _UNPURGED, calls.c.last_occurred_at)
 
 events = Table(
     "events",
@@ -196,11 +197,11 @@ deliveries = Table(
     Column("finished_at", UtcTime),
 )
 _OPEN = deliveries.c.state.in_(OPEN)
-Index("ix_deliveries_due", deliveries.c.not_before, deliveries.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+where_index("ix_deliveries_due", _OPEN, deliveries.c.not_before, deliveries.c.id)
 _TAKES_BACK = deliveries.c.withdraws.is_not(None)
-Index("ix_deliveries_withdraws", deliveries.c.withdraws, sqlite_where=_TAKES_BACK, postgresql_where=_TAKES_BACK)
+where_index("ix_deliveries_withdraws", _TAKES_BACK, deliveries.c.withdraws)
 _FINISHED = deliveries.c.finished_at.is_not(None)
-Index("ix_deliveries_finished", deliveries.c.finished_at, sqlite_where=_FINISHED, postgresql_where=_FINISHED)
+where_index("ix_deliveries_finished", _FINISHED, deliveries.c.finished_at)
 
 attempts = Table(
     "attempts",
@@ -231,10 +232,9 @@ quotas = Table(
 _TO_CRM = deliveries.c.kind != DeliveryKind.SMTP_EMAIL
 _TO_MAIL = deliveries.c.kind == DeliveryKind.SMTP_EMAIL
 for _name, _lane in (("ix_deliveries_crm", _TO_CRM), ("ix_deliveries_mail", _TO_MAIL)):
-    _where = and_(_OPEN, _lane)
-    Index(_name, deliveries.c.deadline_at, deliveries.c.not_before, sqlite_where=_where, postgresql_where=_where)
+    where_index(_name, and_(_OPEN, _lane), deliveries.c.deadline_at, deliveries.c.not_before)
 _PARKED = deliveries.c.state == DeliveryState.PARKED
-Index("ix_deliveries_parked", deliveries.c.deadline_at, sqlite_where=_PARKED, postgresql_where=_PARKED)
+where_index("ix_deliveries_parked", _PARKED, deliveries.c.deadline_at)
 # When a source last reported.
 Index("ix_events_source_received_at", events.c.source, events.c.received_at)
 
@@ -277,9 +277,9 @@ alerts = Table(
     Column("end_batch", String(64)),
 )
 _STANDING = alerts.c.closed_at.is_(None)
-Index("uq_alerts_cause", alerts.c.cause, unique=True, sqlite_where=_STANDING, postgresql_where=_STANDING)
+where_index("uq_alerts_cause", _STANDING, alerts.c.cause, unique=True)
 _END_UNTOLD = and_(alerts.c.closed_at.is_not(None), alerts.c.batch.is_not(None), alerts.c.end_batch.is_(None))
-Index("ix_alerts_end_untold", alerts.c.id, sqlite_where=_END_UNTOLD, postgresql_where=_END_UNTOLD)
+where_index("ix_alerts_end_untold", _END_UNTOLD, alerts.c.id)
 Index("ix_alerts_batch", alerts.c.batch)
 
 # The mails that tell of alerts, one row a batch and address.
@@ -306,7 +306,7 @@ alert_mails = Table(
     UniqueConstraint("batch", "address"),
 )
 _UNSENT = alert_mails.c.state == "pending"
-Index("ix_alert_mails_due", alert_mails.c.not_before, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
+where_index("ix_alert_mails_due", _UNSENT, alert_mails.c.not_before)
 Index("ix_alert_mails_kind", alert_mails.c.kind, alert_mails.c.over, alert_mails.c.created_at)
 
 # What people did by hand (plugin.operations): who, when and why.

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connectors.kit.reference_mark import MARK_START
 from plugin.cli.format.calls import masked, phone_text
 from plugin.cli.format.delivery_words import ACTS, KINDS, OUTCOMES, STATES, STEPS
 from plugin.cli.format.moments import clock
@@ -15,7 +16,6 @@ from plugin.common.log import mask_text
 from plugin.common.terminal import wrapped
 from plugin.ledger.states import DeliveryState
 
-_MARK = "[ref:"
 #: States in which a next attempt has its time.
 _TRIED_AGAIN = (DeliveryState.WAITING, DeliveryState.UNKNOWN)
 
@@ -74,7 +74,7 @@ def details(delivery: Mapping[str, Any], zone: ZoneInfo, full: bool, indent: int
 
 def text_lines(text: str, full: bool, indent: int = 2) -> list[str]:
     """The text as it is sent, phones masked unless asked for in full; its mark of reference is no phone."""
-    shown = [line if line.startswith(_MARK) else masked(line, full) for line in text.splitlines()]
+    shown = [line if line.startswith(MARK_START) else masked(line, full) for line in text.splitlines()]
     return [line for part in shown for line in wrapped(f"│ {part}", indent, after="│ ")]
 
 

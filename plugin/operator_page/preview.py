@@ -1,4 +1,4 @@
-"""What will be written, exactly as it will be, before the operator confirms it: the decision's plan, for people."""
+"""The preview of an end before the operator confirms it: the decision's plan, exactly as it will be written."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from plugin.events.preview import Preview
 _MAILS = ("smtp_email", "crm_email")
 
 
-def foresight(foreseen: Preview, roles: Mapping[str, Role]) -> dict[str, Any]:
+def preview_json(found: Preview, roles: Mapping[str, Role]) -> dict[str, Any]:
     """``{"complete", "outcome", "label", "say", "target", "deadline_at", "writes", "same"}``.
 
     One of ``writes`` is a comment, a reminder, or a reminder that is taken back (``withdrawal``): ``kind``, ``text``,
     and a reminder's ``role``, ``to`` (in words), ``subject``, ``due_at``, ``mail`` (the address that is mailed too, or
     null). ``same``: this outcome is recorded already, nothing is written again.
     """
-    weighed, move = foreseen.weighed, foreseen.move
+    weighed, move = found.weighed, found.move
     if weighed is None or move is None:
         return {"complete": False, "outcome": None, "writes": [], "same": True}
     decision = weighed.decision

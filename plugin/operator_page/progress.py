@@ -58,7 +58,7 @@ _DELIVERIES = (
 )
 
 
-def delivered(
+def delivery_progress(
     connection: Connection, call: int, roles: Mapping[str, Role], settings: Settings, now: datetime
 ) -> dict[str, Any]:
     """``{"deliveries", "over", "late", "words", "advice", "deadline_at"}`` of a call in the ledger.

@@ -5,7 +5,6 @@ Nothing about a client is in it, and every label takes few values. Only this mac
 
 from __future__ import annotations
 
-import hmac
 import threading
 import time
 from collections import Counter as Tally
@@ -23,6 +22,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 from werkzeug.wrappers import Response as AnyResponse
 
+from plugin.auth.digests import is_same
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.monitoring.figures import Figures, States, cumulated
@@ -96,8 +96,7 @@ class Metrics:
     def _may_see(self) -> bool:
         if self._token is not None:
             kind, _, given = request.headers.get("Authorization", "").partition(" ")
-            # A digest comparison takes bytes: a token may hold any letters.
-            return kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
+            return kind.lower() == "bearer" and is_same(given.strip(), self._token)
         if any(name in request.headers for name in _FORWARDED):
             return False
         try:

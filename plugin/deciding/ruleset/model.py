@@ -76,6 +76,11 @@ class Question:
     hint: str | None
     answers: tuple[Answer, ...]
 
+    def label_of(self, value: FactValue) -> str | None:
+        """The label of a ready answer; None for a value that the question does not offer."""
+        same = (a.label for a in self.answers if a.value == value and type(a.value) is type(value))
+        return next(same, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

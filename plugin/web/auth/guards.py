@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -10,6 +9,7 @@ from typing import Any, TypeVar, cast
 from flask import current_app, g, redirect, request
 from werkzeug.wrappers import Response
 
+from plugin.auth.digests import is_same
 from plugin.auth.sessions import Session
 from plugin.auth.visitor import Role, Visitor
 from plugin.web.auth.pages import page
@@ -90,10 +90,9 @@ def check_csrf() -> None:
     sessions = [session for session in (access().session("visit"), access().session("session")) if session]
     if not sessions:
         raise NotAllowed(401, "not_signed_in")
-    given = (request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")).encode("utf-8", "replace")
-    # Each is compared: a page may have been opened as either.
-    matches = [hmac.compare_digest(given, session.csrf.encode()) for session in sessions]
-    if not any(matches):
+    given = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
+    # A page may have been opened as either.
+    if not is_same(given, *(session.csrf for session in sessions)):
         raise NotAllowed(403, "bad_csrf")
 
 

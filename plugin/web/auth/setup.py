@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ from flask import Blueprint, Flask, request
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
+from plugin.auth.digests import derived_key
 from plugin.auth.links import Links
 from plugin.auth.passwords import Passwords
 from plugin.auth.sessions import Sessions
@@ -84,21 +83,16 @@ def answer_people(blueprint: Blueprint) -> None:
 def _access(
     key: str, ledger: Ledger, settings: PageSettings, connector: Connector | None, now: Now, passwords: Passwords
 ) -> Access:
-    throttle = Throttle(ledger, _derived(key, "sign-in failures"), now)
+    throttle = Throttle(ledger, derived_key(key, "sign-in failures"), now)
     return Access(
         page=settings,
         cookies=Cookies.of(settings),
-        sessions=Sessions(ledger, now, timedelta(hours=settings.session_hours), _derived(key, "tokens")),
+        sessions=Sessions(ledger, now, timedelta(hours=settings.session_hours), derived_key(key, "tokens")),
         sign_in=SignIn(Users(ledger, passwords, now), passwords, throttle),
         links=Links.of(settings, now),
         connector=connector,
-        form_key=_derived(key, "sign-in form"),
+        form_key=derived_key(key, "sign-in form"),
     )
-
-
-def _derived(key: str, purpose: str) -> bytes:
-    """A key of its own for each purpose: what signs links signs nothing else."""
-    return hmac.new(key.encode(), f"optout {purpose}".encode(), hashlib.sha256).digest()
 
 
 def _switch_off(app: Flask) -> None:

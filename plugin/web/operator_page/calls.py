@@ -10,19 +10,19 @@ from plugin.operator_page.sessions import PageSessions
 from plugin.web.auth import visitor
 
 
-def asked_call(desk: PageSessions) -> PageCall | None:
+def asked_call(sessions: PageSessions) -> PageCall | None:
     """The call of ``?call=``: as the CRM told of it, or begun on the page; None where nobody knows it."""
     who = visitor()
     known = who.call or who.known
     if known is not None:
         return of_link(known, who.operator)
     call_id = request.args.get("call")
-    return desk.begun(call_id, who.operator) if call_id else None
+    return sessions.begun(call_id, who.operator) if call_id else None
 
 
-def needed_call(desk: PageSessions) -> PageCall:
+def needed_call(sessions: PageSessions) -> PageCall:
     """The same; 404 where nobody knows it."""
-    call = asked_call(desk)
+    call = asked_call(sessions)
     if call is None:
         abort(404)
     return call

@@ -1,4 +1,4 @@
-"""A desk on each database in turn, with the shipped rules and a clock that is moved by hand."""
+"""Page sessions on each database in turn, with the shipped rules and a clock that is moved by hand."""
 
 from __future__ import annotations
 

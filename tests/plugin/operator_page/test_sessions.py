@@ -1,4 +1,4 @@
-"""The desk: trails saved in order, progress reported, ends confirmed as they were shown. On both databases."""
+"""Page sessions: journals saved in order, progress reported, ends confirmed as they were shown. On both databases."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from plugin.errors import EventError
 from plugin.events.unfinished import remind_of_unfinished
-from plugin.operator_page.confirmation import read_confirming
-from plugin.operator_page.journal import answers, read_saving
+from plugin.operator_page.confirmation import read_confirmation
+from plugin.operator_page.journal import current_answers, read_journal_save
 from tests.plugin.operator_page.office import SCRIPT, Office
 
 CALLS = {"related_to_car": True, "survey_type": "calls"}
@@ -17,7 +17,7 @@ CALLS_ACTIONS = ("comment", "remind-survey_coordinator")
 
 
 def confirm(office: Office, body: Any, call: str = "c-1") -> tuple[int, dict[str, Any]]:
-    return office.desk.confirm(office.call(call), SCRIPT, read_confirming(body))
+    return office.sessions.confirm(office.call(call), SCRIPT, read_confirmation(body))
 
 
 # --- refusals --------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def confirm(office: Office, body: Any, call: str = "c-1") -> tuple[int, dict[str
 def test_a_saving_that_cannot_be_one_is_refused(change: dict[str, Any]) -> None:
     body = {"seq": 1, "tab": "one", "revision": "r", "entries": []} | change
     with pytest.raises(EventError) as refused:
-        read_saving(body)
+        read_journal_save(body)
     assert refused.value.status == 422
 
 
@@ -57,19 +57,19 @@ def test_a_saving_that_cannot_be_one_is_refused(change: dict[str, Any]) -> None:
 )
 def test_a_confirmation_that_cannot_be_one_is_refused(office: Office, change: dict[str, Any]) -> None:
     with pytest.raises(EventError) as refused:
-        read_confirming(office.confirmation(CALLS, "exclude_calls") | change)
+        read_confirmation(office.confirmation(CALLS, "exclude_calls") | change)
     assert refused.value.status == 422
 
 
 def test_an_answer_that_does_not_fit_is_told_in_russian(office: Office) -> None:
     with pytest.raises(EventError) as refused:
-        office.desk.next(office.call(), SCRIPT, office.revision, {"related_to_car": True, "survey_type": "letters"})
+        office.sessions.next(office.call(), SCRIPT, office.revision, {"related_to_car": True, "survey_type": "letters"})
     assert refused.value.fields == {"survey_type": ["Нужно: один из ответов скрипта"]}
 
 
 def test_a_revision_that_is_not_there_is_refused(office: Office) -> None:
     with pytest.raises(EventError):
-        office.desk.next(office.call(), SCRIPT, "0" * 16, {})
+        office.sessions.next(office.call(), SCRIPT, "0" * 16, {})
 
 
 # --- the trail -------------------------------------------------------------------------------------
@@ -77,8 +77,8 @@ def test_a_revision_that_is_not_there_is_refused(office: Office) -> None:
 
 def test_what_is_saved_is_what_is_opened_again(office: Office) -> None:
     entry = office.answer("related_to_car", True)
-    office.desk.save(office.call(), SCRIPT, office.saving(1, entry))
-    opened = office.desk.open(office.call())
+    office.sessions.save(office.call(), SCRIPT, office.saving(1, entry))
+    opened = office.sessions.open(office.call())
 
     assert opened.trail is not None
     assert [*opened.trail.entries] == [entry]
@@ -87,8 +87,8 @@ def test_what_is_saved_is_what_is_opened_again(office: Office) -> None:
 
 def test_a_late_saving_of_the_same_window_changes_nothing(office: Office) -> None:
     first, second = office.answer("related_to_car", True), office.answer("survey_type", "all")
-    office.desk.save(office.call(), SCRIPT, office.saving(2, first, second))
-    trail, taken = office.desk.save(office.call(), SCRIPT, office.saving(1, first))
+    office.sessions.save(office.call(), SCRIPT, office.saving(2, first, second))
+    trail, taken = office.sessions.save(office.call(), SCRIPT, office.saving(1, first))
 
     assert taken
     assert len(trail.entries) == 2
@@ -96,36 +96,36 @@ def test_a_late_saving_of_the_same_window_changes_nothing(office: Office) -> Non
 
 def test_a_window_that_has_not_seen_the_other_is_told(office: Office) -> None:
     mine, other = office.answer("related_to_car", True), office.answer("related_to_car", False)
-    office.desk.save(office.call(), SCRIPT, office.saving(1, mine, tab="one"))
-    trail, taken = office.desk.save(office.call(), SCRIPT, office.saving(1, other, tab="two"))
+    office.sessions.save(office.call(), SCRIPT, office.saving(1, mine, tab="one"))
+    trail, taken = office.sessions.save(office.call(), SCRIPT, office.saving(1, other, tab="two"))
     assert not taken
     assert trail.tab == "one"
-    trail, taken = office.desk.save(office.call(), SCRIPT, office.saving(2, other, tab="two"))
+    trail, taken = office.sessions.save(office.call(), SCRIPT, office.saving(2, other, tab="two"))
 
     assert taken
-    assert answers(trail.entries) == {"related_to_car": False}
+    assert current_answers(trail.entries) == {"related_to_car": False}
 
 
 @pytest.mark.parametrize("change", [{"phone": "+79160000001"}, {"card": ("contact", "43")}])
 def test_an_id_used_again_for_another_client_is_another_trail(office: Office, change: dict[str, Any]) -> None:
-    office.desk.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
-    assert office.desk.open(office.call(**change)).trail is None
-    office.desk.save(office.call(**change), SCRIPT, office.saving(1, office.answer("related_to_car", False)))
+    office.sessions.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
+    assert office.sessions.open(office.call(**change)).trail is None
+    office.sessions.save(office.call(**change), SCRIPT, office.saving(1, office.answer("related_to_car", False)))
 
     assert [trail["generation"] for trail in office.trails] == [1, 2]
 
 
 def test_an_id_used_again_days_later_is_another_trail(office: Office) -> None:
-    office.desk.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
+    office.sessions.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
     office.clock.forward(hours=25)
 
-    assert office.desk.open(office.call()).trail is None
+    assert office.sessions.open(office.call()).trail is None
 
 
 def test_a_call_begun_on_the_page_is_known_by_its_id(office: Office) -> None:
-    assert office.desk.begun("page-1", "petrova") is None
-    office.desk.begin(office.call("page-1"))
-    call = office.desk.begun("page-1", "petrova")
+    assert office.sessions.begun("page-1", "petrova") is None
+    office.sessions.begin(office.call("page-1"))
+    call = office.sessions.begun("page-1", "petrova")
 
     assert call == office.call("page-1", operator="petrova", script=SCRIPT)
 
@@ -136,8 +136,8 @@ def test_a_call_begun_on_the_page_is_known_by_its_id(office: Office) -> None:
 def test_answers_are_reported_and_taken_back_ones_are_null(office: Office) -> None:
     first, second = office.answer("related_to_car", True), office.answer("survey_type", "all")
     back = office.entry("back", fact="survey_type")
-    office.desk.save(office.call(), SCRIPT, office.saving(1, first, second))
-    office.desk.save(office.call(), SCRIPT, office.saving(2, first, second, back))
+    office.sessions.save(office.call(), SCRIPT, office.saving(1, first, second))
+    office.sessions.save(office.call(), SCRIPT, office.saving(2, first, second, back))
 
     assert [event["facts"] for event in office.events] == [
         {"related_to_car": True, "survey_type": "all"},
@@ -149,16 +149,16 @@ def test_answers_are_reported_and_taken_back_ones_are_null(office: Office) -> No
 
 def test_nothing_new_is_not_reported_again(office: Office) -> None:
     first = office.answer("related_to_car", True)
-    office.desk.save(office.call(), SCRIPT, office.saving(1, first))
+    office.sessions.save(office.call(), SCRIPT, office.saving(1, first))
     other = office.entry("other", q="q", fact="survey_type", text="не знаю")
-    office.desk.save(office.call(), SCRIPT, office.saving(2, first, other))
+    office.sessions.save(office.call(), SCRIPT, office.saving(2, first, other))
 
     assert len(office.events) == 1
 
 
 def test_a_whole_conversation_is_not_reported_before_it_is_confirmed(office: Office) -> None:
     first, second = office.answer("related_to_car", True), office.answer("survey_type", "calls")
-    office.desk.save(office.call(), SCRIPT, office.saving(1, first, second))
+    office.sessions.save(office.call(), SCRIPT, office.saving(1, first, second))
 
     # But that there was a call is known, should it never be confirmed.
     assert [event["facts"] for event in office.events] == [{"related_to_car": True}]
@@ -168,8 +168,8 @@ def test_a_whole_conversation_is_not_reported_before_it_is_confirmed(office: Off
 
 def test_answers_that_nobody_can_decide_are_kept_and_not_reported(office: Office) -> None:
     first = office.answer("related_to_car", True)
-    office.desk.save(office.call(), SCRIPT, office.saving(1, first))
-    trail, taken = office.desk.save(office.call(), SCRIPT, office.saving(2, first, office.answer("nonsense", 5)))
+    office.sessions.save(office.call(), SCRIPT, office.saving(1, first))
+    trail, taken = office.sessions.save(office.call(), SCRIPT, office.saving(2, first, office.answer("nonsense", 5)))
 
     assert taken
     assert len(trail.entries) == 2
@@ -180,7 +180,7 @@ def test_no_progress_is_reported_once_an_outcome_stands(office: Office) -> None:
     confirm(office, office.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
     back = [office.answer("related_to_car", True), office.answer("survey_type", "calls")]
     back.append(office.entry("back", fact="survey_type"))
-    office.desk.save(office.call(), SCRIPT, office.saving(1, *back))
+    office.sessions.save(office.call(), SCRIPT, office.saving(1, *back))
 
     assert len(office.events) == 1
     assert office.calls[0]["outcome"] == "exclude_calls"
@@ -188,7 +188,7 @@ def test_no_progress_is_reported_once_an_outcome_stands(office: Office) -> None:
 
 def test_a_call_that_is_never_finished_is_reminded_of_with_its_note(office: Office) -> None:
     saving = office.saving(1, office.answer("related_to_car", True), note="торопится")
-    office.desk.save(office.call(), SCRIPT, saving)
+    office.sessions.save(office.call(), SCRIPT, saving)
     office.clock.forward(minutes=31)
     assert remind_of_unfinished(office.ledger, office.rules, office.settings, office.clock) == 1
 
@@ -236,7 +236,7 @@ def test_another_confirmation_of_another_end_is_a_correction(office: Office) -> 
 
 def test_foresight_is_what_confirming_writes(office: Office) -> None:
     body = office.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS, note="вечером")
-    seen = office.desk.foresee(office.call(), SCRIPT, read_confirming(body))
+    seen = office.sessions.preview(office.call(), SCRIPT, read_confirmation(body))
     assert office.events == office.deliveries == []
     confirm(office, body)
 
@@ -244,7 +244,7 @@ def test_foresight_is_what_confirming_writes(office: Office) -> None:
     assert [(write["kind"], write["text"]) for write in seen["writes"]] == [(r["kind"], r["text"]) for r in written]
     assert seen["writes"][1]["due_at"] == written[1]["due_at"].isoformat()
     assert (seen["writes"][1]["to"], seen["writes"][1]["mail"]) == ("Координатор опросов", "coordinator@example.org")
-    again = office.desk.foresee(office.call(), SCRIPT, read_confirming(body | {"id": "confirm-9"}))
+    again = office.sessions.preview(office.call(), SCRIPT, read_confirmation(body | {"id": "confirm-9"}))
     assert (again["same"], again["writes"]) == (True, [])
 
 
@@ -258,7 +258,7 @@ def test_a_call_without_any_answer_can_be_handed_over(office: Office) -> None:
 
 def test_progress_tells_words_and_whom_and_nothing_of_other_calls(office: Office) -> None:
     confirm(office, office.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
-    found = office.desk.progress(office.call(), "confirm-1")
+    found = office.sessions.progress(office.call(), "confirm-1")
 
     assert found is not None
     assert [(one["what"], one["to"], one["words"]) for one in found["deliveries"]] == [
@@ -267,8 +267,8 @@ def test_progress_tells_words_and_whom_and_nothing_of_other_calls(office: Office
         ("Письмо", "Координатор опросов", "в очереди"),
     ]
     assert (found["words"], found["over"]) == ("Записывается…", False)
-    assert office.desk.progress(office.call("c-2"), "confirm-1") is None
-    assert office.desk.progress(office.call(), "confirm-0") is None
+    assert office.sessions.progress(office.call("c-2"), "confirm-1") is None
+    assert office.sessions.progress(office.call(), "confirm-0") is None
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_progress_tells_words_and_whom_and_nothing_of_other_calls(office: Office
 def test_what_is_late_is_told_with_what_to_do(office: Office, later: dict[str, float], words: str) -> None:
     confirm(office, office.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
     office.clock.forward(**later)
-    found = office.desk.progress(office.call(), "confirm-1")
+    found = office.sessions.progress(office.call(), "confirm-1")
 
     assert found is not None
     assert (found["words"], found["late"]) == (words, True)

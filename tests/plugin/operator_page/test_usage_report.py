@@ -59,7 +59,7 @@ def busy(office: Office) -> Office:
     ]
     for number, entries in enumerate((first, second, third, []), 1):
         call = office.call(f"c-{number}", phone=f"+7916123456{number}", card=None)
-        office.desk.save(call, SCRIPT, office.saving(1, *entries))
+        office.sessions.save(call, SCRIPT, office.saving(1, *entries))
     return office
 
 
@@ -112,7 +112,7 @@ def test_a_purge_leaves_the_counts_and_takes_what_is_personal(busy: Office) -> N
     assert after == before
     assert not any(word in kept for word in ("Иванов", "вечером", "7916", "ivanova"))
     assert all(row["purged_at"] for row in busy.trails)
-    assert busy.desk.begun("c-1", "petrova") is None
+    assert busy.sessions.begun("c-1", "petrova") is None
 
 
 def test_what_is_not_old_is_left_alone(busy: Office) -> None:
@@ -127,7 +127,7 @@ def test_what_is_not_old_is_left_alone(busy: Office) -> None:
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_the_command_prints_it_and_json(office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    office.desk.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
+    office.sessions.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
     (tmp_path / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
 
     assert main(["--config", str(tmp_path), "script", "report", "--since", "2020-01-01"]) == 0

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import clean
 from plugin.common.log import mask_text
+from plugin.monitoring.definitions import kind_name, line
 from plugin.monitoring.listing import Alert
-from plugin.monitoring.texts import kind_name, line
 
 WIDTH = 80
 EMPTY = "Тревог нет."

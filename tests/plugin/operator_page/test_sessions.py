@@ -80,8 +80,8 @@ def test_what_is_saved_is_what_is_opened_again(office: Office) -> None:
     office.sessions.save(office.call(), SCRIPT, office.saving(1, entry))
     opened = office.sessions.open(office.call())
 
-    assert opened.trail is not None
-    assert [*opened.trail.entries] == [entry]
+    assert opened.journal is not None
+    assert [*opened.journal.entries] == [entry]
     assert (opened.revision, opened.script) == (office.revision, SCRIPT)
 
 
@@ -109,7 +109,7 @@ def test_a_window_that_has_not_seen_the_other_is_told(office: Office) -> None:
 @pytest.mark.parametrize("change", [{"phone": "+79160000001"}, {"card": ("contact", "43")}])
 def test_an_id_used_again_for_another_client_is_another_trail(office: Office, change: dict[str, Any]) -> None:
     office.sessions.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
-    assert office.sessions.open(office.call(**change)).trail is None
+    assert office.sessions.open(office.call(**change)).journal is None
     office.sessions.save(office.call(**change), SCRIPT, office.saving(1, office.answer("related_to_car", False)))
 
     assert [trail["generation"] for trail in office.trails] == [1, 2]
@@ -119,7 +119,7 @@ def test_an_id_used_again_days_later_is_another_trail(office: Office) -> None:
     office.sessions.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
     office.clock.forward(hours=25)
 
-    assert office.sessions.open(office.call()).trail is None
+    assert office.sessions.open(office.call()).journal is None
 
 
 def test_a_call_begun_on_the_page_is_known_by_its_id(office: Office) -> None:

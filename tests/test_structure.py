@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,10 +112,6 @@ def test_the_http_library_is_imported_in_one_place() -> None:
     assert importers("requests") == {"connectors/http/client.py"}
 
 
-def test_connectors_know_nothing_of_the_plugin() -> None:
-    assert importers("plugin") <= {str(path.relative_to(ROOT)) for path in PLUGIN}
-
-
 def test_the_plugin_imports_no_connector_of_a_crm() -> None:
     crms = tuple(f"connectors.{name}" for name in CRMS)
     assert [str(path) for path in PLUGIN if any(name.startswith(crms) for name in imported(path))] == []
@@ -137,6 +136,99 @@ def test_no_python_holds_a_phrase_of_the_rules() -> None:
     phrases = {line for data in files for text in texts_of_the_rules(data) for line in text.splitlines() if line}
     assert "ИСКЛЮЧИТЬ" in phrases
     assert mentions(PLUGIN + CONNECTORS, {phrase for phrase in phrases if len(phrase) > 8 and "{" not in phrase}) == []
+
+
+def test_the_plugin_has_no_loose_module() -> None:
+    assert {path.name for path in (ROOT / "plugin").glob("*.py")} == {"__init__.py", "__main__.py", "errors.py"}
+
+
+@pytest.mark.parametrize("crm", sorted(path.parent.name for path in (ROOT / "connectors").glob("*/connector.py")))
+def test_every_crm_folder_has_the_same_eight_files(crm: str) -> None:
+    eight = {"connector", "settings", "client", "events", "calls", "contacts", "writes", "checks"}
+
+    assert eight <= {path.stem for path in (ROOT / "connectors" / crm).glob("*.py")}
+
+
+def public_classes() -> Iterator[tuple[str, str, str | None]]:
+    """Name, file and docstring of every public class of the plugin and the connectors; nested ones are not public."""
+    for path in PLUGIN + CONNECTORS:
+        for node in tree(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                yield node.name, str(path.relative_to(ROOT)), ast.get_docstring(node)
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    places: dict[str, list[str]] = {}
+    for name, file, _ in public_classes():
+        places.setdefault(name, []).append(file)
+
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_every_public_class_says_what_it_is_or_stands_in_the_glossary() -> None:
+    glossary = {
+        term.strip().replace(" ", "").casefold()
+        for line in (ROOT / "docs/glossary.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ")
+        for term in [line.split("|")[1]]
+    }
+    schemas = ("Schema", "Form", "Table", "Error")
+
+    assert [
+        f"{file}: {name}"
+        for name, file, docstring in public_classes()
+        if not docstring and name.casefold() not in glossary and not name.endswith(schemas)
+    ] == []
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run([program, "--no-cache"], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_folders_import_only_lower_ones() -> None:
+    done = lint_imports(ROOT)
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("plugin/ledger/planted.py", "from plugin.delivery.model import Delivery as Delivery"),
+        ("plugin/ledger/planted.py", "def late() -> None:\n    import plugin.web.app  # noqa: F401"),
+        ("plugin/events/planted.py", "import typing\nif typing.TYPE_CHECKING:\n    import plugin.delivery.worker"),
+        ("connectors/kit/planted.py", "import plugin.deciding.ruleset"),
+        ("connectors/amocrm/planted.py", "import connectors.bitrix24.client"),
+    ],
+    ids=["upward", "upward inside a function", "upward for types alone", "connector to rules", "CRM to CRM"],
+)
+def test_a_planted_import_that_runs_up_fails_the_contract(tmp_path: Path, file: str, line: str) -> None:
+    for name in ("plugin", "connectors"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "static", "_shipped"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / file).write_text(f"{line}\n", encoding="utf-8")
+
+    done = lint_imports(tmp_path)
+
+    assert done.returncode != 0
+    assert file.removesuffix(".py").replace("/", ".") in done.stdout
+
+
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    named = set(re.findall(r"`((?:plugin|connectors|rules|tests|docs|demo|chaos|benchmarks)/[\w./-]*)`", ARCHITECTURE))
+
+    assert len(named) > 40
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
+def test_every_folder_of_the_plugin_stands_in_the_architecture() -> None:
+    folders = {f"plugin/{path.name}/" for path in (ROOT / "plugin").iterdir() if (path / "__init__.py").exists()}
+
+    assert sorted(folder for folder in folders if f"`{folder}`" not in ARCHITECTURE) == []
 
 
 @pytest.mark.parametrize("path", MODULES)

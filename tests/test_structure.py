@@ -205,7 +205,9 @@ def test_folders_import_only_lower_ones() -> None:
 )
 def test_a_planted_import_that_runs_up_fails_the_contract(tmp_path: Path, file: str, line: str) -> None:
     for name in ("plugin", "connectors"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "static", "_shipped"))
+        shutil.copytree(
+            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "static", "_shipped")
+        )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / file).write_text(f"{line}\n", encoding="utf-8")
 

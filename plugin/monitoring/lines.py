@@ -8,14 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from plugin.common.clock import local_time
+from plugin.delivery.words import KINDS
 
-WORDS: Mapping[str, str] = {
-    "comment": "комментарий в карточку",
-    "reminder": "напоминание",
-    "crm_email": "письмо через CRM",
-    "smtp_email": "письмо",
-    "withdrawal": "отзыв напоминания",
-}
 #: What to do about an account that the CRM has blocked.
 _UNBLOCK = (
     "Все запросы к ней остановлены. Снимите блокировку в CRM или через её поддержку, "
@@ -25,7 +19,7 @@ _UNBLOCK = (
 
 def delivery(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
     """A parked delivery."""
-    what = WORDS.get(about["what"], about["what"])
+    what = KINDS[about["what"]].name if about["what"] in KINDS else about["what"]
     return f"доставка № {about['delivery']} ({what}) по звонку № {about['call']} ({about['call_id']}){_reason(about)}"
 
 

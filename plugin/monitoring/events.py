@@ -51,14 +51,14 @@ def parked_events(look: AlertLook) -> Iterator[AlertCause]:
 def values_not_mapped(look: AlertLook) -> Iterator[AlertCause]:
     """Each value of the CRM that events wait for because the mapping gives it no meaning."""
     for row in look.connection.execute(_NOT_MAPPED).all():
-        told: dict[str, Any] = look.connection.execute(_ABOUT, {"first": row.first}).scalar_one() or {}
-        about = {name: told.get(name) and mask_text(str(told[name])) for name in ("field", "value", "fact")}
-        about |= {"connector": row.connector, "since": row.since.isoformat(), "reason": shown_reason(told.get("why"))}
+        cause: dict[str, Any] = look.connection.execute(_ABOUT, {"first": row.first}).scalar_one() or {}
+        about = {name: cause.get(name) and mask_text(str(cause[name])) for name in ("field", "value", "fact")}
+        about |= {"connector": row.connector, "since": row.since.isoformat(), "reason": shown_reason(cause.get("why"))}
         yield AlertCause(AlertKind.VALUE_NOT_MAPPED, f"{row.connector}:{mask_text(row.cause)}", about)
 
 
 def events_waiting(look: AlertLook) -> Iterator[AlertCause]:
-    """Connectors whose events have waited for long although their account is there: else that is told already."""
+    """Connectors whose events have waited for long; an account that is away has an alert of its own."""
     before = look.now - timedelta(minutes=look.settings.alerts.away_after_minutes)
     for row in look.connection.execute(_LONG, {"before": before}).all():
         if row.connector not in look.open_accounts:

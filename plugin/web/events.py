@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
@@ -14,12 +12,12 @@ from connectors.base import CrmUnavailable, EventMalformed, EventNotAuthentic
 from plugin.common.clock import utc_now
 from plugin.events.crm_events import CrmEvents
 from plugin.events.schema import CallResultSchema
-from plugin.web.errors import error_response, json_response
+from plugin.web.errors import error_response, json_response, retry_seconds
 from plugin.web.routes import Says, add_route
 from plugin.web.schemas import AcceptedSchema
 
 if TYPE_CHECKING:
-    from connectors.base import CallResult, Connector, Reference
+    from connectors.base import Connector
     from plugin.config.settings import Settings
     from plugin.events.intake import Intake
     from plugin.events.responses import EventResponse
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 _LOG = structlog.get_logger(__name__)
 
-#: When a CRM that could not be asked does not say itself when to come back, in seconds.
+#: For a CRM that could not be asked and does not say when to come back; in seconds.
 _RETRY_AFTER = 30
 
 _TAKEN = {
@@ -92,7 +90,7 @@ def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger
 
 
 class _Crm(NamedTuple):
-    """The connected CRM, and what takes its events in."""
+    """The connected CRM and its event intake."""
 
     connector: Connector
     events: CrmEvents
@@ -104,16 +102,16 @@ def _take(crm: _Crm | None, name: str, path_secret: str | None) -> Response:
             404, "unknown_connector", "No CRM of this name is connected", hint="Check [crm] in plugin.toml"
         )
     try:
-        heard = _heard(crm.connector, path_secret)
+        parsed = crm.connector.parse_event(_headers(), path_secret, request.args.to_dict(), request.get_data())
     except EventNotAuthentic as error:
         _LOG.warning("event.not_authentic", connector=name, why=str(error))
         return error_response(401, "not_authentic", "The event does not prove that the CRM sent it")
     except EventMalformed as error:
         return error_response(400, "malformed", str(error))
     except CrmUnavailable as error:
-        # It could not be found out whether it is authentic; nothing is kept of what may be anybody's.
+        # Whether it is authentic could not be checked: nothing of it is stored.
         _LOG.warning("event.not_verified", connector=name, why=str(error))
-        wait = _RETRY_AFTER if error.after is None else max(1, ceil(error.after))
+        wait = retry_seconds(error, _RETRY_AFTER)
         return error_response(
             503,
             "crm_unavailable",
@@ -121,11 +119,7 @@ def _take(crm: _Crm | None, name: str, path_secret: str | None) -> Response:
             hint=f"Try again in {wait} s",
             headers={"Retry-After": str(wait)},
         )
-    return _response(crm.events.take(heard))
-
-
-def _heard(connector: Connector, path_secret: str | None) -> Sequence[CallResult | Reference]:
-    return connector.parse_event(_headers(), path_secret, request.args.to_dict(), request.get_data())
+    return _response(crm.events.take(parsed))
 
 
 def _headers() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Puts the way in before the operators' side of an application, or says there that it is off."""
+"""Adds sign-in and guards to the operators' side of an application, or answers there that it is off."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def guard_operators_side(
     now: Now = utc_now,
     passwords: Passwords | None = None,
 ) -> bool:
-    """Serve the ways in, and guard whatever is served under ``/operator``; whether the page is on at all.
+    """Serve sign-in and the CRM's entries, and guard everything under ``/operator``; returns whether the page is on.
 
     Where it is off, everything there is 404, and the log says why.
     """
@@ -70,7 +70,7 @@ def guard_operators_side(
 
 
 def answer_people(blueprint: Blueprint) -> None:
-    """What goes wrong in a blueprint's pages is told as a page, in Russian; in its JSON routes as JSON still."""
+    """Answer errors of a blueprint's pages by Russian pages, those of its JSON routes by JSON."""
     blueprint.register_error_handler(NotAllowed, answer_refusal)
     blueprint.register_error_handler(LedgerUnavailable, _unavailable)
     blueprint.register_error_handler(HTTPException, _http_error)
@@ -121,8 +121,7 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if wants_json() or status < 400:  # a redirect
         return errors.answer(error)
-    headers = {name: value for name, value in error.get_headers() if name.lower() in {"allow", "retry-after"}}
-    return page("not_found" if status == 404 else "failed", status, headers)
+    return page("not_found" if status == 404 else "failed", status, errors.kept_headers(error))
 
 
 def _fault(error: Exception) -> Response:

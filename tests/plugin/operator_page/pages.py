@@ -16,20 +16,20 @@ from plugin.ledger.trails import trails
 from plugin.operator_page.call import PageCall, page_call
 from plugin.operator_page.journal import JournalSave, read_journal_save
 from plugin.operator_page.sessions import PageSessions
-from tests.plugin.auth.desk import Clock
+from tests.plugin.auth.support import HandClock
 
 RULES = Path(__file__).parents[3] / "rules"
 SCRIPT = "survey_opt_out"
 
 
 @dataclass
-class Office:
+class PageHarness:
     """The page sessions, and the ledger, rules and clock that they work with."""
 
     sessions: PageSessions
     ledger: Ledger
     rules: ActiveRules
-    clock: Clock
+    clock: HandClock
     settings: Settings
 
     @property

@@ -20,7 +20,7 @@ MODULES = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in PLUGIN
 
 #: The connectors' folders, and the CRMs that the design speaks of, whether there is a connector yet or not.
 #: "rest" is no CRM's name but an ordinary word.
-CRMS = {path.name for path in (ROOT / "connectors").iterdir() if (path / "__init__.py").exists()} - {"rest"} | {
+CRMS = {path.parent.name for path in (ROOT / "connectors").glob("*/connector.py")} - {"rest"} | {
     *("bitrix", "bitrix24", "amocrm", "espocrm", "odoo"),
 }
 #: Ordinary words of programming that the rules happen to use for something of theirs as well.

@@ -10,7 +10,7 @@ from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
 from connectors.espocrm.client import EspoClient
 from connectors.espocrm.metadata import Fields, entered, mapped_field
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES
-from connectors.kit.checks import clocks, date_of, point, private
+from connectors.kit.checks import clocks_agree, date_header, point, stays_private
 
 _ADMIN = ("admin", "super-admin")
 
@@ -25,7 +25,7 @@ class EspoChecks:
 
     def account(self) -> Sequence[Check]:
         """All points of the account, as far as it can be asked."""
-        points = [private(self._api.http.base_url)]
+        points = [stays_private(self._api.http.base_url)]
         try:
             me = self._api.get("App/user")
         except (CrmUnavailable, CrmRefused) as error:
@@ -40,7 +40,7 @@ class EspoChecks:
         points += [
             point("the CRM answers", True),
             point("the key is accepted", True),
-            clocks(date_of(me.headers), self._now()),
+            clocks_agree(date_header(me.headers), self._now()),
         ]
         points += [self._own_user(me.data["user"]), *self._rights(me.data)]
         return [*points, *self._configuration(), *self._mail(me.data["user"]), *self._events()]

@@ -12,8 +12,8 @@ from connectors.base import Assignee, CrmRefused, CrmUnavailable, Done, NotDone,
 from connectors.espocrm.client import GONE, SENDING_FAILED, EspoClient, Where, any_of, contains, equals, search
 from connectors.espocrm.unsent_mail import UnsentMails
 from connectors.http.client import HttpAnswer, done
-from connectors.kit.reference_mark import mark
-from connectors.protocol.outcomes import unread
+from connectors.kit.reference_mark import reference_mark
+from connectors.protocol.outcomes import not_done_because
 
 _SENT = "Sent"
 _SENDING = "Sending"
@@ -51,7 +51,7 @@ class Mails:
         The CRM gives each mail a Message-ID of its own making, so that it cannot be found by one of ours.
         """
         where: list[Where] = [
-            contains("body", mark(key).strip("[]")),
+            contains("body", reference_mark(key).strip("[]")),
             any_of(*(equals("status", status) for status in (_SENT, *_UNSENT))),
         ]
         where += [equals("createdById", self._own_user)] if self._own_user else []
@@ -99,7 +99,7 @@ class Mails:
         try:
             user = self._api.record("User", assignee.user)
         except (CrmUnavailable, CrmRefused) as error:
-            return unread(error)
+            return not_done_because(error)
         address = user.get("emailAddress") if user else None
         if not isinstance(address, str) or not address:
             return NotDone("the role's CRM user does not exist or has no address to mail to")

@@ -18,7 +18,7 @@ from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of, secrets_in
 from plugin.errors import ConfigError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.mapping_check import remarks
 from plugin.ledger import Ledger
-from plugin.service.wiring import connect, connector_of, mailer_of
+from plugin.resilience.connect import connect, connector_of, mailer_of
 
 if TYPE_CHECKING:
     from plugin.config.settings import Settings

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from connectors.kit.reference_mark import reference_mark
 from plugin.deciding.decision.model import Action, Decision, Target
-from plugin.events.texts import delivery_key, mark, target_context, with_lines
+from plugin.events.texts import delivery_key, target_context, with_lines
 
 #: Kinds of mail by a role's e-mail mode, with the ending of their action's id.
 _MAILS: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -181,7 +182,9 @@ def _row(
 ) -> PlannedDelivery:
     call = (scene.namespace, scene.call_id, scene.generation)
     key = delivery_key(call, scene.number, action, role)
-    return PlannedDelivery(key, action, kind, role, subject, with_lines(text, mark(key)), fallback, due, withdraws)
+    return PlannedDelivery(
+        key, action, kind, role, subject, with_lines(text, reference_mark(key)), fallback, due, withdraws
+    )
 
 
 def _fallback(scene: PlanContext, kind: str, target: Target | None) -> str | None:

@@ -66,7 +66,7 @@ class Resolver:
         self._policy = policy
         self._now = now
         self._random = random
-        self._waits = Waits.of(policy)
+        self._waits = Waits(policy)
         lease = lease_of(connector.limits(), policy.lease_margin_seconds)
         self._kept = Inbox(ledger, connector.name, now, owner, lease)
         self._tidied_at: datetime | None = None

@@ -13,9 +13,6 @@ from plugin.deciding.decision.model import Decision, Target
 from plugin.deciding.ruleset import LABELS
 from plugin.events.calls import Call
 
-#: Hex digits of the delivery key that stand in the text, for look-ups in CRMs without a place for the key.
-MARK_DIGITS = 16
-
 
 def call_context(call: Call, due: datetime, zone: ZoneInfo) -> dict[str, str | None]:
     """The placeholders of a call; ``deadline`` is when its reminders are due, both times in ``zone`` and naming it.
@@ -59,8 +56,3 @@ def delivery_key(call: tuple[str, str, int], number: int, action: str, role: str
 def with_lines(text: str, *lines: str) -> str:
     """The text with each non-empty line on a line of its own below it."""
     return "\n".join([text, *(line for line in lines if line)])
-
-
-def mark(key: str) -> str:
-    """The last line of what is written: by it a look-up finds it again."""
-    return f"[ref:{key[:MARK_DIGITS]}]"

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, literal_column, or_, select
 
 from plugin.authoring.revisions.archive import newest_activation
-from plugin.delivery.fair_order import IN_LANE, OPEN
+from plugin.delivery.fair_order import IN_LANE, OPEN_LITERALS
 from plugin.ledger.schema import activations, alerts, breakers, calls, deliveries, events
 from plugin.monitoring.hours import working_hours
 from plugin.monitoring.model import AT_ONCE, AlertCause, AlertKind, AlertLook, is_new, shown_reason, standing
@@ -26,9 +26,9 @@ _BLOCKED = ":blocked"
 
 _d = deliveries.c
 _PARKED = _d.state == literal_column("'parked'")
-_UNKEPT = or_(_d.state.in_(OPEN), _PARKED)
+_UNKEPT = or_(_d.state.in_(OPEN_LITERALS), _PARKED)
 #: The parts of what is not done that have an index by deadline each.
-_PARTS = (*(and_(_d.state.in_(OPEN), IN_LANE[lane]) for lane in LANES), _PARKED)
+_PARTS = (*(and_(_d.state.in_(OPEN_LITERALS), IN_LANE[lane]) for lane in LANES), _PARKED)
 _TIME = _d.deadline_at.type
 _NOW = bindparam("now", type_=_TIME)
 

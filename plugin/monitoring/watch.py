@@ -23,7 +23,7 @@ from plugin.resilience.gates import AccountGates
 from plugin.resilience.lanes import Lane
 
 if TYPE_CHECKING:
-    from connectors.smtp.mailer import Mailer
+    from connectors.smtp import Mailer
 
 _LOG = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class AlertWatch:
 
     def is_due(self) -> bool:
         """Whether it is time to look again, or an account was blocked. A clock that was set back does not delay it."""
-        known, self._blocked = self._blocked, self._gates.shut()
+        known, self._blocked = self._blocked, self._gates.blocked_lanes()
         if self._looked_at is None or self._blocked - known:
             return True
         return abs((self._now() - self._looked_at).total_seconds()) >= self._settings.alerts.check_seconds

@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connectors.kit.reference_mark import MARK_START
 from plugin.cli.format.calls import WIDTH, clean, masked, phone_text
 from plugin.cli.format.delivery_words import ACTS, KINDS, OUTCOMES, STATES, STEPS
 from plugin.common.clock import local_time
 from plugin.common.log import mask_text
-
-_MARK = "[ref:"
 
 
 def page(delivery: Mapping[str, Any], outcome: str, zone: ZoneInfo, full: bool) -> str:
@@ -70,7 +69,7 @@ def details(delivery: Mapping[str, Any], zone: ZoneInfo, full: bool, indent: int
 
 def text_lines(text: str, full: bool, indent: int = 2) -> list[str]:
     """The text as it is sent, phones masked unless asked for in full; its mark of reference is no phone."""
-    shown = [line if line.startswith(_MARK) else masked(line, full) for line in text.splitlines()]
+    shown = [line if line.startswith(MARK_START) else masked(line, full) for line in text.splitlines()]
     return [line for part in shown for line in wrapped(f"│ {part}", indent, after="│ ")]
 
 

@@ -14,7 +14,7 @@ from connectors.espocrm import EspoConnector
 from tests.connectors.espocrm.payloads import PERSON, SITE, URL
 from tests.connectors.espocrm.rig import FACTS, WEBHOOK, WEBHOOK_SECRET, EspoRig, account
 from tests.connectors.espocrm.server import API_KEY, OWN_USER
-from tests.support.crm import free_port
+from tests.support.processes import free_port
 
 FIELDS: dict[str, dict[str, Any]] = {
     "cRelated": {"type": "enum", "options": ["", "Yes", "No"]},

@@ -89,7 +89,7 @@ def _act(
     from plugin.cli.format import events as text
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
-    from plugin.events.inbox_by_hand import act, chosen, parked_ids
+    from plugin.events.inbox_by_hand import act, events_at, parked_ids
     from plugin.ledger.audit import Actor
 
     if bool(ids) == parked:
@@ -98,7 +98,7 @@ def _act(
     settings = settings_of(config)
     with ledger_of(settings) as ledger:
         with ledger.read() as connection:
-            found = chosen(connection, ids or parked_ids(connection))
+            found = events_at(connection, ids or parked_ids(connection))
         done = act(ledger, does, [one.id for one in found], actor, utc_now) if actor and found else 0
     click.echo(text.told(does, found, settings.timezone, done if yes else None))
     return 0

@@ -1,13 +1,22 @@
-"""Rows that several processes may make at the same moment: whoever comes second goes on with the first one's."""
+"""Rows that several processes may make at the same moment: one of them makes the row, the others use it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, insert
 from sqlalchemy.exc import IntegrityError
+
+
+def insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert this row; False where its key is taken, also by a process that was quicker just now."""
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table), row)
+    except IntegrityError:
+        return False
+    return True
 
 
 def lock_or_insert(
@@ -20,8 +29,6 @@ def lock_or_insert(
     """The one row that ``query`` locks for these parameters; where there is none, ``blank()`` is inserted first."""
     row = connection.execute(query, key).one_or_none()
     if row is None:
-        # Another process may be quicker.
-        with suppress(IntegrityError), connection.begin_nested():
-            connection.execute(insert(table), blank())
+        insert_if_absent(connection, table, blank())
         row = connection.execute(query, key).one()
     return row

@@ -21,10 +21,9 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
-from plugin.events.facts import heard_of
-from plugin.events.intake import Intake
-from plugin.events.preview import DecisionChanged
-from plugin.events.queries import find_event
+from plugin.events.facts import mapped_fields
+from plugin.events.intake import DecisionChanged, Intake
+from plugin.events.respond import find_event
 from plugin.ledger import Ledger
 from plugin.operator_page.answer_hints import wanted_words
 from plugin.operator_page.call import PageCall, call_of_about
@@ -225,8 +224,8 @@ class PageSessions:
 
     def preview(self, call: PageCall, script: str, confirmation: Confirmation) -> dict[str, Any]:
         """What confirming would write now (``preview_json``). Raises EventError, DecisionError."""
-        found = self._intake.foresee(self._source, confirmation.event(call, script))
-        return preview_json(found, self._rules.current().roles)
+        change = self._intake.preview(self._source, confirmation.event(call, script))
+        return preview_json(change, self._rules.current().roles)
 
     def confirm(self, call: PageCall, script: str, confirmation: Confirmation) -> tuple[int, dict[str, Any]]:
         """Report the confirmed end: status and body of the response.
@@ -239,7 +238,7 @@ class PageSessions:
             answer = self._intake.receive_own(self._source, event, confirmation.is_shown)
         except DecisionChanged as other:
             error = {"code": "decided_otherwise", "message": "the decision is not the one that was confirmed"}
-            return 409, {"error": error, "foresight": preview_json(other.foreseen, self._rules.current().roles)}
+            return 409, {"error": error, "foresight": preview_json(other.change, self._rules.current().roles)}
         return answer.status, answer.body
 
     def progress(self, call: PageCall, event_id: str) -> dict[str, Any] | None:
@@ -271,7 +270,7 @@ class PageSessions:
     def _call_facts(self, decider: Decider, call: PageCall) -> dict[str, FactValue]:
         """Facts mapped from the call's fields that fit; the others are warned of again when the call is reported."""
         facts: dict[str, FactValue] = {}
-        for name, value in heard_of(decider, call.event_fields()).items():
+        for name, value in mapped_fields(decider, call.event_fields()).items():
             try:
                 facts |= decider.type_facts({name: value})
             except BadFacts:

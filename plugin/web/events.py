@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from connectors.base import Connector
     from plugin.config.settings import Settings
     from plugin.events.intake import Intake
-    from plugin.events.responses import EventResponse
+    from plugin.events.respond import EventResponse
     from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
 
-#: For a CRM that could not be asked and does not say when to come back; in seconds.
+#: When a CRM that could not be asked does not say itself when to come back, in seconds.
 _RETRY_AFTER = 30
 
 _TAKEN = {
@@ -58,7 +58,7 @@ _SIGNATURE = [
 
 
 def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger, settings: Settings) -> Blueprint:
-    """Where call results come in. Bodies are taken raw: the signature is over bytes, and it is checked first."""
+    """The paths of events. Bodies are taken raw: the signature is over bytes, and it is checked first."""
     crm = None if connector is None else _Crm(connector, CrmEvents(intake, ledger, connector, settings, utc_now))
 
     def call_result() -> Response:
@@ -90,7 +90,7 @@ def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger
 
 
 class _Crm(NamedTuple):
-    """The connected CRM and its event intake."""
+    """The connected CRM and the intake of its events."""
 
     connector: Connector
     events: CrmEvents
@@ -109,7 +109,7 @@ def _take(crm: _Crm | None, name: str, path_secret: str | None) -> Response:
     except EventMalformed as error:
         return error_response(400, "malformed", str(error))
     except CrmUnavailable as error:
-        # Whether it is authentic could not be checked: nothing of it is stored.
+        # Whether it is authentic could not be found out; an event that may be forged is not kept.
         _LOG.warning("event.not_verified", connector=name, why=str(error))
         wait = retry_seconds(error, _RETRY_AFTER)
         return error_response(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import WIDTH, clean
 from plugin.common.log import mask_text
-from plugin.events.inbox_by_hand import Shown
+from plugin.events.inbox_by_hand import InboxEntry
 
 EMPTY = "Таких событий нет."
 _STATES = {
@@ -24,12 +24,12 @@ _TITLES = {"retry": "Повторить сейчас", "drop": "Отбросит
 _DONE = {"retry": "Поставлено на повтор", "drop": "Отброшено"}
 
 
-def page(found: Sequence[Shown], zone: ZoneInfo) -> str:
+def page(found: Sequence[InboxEntry], zone: ZoneInfo) -> str:
     """One paragraph an event."""
     return "\n".join(line for one in found for line in _lines(one, zone))
 
 
-def told(does: str, found: Sequence[Shown], zone: ZoneInfo, done: int | None) -> str:
+def told(does: str, found: Sequence[InboxEntry], zone: ZoneInfo, done: int | None) -> str:
     """What an act would come to (``done`` None), or to how many events it was done."""
     if not found:
         return "Менять нечего."
@@ -43,7 +43,7 @@ def told(does: str, found: Sequence[Shown], zone: ZoneInfo, done: int | None) ->
     )
 
 
-def as_json(one: Shown, zone: ZoneInfo) -> dict[str, Any]:
+def as_json(one: InboxEntry, zone: ZoneInfo) -> dict[str, Any]:
     """An event for programs."""
     times = {"received_at": one.received_at, "finished_at": one.finished_at}
     times["next_try_at"] = one.not_before if one.state == "waiting" else None
@@ -61,7 +61,7 @@ def as_json(one: Shown, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def _lines(one: Shown, zone: ZoneInfo) -> list[str]:
+def _lines(one: InboxEntry, zone: ZoneInfo) -> list[str]:
     what = " ".join(filter(None, (one.kind.lstrip("="), one.record)))
     times = "" if one.reports == 1 else f", сообщено раз: {one.reports}"
     came = f"пришло {_clock(one.received_at, zone)}{times}"

@@ -33,16 +33,15 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
     from plugin.cli.format.doctor import page
     from plugin.common.clock import utc_now
     from plugin.doctor.examine import Examination
-    from plugin.doctor.points import PointNotes
 
     if write != (card is not None):
         raise InputError("--write and --card belong together", hint="Such as: optout doctor --write --card contact:42")
     with ExitStack() as stack:
-        examination = Examination(PointNotes(), utc_now, stack)
+        examination = Examination(utc_now, stack)
         examination.run(config, os.environ)
         if card is not None:
             _try_out(examination, card, role)
-        found = examination.notes.findings()
+        found = examination.report
     if as_json:
         print_json(found.to_json())
     else:
@@ -60,7 +59,7 @@ def _try_out(examination: Examination, card: str, role: str | None) -> None:
         raise InputError(f"--card: {card[:40]!r} is no card", hint="TYPE:ID, such as contact:42")
     settings, rulebook, connector = examination.settings, examination.rulebook, examination.connector
     if settings is None or rulebook is None or connector is None:
-        examination.notes.fails(AREA, "a trial can be made", "Mend the points above first")
+        examination.report.fails(AREA, "a trial can be made", "Mend the points above first")
         return
     script = rulebook.scripts.get(settings.default_script)
     name = role or (script.unfinished_role if script else "")
@@ -68,4 +67,4 @@ def _try_out(examination: Examination, card: str, role: str | None) -> None:
         raise InputError(f"--role: unknown role {name!r}", hint=f"Roles: {', '.join(rulebook.roles)}")
     chosen = rulebook.roles[name]
     assignee = Assignee(chosen.crm_user, chosen.address)
-    WriteTrial(connector, CardRef(kind, id_), assignee, examination.notes, utc_now).run()
+    WriteTrial(connector, CardRef(kind, id_), assignee, examination.report, utc_now).run()

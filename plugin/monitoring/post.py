@@ -1,4 +1,4 @@
-"""The mails that tell of alerts: gathered by kind, kept in the ledger, sent until the mail server has accepted them.
+"""The mails that tell of alerts: gathered by kind, stored in the ledger, sent until the mail server accepts them.
 
 Under a lease like deliveries, and with the same Message-ID each time, so that a repeat is recognised as one.
 """
@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, literal_column, select, update
 
 from connectors.base import Done, NotDone, Outcome, Unknown
-from plugin.common.clock import Now
+from plugin.common.clock import Now, local_time
 from plugin.config.settings import Settings
 from plugin.delivery.texts import message_id
 from plugin.ledger import Ledger
 from plugin.ledger.schema import alert_mails, alerts
+from plugin.monitoring.definitions import DEFINITIONS
 from plugin.monitoring.model import AlertKind, standing
-from plugin.monitoring.texts import mail
 from plugin.resilience.backoff import Waits
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import is_login_refused, of_mail
@@ -51,10 +52,29 @@ _UNTOLD_END = select(alerts.c.id).where(_END_UNTOLD).limit(1)
 _MARGIN = 60.0
 #: There is no deadline that the waits have to be measured against.
 _NO_HURRY = timedelta(0)
+#: So many causes are listed in one mail; `optout alerts list` has all of them.
+_LISTED = 30
+
+
+def _text_of(kind: AlertKind, rows: Sequence[Any], zone: ZoneInfo, *, over: bool, sender: str) -> tuple[str, str]:
+    """Subject and text of the mail about these alerts (rows of the ledger) of one kind."""
+    definition = DEFINITIONS[kind]
+    title = definition.over_subject if over else definition.subject
+    subject = f"[{sender}] {title}" + (f": {len(rows)}" if len(rows) > 1 else "")
+    lines = [f"{title}:", ""]
+    for row in rows[:_LISTED]:
+        lines.append(f"- {definition.line(row.about, zone)}")
+        if over:
+            lines.append(f"  с {local_time(row.opened_at, zone)} по {local_time(row.closed_at, zone)}")
+    if len(rows) > _LISTED:
+        lines.append(f"и ещё {len(rows) - _LISTED}. Все: optout alerts list --all")
+    if not over:
+        lines += ["", definition.advice]
+    return subject, "\n".join(lines) + "\n"
 
 
 def gather(connection: Connection, settings: Settings, now: datetime) -> int:
-    """Write the mails about what nobody has been told of yet; how many. The transaction must be alone."""
+    """Write the mails about untold alerts and ends; how many. The transaction must be alone."""
     if not settings.alerts.to:
         return 0
     return sum(_gather(connection, settings, kind, over, now) for kind in AlertKind for over in (False, True))
@@ -71,7 +91,7 @@ def _gather(connection: Connection, settings: Settings, kind: AlertKind, over: b
     if soon and not any(row.about.get("blocked") for row in rows if not over):
         return 0
     batch = _digest([kind, over, *(row.id for row in rows)])
-    subject, text = mail(kind, rows, settings.timezone, over=over, sender=settings.manifest.id)
+    subject, text = _text_of(kind, rows, settings.timezone, over=over, sender=settings.manifest.id)
     one = {"batch": batch, "kind": str(kind), "over": over, "subject": subject, "text": text, "state": "pending"}
     one |= {"not_before": now, "attempts": 0, "created_at": now}
     connection.execute(insert(alert_mails), [one | {"address": address} for address in settings.alerts.to])
@@ -101,14 +121,14 @@ class AlertMailer:
         gates: AccountGates,
         now: Now,
         owner: str,
-        chance: Random,
+        rng: Random,
     ) -> None:
         self._ledger = ledger
         self._mailer = mailer
         self._gates = gates
         self._now = now
         self._owner = owner
-        self._chance = chance
+        self._rng = rng
         self._waits = Waits(settings.delivery)
         self._sender = settings.smtp.sender if settings.smtp else None
 
@@ -154,7 +174,7 @@ class AlertMailer:
                 values |= {"state": "parked", "finished_at": now, "why": outcome.why}
             else:
                 asked = outcome.after if isinstance(outcome, NotDone) else None
-                wait = self._waits.after(attempts, _NO_HURRY, self._chance, at_least=asked)
+                wait = self._waits.after(attempts, _NO_HURRY, self._rng, at_least=asked)
                 values |= {"not_before": now + timedelta(seconds=wait), "why": outcome.why}
                 mine = and_(mine, alert_mails.c.owner == self._owner)
             connection.execute(update(alert_mails).where(mine).values(**values))
@@ -170,7 +190,7 @@ class AlertMailer:
 
 
 def _note_told(connection: Connection, batch: str, now: datetime) -> None:
-    """The batch has been told of once no mail of it is still to be sent."""
+    """The batch is told once none of its mails is still to be sent."""
     unsent = exists().where(_PENDING, alert_mails.c.batch == batch)
     told = update(alerts).where(alerts.c.batch == batch, ~unsent, alerts.c.notified_at.is_(None))
     connection.execute(told.values(notified_at=now))

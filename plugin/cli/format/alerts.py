@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from plugin.cli.format.moments import clock, iso
 from plugin.common.log import mask_text
 from plugin.common.terminal import wrapped
+from plugin.monitoring.definitions import kind_name, line
 from plugin.monitoring.listing import Alert
-from plugin.monitoring.texts import kind_name, line
 
 EMPTY = "Тревог нет."
 _NOBODY = "Письма никому не отправляются: в plugin.toml нет [alerts] to."

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from plugin.ledger.states import DeliveryKind, DeliveryState
+from plugin.delivery import words as delivery
 from plugin.operations.transitions import Refusal, TransitionKind
 
-STATES: Mapping[str, str] = {
-    DeliveryState.PENDING: "в очереди",
-    DeliveryState.LEASED: "отправляется",
-    DeliveryState.UNKNOWN: "проверяется",
-    DeliveryState.WAITING: "ждёт повтора",
-    DeliveryState.DONE: "сделано",
-    DeliveryState.PARKED: "остановлено",
-    DeliveryState.CANCELLED: "отменено",
-}
-KINDS: Mapping[str, str] = {
-    DeliveryKind.COMMENT: "комментарий в карточку",
-    DeliveryKind.REMINDER: "напоминание",
-    DeliveryKind.CRM_EMAIL: "письмо через CRM",
-    DeliveryKind.SMTP_EMAIL: "письмо",
-    DeliveryKind.WITHDRAWAL: "отзыв напоминания",
-}
+STATES: Mapping[str, str] = {state: words.name for state, words in delivery.STATES.items()}
+KINDS: Mapping[str, str] = {kind: words.name for kind, words in delivery.KINDS.items()}
 #: The same where there is little room.
-SHORT_KINDS: Mapping[str, str] = {**KINDS} | {DeliveryKind.COMMENT: "комментарий", DeliveryKind.WITHDRAWAL: "отзыв"}
+SHORT_KINDS: Mapping[str, str] = {kind: words.short for kind, words in delivery.KINDS.items()}
 #: The last lines of a plan that has not been carried out.
 PLAN_ONLY = ("", "Это план: ничего не изменилось. Выполнить: та же команда с", "  --yes --by ИМЯ --reason ПРИЧИНА")
 STEPS = {"send": "отправка", "look_up": "поиск в CRM"}

@@ -5,21 +5,21 @@ from __future__ import annotations
 from itertools import groupby
 
 from plugin.common.terminal import wrapped
-from plugin.doctor.points import Findings
+from plugin.doctor.checks import DoctorReport
 
 
-def page(found: Findings) -> str:
-    """The points by area, what was left behind, and the sum."""
+def page(found: DoctorReport) -> str:
+    """The checks by area, what was left behind, and the sum."""
     lines: list[str] = []
-    for area, points in groupby(found.points, key=lambda point: point.area):
+    for area, checks in groupby(found.checks, key=lambda check: check.area):
         lines.append(area)
-        for point in points:
-            lines += wrapped(f"{'ok' if point.ok else 'failed':<6}  {point.name}", 2, after=" " * 8)
-            if not point.ok and point.remedy:
-                lines += wrapped(f"-> {point.remedy}", 10, after="   ")
+        for check in checks:
+            lines += wrapped(f"{'ok' if check.ok else 'failed':<6}  {check.name}", 2, after=" " * 8)
+            if not check.ok and check.remedy:
+                lines += wrapped(f"-> {check.remedy}", 10, after="   ")
     if found.left:
         lines += ["", "Left in the CRM, to be removed by hand:"]
         lines += [line for what in found.left for line in wrapped(f"- {what}", 2, after="  ")]
-    failed = sum(not point.ok for point in found.points)
-    held = len(found.points) - failed
+    failed = sum(not check.ok for check in found.checks)
+    held = len(found.checks) - failed
     return "\n".join([*lines, "", f"{held} ok, {failed} failed" if failed else f"{held} ok"])

@@ -22,7 +22,7 @@ from plugin.cli.main import main
 from plugin.common.clock import utc_now
 from plugin.config.load import load_settings
 from plugin.ledger import Ledger
-from tests.plugin.auth.desk import FULL, KEY, PASSWORD
+from tests.plugin.auth.support import FULL, KEY, PASSWORD
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
 
 PAGE_TOML = '\n[page]\nsecret = { env = "PAGE_SECRET" }\npublic_url = "https://optout.example.org"\n'

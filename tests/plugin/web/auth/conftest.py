@@ -11,7 +11,7 @@ import pytest
 from plugin.auth.users import Users
 from plugin.config.settings import PageSettings, Settings
 from plugin.ledger import Ledger
-from tests.plugin.auth.desk import PASSWORD, Clock, cheap_passwords
+from tests.plugin.auth.support import PASSWORD, HandClock, cheap_passwords
 from tests.plugin.web.auth.browser import FRAMED, PAGE, Site, guarded_app
 from tests.plugin.web.harness import serving
 
@@ -24,7 +24,7 @@ def make_site(settings: Settings) -> Iterator[MakeSite]:
     with ExitStack() as stack:
 
         def make(page: PageSettings, url: str) -> Site:
-            clock = Clock()
+            clock = HandClock()
             ledger = Ledger(url, clock=clock)
             stack.callback(ledger.close)
             ledger.upgrade()

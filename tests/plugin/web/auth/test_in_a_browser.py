@@ -12,7 +12,7 @@ import pytest
 from flask import Flask, request
 
 from plugin.config.settings import PageSettings, Settings
-from tests.plugin.auth.desk import FULL, KEY, PASSWORD
+from tests.plugin.auth.support import FULL, KEY, PASSWORD
 from tests.plugin.web.auth.browser import Site
 from tests.plugin.web.auth.conftest import MakeSite
 from tests.plugin.web.harness import serving

@@ -26,7 +26,7 @@ from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, decisions, deliveries, events
 from plugin.ledger.trails import trails
 from plugin.web import WebServer, bind, create_app
-from tests.plugin.auth.desk import cheap_passwords
+from tests.plugin.auth.support import cheap_passwords
 
 KEY = base64.b64encode(b"a signing key of the tests, long enough to be one").decode()
 CALL = LinkedCall(
@@ -39,7 +39,7 @@ PATIENCE = 15_000
 
 
 @dataclass
-class House:
+class Site:
     """A running page and what is behind it."""
 
     url: str
@@ -101,9 +101,9 @@ class House:
 
 
 @contextmanager
-def running_house(
+def running_site(
     settings: Settings, rules_folder: Path, ledger_url: str, *, threads: int = 8, **page: Any
-) -> Iterator[House]:
+) -> Iterator[Site]:
     """The page for the length of the block; ``page``: settings of ``[page]`` besides the key."""
     first = Rulebook.load(rules_folder)
     listener = bind("127.0.0.1", 0)
@@ -123,7 +123,7 @@ def running_house(
     links = Links([KEY], f"{public}/operator/open", _minutes(own), utc_now)
     try:
         users = Users(ledger, cheap_passwords(), utc_now)
-        yield House(public, ledger, rules, own, links, rules_folder, users)
+        yield Site(public, ledger, rules, own, links, rules_folder, users)
     finally:
         server.stop()
         thread.join(20)

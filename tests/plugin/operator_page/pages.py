@@ -1,4 +1,4 @@
-"""A desk with what is behind it, and what pages send to it."""
+"""Page sessions with their ledger and rules, and the requests that pages send to them."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, deliveries, events
 from plugin.ledger.trails import trails
 from plugin.operator_page.call import PageCall, page_call
-from plugin.operator_page.journal import JournalEntry, read_saving
+from plugin.operator_page.journal import JournalSave, read_journal_save
 from plugin.operator_page.sessions import PageSessions
-from tests.plugin.auth.desk import Clock
+from tests.plugin.auth.support import HandClock
 
 RULES = Path(__file__).parents[3] / "rules"
 SCRIPT = "survey_opt_out"
 
 
 @dataclass
-class Office:
-    """The desk and what is behind it."""
+class PageHarness:
+    """The page sessions, and the ledger, rules and clock that they work with."""
 
-    desk: PageSessions
+    sessions: PageSessions
     ledger: Ledger
     rules: ActiveRules
-    clock: Clock
+    clock: HandClock
     settings: Settings
 
     @property
@@ -46,7 +46,7 @@ class Office:
         return page_call(id_, **(given | more))
 
     def entry(self, kind: str, **more: Any) -> dict[str, Any]:
-        """An entry of a trail that happens now; a second later it is later."""
+        """An entry of a journal, a second after the one before."""
         self.clock.forward(seconds=1)
         return {"kind": kind, "at": self.clock().isoformat(), **more}
 
@@ -54,9 +54,9 @@ class Office:
         asked = self.clock().isoformat()
         return self.entry("answer", q=f"q-{fact}", fact=fact, value=value, words=str(value), asked=asked)
 
-    def saving(self, seq: int, *entries: Any, tab: str = "one", note: str = "", revision: str = "") -> JournalEntry:
+    def saving(self, seq: int, *entries: Any, tab: str = "one", note: str = "", revision: str = "") -> JournalSave:
         body = {"seq": seq, "tab": tab, "revision": revision or self.revision, "note": note, "entries": list(entries)}
-        return read_saving(body)
+        return read_journal_save(body)
 
     def confirmation(self, facts: Any, outcome: str | None, actions: Any = (), **more: Any) -> dict[str, Any]:
         self.clock.forward(seconds=1)

@@ -1,12 +1,12 @@
-/** Puts on the screen what has happened; the page of `main.js` is one of these. */
+/** Renders the log of a call; `Page` in main.js extends this. */
 
 import * as conversation from "./conversation.js";
 import * as screens from "./screens.js";
 
 export const byId = (id) => document.getElementById(id);
 
-/** Shows the log of a call. What has happened and what may be done is the page's, which this is a part of. */
-export class Showing {
+/** Draws screen, journal and notices from `this.log`; state and actions are those of the extending class. */
+export class Renderer {
   constructor(data) {
     this.data = data;
   }
@@ -14,7 +14,7 @@ export class Showing {
   render() {
     this.dropMisfits();
     this.renderStage();
-    this.renderTrail();
+    this.renderJournal();
     const note = byId("note");
     if (document.activeElement !== note) note.value = conversation.noteAt(this.log, this.place.node?.fact ?? null);
     note.disabled = Boolean(this.pending) || this.screen === "done";
@@ -26,7 +26,7 @@ export class Showing {
   /** Answers that the rules of this page do not ask for are taken back. */
   dropMisfits() {
     const { misfit, asking } = this.place;
-    if (misfit && !asking && !conversation.ended(this.log)) this.happened({ kind: "back", fact: misfit.fact });
+    if (misfit && !asking && !conversation.ended(this.log)) this.record({ kind: "back", fact: misfit.fact });
   }
 
   renderStage(moveFocus = true) {
@@ -43,9 +43,9 @@ export class Showing {
     } else if (held && document.activeElement === document.body) {
       byId(held)?.focus({ preventScroll: true });
     }
-    if (screen === "ending" && !this.exact) this.foresee();
+    if (screen === "ending" && !this.exact) this.askPreview();
     if (screen === "asking" && !this.asking) this.askNext();
-    if (screen === "done" && !this.progress && moveFocus) this.startWatching();
+    if (screen === "done" && !this.progress && moveFocus) this.scheduleProgress();
   }
 
   parts(screen) {
@@ -80,10 +80,10 @@ export class Showing {
     });
   }
 
-  renderTrail() {
+  renderJournal() {
     const { steps, node } = this.place;
     const current = this.screen === "question" ? node.label : null;
-    byId("trail").replaceChildren(...screens.trail(steps, current, { backTo: (fact) => this.backTo(fact) }));
+    byId("trail").replaceChildren(...screens.journal(steps, current, { backTo: (fact) => this.backTo(fact) }));
   }
 
   focusStage() {
@@ -91,7 +91,7 @@ export class Showing {
     (typed ?? byId("phrase") ?? byId("stage")).focus({ preventScroll: true });
   }
 
-  /** Said once, and read out; `words` null takes it away. */
+  /** Show a notice once, read out by screen readers; `words` null removes it. */
   notice(name, words, kind = "") {
     const box = byId("notices");
     const there = box.querySelector(`[data-name="${name}"]`);
@@ -108,7 +108,7 @@ export class Showing {
     else box.append(told);
   }
 
-  tellLink(state) {
+  showConnection(state) {
     const words = { saved: "Сохранено", saving: "Сохраняется…", offline: "Нет связи", "signed out": "Вход закончился" };
     const link = byId("link");
     link.textContent = words[state];

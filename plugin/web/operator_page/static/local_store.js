@@ -1,10 +1,10 @@
-/** What this browser keeps of a call until the server has it: through reloads, and for other tabs to see. */
+/** Keeps a call in localStorage until the server has it: it survives reloads, and other tabs see it. */
 
 const PREFIX = "optout:";
 const DAY = 86400000;
 
-export class Shelf {
-  /** `onOther(state)`: another tab of this browser has put something there. */
+export class LocalStore {
+  /** `onOther(state)` is called when another tab of this browser has stored something. */
   constructor(call, onOther) {
     this._name = PREFIX + call;
     this._memory = null;
@@ -27,7 +27,7 @@ export class Shelf {
     try {
       localStorage.setItem(this._name, JSON.stringify(this._memory));
     } catch {
-      // A browser that keeps nothing for frames of other sites: the server has the answers, and this tab remembers.
+      // Some browsers store nothing for frames of other sites: the server has the answers, and this tab remembers.
     }
   }
 

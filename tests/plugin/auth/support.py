@@ -22,7 +22,7 @@ FULL = LinkedCall(
 
 
 @dataclass
-class Clock:
+class HandClock:
     now: datetime = field(default=START)
 
     def __call__(self) -> datetime:

@@ -23,7 +23,7 @@ from tests.plugin.delivery.harness import BreakableLedger, FakeMailer, House
 ADMIN, CHIEF = "admin@dealer.example", "chief@dealer.example"
 
 
-class Office:
+class Watched:
     """One dealership. The clock stands still until it is moved; ``look`` is one look of one process."""
 
     def __init__(self, url: str) -> None:

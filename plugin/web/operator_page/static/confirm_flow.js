@@ -1,14 +1,14 @@
-/** The end of a call: foreseen by the server, confirmed by the operator, followed until it is written. */
+/** The end of a call: previewed by the server, confirmed by the operator, followed until it is written. */
 
 import * as conversation from "./conversation.js";
 import { afterPaint } from "./dom.js";
-import { foreseen, isSame } from "./endings.js";
-import { NoAnswer, newId } from "./server.js";
-import { Showing } from "./showing.js";
+import { previewedEnding, isSame } from "./endings.js";
+import { NoResponse, newId } from "./server.js";
+import { Renderer } from "./render.js";
 
-/** What becomes of an end. What has happened until then is the page's, which this is a part of. */
-export class Confirming extends Showing {
-  confirming() {
+/** Previews, confirms and follows the end of a call; `Page` in main.js extends this with the log. */
+export class ConfirmFlow extends Renderer {
+  confirmation() {
     const facts = conversation.factsToReport(this.log);
     const { shown } = this.ending;
     return {
@@ -25,30 +25,30 @@ export class Confirming extends Showing {
   }
 
   confirm() {
-    // Whoever pressed Enter for the answer before must have seen what this Enter confirms.
+    // A second Enter meant for the screen before must not confirm an end that the operator has not seen yet.
     if (this.screen !== "ending" || performance.now() - this.shown < 400) return;
-    this.pending = this.confirming();
+    this.pending = this.confirmation();
     if (!this.ending.complete) this.pending.why = this.handover ?? "by_hand";
-    this.keep();
+    this.store();
     this.sendingWhy = null;
     this.render();
     this.sender.send(this.pending);
   }
 
-  taken(body, answer) {
+  accepted(body, answer) {
     this.pending = null;
     const outcome = answer.decision?.outcome ?? null;
     const event = body.id;
-    this.forget();
-    if (body.shown.outcome === null) this.happened({ kind: "unfinished", event, why: body.why ?? "by_hand" });
-    else this.happened({ kind: "confirmed", event, outcome, words: body.label ?? outcome });
+    this.resetMoment();
+    if (body.shown.outcome === null) this.record({ kind: "unfinished", event, why: body.why ?? "by_hand" });
+    else this.record({ kind: "confirmed", event, outcome, words: body.label ?? outcome });
     this.render();
   }
 
-  otherwise(answer) {
+  decidedOtherwise(answer) {
     this.pending = null;
-    this.keep();
-    this.exact = foreseen(answer);
+    this.store();
+    this.exact = previewedEnding(answer);
     this.changed = true;
     this.handover = this.exact.complete ? null : (this.handover ?? "by_hand");
     this.render();
@@ -57,50 +57,50 @@ export class Confirming extends Showing {
   waitToSend(why) {
     this.sendingWhy = why;
     if (this.screen === "sending") this.renderStage(false);
-    this.tellLink(why === "signed out" ? "signed out" : "offline");
+    this.showConnection(why === "signed out" ? "signed out" : "offline");
   }
 
   refused(status, error) {
     this.pending = null;
-    this.keep();
+    this.store();
     this.render();
     const fields = Object.keys(error.fields ?? {}).join(", ");
     this.notice("refused", `Сервер не принял подтверждение (${error.code ?? status}${fields ? `: ${fields}` : ""}). Передайте решение координатору и скажите администратору.`, "bad");
   }
 
-  /** What will be written, exactly; until it comes, the page shows what it knows itself. */
-  async foresee() {
+  /** Ask the server exactly what will be written; until it answers, the page shows its own reckoning. */
+  async askPreview() {
     const asked = (this.asked = {});
     await new Promise(afterPaint);
     if (this.asked !== asked || this.screen !== "ending") return;
     const own = this.ending;
-    const body = this.confirming();
+    const body = this.confirmation();
     try {
       const { status, body: answer } = await this.server.ask("POST", "foresee", { body });
       if (this.asked !== asked || this.screen !== "ending" || status !== 200) return;
-      const exact = foreseen(answer);
+      const exact = previewedEnding(answer);
       if (!isSame(exact, own)) {
-        this.otherwise(answer);
+        this.decidedOtherwise(answer);
         return;
       }
       if (!exact.complete) exact.label = own.label;
       this.exact = exact;
       this.renderStage(false);
     } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
+      if (!(error instanceof NoResponse)) throw error;
     }
   }
 
-  /** Look soon, but not all pages at once: the others may be confirming just now. */
-  startWatching() {
-    clearTimeout(this.watchTimer);
-    this.watchTimer = setTimeout(() => this.watch(), 150 + 250 * Math.random());
+  /** Ask for progress soon, but not all pages at once: other operators may be confirming in this moment. */
+  scheduleProgress() {
+    clearTimeout(this.progressTimer);
+    this.progressTimer = setTimeout(() => this.followProgress(), 150 + 250 * Math.random());
   }
 
-  /** How far what was confirmed has got; asked until nothing changes any more. */
-  async watch(since = performance.now()) {
+  /** Ask how far the deliveries have got, until nothing changes any more. */
+  async followProgress(since = performance.now()) {
     const end = conversation.ended(this.log);
-    clearTimeout(this.watchTimer);
+    clearTimeout(this.progressTimer);
     if (!end || this.progress?.over) {
       this.finish();
       return;
@@ -116,11 +116,11 @@ export class Confirming extends Showing {
         this.renderStage(false);
       }
       if (status === 200 && !body.progress) {
-        this.shelf.clear();
+        this.localStore.clear();
         return;
       }
     } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
+      if (!(error instanceof NoResponse)) throw error;
       this.progressLost = true;
       if (this.screen === "done") this.renderStage(false);
     }
@@ -129,11 +129,11 @@ export class Confirming extends Showing {
       return;
     }
     const wait = performance.now() - since < 60000 ? 1000 : 5000;
-    this.watchTimer = setTimeout(() => this.watch(since), wait);
+    this.progressTimer = setTimeout(() => this.followProgress(since), wait);
   }
 
-  /** The server has it all: nothing stays in the browser. */
+  /** Once the server has everything, nothing stays in the browser. */
   finish() {
-    if (this.screen === "done" && this.saver.isClean) this.shelf.clear();
+    if (this.screen === "done" && this.saver.isClean) this.localStore.clear();
   }
 }

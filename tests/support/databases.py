@@ -16,6 +16,7 @@ import pytest
 
 from plugin.ledger import Ledger
 from tests.support.postgres import VARIABLE, Databases, NoPostgres, PostgresServer, databases, own_server
+from tests.support.shared_postgres import shared_databases
 
 T = TypeVar("T")
 
@@ -42,10 +43,16 @@ def or_skip(server: AbstractContextManager[T]) -> Iterator[T]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Databases]:
-    """The session's server."""
-    with or_skip(databases()) as found:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """The session's server; where several processes run the tests, one for all of them."""
+    with or_skip(_shared(tmp_path_factory) if "PYTEST_XDIST_WORKER" in os.environ else databases()) as found:
         yield found
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> AbstractContextManager[Databases]:
+    folder = tmp_path_factory.getbasetemp().parent / "postgres"
+    folder.mkdir(exist_ok=True)
+    return shared_databases(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

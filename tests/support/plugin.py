@@ -77,7 +77,7 @@ class RunningPlugin:
         """End the process; returns its exit code."""
         if self.proc.poll() is None:
             self.proc.send_signal(how)
-        self.proc.communicate(timeout=40)
+        self.proc.communicate(timeout=120)
         return self.proc.returncode
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -96,7 +96,7 @@ class RunningPlugin:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": Webhook(secret).sign(str(event["id"]), now, body),
         }
-        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=20)
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=60)
         try:
             connection.request("POST", "/events/call-result", body.encode(), headers)
             response = connection.getresponse()

@@ -31,7 +31,7 @@ from plugin.ledger.schema import metadata
 from plugin.ledger.versions import HEAD
 
 VARIABLE = "OPTOUT_TEST_POSTGRES"
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 _numbers = itertools.count(1)
 _libc = ctypes.CDLL(None)
 _THROW_OUT = """

@@ -109,7 +109,7 @@ def test_it_is_ready_soon_says_where_and_ends_on_sigterm(tmp_path: Path) -> None
     started = time.monotonic()
     with embedded_crm(tmp_path, arguments=("--port-file", str(port_file))) as crm:
         # Generous for a busy machine; it takes about 0.4 s.
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 15
         assert crm.base_url == f"http://127.0.0.1:{port_file.read_text().strip()}"
         assert crm.api.get("me")["crm"] == "embedded"
         assert crm.stop(signal.SIGTERM) == 0

@@ -18,7 +18,7 @@ from plugin.settings import DeliveryPolicy
 from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import House
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -124,13 +124,17 @@ def test_no_more_are_on_their_way_at_once_than_are_allowed(house: House, threads
     deliveries = [house.one() for _ in range(40)]
     crm = FakeCrm(house.crm)
     lock, now, most = threading.Lock(), 0, 0
-    add, pause = crm.add_comment, threading.Event()
+    add, pause, full = crm.add_comment, threading.Event(), threading.Event()
 
     def counted(card: CardRef, text: str, key: str) -> Outcome:
         nonlocal now, most
         with lock:
             now += 1
             most = max(most, now)
+            if most == threads:
+                full.set()
+        # The first ones stay until all that may be on their way are, however slowly they come.
+        full.wait(PATIENCE)
         pause.wait(0.02)
         with lock:
             now -= 1

@@ -15,6 +15,7 @@ from plugin.ledger import Ledger
 from tests.plugin.alerts.office import Office
 from tests.plugin.delivery.fake_crm import START
 from tests.plugin.test_cli_calls import PLUGIN_TOML
+from tests.support.databases import migrate
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     (tmp_path / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     ledger = Ledger(url)
-    ledger.upgrade()
+    migrate(ledger)
     ledger.close()
     office = Office(url)
     yield office

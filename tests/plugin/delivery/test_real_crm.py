@@ -23,6 +23,7 @@ from plugin.ledger.schema import deliveries
 from plugin.rulebook import Rulebook
 from plugin.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, SmtpServer, Web
 from tests.support.crm import COORDINATOR, ROOT, SEED, CrmApi, RunningCrm, embedded_crm, wait_until
+from tests.support.databases import migrate
 from tests.support.mail import MailSink, mail_sink
 
 CARD = "42"
@@ -44,7 +45,7 @@ class Shop:
     worker: Worker = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ledger.upgrade()
+        migrate(self.ledger)
         self.rules = ActiveRules(self.ledger, self.now)
         self.rules.activate(Rulebook.load(ROOT / "rules"), "test", "first")
         self.settings = Settings(

@@ -25,7 +25,7 @@ demo:
 	@$(PY) -m demo
 
 check: lint
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@OPTOUT_TEST_EXAMPLES=0.2 $(PYTEST) -m "not slow" $(ARGS)
 
 test: lint
 	@$(PYTEST) $(ARGS)

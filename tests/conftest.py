@@ -10,14 +10,17 @@ from hypothesis import settings
 
 from tests.support.chromium import browser
 from tests.support.databases import ledger_url, postgres, postgres_url, sqlite_template
+from tests.support.examples import examples
 
 __all__ = ["browser", "ledger_url", "postgres", "postgres_url", "sqlite_template"]
 
 #: Folders whose tests start browsers, processes or whole systems: `make check` leaves them to `make test`.
-SLOW = ("browser", "chaos", "end_to_end", "real_crm")
+SLOW = {"browser", "chaos", "end_to_end", "real_crm"}
+#: Where SQL, locks or leases are the subject, so that `make check` runs on either database; elsewhere it takes SQLite.
+EITHER = {"postgres", "ledger", "delivery", "resilience"}
 
 # A machine that is busy with something else makes no example wrong.
-settings.register_profile("project", settings(), deadline=None)
+settings.register_profile("project", settings(), deadline=None, max_examples=examples(100))
 settings.load_profile("project")
 
 # What a shell starts in the background ignores Ctrl-C, and so does all that it starts in turn: some tests send it.
@@ -27,8 +30,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow folders, before ``-m`` chooses."""
+    """Mark what is slow by where it stands or by its database, before ``-m`` chooses."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in SLOW:
+        folders = set(item.path.relative_to(here).parts) if item.path.is_relative_to(here) else set()
+        if folders & SLOW or (_is_on_postgresql(item) and not folders & EITHER):
             item.add_marker(pytest.mark.slow)
+
+
+def _is_on_postgresql(item: pytest.Item) -> bool:
+    """Whether the test runs once on each database, and this is the second time."""
+    case = getattr(item, "callspec", None)
+    return case is not None and "postgresql" in [value for value in case.params.values() if isinstance(value, str)]

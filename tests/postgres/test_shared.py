@@ -17,6 +17,8 @@ from tests.support.databases import or_skip
 from tests.support.postgres import VARIABLE, NoPostgres
 from tests.support.shared_postgres import shared_databases
 
+pytestmark = pytest.mark.slow
+
 USER = """
 import sys
 from pathlib import Path

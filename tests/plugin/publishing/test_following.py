@@ -30,6 +30,8 @@ from plugin.rulebook import Rulebook
 from tests.support.crm import ROOT
 from tests.support.plugin import SECRET, RunningPlugin
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "survey_opt_out"
 #: Whole conversations, and one that breaks off.
 SAID: list[dict[str, Any]] = [

@@ -12,7 +12,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 WORKERS := auto
 # What it compiles of the tests and of the project is kept, whatever the surroundings say: hundreds of processes import it.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(WORKERS) --dist worksteal
+PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 TYPED := plugin connectors demo benchmarks chaos tests/support
 
 .PHONY: help demo check test bench chaos lint format clean

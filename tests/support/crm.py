@@ -69,7 +69,7 @@ class CrmApi:
         if params:
             address += "?" + urlencode(params)
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        connection = HTTPConnection(urlsplit(self.base_url).netloc, timeout=20)
+        connection = HTTPConnection(urlsplit(self.base_url).netloc, timeout=60)
         try:
             connection.request(
                 method, address, content, {"Authorization": f"Bearer {self.token}"} | dict(headers or {})

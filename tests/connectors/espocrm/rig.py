@@ -17,7 +17,7 @@ from connectors.espocrm.markup import shown
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
 from tests.connectors.espocrm.search import Record
 from tests.connectors.espocrm.server import API_KEY, SENDER, EspoServer
-from tests.support.fake_api import Fault
+from tests.support.fake_api import PATIENCE, Fault
 
 WEBHOOK = "65f00000000000w01"
 WEBHOOK_SECRET = "9d2f6c1b8a7e4d3c5b0f9e8d7c6b5a49"
@@ -39,7 +39,7 @@ def account(server: EspoServer, **overrides: Any) -> dict[str, Any]:
         "mail_sender": SENDER,
         "facts": FACTS,
         "connect_seconds": 0.3,
-        "read_seconds": 0.9,
+        "read_seconds": PATIENCE.read_seconds,
         "settling_seconds": 0.0,
         "requests_per_second": 500.0,
         "burst": 500,

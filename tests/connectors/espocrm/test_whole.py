@@ -21,6 +21,8 @@ from tests.support.home import lay_out
 from tests.support.plugin import RunningPlugin, plugin_at
 from tests.support.processes import wait_until
 
+pytestmark = pytest.mark.slow
+
 _MARK = re.compile(r"\[ref:[0-9a-f]{16}\]$")
 _SETTINGS = """
 [crm]

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import ROOT
 from tests.support.postgres import VARIABLE, Databases, NoPostgres, databases
+from tests.support.processes import ROOT
 
 #: A machine that is busy with everything else at once makes the server's files and migrates a ledger within this.
 _PATIENCE = 120.0

@@ -1,0 +1,1 @@
+"""What connectors share beyond HTTP: small pure parts that know no CRM."""

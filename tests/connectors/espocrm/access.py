@@ -19,6 +19,8 @@ OWN_USER = "65f0000000000a001"
 
 _MOST_FAILED = 10
 _FAILED_PERIOD = timedelta(seconds=60)
+#: Fields that have another name than their attributes.
+_FIELD_OF = {"assignedUserId": "assignedUser", "parentId": "parent", "parentType": "parent"}
 _CARDS = ("Contact", "Lead", "Account", "Opportunity", "Case")
 
 
@@ -105,7 +107,7 @@ class Access:
             unread = self.not_readable.get(scope, set())
             for name in self.not_editable.get(scope, set()) | unread:
                 rights = {"read": "no" if name in unread else "yes", "edit": "no"}
-                fields.setdefault(scope, {})[name.removesuffix("Id").removesuffix("Type")] = rights
+                fields.setdefault(scope, {})[_FIELD_OF.get(name, name)] = rights
         return {"table": table, "fieldTable": fields, "assignmentPermission": self.assignment_permission}
 
 

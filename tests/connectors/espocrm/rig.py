@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -83,7 +84,9 @@ class EspoRig:
         self.missing = CardRef("contact", "65fffffffffffffff")
         server.add("Webhook", **HOOK)
         self.people = (self._employee("coordinator"), self._employee("sms"))
-        self.connector = EspoConnector(account(server, **overrides), now=lambda: server.now)
+        # An hour passes between any two requests, so that no fault holds back what a test does next.
+        hours = itertools.count(3600.0, 3600.0)
+        self.connector = EspoConnector(account(server, **overrides), now=lambda: server.now, steady=lambda: next(hours))
 
     def _employee(self, name: str) -> Assignee:
         address = f"{name}@example.org"

@@ -67,6 +67,11 @@ class EspoServer(Access, Mailroom, FakeApi):
         self.records[entity][record_id] = record
         return record_id
 
+    def add_entity(self, name: str) -> None:
+        """An entity of the admin's own making, which the API user may read."""
+        self.records[name] = {}
+        self.role[name] = {"read": "all"}
+
     def stamp(self, later: float = 0.0) -> str:
         """The CRM's time, in seconds from now."""
         return (self.now + timedelta(seconds=later)).strftime("%Y-%m-%d %H:%M:%S")
@@ -149,7 +154,7 @@ class EspoServer(Access, Mailroom, FakeApi):
 
     def attributes(self, entity: str) -> set[str]:
         """What can be asked for and searched by."""
-        return _COMMON | _FIELDS[entity] | (set(self.task_fields) if entity == "Task" else set())
+        return _COMMON | _FIELDS.get(entity, set()) | (set(self.task_fields) if entity == "Task" else set())
 
     def _list(self, entity: str, query: Mapping[str, str]) -> Record:
         self.may(entity, "read")

@@ -41,7 +41,7 @@ class EspoCalls:
         self._facts: FactFields = settings["facts"]
         self._statuses: Mapping[str, str] = settings["statuses"]
         self._phone_field: str | None = settings["phone_field"]
-        self._entities = call_entities(settings["webhooks"])
+        self._entities = {"Call", *call_entities(settings["webhooks"])}
 
     def read(self, reference: Reference) -> CallResult | None:
         """The call result, None where there is none. Raises CrmUnavailable, CrmRefused, NotMapped."""

@@ -11,7 +11,7 @@ from connectors.espocrm.client import WHO_AM_I, EspoClient
 from connectors.espocrm.errors import SHUT_OUT
 from connectors.espocrm.metadata import Fields, entered, mapped_field
 from connectors.espocrm.rights import role_points
-from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES
+from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, call_entities
 from connectors.espocrm.users import EspoUsers
 from connectors.espocrm.webhook_checks import webhook_points
 from connectors.kit.checks import clocks, date_of, point, private
@@ -125,7 +125,7 @@ class EspoChecks:
 
     def _mapping(self) -> list[Check]:
         facts, dialled = self._settings["facts"].fields, self._settings["phone_field"]
-        calls = {webhook.entity for webhook in self._settings["webhooks"]} or {"Call"}
+        calls = call_entities(self._settings["webhooks"])
         cards = {CARD_TYPES[kind] for kind in self._settings["card_types"]}
         needed = {entity for item in facts for entity in (cards if item.field.startswith(CARD_FIELD) else calls)}
         needed |= calls if dialled else set()

@@ -119,8 +119,8 @@ class EspoSettings(HttpAccount):
 
 
 def call_entities(webhooks: Sequence[Webhook]) -> frozenset[str]:
-    """The entity types whose records are calls: EspoCRM's own, and those that webhooks tell of."""
-    return frozenset({"Call", *(webhook.entity for webhook in webhooks)})
+    """The entity types whose records are calls: those that webhooks tell of, without any EspoCRM's own."""
+    return frozenset(webhook.entity for webhook in webhooks) or frozenset({"Call"})
 
 
 def is_record_id(value: object) -> bool:

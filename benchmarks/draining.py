@@ -26,7 +26,8 @@ import structlog
 from sqlalchemy import func, insert, select, text
 
 from benchmarks.measure import Row, ratio, resident_mb
-from connectors.embedded.connector import EmbeddedConnector, EmbeddedSettings
+from connectors.embedded.connector import EmbeddedConnector
+from connectors.embedded.settings import EmbeddedSettings
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
 from plugin.config.load import load_settings, shipped_dir

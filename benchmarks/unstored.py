@@ -11,12 +11,12 @@ from plugin.common.clock import utc_now
 from plugin.common.log import set_up_logging
 from plugin.config.load import load_settings
 from plugin.deciding.decision.compiled_rules import Rulebook
-from plugin.events.classify import Classifier
-from plugin.events.decide_call import RevisionCache
-from plugin.events.intake import Intake
-from plugin.events.preview import Accept
-from plugin.events.request import Incoming
-from plugin.events.responses import EventResponse
+from plugin.events.decide_call import DecidedCall, decide_event
+from plugin.events.intake import Accept, Intake
+from plugin.events.load_call import NewCall
+from plugin.events.parse import ParsedEvent
+from plugin.events.respond import EventResponse
+from plugin.events.revision_cache import RevisionCache
 from plugin.events.schema import CallResult
 from plugin.ledger import Ledger
 from plugin.web import WebServer, bind, create_app
@@ -26,11 +26,12 @@ class UnstoredIntake(Intake):
     """Verifies, reads and decides as ever, and forgets."""
 
     def _commit(
-        self, incoming: Incoming, result: CallResult, at_hand: RevisionCache, accept: Accept | None = None
+        self, event: ParsedEvent, result: CallResult, revisions: RevisionCache, accept: Accept | None = None
     ) -> EventResponse:
-        judge = Classifier(incoming.source, result, incoming.received, at_hand, self._settings)
-        decision = judge._weighed(None, 1, []).weighed.decision
-        return EventResponse(202, {"event": result.id, "call": result.call_id, "decision": decision.to_json()})
+        decided = decide_event(NewCall(1), event, result, revisions, self._settings)
+        assert isinstance(decided, DecidedCall)
+        answer = {"event": result.id, "call": result.call_id, "decision": decided.decision.to_json()}
+        return EventResponse(202, answer)
 
 
 def main(home: Path) -> None:

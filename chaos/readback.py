@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from chaos.model import Item
 from chaos.script import ADDRESSES, CANCEL, EXCLUDE, LABELS, NONE, NOT_FINISHED, OUTCOMES, UNFINISHED
-from chaos.sink import Mail
 from chaos.story import Story
+from tests.support.mailbox import Mail
 
 SENDER = "opt-out@example.org"
 _PHONE = re.compile(r"\+7916\d{7}")

@@ -23,7 +23,7 @@ _LOOKED_UP = select(attempts.c.outcome, func.count()).where(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A delivery: ``perhaps_sent`` of one that was cancelled means that nobody can know."""
+    """A delivery: ``perhaps_sent`` of one that was cancelled means that it cannot be known."""
 
     key: str
     kind: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -17,12 +17,15 @@ from chaos.records import Records, Row, records
 from chaos.sender import Sender, Tally
 from chaos.stage import SECRET, Stage
 from chaos.story import Story, stories
+from tests.support.processes import poll
 
 _SENDERS = 8
 _CALLS_A_SECOND = 10.0
 #: Beyond the length that was meant: other work may be slowing the machine.
 _PATIENCE = 10.0
 _START_SECONDS = 90.0
+#: Between two looks at how far the run is.
+_PAUSE = 0.2
 #: The faults end when so little is left to do for each call, or so many seconds (and some for the calls) have passed.
 _CALM_BELOW = 0.05
 _FAULTY_SECONDS = 20.0
@@ -70,7 +73,7 @@ def run(ledger: str, url: str, folder: Path, *, calls: int, kills: int, seed: in
 
 
 def _play(stage: Stage, told: Sequence[Story], ledger: Records, result: Result, *, kills: int, seed: int) -> None:
-    if not _wait(lambda: all(service.up.is_set() for service in stage.services), _START_SECONDS):
+    if not poll(lambda: all(service.up.is_set() for service in stage.services), _START_SECONDS, _PAUSE):
         result.off.append(f"not everything started:\n{stage.last_words()}")
         return
     length, chance = told[-1].begins if told else 0.0, Random(f"{seed}-kills-{result.ledger}")
@@ -94,12 +97,12 @@ def _play(stage: Stage, told: Sequence[Story], ledger: Records, result: Result, 
 
 def _quiet_down(stage: Stage, ledger: Records, result: Result, patience: float) -> None:
     """What is left is done with the faults still on, but for the last of it; then nothing must be left."""
-    if not _wait(lambda: all(service.up.is_set() for service in stage.services), _START_SECONDS):
+    if not poll(lambda: all(service.up.is_set() for service in stage.services), _START_SECONDS, _PAUSE):
         result.off.append("not everything came back after the last kill")
         return
-    _wait(lambda: ledger.open() < _CALM_BELOW * result.calls, _FAULTY_SECONDS + result.calls / _CALLS_A_SECOND)
+    poll(lambda: ledger.open() < _CALM_BELOW * result.calls, _FAULTY_SECONDS + result.calls / _CALLS_A_SECOND, _PAUSE)
     stage.calm_down()
-    done = _wait(lambda: ledger.open() == 0 and not stage.crm_api.mails(state="queued"), patience)
+    done = poll(lambda: ledger.open() == 0 and not stage.crm_api.mails(state="queued"), patience, _PAUSE)
     result.states = ledger.states()
     if not done:
         result.off.append(f"not done {patience:.0f} s after the last kill: {dict(result.states)}")
@@ -146,12 +149,3 @@ def disagreements(rows: Sequence[Row], found: Found, message_ids: set[str]) -> I
     known = {row.key for row in rows}
     for name, keys in found.keys.items():
         yield from (f"{name} {key}: the ledger does not know it" for key in keys if key not in known)
-
-
-def _wait(done: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True

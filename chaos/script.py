@@ -102,6 +102,6 @@ def by_the_owner(refusal: Conversation) -> Conversation:
 
 
 def by_another_client(refusal: Conversation, name: str) -> Conversation:
-    """Another client of the company answered."""
+    """Another client of the dealership answered."""
     who = {"related_to_car": False, "is_client": True, "client_name": name}
     return Conversation({**who, **refusal.answers}, refusal.outcome)

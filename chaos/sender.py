@@ -19,9 +19,8 @@ from http.client import HTTPConnection, HTTPException
 from random import Random
 from typing import Any
 
-from standardwebhooks import Webhook
-
 from chaos.story import Report, Story
+from tests.support.plugin import signed_headers
 
 _TIMEOUT = 10.0
 _LONGEST_PAUSE = 1.0
@@ -159,13 +158,7 @@ class Sender:
         raise AssertionError
 
     def _post(self, event_id: str, body: bytes) -> tuple[int, dict[str, Any], str | None]:
-        now = datetime.now(UTC)
-        headers = {
-            "Content-Type": "application/json",
-            "webhook-id": event_id,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Webhook(self._secret).sign(event_id, now, body.decode()),
-        }
+        headers = signed_headers(event_id, body.decode(), self._secret)
         connection = HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT)
         try:
             connection.request("POST", "/events/call-result", body, headers)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support.processes import ROOT
+
 _NOTICE = 0.05
 _STOP_SECONDS = 40.0
 
@@ -21,7 +21,7 @@ _STOP_SECONDS = 40.0
 class Service:
     """One program that is kept running. ``begun`` is called after each start, once ``ready`` says so.
 
-    What it prints goes into ``log``. ``gone`` holds the exit codes of processes that nobody killed.
+    What it prints goes into ``log``. ``gone`` holds the exit codes of processes that ended unasked.
     """
 
     name: str
@@ -103,7 +103,7 @@ class Service:
     def _spawn(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *self.command],
+                list(self.command),
                 cwd=ROOT,
                 env=dict(self.environ),
                 stdin=subprocess.DEVNULL,

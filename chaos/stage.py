@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,10 +16,11 @@ from typing import Any, Self
 
 from chaos.readback import SENDER
 from chaos.script import ADDRESSES, COORDINATOR, SMS_MANAGER
-from chaos.services import ROOT, Service
-from chaos.sink import MailSink
+from chaos.services import Service
+from chaos.sink import FaultyMailbox
 from chaos.story import Story
-from tests.support.crm import CrmApi, free_port
+from tests.support.crm import CrmApi, crm_command, crm_environ
+from tests.support.processes import ROOT, free_port
 
 _TOKEN = "the-crm-of-a-chaos-run"
 SECRET = "whsec_" + base64.b64encode(b"the signing key of a chaos run").decode()
@@ -88,7 +87,7 @@ class Stage:
     def __init__(self, folder: Path, url: str, stories: Sequence[Story], *, shared: bool, seed: str) -> None:
         self.folder = folder
         self.injected: Counter[str] = Counter()
-        self.sink = MailSink(Random(f"{seed}-mail"))
+        self.sink = FaultyMailbox(Random(f"{seed}-mail"))
         self.web_port, self._crm_port = free_port(), free_port()
         self.crm_api = CrmApi(f"http://127.0.0.1:{self._crm_port}", _TOKEN)
         self._stories = stories
@@ -96,7 +95,7 @@ class Stage:
         self._faulty = True
         self._counting = threading.Lock()
         secrets = {"CHAOS_LEDGER_URL": url, "CHAOS_CRM_TOKEN": _TOKEN, "CHAOS_WEBHOOK_SECRET": SECRET}
-        self._environ = {**os.environ, **secrets, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        self._environ = crm_environ(_TOKEN) | secrets | {"PYTHONUNBUFFERED": "1"}
         self.crm = self._crm()
         self.plugin = self._plugin(shared)
         self.services = [self.crm, *self.plugin]
@@ -134,7 +133,7 @@ class Stage:
         self.injected += Counter({f"mail {kind}": count for kind, count in self.sink.faults.items()})
 
     def last_words(self) -> str:
-        """The end of each log, for whoever wants to know why a run went wrong."""
+        """The end of each log, to see why a run went wrong."""
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(f"--- {log.name}\n{log.read_text(encoding='utf-8', errors='replace')[-1500:]}" for log in logs)
 
@@ -156,16 +155,15 @@ class Stage:
     # --- the services ------------------------------------------------------------------------------
 
     def _crm(self) -> Service:
-        command = ["-m", "connectors.embedded", "--port", str(self._crm_port), "--token-env", "CHAOS_CRM_TOKEN"]
-        command += ["--database", str(self.folder / "crm.db"), "--seed", str(self.folder / "seed.json")]
-        command += ["--smtp", f"127.0.0.1:{self.sink.port}", "--faults"]
+        mail, seed = f"127.0.0.1:{self.sink.port}", _seed(self._stories)
+        command = crm_command(self.folder, port=self._crm_port, mail=mail, seed=seed)
         return Service(
             "crm", command, self._environ, self.folder / "crm.log", lambda: _answers(self._crm_port), self._inject
         )
 
     def _plugin(self, shared: bool) -> list[Service]:
         def service(name: str, *arguments: str, listens: bool = False) -> Service:
-            command = ["-m", "plugin", "--config", str(self.folder), *arguments]
+            command = [sys.executable, "-m", "plugin", "--config", str(self.folder), *arguments]
             ready = (lambda: _answers(self.web_port)) if listens else (lambda: True)
             return Service(name, command, self._environ, self.folder / f"{name}.log", ready)
 
@@ -185,7 +183,6 @@ class Stage:
             crm=self._crm_port, read=_READ_SECONDS, settling=_SETTLING_SECONDS, mail=self.sink.port, sender=SENDER
         )
         (self.folder / "plugin.toml").write_text(settings, encoding="utf-8")
-        (self.folder / "seed.json").write_text(json.dumps(_seed(self._stories)), encoding="utf-8")
         command = [sys.executable, "-m", "plugin", "--config", str(self.folder), "db", "upgrade"]
         subprocess.run(command, cwd=ROOT, env=self._environ, check=True, stdout=subprocess.DEVNULL)
 

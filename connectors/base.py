@@ -1,18 +1,8 @@
-"""What a CRM must be able to do for the plugin: the interface of a connector, and all that it speaks in.
-
-A connector knows its CRM and nothing of rules, facts or outcomes. ``connectors.registry`` lists the connectors.
-"""
+"""The face of ``connectors.protocol``: every name that a connector and its caller need, under one stable path."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, ClassVar, Protocol
-
-from marshmallow import Schema
-
+from connectors.protocol.check import Check
 from connectors.protocol.errors import (
     ConnectorError,
     CrmRefused,
@@ -22,8 +12,11 @@ from connectors.protocol.errors import (
     NotMapped,
 )
 from connectors.protocol.events import CallResult, FrameCall, Reference
+from connectors.protocol.interface import Connector
+from connectors.protocol.limits import Limits, Quota
 from connectors.protocol.outcomes import Done, NotDone, Outcome, ReminderState, Unknown
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
+from connectors.protocol.store import Store
 
 __all__ = [
     "Assignee",
@@ -54,187 +47,3 @@ __all__ = [
     "Unknown",
     "Write",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a caller may expect of the CRM, in seconds and requests.
-
-    ``settling_seconds``: how long after a time-out the CRM may still commit the write; *absent* counts only then.
-    ``requests_per_write``: the most requests, one after the other, that one ``write`` makes; ``requests_per_event``:
-    those that one ``resolve`` takes. Leases are reckoned by both.
-    """
-
-    connect_seconds: float = 5.0
-    read_seconds: float = 20.0
-    settling_seconds: float = 30.0
-    requests_per_second: float = 5.0
-    burst: int = 10
-    requests_per_write: int = 1
-    requests_per_event: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One point of ``check()``: what was tried, whether it holds, and the remedy if it does not."""
-
-    name: str
-    ok: bool
-    remedy: str = ""
-
-
-class Quota(Protocol):
-    """Turns at an account's requests, shared with other processes."""
-
-    def acquire(self, longest: float) -> float:
-        """Wait for a turn and return 0.0; if it is more than ``longest`` s away, take none and return how far."""
-        ...
-
-
-class Store(Protocol):
-    """Small values of one account that outlive the process and are shared with others, e.g. renewed tokens."""
-
-    def get(self, name: str) -> str | None:
-        """The value kept under this name. Raises CrmUnavailable where it cannot be read now."""
-        ...
-
-    def change(self, name: str, change: Callable[[str | None], str]) -> str:
-        """Keep ``change(value kept now)`` and return it; only one caller of all processes is in ``change`` at a time.
-
-        Where ``change`` raises, nothing is kept. It may take as long as one exchange with the CRM. Raises
-        CrmUnavailable where it is not its turn in time or nothing can be kept now.
-        """
-        ...
-
-
-class Connector(ABC):
-    """One CRM account. Thread-safe: several deliveries use one instance at once.
-
-    Writes return an ``Outcome`` and never raise for anything the network or the CRM does; reads raise
-    ``CrmUnavailable`` or ``CrmRefused``. ``key`` is 64 hex digits, unique per write; its first 16 stand in the text
-    already (``[ref:…]``), and the connector stores the key wherever the CRM has a place for it.
-    """
-
-    #: The name in plugin.toml and in ``POST /events/<name>``.
-    name: ClassVar[str]
-    #: The settings of an account: ``[crm.<name>]`` in plugin.toml. Secrets are fields with metadata ``secret=True``:
-    #: there the file names an environment variable or a file, and the connector gets the value.
-    Settings: ClassVar[type[Schema]]
-    #: How many writes one ``write`` takes.
-    most_writes: ClassVar[int] = 1
-    #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
-    #: account, so an instance is asked.
-    sends_mail: bool = True
-    #: Whether the CRM sends an event again that was answered 503. Where not, events are answered before they are
-    #: resolved. May depend on the account, too.
-    repeats_events: bool = False
-    #: What ``remove`` takes out of the CRM again of a trial's comment and reminder. May depend on the account, too.
-    removes: frozenset[Kind] = frozenset()
-
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.settings = settings
-
-    @abstractmethod
-    def limits(self) -> Limits:
-        """The account's time-outs, settling time and quota."""
-
-    def share_quota(self, quota: Quota) -> None:  # noqa: B027 (an account without a quota needs none)
-        """From now on, ask ``quota`` too before every request; called once, before the first one.
-
-        A connector whose account has a quota hands it to its HTTP client.
-        """
-
-    def keep_in(self, store: Store) -> None:  # noqa: B027 (an account that keeps nothing needs none)
-        """From now on, keep in ``store`` what must outlive the process; called once, before the first request."""
-
-    @abstractmethod
-    def check(self) -> Sequence[Check]:
-        """Try the account: reachable, token accepted, rights present, clocks, card types, mapped fields.
-
-        Never raises, writes nothing.
-        """
-
-    def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
-        """Whether this person can be reminded and, where ``mailed``, be mailed by the CRM. Never raises."""
-        return ()
-
-    def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
-        """The facts that the CRM's own events can bring, with all values each can have (None: any text).
-
-        Empty where events come in the plugin's own format only.
-        """
-        return {}
-
-    @abstractmethod
-    def read_card(self, card: CardRef) -> Card | None:
-        """The card, or None where it does not exist (any more)."""
-
-    @abstractmethod
-    def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
-        """All contacts with this phone (in any notation) and this full name; what is None is not looked at."""
-
-    @abstractmethod
-    def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
-        """Write a comment into the card."""
-
-    @abstractmethod
-    def create_reminder(
-        self, card: CardRef, assignee: Assignee, subject: str, text: str, due: datetime, key: str
-    ) -> Outcome:
-        """Create a reminder (task) for one person, linked to the card; ``due`` is aware."""
-
-    @abstractmethod
-    def notify_email(self, assignee: Assignee, subject: str, text: str, key: str) -> Outcome:
-        """Have the CRM mail this person."""
-
-    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """Make these writes, at most ``most_writes``, with as few requests as the CRM allows: an outcome for each.
-
-        They may be of many calls; one failing does not hold the others.
-        """
-        return [self._written(item) for item in writes]
-
-    def _written(self, item: Write) -> Outcome:
-        match item:
-            case CommentWrite():
-                return self.add_comment(item.card, item.text, item.key)
-            case ReminderWrite():
-                return self.create_reminder(item.card, item.assignee, item.subject, item.text, item.due, item.key)
-            case EmailWrite():
-                return self.notify_email(item.assignee, item.subject, item.text, item.key)
-
-    @abstractmethod
-    def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
-        """The remote id of what was written with this key, or None. ``card`` narrows the search where needed."""
-
-    @abstractmethod
-    def reminder_state(self, remote_id: str) -> ReminderState:
-        """Whether the reminder is still open."""
-
-    @abstractmethod
-    def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
-        """Close the reminder as no longer wanted, saying why in it. Done already or gone counts as done."""
-
-    @abstractmethod
-    def parse_event(
-        self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
-    ) -> Sequence[CallResult | Reference]:
-        """Verify and read an event in the CRM's own format.
-
-        Raises EventNotAuthentic, EventMalformed.
-        """
-
-    @abstractmethod
-    def resolve(self, reference: Reference) -> CallResult | None:
-        """Read the call that an event named; None where it is no call of ours. Raises as reads do."""
-
-    def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
-        """Take a record that a trial wrote out of the CRM again; where the CRM cannot do that, say so in NotDone."""
-        return NotDone("this CRM cannot remove it over its API: remove it by hand", permanent=True)
-
-    def open_frame(self, query: Mapping[str, str], form: Mapping[str, str]) -> FrameCall:
-        """Verify with the CRM that it opens the operator's page in a frame of its own, and read for which call.
-
-        Raises EventNotAuthentic, EventMalformed, and as reads do.
-        """
-        raise EventNotAuthentic("this CRM has no place of its own for the page: use signed links")

@@ -13,7 +13,9 @@ from typing import Any, NoReturn
 
 from demo.scenes import SCENES, Report, Scene
 from demo.show import Printer
-from demo.stage import DemoFailed, Reply, Stage, wait_until
+from demo.stage import DemoFailed, Stage
+from tests.support.crm import Reply
+from tests.support.processes import NotStarted, poll
 
 DELIVERY_SECONDS = 30.0
 FINAL_STATES = {"done", "cancelled", "parked"}
@@ -49,9 +51,9 @@ def _play(stage: Stage, scene: Scene, number: int, printer: Printer) -> bool:
         reply = stage.report(last, forged=report.via == "forged")
         printer.reply(report, reply)
         answered = answered and _as_expected(report, reply)
-        if reply.body.get("deliveries"):
-            wait_until(lambda: set(stage.deliveries(call)) <= FINAL_STATES, DELIVERY_SECONDS)
-    wait_until(lambda: _holds(stage, scene), DELIVERY_SECONDS)
+        if reply.data.get("deliveries"):
+            poll(lambda: set(stage.deliveries(call)) <= FINAL_STATES, DELIVERY_SECONDS, 0.1)
+    poll(lambda: _holds(stage, scene), DELIVERY_SECONDS, 0.1)
     right = answered and _holds(stage, scene)
     printer.crm(stage, scene)
     printer.verdict(right)
@@ -71,24 +73,24 @@ def _event(scene: Scene, report: Report, call: str, count: int) -> dict[str, Any
 
 def _write_into_crm(stage: Stage, scene: Scene, report: Report, call: str) -> None:
     record = {"id": call, "phone": scene.phone, "card": scene.card, "operator": "operator-1", "facts": report.facts}
-    stage.crm("POST", "calls", record | {"occurred_at": datetime.now(UTC).isoformat()})
+    stage.crm.send("POST", "calls", record | {"occurred_at": datetime.now(UTC).isoformat()})
 
 
 def _as_expected(report: Report, reply: Reply) -> bool:
-    return reply.status == report.status and (report.via != "repeat" or reply.body.get("duplicate") is True)
+    return reply.status == report.status and (report.via != "repeat" or reply.data.get("duplicate") is True)
 
 
 def _holds(stage: Stage, scene: Scene) -> bool:
     """Whether the CRM and the mailbox hold exactly what the scene says."""
     for card, holds in scene.cards.items():
-        comments = [comment["text"].split("\n")[0] for comment in stage.crm("GET", f"cards/{card}/comments")["items"]]
+        comments = [comment["text"].split("\n")[0] for comment in stage.crm.comments(card)]
         reminders = [
             (reminder["assignee"], reminder["subject"], reminder["state"])
-            for reminder in stage.crm("GET", f"reminders?card={card}")["items"]
+            for reminder in stage.crm.reminders(card=card)
         ]
         if comments != list(holds.comments) or Counter(reminders) != Counter(holds.reminders):
             return False
-    return Counter(stage.mailbox.about(scene.phone)) == Counter(scene.mails)
+    return Counter(stage.mails(scene.phone)) == Counter(scene.mails)
 
 
 def _leave(*_: object) -> NoReturn:
@@ -98,7 +100,7 @@ def _leave(*_: object) -> NoReturn:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except DemoFailed as error:
+    except (DemoFailed, NotStarted) as error:
         sys.exit(f"demo: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -29,7 +29,7 @@ NOT_CLIENT = (
 @dataclass(frozen=True, slots=True)
 class Report:
     """One report of a call. ``via``: ``event`` is signed by Standard Webhooks, ``crm`` is written into the CRM itself,
-    which then tells the plugin in its own way; ``repeat`` sends the report before it once more, ``forged`` signs it
+    which then reports it in its own way; ``repeat`` sends the report before it once more, ``forged`` signs it
     with a wrong key. ``status`` is the answer that must come."""
 
     facts: dict[str, Any]

@@ -9,9 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from demo.scenes import Report, Scene
-from demo.stage import Reply, Stage
+from demo.stage import Stage
 from plugin.config.load import shipped_dir
 from plugin.deciding.ruleset import build, read_folder
+from tests.support.crm import Reply
 
 WIDTH = 80
 #: The time zone of the shipped plugin.toml.
@@ -33,9 +34,9 @@ class Printer:
 
     def reply(self, report: Report, reply: Reply) -> None:
         """What was heard and decided."""
-        decision = reply.body.get("decision")
+        decision = reply.data.get("decision")
         if reply.status >= 400 or decision is None:
-            error = reply.body.get("error", {})
+            error = reply.data.get("error", {})
             _wrapped(f"{reply.status}, {error.get('message', '')}", "   Сообщение отвергнуто: ", "     ")
             return
         if report.via == "repeat":
@@ -57,8 +58,8 @@ class Printer:
         """What the CRM holds, read over its own API, and the mails."""
         print("   В CRM:")
         for card in scene.cards:
-            comments = stage.crm("GET", f"cards/{card}/comments")["items"]
-            reminders = stage.crm("GET", f"reminders?card={card}")["items"]
+            comments = stage.crm.comments(card)
+            reminders = stage.crm.reminders(card=card)
             if not comments and not reminders:
                 print(f"     карточка {card}: ничего не записано")
             for comment in comments:
@@ -71,7 +72,7 @@ class Printer:
                 due = datetime.fromisoformat(reminder["due"]).astimezone(ZONE)
                 head = f"«{reminder['subject']}» для {reminder['assignee']}, срок {due:%d.%m.%Y %H:%M}{state}"
                 _wrapped(head, f"     карточка {card}, напоминание ", "       ")
-        for recipient, subject in sorted(stage.mailbox.about(scene.phone)):
+        for recipient, subject in sorted(stage.mails(scene.phone)):
             print(f"     письмо «{subject}» на {recipient}")
 
     def verdict(self, right: bool) -> None:

@@ -20,7 +20,7 @@ MODULES = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in PLUGIN
 
 #: The connectors' folders, and the CRMs that the design speaks of, whether there is a connector yet or not.
 #: "rest" is no CRM's name but an ordinary word.
-CRMS = {path.name for path in (ROOT / "connectors").iterdir() if (path / "__init__.py").exists()} - {"rest"} | {
+CRMS = {path.parent.name for path in (ROOT / "connectors").glob("*/connector.py")} - {"rest"} | {
     *("bitrix", "bitrix24", "amocrm", "espocrm", "odoo"),
 }
 #: Ordinary words of programming that the rules happen to use for something of theirs as well.
@@ -205,7 +205,9 @@ def test_folders_import_only_lower_ones() -> None:
 )
 def test_a_planted_import_that_runs_up_fails_the_contract(tmp_path: Path, file: str, line: str) -> None:
     for name in ("plugin", "connectors"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "static", "_shipped"))
+        shutil.copytree(
+            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "static", "_shipped")
+        )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / file).write_text(f"{line}\n", encoding="utf-8")
 

@@ -13,7 +13,7 @@ from connectors.amocrm.client import BLOCKED, UNPAID, AmoClient
 from connectors.amocrm.contacts import is_id
 from connectors.base import Assignee, Check, ConnectorError, CrmRefused, CrmUnavailable
 from connectors.http.oauth import TokenRefused
-from connectors.kit.checks import clocks, date_of, point, private, unmapped
+from connectors.kit.checks import clocks_agree, date_header, point, stays_private, unmapped
 from connectors.kit.mapping import FactField, FactFields
 
 #: Lists that the plugin reads; a 403 on one of them is a right that is missing. Customers can be switched off.
@@ -43,7 +43,7 @@ class AmoChecks:
 
     def account(self) -> Sequence[Check]:
         """Everything about the account; the later points are left out where the account cannot be asked at all."""
-        points = [private(self._api.base_url)]
+        points = [stays_private(self._api.base_url)]
         try:
             answer = self._api.answer("account", {"with": "task_types"})
         except ConnectorError as error:
@@ -55,7 +55,7 @@ class AmoChecks:
             *points,
             point("the CRM answers", True),
             point("the token is accepted", True),
-            clocks(date_of(answer.headers), self._now()),
+            clocks_agree(date_header(answer.headers), self._now()),
             *self._same(account),
             *self._rights(account),
             *self._mapping(),

@@ -37,7 +37,7 @@ from connectors.base import (
     Write,
 )
 from connectors.http.settings import limits_of
-from connectors.protocol.outcomes import unread
+from connectors.protocol.outcomes import not_done_because
 
 #: What was changed on the card that an event names, the card, the calls and changes of the cards around it, those that
 #: were changed, the main contact; and a token that has to be renewed on the way.
@@ -123,7 +123,7 @@ class AmoConnector(Connector):
             if self._records.state(remote_id) is not ReminderState.OPEN:
                 return Done(remote_id)
         except (CrmUnavailable, CrmRefused) as error:
-            return unread(error)
+            return not_done_because(error)
         return self._records.close(remote_id, why)
 
     def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:

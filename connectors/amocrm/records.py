@@ -13,7 +13,7 @@ from connectors.amocrm.client import AmoClient, each
 from connectors.amocrm.contacts import COLLECTIONS, is_id, path_of
 from connectors.base import CardRef, CommentWrite, Done, Kind, NotDone, Outcome, ReminderState, ReminderWrite
 from connectors.http.client import HttpAnswer
-from connectors.kit.reference_mark import LOOK_BACK, carries
+from connectors.kit.reference_mark import LOOK_BACK, carries_mark
 
 #: How a task that the CRM kept wrongly is closed; by it ``find`` tells it from one that was kept as written.
 TAKEN_BACK = "Создано с ошибкой и закрыто автоматически"
@@ -56,7 +56,7 @@ def cut(write: CommentWrite | ReminderWrite, kept: Mapping[str, Any]) -> str | N
             return "it is not linked to the card"
         if str(kept.get("responsible_user_id")) != write.assignee.user:
             return "it has another responsible user: does the one in roles.toml exist and is active?"
-    return None if carries(text, write.key) else "its text was cut"
+    return None if carries_mark(text, write.key) else "its text was cut"
 
 
 class AmoRecords:
@@ -133,7 +133,7 @@ class AmoRecords:
         for path in paths if card is None else [f"{path_of(card)}/notes"]:
             for record in self._recent(path, "notes", params):
                 held = record.get("params")
-                if carries(held.get("text") if isinstance(held, dict) else None, key):
+                if carries_mark(held.get("text") if isinstance(held, dict) else None, key):
                     return str(record.get("id"))
         return None
 
@@ -142,7 +142,7 @@ class AmoRecords:
         if card is not None:
             params |= {"filter[entity_type]": COLLECTIONS[card.type], "filter[entity_id][0]": card.id}
         for record in self._recent("tasks", "tasks", params):
-            if carries(record.get("text"), key) and _result(record) != TAKEN_BACK:
+            if carries_mark(record.get("text"), key) and _result(record) != TAKEN_BACK:
                 return str(record.get("id"))
         return None
 

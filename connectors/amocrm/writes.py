@@ -25,9 +25,9 @@ from connectors.base import (
     Unknown,
     Write,
 )
-from connectors.http.answers import harmless
+from connectors.http.answers import log_safe
 from connectors.http.client import HttpAnswer
-from connectors.protocol.outcomes import unread
+from connectors.protocol.outcomes import not_done_because
 
 NO_MAIL = NotDone('this CRM cannot mail an employee over its API: use email = "smtp"', permanent=True)
 
@@ -141,7 +141,7 @@ class AmoWrites:
             return self._records.notes_by_id(path.removesuffix("/notes"), ids)
         except ConnectorError as error:
             if isinstance(error, CrmUnavailable):
-                turn.halt = unread(error)
+                turn.halt = not_done_because(error)
             return {}
 
     def _take_back(self, turn: _Turn, path: str, wrong: Mapping[str, tuple[_Item, str]]) -> None:
@@ -199,8 +199,8 @@ def _rejected(turn: _Turn, chunk: list[_Item], result: HttpAnswer | NotDone | Un
 def _refused(code: str, path: str) -> NotDone:
     # The card itself is what is missing: the same as a 404, by which a card is looked for once more.
     status = 404 if path.endswith("entity_id") else _REFUSED
-    said = harmless(f"{code} ({path})" if path else code)
-    return NotDone(f"the CRM refused it: {said}", permanent=True, status=status, code=harmless(code))
+    said = log_safe(f"{code} ({path})" if path else code)
+    return NotDone(f"the CRM refused it: {said}", permanent=True, status=status, code=log_safe(code))
 
 
 def _settle(turn: _Turn, items: list[_Item], outcome: Outcome) -> None:

@@ -16,7 +16,7 @@ from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import BatchAnswer, Command
 from connectors.bitrix24.settings import mapped_fields
 from connectors.bitrix24.types import EntityType, is_id, type_named
-from connectors.kit.checks import clocks, point, private, unmapped
+from connectors.kit.checks import clocks_agree, point, stays_private, unmapped
 from connectors.kit.mapping import FactField
 
 #: No portal's clock shows more; in seconds since 1970.
@@ -40,7 +40,7 @@ _PAGE = 100
 def account(portal: Bitrix24Client, settings: Mapping[str, Any], now: datetime) -> Sequence[Check]:
     """Every point of the account, up to the first one without which nothing else can be asked. Never raises."""
     tokens = () if portal.webhook_user is not None else (settings["oauth_server"],)
-    points = [private(portal.address, *tokens)]
+    points = [stays_private(portal.address, *tokens)]
     try:
         portal.sign_in()
     except CrmUnavailable as error:
@@ -105,8 +105,8 @@ def _clocks(envelope: Mapping[str, Any], now: datetime) -> Check:
     times = envelope.get("time")
     start = times.get("start") if isinstance(times, Mapping) else None
     if not isinstance(start, int | float) or not 0 < start < _LATEST:
-        return clocks(None, now)
-    return clocks(datetime.fromtimestamp(start, UTC), now)
+        return clocks_agree(None, now)
+    return clocks_agree(datetime.fromtimestamp(start, UTC), now)
 
 
 # --- rights -----------------------------------------------------------------------------------------

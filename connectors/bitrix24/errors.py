@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import CrmRefused, CrmUnavailable, NotDone, Unknown
-from connectors.http.answers import Complaint, harmless
-from connectors.http.redaction import Sent
+from connectors.http.answers import Complaint, log_safe
+from connectors.http.redaction import SentRequest
 
 #: Rejected before anything was executed, and worth another try later. Each with the status the method answers alone.
 _LATER = {
@@ -67,13 +67,13 @@ def named(error: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return code, message if isinstance(message, str) and message else None
 
 
-def discreet(error: Mapping[str, Any], sent: Sent) -> Mapping[str, Any]:
+def discreet(error: Mapping[str, Any], sent: SentRequest) -> Mapping[str, Any]:
     """The error without what its words repeat of the request."""
     code, message = named(error)
     return {
         **error,
-        "error": code and harmless(sent.hidden_in(code)),
-        "error_description": message and sent.hidden_in(message),
+        "error": code and log_safe(sent.redacted(code)),
+        "error_description": message and sent.redacted(message),
     }
 
 
@@ -128,7 +128,7 @@ def is_gone(refusal: CrmRefused | NotDone) -> bool:
 
 
 def _in_words(code: str | None, message: str | None) -> str:
-    said = ": ".join(harmless(part) for part in (code, message) if part)
+    said = ": ".join(log_safe(part) for part in (code, message) if part)
     return f" ({said})" if said else ""
 
 

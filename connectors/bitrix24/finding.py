@@ -15,7 +15,7 @@ from connectors.base import CardRef, CrmRefused, CrmUnavailable
 from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.types import is_id, place
 from connectors.bitrix24.write_commands import TASK
-from connectors.kit.reference_mark import carries
+from connectors.kit.reference_mark import carries_mark
 
 _PAGE = 50
 _MOST_PAGES = 40
@@ -33,7 +33,7 @@ def find_comment(portal: Bitrix24Client, card: CardRef, key: str, since: datetim
         "select": ["ID", "CREATED", "COMMENT"],
     }
     records = _newest(portal, "crm.timeline.comment.list", params, (), "CREATED", since)
-    return next((str(item["ID"]) for item in records if carries(item.get("COMMENT"), key)), None)
+    return next((str(item["ID"]) for item in records if carries_mark(item.get("COMMENT"), key)), None)
 
 
 def find_todo(portal: Bitrix24Client, card: CardRef | None, key: str, since: datetime) -> str | None:
@@ -51,7 +51,7 @@ def find_todo(portal: Bitrix24Client, card: CardRef | None, key: str, since: dat
         "select": ["ID", "CREATED", "DESCRIPTION"],
     }
     records = _newest(portal, "crm.activity.list", params, (), "CREATED", since)
-    return next((str(item["ID"]) for item in records if carries(item.get("DESCRIPTION"), key)), None)
+    return next((str(item["ID"]) for item in records if carries_mark(item.get("DESCRIPTION"), key)), None)
 
 
 def find_task(portal: Bitrix24Client, card: CardRef | None, key: str, since: datetime) -> str | None:
@@ -68,7 +68,7 @@ def find_task(portal: Bitrix24Client, card: CardRef | None, key: str, since: dat
         "select": ["ID", "CREATED_DATE", "XML_ID", "DESCRIPTION"],
     }
     records = _newest(portal, "tasks.task.list", params, ("tasks",), "createdDate", since)
-    found = (item for item in records if item.get("xmlId") == key or carries(item.get("description"), key))
+    found = (item for item in records if item.get("xmlId") == key or carries_mark(item.get("description"), key))
     return next((f"{TASK}{item['id']}" for item in found), None)
 
 

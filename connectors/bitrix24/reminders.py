@@ -17,8 +17,8 @@ from connectors.bitrix24.texts import is_sendable, shown_literally
 from connectors.bitrix24.types import is_id
 from connectors.bitrix24.write_commands import TASK, delete_task, delete_todo, read_task
 from connectors.bitrix24.writes import settled_alone, without_status
-from connectors.kit.reference_mark import carries
-from connectors.protocol.outcomes import unread
+from connectors.kit.reference_mark import carries_mark
+from connectors.protocol.outcomes import not_done_because
 
 #: A task that waits for its creator's approval is done for the person it was given to.
 _TASK_OVER = frozenset({"4", "5"})
@@ -39,7 +39,7 @@ def withdraw(portal: Bitrix24Client, remote_id: str, why: str, key: str) -> Outc
     try:
         record = _record(portal, remote_id)
     except (CrmUnavailable, CrmRefused) as error:
-        return unread(error)
+        return not_done_because(error)
     if record is None or _is_over(record):
         return Done(remote_id)
     return _closed(portal, remote_id, _closing(remote_id, record, shown_literally(why), key))
@@ -92,12 +92,12 @@ def _closing(remote_id: str, record: Mapping[str, Any], why: str, key: str) -> d
     old = record.get("description" if task_id else "DESCRIPTION")
     commands: dict[str, Command] = {}
     if task_id:
-        if not carries(old, key):
+        if not carries_mark(old, key):
             fields = {"DESCRIPTION": _above(why, old)}
             commands["why"] = Command("tasks.task.update", {"taskId": task_id, "fields": fields})
         commands["close"] = Command("tasks.task.complete", {"taskId": task_id})
         return commands | {"after": read_task(task_id)}
-    if not carries(old, key):
+    if not carries_mark(old, key):
         owner = {"ownerTypeId": record.get("OWNER_TYPE_ID"), "ownerId": record.get("OWNER_ID")}
         params = {"id": remote_id, **owner, "value": _above(why, old)}
         commands["why"] = Command("crm.activity.todo.updateDescription", params)

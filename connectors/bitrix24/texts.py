@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from connectors.kit.reference_mark import carries
+from connectors.kit.reference_mark import carries_mark
 
 #: Invisible, joins words, and is no part of any tag: behind the sign that opens markup it keeps it from being any.
 _JOINER = "\u2060"
@@ -45,4 +45,4 @@ def is_sendable(*texts: str) -> bool:
 
 def lost_mark(sent: str, kept: object, key: str) -> bool:
     """Whether a text went out with its reference mark, which stands at its end, and was kept without."""
-    return carries(sent, key) and not carries(kept, key)
+    return carries_mark(sent, key) and not carries_mark(kept, key)

@@ -18,7 +18,7 @@ from connectors.espocrm.client import EspoClient, moment, stamp
 from connectors.espocrm.events import CLEARED
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, PEOPLE, call_entities
 from connectors.espocrm.users import EspoUsers
-from connectors.http.answers import harmless
+from connectors.http.answers import log_safe
 from connectors.kit.mapping import FactFields
 
 _CARD_NAMES = {entity: kind for kind, entity in CARD_TYPES.items()}
@@ -77,7 +77,7 @@ class EspoCalls:
             return "over"
         if status not in self._statuses:
             raise NotMapped(
-                f"a call has the status {harmless(str(status))!r}, which means nothing to the plugin yet: "
+                f"a call has the status {log_safe(str(status))!r}, which means nothing to the plugin yet: "
                 "map it in plugin.toml, statuses"
             )
         return self._statuses[str(status)]

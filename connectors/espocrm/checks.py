@@ -14,7 +14,7 @@ from connectors.espocrm.rights import role_points
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, call_entities
 from connectors.espocrm.users import EspoUsers
 from connectors.espocrm.webhook_checks import webhook_points
-from connectors.kit.checks import clocks, date_of, point, private
+from connectors.kit.checks import clocks_agree, date_header, point, stays_private
 
 _KEY_REFUSED = (
     "Copy the API user's key anew; with the method HMAC, set hmac_secret_key too; the user must be active. "
@@ -40,7 +40,7 @@ class EspoChecks:
 
     def account(self) -> Sequence[Check]:
         """All points of the account, as far as it can be asked."""
-        points = [private(self._api.http.base_url)]
+        points = [stays_private(self._api.http.base_url)]
         try:
             me = self._api.get(WHO_AM_I)
         except (CrmUnavailable, CrmRefused) as error:
@@ -50,7 +50,7 @@ class EspoChecks:
         points += [
             point("the CRM answers", True),
             point("the key is accepted", True),
-            clocks(date_of(me.headers), self._now()),
+            clocks_agree(date_header(me.headers), self._now()),
         ]
         points += [self._own_user(me.data["user"]), *role_points(me.data, self._settings)]
         return [*points, *self._configuration(), *self._mail(me.data["user"]), *self._events()]

@@ -19,7 +19,7 @@ from connectors.espocrm.admission import Admission
 from connectors.espocrm.errors import GONE, SHUT_OUT, UNEXPLAINED, explain
 from connectors.espocrm.settings import is_record_id
 from connectors.http.client import HttpAnswer, HttpClient
-from connectors.protocol.outcomes import unread
+from connectors.protocol.outcomes import not_done_because
 
 #: Says who the API user is; refused to nobody who is let in.
 WHO_AM_I = "App/user"
@@ -97,10 +97,10 @@ class EspoClient:
         try:
             self._admission.check()
         except CrmUnavailable as error:
-            return unread(error)
+            return not_done_because(error)
         result = self.http.write(method, f"{_ROOT}/{path}", payload=payload, headers=self._signed(method, path))
         turned_away = self._turned_away(path, result) if isinstance(result, NotDone) else None
-        return result if turned_away is None else unread(turned_away)
+        return result if turned_away is None else not_done_because(turned_away)
 
     def address(self, entity: str, record_id: str) -> str:
         """Where users see the record."""

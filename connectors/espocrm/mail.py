@@ -18,14 +18,13 @@ from connectors.espocrm.unsent_mail import UnsentMails
 from connectors.espocrm.users import EspoUsers
 from connectors.http.client import HttpAnswer, done
 from connectors.kit.checks import point
-from connectors.kit.reference_mark import mark
-from connectors.protocol.outcomes import unread
+from connectors.kit.reference_mark import reference_mark
+from connectors.protocol.outcomes import not_done_because
 
 _SENT = "Sent"
 _SENDING = "Sending"
 _DRAFT = "Draft"
-#: What may still be sent; *Failed* is what EspoCRM makes of a mail that it was to send later.
-_UNSENT = (_DRAFT, _SENDING, "Failed")
+_UNSENT = (_DRAFT, _SENDING)
 _TRIAL = "Проверка связи с плагином. Этот черновик можно удалить."
 
 
@@ -70,7 +69,7 @@ class Mails:
         The CRM gives each mail a Message-ID of its own making, so that it cannot be found by one of ours.
         """
         where: list[Where] = [
-            contains("body", mark(key).strip("[]")),
+            contains("body", reference_mark(key).strip("[]")),
             any_of(*(equals("status", status) for status in (_SENT, *_UNSENT))),
         ]
         where += [equals("createdById", self._own_user)] if self._own_user else []
@@ -107,7 +106,7 @@ class Mails:
         try:
             record = self._api.record("Email", draft)
         except CrmUnavailable as error:
-            return unread(error)
+            return not_done_because(error)
         except CrmRefused as error:
             # It may have been sent by now, so to write another one is no answer to that.
             return Unknown(str(error), status=error.status, code=error.code)
@@ -167,7 +166,7 @@ class Mails:
         try:
             user = self._users.record(assignee.user)
         except (CrmUnavailable, CrmRefused) as error:
-            return unread(error)
+            return not_done_because(error)
         address = user.get("emailAddress") if user else None
         if not isinstance(address, str) or not address:
             return NotDone("the role's CRM user does not exist or has no address to mail to")

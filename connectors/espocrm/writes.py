@@ -24,8 +24,8 @@ from connectors.espocrm.markup import literal, name_line
 from connectors.espocrm.settings import CARD_TYPES, is_record_id
 from connectors.espocrm.users import EspoUsers
 from connectors.http.client import HttpAnswer, done
-from connectors.kit.reference_mark import LOOK_BACK, carries, mark
-from connectors.protocol.outcomes import unread
+from connectors.kit.reference_mark import LOOK_BACK, carries_mark, reference_mark
+from connectors.protocol.outcomes import not_done_because
 
 #: A task with one of these is not to be done any more (``scopes/Task.json``).
 CLOSED = frozenset({"Completed", "Canceled"})
@@ -82,7 +82,7 @@ class EspoWrites:
                     f"{entity}/{card.id}/posts", recent, most=_POSTS_A_PAGE, offset=number * _POSTS_A_PAGE
                 )
                 for post in posts:
-                    if carries(post.get("post"), key) and post.get("id"):
+                    if carries_mark(post.get("post"), key) and post.get("id"):
                         return str(post["id"])
                 if len(posts) < _POSTS_A_PAGE:
                     return None
@@ -106,7 +106,7 @@ class EspoWrites:
         try:
             person = self._users.id_of(assignee.user)
         except (CrmUnavailable, CrmRefused) as error:
-            return unread(error)
+            return not_done_because(error)
         written = {
             "name": name_line(subject),
             "assignedUserId": person,
@@ -130,11 +130,11 @@ class EspoWrites:
         """The id of the task with this key, else with its mark: a role may not be allowed to fill the key's field."""
         if self._external_id and (found := self._task_by_key(key)):
             return found
-        where: list[Where] = [contains("description", mark(key).strip("[]"))]
+        where: list[Where] = [contains("description", reference_mark(key).strip("[]"))]
         if card is not None and (entity := self._entity(card)) is not None:
             where += [equals("parentType", entity), equals("parentId", card.id)]
         for task in self._api.page("Task", search(where, select=("id", "description"), newest_first=True), most=5):
-            if carries(task.get("description"), key) and task.get("id"):
+            if carries_mark(task.get("description"), key) and task.get("id"):
                 return str(task["id"])
         return None
 
@@ -150,7 +150,7 @@ class EspoWrites:
         try:
             task = self._api.record("Task", remote_id)
         except (CrmUnavailable, CrmRefused) as error:
-            return unread(error)
+            return not_done_because(error)
         if task is None or task.get("status") in CLOSED:
             return Done(remote_id)
         description = "\n\n".join(filter(None, [task.get("description"), literal(why)]))
@@ -204,7 +204,7 @@ class EspoWrites:
             return outcome
         field, key = marked
         lost = [name for name in checked if result.data.get(name) != written[name]]
-        lost += [field] if carries(written[field], key) and not carries(result.data.get(field), key) else []
+        lost += [field] if carries_mark(written[field], key) and not carries_mark(result.data.get(field), key) else []
         if not lost:
             return outcome
         self.remove(entity, outcome.remote_id)

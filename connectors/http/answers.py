@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from connectors.base import Done, NotDone, Outcome, Unknown
-from connectors.http.redaction import Sent
+from connectors.http.redaction import SentRequest
 
 _LONGEST_RETRY_AFTER = 86_400.0
 _LONGEST_MESSAGE = 200
@@ -26,7 +26,7 @@ class HttpAnswer:
     status: int
     data: Any
     headers: Mapping[str, str]
-    sent: Sent = field(default_factory=Sent, repr=False)
+    sent: SentRequest = field(default_factory=SentRequest, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def parsed(body: bytes) -> tuple[Any, bool]:
         return None, False
 
 
-def harmless(text: str) -> str:
+def log_safe(text: str) -> str:
     """A CRM's own words fit for a log: one short line without mail addresses and phone numbers."""
     line = " ".join(text.split())
     line = _PHONE_NUMBER.sub("(number)", _MAIL_ADDRESS.sub("(address)", line))

@@ -22,11 +22,11 @@ from urllib3.util import Retry
 
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Quota, Unknown
 from connectors.http.address import check_base_url, origin, segment
-from connectors.http.answers import Complaint, Explain, HttpAnswer, done, explain_json, harmless, parsed, retry_after
+from connectors.http.answers import Complaint, Explain, HttpAnswer, done, explain_json, log_safe, parsed, retry_after
 from connectors.http.deadline import BoundedHTTPPool, BoundedHTTPSPool, Stage, exchange
-from connectors.http.failures import Broken, explained
+from connectors.http.failures import ExchangeFailed, classify_failure
 from connectors.http.rate_limit import RateLimiter
-from connectors.http.redaction import Sent
+from connectors.http.redaction import SentRequest
 
 __all__ = ["Complaint", "HttpAnswer", "HttpClient", "check_base_url", "done", "explain_json", "segment"]
 
@@ -108,16 +108,16 @@ class HttpClient:
         body = _encoded(payload) if content is None else content
         request = _Request(method, self._address(path), params, body, headers or {})
         try:
-            raw = self._followed(request)
-        except Broken as broken:
-            if broken.permanent:
-                raise CrmRefused(broken.why) from None
-            raise CrmUnavailable(broken.why, after=broken.after) from None
-        if not raw.ok:
-            raise self._failed_read(raw)
-        if not raw.readable and raw.status != _NO_CONTENT:
-            raise CrmUnavailable(self._unreadable(raw), status=raw.status)
-        return HttpAnswer(raw.status, raw.data, raw.headers, raw.sent)
+            answer = self._followed(request)
+        except ExchangeFailed as failure:
+            if failure.permanent:
+                raise CrmRefused(failure.why) from None
+            raise CrmUnavailable(failure.why, after=failure.after) from None
+        if not answer.ok:
+            raise self._failed_read(answer)
+        if not answer.readable and answer.status != _NO_CONTENT:
+            raise CrmUnavailable(self._unreadable(answer), status=answer.status)
+        return HttpAnswer(answer.status, answer.data, answer.headers, answer.sent)
 
     def write(
         self,
@@ -141,91 +141,90 @@ class HttpClient:
         except ValueError:
             return NotDone("the text cannot be sent: it holds a character that is none", permanent=True)
         try:
-            raw = self._sent(_Request(method, self._address(path), params, body, headers or {}))
-        except Broken as broken:
-            if broken.sent:
-                return Unknown(broken.why)
-            return NotDone(broken.why, permanent=broken.permanent, after=broken.after)
-        if not raw.ok and not (raw.readable and raw.status in accept):
-            return self._failed_write(raw)
-        if json_expected and not raw.readable:
-            return Unknown(self._unreadable(raw), status=raw.status)
-        return HttpAnswer(raw.status, raw.data, raw.headers, raw.sent)
+            answer = self._exchange(_Request(method, self._address(path), params, body, headers or {}))
+        except ExchangeFailed as failure:
+            if failure.sent:
+                return Unknown(failure.why)
+            return NotDone(failure.why, permanent=failure.permanent, after=failure.after)
+        if not answer.ok and not (answer.readable and answer.status in accept):
+            return self._failed_write(answer)
+        if json_expected and not answer.readable:
+            return Unknown(self._unreadable(answer), status=answer.status)
+        return HttpAnswer(answer.status, answer.data, answer.headers, answer.sent)
 
     # --- what an error answer means ----------------------------------------------------------------
 
-    def _failed_write(self, raw: _Raw) -> NotDone | Unknown:
-        if raw.status < 400:
-            return NotDone(self._redirected(raw), permanent=True, status=raw.status)
-        complaint = self._complaint(raw)
-        why = self._complained(raw.status, complaint)
-        if complaint.blocked or self._rejected(raw, complaint):
-            after, blocked = self._after(raw, complaint), complaint.blocked
-            return NotDone(why, after=after, status=raw.status, code=complaint.code, blocked=blocked)
-        if raw.status >= 500:
-            return Unknown(why, status=raw.status, code=complaint.code)
-        return NotDone(why, permanent=True, status=raw.status, code=complaint.code)
+    def _failed_write(self, answer: _Answer) -> NotDone | Unknown:
+        if answer.status < 400:
+            return NotDone(self._redirected(answer), permanent=True, status=answer.status)
+        complaint = self._complaint(answer)
+        why = self._complained(answer.status, complaint)
+        if complaint.blocked or self._rejected(answer, complaint):
+            after, blocked = self._after(answer, complaint), complaint.blocked
+            return NotDone(why, after=after, status=answer.status, code=complaint.code, blocked=blocked)
+        if answer.status >= 500:
+            return Unknown(why, status=answer.status, code=complaint.code)
+        return NotDone(why, permanent=True, status=answer.status, code=complaint.code)
 
-    def _failed_read(self, raw: _Raw) -> CrmUnavailable | CrmRefused:
-        if raw.status < 400:
-            return CrmRefused(self._redirected(raw), status=raw.status)
-        complaint = self._complaint(raw)
-        why = self._complained(raw.status, complaint)
-        if complaint.blocked or raw.status >= 500 or self._rejected(raw, complaint):
-            after, blocked = self._after(raw, complaint), complaint.blocked
-            return CrmUnavailable(why, after=after, status=raw.status, code=complaint.code, blocked=blocked)
-        return CrmRefused(why, status=raw.status, code=complaint.code)
+    def _failed_read(self, answer: _Answer) -> CrmUnavailable | CrmRefused:
+        if answer.status < 400:
+            return CrmRefused(self._redirected(answer), status=answer.status)
+        complaint = self._complaint(answer)
+        why = self._complained(answer.status, complaint)
+        if complaint.blocked or answer.status >= 500 or self._rejected(answer, complaint):
+            after, blocked = self._after(answer, complaint), complaint.blocked
+            return CrmUnavailable(why, after=after, status=answer.status, code=complaint.code, blocked=blocked)
+        return CrmRefused(why, status=answer.status, code=complaint.code)
 
     @staticmethod
-    def _rejected(raw: _Raw, complaint: Complaint) -> bool:
+    def _rejected(answer: _Answer, complaint: Complaint) -> bool:
         """Surely not executed, and worth another try."""
-        throttled = raw.status == _TOO_MANY or (raw.status == _UNAVAILABLE and "Retry-After" in raw.headers)
-        return throttled or complaint.throttled or raw.status in _REJECTED_EARLY
+        throttled = answer.status == _TOO_MANY or (answer.status == _UNAVAILABLE and "Retry-After" in answer.headers)
+        return throttled or complaint.throttled or answer.status in _REJECTED_EARLY
 
-    def _after(self, raw: _Raw, complaint: Complaint) -> float | None:
-        return complaint.after if complaint.after is not None else self._retry_after(raw)
+    def _after(self, answer: _Answer, complaint: Complaint) -> float | None:
+        if complaint.after is not None:
+            return complaint.after
+        return retry_after(answer.headers.get("Retry-After"), self._now())
 
-    def _retry_after(self, raw: _Raw) -> float | None:
-        return retry_after(raw.headers.get("Retry-After"), self._now())
-
-    def _complaint(self, raw: _Raw) -> Complaint:
+    def _complaint(self, answer: _Answer) -> Complaint:
         """What the CRM says, in words that are fit for a log."""
-        complaint = self._explain(raw.status, raw.data, raw.headers)
-        code, message = (part and harmless(raw.sent.hidden_in(part)) for part in (complaint.code, complaint.message))
-        # A code may know more than its text, so one that tells nothing private stays the very same.
+        complaint = self._explain(answer.status, answer.data, answer.headers)
+        code, message = (part and log_safe(answer.sent.redacted(part)) for part in (complaint.code, complaint.message))
+        # A code may know more than its text, so a code without private data is kept as it is.
         return replace(complaint, code=complaint.code if code == complaint.code else code, message=message)
 
     def _complained(self, status: int, complaint: Complaint) -> str:
         said = ": ".join(part for part in (complaint.code, complaint.message) if part)
         return f"{self.host} answered {status}" + (f" ({said})" if said else "")
 
-    def _unreadable(self, raw: _Raw) -> str:
-        return f"{self.host} answered {raw.status} with something that is not JSON"
+    def _unreadable(self, answer: _Answer) -> str:
+        return f"{self.host} answered {answer.status} with something that is not JSON"
 
-    def _redirected(self, raw: _Raw) -> str:
-        target = origin(urljoin(raw.url, raw.headers.get("Location", "")))
-        where = "another path of the same host" if target == origin(raw.url) else target
-        return f"{self.host} answered {raw.status}, a redirect to {where}; base_url must be the CRM's final address"
+    def _redirected(self, answer: _Answer) -> str:
+        target = origin(urljoin(answer.url, answer.headers.get("Location", "")))
+        where = "another path of the same host" if target == origin(answer.url) else target
+        return f"{self.host} answered {answer.status}, a redirect to {where}; base_url must be the CRM's final address"
 
     # --- one exchange ------------------------------------------------------------------------------
 
     def _address(self, path: str) -> str:
         return f"{self.base_url}/{path.lstrip('/')}" if path else self.base_url
 
-    def _followed(self, request: _Request) -> _Raw:
-        raw = self._sent(request)
+    def _followed(self, request: _Request) -> _Answer:
+        answer = self._exchange(request)
         for _ in range(_REDIRECTS_OF_A_READ):
-            target = urljoin(raw.url, raw.headers.get("Location", raw.url))
-            if not 300 <= raw.status < 400 or target == raw.url or origin(target) != origin(raw.url):
+            target = urljoin(answer.url, answer.headers.get("Location", answer.url))
+            if not 300 <= answer.status < 400 or target == answer.url or origin(target) != origin(answer.url):
                 break
-            raw = self._sent(_Request(request.method, target, None, request.body, request.headers))
-        return raw
+            answer = self._exchange(_Request(request.method, target, None, request.body, request.headers))
+        return answer
 
-    def _sent(self, request: _Request) -> _Raw:
+    def _exchange(self, request: _Request) -> _Answer:
         wait = self._wait_for_turn()
         if wait:
             why = f"{self.host}: the account's own rate limit; the next turn is {wait:.0f} s away"
-            raise Broken(why, sent=False, after=wait)
+            raise ExchangeFailed(why, sent=False, after=wait)
         json_header = {} if request.body is None else {"Content-Type": "application/json"}
         with exchange(self._total) as this:
             try:
@@ -240,20 +239,19 @@ class HttpClient:
                     stream=True,
                 )
                 with response:
-                    data, readable = parsed(self._drained(response))
-                    sent = Sent(
-                        self._secrets, self._headers | dict(request.headers), request.params or {}, request.body
-                    )
-                    return _Raw(response.status_code, response.headers, str(response.url), data, readable, sent)
+                    data, readable = parsed(self._body(response))
+                sent = self._sent_request(request)
+                return _Answer(response.status_code, response.headers, str(response.url), data, readable, sent)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 if this.stage is Stage.NOT_BEGUN and isinstance(error, ValueError):
                     why = f"{self.host}: the request cannot be put together"
-                    raise Broken(why, sent=False, permanent=True) from None
-                raise explained(error, this, self.host, self._limits.connect_seconds) from None
+                    raise ExchangeFailed(why, sent=False, permanent=True) from None
+                raise classify_failure(error, this, self.host, self._limits.connect_seconds) from None
 
-    def _told(self, request: _Request) -> Sent:
+    def _sent_request(self, request: _Request) -> SentRequest:
+        # A redirect that was followed has its query in the address.
         query = dict(parse_qsl(urlsplit(request.address).query)) | dict(request.params or {})
-        return Sent(self._secrets, self._headers | dict(request.headers), query, request.body)
+        return SentRequest(self._secrets, self._headers | dict(request.headers), query, request.body)
 
     def _wait_for_turn(self) -> float:
         """0.0 once it is this request's turn; else how far away that is, in seconds."""
@@ -264,15 +262,15 @@ class HttpClient:
         # Both together no longer than agreed: leases are reckoned by it.
         return self._quota.acquire(max(0.0, self._longest_wait - (time.monotonic() - started)))
 
-    def _drained(self, response: requests.Response) -> bytes:
+    def _body(self, response: requests.Response) -> bytes:
         """The body, no longer than allowed, taken as it comes: a full read would wait past the deadline."""
         body = bytearray()
         while chunk := response.raw.read1(65_536, decode_content=True):
             body += chunk
             if len(body) > self._max_bytes:
-                raise Broken(f"{self.host} answered with more than {self._max_bytes} bytes", sent=True)
+                raise ExchangeFailed(f"{self.host} answered with more than {self._max_bytes} bytes", sent=True)
         if response.raw.length_remaining:
-            raise Broken(f"{self.host} broke off in the middle of its answer", sent=True)
+            raise ExchangeFailed(f"{self.host} broke off in the middle of its answer", sent=True)
         return bytes(body)
 
 
@@ -289,13 +287,13 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Raw:
+class _Answer:
     status: int
     headers: Mapping[str, str]
     url: str
     data: Any
     readable: bool
-    sent: Sent
+    sent: SentRequest
 
     @property
     def ok(self) -> bool:

@@ -122,8 +122,12 @@ class BoundedHTTPSConnection(BoundedHTTPConnection, HTTPSConnection):
 
 
 class BoundedHTTPPool(HTTPConnectionPool):
+    """A pool of bounded connections."""
+
     ConnectionCls = BoundedHTTPConnection
 
 
 class BoundedHTTPSPool(HTTPSConnectionPool):
+    """A pool of bounded connections over TLS."""
+
     ConnectionCls = BoundedHTTPSConnection

@@ -1,4 +1,4 @@
-"""Why an exchange got no answer, told apart as the outcomes need it: surely never sent, or possibly executed.
+"""Why an exchange got no answer, classified as outcomes need it: surely never sent, or possibly executed.
 
 The libraries' own messages hold whole addresses, so none of their words are passed on.
 """
@@ -14,7 +14,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from connectors.http.deadline import Exchange, Stage
 
 
-class Broken(Exception):
+class ExchangeFailed(Exception):
     """No whole answer came. ``sent``: the request may have been executed; else ``permanent`` or worth another try."""
 
     def __init__(self, why: str, *, sent: bool, permanent: bool = False, after: float | None = None) -> None:
@@ -25,18 +25,18 @@ class Broken(Exception):
         self.after = after
 
 
-def explained(error: BaseException, this: Exchange, host: str, connect_seconds: float) -> Broken:
+def classify_failure(error: BaseException, this: Exchange, host: str, connect_seconds: float) -> ExchangeFailed:
     """The failure of an exchange in our words. In doubt it counts as sent."""
     causes = tuple(_causes(error))
     if this.stage is Stage.SENT or (this.stage is Stage.NOT_BEGUN and not _failed_to_connect(causes)):
         late = any(isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__ for cause in causes)
         what = "no whole answer in time" if late else "the connection was lost before the answer"
-        return Broken(f"{host}: {what}", sent=True)
+        return ExchangeFailed(f"{host}: {what}", sent=True)
     certificate = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
     if certificate is not None:
         why = f"{host}: its certificate is not accepted: {certificate.verify_message}"
-        return Broken(why, sent=False)
-    return Broken(f"{host}: {_why_not_connected(causes, connect_seconds)}", sent=False)
+        return ExchangeFailed(why, sent=False)
+    return ExchangeFailed(f"{host}: {_why_not_connected(causes, connect_seconds)}", sent=False)
 
 
 def _why_not_connected(causes: tuple[BaseException, ...], connect_seconds: float) -> str:

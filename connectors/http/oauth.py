@@ -11,7 +11,7 @@
         asked = {"client_id": ..., "client_secret": ..., "grant_type": grant.type, grant.parameter: grant.secret}
         return tokens_of(auth.write("POST", "oauth2/access_token", payload=asked), utc_now())
 
-No token stands in a message, a repr or a log. ``FixedToken`` is the same for a token that is never renewed.
+No token appears in a message, a repr or a log. ``FixedToken`` is the same for a token that is never renewed.
 Sources: RFC 6749 sections 4.1.3, 4.4, 5 and 6.
 """
 
@@ -30,7 +30,7 @@ from typing import Any, Literal
 from connectors.base import CrmRefused, CrmUnavailable, NotDone, Store, Unknown
 from connectors.http.answers import HttpAnswer
 from connectors.http.memory_store import MemoryStore
-from connectors.protocol.outcomes import unread
+from connectors.protocol.outcomes import not_done_because
 
 __all__ = ["FixedToken", "Grant", "TokenKeeper", "TokenRefused", "TokenSource", "Tokens", "tokens_of"]
 
@@ -130,11 +130,11 @@ class TokenSource(ABC):
                 result = call(self.renewed(token))
             return result
         except CrmUnavailable as error:
-            return unread(error)
+            return not_done_because(error)
 
 
 class FixedToken(TokenSource):
-    """A token that stands in the settings and is never renewed."""
+    """A token of the settings that is never renewed."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -154,7 +154,7 @@ class TokenKeeper(TokenSource):
 
     ``first`` comes from the settings and counts until something newer is kept; another one put into the settings later
     (the account was connected again) goes before what is kept, once. ``early`` renews so long before a token's end;
-    None: only what the CRM has refused is renewed. ``expired`` tells by status and code whether an answer means that
+    None: only what the CRM has refused is renewed. ``expired`` decides by status and code whether an answer means that
     the token is to be renewed (by default every 401). ``now`` is aware.
     """
 

@@ -1,4 +1,4 @@
-"""A thread-safe rate limit: ``burst`` requests at once, then ``per_second``; nobody waits longer than agreed."""
+"""A thread-safe rate limit: ``burst`` requests at once, then ``per_second``; no caller waits longer than agreed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CRM's own words without what it was told.
+"""Redacts a CRM's error messages: what they repeat of the request is hidden.
 
 An error that repeats the request would carry a secret or a client's name into messages and logs.
 """
@@ -23,15 +23,15 @@ _HIDDEN = "(…)"
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What a request told a CRM. ``secrets`` are those of the account that do not stand in ``headers``."""
+class SentRequest:
+    """What a request sent to a CRM. ``secrets`` are those of the account that are not in ``headers``."""
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
 
-    def hidden_in(self, said: str) -> str:
+    def redacted(self, said: str) -> str:
         """``said`` without the secrets, without two and more of the sent words in a row, and without single names."""
         said = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), unquote(said) if "%" in said else said)
         texts = [*self.query.values(), *_texts(self.body)]
@@ -90,5 +90,5 @@ def _without_words(said: str, texts: list[str]) -> str:
 
 
 def _is_name(word: str) -> bool:
-    """Whether a word may be somebody's name: Cyrillic, or another script than that of codes, with a capital letter."""
+    """Whether a word may be a person's name: Cyrillic, or another script than that of codes, with a capital letter."""
     return len(word) > 2 and not word.isascii() and word[0].isupper() and word[1:].islower()

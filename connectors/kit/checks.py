@@ -1,4 +1,4 @@
-"""Points that the doctors of several CRMs have in common, so that each is told in the same words."""
+"""Checks that several CRMs have in common, each with the same name and remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from connectors.base import Check
 from connectors.http.address import is_private
 from connectors.kit.mapping import FactField
 
-#: Further off than this, deadlines and what was answered during a call cannot be told.
+#: Clocks further apart make deadlines wrong, and answers of a call cannot be matched to it.
 _CLOCKS_APART = 60.0
 _CLOCKS = "the clocks agree"
 
@@ -20,14 +20,14 @@ def point(name: str, ok: bool, remedy: str = "") -> Check:
     return Check(name, ok, "" if ok else remedy)
 
 
-def private(*addresses: str) -> Check:
-    """Whether nobody on the way can read what is sent to these addresses."""
+def stays_private(*addresses: str) -> Check:
+    """Whether no third party on the way can read what is sent to these addresses."""
     remedy = "Use https addresses, or run the CRM on this machine"
     return point("what is sent stays private", all(map(is_private, addresses)), remedy)
 
 
-def clocks(theirs: datetime | None, now: datetime) -> Check:
-    """Whether the CRM's clock, None where it tells no time, is close to this machine's."""
+def clocks_agree(theirs: datetime | None, now: datetime) -> Check:
+    """Whether the CRM's clock, None where it shows no time, is close to this machine's."""
     if theirs is None:
         return point(_CLOCKS, False, "The CRM's answers tell no time: let its web server send a Date header")
     ahead = (now - theirs).total_seconds()
@@ -35,7 +35,7 @@ def clocks(theirs: datetime | None, now: datetime) -> Check:
     return point(_CLOCKS, abs(ahead) <= _CLOCKS_APART, remedy)
 
 
-def date_of(headers: Mapping[str, str]) -> datetime | None:
+def date_header(headers: Mapping[str, str]) -> datetime | None:
     """When an answer was sent, by its Date header."""
     try:
         moment = parsedate_to_datetime(headers.get("Date", ""))
@@ -45,9 +45,9 @@ def date_of(headers: Mapping[str, str]) -> datetime | None:
 
 
 def unmapped(item: FactField, entries: Iterable[tuple[str, Collection[str]]]) -> list[str]:
-    """Those entries of a field that mean nothing to the plugin yet, as an admin is to be told of them.
+    """The entries of a field that the mapping does not cover, as they are shown to an admin.
 
-    Each comes with the ways in which a mapping may spell it. Where any text stands for itself, none is missing.
+    Each comes with the ways in which a mapping may spell it. Without a mapping any text is taken, so none is missing.
     """
     if item.values is None:
         return []

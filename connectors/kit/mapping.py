@@ -18,14 +18,14 @@ from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import Length
 
 from connectors.base import NotMapped
-from connectors.http.answers import harmless
+from connectors.http.answers import log_safe
 
 FactValue = str | bool
 
 
 @dataclass(frozen=True, slots=True)
 class FactField:
-    """One fact's field. ``values`` None: any text stands for itself."""
+    """One fact's field. ``values`` None: any text is taken as it is."""
 
     fact: str
     field: str
@@ -40,7 +40,7 @@ class FactField:
         if self.values is None:
             return written
         if written not in self.values:
-            shown = harmless(written)
+            shown = log_safe(written)
             raise NotMapped(
                 f"field {self.field!r} holds {shown!r}, which means nothing to the plugin yet: "
                 f"map it in plugin.toml, values of the fact {self.fact!r}",
@@ -68,7 +68,7 @@ class FactFields:
         return tuple(dict.fromkeys(item.field for item in self.fields))
 
     def facts(self) -> dict[str, frozenset[FactValue] | None]:
-        """What ``Connector.facts`` tells."""
+        """What ``Connector.facts`` returns."""
         return {item.fact: None if item.values is None else frozenset(item.values.values()) for item in self.fields}
 
 

@@ -1,4 +1,4 @@
-"""The reference mark in whatever is written: the means of finding it again in a CRM that keeps no key."""
+"""The reference mark ``[ref:…]``, the last line of every text: how a CRM that keeps no key is searched for the text."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from datetime import timedelta
 
 #: What is older cannot have been written by a delivery that is still looked for.
 LOOK_BACK = timedelta(days=31)
-#: Hex digits of a delivery's key that stand in its text.
+#: How the line with the mark begins.
+MARK_START = "[ref:"
+#: Hex digits of a delivery's key in its mark.
 _DIGITS = 16
 
 
-def mark(key: str) -> str:
-    """The mark that a text written with this key carries, e.g. ``[ref:0123456789abcdef]``."""
-    return f"[ref:{key[:_DIGITS]}]"
+def reference_mark(key: str) -> str:
+    """The mark of a text written with this key, e.g. ``[ref:0123456789abcdef]``."""
+    return f"{MARK_START}{key[:_DIGITS]}]"
 
 
-def carries(text: object, key: str) -> bool:
+def carries_mark(text: object, key: str) -> bool:
     """Whether this text of the CRM (anything else is none) carries the mark of this key.
 
     Only the digits count: a CRM may show the brackets in a way of its own, as markup.
     """
-    return isinstance(text, str) and f"ref:{key[:_DIGITS]}" in text
+    return isinstance(text, str) and reference_mark(key).strip("[]") in text

@@ -6,7 +6,7 @@ import hmac
 
 
 def same_secret(given: object, expected: str) -> bool:
-    """Whether this is the secret, compared in the same time whatever is given; an empty one is nobody's."""
+    """Whether this is the secret, compared in constant time; an empty secret matches nothing."""
     # Both as bytes: compare_digest refuses text that is not ASCII. Headers come with lone surrogates for odd bytes.
     return (
         isinstance(given, str)

@@ -1,1 +1,1 @@
-"""What a connector and its caller speak in: records, outcomes, events, errors."""
+"""What a connector and its caller speak in: the interface, records, outcomes, events, limits, errors."""

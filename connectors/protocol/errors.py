@@ -5,7 +5,7 @@ ConnectorError
 ├── CrmRefused          a read was refused for good
 ├── EventNotAuthentic   an event without proof: 401
 ├── EventMalformed      an event that cannot be read: 400
-└── NotMapped           a value of the CRM that nobody has given a meaning yet
+└── NotMapped           a value of the CRM without a meaning in plugin.toml
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class EventMalformed(ConnectorError):
 class NotMapped(ConnectorError):
     """A value of the CRM that plugin.toml gives no meaning; the message names the field, the value and the remedy.
 
-    The event waits until an admin has mended the mapping. ``field``, ``value`` and ``fact`` are told to the admins.
+    The event waits until an admin has mended the mapping. ``field``, ``value`` and ``fact`` are shown to the admins.
     """
 
     def __init__(self, why: str, field: str | None = None, value: str | None = None, fact: str | None = None) -> None:

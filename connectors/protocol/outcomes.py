@@ -51,7 +51,7 @@ class ReminderState(enum.Enum):
     MISSING = "missing"
 
 
-def unread(error: CrmUnavailable | CrmRefused) -> NotDone:
+def not_done_because(error: CrmUnavailable | CrmRefused) -> NotDone:
     """The outcome of a write for which something could not be read first."""
     if isinstance(error, CrmRefused):
         return NotDone(str(error), permanent=True, status=error.status, code=error.code)

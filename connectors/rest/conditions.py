@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.kit.reference_mark import carries
+from connectors.kit.reference_mark import carries_mark
 from connectors.rest.bodies import Structure, filled
 from connectors.rest.paths import Path, as_text
 
@@ -35,7 +35,7 @@ class RecordCondition:
         if self.test == "marked":
             key = str(context.get("key", ""))
             texts = value if isinstance(value, list) else [value]
-            return bool(key) and any(carries(text, key) for text in texts) is self.wanted
+            return bool(key) and any(carries_mark(text, key) for text in texts) is self.wanted
         return self._compared(value, filled(self.wanted, context))
 
     def _compared(self, value: Any, wanted: Any) -> bool:

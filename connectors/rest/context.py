@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.base import Assignee, CardRef
-from connectors.kit.reference_mark import mark
+from connectors.kit.reference_mark import reference_mark
 from connectors.rest.filters import ZONE
 from connectors.rest.model import CardTable
 from connectors.rest.template import OMIT
@@ -39,4 +39,4 @@ def person(assignee: Assignee) -> Context:
 
 def keyed(key: str) -> dict[str, str]:
     """``key``, and its reference mark with and without brackets."""
-    return {"key": key, "mark": mark(key), "ref": mark(key).strip("[]")}
+    return {"key": key, "mark": reference_mark(key), "ref": reference_mark(key).strip("[]")}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from connectors.base import CrmRefused, CrmUnavailable, NotDone, Unknown
-from connectors.http.answers import Complaint, HttpAnswer, harmless
+from connectors.http.answers import Complaint, HttpAnswer, log_safe
 from connectors.rest.conditions import RecordCondition
 from connectors.rest.paths import Path, as_text
 
@@ -92,7 +92,7 @@ class ErrorMap:
         if rule is None or rule.means == "done":
             return None
         complaint = self.explain(status, data, {})
-        code, message = (harmless(answer.sent.hidden_in(part or "")) for part in (complaint.code, complaint.message))
+        code, message = (log_safe(answer.sent.redacted(part or "")) for part in (complaint.code, complaint.message))
         complaint = replace(complaint, code=ErrorCode(code, rule.means), message=message)
         said = ": ".join(part for part in (complaint.code, complaint.message) if part)
         why = f"{host} answered {status} with an error inside" + (f" ({said})" if said else "")

@@ -1,4 +1,4 @@
-"""Explains the last decision on a call by the rules that it was made by; what a client said of himself is masked."""
+"""Explains the last decision on a call by the rules that made it; masks personal data in the facts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.log import mask_phone, mask_text
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.values import Facts, FactValue
-from plugin.errors import BadFacts, InputError
+from plugin.errors import InputError
+from plugin.events.facts import unfit_facts
 from plugin.events.merge import CallReport, merged
 from plugin.ledger.history import CallHistory
 
 _MASK = "***"
-#: Fields of the call that are somebody's name or words; others of type text (the operator, the card's type) are not.
+#: Fields of the call that hold a person's name or words; others of type text (the operator, the card's type) do not.
 _PRIVATE = frozenset({"name", "note", "url"})
 
 
@@ -44,11 +45,8 @@ def _revision(event: Mapping[str, Any]) -> str | None:
 
 def _fitting(decider: Decider, facts: Facts) -> dict[str, FactValue]:
     """The facts that this revision knows: the call's other events may have been taken in by other rules."""
-    try:
-        return decider.type_facts(facts)
-    except BadFacts as error:
-        wrong = {fault.field for fault in error.errors}
-        return decider.type_facts({name: value for name, value in facts.items() if name not in wrong})
+    unfit = unfit_facts(decider, facts)
+    return decider.type_facts({name: value for name, value in facts.items() if name not in unfit})
 
 
 def masking(decider: Decider) -> Show:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from plugin.cli.options import json_option, print_json
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FAILED = 1
 @click.option("--write", is_flag=True, help="Also write a comment and a reminder to --card, find and remove them.")
 @click.option("--card", metavar="TYPE:ID", help="The test card to write to, such as contact:42.")
 @click.option("--role", metavar="NAME", help="Whose reminder is written; by default that of unfinished calls.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 @click.pass_obj
 def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str | None, as_json: bool) -> int:
     """Prove the configuration: settings, rules, ledger, CRM, recipients, mail server.
@@ -43,7 +43,10 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
         if card is not None:
             _try_out(examination, card, role)
         found = examination.notes.findings()
-    click.echo(json.dumps(found.to_json(), ensure_ascii=False) if as_json else page(found))
+    if as_json:
+        print_json(found.to_json())
+    else:
+        click.echo(page(found))
     return 0 if found.ok else FAILED
 
 

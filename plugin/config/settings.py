@@ -83,7 +83,7 @@ class WorkingTime:
 
 @dataclass(frozen=True, slots=True)
 class AlertPolicy:
-    """What the admins are told by e-mail (``to``; nobody: alerts are only recorded and logged), and when."""
+    """What the admins are told by e-mail, and when. ``to`` empty: alerts are only recorded and logged."""
 
     to: tuple[str, ...] = ()
     at_risk_hours: float = 4.0

@@ -1,33 +1,33 @@
-"""One handling of one delivery, from look-up to ending: what may be in the CRM is looked for, what is not is sent.
+"""One attempt at one delivery: claimed → prepared → begun → written, unknown or not written → ended → finished.
 
-Whatever goes wrong is an ending, not an exception; only LedgerUnavailable gets out.
+What an earlier attempt may have written is reconciled with the CRM first. Whatever goes wrong is an ending, not an
+exception; only LedgerUnavailable gets out.
 """
 
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
-from random import Random
-from typing import Any, Literal
+from enum import Enum
+from typing import Literal
 
 import structlog
 
-from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
-from plugin.common.clock import Now
+from connectors.base import Assignee, CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from plugin.delivery.cards import named
-from plugin.delivery.clock_jumps import ClockJumps, Monotonic
-from plugin.delivery.model import MAILS, ON_CARDS, AttemptStep, Delivery, DeliveryEnding
-from plugin.delivery.prepare import CardGoneError, Known, NothingToDoError, Outgoing, Preparer, UnsendableError
+from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, StepOutcome
+from plugin.delivery.prepare import CardGoneError, CardsRead, NothingToDoError, Outgoing, Preparer, UnsendableError
 from plugin.delivery.queue import Begun, Queue, Started
 from plugin.delivery.reconcile import Reconciler
+from plugin.delivery.retry import RetryPolicy
 from plugin.delivery.withdrawals import NEVER_WRITTEN
 from plugin.errors import LedgerUnavailable, OptoutError
-from plugin.resilience.backoff import Timing, Waits
-from plugin.resilience.gates import AccountGates
-from plugin.resilience.health import ANSWERS, FAULT, NOTHING, Health, is_login_refused, of_mail, of_read, of_write
-from plugin.resilience.lanes import Lane
+from plugin.ledger.states import MAILS, ON_CARDS, DeliveryState
+from plugin.resilience.health import ANSWERS, FAULT, NO_SIGNAL, is_login_refused, of_mail, of_read, of_write
+from plugin.resilience.lanes import Lane, lane_of
 
 _LOG = structlog.get_logger(__name__)
 
@@ -37,78 +37,81 @@ _PERHAPS_SENT = "a correction came; the mail may have gone out already"
 _GONE = frozenset({404, 410})
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryServices:
-    """What handlings share. ``most_faults``: after so many faults in the code a delivery is left to a human.
+class AttemptStage(Enum):
+    """How far an attempt got. ``LOST``: another process has the delivery now."""
 
-    ``steady`` are seconds that no setting of the clock changes; ``slots`` bound how many are on their way at once.
-    """
-
-    queue: Queue
-    desk: Preparer
-    settler: Reconciler
-    gates: AccountGates
-    timing: Timing
-    waits: Waits
-    most_faults: int
-    now: Now
-    steady: Monotonic
-    jumps: ClockJumps
-    chance: Random
-    slots: AbstractContextManager[Any]
+    CLAIMED = "claimed"
+    PREPARED = "prepared"
+    BEGUN = "begun"
+    LOST = "lost"
+    ENDED = "ended"
+    FINISHED = "finished"
 
 
 class Attempt:
-    """One handling of one delivery. ``delivery.sent_at`` always says whether the CRM may hold it by now.
+    """One attempt at a claimed delivery. ``delivery.sent_at`` always says whether the CRM may hold it by now.
 
-    ``known`` are cards that were read just now. First ``prepare``; with a letter then ``begin`` what the queue has
-    started, and once it is sent ``end``.
+    ``outgoing`` is set once it is prepared, ``ending`` once it is ended; ``verdict`` is what the last exchange said
+    about the lane's account. ``cards_read`` is shared by the attempts of one batch.
     """
 
-    def __init__(self, tools: DeliveryServices, delivery: Delivery, lane: Lane, known: Known) -> None:
-        self._tools = tools
-        self._lane = lane
-        self._known = known
-        self._before: datetime | None = None
+    def __init__(
+        self,
+        delivery: Delivery,
+        queue: Queue,
+        preparer: Preparer,
+        reconciler: Reconciler,
+        retries: RetryPolicy,
+        cards_read: CardsRead,
+    ) -> None:
         self.delivery = delivery
+        self.stage = AttemptStage.CLAIMED
+        self.outgoing: Outgoing | None = None
+        self.ending: DeliveryEnding | None = None
         self.steps: list[AttemptStep] = []
-        #: What the last exchange said about the lane's account.
-        self.verdict = NOTHING
+        self.verdict = NO_SIGNAL
+        self._lane = lane_of(delivery.kind)
+        self._queue = queue
+        self._preparer = preparer
+        self._reconciler = reconciler
+        self._retries = retries
+        self._cards_read = cards_read
+        self._sent_before: datetime | None = None
 
-    def prepare(self) -> Outgoing | DeliveryEnding:
-        """The letter to be sent, or how it ends without one. Raises LedgerUnavailable."""
-        try:
-            if self.delivery.sent_at is not None:
-                ending = self._settle(self.delivery.sent_at)
-                if ending is not None:
-                    return ending
-            if self.delivery.cancel:
-                return DeliveryEnding("cancelled", why=_CORRECTED)
-            return self._ready()
-        except LedgerUnavailable:
-            raise
-        except Exception as error:
-            return self._fault(error)
+    # --- transitions ---------------------------------------------------------------------------------
 
-    def begin(self, started: Started, held_up: float) -> DeliveryEnding | Begun:
-        """Whether it may be sent now, after ``held_up`` seconds since the ledger was asked to start it."""
-        before = self._before = self.delivery.sent_at
+    def prepare(self) -> None:
+        """From claimed to prepared, or to ended. Raises LedgerUnavailable."""
+        with self._faults_end_it():
+            sent_at = self.delivery.sent_at
+            ending = self._reconcile(sent_at) if sent_at is not None else None
+            if ending is None and self.delivery.cancel:
+                ending = DeliveryEnding(DeliveryState.CANCELLED, why=_CORRECTED)
+            self._end(ending or self._make_ready())
+
+    def begin(self, started: Started, held_up: float) -> None:
+        """From prepared to begun, lost or ended, ``held_up`` seconds after the ledger was asked to start it."""
+        before = self._sent_before = self.delivery.sent_at
         begun, sent_at, lease_until = started
-        if begun is Begun.CANCELLED:
-            return DeliveryEnding("cancelled", why=_CORRECTED if before is None else _PERHAPS_SENT, sent_at=before)
-        if begun is Begun.YES:
+        if begun is Begun.LOST:
+            self.stage = AttemptStage.LOST
+            _LOG.warning("delivery.lease_lost", delivery=self.delivery.id, call=self.delivery.call_id)
+        elif begun is Begun.CANCELLED:
+            why = _CORRECTED if before is None else _PERHAPS_SENT
+            self._end(DeliveryEnding(DeliveryState.CANCELLED, why=why, sent_at=before))
+        else:
+            self.stage = AttemptStage.BEGUN
+            timing, lease_left = self._retries.timing, (lease_until - self._queue.now()).total_seconds()
+            if min(lease_left, timing.lease - held_up) < timing.needed:
+                # Another process may soon take it for lost and look for it.
+                self._end(self._open_ending("held up too long to send it safely"))
+                return
             self.delivery = replace(
                 self.delivery, sent_at=sent_at, lease_until=lease_until, attempts=self.delivery.attempts + 1
             )
-            timing = self._tools.timing
-            if min((lease_until - self._tools.now()).total_seconds(), timing.lease - held_up) < timing.needed:
-                # Held up between the two lines: another process may soon take it for lost and look for it.
-                why = "held up too long to send it safely"
-                return DeliveryEnding("waiting" if before is None else "unknown", why=why, sent_at=before)
-        return begun
 
-    def end(self, letter: Outgoing, outcome: Outcome, started: float) -> DeliveryEnding:
-        """What the outcome comes to; it was sent at ``started`` by ``time.monotonic``. Raises LedgerUnavailable."""
+    def conclude(self, outcome: Outcome, started: float) -> None:
+        """From begun to ended; it was sent at ``started`` by ``time.monotonic``. Raises LedgerUnavailable."""
         self.verdict = of_mail(outcome) if self._lane is Lane.MAIL else of_write(outcome)
         match outcome:
             case Done():
@@ -117,177 +120,202 @@ class Attempt:
                 self._note("send", "not_done", started, outcome.why, status=outcome.status, code=outcome.code)
             case Unknown():
                 self._note("send", "unknown", started, outcome.why, status=outcome.status, code=outcome.code)
+        with self._faults_end_it():
+            self._end(self._ending_of(outcome))
+
+    def finish(self, written: DeliveryEnding | None) -> None:
+        """From ended to finished, ``written`` being what the ledger took; None: another process has the delivery."""
+        assert self.ending is not None
+        self.stage = AttemptStage.FINISHED
+        log = _LOG.bind(delivery=self.delivery.id, call=self.delivery.call_id)
+        if written is None:
+            log.warning("delivery.lease_lost", ending=self.ending.state)
+            return
+        log = log.bind(kind=self.delivery.kind)
+        match written.state:
+            case DeliveryState.PARKED:
+                log.error("delivery.parked", why=written.why)
+            case DeliveryState.DONE | DeliveryState.CANCELLED:
+                log.info(f"delivery.{written.state}", why=written.why)
+            case _:
+                log.info(f"delivery.{written.state}", why=written.why, wait=round(written.wait, 1))
+
+    def _end(self, ending: DeliveryEnding | Outgoing) -> None:
+        if isinstance(ending, Outgoing):
+            self.stage, self.outgoing = AttemptStage.PREPARED, ending
+        else:
+            self.stage, self.ending = AttemptStage.ENDED, ending
+
+    @contextmanager
+    def _faults_end_it(self) -> Iterator[None]:
+        """A fault in reading the CRM or in this code: logged whole, tried again a few times, then left to a human."""
         try:
-            return self._ended(outcome, self._before, letter.card)
+            yield
         except LedgerUnavailable:
             raise
         except Exception as error:
-            return self._fault(error)
+            _LOG.exception("delivery.fault", delivery=self.delivery.id, call=self.delivery.call_id)
+            why = named_fault(error)
+            self._note("look_up", "unknown" if self.delivery.sent_at else "not_done", time.monotonic(), why, code=FAULT)
+            self._end(self._after_fault(why, counts=True))
 
-    # --- after an unknown ----------------------------------------------------------------------------
+    @property
+    def assignee(self) -> Assignee | None:
+        """Whom it goes to, once it is prepared."""
+        return self.outgoing.assignee if self.outgoing else None
 
-    def _settle(self, sent_at: datetime) -> DeliveryEnding | None:
+    # --- reconciling after an unknown ----------------------------------------------------------------
+
+    def _reconcile(self, sent_at: datetime) -> DeliveryEnding | None:
         """Look for what may have been written; None: the CRM surely has it not, and it may be sent."""
-        delivery, settler, now = self.delivery, self._tools.settler, self._tools.now()
-        if not settler.can_look(delivery):
-            return DeliveryEnding("cancelled", why=_PERHAPS_SENT, sent_at=sent_at) if delivery.cancel else None
-        early = settler.too_early(delivery, now)
+        delivery, now = self.delivery, self._queue.now()
+        if not self._reconciler.can_look(delivery):
+            return self._cancelled_mail() if delivery.cancel else None
+        early = self._reconciler.too_early(delivery, now)
         if early is not None:
             # A clock that was set back must not make it wait for the old time to come round again.
             since = min(sent_at, now)
-            wait = min(early.total_seconds(), self._tools.timing.settling)
-            return DeliveryEnding("unknown", why="it may still be on its way", wait=wait, sent_at=since)
-        return self._look(sent_at)
+            wait = min(early.total_seconds(), self._retries.timing.settling)
+            return DeliveryEnding(DeliveryState.UNKNOWN, why="it may still be on its way", wait=wait, sent_at=since)
+        return self._look_up()
 
-    def _look(self, sent_at: datetime) -> DeliveryEnding | None:
+    def _look_up(self) -> DeliveryEnding | None:
         delivery, started = self.delivery, time.monotonic()
         try:
-            remote_id = self._tools.settler.look(delivery)
+            remote_id = self._reconciler.find_remote(delivery)
         except CrmUnavailable as error:
-            self._heard(error)
-            self._note("look_up", "unknown", started, str(error), status=error.status)
-            return self._later(str(error), at_least=error.after, in_vain=True)
+            self._note_error(error, "unknown", started)
+            return self._later(str(error), at_least=error.after, counts=True)
         except CrmRefused as error:
-            self._heard(error)
-            self._note("look_up", "unknown", started, str(error), status=error.status, code=error.code)
+            self._note_error(error, "unknown", started)
             if error.status in _GONE and delivery.kind in ON_CARDS and delivery.place and delivery.place.card:
-                return self._elsewhere(delivery.place.card, str(error))
+                return self._relocate(delivery.place.card, str(error))
             if delivery.kind not in MAILS:
-                why = f"the CRM does not let it be looked for: {error}"
-                return DeliveryEnding("parked", why=why, sent_at=sent_at, in_vain=True)
+                return self._parked(f"the CRM does not let it be looked for: {error}", counts=True)
             # Better a mail twice than none.
             remote_id = None
         else:
             self.verdict = ANSWERS
             self._note("look_up", "absent" if remote_id is None else "found", started)
         if remote_id is not None:
-            return DeliveryEnding("done", why=self._moved(), remote_id=remote_id, sent_at=sent_at)
+            return self._done(remote_id)
         if delivery.cancel and delivery.kind in MAILS:
             # Not every CRM lets its mails be found, so an absent one may have been read all the same.
-            return DeliveryEnding("cancelled", why=_PERHAPS_SENT, sent_at=sent_at)
+            return self._cancelled_mail()
         self.delivery = replace(delivery, sent_at=None)
         return None
 
-    # --- sending ---------------------------------------------------------------------------------------
+    # --- making ready, and what sending came to ------------------------------------------------------
 
-    def _ready(self) -> Outgoing | DeliveryEnding:  # noqa: PLR0911 (one for each way it can end)
-        """The letter, or how it ends without one. What was sent before (a mail) stays perhaps sent."""
-        started, sent_at = time.monotonic(), self.delivery.sent_at
+    def _make_ready(self) -> Outgoing | DeliveryEnding:  # noqa: PLR0911 (one for each way it can go)
+        """What is to be sent, or how it ends without. What was sent before (a mail) stays perhaps sent."""
+        started = time.monotonic()
         try:
-            return self._tools.desk.ready(self.delivery, self._known)
+            return self._preparer.prepare(self.delivery, self._cards_read)
         except NothingToDoError:
-            return DeliveryEnding("cancelled", why=NEVER_WRITTEN)
+            return DeliveryEnding(DeliveryState.CANCELLED, why=NEVER_WRITTEN)
         except UnsendableError as error:
-            return DeliveryEnding("parked", why=str(error), sent_at=sent_at, in_vain=True)
+            return self._parked(str(error), counts=True)
         except CardGoneError as error:
             self.verdict = ANSWERS
             self._note("look_up", "not_done", started, str(error))
-            return self._elsewhere(error.card, str(error))
-        except CrmUnavailable as error:
-            self._heard(error)
-            self._note("look_up", "not_done", started, str(error), status=error.status)
-            return self._later(str(error), at_least=error.after, in_vain=True)
-        except CrmRefused as error:
-            self._heard(error)
-            self._note("look_up", "not_done", started, str(error), status=error.status, code=error.code)
-            return DeliveryEnding("parked", why=str(error), sent_at=sent_at, in_vain=True)
+            return self._relocate(error.card, str(error))
+        except (CrmUnavailable, CrmRefused) as error:
+            self._note_error(error, "not_done", started)
+            if isinstance(error, CrmRefused):
+                return self._parked(str(error), counts=True)
+            return self._later(str(error), at_least=error.after, counts=True)
         except LedgerUnavailable:
             raise
         except OptoutError as error:
-            # The rules, roles or settings are not fit for it just now; the promise waits until somebody mends them.
+            # The rules, roles or settings are not fit for it just now; the promise waits until they are mended.
             self._note("look_up", "not_done", started, error.message, code=error.code)
-            return self._later(error.message, in_vain=True)
+            return self._later(error.message, counts=True)
 
-    def _ended(self, outcome: Outcome, before: datetime | None, card: CardRef | None) -> DeliveryEnding:
+    def _ending_of(self, outcome: Outcome) -> DeliveryEnding:
         match outcome:
             case Done():
-                sent_at = self.delivery.sent_at
-                return DeliveryEnding("done", why=self._moved(), remote_id=outcome.remote_id, sent_at=sent_at)
-            case NotDone(permanent=True) if not (self._lane is Lane.MAIL and is_login_refused(outcome)):
-                if outcome.status in _GONE and card is not None:
-                    self.delivery = replace(self.delivery, sent_at=before)
-                    return self._elsewhere(card, outcome.why)
-                return DeliveryEnding("parked", why=outcome.why, sent_at=before)
+                return self._done(outcome.remote_id)
             case NotDone():
-                self.delivery = replace(self.delivery, sent_at=before)
-                return self._later(outcome.why, at_least=outcome.after)
+                self.delivery = replace(self.delivery, sent_at=self._sent_before)
+                if not outcome.permanent or (self._lane is Lane.MAIL and is_login_refused(outcome)):
+                    return self._later(outcome.why, at_least=outcome.after)
+                card = self.outgoing.card if self.outgoing else None
+                if outcome.status in _GONE and card is not None:
+                    return self._relocate(card, outcome.why)
+                return self._parked(outcome.why)
             case Unknown():
                 # The CRM's settling time counts from the moment the answer was given up.
-                self.delivery = replace(self.delivery, sent_at=self._tools.now())
-                if outcome.code == FAULT and self._too_many_faults():
-                    return self._given_up(outcome.why)
-                can_look = self._tools.settler.can_look(self.delivery)
-                settled_in = self._tools.timing.settling if can_look else None
-                return self._later(outcome.why, at_least=settled_in)
+                self.delivery = replace(self.delivery, sent_at=self._queue.now())
+                settles_in = self._retries.timing.settling if self._reconciler.can_look(self.delivery) else None
+                if outcome.code == FAULT:
+                    return self._after_fault(outcome.why, at_least=settles_in)
+                return self._later(outcome.why, at_least=settles_in)
 
-    # --- a card that is gone ---------------------------------------------------------------------------
-
-    def _elsewhere(self, gone: CardRef, why: str) -> DeliveryEnding:
+    def _relocate(self, gone: CardRef, why: str) -> DeliveryEnding:
         """Look for the card that the one that is gone was merged into; it goes there at once, or to a human."""
-        delivery, started = self.delivery, time.monotonic()
+        started = time.monotonic()
         try:
-            place = self._tools.desk.elsewhere(delivery, gone)
+            place = self._preparer.relocate(self.delivery, gone)
         except CrmUnavailable as error:
-            self._heard(error)
-            self._note("look_up", "not_done", started, str(error), status=error.status)
+            self._note_error(error, "not_done", started)
             return self._later(str(error), at_least=error.after)
         except CrmRefused as error:
             self._note("look_up", "not_done", started, str(error), status=error.status, code=error.code)
-            return DeliveryEnding("parked", why=f"{why}; {error}", sent_at=delivery.sent_at)
+            return self._parked(f"{why}; {error}")
         if place.card is None:
             self._note("look_up", "absent", started, place.why)
-            return DeliveryEnding("parked", why=f"{why}; {place.why}", sent_at=delivery.sent_at)
+            return self._parked(f"{why}; {place.why}")
         found = f"the card {named(gone)} is gone, {named(place.card)} has its phone number"
         self._note("look_up", "found", started, found)
-        return DeliveryEnding("waiting" if delivery.sent_at is None else "unknown", why=found, sent_at=delivery.sent_at)
+        return self._open_ending(found)
 
-    def _moved(self) -> str | None:
-        place = self.delivery.place
-        if place is None or place.card is None or place.was is None or self.delivery.kind not in ON_CARDS:
-            return None
-        return f"written to {named(place.card)}: the card {named(place.was)} was gone"
+    # --- endings -------------------------------------------------------------------------------------
 
-    # --- waiting ---------------------------------------------------------------------------------------
+    def _done(self, remote_id: str | None) -> DeliveryEnding:
+        delivery, why = self.delivery, None
+        place = delivery.place if delivery.kind in ON_CARDS else None
+        if place is not None and place.card is not None and place.was is not None:
+            why = f"written to {named(place.card)}: the card {named(place.was)} was gone"
+        return DeliveryEnding(DeliveryState.DONE, why=why, remote_id=remote_id, sent_at=delivery.sent_at)
 
-    def _later(self, why: str, *, at_least: float | None = None, in_vain: bool = False) -> DeliveryEnding:
-        """Another try after a while; *unknown* as long as an earlier one may have succeeded."""
-        delivery, tools = self.delivery, self._tools
-        time_left = delivery.deadline_at - tools.now()
-        tries = delivery.attempts + in_vain
-        # What only the account holds up is not to wait longer than the next probe: the breaker spares the account.
-        held_up = self.verdict.word is Health.AWAY or (
-            self.verdict.word is Health.DOUBTFUL and tools.gates.is_away(self._lane)
-        )
-        at_most = tools.gates.probe_seconds if held_up else None
-        wait = tools.waits.after(tries, time_left, tools.chance, at_least=at_least, at_most=at_most)
-        state: Literal["unknown", "waiting"] = "waiting" if delivery.sent_at is None else "unknown"
-        return DeliveryEnding(state, why=why, wait=wait, sent_at=delivery.sent_at, in_vain=in_vain)
+    def _cancelled_mail(self) -> DeliveryEnding:
+        return DeliveryEnding(DeliveryState.CANCELLED, why=_PERHAPS_SENT, sent_at=self.delivery.sent_at)
 
-    def _fault(self, error: Exception) -> DeliveryEnding:
-        """A fault in reading the CRM or in this code: logged whole, tried again a few times, then left to a human."""
-        _LOG.exception("delivery.fault", delivery=self.delivery.id, call=self.delivery.call_id)
-        outcome: Literal["unknown", "not_done"] = "unknown" if self.delivery.sent_at else "not_done"
-        self._note("look_up", outcome, time.monotonic(), named_fault(error), code=FAULT)
-        if self._too_many_faults():
-            return replace(self._given_up(named_fault(error)), in_vain=True)
-        return self._later(named_fault(error), in_vain=True)
+    def _parked(self, why: str, *, counts: bool = False) -> DeliveryEnding:
+        sent_at = self.delivery.sent_at
+        return DeliveryEnding(DeliveryState.PARKED, why=why, sent_at=sent_at, counts_as_attempt=counts)
 
-    def _too_many_faults(self) -> bool:
-        now = sum(step.code == FAULT for step in self.steps)
-        return self._tools.queue.faults(self.delivery) + now >= self._tools.most_faults
+    def _open_ending(self, why: str, wait: float = 0.0, *, counts: bool = False) -> DeliveryEnding:
+        """Another attempt follows; *unknown* as long as an earlier one may have succeeded."""
+        sent_at = self.delivery.sent_at
+        state = DeliveryState.WAITING if sent_at is None else DeliveryState.UNKNOWN
+        return DeliveryEnding(state, why=why, wait=wait, sent_at=sent_at, counts_as_attempt=counts)
 
-    def _given_up(self, why: str) -> DeliveryEnding:
-        given_up = f"given up after {self._tools.most_faults} faults: {why}"
-        return DeliveryEnding("parked", why=given_up, sent_at=self.delivery.sent_at)
+    def _later(self, why: str, *, at_least: float | None = None, counts: bool = False) -> DeliveryEnding:
+        attempts = self.delivery.attempts + counts
+        wait = self._retries.wait(self.delivery, self.verdict, attempts, self._queue.now(), at_least)
+        return self._open_ending(why, wait, counts=counts)
 
-    def _heard(self, error: CrmUnavailable | CrmRefused) -> None:
+    def _after_fault(self, why: str, *, at_least: float | None = None, counts: bool = False) -> DeliveryEnding:
+        faults = self._queue.faults(self.delivery) + sum(step.code == FAULT for step in self.steps)
+        most = self._retries.policy.most_faults
+        if faults >= most:
+            return self._parked(f"given up after {most} faults: {why}", counts=counts)
+        return self._later(why, at_least=at_least, counts=counts)
+
+    # --- the log of attempts -------------------------------------------------------------------------
+
+    def _note_error(self, error: CrmUnavailable | CrmRefused, outcome: StepOutcome, started: float) -> None:
         # The plugin's own mail says nothing about the CRM that it asked for a card.
-        self.verdict = of_read(error) if self._lane is Lane.CRM else NOTHING
+        self.verdict = of_read(error) if self._lane is Lane.CRM else NO_SIGNAL
+        code = error.code if isinstance(error, CrmRefused) else None
+        self._note("look_up", outcome, started, str(error), status=error.status, code=code)
 
     def _note(
         self,
         step: Literal["send", "look_up"],
-        outcome: Literal["done", "not_done", "unknown", "found", "absent"],
+        outcome: StepOutcome,
         started: float,
         why: str | None = None,
         *,
@@ -295,7 +323,7 @@ class Attempt:
         code: str | None = None,
     ) -> None:
         seconds = round(time.monotonic() - started, 3)
-        self.steps.append(AttemptStep(self._tools.now(), step, outcome, seconds, why, status, code))
+        self.steps.append(AttemptStep(self._queue.now(), step, outcome, seconds, why, status, code))
 
 
 def looks_on(outcome: Outcome) -> bool:

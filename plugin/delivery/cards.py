@@ -1,11 +1,11 @@
-"""Which card a decision's actions are written to: settled once, kept in the ledger before anything is written."""
+"""Which card a decision's actions are written to: chosen once, kept in the ledger before anything is written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
 from connectors.base import CardRef, Connector
 from plugin.delivery.model import Delivery, Place
@@ -13,9 +13,10 @@ from plugin.ledger import Ledger
 from plugin.ledger.schema import decisions
 
 _KEPT = select(decisions.c.card).where(decisions.c.id == bindparam("id"))
+_KEEP = update(decisions).where(decisions.c.id == bindparam("of"))
 
 
-class CardCache:
+class CardFinder:
     """Finds the card of a decision: the one it names, else the other client's, else the call's, else by phone."""
 
     def __init__(self, ledger: Ledger, connector: Connector) -> None:
@@ -23,7 +24,7 @@ class CardCache:
         self._connector = connector
 
     def kept(self, decision_ref: int) -> Place | None:
-        """The card that this decision was settled on, if it was. Raises LedgerUnavailable."""
+        """The card that was chosen for this decision, if one was. Raises LedgerUnavailable."""
         with self._ledger.read() as connection:
             return Place.of(connection.execute(_KEPT, {"id": decision_ref}).scalar_one())
 
@@ -34,10 +35,10 @@ class CardCache:
         """
         if delivery.place is not None:
             return delivery.place
-        found = self._look(delivery)
-        return found if found.card is None else self._keep(delivery.decision_ref, found.card, found.fallback)
+        found = self._find(delivery)
+        return found if found.card is None else self._keep(delivery.decision_ref, found)
 
-    def elsewhere(self, delivery: Delivery, gone: CardRef) -> Place:
+    def relocate(self, delivery: Delivery, gone: CardRef) -> Place:
         """Where a decision's actions go now that the CRM no longer has its card: cards get merged.
 
         Looked for once, by phone; exactly one other card found becomes the decision's. Without one the place has no
@@ -51,18 +52,19 @@ class CardCache:
             return Place(
                 None, kept.fallback, f"the card {named(gone)}, found in place of {named(kept.was)}, is gone too"
             )
-        found = self._found_again(delivery, gone, kept is not None and kept.fallback)
-        return found if found.card is None else self._move(delivery.decision_ref, gone, found)
+        found = self._find_again(delivery, gone, kept is not None and kept.fallback)
+        return found if found.card is None else self._keep(delivery.decision_ref, found, instead_of=gone)
 
-    def _move(self, decision_ref: int, gone: CardRef, found: Place) -> Place:
+    def _keep(self, decision_ref: int, found: Place, *, instead_of: CardRef | None = None) -> Place:
+        """The place that the ledger keeps from now on: another action of the decision may have been quicker."""
         with self._ledger.write() as connection:
             kept = Place.of(connection.execute(_KEPT.with_for_update(), {"id": decision_ref}).scalar_one())
-            if kept is not None and kept.card != gone:
+            if kept is not None and kept.card != instead_of:
                 return kept
-            _store(connection, decision_ref, found)
+            connection.execute(_KEEP, {"of": decision_ref, "card": found.kept()})
             return found
 
-    def _look(self, delivery: Delivery) -> Place:
+    def _find(self, delivery: Delivery) -> Place:
         kept = None if delivery.target is None and delivery.card is not None else self.kept(delivery.decision_ref)
         if kept is not None:
             # Another action of the decision was quicker: the CRM need not be asked again.
@@ -79,8 +81,7 @@ class CardCache:
         cards = self._contacts(delivery.phone, None)
         if len(cards) == 1:
             return Place(cards[0], fallback)
-        found = f"{len(cards)} contacts have" if cards else "no contact has"
-        return Place(None, fallback, f"the call names no card, and {found} its phone number")
+        return Place(None, fallback, f"the call names no card, and {_number(cards)} its phone number")
 
     def _the_other_client(self, target: Any) -> CardRef | None:
         wanted = target.get("find") or {}
@@ -93,16 +94,7 @@ class CardCache:
     def _contacts(self, phone: str | None, name: str | None) -> Sequence[CardRef]:
         return list(dict.fromkeys(card.ref for card in self._connector.find_contact(phone=phone, name=name)))
 
-    def _keep(self, decision_ref: int, card: CardRef, fallback: bool) -> Place:
-        with self._ledger.write() as connection:
-            kept = Place.of(connection.execute(_KEPT.with_for_update(), {"id": decision_ref}).scalar_one())
-            if kept is not None:
-                return kept
-            place = Place(card, fallback)
-            _store(connection, decision_ref, place)
-            return place
-
-    def _found_again(self, delivery: Delivery, gone: CardRef, fallback: bool) -> Place:
+    def _find_again(self, delivery: Delivery, gone: CardRef, fallback: bool) -> Place:
         target = (delivery.target or {}).get("find") or {}
         phone = target.get("phone") if delivery.target and not fallback else delivery.phone
         if not phone:
@@ -112,8 +104,7 @@ class CardCache:
             # Then something else was missing.
             return Place(None, fallback, f"the card {named(gone)} is found by its phone number all the same")
         if len(cards) != 1:
-            found = f"{len(cards)} contacts have" if cards else "no contact has"
-            return Place(None, fallback, f"the card {named(gone)} is gone, and {found} its phone number")
+            return Place(None, fallback, f"the card {named(gone)} is gone, and {_number(cards)} its phone number")
         return Place(cards[0], fallback, was=gone)
 
 
@@ -122,5 +113,5 @@ def named(card: CardRef) -> str:
     return f"{card.type} {card.id}"
 
 
-def _store(connection: Connection, decision_ref: int, place: Place) -> None:
-    connection.execute(update(decisions).where(decisions.c.id == decision_ref).values(card=place.kept()))
+def _number(cards: Sequence[CardRef]) -> str:
+    return f"{len(cards)} contacts have" if cards else "no contact has"

@@ -1,11 +1,12 @@
 """Which of the due deliveries go next: oldest deadlines, newest promises and longest due ones all get their share.
 
-So a backlog of any size drains without making new calls wait for it, and none of it waits for ever. What goes to the
-CRM and what goes to the mail server are two lanes, so that an account that is away holds up only its own.
+So a backlog of any size drains without making new calls wait for it, and none of it waits for ever. The CRM and the
+mail server have a lane each, so that an account that is away holds up only its own deliveries.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -13,40 +14,40 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, literal_column, or_, select
 
 from plugin.ledger.schema import deliveries
-from plugin.resilience.lanes import LANES, OWN_MAIL, Lane
+from plugin.ledger.states import OPEN, DeliveryKind
+from plugin.resilience.lanes import LANES, Lane
 
 # As literals, in the order of the partial indexes: SQLite uses one only for the very same expression.
-OPEN: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in ("pending", "leased", "unknown", "waiting")]
+OPEN_LITERALS: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in OPEN]
 IN_LANE = {
-    Lane.CRM: deliveries.c.kind != literal_column(f"'{OWN_MAIL}'"),
-    Lane.MAIL: deliveries.c.kind == literal_column(f"'{OWN_MAIL}'"),
+    Lane.CRM: deliveries.c.kind != literal_column(f"'{DeliveryKind.SMTP_EMAIL}'"),
+    Lane.MAIL: deliveries.c.kind == literal_column(f"'{DeliveryKind.SMTP_EMAIL}'"),
 }
 
 _old = deliveries.alias("old")
-_kin = deliveries.alias("kin")
+_mate = deliveries.alias("mate")
 # What takes something back comes after it: after the old reminder and, for a mail, after the old mail of its kind.
 _OVERTAKES = exists().where(
     _old.c.id == deliveries.c.withdraws,
-    _kin.c.decision_ref == _old.c.decision_ref,
-    _kin.c.state.in_(OPEN),
+    _mate.c.decision_ref == _old.c.decision_ref,
+    _mate.c.state.in_(OPEN_LITERALS),
     or_(
-        _kin.c.id == _old.c.id,
-        and_(_kin.c.role == _old.c.role, _kin.c.kind == deliveries.c.kind, _kin.c.withdraws.is_(None)),
+        _mate.c.id == _old.c.id,
+        and_(_mate.c.role == _old.c.role, _mate.c.kind == deliveries.c.kind, _mate.c.withdraws.is_(None)),
     ),
 )
 # What may be on its way is left out by naming these states in "held".
 _FREE = deliveries.c.state.not_in(bindparam("held", expanding=True))
 _NOT_TOO_SOON = and_(_FREE, or_(deliveries.c.withdraws.is_(None), ~_OVERTAKES))
-#: Deliveries that the CRM may have got, or be getting.
-PERHAPS_SENT = ("leased", "unknown")
 _NOW = bindparam("now", type_=deliveries.c.not_before.type)
 # ``not_before`` of a leased row is the end of its lease, so that one index range finds all that is due.
-_DUE = and_(deliveries.c.state.in_(OPEN), deliveries.c.not_before <= _NOW, _NOT_TOO_SOON)
+_DUE = and_(deliveries.c.state.in_(OPEN_LITERALS), deliveries.c.not_before <= _NOW, _NOT_TOO_SOON)
 # The same, said so that no database sorts all that is due by deadline instead of walking the index of deadlines.
 _DUE_BY_DEADLINE = and_(
-    deliveries.c.state.in_(OPEN), func.coalesce(deliveries.c.not_before, deliveries.c.created_at) <= _NOW, _NOT_TOO_SOON
+    deliveries.c.state.in_(OPEN_LITERALS),
+    func.coalesce(deliveries.c.not_before, deliveries.c.created_at) <= _NOW,
+    _NOT_TOO_SOON,
 )
-
 
 _TAKEN = bindparam("taken", type_=deliveries.c.id.type, expanding=True)
 
@@ -74,13 +75,13 @@ NEWEST_PROMISE = {
 LONGEST_DUE = _claim(_DUE, order=(deliveries.c.not_before, deliveries.c.id))
 
 #: Kinds that a connector can write together with others.
-IN_COMPANY = ("comment", "reminder", "crm_email")
+BATCHED = (DeliveryKind.COMMENT, DeliveryKind.REMINDER, DeliveryKind.CRM_EMAIL)
 #: What was decided together with these and may go out together with them.
-SIBLINGS = (
+BATCH_MATES = (
     select(deliveries.c.id)
     .where(
-        deliveries.c.decision_ref.in_(select(_kin.c.decision_ref).where(_kin.c.id.in_(_TAKEN))),
-        deliveries.c.kind.in_([literal_column(f"'{kind}'") for kind in IN_COMPANY]),
+        deliveries.c.decision_ref.in_(select(_mate.c.decision_ref).where(_mate.c.id.in_(_TAKEN))),
+        deliveries.c.kind.in_([literal_column(f"'{kind}'") for kind in BATCHED]),
         deliveries.c.sent_at.is_(None),
         deliveries.c.id.not_in(_TAKEN),
         _DUE,
@@ -90,7 +91,7 @@ SIBLINGS = (
     .with_for_update(of=deliveries, skip_locked=True)
 )
 
-#: How the places of claims are dealt out in turn, over many claims: half to the oldest deadlines.
+#: How the slots of claims are dealt out in turn, over many claims: half to the oldest deadlines.
 _TURNS = ("deadline", "newest", "deadline", "longest")
 
 
@@ -101,12 +102,9 @@ def any_due(connection: Connection, now: datetime, lanes: Collection[Lane] = LAN
     return any(connection.execute(statement, given).first() is not None for statement in statements)
 
 
-def shares(first: int, limit: int) -> dict[str, int]:
-    """How many of the places ``first``, ``first + 1``, … of all claims go to whom."""
-    dealt = dict.fromkeys(("deadline", "newest", "longest"), 0)
-    for place in range(first, first + limit):
-        dealt[_TURNS[place % len(_TURNS)]] += 1
-    return dealt
+def slots(first: int, limit: int) -> Counter[str]:
+    """How many of the slots ``first``, ``first + 1``, … of all claims go to each order."""
+    return Counter(_TURNS[slot % len(_TURNS)] for slot in range(first, first + limit))
 
 
 def next_due(
@@ -117,15 +115,15 @@ def next_due(
     first: int = 0,
     lanes: Collection[Lane] = LANES,
     held: Collection[str] = (),
-    company: int = 0,
+    batch_mates: int = 0,
 ) -> list[int]:
     """The ids of up to ``limit`` due deliveries, in the order in which they are to go; locked where rows can be.
 
-    ``first`` is how many places earlier claims have dealt out; ``held`` are states to leave alone. With both lanes open
-    the backlog of one leaves the other half of the places. ``company``: up to so many more come along that were decided
-    together with these; they take no place, so that the shares stay what they are.
+    ``first`` is how many slots earlier claims have dealt out; ``held`` are states to leave alone. With both lanes open
+    the backlog of one leaves the other half of the slots. ``batch_mates``: up to so many more come along that were
+    decided together with these; they take no slot, so that the slots are dealt out as ever.
     """
-    dealt, taken = shares(first, limit), list[int]()
+    dealt, taken = slots(first, limit), list[int]()
 
     def take(statement: Select[Any], most: int) -> bool:
         """Whether it had that many."""
@@ -142,15 +140,15 @@ def next_due(
         dealt["deadline"] += dealt["longest"]
     for statements, most in ((OLDEST_DEADLINE, dealt["deadline"]), (NEWEST_PROMISE, dealt["newest"])):
         end = len(taken) + most
-        # Half a lane, the odd place to either in turn; then all that is left to whichever has more.
-        for places in ((most + first % 2) // len(LANES), most):
+        # Half a lane, the odd slot to either in turn; then all that is left to whichever has more.
+        for share in ((most + first % 2) // len(LANES), most):
             for lane in list(more):
-                if not take(statements[lane], min(places, end - len(taken))):
+                if not take(statements[lane], min(share, end - len(taken))):
                     more.remove(lane)
     if both and more:
         take(LONGEST_DUE, dealt["longest"])
     for lane in more:
         take(OLDEST_DEADLINE[lane], limit - len(taken))
-    if company and taken and Lane.CRM in lanes:
-        take(SIBLINGS, company)
+    if batch_mates and taken and Lane.CRM in lanes:
+        take(BATCH_MATES, batch_mates)
     return taken

@@ -1,6 +1,6 @@
-"""What several threads ask of the ledger at the same time, done in one transaction: one wait for the disk for them all.
+"""Group commit: concurrent writes share one transaction and one fsync.
 
-Nobody waits to be gathered: whoever finds the way free goes at once, and takes along those that came meanwhile.
+No write waits for others to come: the first goes at once, and the next takes along those that came meanwhile.
 """
 
 from __future__ import annotations
@@ -14,51 +14,51 @@ from sqlalchemy import Connection
 
 from plugin.ledger import Ledger
 
-Ask = TypeVar("Ask")
-Answer = TypeVar("Answer")
+Request = TypeVar("Request")
+Result = TypeVar("Result")
 
-#: Askings that one transaction takes, so that none of them becomes long.
+#: Requests that one transaction takes, so that none of them becomes long.
 _MOST = 100
 
 
-class _Ticket(Generic[Ask, Answer]):
-    """What one thread asks; in the end ``answers``, an ``error``, or ``alone``: it has to ask by itself."""
+class _Ticket(Generic[Request, Result]):
+    """One thread's requests; in the end ``results``, an ``error``, or ``alone``: they need their own transaction."""
 
-    def __init__(self, asks: Sequence[Ask]) -> None:
-        self.asks = asks
-        self.answers: Sequence[Answer] | None = None
+    def __init__(self, requests: Sequence[Request]) -> None:
+        self.requests = requests
+        self.results: Sequence[Result] | None = None
         self.error: BaseException | None = None
         self.alone = False
 
     @property
     def is_settled(self) -> bool:
-        return self.answers is not None or self.error is not None or self.alone
+        return self.results is not None or self.error is not None or self.alone
 
 
-class GroupCommit(Generic[Ask, Answer]):
-    """Runs ``work`` on what is asked, an answer for each in order. Thread-safe.
+class GroupCommit(Generic[Request, Result]):
+    """Runs ``work`` on what is submitted, a result for each request in order. Thread-safe.
 
-    ``work`` is handed a transaction; what it returns counts once that is committed. Two asks with the same ``about``
-    never share one. Where the work on what was gathered fails, everybody's is done by itself, so that nobody suffers
-    for another's; where nobody knows whether the commit went through, the error is everybody's.
+    ``work`` is handed a transaction; what it returns counts once that is committed. Two requests with the same
+    ``subject`` never share one. Where the work on a group fails, each thread's requests get a transaction of their own,
+    so that none suffers for another's; where it is unknown whether the commit went through, all get the error.
     """
 
     def __init__(
         self,
         ledger: Ledger,
-        work: Callable[[Connection, Sequence[Ask]], Sequence[Answer]],
-        about: Callable[[Ask], Hashable],
+        work: Callable[[Connection, Sequence[Request]], Sequence[Result]],
+        subject: Callable[[Request], Hashable],
     ) -> None:
         self._ledger = ledger
         self._work = work
-        self._about = about
-        self._waiting: deque[_Ticket[Ask, Answer]] = deque()
+        self._subject = subject
+        self._waiting: deque[_Ticket[Request, Result]] = deque()
         self._guard = threading.Lock()
         self._one_at_a_time = threading.Lock()
 
-    def ask(self, asks: Sequence[Ask]) -> Sequence[Answer]:
-        """The answers, once they are on the disk. Raises LedgerUnavailable."""
-        ticket = _Ticket[Ask, Answer](asks)
+    def submit(self, requests: Sequence[Request]) -> Sequence[Result]:
+        """The results, once they are on the disk. Raises LedgerUnavailable."""
+        ticket = _Ticket[Request, Result](requests)
         with self._guard:
             self._waiting.append(ticket)
         with self._one_at_a_time:
@@ -66,20 +66,20 @@ class GroupCommit(Generic[Ask, Answer]):
                 self._settle(self._next())
         if ticket.alone:
             with self._ledger.write() as connection:
-                return self._work(connection, asks)
+                return self._work(connection, requests)
         if ticket.error is not None:
             raise ticket.error
-        assert ticket.answers is not None
-        return ticket.answers
+        assert ticket.results is not None
+        return ticket.results
 
-    def _next(self) -> list[_Ticket[Ask, Answer]]:
-        """Who goes together, the first come among them."""
+    def _next(self) -> list[_Ticket[Request, Result]]:
+        """The tickets that go together, the first come among them."""
         with self._guard:
-            group, left = [self._waiting.popleft()], deque[_Ticket[Ask, Answer]]()
-            taken = {self._about(ask) for ask in group[0].asks}
+            group, left = [self._waiting.popleft()], deque[_Ticket[Request, Result]]()
+            taken = {self._subject(request) for request in group[0].requests}
             while self._waiting:
                 ticket = self._waiting.popleft()
-                subjects = {self._about(ask) for ask in ticket.asks}
+                subjects = {self._subject(request) for request in ticket.requests}
                 if taken & subjects or len(taken) + len(subjects) > _MOST:
                     left.append(ticket)
                 else:
@@ -88,15 +88,15 @@ class GroupCommit(Generic[Ask, Answer]):
             self._waiting = left
         return group
 
-    def _settle(self, group: Sequence[_Ticket[Ask, Answer]]) -> None:
+    def _settle(self, group: Sequence[_Ticket[Request, Result]]) -> None:
         worked = False
         try:
             with self._ledger.write() as connection:
-                answers = self._work(connection, [ask for ticket in group for ask in ticket.asks])
+                results = self._work(connection, [request for ticket in group for request in ticket.requests])
                 worked = True
         except BaseException as error:
             for ticket in group:
-                # Before the commit nothing of it can be left; after it, only whoever asks again finds out.
+                # Before the commit nothing of it can be left; after it, only asking again tells.
                 ticket.alone = not worked and len(group) > 1
                 ticket.error = None if ticket.alone else error
             if not isinstance(error, Exception):
@@ -104,5 +104,5 @@ class GroupCommit(Generic[Ask, Answer]):
             return
         start = 0
         for ticket in group:
-            ticket.answers = answers[start : start + len(ticket.asks)]
-            start += len(ticket.asks)
+            ticket.results = results[start : start + len(ticket.requests)]
+            start += len(ticket.requests)

@@ -1,4 +1,4 @@
-"""The words of the delivery loop: a leased delivery, a step of the log of attempts, and how one handling ends."""
+"""The records of delivery: a leased delivery and its card, a line of the log of attempts, and how an attempt ends."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from connectors.base import CardRef
+from plugin.ledger.states import DeliveryState
 
-#: Kinds of mail; they go out at least once, everything else exactly once.
-MAILS = frozenset({"crm_email", "smtp_email"})
-#: Kinds that are written into a card.
-ON_CARDS = frozenset({"comment", "reminder"})
+#: What one exchange of an attempt came to.
+StepOutcome = Literal["done", "not_done", "unknown", "found", "absent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,7 @@ class Place:
     """The card to write to, or None and ``why`` there is none.
 
     ``fallback``: another client answered whose card was not found exactly once, so this is the call's card instead.
-    ``was``: the card that it was settled on first, and that was gone from the CRM.
+    ``was``: the card that was chosen first, and that is gone from the CRM.
     """
 
     card: CardRef | None
@@ -50,7 +49,7 @@ class Delivery:
     """A row of ``deliveries`` while it is leased, with what its call and decision say about the card.
 
     ``lease`` is the mark of this very claim: no other claim, not even one of the same process, has the same.
-    ``card`` is the call's, ``place`` where the decision's actions go, once that is settled.
+    ``card`` is the call's, ``place`` where the decision's actions go, once that is known.
     ``sent_at`` set means that the CRM may hold it already: a look-up comes before any repeat.
     """
 
@@ -83,7 +82,7 @@ class AttemptStep:
 
     at: datetime
     step: Literal["send", "look_up"]
-    outcome: Literal["done", "not_done", "unknown", "found", "absent"]
+    outcome: StepOutcome
     seconds: float
     why: str | None = None
     status: int | None = None
@@ -92,15 +91,15 @@ class AttemptStep:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryEnding:
-    """What becomes of a delivery after one handling.
+    """What becomes of a delivery after one attempt.
 
-    ``wait`` is in seconds, for ``waiting`` and ``unknown``. ``sent_at`` stays set wherever it may have been written
-    and is None where it surely was not. ``in_vain``: counts as a try although nothing was sent.
+    ``wait`` is in seconds, for *waiting* and *unknown*. ``sent_at`` stays set wherever it may have been written and
+    is None where it surely was not. ``counts_as_attempt``: although nothing was sent, it counts like a sending.
     """
 
-    state: Literal["done", "unknown", "waiting", "parked", "cancelled"]
+    state: DeliveryState
     why: str | None = None
     remote_id: str | None = None
     wait: float = 0.0
     sent_at: datetime | None = None
-    in_vain: bool = False
+    counts_as_attempt: bool = False

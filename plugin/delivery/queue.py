@@ -1,16 +1,17 @@
-"""The ledger's side of delivery: claim what is due under a lease, note that it goes out, and write how it ended.
+"""The queue of deliveries in the ledger: claim what is due under a lease, begin it, and finish it.
 
 Every step is one transaction that first checks the lease again, so that of several processes only one ever acts on a
-delivery; a lease that runs out makes it due for anybody.
+delivery; a lease that runs out makes it due for any process.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 import structlog
@@ -18,18 +19,17 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, u
 
 from connectors.base import Assignee, CardRef
 from plugin.common.clock import Now
-from plugin.delivery.clock_jumps import is_anything_ahead, put_right
+from plugin.delivery.clock_jumps import is_anything_ahead, repair_due_times
 from plugin.delivery.fair_order import any_due, next_due
 from plugin.delivery.group_commit import GroupCommit
-from plugin.delivery.model import ON_CARDS, AttemptStep, Delivery, DeliveryEnding, Place
+from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, Place
 from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
+from plugin.ledger.states import ENDED, ON_CARDS, DeliveryState
 from plugin.resilience.health import FAULT
 from plugin.resilience.lanes import LANES, Lane
 
 _LOG = structlog.get_logger(__name__)
-
-_ENDED = frozenset({"done", "parked", "cancelled"})
 
 _LOAD = (
     select(
@@ -45,15 +45,15 @@ _LOAD = (
     .join(decisions, decisions.c.id == deliveries.c.decision_ref)
     .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
 )
-_LOCK = select(deliveries).where(deliveries.c.id == bindparam("id")).with_for_update()
-_SETTLE = update(decisions).where(decisions.c.id == bindparam("of"), decisions.c.card.is_(None))
-_LOCK_ALL = (
+_CHOOSE_CARD = update(decisions).where(decisions.c.id == bindparam("of"), decisions.c.card.is_(None))
+_LOCK = (
     select(
         deliveries.c.id,
         deliveries.c.state,
         deliveries.c.owner,
         deliveries.c.cancel,
         deliveries.c.lease_until,
+        deliveries.c.sent_at,
         deliveries.c.attempts,
         deliveries.c.assignee,
         deliveries.c.remote_id,
@@ -63,13 +63,16 @@ _LOCK_ALL = (
     .with_for_update()
 )
 _CHANGE = update(deliveries).where(deliveries.c.id == bindparam("of"))
-_LOG_STEPS = insert(attempts)
 _FAULTS = select(func.count()).where(
     attempts.c.delivery_ref == bindparam("id"), attempts.c.code == bindparam("code", type_=attempts.c.code.type)
 )
-#: Claims of deliveries with their company are made by one process at a time: any constant that nobody else uses.
+#: Claims with batch mates are made by one process at a time, under this number that nothing else locks by.
 _CLAIMING = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=0x6F70746F7575)
 _MOST_PASSED_OVER = 5
+_STEP_COLUMNS = [field.name for field in fields(AttemptStep)]
+#: What a Delivery takes over from its row as it is.
+_SAME_COLUMNS = [field.name for field in fields(Delivery) if field.name not in ("lease", "card", "place")]
+_same = attrgetter(*_SAME_COLUMNS)
 
 
 class Begun(Enum):
@@ -80,8 +83,12 @@ class Begun(Enum):
     CANCELLED = "cancelled"
 
 
-#: The verdict, when it was sent, and until when the lease is good.
+#: Whether it may go out, when it was sent, and until when the lease is good.
 Started = tuple[Begun, datetime, datetime]
+#: A delivery that goes out, and to whom.
+_Sending = tuple[Delivery, Assignee | None]
+#: How a delivery ended, and the steps that led to it.
+_Ending = tuple[Delivery, DeliveryEnding, Sequence[AttemptStep]]
 
 
 class Queue:
@@ -100,8 +107,8 @@ class Queue:
         self._claims = itertools.count(1)
         self._dealt = 0
         self._passed_over = 0
-        self._begins = GroupCommit(ledger, self._begin, lambda asked: asked[0].id)
-        self._finishes = GroupCommit(ledger, self._finish, lambda asked: asked[0].id)
+        self._begins = GroupCommit(ledger, self._begin, lambda sending: sending[0].id)
+        self._finishes = GroupCommit(ledger, self._finish, lambda ended: ended[0].id)
 
     def now(self) -> datetime:
         """The ledger's time without asking it: by this machine's clock, and how far that was off at the last step."""
@@ -115,22 +122,22 @@ class Queue:
         return moment
 
     def claim(
-        self, limit: int, lanes: Collection[Lane] = LANES, held: Collection[str] = (), *, company: int = 0
+        self, limit: int, lanes: Collection[Lane] = LANES, held: Collection[str] = (), *, batch_mates: int = 0
     ) -> list[Delivery]:
         """Lease up to ``limit`` due deliveries of these lanes, dealt out as ``plugin.delivery.fair_order`` says.
 
-        Those of a state in ``held`` are left alone. With ``company``, up to so many more that were decided together
-        with them; while another process claims so, nothing is, or the two would tear them apart.
+        Those of a state in ``held`` are left alone. With ``batch_mates``, up to so many more that were decided together
+        with them; while another process claims so, nothing is claimed, or the two would tear them apart.
         """
         with self._ledger.read() as connection:
             # An idle loop must not take the writers' turn every second.
             if not lanes or not any_due(connection, self._moment(connection), lanes, held):
                 return []
         with self._ledger.write() as connection:
-            if company and not self._may_claim(connection):
+            if batch_mates and not self._may_claim(connection):
                 return []
             now = self._moment(connection)
-            ids = next_due(connection, now, limit, first=self._dealt, lanes=lanes, held=held, company=company)
+            ids = next_due(connection, now, limit, first=self._dealt, lanes=lanes, held=held, batch_mates=batch_mates)
             if not ids:
                 return []
             self._dealt += limit
@@ -146,59 +153,48 @@ class Queue:
         self._passed_over = 0 if connection.execute(_CLAIMING).scalar_one() else self._passed_over + 1
         return self._passed_over == 0 or self._passed_over > _MOST_PASSED_OVER
 
-    def begin(self, delivery: Delivery, assignee: Assignee | None) -> Started:
-        """``begin_all`` with one."""
-        return self.begin_all([(delivery, assignee)])[0]
-
-    def begin_all(self, sending: Sequence[tuple[Delivery, Assignee | None]]) -> Sequence[Started]:
+    def begin(self, sending: Sequence[_Sending]) -> Sequence[Started]:
         """Note that they go out now: from here on each is *unknown* until something better is known of it.
 
-        Checks of each that the lease is still ours (and renews it) and that no correction has cancelled it. Returns
-        with the verdicts when they were sent and until when the leases are good.
+        Checks of each that the lease is still ours (and renews it) and that no correction has cancelled it.
         """
-        return self._begins.ask(sending)
+        return self._begins.submit(sending)
 
-    def finish(self, delivery: Delivery, ending: DeliveryEnding, steps: Sequence[AttemptStep]) -> DeliveryEnding | None:
-        """``finish_all`` with one."""
-        return self.finish_all([(delivery, ending, steps)])[0]
-
-    def finish_all(
-        self, ended: Sequence[tuple[Delivery, DeliveryEnding, Sequence[AttemptStep]]]
-    ) -> Sequence[DeliveryEnding | None]:
+    def finish(self, ended: Sequence[_Ending]) -> Sequence[DeliveryEnding | None]:
         """Write the endings and the steps that led to them; returns what was written, None if the lease was lost.
 
         A *done* is written without a lease too: it is true whoever holds it now, and keeps them from sending again.
-        Of a delivery that was given up as cancelled meanwhile it is a fault that somebody must look at.
+        Of a delivery that was given up as cancelled meanwhile it is logged as an error, for a human to look at.
         """
-        return self._finishes.ask(ended)
+        return self._finishes.submit(ended)
 
-    # Deliveries are locked in the order of their ids by everybody, so that no two wait for each other.
+    # Every process locks deliveries in the order of their ids, so that no two wait for each other.
 
-    def _begin(self, connection: Connection, sending: Sequence[tuple[Delivery, Assignee | None]]) -> Sequence[Started]:
-        rows = _locked(connection, [delivery.id for delivery, _ in sending])
-        # Only now: somebody else may have held a row for a while.
+    def _begin(self, connection: Connection, sending: Sequence[_Sending]) -> Sequence[Started]:
+        rows = _locked(connection, [delivery for delivery, _ in sending])
+        # Only now: another transaction may have held a row for a while.
         now = self._moment(connection)
         started, changes = list[Started](), list[dict[str, Any]]()
         for delivery, assignee in sending:
             row = rows[delivery.id]
-            if not _ours(row, delivery):
+            if not _is_ours(row, delivery):
                 started.append((Begun.LOST, now, now))
             elif row.cancel:
                 started.append((Begun.CANCELLED, now, now))
             else:
                 until = max(row.lease_until, now + self._lease)
-                sent = {"sent_at": now, "attempts": row.attempts + 1, "assignee": _named(assignee) or row.assignee}
+                sent = {"sent_at": now, "attempts": row.attempts + 1, "assignee": _kept(assignee) or row.assignee}
                 changes.append({"of": delivery.id} | _leased(delivery.lease, until) | sent)
                 started.append((Begun.YES, now, until))
         if changes:
             connection.execute(_CHANGE, changes)
         return started
 
-    def _finish(
-        self, connection: Connection, ended: Sequence[tuple[Delivery, DeliveryEnding, Sequence[AttemptStep]]]
-    ) -> Sequence[DeliveryEnding | None]:
-        rows = _locked(connection, [delivery.id for delivery, _, _ in ended])
-        _log_steps(connection, [(delivery.id, step) for delivery, _, steps in ended for step in steps])
+    def _finish(self, connection: Connection, ended: Sequence[_Ending]) -> Sequence[DeliveryEnding | None]:
+        rows = _locked(connection, [delivery for delivery, _, _ in ended])
+        steps = [_logged(delivery, step) for delivery, _, steps in ended for step in steps]
+        if steps:
+            connection.execute(insert(attempts), steps)
         now = self._moment(connection)
         written = [_writable(rows[delivery.id], delivery, ending) for delivery, ending, _ in ended]
         changes = [
@@ -210,47 +206,50 @@ class Queue:
             connection.execute(_CHANGE, changes)
         return written
 
-    def put_right(self, longest_wait: float) -> None:
+    def repair_due_times(self, longest_wait: float) -> None:
         """Undo what a clock that was ahead has left; see ``plugin.delivery.clock_jumps``."""
         lease = self._lease.total_seconds()
         with self._ledger.read() as connection:
             if not is_anything_ahead(connection, self._moment(connection), lease, longest_wait):
                 return
         with self._ledger.write() as connection:
-            put_right(connection, self._moment(connection), lease, longest_wait)
+            repair_due_times(connection, self._moment(connection), lease, longest_wait)
 
     def release(self, unstarted: Sequence[Delivery]) -> None:
         """Give back what was claimed and not begun, due at once for anybody."""
         with self._ledger.write() as connection:
             now = self._moment(connection)
-            # In the order in which everybody locks deliveries, so that no two wait for each other.
-            for delivery in sorted(unstarted, key=lambda delivery: delivery.id):
-                row = connection.execute(_LOCK, {"id": delivery.id}).one()
-                if _ours(row, delivery):
-                    state = "unknown" if row.sent_at else "waiting" if row.attempts else "pending"
-                    back = {"state": state, "owner": None, "lease_until": None, "not_before": now}
-                    _update(connection, delivery.id, back)
+            rows = _locked(connection, unstarted)
+            changes = [
+                {"of": one.id, "state": _released(rows[one.id]), "owner": None, "lease_until": None, "not_before": now}
+                for one in unstarted
+                if _is_ours(rows[one.id], one)
+            ]
+            if changes:
+                connection.execute(_CHANGE, changes)
 
     def faults(self, delivery: Delivery) -> int:
-        """How often handling it ended in a fault of the code."""
+        """How many attempts ended in a fault of the code."""
         with self._ledger.read() as connection:
             return connection.execute(_FAULTS, {"id": delivery.id, "code": FAULT}).scalar_one()
 
 
 def _leased(lease: str, until: datetime) -> dict[str, Any]:
-    return {"state": "leased", "owner": lease, "lease_until": until, "not_before": until}
+    return {"state": DeliveryState.LEASED, "owner": lease, "lease_until": until, "not_before": until}
 
 
-def _ours(row: Row[Any], delivery: Delivery) -> bool:
-    return bool(row.state == "leased" and row.owner == delivery.lease)
+def _released(row: Row[Any]) -> DeliveryState:
+    if row.sent_at:
+        return DeliveryState.UNKNOWN
+    return DeliveryState.WAITING if row.attempts else DeliveryState.PENDING
 
 
-def _update(connection: Connection, id_: int, values: dict[str, Any]) -> None:
-    connection.execute(update(deliveries).where(deliveries.c.id == id_), values)
+def _is_ours(row: Row[Any], delivery: Delivery) -> bool:
+    return bool(row.state == DeliveryState.LEASED and row.owner == delivery.lease)
 
 
 def _on_their_cards(connection: Connection, claimed: list[Delivery]) -> list[Delivery]:
-    """The same, settled on their call's card where nothing has to be looked for (``plugin.delivery.cards``).
+    """The same, with their call's card chosen where none has to be looked for (``plugin.delivery.cards``).
 
     In the transaction of the claim, so that it costs none of its own.
     """
@@ -262,9 +261,8 @@ def _on_their_cards(connection: Connection, claimed: list[Delivery]) -> list[Del
     if not places:
         return claimed
     rows = [{"of": decision, "card": place.kept()} for decision, place in sorted(places.items())]
-    settled = sum(connection.execute(_SETTLE, row).rowcount for row in rows)
-    if settled < len(rows):
-        # Another process was quicker with one of them; whoever makes it ready finds out where it goes.
+    if sum(connection.execute(_CHOOSE_CARD, row).rowcount for row in rows) < len(rows):
+        # Another process was quicker with one of them; preparing it finds out where it goes.
         return claimed
     return [
         replace(delivery, place=places.get(delivery.decision_ref)) if delivery.place is None else delivery
@@ -272,24 +270,24 @@ def _on_their_cards(connection: Connection, claimed: list[Delivery]) -> list[Del
     ]
 
 
-def _locked(connection: Connection, ids: Sequence[int]) -> Mapping[int, Any]:
-    """The rows by id; nobody else changes them until the transaction ends."""
-    return {row.id: row for row in connection.execute(_LOCK_ALL, {"ids": ids})}
+def _locked(connection: Connection, claimed: Sequence[Delivery]) -> Mapping[int, Any]:
+    """The rows by id; no other transaction changes them until this one ends."""
+    return {row.id: row for row in connection.execute(_LOCK, {"ids": [delivery.id for delivery in claimed]})}
 
 
-def _named(assignee: Assignee | None) -> dict[str, Any] | None:
+def _kept(assignee: Assignee | None) -> dict[str, Any] | None:
     return {"user": assignee.user, "address": assignee.address} if assignee is not None else None
 
 
 def _writable(row: Row[Any], delivery: Delivery, ending: DeliveryEnding) -> DeliveryEnding | None:
-    """The ending as it is to be written, None where somebody else has the delivery."""
-    if not _ours(row, delivery):
-        if ending.state != "done" or row.state == "done":
+    """The ending as it is to be written, None where another process has the delivery."""
+    if not _is_ours(row, delivery):
+        if ending.state != DeliveryState.DONE or row.state == DeliveryState.DONE:
             return None
-        if row.state == "cancelled":
+        if row.state == DeliveryState.CANCELLED:
             _LOG.error("delivery.written_though_cancelled", delivery=delivery.id, call=delivery.call_id)
-    if row.cancel and ending.state in {"waiting", "parked"} and ending.sent_at is None:
-        return DeliveryEnding("cancelled", why=ending.why)
+    if row.cancel and ending.state in (DeliveryState.WAITING, DeliveryState.PARKED) and ending.sent_at is None:
+        return DeliveryEnding(DeliveryState.CANCELLED, why=ending.why)
     return ending
 
 
@@ -300,54 +298,18 @@ def _ended(row: Row[Any], ending: DeliveryEnding, now: datetime) -> dict[str, An
         "lease_until": None,
         "not_before": now + timedelta(seconds=ending.wait),
         "sent_at": ending.sent_at,
-        "attempts": row.attempts + ending.in_vain,
+        "attempts": row.attempts + ending.counts_as_attempt,
         "why": ending.why,
-        "finished_at": now if ending.state in _ENDED else None,
+        "finished_at": now if ending.state in ENDED else None,
         "remote_id": ending.remote_id if ending.remote_id is not None else row.remote_id,
     }
 
 
-def _log_steps(connection: Connection, steps: Sequence[tuple[int, AttemptStep]]) -> None:
-    if steps:
-        connection.execute(
-            _LOG_STEPS,
-            [
-                {
-                    "delivery_ref": id_,
-                    "at": step.at,
-                    "step": step.step,
-                    "outcome": step.outcome,
-                    "why": step.why,
-                    "status": step.status,
-                    "code": step.code,
-                    "seconds": step.seconds,
-                }
-                for id_, step in steps
-            ],
-        )
+def _logged(delivery: Delivery, step: AttemptStep) -> dict[str, Any]:
+    return {"delivery_ref": delivery.id} | {name: getattr(step, name) for name in _STEP_COLUMNS}
 
 
 def _delivery(row: Row[Any]) -> Delivery:
-    return Delivery(
-        id=row.id,
-        decision_ref=row.decision_ref,
-        key=row.key,
-        kind=row.kind,
-        role=row.role,
-        subject=row.subject,
-        text=row.text,
-        fallback_text=row.fallback_text,
-        due_at=row.due_at,
-        deadline_at=row.deadline_at,
-        withdraws=row.withdraws,
-        sent_at=row.sent_at,
-        cancel=row.cancel,
-        attempts=row.attempts,
-        lease=row.owner,
-        lease_until=row.lease_until,
-        call_id=row.call_id,
-        phone=row.phone,
-        card=CardRef(row.card_type, row.card_id) if row.card_type and row.card_id else None,
-        target=row.target,
-        place=Place.of(row.card),
-    )
+    card = CardRef(row.card_type, row.card_id) if row.card_type and row.card_id else None
+    same = dict(zip(_SAME_COLUMNS, _same(row), strict=True))
+    return Delivery(**same, lease=row.owner, card=card, place=Place.of(row.card))

@@ -1,4 +1,4 @@
-"""After an *unknown*: look in the CRM for what may have been written, before anything is repeated."""
+"""Looks in the CRM for what an attempt of unknown outcome may have written, before anything is repeated."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from datetime import datetime, timedelta
 from connectors.base import Connector, Kind, ReminderState
 from plugin.delivery.model import Delivery
 from plugin.delivery.withdrawals import Withdrawals
+from plugin.ledger.states import DeliveryKind
 from plugin.resilience.backoff import Timing
 
-_LOOKED_FOR_AS: Mapping[str, Kind] = {"comment": "comment", "reminder": "reminder", "crm_email": "email"}
+_FOUND_AS: Mapping[str, Kind] = {
+    DeliveryKind.COMMENT: "comment",
+    DeliveryKind.REMINDER: "reminder",
+    DeliveryKind.CRM_EMAIL: "email",
+}
 
 
 class Reconciler:
@@ -23,7 +28,7 @@ class Reconciler:
 
     def can_look(self, delivery: Delivery) -> bool:
         """Whether there is anywhere to look: a mail server keeps nothing that could be searched."""
-        return delivery.kind in _LOOKED_FOR_AS or delivery.kind == "withdrawal"
+        return delivery.kind in _FOUND_AS or delivery.kind == DeliveryKind.WITHDRAWAL
 
     def too_early(self, delivery: Delivery, now: datetime) -> timedelta | None:
         """How long the CRM may still commit what was sent: until then *absent* means nothing. None: not any more."""
@@ -31,16 +36,16 @@ class Reconciler:
         left = delivery.sent_at + self._settling - now
         return left if left > timedelta(0) else None
 
-    def look(self, delivery: Delivery) -> str | None:
+    def find_remote(self, delivery: Delivery) -> str | None:
         """The remote id of what was written, or None where the CRM surely has it not.
 
         Raises CrmUnavailable, CrmRefused, LedgerUnavailable.
         """
-        if delivery.kind == "withdrawal":
+        if delivery.kind == DeliveryKind.WITHDRAWAL:
             return self._withdrawn(delivery)
-        # Whatever was sent to a card was sent after the decision's card had been settled.
+        # Whatever was sent to a card was sent after the decision's card had been chosen.
         card = delivery.place.card if delivery.place else None
-        return self._connector.find(_LOOKED_FOR_AS[delivery.kind], card, delivery.key)
+        return self._connector.find(_FOUND_AS[delivery.kind], card, delivery.key)
 
     def _withdrawn(self, delivery: Delivery) -> str | None:
         remote_id = self._withdrawals.reminder(delivery)

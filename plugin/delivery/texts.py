@@ -5,10 +5,10 @@ from __future__ import annotations
 from email.utils import parseaddr
 
 from connectors.base import Card
+from connectors.kit.reference_mark import MARK_START
 from plugin.deciding.ruleset import LABELS
 from plugin.delivery.model import Delivery
 
-_REFERENCE = "[ref:"
 #: What a text may wait for until its card is known.
 _CARD = ("card.id", "card.name", "card.url")
 
@@ -26,7 +26,7 @@ def full_text(delivery: Delivery, fallback: bool) -> str:
     if not (fallback and delivery.fallback_text):
         return delivery.text
     lines = delivery.text.split("\n")
-    place = len(lines) - 1 if lines[-1].startswith(_REFERENCE) else len(lines)
+    place = len(lines) - 1 if lines[-1].startswith(MARK_START) else len(lines)
     return "\n".join([*lines[:place], delivery.fallback_text, *lines[place:]])
 
 

@@ -1,4 +1,4 @@
-"""Whether something that takes a reminder back still has anything to take back.
+"""Whether a delivery that takes a reminder back still has anything to take back.
 
 Asked only once the old reminder (and, for a mail, the old mail of the same kind) has ended: the queue sees to that.
 """
@@ -10,10 +10,11 @@ from datetime import datetime
 from sqlalchemy import bindparam, or_, select
 
 from connectors.base import Connector
-from plugin.delivery.cards import CardCache
-from plugin.delivery.model import MAILS, Delivery
+from plugin.delivery.cards import CardFinder
+from plugin.delivery.model import Delivery
 from plugin.ledger import Ledger
 from plugin.ledger.schema import deliveries
+from plugin.ledger.states import MAILS, DeliveryState
 
 _old = deliveries.alias("old")
 _OLD = select(_old).where(_old.c.id == bindparam("id"))
@@ -37,15 +38,15 @@ NEVER_WRITTEN = "what it takes back never went out"
 class Withdrawals:
     """Looks at what became of old reminders and their mails."""
 
-    def __init__(self, ledger: Ledger, connector: Connector, cards: CardCache) -> None:
+    def __init__(self, ledger: Ledger, connector: Connector, cards: CardFinder) -> None:
         self._ledger = ledger
         self._connector = connector
         self._cards = cards
 
-    def is_void(self, delivery: Delivery) -> bool:
-        """Whether a cancellation mail would tell of something nobody ever heard of. Raises LedgerUnavailable.
+    def retracts_nothing(self, delivery: Delivery) -> bool:
+        """Whether a cancellation mail would tell of something that nobody was told of. Raises LedgerUnavailable.
 
-        It is not as soon as the reminder or its mail went out, or may have.
+        False as soon as the reminder or its mail went out, or may have.
         """
         assert delivery.kind in MAILS
         with self._ledger.read() as connection:
@@ -70,4 +71,4 @@ class Withdrawals:
 
 def _went_out(state: str, sent_at: datetime | None) -> bool:
     """Whether it did, or may have."""
-    return state == "done" or sent_at is not None
+    return state == DeliveryState.DONE or sent_at is not None

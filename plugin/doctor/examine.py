@@ -16,6 +16,7 @@ from plugin.doctor.points import Point, PointNotes, secrets_in
 from plugin.errors import ConfigError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.mapping_check import remarks
 from plugin.ledger import Ledger
+from plugin.resilience.connect import connect, connector_of, mailer_of
 
 if TYPE_CHECKING:
     from plugin.config.settings import Settings
@@ -150,8 +151,6 @@ class Examination:
     # --- the CRM ---------------------------------------------------------------------------------
 
     def _crm(self, settings: Settings) -> None:
-        from plugin.service.wiring import connect, connector_of  # noqa: PLC0415
-
         area = settings.crm.connector
         try:
             connector = connector_of(settings)
@@ -206,8 +205,6 @@ class Examination:
             self.notes.holds(area, name)
 
     def _mail(self, settings: Settings) -> None:
-        from plugin.service.wiring import mailer_of  # noqa: PLC0415
-
         mailer = mailer_of(settings)
         if mailer is not None:
             self._add("smtp", mailer.check())

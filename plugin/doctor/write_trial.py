@@ -20,7 +20,7 @@ from connectors.base import (
     Outcome,
     ReminderState,
 )
-from connectors.kit.reference_mark import mark
+from connectors.kit.reference_mark import reference_mark
 from plugin.common.clock import Now
 from plugin.doctor.points import PointNotes
 
@@ -65,7 +65,7 @@ class WriteTrial:
 
     def _comment(self) -> None:
         key = _key()
-        text = f"{_TEXT}\n{mark(key)}"
+        text = f"{_TEXT}\n{reference_mark(key)}"
         remote = self._written("a comment", "comment", key, lambda: self.connector.add_comment(self.card, text, key))
         if remote is not None:
             self._found("comment", key, remote)
@@ -73,7 +73,7 @@ class WriteTrial:
 
     def _reminder(self) -> None:
         key = _key()
-        due, text = self.now() + _DUE, f"{_TEXT}\n{mark(key)}"
+        due, text = self.now() + _DUE, f"{_TEXT}\n{reference_mark(key)}"
         remote = self._written(
             "a reminder",
             "reminder",
@@ -106,7 +106,7 @@ class WriteTrial:
         remote = self._looked_for(kind, key)
         self._fails(name, f"{outcome.why}; it {'is there all the same' if remote else 'was not found afterwards'}")
         if remote is None:
-            self.notes.leave(f"perhaps {what} in {self._where()}, with the mark {mark(key)}")
+            self.notes.leave(f"perhaps {what} in {self._where()}, with the mark {reference_mark(key)}")
         return remote
 
     def _found(self, kind: Kind, key: str, remote: str) -> None:

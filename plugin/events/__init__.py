@@ -1,7 +1,7 @@
-"""The way in: call results are verified, merged into their calls, decided and stored, with what they promise."""
+"""Takes events in: a report becomes a decided call with its deliveries, in one transaction (``intake``)."""
 
 from plugin.events.intake import Intake
-from plugin.events.responses import EventResponse
+from plugin.events.respond import EventResponse
 from plugin.events.unfinished import remind_of_unfinished
 
 __all__ = ["EventResponse", "Intake", "remind_of_unfinished"]

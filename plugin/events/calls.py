@@ -1,4 +1,4 @@
-"""Which call an event belongs to, and what is known of that call after it. Pure.
+"""Finds the call that an event belongs to, and updates it by the event. Pure.
 
 A CRM may use a call id again: another phone or card, or more than a day away, is another call, the next generation.
 """
@@ -14,7 +14,7 @@ from plugin.events.schema import CallResult
 
 #: Further away than this from every event of a call, the same id is another call.
 REUSED_AFTER = timedelta(hours=24)
-#: A call reported after its deadline is to be dealt with this much later.
+#: A call reported after its deadline is due this much later.
 LATE_TERM = timedelta(hours=1)
 
 
@@ -22,7 +22,7 @@ LATE_TERM = timedelta(hours=1)
 class Call:
     """A row of ``calls``. ``id`` is None while it is not stored yet; ``number`` 0: nothing decided yet.
 
-    ``dry_run``: it is only tried out, and nothing of it is sent.
+    ``dry_run``: nothing of it is sent.
     """
 
     id: int | None
@@ -68,6 +68,8 @@ class Call:
 
 
 _COLUMNS = tuple(field.name for field in fields(Call) if field.name != "id")
+#: The fields that a call has from its first event.
+_OF_RESULT = ("phone", "operator", "card_type", "card_id", "card_name", "card_url", "note")
 
 
 def find_call(known: Iterable[Call], result: CallResult) -> Call | None:
@@ -79,20 +81,14 @@ def find_call(known: Iterable[Call], result: CallResult) -> Call | None:
 def new_call(
     namespace: str, generation: int, script: str, result: CallResult, promise_hours: int, *, dry_run: bool
 ) -> Call:
-    """The call that its first event makes known."""
+    """The call as its first event reports it."""
     return Call(
         id=None,
         namespace=namespace,
         call_id=result.call_id,
         generation=generation,
         script=script,
-        phone=result.phone,
-        operator=result.operator,
-        card_type=result.card_type,
-        card_id=result.card_id,
-        card_name=result.card_name,
-        card_url=result.card_url,
-        note=result.note,
+        **{name: getattr(result, name) for name in _OF_RESULT},
         first_occurred_at=result.occurred_at,
         last_occurred_at=result.occurred_at,
         deadline_at=result.occurred_at + timedelta(hours=promise_hours),
@@ -111,8 +107,8 @@ def with_event(call: Call, result: CallResult, promise_hours: int) -> Call:
     """
     newer = result.occurred_at >= call.last_occurred_at
 
-    def latest(known: str | None, said: str | None) -> str | None:
-        return (said or known) if newer else (known or said)
+    def latest(known: str | None, reported: str | None) -> str | None:
+        return (reported or known) if newer else (known or reported)
 
     first = min(call.first_occurred_at, result.occurred_at)
     return replace(

@@ -14,18 +14,19 @@ from connectors.base import CallResult, Connector, CrmRefused, CrmUnavailable, N
 from plugin.common.clock import Now
 from plugin.config.settings import Settings
 from plugin.errors import LedgerUnavailable
-from plugin.events.inbox import Inbox
+from plugin.events.inbox import Inbox, reference_of
 from plugin.events.intake import Intake
-from plugin.events.resolver import reference_of
-from plugin.events.responses import EventResponse, combined
+from plugin.events.respond import TAKEN, EventResponse, combined
 from plugin.ledger import Ledger
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.lanes import Lane
 
 _LOG = structlog.get_logger(__name__)
 
-_NOBODY = "(web)"
-_TAKEN = (200, 202)
+_NO_OWNER = "(web)"
+
+#: An event to be kept, with the seconds until it may be tried.
+Kept = tuple[Reference, float]
 
 
 class CrmEvents:
@@ -36,54 +37,45 @@ class CrmEvents:
         self._connector = connector
         self._gates = AccountGates(ledger, connector, settings.delivery, now)
         # Nothing is claimed here, so that no lease is held.
-        self._kept = Inbox(ledger, connector.name, now, _NOBODY, 0.0)
+        self._inbox = Inbox(ledger, connector.name, now, _NO_OWNER, 0.0)
 
-    def take(self, heard: Sequence[CallResult | Reference]) -> EventResponse:
+    def take(self, parsed: Sequence[CallResult | Reference]) -> EventResponse:
         """The answer to one event, everything in it committed: its decisions, or 202 with how many were kept."""
-        answers: list[EventResponse] = []
-        keep: list[tuple[Reference, float]] = []
-        for item in heard:
-            if isinstance(item, Reference):
-                self._take_reference(item, answers, keep)
-            else:
-                self._take_result(item, answers, keep)
+        tried = [self._resolve(item) if isinstance(item, Reference) else self._take(item) for item in parsed]
+        answers = [one for one in tried if isinstance(one, EventResponse)]
+        keep = [one for one in tried if isinstance(one, tuple)]
         if keep:
-            self._kept.keep(keep)
-        if not keep and not answers:
-            return EventResponse(200, {"ignored": "no call of ours"})
-        return _with_kept(combined(answers), len(keep)) if answers else EventResponse(202, {"kept": len(keep)})
+            self._inbox.keep(keep)
+        if not answers:
+            return (
+                EventResponse(202, {"kept": len(keep)}) if keep else EventResponse(200, {"ignored": "no call of ours"})
+            )
+        answer = combined(answers)
+        if not keep:
+            return answer
+        status = 202 if answer.status in TAKEN else answer.status
+        return EventResponse(status, answer.body | {"kept": len(keep)}, answer.headers)
 
-    def _take_reference(
-        self, reference: Reference, answers: list[EventResponse], keep: list[tuple[Reference, float]]
-    ) -> None:
+    def _resolve(self, reference: Reference) -> EventResponse | Kept | None:
+        """The answer to a reference, or what is to be kept; None where it names no call of ours."""
         if not self._connector.repeats_events or self._is_away():
-            keep.append((reference, 0.0))
-            return
+            return reference, 0.0
         try:
             result = self._connector.resolve(reference)
         except (CrmUnavailable, CrmRefused, NotMapped) as error:
             _LOG.warning("events.not_resolved", connector=self._connector.name, why=str(error))
-            keep.append((reference, getattr(error, "after", None) or 0.0))
-            return
+            return reference, getattr(error, "after", None) or 0.0
         if result is None:
-            return
+            return None
         answer = self._received(result)
-        if answer.status in _TAKEN or _is_to_come_again(answer):
-            answers.append(answer)
-        else:
-            # Nobody reads what a CRM is told of its own call: it waits, or is parked, and the admins hear of it.
-            keep.append((reference, 0.0))
+        # A refusal of the CRM's own call reaches no reader there: it waits, or is parked, and the admins are told.
+        return answer if answer.status in TAKEN or _comes_again(answer) else (reference, 0.0)
 
-    def _take_result(
-        self, result: Mapping[str, Any], answers: list[EventResponse], keep: list[tuple[Reference, float]]
-    ) -> None:
+    def _take(self, result: Mapping[str, Any]) -> EventResponse | Kept:
         answer = self._received(result)
-        # A sender that comes again hears of a wrong event itself; what the rules cannot decide is no fault of its.
-        refused = self._connector.repeats_events and (answer.status != 503 or _is_to_come_again(answer))
-        if answer.status in _TAKEN or refused:
-            answers.append(answer)
-        else:
-            keep.append((reference_of(result), 0.0))
+        # A sender that comes again is told of a wrong event; what the rules cannot decide is no fault of its.
+        refused = self._connector.repeats_events and (answer.status != 503 or _comes_again(answer))
+        return answer if answer.status in TAKEN or refused else (reference_of(result), 0.0)
 
     def _received(self, result: Mapping[str, Any]) -> EventResponse:
         return self._intake.receive_results(self._connector.name, [result])
@@ -93,14 +85,7 @@ class CrmEvents:
         return self._gates.is_away(Lane.CRM)
 
 
-def _is_to_come_again(answer: EventResponse) -> bool:
+def _comes_again(answer: EventResponse) -> bool:
     """Whether the ledger cannot commit now, so that nothing could be kept either."""
     error: Mapping[str, Any] = answer.body.get("error", {})
     return error.get("code") == LedgerUnavailable.code
-
-
-def _with_kept(answer: EventResponse, kept: int) -> EventResponse:
-    if not kept:
-        return answer
-    status = answer.status if answer.status not in _TAKEN else 202
-    return EventResponse(status, answer.body | {"kept": kept}, answer.headers)

@@ -1,87 +1,147 @@
-"""What the rules make of a call: its events merged, its revision chosen, the decision with its texts. No writing."""
+"""Decides a loaded call: its events merged, its revision chosen, the decision with its texts. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
 
+from plugin.config.settings import Settings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, DecisionError, InputError
-from plugin.events.calls import Call
-from plugin.events.facts import wrong_facts
+from plugin.events.calls import Call, new_call, with_event
+from plugin.events.facts import answers_in, typed_facts, unfit_facts, wrong_facts
+from plugin.events.load_call import LoadedCall, NewCall
 from plugin.events.merge import CallReport, merged
-from plugin.events.queries import StoredReport
+from plugin.events.parse import ParsedEvent
+from plugin.events.revision_cache import RevisionCache
 from plugin.events.schema import CallResult, bad_fields
 from plugin.events.texts import call_context, context_of_another_card, target_of
 
 _LOG = structlog.get_logger(__name__)
 
 
-class RevisionNotLoaded(Exception):
-    """A pinned revision is needed that was not fetched before the transaction; fetch it and begin again.
-
-    Compiling rules takes longer than others should wait for the ledger.
-    """
-
-    def __init__(self, revision: str) -> None:
-        super().__init__(revision)
-        self.revision = revision
-
-
-class RevisionCache:
-    """The active revision and the pinned ones that an event may need, fetched outside of any transaction.
-
-    ``crm_mails``: whether the connected CRM can mail anybody at all.
-    """
-
-    def __init__(self, active: Rulebook, *, crm_mails: bool = True) -> None:
-        self.active = active
-        self._crm_mails = crm_mails
-        self._pinned: dict[str, Rulebook] = {active.revision: active}
-
-    def add(self, rulebook: Rulebook) -> None:
-        """Have this revision at hand too."""
-        self._pinned[rulebook.revision] = rulebook
-
-    def at(self, pin: str | None) -> Rulebook:
-        """The pinned revision, or the active one. Raises MissingRevisionError."""
-        if pin is None:
-            return self.active
-        if pin not in self._pinned:
-            raise RevisionNotLoaded(pin)
-        return self._pinned[pin]
-
-    def modes(self, rulebook: Rulebook) -> dict[str, str]:
-        """The e-mail mode of each role, as of now; roles that only the pinned revision knows as of then.
-
-        What a CRM that cannot mail was to send goes over SMTP.
-        """
-        modes = {name: role.email for book in (rulebook, self.active) for name, role in book.roles.items()}
-        return modes if self._crm_mails else dict.fromkeys(modes, "smtp")
-
-
 @dataclass(frozen=True, slots=True)
 class DecidedCall:
-    """A call with all its events, and the decision on it. ``final``: the conversation is known to be over."""
+    """A call with all its events, the one that is being taken in last, and the decision on it.
 
-    call: Call
+    ``context`` are the call's placeholders, ``modes`` the e-mail mode of each role.
+    """
+
+    loaded: LoadedCall
     decider: Decider
     facts: Mapping[str, FactValue]
     decision: Decision
     context: Mapping[str, str | None]
     modes: Mapping[str, str]
-    final: bool
     received: datetime
 
+    @property
+    def call(self) -> Call:
+        return self.loaded.call
 
-def decider_for(result: CallResult, script: str, rulebook: Rulebook) -> Decider:
+    @property
+    def event_facts(self) -> dict[str, FactValue | None]:
+        """The typed facts of the event that is being taken in, None for those that it retracts."""
+        return dict(self.loaded.reports[-1].facts)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last event received, or the latest that occurred, was the conversation's final one."""
+        reports = self.loaded.reports
+        return reports[-1].final or max(reports, key=lambda report: report.place).final
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredEvent:
+    """An event without an opt-out request in it, and the script that would have decided."""
+
+    decider: Decider
+
+
+def decide_event(
+    loaded: LoadedCall | NewCall, event: ParsedEvent, result: CallResult, revisions: RevisionCache, settings: Settings
+) -> DecidedCall | IgnoredEvent:
+    """The decision on the call with this event in it. Raises EventError 422, DecisionError, RevisionNotLoaded."""
+    stored = loaded if isinstance(loaded, LoadedCall) else None
+    earlier = stored.reports if stored else ()
+    report = CallReport(
+        result.occurred_at, max((one.order for one in earlier), default=0) + 1, {}, result.final, result.ruleset
+    )
+    rulebook = revisions.at(_pin_of([*earlier, report]))
+    decider = _decider_for(result, _script(stored, result, settings.default_script), rulebook)
+    facts = typed_facts(decider, result.facts, result.call_fields)
+    answers = answers_in(decider, result.facts)
+    # Where an operator handed a new call over, it counts even without an answer.
+    handed_over = event.from_page and result.final
+    if stored is None and not handed_over and all(result.facts[name] is None for name in answers):
+        return IgnoredEvent(decider)
+    decided = decide_call(
+        _with_event(loaded, event, result, decider, replace(report, facts=facts)),
+        rulebook,
+        modes=revisions.modes(rulebook),
+        received=event.received,
+        zone=settings.timezone,
+    )
+    if not answers and (decided.decision.complete or not result.final):
+        return IgnoredEvent(decider)
+    return decided
+
+
+def decide_call(
+    loaded: LoadedCall, rulebook: Rulebook, *, modes: Mapping[str, str], received: datetime, zone: ZoneInfo
+) -> DecidedCall:
+    """The decision on the merged facts of the call's events; ``received``: when the last one came in, or now.
+
+    Raises InputError where the rules lack the call's script, EventError 422 for an answer that the question asked on
+    this path does not offer, and DecisionError.
+    """
+    call = loaded.call
+    decider = rulebook.script(call.script)
+    facts = merged(loaded.reports, decider.path)
+    if len(loaded.reports) > 1 and (unfit := unfit_facts(decider, facts)):
+        _LOG.warning("events.facts_outdated", call=call.call_id, facts=sorted(unfit))
+        facts = {name: value for name, value in facts.items() if name not in unfit}
+    context = call_context(call, call.due(decider.promise_hours, received), zone)
+    try:
+        decision = decider.decide(facts, context)
+        if target_of(decision):
+            context = context_of_another_card(context)
+            decision = decider.decide(facts, context)
+    except BadFacts as error:
+        raise wrong_facts(error) from error
+    return DecidedCall(loaded, decider, facts, decision, context, modes, received)
+
+
+def decide_stored(loaded: LoadedCall, revisions: RevisionCache, received: datetime, zone: ZoneInfo) -> DecidedCall:
+    """The decision on a stored call as it is, by the revision that it pins. Raises as ``decide_call``."""
+    rulebook = revisions.at(_pin_of(loaded.reports))
+    return decide_call(loaded, rulebook, modes=revisions.modes(rulebook), received=received, zone=zone)
+
+
+def _pin_of(reports: Sequence[CallReport]) -> str | None:
+    """The revision that the call's operator worked with: the last one that its events pin."""
+    pinning = [report for report in reports if report.pin]
+    return max(pinning, key=lambda report: report.place).pin if pinning else None
+
+
+def _script(stored: LoadedCall | None, result: CallResult, default: str) -> str:
+    """The script that the call is decided by. Raises EventError 422 where the event names another one."""
+    if stored is None:
+        return result.script or default
+    script = stored.call.script
+    if result.script not in (None, script):
+        raise bad_fields({"script": [f"this call was reported under the script {script}, which cannot change"]})
+    return script
+
+
+def _decider_for(result: CallResult, script: str, rulebook: Rulebook) -> Decider:
     """The script's decider in this revision. Raises EventError 422 if the event names what does not exist.
 
     DecisionError where the event is not at fault: the active rules lack the script that is meant.
@@ -96,55 +156,13 @@ def decider_for(result: CallResult, script: str, rulebook: Rulebook) -> Decider:
         raise DecisionError(f"the active rules cannot decide this call: {error.message}") from error
 
 
-def pin_of(reports: Sequence[StoredReport]) -> str | None:
-    """The revision that the call's operator worked with: the last one that its events pin."""
-    ordered = sorted(reports, key=lambda stored: (stored.report.occurred_at, stored.report.order))
-    return next((stored.pin for stored in reversed(ordered) if stored.pin), None)
-
-
-def decide_call(
-    call: Call,
-    decider: Decider,
-    reports: Sequence[StoredReport],
-    *,
-    modes: Mapping[str, str],
-    received: datetime,
-    zone: ZoneInfo,
-) -> DecidedCall:
-    """The decision on all that the call's events said.
-
-    Raises EventError 422 for an answer that the question asked on this path does not offer, and DecisionError.
-    """
-    facts = merged([stored.report for stored in reports], decider.path)
-    if len(reports) > 1:
-        facts = _fitting(decider, facts, call)
-    context = call_context(call, call.due(decider.promise_hours, received), zone)
-    try:
-        decision = decider.decide(facts, context)
-        if target_of(decision):
-            context = context_of_another_card(context)
-            decision = decider.decide(facts, context)
-    except BadFacts as error:
-        raise wrong_facts(error) from error
-    return DecidedCall(call, decider, facts, decision, context, modes, _is_over(reports), received)
-
-
-def _is_over(reports: Sequence[StoredReport]) -> bool:
-    """Whether the event just received (the last one) or the latest that occurred was the conversation's final one."""
-    latest = max(reports, key=lambda stored: (stored.report.occurred_at, stored.report.order))
-    return reports[-1].final or latest.final
-
-
-def _fitting(decider: Decider, facts: Mapping[str, FactValue], call: Call) -> dict[str, FactValue]:
-    """The facts without those that an earlier event gave by another revision and this one no longer takes."""
-    try:
-        return decider.type_facts(facts)
-    except BadFacts as error:
-        wrong = {fault.field for fault in error.errors}
-        _LOG.warning("events.facts_outdated", call=call.call_id, facts=sorted(wrong))
-        return {name: value for name, value in facts.items() if name not in wrong}
-
-
-def new_report(result: CallResult, said: Mapping[str, FactValue | None], order: int) -> StoredReport:
-    """The event that is being taken in, as the last one received."""
-    return StoredReport(CallReport(result.occurred_at, order, said), result.final, result.ruleset)
+def _with_event(
+    loaded: LoadedCall | NewCall, event: ParsedEvent, result: CallResult, decider: Decider, report: CallReport
+) -> LoadedCall:
+    hours = decider.promise_hours
+    if isinstance(loaded, LoadedCall):
+        call = with_event(loaded.call, result, hours)
+        return replace(loaded, call=call, reports=(*loaded.reports, report))
+    source = event.source
+    call = new_call(source.namespace, loaded.generation, decider.name, result, hours, dry_run=source.dry_run)
+    return LoadedCall(call, (report,), reuses_id=loaded.reuses_id)

@@ -1,7 +1,7 @@
-"""What an event says of its call: the facts it lists, and the fields of its call and card that the script hears.
+"""Types an event's facts: those it lists, and those that the vocabulary maps from call and card fields.
 
-A script hears a field where its vocabulary says so (``from = "call.duration"``); what the call itself brings along
-counts more than the same fact in the list.
+A script maps a field in its vocabulary (``from = "call.duration"``). A mapped field counts more than the same fact in
+the event's list.
 """
 
 from __future__ import annotations
@@ -12,47 +12,61 @@ from typing import Any
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, EventError, FactError
-from plugin.events.schema import CallResult, bad_fields
+from plugin.events.schema import FieldFaults, bad_fields
 
 
-def typed_facts(decider: Decider, result: CallResult) -> dict[str, FactValue | None]:
-    """The event's facts typed, None for those it retracts. Raises EventError 422 naming every wrong one."""
-    wrong = wrong_of(decider, result.facts, result.brought)
-    if wrong:
-        raise bad_fields(wrong)
-    typed = decider.type_facts(result.facts)
-    return {name: typed.get(name) for name in result.facts} | decider.type_facts(heard_of(decider, result.brought))
-
-
-def wrong_of(decider: Decider, facts: Mapping[str, Any], brought: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What is wrong with these facts and fields of the call, by ``facts.NAME`` and ``call.FIELD``."""
-    wrong: dict[str, list[str]] = {}
+def type_event_facts(
+    decider: Decider, facts: Mapping[str, Any], call_fields: Mapping[str, Any]
+) -> tuple[dict[str, FactValue | None], FieldFaults]:
+    """The facts typed, None for those that the event retracts; and the faults, by ``facts.NAME`` and ``call.FIELD``."""
+    typed: dict[str, FactValue | None] = {}
+    wrong: FieldFaults = {}
     try:
-        decider.type_facts(facts)
+        listed = decider.type_facts(facts)
+        typed |= {name: listed.get(name) for name in facts}
     except BadFacts as error:
         wrong |= wrong_facts(error).fields
     try:
-        decider.type_facts(heard_of(decider, brought))
+        typed |= decider.type_facts(mapped_fields(decider, call_fields))
     except BadFacts as error:
         for fault in error.errors:
             field = decider.sources[fault.field]
             wrong.setdefault(field, []).append(FactError(field, fault.given, fault.allowed).message)
-    return wrong
+    return typed, wrong
+
+
+def typed_facts(
+    decider: Decider, facts: Mapping[str, Any], call_fields: Mapping[str, Any]
+) -> dict[str, FactValue | None]:
+    """The event's facts typed, None for those it retracts. Raises EventError 422 naming every wrong one."""
+    typed, wrong = type_event_facts(decider, facts, call_fields)
+    if wrong:
+        raise bad_fields(wrong)
+    return typed
 
 
 def wrong_facts(error: BadFacts) -> EventError:
     """422 naming each wrong fact."""
-    fields: dict[str, list[str]] = {}
+    fields: FieldFaults = {}
     for wrong in error.errors:
         fields.setdefault(f"facts.{wrong.field}", []).append(wrong.message)
     return bad_fields(fields)
 
 
 def answers_in(decider: Decider, facts: Mapping[str, Any]) -> Collection[str]:
-    """The facts that somebody gave or took back; what merely comes along with every call is no answer."""
+    """The facts that were given or retracted as answers; a fact that is mapped from a field is no answer."""
     return facts.keys() - decider.sources.keys()
 
 
-def heard_of(decider: Decider, brought: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that the script hears, by the names of its facts; null is a field left out."""
-    return {name: brought[field] for name, field in decider.sources.items() if brought.get(field) is not None}
+def mapped_fields(decider: Decider, call_fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that the script maps, by the names of their facts; null is a field left out."""
+    return {name: call_fields[field] for name, field in decider.sources.items() if call_fields.get(field) is not None}
+
+
+def unfit_facts(decider: Decider, facts: Mapping[str, Any]) -> frozenset[str]:
+    """The facts that these rules do not take: the events that gave them may have been typed by another revision."""
+    try:
+        decider.type_facts(facts)
+    except BadFacts as error:
+        return frozenset(fault.field for fault in error.errors)
+    return frozenset()

@@ -1,34 +1,33 @@
-"""Authentic events of a CRM, in the ledger from before they are answered until what they named has been resolved.
+"""The inbox: authentic events of a CRM, in the ledger from before they are answered until they have been resolved.
 
-The same event while an earlier one waits is kept once. One that comes in while the earlier one is being resolved has
-that one resolved once more, since what it names may have changed in between.
+The same event is kept once while an earlier one waits. Where it comes in while the earlier one is being resolved, that
+one is resolved once more, since the record that it names may have changed in between.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, delete, insert, literal_column, null, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, delete, literal_column, null, select, update
 
 from connectors.base import Reference
 from plugin.common.clock import Now
+from plugin.common.digest import json_digest
 from plugin.ledger import Ledger
 from plugin.ledger.connected import kept_references
+from plugin.ledger.insert import insert_if_absent
 
 _LOG = structlog.get_logger(__name__)
 
-#: The kind of what is no reference but a whole call result; no connector can have it.
+#: The kind of a whole call result that is kept like a reference; no connector has this kind.
 RESULT = "=result"
-#: What has been resolved is remembered for so long, without its data, to be looked up.
+#: A resolved event is remembered for so long, without its data, to be looked up.
 REMEMBERED = timedelta(days=7)
 _FORGOTTEN_AT_ONCE = 500
 
@@ -43,7 +42,7 @@ _DUE = (
     .limit(bindparam("limit"))
 )
 _CLAIM = _DUE.with_for_update(skip_locked=True)
-_STANDING = (
+_OPEN = (
     select(_c.id, _c.state, _c.cause, _c.owner)
     .where(_c.digest == bindparam("like"), _c.state.in_([literal_column("'waiting'"), literal_column("'parked'")]))
     .with_for_update()
@@ -55,7 +54,7 @@ _FINISHED = (
     .order_by(_c.finished_at)
     .limit(_FORGOTTEN_AT_ONCE)
 )
-#: What a row that is over still says: that there was such an event, and what came of it.
+#: A finished row keeps only that there was such an event, and how it ended.
 WIPED: dict[str, Any] = {"record": "", "data": null(), "digest": "", "cause": None, "about": null(), "why": None}
 
 
@@ -76,9 +75,8 @@ class InboxEvent:
 class InboxEnding:
     """How far it got: ``state`` is done, ignored, parked or waiting.
 
-    ``wait``: seconds until the next try. ``cause`` and ``about``: the value without a meaning that it waits for; what
-    it waited for before stands as long as the CRM has not ``answered``. ``fault``: of a code, which is not tried for
-    ever.
+    ``wait``: seconds until the next try. ``cause`` and ``about``: the unmapped value that it waits for, as before
+    where the CRM has not ``answered``. ``fault``: the code failed, which is not tried for ever.
     """
 
     state: str
@@ -88,6 +86,11 @@ class InboxEnding:
     about: dict[str, Any] | None = None
     answered: bool = True
     fault: bool = False
+
+
+def reference_of(result: Mapping[str, Any]) -> Reference:
+    """A call result that came in whole, to be kept like an event that only names one."""
+    return Reference(RESULT, str(result.get("id", "")), result)
 
 
 class Inbox:
@@ -114,18 +117,18 @@ class Inbox:
 
     def _keep(self, connection: Connection, reference: Reference, wait: float, now: datetime) -> bool:
         data = None if reference.data is None else _storable_json(reference.data)
-        digest = _digest([self._connector, reference.kind, reference.id, data])
+        digest = json_digest([self._connector, reference.kind, reference.id, data], ascii_only=True)
         # Another process may keep the same one at the same moment.
         for _ in range(2):
-            standing = connection.execute(_STANDING, {"like": digest}).one_or_none()
-            if standing is not None:
-                _report_again(connection, standing, now)
+            waiting = connection.execute(_OPEN, {"like": digest}).one_or_none()
+            if waiting is not None:
+                _report_again(connection, waiting, now)
                 return False
             row = {
                 "connector": self._connector,
                 "kind": _storable(reference.kind),
                 "record": _storable(reference.id),
-                "data": null() if data is None else data,
+                "data": data,
                 "digest": digest,
                 "reports": 1,
                 "state": "waiting",
@@ -134,10 +137,9 @@ class Inbox:
                 "faults": 0,
                 "received_at": now,
             }
-            with suppress(IntegrityError), connection.begin_nested():
-                connection.execute(insert(kept_references).values(row))
+            if insert_if_absent(connection, kept_references, row):
                 return True
-        raise AssertionError("an event stands and does not")
+        raise AssertionError("an event is kept and is not")
 
     def claim(self, limit: int) -> list[InboxEvent]:
         """Lease up to ``limit`` that are due, those that have waited longest first."""
@@ -153,19 +155,19 @@ class Inbox:
             taken = {"owner": owner, "not_before": now + self._lease, "attempts": _c.attempts + 1}
             connection.execute(update(kept_references).where(mine).values(**taken))
             rows = connection.execute(select(kept_references).where(mine).order_by(_c.id)).all()
-        return [_kept(row, owner) for row in rows]
+        return [_event(row, owner) for row in rows]
 
-    def finish(self, kept: InboxEvent, ending: InboxEnding) -> str | None:
-        """Write how far it got; the state that it is in now, None where somebody else has taken it over."""
+    def finish(self, event: InboxEvent, ending: InboxEnding) -> str | None:
+        """Write how far it got; the state that it is in now, None where another process has taken it over."""
         with self._ledger.write() as connection:
             now = self._ledger.moment(connection, self._now)
             mine = select(_c.reports).where(*_MINE, _WAITING).with_for_update()
-            reports = connection.execute(mine, {"this": kept.id, "by": kept.owner}).scalar_one_or_none()
+            reports = connection.execute(mine, {"this": event.id, "by": event.owner}).scalar_one_or_none()
             if reports is None:
                 return None
-            values: dict[str, Any] = {"owner": None, "faults": kept.faults + ending.fault}
-            if reports != kept.reports and (ending.state != "waiting" or ending.cause):
-                # Reported anew meanwhile: what was read before may have been the old state of things.
+            values: dict[str, Any] = {"owner": None, "faults": event.faults + ending.fault}
+            if reports != event.reports and (ending.state != "waiting" or ending.cause):
+                # It was reported anew meanwhile: the record may have been read in its old state.
                 state, values = "waiting", values | {"not_before": now, "attempts": 0, "faults": 0}
             elif ending.state in ("done", "ignored"):
                 state, values = ending.state, values | WIPED | {"finished_at": now}
@@ -175,52 +177,47 @@ class Inbox:
                 if ending.answered:
                     about = null() if ending.about is None else ending.about
                     values |= {"cause": ending.cause, "about": about}
-            connection.execute(_CHANGE.values(state=state, **values), {"this": kept.id})
+            connection.execute(_CHANGE.values(state=state, **values), {"this": event.id})
         return state
 
-    def look_again(self) -> int:
-        """Make due what waits for a value to be given its meaning, now that the mapping may be another; how many."""
+    def retry_unmapped(self) -> int:
+        """Make the events due that wait for a value to be mapped, now that the mapping may be another; how many."""
         waits = (_WAITING, _c.cause.is_not(None), _c.owner.is_(None))
         with self._ledger.write() as connection:
             now = self._ledger.moment(connection, self._now)
             return connection.execute(update(kept_references).where(*waits).values(not_before=now)).rowcount
 
     def forget(self, before: datetime) -> int:
-        """Remove what was over ``before`` then, a small number at a time; how many."""
+        """Remove events that had finished ``before`` then, a small number at a time; how many."""
         with self._ledger.write() as connection:
             return forget_finished(connection, before)
 
 
 def forget_finished(connection: Connection, before: datetime) -> int:
-    """Remove what was over ``before`` then, a small number at a time; how many."""
+    """Remove events that had finished ``before`` then, a small number at a time; how many."""
     ids = list(connection.execute(_FINISHED, {"before": before}).scalars())
     if ids:
         connection.execute(delete(kept_references).where(_c.id.in_(ids)))
     return len(ids)
 
 
-def _report_again(connection: Connection, standing: Any, now: datetime) -> None:
+def _report_again(connection: Connection, kept: Any, now: datetime) -> None:
     values: dict[str, Any] = {"reports": _c.reports + 1}
-    if standing.state == "parked":
+    if kept.state == "parked":
         values |= {"state": "waiting", "attempts": 0, "faults": 0, "why": None}
-    if standing.owner is None and (standing.state == "parked" or standing.cause is not None):
-        # The record may have been mended. What waits for the CRM itself goes on waiting.
+    if kept.owner is None and (kept.state == "parked" or kept.cause is not None):
+        # The record may have been mended. An event that waits for the CRM itself goes on waiting.
         values |= {"not_before": now}
-    connection.execute(_CHANGE.values(**values), {"this": standing.id})
+    connection.execute(_CHANGE.values(**values), {"this": kept.id})
 
 
-def _kept(row: Any, owner: str) -> InboxEvent:
+def _event(row: Any, owner: str) -> InboxEvent:
     reference = Reference(row.kind, row.record, row.data)
     return InboxEvent(row.id, reference, row.attempts, row.faults, row.reports, owner, row.received_at)
 
 
-def _digest(value: Any) -> str:
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
 def _storable(text: str) -> str:
-    """What every database takes: no NUL, no half of a character."""
+    """The text as every database takes it: no NUL, no half of a character."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""Kept events as people look at them and act on them: listed, tried again now, or given up."""
+"""Acts on kept events by hand: list them, try them again now, or drop them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from plugin.ledger.audit import Actor, record
 from plugin.ledger.connected import kept_references
 
 Does = Literal["retry", "drop"]
-#: What is left to do.
+#: The states of an event that is not finished.
 OPEN = ("waiting", "parked")
 STATES = (*OPEN, "done", "ignored", "dropped")
 
 _c = kept_references.c
-#: Everything but what was brought along, which may be personal.
+#: Everything but the event's data, which may be personal.
 _SHOWN = (
     *(_c.id, _c.connector, _c.kind, _c.record, _c.state, _c.reports, _c.attempts),
     *(_c.why, _c.about, _c.received_at, _c.not_before, _c.finished_at),
@@ -31,7 +31,7 @@ _PARKED = _c.state == literal_column("'parked'")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class InboxEntry:
     """One kept event. ``about``: the field, value and fact that it waits for, where it waits for a mapping."""
 
     id: int
@@ -48,10 +48,10 @@ class Shown:
     finished_at: datetime | None
 
 
-def newest_kept(connection: Connection, states: Sequence[str], limit: int) -> list[Shown]:
+def newest_kept(connection: Connection, states: Sequence[str], limit: int) -> list[InboxEntry]:
     """At most ``limit`` events in these states, the newest first."""
     query = select(*_SHOWN).where(_c.state.in_(states)).order_by(_c.id.desc()).limit(limit)
-    return [Shown(**row) for row in connection.execute(query).mappings()]
+    return [InboxEntry(**row) for row in connection.execute(query).mappings()]
 
 
 def parked_ids(connection: Connection) -> list[int]:
@@ -60,14 +60,14 @@ def parked_ids(connection: Connection) -> list[int]:
 
 
 def count_parked(connection: Connection) -> int:
-    """How many they are."""
+    """How many events were left to a human."""
     return connection.execute(select(func.count()).where(_PARKED)).scalar_one()
 
 
-def chosen(connection: Connection, ids: Sequence[int]) -> list[Shown]:
+def events_at(connection: Connection, ids: Sequence[int]) -> list[InboxEntry]:
     """These events, all of which must be there and not over. Raises InputError (Russian)."""
     query = select(*_SHOWN).where(_c.id.in_(ids)).order_by(_c.id)
-    found = [Shown(**row) for row in connection.execute(query).mappings()]
+    found = [InboxEntry(**row) for row in connection.execute(query).mappings()]
     if missing := sorted(set(ids) - {one.id for one in found}):
         raise InputError(f"События нет: № {_numbers(missing)}", hint="Номера печатает optout events list")
     if over := [one.id for one in found if one.state not in OPEN]:
@@ -76,13 +76,13 @@ def chosen(connection: Connection, ids: Sequence[int]) -> list[Shown]:
 
 
 def act(ledger: Ledger, does: Does, ids: Sequence[int], actor: Actor, now: Now) -> int:
-    """Try these again now, or give them up, on record; how many. One that is being resolved just now is left to that.
+    """Try these again now, or drop them, on record; how many. An event that is being resolved now is not tried again.
 
-    Raises InputError as ``chosen`` does, LedgerUnavailable.
+    Raises InputError as ``events_at`` does, LedgerUnavailable.
     """
     with ledger.write() as connection:
         moment = ledger.moment(connection, now)
-        events = [one.id for one in chosen(connection, ids)]
+        events = [one.id for one in events_at(connection, ids)]
         values: dict[str, Any] = {"state": "waiting", "not_before": moment, "attempts": 0, "faults": 0, "why": None}
         if does == "drop":
             values = WIPED | {"state": "dropped", "finished_at": moment, "owner": None}

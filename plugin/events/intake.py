@@ -1,8 +1,10 @@
-"""Takes call results in: checked in a fixed order, decided and stored in one transaction, answered once committed."""
+"""Takes call results in: parse, authenticate, validate, load the call, decide, plan, save, respond.
+
+Each step is a function of a module of its own; here they follow one another, the last ones in one transaction.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -14,24 +16,35 @@ from sqlalchemy.exc import IntegrityError
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import Now
 from plugin.config.settings import Settings, Source
-from plugin.deciding.decision.compiled_rules import Rulebook
-from plugin.errors import EventError, InputError, LedgerUnavailable, OptoutError, RulesError
-from plugin.events.apply import move_of, save_move
-from plugin.events.body import digest, read_body
-from plugin.events.classify import Classifier, Ignored
-from plugin.events.decide_call import RevisionCache, RevisionNotLoaded
-from plugin.events.preview import Accept, DecisionChanged, Preview
-from plugin.events.queries import save_call, save_event, shown_deliveries
-from plugin.events.request import Incoming, read_event
-from plugin.events.responses import EventResponse, combined, refused, unavailable, undecided
+from plugin.deciding.decision.model import Decision
+from plugin.errors import EventError, LedgerUnavailable
+from plugin.events.authenticate import Signatures
+from plugin.events.decide_call import IgnoredEvent, decide_event
+from plugin.events.load_call import load_call_of
+from plugin.events.parse import ParsedEvent, as_body, parse
+from plugin.events.plan_change import CallChange, plan_change
+from plugin.events.respond import EventResponse, combined, respond, respond_taken, respond_to_repeat
+from plugin.events.revision_cache import RevisionCache
+from plugin.events.save_change import AnsweredEvent, save_change, save_event
 from plugin.events.schema import CallResult, ignored_keys
-from plugin.events.signature import Signatures
+from plugin.events.validate import validate
 from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
 
 #: Tries of one transaction: another process may store the same event or call at the same moment.
 _TRIES = 5
+
+#: Whether the decision is what was confirmed.
+Accept = Callable[[Decision], bool]
+
+
+class DecisionChanged(Exception):
+    """The decision is not what was confirmed; nothing was stored. ``change`` is what would have been written."""
+
+    def __init__(self, change: CallChange) -> None:
+        super().__init__("decided otherwise")
+        self.change = change
 
 
 class Intake:
@@ -49,12 +62,14 @@ class Intake:
         """``POST /events/call-result``: every check of contract 3.3 in its order; never raises for bad input."""
 
         def take() -> EventResponse:
-            if len(body) > self._settings.web.max_body_bytes:
-                raise EventError(413, "too_large", f"the body is over {self._settings.web.max_body_bytes} bytes")
-            source, webhook_id = self._signatures.verify(headers, body)
-            return self._take(source, body, webhook_id)
+            limit = self._settings.web.max_body_bytes
+            if len(body) > limit:
+                raise EventError(413, "too_large", f"the body is over {limit} bytes")
+            source, webhook_id = self._signatures.verify(headers, body)  # 401
+            event = parse(source, body, self._now(), webhook_id=webhook_id)  # 400
+            return self._take(event)  # 409 or 200, 422, 503
 
-        return _answered(take)
+        return respond(take)
 
     def receive_results(self, source_name: str, results: Sequence[Mapping[str, Any]]) -> EventResponse:
         """Call results of a connector, already authentic: each in a transaction of its own, one answer for all.
@@ -65,162 +80,129 @@ class Intake:
         source = next(named, Source(source_name, (), source_name))
 
         def taking(result: Mapping[str, Any]) -> Callable[[], EventResponse]:
-            body = json.dumps(result, ensure_ascii=False).encode("utf-8", "surrogatepass")
-            return lambda: self._take(source, body, None)
+            return lambda: self._take(parse(source, as_body(result), self._now()))
 
-        return combined([_answered(taking(result)) for result in results])
+        return combined([respond(taking(result)) for result in results])
 
     # --- the operators' page ---------------------------------------------------------------------
 
     def receive_own(self, source: Source, result: Mapping[str, Any], accept: Accept | None = None) -> EventResponse:
         """A call result of the operators' page; a final one counts even where nothing was answered.
 
-        ``accept`` is asked about a new one before anything is stored; where it declines, DecidedOtherwise is raised and
+        ``accept`` is asked about a new one before anything is stored; where it declines, DecisionChanged is raised and
         nothing is.
         """
-        incoming = self._own(source, result)
-        return _answered(lambda: self._take_in(incoming, accept))
+        event = parse(source, as_body(result), self._now(), from_page=True)
+        return respond(lambda: self._take(event, accept))
 
-    def foresee(self, source: Source, result: Mapping[str, Any]) -> Preview:
-        """What ``receive_own`` would make of it now; stores nothing.
+    def preview(self, source: Source, result: Mapping[str, Any]) -> CallChange | None:
+        """What ``receive_own`` would write now, None for nothing; stores nothing.
 
         Raises EventError, DecisionError, LedgerUnavailable.
         """
-        incoming = self._own(source, result)
-        at_hand = RevisionCache(self._rules.current(), crm_mails=self._settings.crm.sends_mail)
-        read = read_event(incoming, self._rulebook(incoming.raw, at_hand), self._settings.default_script)
-        for _ in range(_TRIES):
-            try:
-                with self._ledger.read() as connection:
-                    judged = self._judge(incoming, read, at_hand).judge(connection)
-                    if isinstance(judged, Ignored):
-                        return Preview(None, None)
-                    return Preview(judged.weighed, move_of(connection, judged.weighed, self._unfinished_after))
-            except RevisionNotLoaded as needed:
-                at_hand.add(self._rules.at(needed.revision))
-        raise LedgerUnavailable("the ledger is too busy with this call")
-
-    def _own(self, source: Source, result: Mapping[str, Any]) -> Incoming:
-        body = json.dumps(result, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        raw = read_body(body)
-        return Incoming(source, raw, digest(raw), self._now(), None, own=True)
+        event = parse(source, as_body(result), self._now(), from_page=True)
+        revisions = self._revisions()
+        planned = self._planned_by_reading(event, self._validated(event, revisions), revisions)
+        return None if isinstance(planned, IgnoredEvent) else planned
 
     # --- one event -------------------------------------------------------------------------------
 
-    def _take(self, source: Source, body: bytes, webhook_id: str | None) -> EventResponse:
-        raw = read_body(body)
-        return self._take_in(Incoming(source, raw, digest(raw), self._now(), webhook_id))
-
-    def _take_in(self, incoming: Incoming, accept: Accept | None = None) -> EventResponse:
-        raw = incoming.raw
-        at_hand = RevisionCache(self._rules.current(), crm_mails=self._settings.crm.sends_mail)
+    def _take(self, event: ParsedEvent, accept: Accept | None = None) -> EventResponse:
+        """The rest of the checks: 409 or 200 for a repeat, then 422, then 503, whichever is met first."""
+        revisions = self._revisions()
         try:
-            result = read_event(incoming, self._rulebook(raw, at_hand), self._settings.default_script)
+            result = self._validated(event, revisions)
         except EventError:
-            # A repeat, or another event under a used id, is told so whatever else is wrong with it.
-            with self._ledger.read() as connection:
-                repeat = incoming.repeat(connection)
-            if repeat is None:
-                raise
-            return repeat
-        return self._commit(incoming, result, at_hand, accept)
-
-    def _rulebook(self, raw: Mapping[str, Any], at_hand: RevisionCache) -> Rulebook | None:
-        """The revision that the event pins or the active one; None if it pins one that does not exist."""
-        pin = raw.get("ruleset")
-        if not isinstance(pin, str):
-            return at_hand.active
-        try:
-            at_hand.add(self._rules.at(pin))
-        except RulesError:
-            # It is there, but this version of the plugin cannot compile it: not the sender's fault.
+            if (repeat := self._repeated(event)) is not None:
+                return repeat
             raise
-        except InputError:
-            return None
-        return at_hand.at(pin)
+        try:
+            return self._commit(event, result, revisions, accept)
+        except LedgerUnavailable:
+            if (repeat := self._repeated(event)) is not None:
+                return repeat
+            self._planned_by_reading(event, result, revisions)
+            raise
 
-    def _judge(self, incoming: Incoming, result: CallResult, at_hand: RevisionCache) -> Classifier:
-        return Classifier(incoming.source, result, incoming.received, at_hand, self._settings, incoming.own)
+    def _revisions(self) -> RevisionCache:
+        return RevisionCache(self._rules, crm_mails=self._settings.crm.sends_mail)
+
+    def _validated(self, event: ParsedEvent, revisions: RevisionCache) -> CallResult:
+        return validate(event, revisions.pinned(event.raw.get("ruleset")), self._settings.default_script)
+
+    def _repeated(self, event: ParsedEvent) -> EventResponse | None:
+        with self._ledger.read() as connection:
+            return respond_to_repeat(connection, event)
+
+    def _planned_by_reading(
+        self, event: ParsedEvent, result: CallResult, revisions: RevisionCache
+    ) -> CallChange | IgnoredEvent:
+        return revisions.in_transaction(
+            self._ledger.read, lambda connection: self._plan(connection, event, result, revisions)
+        )
 
     def _commit(
-        self, incoming: Incoming, result: CallResult, at_hand: RevisionCache, accept: Accept | None = None
+        self, event: ParsedEvent, result: CallResult, revisions: RevisionCache, accept: Accept | None = None
     ) -> EventResponse:
+        def work(connection: Connection) -> EventResponse:
+            repeat = respond_to_repeat(connection, event)
+            return repeat or self._store(connection, event, result, revisions, accept)
+
         for _ in range(_TRIES):
             try:
-                with self._ledger.write() as connection:
-                    answer = incoming.repeat(connection) or self._store(connection, incoming, result, at_hand, accept)
-                return answer
-            except RevisionNotLoaded as needed:
-                at_hand.add(self._rules.at(needed.revision))
+                return revisions.in_transaction(self._ledger.write, work)
             except IntegrityError:
                 _LOG.info("events.stored_meanwhile", event_id=result.id, call=result.call_id)
-            except LedgerUnavailable:
-                repeat = self._refusal(incoming, result, at_hand)
-                if repeat is None:
-                    raise
-                return repeat
         raise LedgerUnavailable("the ledger is too busy with this call")
+
+    # --- in the transaction ----------------------------------------------------------------------
+
+    def _plan(
+        self, connection: Connection, event: ParsedEvent, result: CallResult, revisions: RevisionCache
+    ) -> CallChange | IgnoredEvent:
+        loaded = load_call_of(connection, event.source, result)
+        decided = decide_event(loaded, event, result, revisions, self._settings)
+        return decided if isinstance(decided, IgnoredEvent) else plan_change(decided, self._unfinished_after)
 
     def _store(
         self,
         connection: Connection,
-        incoming: Incoming,
+        event: ParsedEvent,
         result: CallResult,
-        at_hand: RevisionCache,
-        accept: Accept | None = None,
+        revisions: RevisionCache,
+        accept: Accept | None,
     ) -> EventResponse:
-        judged = self._judge(incoming, result, at_hand).judge(connection)
-        warnings = list(ignored_keys(incoming.raw, judged.decider.sources.values()))
+        planned = self._plan(connection, event, result, revisions)
+        warnings = ignored_keys(event.raw, planned.decider.sources.values())
         extra: dict[str, Any] = {"warnings": warnings} if warnings else {}
-        if incoming.source.dry_run:
+        if event.source.dry_run:
             extra["dry_run"] = True
-        if isinstance(judged, Ignored):
+        names = {"source": event.source.name, "event_id": result.id, "call": result.call_id}
+        if isinstance(planned, IgnoredEvent):
             answer = {"ignored": "no opt-out request"} | extra
-            save_event(connection, incoming.columns(result, answer))
-            _LOG.info("events.ignored", **_names(incoming, result), warnings=warnings)
+            save_event(connection, AnsweredEvent(event, result, answer))
+            _LOG.info("events.ignored", **names, warnings=warnings)
             return EventResponse(200, answer)
-        weighed = judged.weighed
-        move = move_of(connection, weighed, self._unfinished_after)
-        if accept is not None and not accept(weighed.decision):
-            raise DecisionChanged(Preview(weighed, move))
-        answer = {"event": result.id, "call": result.call_id, "decision": weighed.decision.to_json()} | extra
-        call_ref = save_call(connection, move.call)
-        row = incoming.columns(result, answer) | {"call_ref": call_ref, "facts": dict(judged.said)}
-        save_move(connection, weighed, move, call_ref, save_event(connection, row))
-        _LOG.info(
-            "events.taken",
-            **_names(incoming, result),
-            generation=move.call.generation,
-            outcome=weighed.decision.outcome,
-            number=move.call.decision_number,
-            planned=len(move.plan.add),
-            late=move.call.late,
-            warnings=warnings,
-        )
-        return EventResponse(202, answer | {"deliveries": shown_deliveries(connection, call_ref)})
-
-    def _refusal(self, incoming: Incoming, result: CallResult, at_hand: RevisionCache) -> EventResponse | None:
-        """What is to be said before «cannot commit now»: a repeat is answered, a wrong event refused (EventError)."""
-        with self._ledger.read() as connection:
-            repeat = incoming.repeat(connection)
-            if repeat is None:
-                self._judge(incoming, result, at_hand).judge(connection)
-            return repeat
+        decision = planned.decided.decision
+        if accept is not None and not accept(decision):
+            raise DecisionChanged(planned)
+        answer = {"event": result.id, "call": result.call_id, "decision": decision.to_json()} | extra
+        call_ref = save_change(connection, planned, AnsweredEvent(event, result, answer))
+        _log_taken(planned, names, warnings)
+        return respond_taken(connection, answer, call_ref)
 
 
-def _answered(take: Callable[[], EventResponse]) -> EventResponse:
-    try:
-        return take()
-    except EventError as error:
-        _LOG.warning("events.refused", status=error.status, code=error.code, fields=sorted(error.fields))
-        return refused(error)
-    except LedgerUnavailable as error:
-        _LOG.error("events.ledger_unavailable", why=error.message)
-        return unavailable(error)
-    except OptoutError as error:
-        _LOG.error("events.undecided", code=error.code, why=str(error))
-        return undecided(error)
-
-
-def _names(incoming: Incoming, result: CallResult) -> dict[str, str]:
-    return {"source": incoming.source.name, "event_id": result.id, "call": result.call_id}
+def _log_taken(change: CallChange, names: Mapping[str, str], warnings: Sequence[str]) -> None:
+    call = change.call
+    if change.decided.loaded.reuses_id:
+        _LOG.info("events.call_id_reused", source=names["source"], call=call.call_id, generation=call.generation)
+    _LOG.info(
+        "events.taken",
+        **names,
+        generation=call.generation,
+        outcome=change.decided.decision.outcome,
+        number=call.decision_number,
+        planned=len(change.plan.add),
+        late=call.late,
+        warnings=warnings,
+    )

@@ -1,4 +1,4 @@
-"""Whether what a CRM's events can bring fits the rules: facts, values, and what is asked for and never brought."""
+"""Checks the CRM's mapping against the rules: facts, values, and facts that are asked for and never mapped."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Mapped = Mapping[str, frozenset[str | bool] | None]
 
 @dataclass(frozen=True, slots=True)
 class MappingRemark:
-    """What does not fit, and what to do about it."""
+    """A fault of the mapping, and its remedy."""
 
     what: str
     remedy: str
 
 
 def remarks(mapped: Mapped, scripts: Mapping[str, Script], default_script: str, connector: str) -> list[MappingRemark]:
-    """Everything about this mapping that the rules cannot use, or lack. Nothing is expected where nothing is mapped."""
+    """Everything that the rules cannot use of this mapping, or lack in it. An empty mapping lacks nothing."""
     where = f"[crm.{connector}.facts"
     return [
         *(_unknown(mapped, scripts, where)),
         *(_not_offered(mapped, scripts, where)),
-        *(_never_brought(mapped, scripts.get(default_script), where)),
+        *(_never_mapped(mapped, scripts.get(default_script), where)),
     ]
 
 
@@ -51,7 +51,7 @@ def _not_offered(mapped: Mapped, scripts: Mapping[str, Script], where: str) -> I
                     f"the fact {name} is yes or no, and mapped as any text", f"Add values to {where}.{name}]"
                 )
             continue
-        takes = [_takes(script, script.facts[name]) for script in having]
+        takes = [_allowed(script, script.facts[name]) for script in having]
         if None in takes:
             continue
         offered = {_spelt(value) for one in takes for value in one or ()}
@@ -63,7 +63,7 @@ def _not_offered(mapped: Mapped, scripts: Mapping[str, Script], where: str) -> I
             )
 
 
-def _never_brought(mapped: Mapped, script: Script | None, where: str) -> Iterator[MappingRemark]:
+def _never_mapped(mapped: Mapped, script: Script | None, where: str) -> Iterator[MappingRemark]:
     if not mapped or script is None:
         return
     asked = dict.fromkeys(question.fact for question in script.questions)
@@ -73,7 +73,7 @@ def _never_brought(mapped: Mapped, script: Script | None, where: str) -> Iterato
             yield MappingRemark(what, f"Add {where}.{name}], or every call that asks for it stays unfinished")
 
 
-def _takes(script: Script, fact: Fact) -> Sequence[FactValue] | None:
+def _allowed(script: Script, fact: Fact) -> Sequence[FactValue] | None:
     """The answers that the script's questions offer for a fact; None where it takes more than can be listed."""
     if not fact.listed:
         return None

@@ -14,22 +14,31 @@ Path = Callable[[Facts], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """What one event said. ``order`` grows with the order of receipt; None retracts a fact."""
+    """What one event reports of its call. ``order`` grows with the order of receipt; None retracts a fact.
+
+    ``final``: the conversation is over. ``pin`` is the revision that the operator worked with.
+    """
 
     occurred_at: datetime
     order: int
     facts: Mapping[str, FactValue | None]
+    final: bool = False
+    pin: str | None = None
+
+    @property
+    def place(self) -> tuple[datetime, int]:
+        """Its place in the order in which events count: of two of the same moment the one received later is later."""
+        return self.occurred_at, self.order
 
 
 def merged(reports: Iterable[CallReport], path: Path) -> dict[str, FactValue]:
     """The facts after all reports: the latest wins, and a changed answer drops the later answers of the old path.
 
-    Those come back only if the changing report or a later one gives them again. Of two reports of the same moment the
-    one received later counts as the later one.
+    Those come back only if the changing report or a later one gives them again.
     """
     known: dict[str, FactValue] = {}
-    for report in sorted(reports, key=lambda report: (report.occurred_at, report.order)):
-        for name in _overtaken(known, report.facts, path):
+    for report in sorted(reports, key=lambda report: report.place):
+        for name in _dropped(known, report.facts, path):
             known.pop(name, None)
         for name, value in report.facts.items():
             if value is None:
@@ -39,9 +48,9 @@ def merged(reports: Iterable[CallReport], path: Path) -> dict[str, FactValue]:
     return known
 
 
-def _overtaken(known: Facts, said: Mapping[str, FactValue | None], path: Path) -> Sequence[str]:
+def _dropped(known: Facts, reported: Mapping[str, FactValue | None], path: Path) -> Sequence[str]:
     """The facts that were asked for after the first answer that changes now."""
-    changed = {name for name, value in said.items() if name in known and not _same(known[name], value)}
+    changed = {name for name, value in reported.items() if name in known and not _same(known[name], value)}
     if not changed:
         return ()
     old_path = path(known)

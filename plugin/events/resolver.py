@@ -1,7 +1,7 @@
-"""Makes call results of the CRM's events that were kept, again and again until the CRM shows what they name.
+"""Resolves the kept events of the CRM into call results, again and again until the CRM shows what they name.
 
-Any number of processes may do so on one ledger. Nothing is given up on its own: what will never work is parked for a
-human, and what only waits (for the CRM, for a value to be given a meaning, for rules that decide) goes on waiting.
+Any number of processes may do so on one ledger. No event is given up by itself: one that will never work is parked for
+a human, and one that waits (for the CRM, for a value's mapping, for rules that decide) goes on waiting.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 
 import structlog
 
-from connectors.base import Connector, CrmRefused, CrmUnavailable, Limits, NotMapped, Reference
+from connectors.base import Connector, CrmRefused, CrmUnavailable, Limits, NotMapped
 from plugin.common.clock import Now
 from plugin.config.settings import DeliveryPolicy
 from plugin.errors import LedgerUnavailable
 from plugin.events.inbox import REMEMBERED, RESULT, Inbox, InboxEnding, InboxEvent
 from plugin.events.intake import Intake
-from plugin.events.responses import EventResponse
+from plugin.events.respond import TAKEN, EventResponse
 from plugin.ledger import Ledger
 from plugin.resilience.backoff import LONGEST_TURN, Waits
 from plugin.resilience.gates import AccountGates
@@ -32,14 +32,14 @@ _LOG = structlog.get_logger(__name__)
 
 #: There is no deadline to measure the waits against before it is known what the event is about.
 _NO_HURRY = timedelta(0)
-#: How often what is over is looked through for what can be forgotten.
+#: How often finished events are looked through for those to forget.
 _TIDY = timedelta(minutes=10)
 #: How soon a stop is noticed while nothing happens, in seconds.
 _NOTICE = 0.2
 
 
 def lease_of(limits: Limits, margin_seconds: float) -> float:
-    """For how long nobody else takes an event over that is being resolved, in seconds."""
+    """For how long an event that is being resolved is not taken over, in seconds."""
     return limits.requests_per_event * (LONGEST_TURN + limits.connect_seconds + limits.read_seconds) + margin_seconds
 
 
@@ -66,9 +66,9 @@ class Resolver:
         self._policy = policy
         self._now = now
         self._random = random
-        self._waits = Waits.of(policy)
+        self._waits = Waits(policy)
         lease = lease_of(connector.limits(), policy.lease_margin_seconds)
-        self._kept = Inbox(ledger, connector.name, now, owner, lease)
+        self._inbox = Inbox(ledger, connector.name, now, owner, lease)
         self._tidied_at: datetime | None = None
         self._ledger_gone = False
 
@@ -79,15 +79,15 @@ class Resolver:
 
     def run(self, stop: threading.Event) -> None:
         """Resolve until ``stop`` is set, then finish what has been begun."""
-        looked_again = False
+        retried = False
         with self._pool() as pool:
             while not stop.is_set():
                 wait = self._policy.poll_seconds
                 try:
-                    if not looked_again:
-                        # Since the last start an admin may have given values their meaning.
-                        self._kept.look_again()
-                        looked_again = True
+                    if not retried:
+                        # An admin may have mapped values since the last start.
+                        self._inbox.retry_unmapped()
+                        retried = True
                     if self._round(pool):
                         wait = 0.0
                     else:
@@ -107,14 +107,14 @@ class Resolver:
         self._gates.refresh()
         if self._gates.is_away(Lane.CRM):
             return 0
-        claimed = self._kept.claim(self._policy.threads)
+        claimed = self._inbox.claim(self._policy.threads)
         for future in [pool.submit(self._handle, kept) for kept in claimed]:
             future.result()
         return len(claimed)
 
     def _handle(self, kept: InboxEvent) -> None:
-        ending = self._resolved(kept)
-        state = self._kept.finish(kept, ending)
+        ending = self._ending(kept)
+        state = self._inbox.finish(kept, ending)
         log = _LOG.bind(kept=kept.id, connector=self._connector.name, record_kind=kept.reference.kind)
         if state is None:
             log.warning("events.lease_lost")
@@ -127,10 +127,10 @@ class Resolver:
 
     # --- one event -------------------------------------------------------------------------------
 
-    def _resolved(self, kept: InboxEvent) -> InboxEnding:
-        """How far it gets now. Raises LedgerUnavailable: its lease runs out, and somebody takes it over."""
+    def _ending(self, kept: InboxEvent) -> InboxEnding:
+        """How far it gets now. Raises LedgerUnavailable: its lease runs out, and another process takes it over."""
         try:
-            result = kept.reference.data if kept.reference.kind == RESULT else self._asked(kept)
+            result = kept.reference.data if kept.reference.kind == RESULT else self._resolve(kept)
         except NotMapped as error:
             return self._not_mapped(kept, error)
         except CrmUnavailable as error:
@@ -140,7 +140,7 @@ class Resolver:
         except LedgerUnavailable:
             raise
         except Exception as error:
-            # The message may hold anything.
+            # The message may hold personal data.
             _LOG.exception("events.fault", kept=kept.id, connector=self._connector.name)
             why = f"a fault of the connector: {type(error).__name__}"
             parks = kept.faults + 1 >= self._policy.most_faults
@@ -149,19 +149,19 @@ class Resolver:
             return InboxEnding("ignored")
         return self._taken(kept, self._intake.receive_results(self._connector.name, [result]))
 
-    def _asked(self, kept: InboxEvent) -> Mapping[str, Any] | None:
-        """The call result that the CRM makes of it; what that says of the account is taken to heart."""
+    def _resolve(self, kept: InboxEvent) -> Mapping[str, Any] | None:
+        """The call result that the CRM makes of it; the account's gates learn whether the account answers."""
         try:
             found = self._connector.resolve(kept.reference)
         except (CrmUnavailable, CrmRefused) as error:
-            # Negative, so as not to be taken for a delivery.
+            # A negative number cannot be taken for a delivery.
             self._gates.report(Lane.CRM, -kept.id, of_read(error))
             raise
         self._gates.report(Lane.CRM, -kept.id, ANSWERS)
         return found
 
     def _taken(self, kept: InboxEvent, answer: EventResponse) -> InboxEnding:
-        if answer.status in (200, 202):
+        if answer.status in TAKEN:
             return InboxEnding("done")
         why = refusal(answer)
         if answer.status == 503:
@@ -181,7 +181,7 @@ class Resolver:
     def _tidy(self) -> None:
         now = self._now()
         if self._tidied_at is None or abs(now - self._tidied_at) >= _TIDY:
-            self._tidied_at = None if self._kept.forget(now - REMEMBERED) else now
+            self._tidied_at = None if self._inbox.forget(now - REMEMBERED) else now
 
     def _tell_ledger(self, error: LedgerUnavailable | None) -> None:
         """Log that the ledger went away, once, and its return, once."""
@@ -197,8 +197,3 @@ def refusal(answer: EventResponse) -> str:
     error = answer.body.get("error", {})
     fields = ", ".join(sorted(error.get("fields", {})))
     return f"{error.get('code', answer.status)}: {fields or error.get('message', '')}"
-
-
-def reference_of(result: Mapping[str, Any]) -> Reference:
-    """A call result that came in whole, to be kept like an event that only names one."""
-    return Reference(RESULT, str(result.get("id", "")), result)

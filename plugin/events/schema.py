@@ -13,8 +13,12 @@ from urllib.parse import urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
+from connectors.phones import normal_phone
+from plugin.common.fields import StrictBool
 from plugin.errors import EventError
-from plugin.events.phones import normalised
+
+#: What is wrong, by the field's dotted path.
+FieldFaults = dict[str, list[str]]
 
 MAX_ID = 255
 MAX_NAME = 500
@@ -36,8 +40,9 @@ _MAX_WARNINGS = 20
 class CallResult:
     """A call result whose form is right. Facts are not typed yet: their script decides; None retracts one.
 
-    ``occurred_at`` is aware, in UTC. ``phone`` is in one notation (``plugin.events.phones``). ``brought`` are all
-    fields of the call and the card by their paths (``call.duration``), those known here as they were read.
+    ``occurred_at`` is aware, in UTC. ``phone`` is in the notation that connectors compare, so that the same number
+    reported in two notations is the same caller. ``call_fields`` are all fields of the call and the card by their paths
+    (``call.duration``), those known here as they were read.
     """
 
     id: str
@@ -52,7 +57,7 @@ class CallResult:
     card_name: str | None
     card_url: str | None
     facts: Mapping[str, Any]
-    brought: Mapping[str, Any]
+    call_fields: Mapping[str, Any]
     note: str | None
     ruleset: str | None
 
@@ -77,13 +82,13 @@ def read_call_result(raw: Mapping[str, Any]) -> CallResult:
         card_name=card.get("name"),
         card_url=card.get("url"),
         facts=loaded.get("facts") or {},
-        brought=brought(raw) | brought(loaded),
+        call_fields=call_fields(raw) | call_fields(loaded),
         note=loaded.get("note"),
         ruleset=loaded.get("ruleset"),
     )
 
 
-def brought(raw: Mapping[str, Any]) -> dict[str, Any]:
+def call_fields(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Every field of the event's call and card, by its path."""
     return {
         f"{part}.{key}": value
@@ -93,12 +98,12 @@ def brought(raw: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def ignored_keys(raw: Mapping[str, Any], heard: Collection[str]) -> tuple[str, ...]:
-    """A warning for each key that is not used, up to 20. ``heard``: the fields of the call that the script hears."""
-    return tuple(islice(_ignored(raw, heard), _MAX_WARNINGS))
+def ignored_keys(raw: Mapping[str, Any], mapped: Collection[str]) -> list[str]:
+    """A warning for each key that is not used, up to 20. ``mapped``: the fields of the call that the script maps."""
+    return list(islice(_ignored(raw, mapped), _MAX_WARNINGS))
 
 
-def bad_fields(fields_: dict[str, list[str]]) -> EventError:
+def bad_fields(fields_: FieldFaults) -> EventError:
     """422 for these fields (dotted path → what is wrong)."""
     named = ", ".join(sorted(fields_)[:10])
     return EventError(422, "bad_fields", f"the call result cannot be used: {named}", fields=fields_)
@@ -136,8 +141,8 @@ class _Note(_Line):
 
 class _Phone(_Line):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        number = normalised(super()._deserialize(value, attr, data, **kwargs))
-        if number is None:
+        number = normal_phone(super()._deserialize(value, attr, data, **kwargs))
+        if not number:
             raise ValidationError("must be a phone number, e.g. +79161234567")
         return number
 
@@ -167,15 +172,8 @@ class _Moment(fields.Field[datetime]):
             raise ValidationError(self._WRONG) from error
 
 
-class _StrictBool(fields.Field[bool]):
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
-        if not isinstance(value, bool):
-            raise ValidationError("must be true or false")
-        return value
-
-
 class _Facts(fields.Field[Mapping[str, Any]]):
-    """An object; what is in it is for the script to judge."""
+    """An object; its content is checked by the script's vocabulary."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -190,7 +188,7 @@ class _Facts(fields.Field[Mapping[str, Any]]):
 # --- schemas ---------------------------------------------------------------------------------------
 
 _REQUIRED: dict[str, Any] = {"required": "is required", "null": "is required"}
-_HEARD = "Further fields are facts where the script's vocabulary declares them, others are ignored with a warning"
+_MAPPED = "Further fields are facts where the script's vocabulary declares them, others are ignored with a warning"
 
 
 class _CallSchema(Schema):
@@ -221,9 +219,9 @@ class CallResultSchema(Schema):
     id = _Line(MAX_ID, required=True, error_messages=_REQUIRED)
     occurred_at = _Moment(required=True, error_messages=_REQUIRED)
     script = _Line(MAX_ID, allow_none=True)
-    final = _StrictBool(load_default=False, error_messages={"null": "must be true or false"})
-    call = fields.Nested(_CallSchema, required=True, error_messages=_REQUIRED, metadata={"description": _HEARD})
-    card = fields.Nested(_CardSchema, allow_none=True, metadata={"description": _HEARD})
+    final = StrictBool(load_default=False, error_messages={"null": "must be true or false"})
+    call = fields.Nested(_CallSchema, required=True, error_messages=_REQUIRED, metadata={"description": _MAPPED})
+    card = fields.Nested(_CardSchema, allow_none=True, metadata={"description": _MAPPED})
     facts = _Facts(allow_none=True)
     note = _Note(MAX_NOTE, allow_none=True)
     ruleset = _Line(64, allow_none=True)
@@ -244,10 +242,10 @@ def _flat(messages: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, li
             yield here, [str(message) for message in inner]
 
 
-def _ignored(raw: Mapping[str, Any], heard: Collection[str]) -> Iterator[str]:
+def _ignored(raw: Mapping[str, Any], mapped: Collection[str]) -> Iterator[str]:
     for place, schema in _KNOWN.items():
         given = raw.get(place) if place else raw
-        known = [*schema.fields, *(path.removeprefix(f"{place}.") for path in heard if path.startswith(f"{place}."))]
+        known = [*schema.fields, *(path.removeprefix(f"{place}.") for path in mapped if path.startswith(f"{place}."))]
         for key in given if isinstance(given, Mapping) else ():
             if key not in known:
                 close = get_close_matches(key[:_MISSPELT_UP_TO], known, 1)

@@ -1,26 +1,25 @@
-"""What a call puts into the texts of the rules, and the lines that stand below them."""
+"""The placeholders that a call fills in the texts of the rules, and the lines that delivery adds below the texts."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from plugin.common.clock import local_time
+from plugin.common.digest import json_digest
+from plugin.deciding.decision.decider import Decider
+from plugin.deciding.decision.facts import spelt
 from plugin.deciding.decision.model import Decision, Target
 from plugin.deciding.ruleset import LABELS
+from plugin.deciding.ruleset.values import FactValue
 from plugin.events.calls import Call
-
-#: Hex digits of the delivery key that stand in the text, for look-ups in CRMs without a place for the key.
-MARK_DIGITS = 16
 
 
 def call_context(call: Call, due: datetime, zone: ZoneInfo) -> dict[str, str | None]:
     """The placeholders of a call; ``deadline`` is when its reminders are due, both times in ``zone`` and naming it.
 
-    What the event does not say of the card stands as a label until the delivery has read the card.
+    What the event does not tell of the card is a label until the delivery has read the card.
     """
     return {
         "call.id": call.call_id,
@@ -33,6 +32,18 @@ def call_context(call: Call, due: datetime, zone: ZoneInfo) -> dict[str, str | N
         "card.url": call.card_url or LABELS["card.url"],
         "deadline": local_time(due, zone),
     }
+
+
+def fact_context(decider: Decider, facts: Mapping[str, FactValue], decision: Decision) -> dict[str, str | None]:
+    """The placeholders of the answers, a ready one by its label, and of the facts that call and card fields gave."""
+    script = decider.script
+    labels = {(question.id, answer.value): answer.label for question in script.questions for answer in question.answers}
+    mapped = {name: spelt(script.facts[name], facts[name]) for name in decider.sources if name in facts}
+    answered = {
+        step.fact: labels.get((step.rule, step.answer)) or spelt(script.facts[step.fact], step.answer)
+        for step in decision.transcript
+    }
+    return {f"fact.{name}": text for name, text in (mapped | answered).items()}
 
 
 def context_of_another_card(context: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -52,15 +63,9 @@ def target_context(target: Target) -> dict[str, str | None]:
 
 def delivery_key(call: tuple[str, str, int], number: int, action: str, role: str | None) -> str:
     """The delivery's key: 64 hex digits (contract 3.5). ``call`` is its namespace, id and generation."""
-    canonical = json.dumps([*call, number, action, role], ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return json_digest([*call, number, action, role])
 
 
 def with_lines(text: str, *lines: str) -> str:
     """The text with each non-empty line on a line of its own below it."""
     return "\n".join([text, *(line for line in lines if line)])
-
-
-def mark(key: str) -> str:
-    """The last line of what is written: by it a look-up finds it again."""
-    return f"[ref:{key[:MARK_DIGITS]}]"

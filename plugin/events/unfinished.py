@@ -6,16 +6,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, select
 
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import Now
 from plugin.config.settings import Settings
 from plugin.errors import EventError, LedgerUnavailable, OptoutError
-from plugin.events.apply import move_of, save_move, unfinished_move
-from plugin.events.decide_call import RevisionCache, RevisionNotLoaded, decide_call, pin_of
-from plugin.events.queries import call_at, reports_of, save_call, standing_decision, unfinished_calls
+from plugin.events.calls import Call
+from plugin.events.decide_call import decide_stored
+from plugin.events.load_call import load_call, lock_call
+from plugin.events.plan_change import plan_overdue
+from plugin.events.revision_cache import RevisionCache
+from plugin.events.save_change import save_call, save_change
 from plugin.ledger import Ledger
+from plugin.ledger.schema import calls
 
 _LOG = structlog.get_logger(__name__)
 
@@ -24,6 +28,13 @@ _AT_ONCE = 100
 #: A call that the rules cannot deal with is tried again after this time, and logged each time.
 _AGAIN_AFTER = timedelta(minutes=30)
 
+_OVERDUE = (
+    select(calls.c.id)
+    .where(calls.c.unfinished_at <= bindparam("now", type_=calls.c.unfinished_at.type))
+    .order_by(calls.c.unfinished_at, calls.c.id)
+    .limit(_AT_ONCE)
+)
+
 
 def remind_of_unfinished(ledger: Ledger, rules: ActiveRules, settings: Settings, now: Now) -> int:
     """Plan the reminder of every call that has waited for its end for too long; how many there were.
@@ -31,70 +42,46 @@ def remind_of_unfinished(ledger: Ledger, rules: ActiveRules, settings: Settings,
     Raises LedgerUnavailable, and ConfigError where no rules are active.
     """
     with ledger.read() as connection:
-        due = unfinished_calls(connection, now(), _AT_ONCE)
-    if not due:
+        overdue = connection.execute(_OVERDUE, {"now": now()}).scalars().all()
+    if not overdue:
         return 0
     sweep = _Sweep(ledger, rules, settings, now())
-    return sum([sweep.remind(call) for call in due])
+    return sum([sweep.remind(call) for call in overdue])
 
 
 class _Sweep:
     def __init__(self, ledger: Ledger, rules: ActiveRules, settings: Settings, now: datetime) -> None:
         self._ledger = ledger
-        self._rules = rules
-        self._settings = settings
+        self._zone = settings.timezone
         self._now = now
-        self._at_hand = RevisionCache(rules.current(), crm_mails=settings.crm.sends_mail)
+        self._revisions = RevisionCache(rules, crm_mails=settings.crm.sends_mail)
 
-    def remind(self, call: int) -> bool:
+    def remind(self, id_: int) -> bool:
         """Whether this call was reminded of now. One that the rules cannot deal with does not hold up the others."""
         try:
-            return self._with_its_revision(call)
+            return self._revisions.in_transaction(self._ledger.write, lambda connection: self._plan(connection, id_))
         except LedgerUnavailable:
             raise
         except OptoutError as error:
-            _LOG.error("events.unfinished_undecided", call_ref=call, code=error.code, why=_why(error))
+            _LOG.error("events.unfinished_undecided", call_ref=id_, code=error.code, why=_why(error))
             with self._ledger.write() as connection:
-                self._postpone(connection, call)
+                call = lock_call(connection, id_)
+                if self._is_overdue(call):
+                    save_call(connection, replace(call, unfinished_at=self._now + _AGAIN_AFTER))
             return False
-
-    def _with_its_revision(self, call: int) -> bool:
-        try:
-            with self._ledger.write() as connection:
-                return self._plan(connection, call)
-        except RevisionNotLoaded as needed:
-            self._at_hand.add(self._rules.at(needed.revision))
-        with self._ledger.write() as connection:
-            return self._plan(connection, call)
 
     def _plan(self, connection: Connection, id_: int) -> bool:
-        call = call_at(connection, id_)
-        if call.unfinished_at is None or call.unfinished_at > self._now:
+        loaded = load_call(connection, id_)
+        call = loaded.call
+        if not self._is_overdue(call):
             return False
-        reports = reports_of(connection, id_)
-        rulebook = self._at_hand.at(pin_of(reports))
-        weighed = decide_call(
-            call,
-            rulebook.script(call.script),
-            reports,
-            modes=self._at_hand.modes(rulebook),
-            received=self._now,
-            zone=self._settings.timezone,
-        )
-        if weighed.decision.complete:
-            # Rules activated since then ask for less.
-            move = move_of(connection, weighed, timedelta(0))
-        else:
-            move = unfinished_move(connection, weighed, call, standing_decision(connection, call))
-        save_call(connection, move.call)
-        save_move(connection, weighed, move, id_, None)
-        _LOG.info("events.unfinished", call=call.call_id, generation=call.generation, planned=len(move.plan.add))
+        change = plan_overdue(decide_stored(loaded, self._revisions, self._now, self._zone))
+        save_change(connection, change)
+        _LOG.info("events.unfinished", call=call.call_id, generation=call.generation, planned=len(change.plan.add))
         return True
 
-    def _postpone(self, connection: Connection, id_: int) -> None:
-        call = call_at(connection, id_)
-        if call.unfinished_at is not None and call.unfinished_at <= self._now:
-            save_call(connection, replace(call, unfinished_at=self._now + _AGAIN_AFTER))
+    def _is_overdue(self, call: Call) -> bool:
+        return call.unfinished_at is not None and call.unfinished_at <= self._now
 
 
 def _why(error: OptoutError) -> str:

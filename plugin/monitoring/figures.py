@@ -28,7 +28,8 @@ from sqlalchemy import (
 
 from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import UtcTime, attempts, calls, decisions, deliveries
-from plugin.operations.selection import OPEN, in_states
+from plugin.ledger.states import OPEN
+from plugin.operations.selection import in_states
 
 #: The upper bounds of the histogram of attempts, in seconds.
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from plugin.common.log import mask_text
 from plugin.config.settings import Settings
-from plugin.delivery.fair_order import IN_LANE, OPEN
+from plugin.delivery.fair_order import IN_LANE, OPEN_LITERALS
 from plugin.ledger.schema import activations, alerts, breakers, calls, deliveries, events
 from plugin.monitoring.hours import working_hours
 from plugin.monitoring.model import AlertCause, AlertKind, cause_of, standing
@@ -40,9 +40,9 @@ _SHUT = ":blocked"
 
 _d = deliveries.c
 _PARKED = _d.state == literal_column("'parked'")
-_UNKEPT = or_(_d.state.in_(OPEN), _PARKED)
+_UNKEPT = or_(_d.state.in_(OPEN_LITERALS), _PARKED)
 #: The parts of what is not done that have an index by deadline each.
-_PARTS = (*(and_(_d.state.in_(OPEN), IN_LANE[lane]) for lane in LANES), _PARKED)
+_PARTS = (*(and_(_d.state.in_(OPEN_LITERALS), IN_LANE[lane]) for lane in LANES), _PARKED)
 _TIME = _d.deadline_at.type
 
 

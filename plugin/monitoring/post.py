@@ -29,7 +29,7 @@ from plugin.resilience.health import is_login_refused, of_mail
 from plugin.resilience.lanes import Lane
 
 if TYPE_CHECKING:
-    from connectors.smtp.mailer import Mailer
+    from connectors.smtp import Mailer
 
 _LOG = structlog.get_logger(__name__)
 
@@ -109,7 +109,7 @@ class AlertMailer:
         self._now = now
         self._owner = owner
         self._chance = chance
-        self._waits = Waits.of(settings.delivery)
+        self._waits = Waits(settings.delivery)
         self._sender = settings.smtp.sender if settings.smtp else None
 
     def send_due(self, stopped: Callable[[], bool]) -> int:

@@ -24,7 +24,7 @@ from plugin.resilience.gates import AccountGates
 from plugin.resilience.lanes import Lane
 
 if TYPE_CHECKING:
-    from connectors.smtp.mailer import Mailer
+    from connectors.smtp import Mailer
 
 _LOG = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class AlertWatch:
 
     def is_due(self) -> bool:
         """Whether it is time to look again, or an account was shut. A clock that was set back does not put it off."""
-        known, self._shut = self._shut, self._gates.shut()
+        known, self._shut = self._shut, self._gates.blocked_lanes()
         if self._looked_at is None or self._shut - known:
             return True
         return abs((self._now() - self._looked_at).total_seconds()) >= self._settings.alerts.check_seconds

@@ -21,19 +21,20 @@ from plugin.common.clock import Now
 from plugin.config.settings import Settings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
-from plugin.errors import BadFacts, InputError, LedgerUnavailable, OptoutError
-from plugin.events.apply import CallChange, move_of, save_move
+from plugin.errors import InputError, LedgerUnavailable, OptoutError
 from plugin.events.calls import Call
-from plugin.events.decide_call import RevisionCache, RevisionNotLoaded, decide_call
-from plugin.events.queries import StoredReport, call_at, reports_of, save_call
+from plugin.events.decide_call import decide_call
+from plugin.events.facts import unfit_facts
+from plugin.events.load_call import LoadedCall, load_call, lock_call
+from plugin.events.merge import CallReport
+from plugin.events.plan_change import CallChange, plan_change
+from plugin.events.revision_cache import RevisionCache
+from plugin.events.save_change import save_change
 from plugin.ledger import Ledger
 from plugin.ledger.audit import Actor, record
 from plugin.ledger.schema import calls, events
 
 _LOG = structlog.get_logger(__name__)
-
-#: Fetching the rules of a call again, where another event came in between.
-_TRIES = 3
 
 _ANSWERS = (
     select(events.c.answer, events.c.revision)
@@ -81,11 +82,10 @@ class Replay:
 
     def __init__(self, ledger: Ledger, rules: ActiveRules, settings: Settings, now: Now, rules_of: RulesOf) -> None:
         self._ledger = ledger
-        self._rules = rules
         self._settings = settings
         self._now = now
         self._rules_of = rules_of
-        self._at_hand = RevisionCache(rules.current(), crm_mails=settings.crm.sends_mail)
+        self._revisions = RevisionCache(rules, crm_mails=settings.crm.sends_mail)
 
     def plan(self, id_: int) -> Replayed:
         """What replaying this call would come to now; changes nothing."""
@@ -96,70 +96,59 @@ class Replay:
         return self._replayed(id_, actor)
 
     def _replayed(self, id_: int, actor: Actor | None) -> Replayed:
-        for _ in range(_TRIES):
-            try:
-                # A plan, too: what it reads is locked, as for an event, and nothing is written.
-                with self._ledger.write() as connection:
-                    return self._in_transaction(connection, id_, actor)
-            except RevisionNotLoaded as needed:
-                try:
-                    self._at_hand.add(self._rules.at(needed.revision))
-                except LedgerUnavailable:
-                    raise
-                except InputError as error:
-                    return self._left_alone(id_, f"правил того дня нет: {error.message}")
-        raise LedgerUnavailable("the call keeps changing")
-
-    def _left_alone(self, id_: int, why: str) -> Replayed:
-        with self._ledger.write() as connection:
-            return _told(call_at(connection, id_), problem=why)
+        try:
+            # A plan, too: what it reads is locked, as for an event, and nothing is written.
+            return self._revisions.in_transaction(
+                self._ledger.write, lambda connection: self._in_transaction(connection, id_, actor)
+            )
+        except InputError as error:
+            # Those of the rules in the transaction are answered there: this revision could not be fetched.
+            with self._ledger.write() as connection:
+                return _told(lock_call(connection, id_), problem=f"правил того дня нет: {error.message}")
 
     def _in_transaction(self, connection: Connection, id_: int, actor: Actor | None) -> Replayed:
-        call = call_at(connection, id_)
+        loaded = load_call(connection, id_)
         try:
-            return self._decided_again(connection, call, actor)
+            return self._decided_again(connection, loaded, actor)
         except LeftAloneError as why:
-            return _told(call, problem=str(why))
+            return _told(loaded.call, problem=str(why))
         except LedgerUnavailable:
             raise
         except OptoutError as error:
-            return _told(call, problem=f"эти правила его не решают: {error.message}")
+            return _told(loaded.call, problem=f"эти правила его не решают: {error.message}")
 
-    def _decided_again(self, connection: Connection, call: Call, actor: Actor | None) -> Replayed:
-        reports = reports_of(connection, call.stored_id)
+    def _decided_again(self, connection: Connection, loaded: LoadedCall, actor: Actor | None) -> Replayed:
+        call = loaded.call
         if connection.execute(_PURGED, {"call": call.stored_id}).scalar_one() is not None:
             raise LeftAloneError("личные данные звонка удалены")
         rulebook = self._rulebook(connection, call.stored_id)
-        decider = rulebook.script(call.script)
-        heard, unheard = _fitting(decider, reports)
-        weighed = decide_call(
-            call,
-            decider,
-            heard,
-            modes=self._at_hand.modes(rulebook),
+        reports, unheard = _fitting(rulebook.script(call.script), loaded.reports)
+        decided = decide_call(
+            replace(loaded, reports=reports),
+            rulebook,
+            modes=self._revisions.modes(rulebook),
             received=self._now(),
             zone=self._settings.timezone,
         )
-        told = _told(call, after=weighed.decision.outcome, revision=rulebook.revision, unheard=unheard)
-        if not weighed.decision.complete:
+        told = _told(call, after=decided.decision.outcome, revision=rulebook.revision, unheard=unheard)
+        if not decided.decision.complete:
             if call.outcome is not None:
                 raise LeftAloneError("по этим правилам разговор не закончен; остаётся прежнее решение")
             return told
-        move = move_of(connection, weighed, timedelta(minutes=self._settings.delivery.unfinished_after_minutes))
-        told = _with_plan(told, move)
+        change = plan_change(decided, timedelta(minutes=self._settings.delivery.unfinished_after_minutes))
+        told = _with_plan(told, change)
         if actor is not None and told.changed:
-            save_call(connection, move.call)
-            save_move(connection, weighed, move, call.stored_id, None)
-            self._record(connection, call, told, actor, weighed.received)
+            save_change(connection, change)
+            self._record(connection, call, told, actor, decided.received)
         return told
 
     def _rulebook(self, connection: Connection, id_: int) -> Rulebook:
         if self._rules_of is RulesOf.TODAY:
-            return self._at_hand.active
+            return self._revisions.active
         for answer, pinned in connection.execute(_ANSWERS, {"call": id_}):
             revision = (answer.get("decision") or {}).get("ruleset") or pinned
             if revision:
-                return self._at_hand.at(revision)
+                return self._revisions.at(revision)
         raise LeftAloneError("неизвестно, по каким правилам он решался")
 
     def _record(self, connection: Connection, call: Call, told: Replayed, actor: Actor, now: datetime) -> None:
@@ -187,28 +176,24 @@ def _told(call: Call, **more: Any) -> Replayed:
     return Replayed(call.stored_id, call.call_id, call.script, call.outcome, **more)
 
 
-def _with_plan(told: Replayed, move: CallChange) -> Replayed:
-    plan = move.plan
+def _with_plan(told: Replayed, change: CallChange) -> Replayed:
+    plan = change.plan
     return replace(
         told,
-        changed=bool(move.decides or plan.add or plan.cancel or plan.stop),
+        changed=not change.is_empty,
         added=Counter(row.kind for row in plan.add),
         cancelled=len(plan.cancel),
         stopped=len(plan.stop),
     )
 
 
-def _fitting(decider: Decider, reports: Sequence[StoredReport]) -> tuple[list[StoredReport], tuple[str, ...]]:
+def _fitting(decider: Decider, reports: Sequence[CallReport]) -> tuple[list[CallReport], tuple[str, ...]]:
     """The events with the facts that these rules take, and the names of the others."""
     unheard: set[str] = set()
     fitting = []
-    for stored in reports:
-        facts = stored.report.facts
-        try:
-            decider.type_facts(facts)
-        except BadFacts as error:
-            wrong = {fault.field for fault in error.errors}
-            unheard |= wrong
-            facts = {name: value for name, value in facts.items() if name not in wrong}
-        fitting.append(replace(stored, report=replace(stored.report, facts=facts)))
+    for report in reports:
+        unfit = unfit_facts(decider, report.facts)
+        unheard |= unfit
+        facts = {name: value for name, value in report.facts.items() if name not in unfit}
+        fitting.append(replace(report, facts=facts))
     return fitting, tuple(sorted(unheard))

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.phones import normal_phone
 from plugin.deciding.ruleset import LABELS
-from plugin.events.phones import normalised
 from plugin.events.schema import MAX_NAME
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -77,7 +77,7 @@ def page_call(
     """The call of what somebody said about it; what cannot be used is left out."""
     return PageCall(
         id=id_,
-        phone=phone and normalised(phone),
+        phone=phone and (normal_phone(phone) or None),
         operator=line(operator),
         card_type=card[0] if card else None,
         card_id=card[1] if card else None,

@@ -6,39 +6,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from plugin.deciding.ruleset import Role
-from plugin.events.plan import PlannedDelivery
-from plugin.events.preview import Preview
+from plugin.events.plan_change import CallChange
+from plugin.events.plan_deliveries import PlannedDelivery
 
 _MAILS = ("smtp_email", "crm_email")
 
 
-def foresight(foreseen: Preview, roles: Mapping[str, Role]) -> dict[str, Any]:
+def foresight(change: CallChange | None, roles: Mapping[str, Role]) -> dict[str, Any]:
     """``{"complete", "outcome", "label", "say", "target", "deadline_at", "writes", "same"}``.
 
     One of ``writes`` is a comment, a reminder, or a reminder that is taken back (``withdrawal``): ``kind``, ``text``,
     and a reminder's ``role``, ``to`` (in words), ``subject``, ``due_at``, ``mail`` (the address that is mailed too, or
     null). ``same``: this outcome is recorded already, nothing is written again.
     """
-    weighed, move = foreseen.weighed, foreseen.move
-    if weighed is None or move is None:
+    if change is None:
         return {"complete": False, "outcome": None, "writes": [], "same": True}
-    decision = weighed.decision
+    decision = change.decided.decision
     target = next((action.target for action in decision.actions if action.target), None)
     return {
         "complete": decision.complete,
         "outcome": decision.outcome,
-        "label": decision.outcome and weighed.decider.outcome_label(decision.outcome),
+        "label": decision.outcome and change.decider.outcome_label(decision.outcome),
         "say": decision.say,
         "actions": [action.id for action in decision.actions],
         "target": target and {"name": target.name, "phone": target.phone},
-        "deadline_at": move.call.deadline_at.isoformat(),
-        "late": move.call.late,
+        "deadline_at": change.call.deadline_at.isoformat(),
+        "late": change.call.late,
         "writes": [
-            _write(row, [mail for mail in move.plan.add if mail.kind in _MAILS and _belongs(mail, row)], roles)
-            for row in move.plan.add
+            _write(row, [mail for mail in change.plan.add if mail.kind in _MAILS and _belongs(mail, row)], roles)
+            for row in change.plan.add
             if row.kind not in _MAILS
         ],
-        "same": not move.decides and not move.plan.add,
+        "same": change.decision is None and not change.plan.add,
     }
 
 

@@ -21,10 +21,9 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
-from plugin.events.facts import heard_of
-from plugin.events.intake import Intake
-from plugin.events.preview import DecisionChanged
-from plugin.events.queries import find_event
+from plugin.events.facts import mapped_fields
+from plugin.events.intake import DecisionChanged, Intake
+from plugin.events.respond import find_event
 from plugin.ledger import Ledger
 from plugin.operator_page.answer_hints import wanted_words
 from plugin.operator_page.call import PageCall, of_about
@@ -223,8 +222,8 @@ class PageSessions:
 
     def foresee(self, call: PageCall, script: str, confirming: Confirmation) -> dict[str, Any]:
         """What confirming would write now (``foresight``). Raises EventError, DecisionError."""
-        foreseen = self._intake.foresee(self._source, confirming.event(call, script))
-        return foresight(foreseen, self._rules.current().roles)
+        change = self._intake.preview(self._source, confirming.event(call, script))
+        return foresight(change, self._rules.current().roles)
 
     def confirm(self, call: PageCall, script: str, confirming: Confirmation) -> tuple[int, dict[str, Any]]:
         """Take the end in: status and body of the answer.
@@ -237,7 +236,7 @@ class PageSessions:
             answer = self._intake.receive_own(self._source, event, confirming.is_shown)
         except DecisionChanged as other:
             error = {"code": "decided_otherwise", "message": "the decision is not the one that was confirmed"}
-            return 409, {"error": error, "foresight": foresight(other.foreseen, self._rules.current().roles)}
+            return 409, {"error": error, "foresight": foresight(other.change, self._rules.current().roles)}
         return answer.status, answer.body
 
     def progress(self, call: PageCall, event_id: str) -> dict[str, Any] | None:
@@ -269,7 +268,7 @@ class PageSessions:
     def _brought(self, decider: Decider, call: PageCall) -> dict[str, FactValue]:
         """What the call brings along, as far as it fits; what does not is told when the call is reported."""
         heard: dict[str, FactValue] = {}
-        for name, value in heard_of(decider, call.brought()).items():
+        for name, value in mapped_fields(decider, call.brought()).items():
             try:
                 heard |= decider.type_facts({name: value})
             except BadFacts:

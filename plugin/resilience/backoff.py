@@ -20,7 +20,7 @@ class Timing:
     """The spans of one delivery, in seconds.
 
     ``request``: a write has been answered or given up. ``settling``: how long after that the CRM may still commit it.
-    ``lease``: outlasts both with a margin, so that whoever takes a delivery over may trust what it does not find.
+    ``lease``: outlasts both with a margin: a process that takes a delivery over may trust what it does not find.
     """
 
     request: float
@@ -45,33 +45,15 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The waits between tries, in seconds: the first, the longest, and the share by which chance varies them.
+    """The waits between attempts, in seconds, as ``[delivery]`` sets them."""
 
-    ``of_time_left`` is the most of the time left that one wait takes, so that tries come closer together towards the
-    deadline; ``longest_asked`` the longest Retry-After that is believed: a slip in a header must not bury a delivery.
-    """
-
-    first: float
-    longest: float
-    jitter: float
-    of_time_left: float = 0.1
-    longest_asked: float = 86_400.0
-
-    @classmethod
-    def of(cls, policy: DeliveryPolicy) -> Waits:
-        return cls(
-            policy.first_wait_seconds,
-            policy.longest_wait_seconds,
-            policy.jitter,
-            policy.share_of_time_left,
-            policy.longest_retry_after_seconds,
-        )
+    policy: DeliveryPolicy
 
     def after(
         self,
         attempts: int,
         time_left: timedelta,
-        chance: Random,
+        rng: Random,
         *,
         at_least: float | None = None,
         at_most: float | None = None,
@@ -81,15 +63,20 @@ class Waits:
         Doubles from try to try. While the promise can still be kept, no wait is longer than its share of the time left
         (but as long as the first one); a promise already broken is served at the ordinary pace. ``at_most`` is for what
         only the account's being away holds up: the breaker spares the account then. What the CRM asked for
-        (``at_least``, a Retry-After) is always honoured; chance comes on top of it, so that not all come back at once.
+        (``at_least``, a Retry-After) is always honoured; a random part comes on top, so that not all come back at once.
         """
-        wait = min(self.longest, self.first * 2.0 ** min(max(attempts, 1) - 1, _MOST_DOUBLINGS))
+        policy = self.policy
+        wait = min(
+            policy.longest_wait_seconds, policy.first_wait_seconds * 2.0 ** min(max(attempts, 1) - 1, _MOST_DOUBLINGS)
+        )
         left = time_left.total_seconds()
         if left > 0:
-            wait = min(wait, max(self.first, left * self.of_time_left))
-        wait *= 1 + self.jitter * chance.uniform(-1, 1)
+            wait = min(wait, max(policy.first_wait_seconds, left * policy.share_of_time_left))
+        wait *= 1 + policy.jitter * rng.uniform(-1, 1)
         if at_most is not None:
             wait = min(wait, at_most)
         if at_least is None or at_least <= wait:
             return wait
-        return min(at_least, self.longest_asked) + self.first * self.jitter * chance.random()
+        # A slip in a header must not bury a delivery.
+        asked = min(at_least, policy.longest_retry_after_seconds)
+        return asked + policy.first_wait_seconds * policy.jitter * rng.random()

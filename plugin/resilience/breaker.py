@@ -7,19 +7,18 @@ interval; as soon as one works, everything goes on. That the account went away i
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, select, update
 
 from connectors.base import Connector, CrmRefused, CrmUnavailable
 from plugin.common.clock import Now
 from plugin.config.settings import DeliveryPolicy
 from plugin.ledger import Ledger
+from plugin.ledger.insert import lock_or_insert
 from plugin.ledger.schema import breakers
 from plugin.resilience.health import Health, Verdict, of_read
 
@@ -28,13 +27,13 @@ _LOG = structlog.get_logger(__name__)
 _ROW = select(breakers).where(breakers.c.account == bindparam("name"))
 _LOCKED = _ROW.with_for_update()
 _UPDATE = update(breakers).where(breakers.c.account == bindparam("name"))
-#: Nobody's number: a cheap look-up by which the CRM shows whether it answers.
-_NOBODY = "+70000000000"
+#: A number that no client has: a cheap look-up by which the CRM shows whether it answers.
+_NO_ONES_NUMBER = "+70000000000"
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerState:
-    """How an account stands: failures in a row that are surely its own, and deliveries whose failure may be theirs."""
+    """The health of an account: failures in a row that are its own, and deliveries whose failure may be theirs."""
 
     failures: int = 0
     suspects: tuple[int, ...] = ()
@@ -50,15 +49,7 @@ class BreakerState:
 
     def columns(self) -> dict[str, Any]:
         """As the ledger keeps it."""
-        return {
-            "failures": self.failures,
-            "suspects": list(self.suspects),
-            "opened_at": self.opened_at,
-            "probed_at": self.probed_at,
-            "probe_wait": self.probe_wait,
-            "why": self.why,
-            "blocked": self.blocked,
-        }
+        return asdict(self)
 
     def probe_due(self, now: datetime) -> bool:
         """Whether the next probe may go out. A clock that was set back does not put it off."""
@@ -68,58 +59,37 @@ class BreakerState:
         return passed < 0 or passed >= self.probe_wait
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerPolicy:
-    """``failures`` in a row open it; then a probe each ``probe_seconds``, later where the account asks for it.
-
-    An account that the CRM has shut is probed each ``blocked_probe_seconds`` only: every call makes it worse.
-    """
-
-    failures: int
-    probe_seconds: float
-    longest_wait: float
-    blocked_probe_seconds: float = 3600.0
-
-    @classmethod
-    def of(cls, policy: DeliveryPolicy) -> BreakerPolicy:
-        return cls(
-            policy.breaker_failures,
-            policy.probe_seconds,
-            policy.longest_retry_after_seconds,
-            policy.blocked_probe_seconds,
-        )
-
-    def interval(self, blocked: bool) -> float:
-        """How long it is from one probe to the next, in seconds."""
-        return max(self.probe_seconds, self.blocked_probe_seconds) if blocked else self.probe_seconds
+def probe_interval(policy: DeliveryPolicy, blocked: bool) -> float:
+    """How long it is from one probe to the next, in seconds: every call to a blocked account makes it worse."""
+    return max(policy.probe_seconds, policy.blocked_probe_seconds) if blocked else policy.probe_seconds
 
 
 def after_failure(
-    state: BreakerState, verdict: Verdict, delivery: int, now: datetime, rules: BreakerPolicy
+    state: BreakerState, verdict: Verdict, delivery: int, now: datetime, policy: DeliveryPolicy
 ) -> BreakerState:
     """The state after one more failure. Pure."""
-    surely = verdict.word is Health.AWAY
-    failures = min(state.failures + surely, rules.failures)
+    surely = verdict.health is Health.AWAY
+    failures = min(state.failures + surely, policy.breaker_failures)
     suspects = state.suspects
-    if not surely and delivery not in suspects and len(suspects) < rules.failures:
+    if not surely and delivery not in suspects and len(suspects) < policy.breaker_failures:
         suspects = (*suspects, delivery)
-    # Whatever else is met meanwhile: only an answer shows that the account is no longer shut.
+    # Whatever else is met meanwhile: only an answer shows that the account is no longer blocked.
     blocked = state.blocked or verdict.blocked
     why = state.why if state.blocked and not verdict.blocked else verdict.why[:500] or None
     state = replace(state, failures=failures, suspects=suspects, why=why, blocked=blocked)
-    if state.opened_at is None and not blocked and failures + len(suspects) < rules.failures:
+    if state.opened_at is None and not blocked and failures + len(suspects) < policy.breaker_failures:
         return state
-    wait = max(rules.interval(blocked), min(verdict.after or 0.0, rules.longest_wait))
+    wait = max(probe_interval(policy, blocked), min(verdict.after or 0.0, policy.longest_retry_after_seconds))
     return replace(state, opened_at=state.opened_at or now, probed_at=now, probe_wait=wait)
 
 
 class Breaker:
     """The breaker of one account. Thread-safe. Everything that asks the ledger raises LedgerUnavailable."""
 
-    def __init__(self, ledger: Ledger, account: str, rules: BreakerPolicy, now: Now) -> None:
+    def __init__(self, ledger: Ledger, account: str, policy: DeliveryPolicy, now: Now) -> None:
         self.account = account
         self._ledger = ledger
-        self._rules = rules
+        self._policy = policy
         self._now = now
         self._lock = threading.Lock()
         self._state = BreakerState()
@@ -131,7 +101,7 @@ class Breaker:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether the CRM had shut the account when this process last looked."""
+        """Whether the CRM had blocked the account when this process last looked."""
         return self._state.blocked
 
     def suspects(self, delivery: int) -> bool:
@@ -143,14 +113,14 @@ class Breaker:
         self._keep(_read(connection.execute(_ROW, {"name": self.account}).first()))
 
     def take_probe(self, now: datetime) -> bool:
-        """Whether this process is the one to probe now; nobody else is for one interval then."""
+        """Whether this process is the one to probe now; no other is for one interval then."""
         if not self._state.probe_due(now):
             return False
         with self._ledger.write() as connection:
             moment, state = self._locked(connection)
             due = state.probe_due(moment)
             if due:
-                state = replace(state, probed_at=moment, probe_wait=self._rules.interval(state.blocked))
+                state = replace(state, probed_at=moment, probe_wait=probe_interval(self._policy, state.blocked))
                 self._store(connection, state)
         self._keep(state)
         return due
@@ -159,7 +129,7 @@ class Breaker:
         """Count a failure; the one that opens the breaker is logged, by one process."""
         with self._ledger.write() as connection:
             moment, before = self._locked(connection)
-            state = after_failure(before, verdict, delivery, moment, self._rules)
+            state = after_failure(before, verdict, delivery, moment, self._policy)
             self._store(connection, state)
         self._keep(state)
         if before.opened_at is None and state.opened_at is not None:
@@ -170,7 +140,7 @@ class Breaker:
     def answered(self, *, probed: bool = True) -> None:
         """The account works: forget the failures; the answer that closes the breaker is logged, by one process.
 
-        Not ``probed``: it may have been asked before the account was shut, so that this says nothing then.
+        Not ``probed``: it may have been asked before the account was blocked, so that this says nothing then.
         """
         if self._state.is_clean:
             return
@@ -189,12 +159,8 @@ class Breaker:
     # --- details ---------------------------------------------------------------------------------
 
     def _locked(self, connection: Connection) -> tuple[datetime, BreakerState]:
-        row = connection.execute(_LOCKED, {"name": self.account}).first()
-        if row is None:
-            # Another process may be quicker.
-            with suppress(IntegrityError), connection.begin_nested():
-                connection.execute(insert(breakers), {"account": self.account} | BreakerState().columns())
-            row = connection.execute(_LOCKED, {"name": self.account}).first()
+        blank = {"account": self.account} | BreakerState().columns()
+        row = lock_or_insert(connection, breakers, _LOCKED, {"name": self.account}, lambda: blank)
         return self._ledger.moment(connection, self._now), _read(row)
 
     def _store(self, connection: Connection, state: BreakerState) -> None:
@@ -213,10 +179,10 @@ def _read(row: Any) -> BreakerState:
     )
 
 
-def asked(connector: Connector) -> Verdict:
+def ask_account(connector: Connector) -> Verdict:
     """Whether the CRM answers at all, by one cheap read."""
     try:
-        connector.find_contact(phone=_NOBODY)
+        connector.find_contact(phone=_NO_ONES_NUMBER)
     except (CrmUnavailable, CrmRefused) as error:
         return of_read(error)
     return Verdict(Health.ANSWERS)

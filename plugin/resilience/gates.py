@@ -8,7 +8,7 @@ from connectors.base import Connector
 from plugin.common.clock import Now
 from plugin.config.settings import DeliveryPolicy
 from plugin.ledger import Ledger
-from plugin.resilience.breaker import Breaker, BreakerPolicy, asked
+from plugin.resilience.breaker import Breaker, ask_account
 from plugin.resilience.health import Health, Verdict
 from plugin.resilience.lanes import LANES, Lane
 from plugin.resilience.quota import probing
@@ -26,10 +26,8 @@ class AccountGates:
         self._ledger = ledger
         self._connector = connector
         self._now = now
-        rules = BreakerPolicy.of(policy)
         accounts = {Lane.CRM: connector.name, Lane.MAIL: MAIL_ACCOUNT}
-        self._breakers = {lane: Breaker(ledger, accounts[lane], rules, now) for lane in LANES}
-        self.probe_seconds = policy.probe_seconds
+        self._breakers = {lane: Breaker(ledger, accounts[lane], policy, now) for lane in LANES}
 
     def refresh(self) -> None:
         """Look at what other processes have found out."""
@@ -41,8 +39,8 @@ class AccountGates:
         """Whether the lane's account was away when this process last looked."""
         return self._breakers[lane].is_open
 
-    def shut(self) -> frozenset[Lane]:
-        """The lanes whose account had been shut when this process last looked."""
+    def blocked_lanes(self) -> frozenset[Lane]:
+        """The lanes whose account the CRM had blocked when this process last looked."""
         return frozenset(lane for lane in LANES if self._breakers[lane].is_blocked)
 
     def open_lanes(self) -> list[Lane]:
@@ -55,15 +53,15 @@ class AccountGates:
         return [lane for lane in LANES if self._breakers[lane].take_probe(now)]
 
     def report(self, lane: Lane, delivery: int, verdict: Verdict, *, probing: bool = False) -> None:
-        """Take to heart what an exchange about a delivery said about the account; ``probing``: it was the probe."""
+        """Count what an exchange about a delivery said about the account; ``probing``: it was the probe."""
         breaker = self._breakers[lane]
-        match verdict.word:
+        match verdict.health:
             case Health.ANSWERS:
                 breaker.answered(probed=probing)
             case Health.AWAY:
                 breaker.failed(delivery, verdict)
-            case Health.DOUBTFUL:
-                self._doubted(lane, delivery, verdict)
+            case Health.SUSPECT:
+                self._suspect(lane, delivery, verdict)
 
     def probe(self, lane: Lane, deliver: Callable[[], Health | None]) -> int:
         """Find out whether the account is back; returns how many deliveries that took.
@@ -76,30 +74,30 @@ class AccountGates:
 
     def _probe(self, lane: Lane, deliver: Callable[[], Health | None]) -> int:
         if lane is Lane.CRM:
-            verdict = asked(self._connector)
-            if verdict.word is not Health.ANSWERS:
-                if verdict.word is not Health.NOTHING:
+            verdict = ask_account(self._connector)
+            if verdict.health is not Health.ANSWERS:
+                if verdict.health is not Health.NO_SIGNAL:
                     self._breakers[lane].failed(0, verdict)
                 return 0
         done = 0
         # Some deliveries end without asking anybody: the next one will tell.
         for _ in range(_MOST_TRIED):
-            word = deliver()
-            if word is None:
+            health = deliver()
+            if health is None:
                 break
             done += 1
-            if word is not Health.NOTHING:
+            if health is not Health.NO_SIGNAL:
                 return done
         if lane is Lane.CRM:
             self._breakers[lane].answered()
         return done
 
-    def _doubted(self, lane: Lane, delivery: int, verdict: Verdict) -> None:
+    def _suspect(self, lane: Lane, delivery: int, verdict: Verdict) -> None:
         breaker = self._breakers[lane]
         if lane is Lane.CRM and breaker.suspects(delivery) and not breaker.is_open:
             # The same record once more: perhaps only that one is at fault.
-            found = asked(self._connector)
-            if found.word in (Health.AWAY, Health.DOUBTFUL):
+            found = ask_account(self._connector)
+            if found.health in (Health.AWAY, Health.SUSPECT):
                 breaker.failed(delivery, Verdict(Health.AWAY, found.why, found.after))
             return
         breaker.failed(delivery, verdict)

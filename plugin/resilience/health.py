@@ -1,4 +1,4 @@
-"""What one exchange says about the account as a whole: it answers, it is away, or only this record may be at fault."""
+"""What one exchange says about the health of the account: it answers, it is away, or only this record is at fault."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome
 #: The code under which a fault of our own or a connector's code stands in the log of attempts.
 FAULT = "fault"
 
-#: Nobody is let in (401), too much was asked (429), or the service is closed for now (503; 421 of a mail server).
+#: No login is taken (401), too much was asked (429), or the service is closed for now (503; 421 of a mail server).
 _ACCOUNT = frozenset({401, 421, 429, 503})
 #: Replies of a mail server that does not let the plugin log in: as passing as a token that the CRM does not take.
 _NO_LOGIN = frozenset({530, 534, 535, 538})
 
 
 class Health(Enum):
-    """``DOUBTFUL``: a 5xx or a time-out, which the account or this one record may have caused. ``NOTHING``: silence."""
+    """``SUSPECT``: a 5xx or a time-out, which the account or this one record may have caused. ``NO_SIGNAL``: none."""
 
     ANSWERS = "answers"
     AWAY = "away"
-    DOUBTFUL = "doubtful"
-    NOTHING = "nothing"
+    SUSPECT = "suspect"
+    NO_SIGNAL = "no_signal"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The word, why, and after how many seconds the account itself wants to be asked again.
+    """The health, why, and after how many seconds the account itself wants to be asked again.
 
     ``blocked``: the CRM has shut the account until a human has that lifted; it counts as away.
     """
 
-    word: Health
+    health: Health
     why: str = ""
     after: float | None = None
     blocked: bool = False
 
 
-NOTHING = Verdict(Health.NOTHING)
+NO_SIGNAL = Verdict(Health.NO_SIGNAL)
 ANSWERS = Verdict(Health.ANSWERS)
 
 
@@ -48,14 +48,14 @@ def of_write(outcome: Outcome) -> Verdict:
     if isinstance(outcome, Done):
         return ANSWERS
     if outcome.code == FAULT:
-        return NOTHING
+        return NO_SIGNAL
     if not isinstance(outcome, NotDone):
-        return Verdict(Health.DOUBTFUL, outcome.why)
+        return Verdict(Health.SUSPECT, outcome.why)
     if outcome.blocked or is_login_refused(outcome):
         return Verdict(Health.AWAY, outcome.why, outcome.after, outcome.blocked)
     if outcome.permanent:
         # Without a status it never got out of this machine.
-        return NOTHING if outcome.status is None else ANSWERS
+        return NO_SIGNAL if outcome.status is None else ANSWERS
     return _not_now(outcome.status, outcome.why, outcome.after)
 
 
@@ -69,24 +69,24 @@ def of_mail(outcome: Outcome) -> Verdict:
 def of_read(error: CrmUnavailable | CrmRefused) -> Verdict:
     """What a read that failed says."""
     if isinstance(error, CrmRefused):
-        return NOTHING if error.status is None else ANSWERS
+        return NO_SIGNAL if error.status is None else ANSWERS
     if error.blocked:
         return Verdict(Health.AWAY, str(error), error.after, blocked=True)
     return _not_now(error.status, str(error), error.after)
 
 
-def of_company(verdicts: Sequence[Verdict]) -> Verdict:
-    """What one exchange about several deliveries says: one exchange, so one word, however many were in it."""
+def of_batch(verdicts: Sequence[Verdict]) -> Verdict:
+    """What one exchange about several deliveries says: one exchange, so one verdict, however many were in it."""
     for telling in (
         lambda one: one.blocked,
-        lambda one: one.word is Health.ANSWERS,
-        lambda one: one.word is Health.AWAY,
-        lambda one: one.word is Health.DOUBTFUL,
+        lambda one: one.health is Health.ANSWERS,
+        lambda one: one.health is Health.AWAY,
+        lambda one: one.health is Health.SUSPECT,
     ):
         found = next((verdict for verdict in verdicts if telling(verdict)), None)
         if found is not None:
             return found
-    return NOTHING
+    return NO_SIGNAL
 
 
 def is_login_refused(outcome: Outcome) -> bool:
@@ -97,5 +97,5 @@ def is_login_refused(outcome: Outcome) -> bool:
 def _not_now(status: int | None, why: str, after: float | None) -> Verdict:
     if status is None:
         # With a time it is our own quota that is used up; without, no connection could be made.
-        return NOTHING if after is not None else Verdict(Health.AWAY, why)
-    return Verdict(Health.AWAY if status in _ACCOUNT else Health.DOUBTFUL, why, after)
+        return NO_SIGNAL if after is not None else Verdict(Health.AWAY, why)
+    return Verdict(Health.AWAY if status in _ACCOUNT else Health.SUSPECT, why, after)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from plugin.ledger.states import DeliveryKind
+
 
 class Lane(StrEnum):
-    """Where a delivery goes to."""
+    """Where a delivery goes: to the CRM, or to the plugin's own mail server."""
 
     CRM = "crm"
     MAIL = "mail"
 
 
 LANES = tuple(Lane)
-#: The one kind that goes to the plugin's own mail server.
-OWN_MAIL = "smtp_email"
 
 
 def lane_of(kind: str) -> Lane:
     """The lane that deliveries of this kind go by."""
-    return Lane.MAIL if kind == OWN_MAIL else Lane.CRM
+    return Lane.MAIL if kind == DeliveryKind.SMTP_EMAIL else Lane.CRM

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, select, update
 
 from plugin.config.settings import Settings
 from plugin.ledger.connected import account_values
 from plugin.ledger.database import Ledger
+from plugin.ledger.insert import lock_or_insert
 
 #: No connector's own value can be called so.
 _SENDS_MAIL = "=sends_mail"
 _YES, _NO = "yes", "no"
 
-_c = account_values.c
+_KEY = (account_values.c.account == bindparam("of"), account_values.c.name == bindparam("called"))
+_THIS = select(account_values.c.value).where(*_KEY)
+_CHANGE = update(account_values).where(*_KEY)
 
 
 def note_account(ledger: Ledger, account: str, *, sends_mail: bool) -> None:
@@ -24,13 +25,11 @@ def note_account(ledger: Ledger, account: str, *, sends_mail: bool) -> None:
     value = _YES if sends_mail else _NO
     if _noted(ledger, account) == value:
         return
+    key = {"of": account, "called": _SENDS_MAIL}
     row = {"account": account, "name": _SENDS_MAIL, "value": value, "version": 0}
     with ledger.write() as connection:
-        # Another process may be quicker.
-        with suppress(IntegrityError), connection.begin_nested():
-            connection.execute(insert(account_values), row)
-        this = (_c.account == account, _c.name == _SENDS_MAIL)
-        connection.execute(update(account_values).where(*this).values(value=value))
+        lock_or_insert(connection, account_values, _THIS.with_for_update(), key, lambda: row)
+        connection.execute(_CHANGE, key | {"value": value})
 
 
 def with_account(settings: Settings, ledger: Ledger) -> Settings:
@@ -40,6 +39,5 @@ def with_account(settings: Settings, ledger: Ledger) -> Settings:
 
 
 def _noted(ledger: Ledger, account: str) -> str | None:
-    query = select(_c.value).where(_c.account == account, _c.name == _SENDS_MAIL)
     with ledger.read() as connection:
-        return connection.execute(query).scalar_one_or_none()
+        return connection.execute(_THIS, {"of": account, "called": _SENDS_MAIL}).scalar_one_or_none()

@@ -2,7 +2,7 @@
 
 In any span of T seconds all of them together make at most ``requests_per_second`` · T + ``burst`` requests. A request
 that was taken and is not made soon is given up, not saved: nothing adds up to more than the quota later. While the CRM
-has shut the account (``plugin.resilience.breaker``) nobody but a probe gets a turn: every call makes it worse.
+has blocked the account (``plugin.resilience.breaker``) only a probe gets a turn: every call makes it worse.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, select, update
 
 from connectors.base import Limits
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
+from plugin.ledger.insert import lock_or_insert
 from plugin.ledger.schema import breakers, quotas
+from plugin.resilience.backoff import LONGEST_TURN
 
 _LOG = structlog.get_logger(__name__)
 
@@ -32,16 +33,13 @@ _LOG = structlog.get_logger(__name__)
 _AHEAD = 1.0
 #: The most taken at once.
 _MOST = 100
-#: Nobody waits longer for a turn; seconds.
-_LONGEST = 10.0
 
-#: What an account that is shut has to wait for its turn is not known; asking again costs nobody anything; seconds.
-_WHILE_SHUT = 60.0
+#: How long a blocked account has to wait for its turn is not known; asking again costs nothing; seconds.
+_WHILE_BLOCKED = 60.0
 
-_SHUT = select(breakers.c.account).where(breakers.c.account == bindparam("account"), breakers.c.blocked)
+_BLOCKED = select(breakers.c.account).where(breakers.c.account == bindparam("account"), breakers.c.blocked)
 _BUCKET = select(quotas.c.full_at).where(quotas.c.account == bindparam("account")).with_for_update()
 _DRAW = update(quotas).where(quotas.c.account == bindparam("of"))
-_ADD = insert(quotas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ _probe = threading.local()
 
 @contextmanager
 def probing() -> Iterator[None]:
-    """In this block the thread's requests get turns even while the account is shut."""
+    """In this block the thread's requests get turns even while the account is blocked."""
     _probe.is_one = True
     try:
         yield
@@ -114,9 +112,9 @@ class SharedQuota:
     def acquire(self, longest: float) -> float:
         """Wait for a turn and return 0.0; if it is more than ``longest`` seconds away, take none and return how far.
 
-        Never waits longer than 10 s. While the ledger cannot be asked, or the account is shut, there are no turns.
+        Never waits longer than 10 s. While the ledger cannot be asked, or the account is blocked, there are no turns.
         """
-        longest = min(longest, _LONGEST)
+        longest = min(longest, LONGEST_TURN)
         with self._lock:
             self._give_up_old()
             if not self._held:
@@ -157,7 +155,7 @@ class SharedQuota:
         # The ledger's moment was between these two. Made no earlier than it can have meant, and given up no later.
         answered, self._used = self._clock(), 0
         first, *others = (_Turn(answered + wait, asked + wait + self._terms.keeps) for wait in waits)
-        # The first one is for whoever asks just now, however long the answer took: a slow ledger must let some pass.
+        # The first one is for the request that waits now, however long that took: a slow ledger must let some pass.
         self._held.append(_Turn(first.at, float("inf")))
         self._held.extend(others)
         return None
@@ -166,16 +164,15 @@ class SharedQuota:
         """How many seconds from now each request taken may be made; a single one beyond ``longest`` is not taken."""
         terms, name = self._terms, {"account": self._account}
         is_probe = getattr(_probe, "is_one", False)
-        if not is_probe and connection.execute(_SHUT, name).first() is not None:
-            return [longest + _WHILE_SHUT]
-        row = connection.execute(_BUCKET, name).one_or_none()
-        if row is None:
-            self._open(connection)
-            row = connection.execute(_BUCKET, name).one()
+        if not is_probe and connection.execute(_BLOCKED, name).first() is not None:
+            return [longest + _WHILE_BLOCKED]
+        row = lock_or_insert(
+            connection, quotas, _BUCKET, name, lambda: name | {"full_at": self._ledger.moment(connection, self._now)}
+        )
         now = self._ledger.moment(connection, self._now)
         full = max(0.0, (row.full_at - now).total_seconds())
-        if full > terms.slack + _LONGEST + terms.most * terms.interval:
-            # Nobody was ever promised that: the clock was set back. Begin with an empty bucket.
+        if full > terms.slack + LONGEST_TURN + terms.most * terms.interval:
+            # No request was ever promised that: the clock was set back. Begin with an empty bucket.
             full = terms.slack
         first = full - terms.slack
         if first > longest:
@@ -184,9 +181,3 @@ class SharedQuota:
         full_at = now + timedelta(seconds=full + count * terms.interval)
         connection.execute(_DRAW, {"of": self._account, "full_at": full_at})
         return [max(0.0, first + number * terms.interval) for number in range(count)]
-
-    def _open(self, connection: Connection) -> None:
-        """Make the account's bucket, full; another process may do so at the same moment."""
-        row = {"account": self._account, "full_at": self._ledger.moment(connection, self._now)}
-        with suppress(IntegrityError), connection.begin_nested():
-            connection.execute(_ADD, row)

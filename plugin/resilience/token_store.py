@@ -1,7 +1,7 @@
 """What an account of a CRM must remember beyond the process, such as renewed tokens, shared by every process.
 
-Whoever changes a value holds a lease on it meanwhile, outside of any transaction, since a change may ask the CRM; one
-that dies in the middle leaves the value as it was, and after its lease somebody else may change it.
+A process that changes a value holds a lease on it meanwhile, outside of any transaction, since a change may ask the
+CRM; one that dies in the middle leaves the value as it was, and after its lease another process may change it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, select, update
 
 from connectors.base import CrmUnavailable, Limits
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.ledger.connected import account_values
 from plugin.ledger.database import Ledger
+from plugin.ledger.insert import lock_or_insert
 
 _LOG = structlog.get_logger(__name__)
 
 #: Beyond the longest exchange with the CRM, in seconds: the turn at its quota, and a slow ledger.
 _MARGIN = 30.0
-#: Nobody waits longer for a turn, in seconds: a delivery's own lease runs meanwhile.
+#: The longest wait for a turn, in seconds: a delivery's own lease runs meanwhile.
 _LONGEST_WAIT = 20.0
 _POLL = 0.1
 #: What was exchanged with the CRM cannot be had twice: it is tried so often to keep it.
@@ -52,7 +52,7 @@ class _Held:
 class LedgerStore:
     """The values of one ``account``: ``connectors.base.Store``. Thread-safe.
 
-    ``limits`` say how long one exchange with the CRM may take; ``steady`` and ``sleep`` are in seconds.
+    ``limits`` say how long one exchange with the CRM may take; ``monotonic`` and ``sleep`` are in seconds.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class LedgerStore:
         limits: Limits,
         now: Now,
         *,
-        steady: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._ledger = ledger
         self._account = account
         self._lease = limits.connect_seconds + limits.read_seconds + _MARGIN
         self._now = now
-        self._steady = steady
+        self._monotonic = monotonic
         self._sleep = sleep
         self._owner = secrets.token_hex(8)
         self._turn = threading.Lock()
@@ -88,7 +88,7 @@ class LedgerStore:
         Where ``change`` raises, nothing is kept. Raises CrmUnavailable where it is not its turn in time, or where the
         value cannot be kept now: this process then goes on with it and keeps it at the next chance.
         """
-        until = self._steady() + _LONGEST_WAIT
+        until = self._monotonic() + _LONGEST_WAIT
         if not self._turn.acquire(timeout=_LONGEST_WAIT):
             raise _not_yet()
         try:
@@ -106,7 +106,7 @@ class LedgerStore:
     # --- details ---------------------------------------------------------------------------------
 
     def _newest(self, name: str, held: _Held) -> _Held:
-        """What the ledger holds, or what this process could not put there yet and nobody has overtaken."""
+        """What the ledger holds, or what this process could not put there yet and no other has overtaken."""
         unkept = self._unkept.get(name)
         if unkept is None:
             return held
@@ -122,20 +122,15 @@ class LedgerStore:
                 held = self._taken(connection, name)
             if held is not None:
                 return held
-            if self._steady() + wait > until:
+            if self._monotonic() + wait > until:
                 raise _not_yet()
             self._sleep(wait)
             wait = min(1.0, wait * 2)
 
     def _taken(self, connection: Connection, name: str) -> _Held | None:
-        """The value, now ours to change; None while somebody else changes it."""
-        row = connection.execute(_LOCKED, self._named(name)).one_or_none()
-        if row is None:
-            blank = {"account": self._account, "name": name, "version": 0}
-            # Another process may be quicker.
-            with suppress(IntegrityError), connection.begin_nested():
-                connection.execute(insert(account_values), blank)
-            row = connection.execute(_LOCKED, self._named(name)).one()
+        """The value, now ours to change; None while another process changes it."""
+        blank = {"account": self._account, "name": name, "version": 0}
+        row = lock_or_insert(connection, account_values, _LOCKED, self._named(name), lambda: blank)
         moment = self._ledger.moment(connection, self._now)
         lease = timedelta(seconds=self._lease)
         # A lease much longer than any is that of a clock that was set back since.
@@ -165,7 +160,7 @@ class LedgerStore:
             raise CrmUnavailable("somebody else has changed what the account keeps meanwhile", after=1.0)
 
     def _kept(self, connection: Connection, name: str, held: _Held, value: str) -> bool:
-        """Whether it is kept now: nobody who took the turn over has kept anything since."""
+        """Whether it is kept now: no process that took the turn over has kept anything since."""
         row = connection.execute(_LOCKED, self._named(name)).one()
         if row.version != held.version:
             return False

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -63,15 +63,11 @@ def serve(
         stack.enter_context(signals(received, server.stop, *(loop.stop for loop in loops)))
         if port_file is not None:
             _write_whole(port_file, f"{server.port}\n")
-        for loop in loops:
-            loop.start()
-        try:
+        with _running(loops):
             print(f"listening on {server.url}", file=out or sys.stdout, flush=True)
             _LOG.info("serve.listening", url=server.url, delivers=delivers)
             server.run(finish_within=_WEB_SECONDS)
             _LOG.info("serve.stopping", signal=received)
-        finally:
-            _end(loops)
     _LOG.info("serve.stopped")
     return 0
 
@@ -84,33 +80,34 @@ def deliver(settings: Settings, *, out: TextIO | None = None, upgrade_command: s
     with parts(settings, upgrade_command=upgrade_command) as own:
         loops, stopped = own.loops(), threading.Event()
         received: list[int] = []
-        with signals(received, *(loop.stop for loop in loops), stopped.set):
-            for loop in loops:
-                loop.start()
-            try:
-                print("delivering", file=out or sys.stdout, flush=True)
-                _LOG.info("deliver.started", connector=own.connector.name)
-                stopped.wait()
-                _LOG.info("deliver.stopping", signal=received)
-            finally:
-                _end(loops)
+        with signals(received, *(loop.stop for loop in loops), stopped.set), _running(loops):
+            print("delivering", file=out or sys.stdout, flush=True)
+            _LOG.info("deliver.started", connector=own.connector.name)
+            stopped.wait()
+            _LOG.info("deliver.stopping", signal=received)
     _LOG.info("deliver.stopped")
     return 0
 
 
-def _end(loops: Sequence[LoopThread]) -> None:
+@contextmanager
+def _running(loops: Sequence[LoopThread]) -> Iterator[None]:
     for loop in loops:
-        loop.stop()
-    if not all([loop.wait(_ALL_SECONDS) for loop in loops]):
-        # Their leases run out, and the next process looks in the CRM first.
-        _LOG.warning("serve.cut_off")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        loop.start()
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.stop()
+        if not all([loop.wait(_ALL_SECONDS) for loop in loops]):
+            # Their leases run out, and the next process looks in the CRM first.
+            _LOG.warning("serve.cut_off")
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write so that whoever waits for the file never reads half of it."""
+    """Write so that a program that waits for the file never reads half of it."""
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         half.write_text(text, encoding="ascii")

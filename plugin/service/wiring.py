@@ -9,22 +9,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from random import Random
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from connectors.registry import connector_class
-from connectors.smtp.mailer import Mailer, Security
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
 from plugin.delivery import Worker
-from plugin.errors import ConfigError
 from plugin.events.intake import Intake
 from plugin.events.resolver import Resolver
 from plugin.ledger import Ledger
+from plugin.monitoring import AlertWatch
+from plugin.operations.retention import DailyPurge
+from plugin.resilience.connect import connect, connector_of, mailer_of
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.noted import note_account
-from plugin.resilience.quota import SharedQuota
-from plugin.resilience.token_store import LedgerStore
 from plugin.service.background import LoopThread
+from plugin.service.housekeeping import HousekeepingLoop, UnfinishedCalls, alerts_step, purge_step
 from plugin.web import WebServer, create_app
 
 if TYPE_CHECKING:
@@ -52,15 +51,26 @@ class Service:
         return server
 
     def loops(self) -> tuple[LoopThread, ...]:
-        """What delivers, and what resolves the CRM's events that were kept; not started yet."""
+        """What delivers, what resolves the CRM's events that were kept, and the housekeeping; not started yet."""
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        settings, policy = self.settings, self.settings.delivery
+        ledger, rules, settings, policy = self.ledger, self.rules, self.settings, self.settings.delivery
         mailer = mailer_of(settings)
-        worker = Worker(self.ledger, self.rules, self.connector, mailer, settings, utc_now, owner, Random())
-        intake = Intake(self.ledger, self.rules, settings, utc_now)
-        gates = AccountGates(self.ledger, self.connector, policy, utc_now)
-        resolver = Resolver(self.ledger, self.connector, intake, gates, policy, utc_now, owner, Random())
-        return LoopThread("delivery", worker), LoopThread("events", resolver)
+        worker = Worker(ledger, rules, self.connector, mailer, settings, utc_now, owner, Random())
+        intake = Intake(ledger, rules, settings, utc_now)
+        gates = AccountGates(ledger, self.connector, policy, utc_now)
+        resolver = Resolver(ledger, self.connector, intake, gates, policy, utc_now, owner, Random())
+        unfinished = UnfinishedCalls(ledger, rules, settings, utc_now, worker.wake)
+        watch = AlertWatch(ledger, rules, mailer, settings, worker.gates, utc_now, owner, Random())
+        housekeeping = {
+            "unfinished": unfinished.step,
+            "alerts": alerts_step(watch),
+            "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
+        }
+        return (
+            LoopThread("delivery", worker),
+            LoopThread("events", resolver),
+            *(LoopThread(name, HousekeepingLoop(step, worker.outages)) for name, step in housekeeping.items()),
+        )
 
 
 @contextmanager
@@ -80,28 +90,3 @@ def parts(settings: Settings, *, upgrade_command: str) -> Iterator[Service]:
         note_account(ledger, connector.name, sends_mail=connector.sends_mail)
         settings = replace(settings, crm=replace(settings.crm, sends_mail=connector.sends_mail))
         yield Service(settings, ledger, rules, connector, stack)
-
-
-def connect(connector: Connector, ledger: Ledger) -> None:
-    """Give an account what it shares with the ledger's other processes: its quota, and what it keeps."""
-    connector.keep_in(LedgerStore(ledger, connector.name, connector.limits(), utc_now))
-    connector.share_quota(SharedQuota(ledger, connector.name, connector.limits(), utc_now))
-
-
-def connector_of(settings: Settings) -> Connector:
-    """The account that plugin.toml names, not connected to a ledger. Raises ConfigError."""
-    try:
-        kind = connector_class(settings.crm.connector)
-    except LookupError as error:
-        raise ConfigError(f"[crm] connector: {error}") from error
-    return kind(settings.crm.settings)
-
-
-def mailer_of(settings: Settings) -> Mailer | None:
-    """The plugin's own mail server, None where plugin.toml names none."""
-    smtp = settings.smtp
-    if smtp is None:
-        return None
-    return Mailer(
-        smtp.host, smtp.port, smtp.sender, cast(Security, smtp.security), smtp.user, smtp.password, smtp.timeout_seconds
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,10 +18,10 @@ from plugin.web.routes import Says, add_route
 from plugin.web.schemas import AcceptedSchema
 
 if TYPE_CHECKING:
-    from connectors.base import CallResult, Connector, Reference
+    from connectors.base import Connector
     from plugin.config.settings import Settings
     from plugin.events.intake import Intake
-    from plugin.events.responses import EventResponse
+    from plugin.events.respond import EventResponse
     from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
@@ -60,7 +59,7 @@ _SIGNATURE = [
 
 
 def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger, settings: Settings) -> Blueprint:
-    """Where call results come in. Bodies are taken raw: the signature is over bytes, and it is checked first."""
+    """The paths of events. Bodies are taken raw: the signature is over bytes, and it is checked first."""
     crm = None if connector is None else _Crm(connector, CrmEvents(intake, ledger, connector, settings, utc_now))
 
     def call_result() -> Response:
@@ -92,7 +91,7 @@ def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger
 
 
 class _Crm(NamedTuple):
-    """The connected CRM, and what takes its events in."""
+    """The connected CRM and the intake of its events."""
 
     connector: Connector
     events: CrmEvents
@@ -104,14 +103,14 @@ def _take(crm: _Crm | None, name: str, path_secret: str | None) -> Response:
             404, "unknown_connector", "No CRM of this name is connected", hint="Check [crm] in plugin.toml"
         )
     try:
-        heard = _heard(crm.connector, path_secret)
+        parsed = crm.connector.parse_event(_headers(), path_secret, request.args.to_dict(), request.get_data())
     except EventNotAuthentic as error:
         _LOG.warning("event.not_authentic", connector=name, why=str(error))
         return error_response(401, "not_authentic", "The event does not prove that the CRM sent it")
     except EventMalformed as error:
         return error_response(400, "malformed", str(error))
     except CrmUnavailable as error:
-        # It could not be found out whether it is authentic; nothing is kept of what may be anybody's.
+        # Whether it is authentic could not be found out; an event that may be forged is not kept.
         _LOG.warning("event.not_verified", connector=name, why=str(error))
         wait = _RETRY_AFTER if error.after is None else max(1, ceil(error.after))
         return error_response(
@@ -121,11 +120,7 @@ def _take(crm: _Crm | None, name: str, path_secret: str | None) -> Response:
             hint=f"Try again in {wait} s",
             headers={"Retry-After": str(wait)},
         )
-    return _response(crm.events.take(heard))
-
-
-def _heard(connector: Connector, path_secret: str | None) -> Sequence[CallResult | Reference]:
-    return connector.parse_event(_headers(), path_secret, request.args.to_dict(), request.get_data())
+    return _response(crm.events.take(parsed))
 
 
 def _headers() -> dict[str, str]:

@@ -17,9 +17,10 @@ from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
 from tests.browser.house import PATIENCE, press, screen
-from tests.support.crm import ROOT, RunningCrm, embedded_crm, free_port
+from tests.support.crm import RunningCrm, embedded_crm
 from tests.support.mail import mail_sink
 from tests.support.plugin import RunningPlugin, running_plugin
+from tests.support.processes import ROOT, free_port
 
 PICTURES = ROOT / "docs" / "pictures"
 _KEY = "a signing key of the tests, long enough to be one of them"

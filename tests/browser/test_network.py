@@ -16,7 +16,7 @@ from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
 from tests.browser.house import KEY, House, phrase, press, running_house, saved, screen
 from tests.browser.wire import Wire, wire_to
-from tests.support.crm import wait_until
+from tests.support.processes import wait_until
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from chaos.readback import Found, read_back
 from chaos.records import Row, records
 from chaos.run import disagreements
 from chaos.script import COORDINATOR, SMS_MANAGER
-from chaos.sink import Mail
 from chaos.story import Report, Story, stories
+from tests.support.mailbox import Mail
 
 COMMENT = Item("comment", "all", place="own")
 REMINDERS = [Item("reminder", "all", place="own", to=person) for person in (COORDINATOR, SMS_MANAGER)]

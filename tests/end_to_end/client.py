@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.support.crm import Reply, RunningCrm, wait_until
+from tests.support.crm import Reply, RunningCrm
 from tests.support.mail import MailSink
 from tests.support.plugin import RunningPlugin
+from tests.support.processes import wait_until
 
 CALLS = {"related_to_car": True, "survey_type": "calls"}
 ALL = {"related_to_car": True, "survey_type": "all", "agreed_to_warning": "yes"}

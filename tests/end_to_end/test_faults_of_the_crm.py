@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.client import ALL, CALLS, Client
-from tests.support.crm import RunningCrm, wait_until
+from tests.support.crm import RunningCrm
 from tests.support.mail import MailSink
 from tests.support.plugin import RunningPlugin
+from tests.support.processes import wait_until
 
 COMMENT = "Клиент просит исключить из звонков с опросом и рассылок по e-mail и(или) смс"
 BOTH = Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1, ("sms", "ИСКЛЮЧИТЬ", "open"): 1})

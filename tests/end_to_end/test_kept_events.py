@@ -15,10 +15,11 @@ import pytest
 
 from connectors.embedded.signature import signed_headers
 from tests.end_to_end.client import ALL, Client
-from tests.support.crm import WEBHOOK_SECRET, Reply, RunningCrm, embedded_crm, wait_until
+from tests.support.crm import WEBHOOK_SECRET, Reply, RunningCrm, embedded_crm
 from tests.support.mail import MailSink
 from tests.support.plugin import RunningPlugin, running_plugin
 from tests.support.postgres import Databases
+from tests.support.processes import wait_until
 
 
 @pytest.fixture

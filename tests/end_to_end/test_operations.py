@@ -11,9 +11,10 @@ from urllib.request import urlopen
 import pytest
 
 from tests.end_to_end.client import CALLS, Client
-from tests.support.crm import RunningCrm, wait_until
+from tests.support.crm import RunningCrm
 from tests.support.mail import MailSink
 from tests.support.plugin import RunningPlugin
+from tests.support.processes import wait_until
 
 DO = ("--yes", "--by", "admin", "--reason", "test")
 COMMENT = "Клиент просит исключить из звонков с опросом"

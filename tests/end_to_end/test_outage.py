@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.client import CALLS, Client
-from tests.support.crm import RunningCrm, embedded_crm, wait_until
+from tests.support.crm import RunningCrm, embedded_crm
 from tests.support.mail import MailSink, mail_sink
 from tests.support.plugin import RunningPlugin, running_plugin
+from tests.support.processes import wait_until
 
 ADMIN = "admin@dealer.example"
 _ALERTS = f"""

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.client import ALL, CALLS, Client
-from tests.support.crm import RunningCrm, wait_until
+from tests.support.crm import RunningCrm
 from tests.support.mail import MailSink
 from tests.support.plugin import WRONG_SECRET, RunningPlugin, running_plugin
-from tests.support.processes import processes_with
+from tests.support.processes import processes_with, wait_until
 
 BOTH = Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1, ("sms", "ИСКЛЮЧИТЬ", "open"): 1})
 ONE = Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1})

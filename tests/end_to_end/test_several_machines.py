@@ -17,11 +17,12 @@ from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
 from plugin.ledger.schema import deliveries
 from tests.end_to_end.client import CALLS, Client
-from tests.support.crm import RunningCrm, wait_until
+from tests.support.crm import RunningCrm
 from tests.support.databases import server_of_its_own
 from tests.support.mail import MailSink
 from tests.support.plugin import RunningPlugin, running_plugin
 from tests.support.postgres import Databases
+from tests.support.processes import wait_until
 
 COMMENT = "Клиент просит исключить из звонков с опросом"
 ONE = Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1})

@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from tests.support.crm import ROOT
+from tests.support.processes import ROOT
 
 SCRIPTS = ROOT.parent / "shared/real-crm"
 #: Where it must not be skipped, such as in CI.

@@ -15,10 +15,10 @@ import pytest
 from tests.real_crm.crm import Contact, RealCrm
 from tests.real_crm.plugin import COORDINATOR, SMS_MANAGER
 from tests.real_crm.proxy import CuttingProxy
-from tests.support.crm import wait_until
 from tests.support.fake_api import Fault
 from tests.support.mail import MailSink, Received
 from tests.support.plugin import RunningPlugin
+from tests.support.processes import wait_until
 
 SUBJECT = "ИСКЛЮЧИТЬ"
 CALLS = {"related_to_car": True, "survey_type": "calls"}

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from connectors.embedded import EmbeddedConnector
+from tests.support.processes import ROOT, ReadyProcess
 
-ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "crm-test-token"
 WEBHOOK_SECRET = "crm-test-webhook-secret"
 COORDINATOR = {"id": "coordinator", "name": "Координатор опросов", "email": "coordinator@dealer.example"}
@@ -31,24 +27,6 @@ SEED: dict[str, Any] = {
         {"id": "43", "name": "Петрова Алёна Игоревна", "phones": ["89161234568"]},
     ],
 }
-
-T = TypeVar("T")
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], T], seconds: float = 10.0) -> T:
-    """What ``condition`` returns once it is true. Raises AssertionError after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"nothing came of it within {seconds:g} s"
-        time.sleep(0.01)
-    return value
 
 
 @dataclass(frozen=True)
@@ -146,39 +124,27 @@ class CrmApi:
 
 
 @dataclass
-class RunningCrm:
+class RunningCrm(ReadyProcess):
     """A CRM that runs. ``outbox`` is the folder of .eml files where it writes such."""
 
     command: list[str]
-    environ: Mapping[str, str]
-    database: Path
-    outbox: Path
-    proc: subprocess.Popen[str] = field(init=False)
-    base_url: str = field(init=False)
+    folder: Path
     token: str = TOKEN
     webhook_secret: str = WEBHOOK_SECRET
+    base_url: str = ""
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "crm.db"
+
+    @property
+    def outbox(self) -> Path:
+        return self.folder / "outbox"
 
     def start(self) -> None:
         """Start the process and wait until it is ready; a second time, on the same port."""
-        command = list(self.command)
-        if hasattr(self, "base_url"):
-            command[command.index("--port") + 1] = str(urlsplit(self.base_url).port)
-        self.proc = subprocess.Popen(
-            command, cwd=ROOT, env=dict(self.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert self.proc.stdout is not None
-        line = self.proc.stdout.readline()
-        if not line.startswith("listening on "):
-            _, errors = self.proc.communicate(timeout=10)
-            raise AssertionError(f"the CRM did not start: {line}{errors}")
-        self.base_url = line.removeprefix("listening on ").strip()
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """End the process; returns its exit code. What it wrote on stderr is then in ``errors``."""
-        if self.proc.poll() is None:
-            self.proc.send_signal(how)
-        _, self.errors = self.proc.communicate(timeout=15)
-        return self.proc.returncode
+        same_port = ["--port", str(urlsplit(self.base_url).port)] if self.base_url else []
+        self.base_url = self.launch([*self.command, *same_port], "listening on ")
 
     @property
     def api(self) -> CrmApi:
@@ -195,36 +161,51 @@ class RunningCrm:
         return EmbeddedConnector(self.settings(**overrides))
 
 
-@contextmanager
-def embedded_crm(
-    tmp_path: Path,
+def crm_command(
+    folder: Path,
     *,
     faults: bool = True,
     mail: str | None = "outbox",
     webhook_url: str | None = None,
     seed: Mapping[str, Any] | None = SEED,
     port: int = 0,
-    arguments: tuple[str, ...] = (),
-) -> Iterator[RunningCrm]:
-    """Run a CRM for the length of the block, its files under ``tmp_path/crm``.
+) -> list[str]:
+    """The command that runs a CRM with its files in ``folder``, where the seed is written; see ``crm_environ``.
 
     ``mail``: ``outbox``, ``HOST:PORT`` of a mail server, or None. ``seed``: cards and users to begin with.
     """
-    folder = tmp_path / "crm"
-    folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "connectors.embedded", "--port", str(port), "--token-env", "CRM_TOKEN"]
-    command += ["--database", str(folder / "crm.db"), *arguments]
+    command += ["--database", str(folder / "crm.db")]
     if seed is not None:
-        (folder / "seed.json").write_text(json.dumps(seed), encoding="utf-8")
+        (folder / "seed.json").write_text(json.dumps(seed, ensure_ascii=False), encoding="utf-8")
         command += ["--seed", str(folder / "seed.json")]
     if mail is not None:
         command += ["--outbox", str(folder / "outbox")] if mail == "outbox" else ["--smtp", mail]
     if webhook_url is not None:
         command += ["--webhook-url", webhook_url, "--webhook-secret-env", "CRM_WEBHOOK_SECRET"]
-    if faults:
-        command += ["--faults"]
-    environ = os.environ | {"CRM_TOKEN": TOKEN, "CRM_WEBHOOK_SECRET": WEBHOOK_SECRET, "PYTHONPATH": str(ROOT)}
-    crm = RunningCrm(command, environ, folder / "crm.db", folder / "outbox")
+    return [*command, "--faults"] if faults else command
+
+
+def crm_environ(token: str = TOKEN, webhook_secret: str = WEBHOOK_SECRET) -> dict[str, str]:
+    """The environment of a CRM that ``crm_command`` runs."""
+    return os.environ | {"CRM_TOKEN": token, "CRM_WEBHOOK_SECRET": webhook_secret, "PYTHONPATH": str(ROOT)}
+
+
+@contextmanager
+def embedded_crm(
+    tmp_path: Path,
+    *,
+    token: str = TOKEN,
+    webhook_secret: str = WEBHOOK_SECRET,
+    arguments: tuple[str, ...] = (),
+    **options: Any,
+) -> Iterator[RunningCrm]:
+    """Run a CRM for the length of the block, its files under ``tmp_path/crm``; ``options`` as of ``crm_command``."""
+    folder = tmp_path / "crm"
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [*crm_command(folder, **options), *arguments]
+    environ = crm_environ(token, webhook_secret)
+    crm = RunningCrm(command, folder, token, webhook_secret, environ=environ, log_file=folder / "crm.log")
     crm.start()
     try:
         yield crm

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.support.crm import ROOT
+from tests.support.processes import ROOT
 
 #: The mails of roles go here where a test's mail server takes them in.
 DOMAIN = "dealer.example"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
@@ -19,8 +18,9 @@ from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
-from tests.support.crm import COORDINATOR, ROOT, SMS_MANAGER, TOKEN, WEBHOOK_SECRET, Reply, RunningCrm
+from tests.support.crm import COORDINATOR, SMS_MANAGER, TOKEN, WEBHOOK_SECRET, Reply, RunningCrm
 from tests.support.home import lay_out
+from tests.support.processes import ROOT, ReadyProcess
 
 SECRET = "whsec_" + base64.b64encode(b"the signing key of a test source").decode()
 WRONG_SECRET = "whsec_" + base64.b64encode(b"a key that nobody has configured").decode()
@@ -44,41 +44,30 @@ secrets = [{{ env = "OPTOUT_WEBHOOK_SECRET" }}]
 """
 
 
+def signed_headers(event_id: str, body: str, secret: str = SECRET) -> dict[str, str]:
+    """The headers of a call result that is sent now, signed by the Standard Webhooks scheme."""
+    now = datetime.now(UTC)
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": event_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(secret).sign(event_id, now, body),
+    }
+
+
 @dataclass
-class RunningPlugin:
+class RunningPlugin(ReadyProcess):
     """A plugin that runs, its files in ``home``."""
 
     home: Path
-    environ: Mapping[str, str]
-    proc: subprocess.Popen[str] = field(init=False)
     url: str = ""
 
     def start(self, *arguments: str, command: str = "serve") -> None:
         """Start ``optout serve``, or ``web`` or ``deliver``, and wait until it is ready."""
-        port = [] if command == "deliver" else ["--port", "0"]
-        with open(self.home / "serve.log", "a", encoding="utf-8") as log:
-            self.proc = subprocess.Popen(
-                [*self.command, command, *port, *arguments],
-                cwd=ROOT,
-                env=dict(self.environ),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self.proc.stdout is not None
-        line = self.proc.stdout.readline()
         if command == "deliver":
-            assert line == "delivering\n", f"the plugin did not start: {line}{self.log}"
-            return
-        assert line.startswith("listening on "), f"the plugin did not start: {line}{self.log}"
-        self.url = line.removeprefix("listening on ").strip()
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """End the process; returns its exit code."""
-        if self.proc.poll() is None:
-            self.proc.send_signal(how)
-        self.proc.communicate(timeout=40)
-        return self.proc.returncode
+            self.launch([*self.command, command, *arguments], "delivering")
+        else:
+            self.url = self.launch([*self.command, command, "--port", "0", *arguments], "listening on ")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another ``optout`` command on the same home."""
@@ -89,13 +78,7 @@ class RunningPlugin:
     def send(self, event: Mapping[str, Any], *, secret: str = SECRET) -> Reply:
         """Send a call result, signed by the Standard Webhooks scheme."""
         body = json.dumps(event, ensure_ascii=False)
-        now = datetime.now(UTC)
-        headers = {
-            "Content-Type": "application/json",
-            "webhook-id": str(event["id"]),
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Webhook(secret).sign(str(event["id"]), now, body),
-        }
+        headers = signed_headers(str(event["id"]), body, secret)
         connection = HTTPConnection(urlsplit(self.url).netloc, timeout=20)
         try:
             connection.request("POST", "/events/call-result", body.encode(), headers)
@@ -105,7 +88,7 @@ class RunningPlugin:
             connection.close()
 
     def call(self, call_id: str) -> dict[str, Any]:
-        """A call as ``optout calls show`` tells it."""
+        """A call as ``optout calls show`` prints it."""
         shown = self.run("calls", "show", call_id, "--json", "--full")
         assert shown.returncode == 0, shown.stderr
         return dict(json.loads(shown.stdout))
@@ -123,11 +106,6 @@ class RunningPlugin:
         return bool(found) and set(found) <= {"done", "cancelled", "parked"}
 
     @property
-    def log(self) -> str:
-        """What all its processes logged."""
-        return (self.home / "serve.log").read_text(encoding="utf-8")
-
-    @property
     def command(self) -> list[str]:
         return [sys.executable, "-m", "plugin", "--config", str(self.home)]
 
@@ -135,7 +113,8 @@ class RunningPlugin:
 @contextmanager
 def plugin_at(home: Path, secrets: Mapping[str, str], *, start: bool = True) -> Iterator[RunningPlugin]:
     """Run a plugin on what lies in ``home`` for the length of the block; ``secrets`` are environment variables."""
-    plugin = RunningPlugin(home, os.environ | dict(secrets) | {"PYTHONPATH": str(ROOT)})
+    environ = os.environ | dict(secrets) | {"PYTHONPATH": str(ROOT)}
+    plugin = RunningPlugin(home, environ=environ, log_file=home / "serve.log")
     if start:
         plugin.start()
     try:

@@ -1,8 +1,79 @@
-"""Looks for processes on this machine by a word in their command line."""
+"""Programs as processes of their own: started until they say that they are ready, waited for, ended and looked for."""
 
 from __future__ import annotations
 
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+ROOT = Path(__file__).resolve().parents[2]
+
+T = TypeVar("T")
+
+
+class NotStarted(AssertionError):
+    """A program ended, or said something else, instead of being ready; the message holds its log."""
+
+
+@dataclass(kw_only=True)
+class ReadyProcess:
+    """A program that prints one line once it is ready; what else it says goes into ``log_file``."""
+
+    environ: Mapping[str, str]
+    log_file: Path
+    proc: subprocess.Popen[str] = field(init=False)
+
+    def launch(self, command: list[str], ready: str) -> str:
+        """Start it and wait for the line that begins with ``ready``; returns the rest of it. Raises NotStarted."""
+        with self.log_file.open("a", encoding="utf-8") as log:
+            self.proc = subprocess.Popen(
+                command, cwd=ROOT, env=dict(self.environ), stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self.proc.stdout is not None
+        line = self.proc.stdout.readline()
+        if not line.startswith(ready):
+            self.stop()
+            raise NotStarted(f"{' '.join(command[1:4])} did not start: {line}{self.log[-2000:]}")
+        return line.removeprefix(ready).strip()
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End the process; returns its exit code."""
+        if self.proc.poll() is None:
+            self.proc.send_signal(how)
+        self.proc.communicate(timeout=40)
+        return self.proc.returncode
+
+    @property
+    def log(self) -> str:
+        """All that its processes have logged."""
+        return self.log_file.read_text(encoding="utf-8")
+
+
+def free_port() -> int:
+    """A loopback port that is free just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def poll(condition: Callable[[], T], seconds: float, pause: float = 0.01) -> T:
+    """What ``condition`` returns as soon as that is true, or what it returns after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(pause)
+    return value
+
+
+def wait_until(condition: Callable[[], T], seconds: float = 10.0) -> T:
+    """What ``condition`` returns once it is true. Raises AssertionError after ``seconds``."""
+    value = poll(condition, seconds)
+    assert value, f"nothing came of it within {seconds:g} s"
+    return value
 
 
 def processes_with(word: str) -> list[str]:

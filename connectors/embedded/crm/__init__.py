@@ -1,1 +1,1 @@
-"""The embedded CRM itself: a process with an API, a page, webhooks and a SQLite file; its connector stands outside."""
+"""The embedded CRM itself, apart from its connector: a process with an API, a page, webhooks and a SQLite file."""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest
 
 from connectors.embedded.crm import records, schemas
+from connectors.embedded.crm.app import Crm
 from connectors.embedded.crm.faults import KINDS, FaultInjector
 from connectors.embedded.crm.mail import show_mail
 from connectors.embedded.crm.webhook import show_call
 
-if TYPE_CHECKING:
-    from connectors.embedded.crm.server import Crm
-
 _PAGE = 50
 _LARGEST_PAGE = 200
-_STATES = ("open", "done", "withdrawn")
 
 
 def api(crm: Crm) -> Blueprint:
@@ -29,7 +26,7 @@ def api(crm: Crm) -> Blueprint:
     @routes.get("/me")
     def me() -> Response:
         faulty = crm.options.faults is not None
-        return jsonify({"crm": "embedded", "mail": crm.mail.kind, "webhook": crm.calls.tells, "faults": faulty})
+        return jsonify({"crm": "embedded", "mail": crm.mail.kind, "webhook": crm.calls.reports, "faults": faulty})
 
     _add_users(routes, crm)
     _add_cards(routes, crm)
@@ -46,15 +43,8 @@ def _add_users(routes: Blueprint, crm: Crm) -> None:
         with crm.store.transaction() as db:
             return _created(records.add_user(db, user))
 
-    @routes.get("/users")
-    def list_users() -> Response:
-        # Their ids are words, so the pages go by the order they were added in.
-        return _list(crm, "(SELECT rowid AS number, * FROM users)", records.show_user, {}, key="number")
-
-    @routes.get("/users/<user_id>")
-    def read_user(user_id: str) -> Response:
-        with crm.store.reading() as db:
-            return jsonify(records.show_user(db, records.one(db, "SELECT * FROM users WHERE id = ?", user_id)))
+    # Their ids are words, so the pages go by the order they were added in.
+    _add_reads(routes, crm, "users", records.show_user, table="(SELECT rowid AS number, * FROM users)")
 
 
 def _add_cards(routes: Blueprint, crm: Crm) -> None:
@@ -71,7 +61,8 @@ def _add_cards(routes: Blueprint, crm: Crm) -> None:
 
     @routes.get("/cards/<card_id>")
     def read_card(card_id: str) -> Response:
-        return _read(crm, "cards", records.show_card, card_id)
+        with crm.store.reading() as db:
+            return jsonify(records.show_card(db, records.card_row(db, card_id)))
 
     @routes.post("/cards/<card_id>/comments")
     def create_comment(card_id: str) -> tuple[Response, int]:
@@ -82,16 +73,10 @@ def _add_cards(routes: Blueprint, crm: Crm) -> None:
     @routes.get("/cards/<card_id>/comments")
     def list_comments_of_card(card_id: str) -> Response:
         with crm.store.reading() as db:
-            card = records.one(db, "SELECT id FROM cards WHERE id = ?", records.number(card_id))["id"]
+            card = records.card_row(db, card_id)["id"]
         return _list(crm, "comments", records.show_comment, {"card = ?": card})
 
-    @routes.get("/comments")
-    def list_comments() -> Response:
-        return _list(crm, "comments", records.show_comment, _filters("external_key", "card"))
-
-    @routes.get("/comments/<comment_id>")
-    def read_comment(comment_id: str) -> Response:
-        return _read(crm, "comments", records.show_comment, comment_id)
+    _add_reads(routes, crm, "comments", records.show_comment, "external_key", "card")
 
 
 def _add_reminders(routes: Blueprint, crm: Crm) -> None:
@@ -103,19 +88,8 @@ def _add_reminders(routes: Blueprint, crm: Crm) -> None:
             if reminder["email"]:
                 mail = {"user": reminder["assignee"], "address": None, "external_key": None}
                 crm.mail.add(db, mail | {name: reminder[name] for name in ("subject", "text")}, written["id"])
-        crm.mail.courier.wake()
+        crm.mail.queue.wake()
         return _created(written)
-
-    @routes.get("/reminders")
-    def list_reminders() -> Response:
-        where = _filters("external_key", "card", "assignee", "state")
-        if where.get("state = ?", "open") not in _STATES:
-            raise ValidationError({"state": [f"Expected one of: {', '.join(_STATES)}."]})
-        return _list(crm, "reminders", records.show_reminder, where)
-
-    @routes.get("/reminders/<reminder_id>")
-    def read_reminder(reminder_id: str) -> Response:
-        return _read(crm, "reminders", records.show_reminder, reminder_id)
 
     @routes.put("/reminders/<reminder_id>/withdrawal")
     def withdraw_reminder(reminder_id: str) -> Response:
@@ -128,6 +102,9 @@ def _add_reminders(routes: Blueprint, crm: Crm) -> None:
         with crm.store.transaction() as db:
             return jsonify(records.finish(db, reminder_id, crm.options.now()))
 
+    filters = ("external_key", "card", "assignee", "state")
+    _add_reads(routes, crm, "reminders", records.show_reminder, *filters, states=("open", "done", "withdrawn"))
+
 
 def _add_mails(routes: Blueprint, crm: Crm) -> None:
     @routes.post("/mails")
@@ -135,16 +112,10 @@ def _add_mails(routes: Blueprint, crm: Crm) -> None:
         mail = _given(schemas.NewMail())
         with crm.store.transaction() as db:
             written = crm.mail.add(db, mail)
-        crm.mail.courier.wake()
+        crm.mail.queue.wake()
         return _created(written)
 
-    @routes.get("/mails")
-    def list_mails() -> Response:
-        return _list(crm, "mails", show_mail, _filters("external_key", "address", "user", "state"))
-
-    @routes.get("/mails/<mail_id>")
-    def read_mail(mail_id: str) -> Response:
-        return _read(crm, "mails", show_mail, mail_id)
+    _add_reads(routes, crm, "mails", show_mail, "external_key", "address", "user", "state")
 
 
 def _add_calls(routes: Blueprint, crm: Crm) -> None:
@@ -153,7 +124,7 @@ def _add_calls(routes: Blueprint, crm: Crm) -> None:
         call = _given(schemas.NewCall())
         with crm.store.transaction() as db:
             written = crm.calls.add(db, call)
-        crm.calls.courier.wake()
+        crm.calls.queue.wake()
         return _created(written)
 
     @routes.patch("/calls/<call_id>")
@@ -161,17 +132,10 @@ def _add_calls(routes: Blueprint, crm: Crm) -> None:
         changes = _given(schemas.ChangedCall(), partial=True)
         with crm.store.transaction() as db:
             written = crm.calls.change(db, call_id, changes)
-        crm.calls.courier.wake()
+        crm.calls.queue.wake()
         return jsonify(written)
 
-    @routes.get("/calls")
-    def list_calls() -> Response:
-        return _list(crm, "calls", show_call, _filters("card"), key="number")
-
-    @routes.get("/calls/<call_id>")
-    def read_call(call_id: str) -> Response:
-        with crm.store.reading() as db:
-            return jsonify(show_call(db, records.one(db, "SELECT * FROM calls WHERE id = ?", call_id)))
+    _add_reads(routes, crm, "calls", show_call, "card", table="calls")
 
 
 def fault_control(faults: FaultInjector) -> Blueprint:
@@ -219,9 +183,33 @@ def _created(record: records.Record) -> tuple[Response, int]:
     return jsonify(record), 201
 
 
-def _read(crm: Crm, table: str, show: records.Show, record_id: str) -> Response:
-    with crm.store.reading() as db:
-        return jsonify(show(db, records.one(db, f"SELECT * FROM {table} WHERE id = ?", records.number(record_id))))
+def _add_reads(
+    routes: Blueprint,
+    crm: Crm,
+    collection: str,
+    show: records.Show,
+    *filters: str,
+    table: str | None = None,
+    states: Sequence[str] = (),
+) -> None:
+    """A collection's list, filtered by these columns, and its single records.
+
+    With ``table`` the ids are words, and pages go by its column ``number``.
+    """
+
+    def list_records() -> Response:
+        where = _filters(*filters)
+        if states and where.get("state = ?", states[0]) not in states:
+            raise ValidationError({"state": [f"Expected one of: {', '.join(states)}."]})
+        return _list(crm, table or collection, show, where, key="number" if table else "id")
+
+    def read_record(record_id: str) -> Response:
+        with crm.store.reading() as db:
+            wanted = record_id if table else records.number(record_id)
+            return jsonify(show(db, records.one(db, f"SELECT * FROM {collection} WHERE id = ?", wanted)))
+
+    routes.add_url_rule(f"/{collection}", f"list_{collection}", list_records)
+    routes.add_url_rule(f"/{collection}/<record_id>", f"read_{collection}", read_record)
 
 
 def _filters(*columns: str) -> dict[str, object]:

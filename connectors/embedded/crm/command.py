@@ -19,12 +19,13 @@ from marshmallow import ValidationError
 from waitress.server import create_server
 
 from connectors.embedded.crm import records
+from connectors.embedded.crm.app import Crm, Options, utc_now
 from connectors.embedded.crm.faults import FaultInjector, FaultyApp
-from connectors.embedded.crm.mail import SENDER, MailTransport, OutboxPost, SmtpPost
+from connectors.embedded.crm.mail import SENDER, MailTransport, OutboxTransport, SmtpTransport
 from connectors.embedded.crm.schemas import Seed
-from connectors.embedded.crm.server import Crm, Options, utc_now
+from connectors.embedded.crm.server import application
 from connectors.embedded.crm.store import CrmStore, StoreUnusable
-from connectors.smtp.mailer import Mailer
+from connectors.smtp import Mailer
 
 #: More than the API itself takes, so that the API's own clear refusal comes first.
 _LARGEST_REQUEST = 4_194_304
@@ -88,7 +89,7 @@ def _crm(options: argparse.Namespace, environ: Mapping[str, str]) -> Crm:
     page_token = _secret(options.page_token_env, None, environ) if options.page_token_env else None
     settings = Options(
         token=token,
-        post=_post(options),
+        mail_transport=_mail_transport(options),
         webhook_url=options.webhook_url,
         webhook_secret=secret,
         faults=FaultInjector() if options.faults else None,
@@ -118,8 +119,9 @@ def _serve(crm: Crm, options: argparse.Namespace) -> None:
     logging.basicConfig(format="crm: %(message)s", level=logging.WARNING)
     # Its warnings about clients that went away are, with faults, what was asked for.
     logging.getLogger("waitress").setLevel(logging.ERROR)
+    app = application(crm)
     server: Any = create_server(
-        crm.app if faults is None else FaultyApp(crm.app, faults),
+        app if faults is None else FaultyApp(app, faults),
         sockets=[listener],
         threads=8,
         max_request_body_size=_LARGEST_REQUEST,
@@ -175,17 +177,17 @@ def _secret(variable: str | None, file: Path | None, environ: Mapping[str, str])
     return value
 
 
-def _post(options: argparse.Namespace) -> MailTransport | None:
+def _mail_transport(options: argparse.Namespace) -> MailTransport | None:
     if options.outbox:
         try:
-            return OutboxPost(options.outbox, utc_now)
+            return OutboxTransport(options.outbox, utc_now)
         except OSError as error:
             raise BadStart(f"cannot use {options.outbox} as the outbox: {error.strerror}") from None
     if options.smtp:
         host, _, port = options.smtp.rpartition(":")
         if not host or not port.isdigit():
             raise BadStart(f"--smtp is {options.smtp!r}; expected HOST:PORT")
-        return SmtpPost(Mailer(host, int(port), SENDER, timeout_seconds=10.0))
+        return SmtpTransport(Mailer(host, int(port), SENDER, timeout_seconds=10.0))
     return None
 
 

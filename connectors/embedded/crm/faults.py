@@ -112,11 +112,11 @@ class FaultyApp:
             self._quietly(environ)
         if fault.kind.startswith("error"):
             return _error(start_response, "500 Internal Server Error", "internal", [])
-        # The server closes the connection without a byte when it is told that nobody listens any more.
+        # The server closes the connection without a byte when it is told that the client has gone.
         raise ClientDisconnected
 
     def _quietly(self, environ: WSGIEnvironment) -> None:
-        """Do the request without telling anybody how it went."""
+        """Do the request and drop its answer."""
         answer = self._app(environ, lambda *_: lambda _data: None)
         for _ in answer:
             pass

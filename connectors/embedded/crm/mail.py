@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.base import Done, NotDone, Outcome
-from connectors.embedded.crm.courier import MOST_ATTEMPTS, QueueThread, wait_before
-from connectors.embedded.crm.records import NotPossible, Record, one, stamp, user_named
+from connectors.embedded.crm.records import NotPossible, Record, insert, one, stamp, user_named
+from connectors.embedded.crm.send_queue import SendQueue, SendResult
 from connectors.embedded.crm.store import CrmStore
-from connectors.smtp.mailer import Mailer, UnusableMail, build_message
+from connectors.smtp import Mailer
+from connectors.smtp.message import UnusableMail, build_message
 
 #: Whom the CRM's mail comes from.
 SENDER = "CRM <crm@crm.example>"
@@ -22,13 +23,13 @@ SENDER = "CRM <crm@crm.example>"
 class MailTransport(Protocol):
     """A way for mail to go out."""
 
-    #: ``smtp`` or ``outbox``, as the API tells it.
+    #: ``smtp`` or ``outbox``, as the API shows it.
     kind: str
 
     def send(self, mail_id: int, to: str, subject: str, text: str, message_id: str) -> Outcome: ...
 
 
-class SmtpPost:
+class SmtpTransport:
     """Mail by SMTP."""
 
     kind = "smtp"
@@ -40,7 +41,7 @@ class SmtpPost:
         return self._mailer.send(to, subject, text, message_id)
 
 
-class OutboxPost:
+class OutboxTransport:
     """Mail as files ``<number>.eml`` in a folder; a repeat of the same mail replaces its file."""
 
     kind = "outbox"
@@ -55,7 +56,7 @@ class OutboxPost:
             content = build_message(SENDER, to, subject, text, message_id, self._now()).as_bytes()
         except UnusableMail as error:
             return NotDone(str(error), permanent=True)
-        # Under its own name only once it is whole: somebody may be watching the folder.
+        # Under its own name only once it is whole: a program may be watching the folder.
         unfinished = self._folder / f".{mail_id:06}.part"
         try:
             unfinished.write_bytes(content)
@@ -65,23 +66,22 @@ class OutboxPost:
         return Done(message_id)
 
 
-class Outbox:
+class CrmMail:
     """Takes mails in within the caller's transaction and sends them from a thread of its own."""
 
-    def __init__(self, store: CrmStore, post: MailTransport | None, now: Callable[[], datetime]) -> None:
-        self._store = store
-        self._post = post
+    def __init__(self, store: CrmStore, transport: MailTransport | None, now: Callable[[], datetime]) -> None:
+        self._transport = transport
         self._now = now
-        self.courier = QueueThread("crm-mail", self.send_due)
+        self.queue = SendQueue(store, "mails", "sent", self._attempt if transport else None, now)
 
     @property
     def kind(self) -> str:
         """``smtp``, ``outbox`` or ``none``."""
-        return self._post.kind if self._post else "none"
+        return self._transport.kind if self._transport else "none"
 
     def add(self, db: sqlite3.Connection, mail: Mapping[str, Any], reminder: str | None = None) -> Record:
-        """Put a mail into the queue. Raises NotPossible where nobody can be mailed."""
-        if self._post is None:
+        """Put a mail into the queue. Raises NotPossible where there is no address or no transport."""
+        if self._transport is None:
             raise NotPossible("no_mail", "this CRM was started without --outbox or --smtp", status=409)
         if bool(mail["user"]) == bool(mail["address"]):
             raise NotPossible("invalid", "give either user or address", fields={"user": "Give either user or address."})
@@ -91,40 +91,18 @@ class Outbox:
             if not address:
                 missing = {"user": "Has no e-mail address."}
                 raise NotPossible("no_address", "user: has no e-mail address", fields=missing)
-        written = db.execute(
-            "INSERT INTO mails (user, address, subject, text, external_key, reminder, message_id, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, '', ?)",
-            (mail["user"], address, mail["subject"], mail["text"], mail["external_key"], reminder, stamp(self._now())),
-        ).lastrowid
+        given = {name: mail[name] for name in ("user", "subject", "text", "external_key")}
+        values = {**given, "address": address, "reminder": reminder, "message_id": "", "created_at": stamp(self._now())}
+        written = insert(db, "mails", values)["id"]
         db.execute("UPDATE mails SET message_id = ? WHERE id = ?", (f"<mail-{written}@crm.example>", written))
         return show_mail(db, one(db, "SELECT * FROM mails WHERE id = ?", written))
 
-    def send_due(self) -> float | None:
-        """Send what is due; returns the seconds until more is, None where nothing waits."""
-        while self._post and not self.courier.stopping:
-            now = self._now().timestamp()
-            with self._store.reading() as db:
-                row = db.execute("SELECT * FROM mails WHERE state = 'queued' ORDER BY next_at, id LIMIT 1").fetchone()
-            if row is None:
-                return None
-            if row["next_at"] > now:
-                return float(row["next_at"]) - now
-            outcome = self._post.send(*(row[name] for name in ("id", "address", "subject", "text", "message_id")))
-            self._note(row["id"], row["attempts"] + 1, outcome)
-        return None
-
-    def _note(self, mail_id: int, attempts: int, outcome: Outcome) -> None:
+    def _attempt(self, row: sqlite3.Row) -> SendResult:
+        assert self._transport is not None
+        outcome = self._transport.send(*(row[name] for name in ("id", "address", "subject", "text", "message_id")))
         if isinstance(outcome, Done):
-            state, why = "sent", None
-        else:
-            given_up = attempts >= MOST_ATTEMPTS or (isinstance(outcome, NotDone) and outcome.permanent)
-            state, why = ("failed" if given_up else "queued"), outcome.why
-        next_at = self._now().timestamp() + wait_before(attempts)
-        with self._store.transaction() as db:
-            db.execute(
-                "UPDATE mails SET state = ?, why = ?, attempts = ?, next_at = ? WHERE id = ?",
-                (state, why, attempts, next_at, mail_id),
-            )
+            return SendResult()
+        return SendResult(outcome.why, permanent=isinstance(outcome, NotDone) and outcome.permanent)
 
 
 def show_mail(_db: sqlite3.Connection, row: sqlite3.Row) -> Record:

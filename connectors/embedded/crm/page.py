@@ -34,7 +34,7 @@ _CSP = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none
 
 @dataclass(frozen=True, slots=True)
 class PageGuard:
-    """Who may see the pages: with a token whoever signs in with it, else whoever sits at this machine."""
+    """Who may see the pages: with a token, those who signed in with it; else browsers on this machine."""
 
     page_open: bool
     token: str | None
@@ -157,7 +157,7 @@ def _show_counted(db: sqlite3.Connection, row: sqlite3.Row) -> records.Record:
 
 
 def _card(db: sqlite3.Connection, card_id: str) -> dict[str, Any]:
-    row = records.one(db, "SELECT * FROM cards WHERE id = ?", records.number(card_id))
+    row = records.card_row(db, card_id)
     newest = "ORDER BY id DESC LIMIT ?"
     comments = db.execute(f"SELECT * FROM comments WHERE card = ? {newest}", (row["id"], _NEWEST)).fetchall()
     reminders = db.execute(f"{_REMINDERS} WHERE r.card = ? ORDER BY r.id DESC LIMIT ?", (row["id"], _NEWEST)).fetchall()

@@ -41,6 +41,16 @@ def one(db: sqlite3.Connection, query: str, *values: object) -> sqlite3.Row:
     return row
 
 
+def insert(db: sqlite3.Connection, table: str, values: Mapping[str, object]) -> sqlite3.Row:
+    """The new row. Raises NotPossible where the id in ``values`` is taken."""
+    columns, places = ", ".join(values), ", ".join("?" * len(values))
+    try:
+        written = db.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", tuple(values.values())).lastrowid
+    except sqlite3.IntegrityError:
+        raise NotPossible("taken", "the id is taken", status=409, fields={"id": "Is taken."}) from None
+    return one(db, f"SELECT * FROM {table} WHERE rowid = ?", written)
+
+
 def number(record_id: str) -> int:
     """A record's number from its id in an address. Raises NoSuchRecord for what cannot be one."""
     if not (record_id.isascii() and record_id.isdigit() and len(record_id) <= 18):
@@ -74,11 +84,7 @@ def listed(
 
 
 def add_user(db: sqlite3.Connection, user: Mapping[str, Any]) -> Record:
-    try:
-        db.execute("INSERT INTO users VALUES (:id, :name, :email)", dict(user))
-    except sqlite3.IntegrityError:
-        raise NotPossible("taken", "the id is taken", status=409, fields={"id": "Is taken."}) from None
-    return show_user(db, one(db, "SELECT * FROM users WHERE id = ?", user["id"]))
+    return show_user(db, insert(db, "users", user))
 
 
 def show_user(_db: sqlite3.Connection, row: sqlite3.Row) -> Record:
@@ -98,14 +104,11 @@ def user_named(db: sqlite3.Connection, field: str, user_id: str) -> sqlite3.Row:
 
 def add_card(db: sqlite3.Connection, card: Mapping[str, Any], now: datetime) -> Record:
     record_id = int(card["id"]) if card["id"] else None
-    values = (record_id, card["name"], normal_name(card["name"]), stamp(now))
-    try:
-        written = db.execute("INSERT INTO cards VALUES (?, ?, ?, ?)", values).lastrowid
-    except sqlite3.IntegrityError:
-        raise NotPossible("taken", "the id is taken", status=409, fields={"id": "Is taken."}) from None
+    names = {"name": card["name"], "name_key": normal_name(card["name"])}
+    written = insert(db, "cards", {"id": record_id, **names, "created_at": stamp(now)})
     for phone in card["phones"]:
-        db.execute("INSERT INTO phones (card, written, normal) VALUES (?, ?, ?)", (written, phone, normal_phone(phone)))
-    return show_card(db, one(db, "SELECT * FROM cards WHERE id = ?", written))
+        insert(db, "phones", {"card": written["id"], "written": phone, "normal": normal_phone(phone)})
+    return show_card(db, written)
 
 
 def show_card(db: sqlite3.Connection, row: sqlite3.Row) -> Record:
@@ -123,10 +126,15 @@ def cards_where(phone: str | None, name: str | None) -> dict[str, object]:
     return where
 
 
+def card_row(db: sqlite3.Connection, record_id: str) -> sqlite3.Row:
+    """The card that an address names. Raises NoSuchRecord."""
+    return one(db, "SELECT * FROM cards WHERE id = ?", number(record_id))
+
+
 def card_named(db: sqlite3.Connection, record_id: str) -> sqlite3.Row:
     """The card that a request's field names. Raises NotPossible."""
     try:
-        return one(db, "SELECT * FROM cards WHERE id = ?", number(record_id))
+        return card_row(db, record_id)
     except NoSuchRecord:
         raise NotPossible("unknown_card", "card: no such card", fields={"card": "No such card."}) from None
 
@@ -135,11 +143,8 @@ def card_named(db: sqlite3.Connection, record_id: str) -> sqlite3.Row:
 
 
 def add_comment(db: sqlite3.Connection, card_id: str, comment: Mapping[str, Any], now: datetime) -> Record:
-    card = one(db, "SELECT id FROM cards WHERE id = ?", number(card_id))["id"]
-    values = (card, comment["text"], comment["external_key"], stamp(now))
-    query = "INSERT INTO comments (card, text, external_key, created_at) VALUES (?, ?, ?, ?)"
-    written = db.execute(query, values).lastrowid
-    return show_comment(db, one(db, "SELECT * FROM comments WHERE id = ?", written))
+    card = card_row(db, card_id)["id"]
+    return show_comment(db, insert(db, "comments", {**comment, "card": card, "created_at": stamp(now)}))
 
 
 def show_comment(_db: sqlite3.Connection, row: sqlite3.Row) -> Record:
@@ -153,13 +158,9 @@ def show_comment(_db: sqlite3.Connection, row: sqlite3.Row) -> Record:
 def add_reminder(db: sqlite3.Connection, reminder: Mapping[str, Any], now: datetime) -> Record:
     card = card_named(db, reminder["card"])["id"]
     user = user_named(db, "assignee", reminder["assignee"])["id"]
-    values = (card, user, reminder["subject"], reminder["text"], stamp(reminder["due"]), reminder["external_key"])
-    written = db.execute(
-        "INSERT INTO reminders (card, assignee, subject, text, due, external_key, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (*values, stamp(now)),
-    ).lastrowid
-    return show_reminder(db, one(db, "SELECT * FROM reminders WHERE id = ?", written))
+    given = {name: reminder[name] for name in ("subject", "text", "external_key")}
+    values = {"card": card, "assignee": user, **given, "due": stamp(reminder["due"]), "created_at": stamp(now)}
+    return show_reminder(db, insert(db, "reminders", values))
 
 
 def show_reminder(_db: sqlite3.Connection, row: sqlite3.Row) -> Record:

@@ -61,6 +61,8 @@ def _record_id(**options: Any) -> fields.String:
 
 
 class NewUser(Schema):
+    """A user, with the id that the others name it by."""
+
     id = fields.String(required=True, validate=Regexp(rf"{_USER_ID.pattern}\Z"))
     name = _line(required=True)
     email = fields.String(load_default=None, allow_none=True, validate=[Length(max=254), Email()])
@@ -75,10 +77,14 @@ class NewCard(Schema):
 
 
 class SeededCard(NewCard):
+    """A card of the seed: it needs an id, so that a second start adds nothing."""
+
     id = _record_id(required=True)
 
 
 class NewComment(Schema):
+    """A comment into a card; ``external_key`` finds it again."""
+
     text = _text(required=True)
     external_key = _optional_line(_LONGEST_KEY)
 
@@ -96,6 +102,8 @@ class NewReminder(Schema):
 
 
 class Withdrawal(Schema):
+    """Why a reminder is no longer wanted."""
+
     reason = _text(required=True)
     external_key = _optional_line(_LONGEST_KEY)
 
@@ -122,6 +130,8 @@ class ChangedCall(Schema):
 
 
 class NewCall(ChangedCall):
+    """A call's record; without ``id`` the CRM gives one."""
+
     id = fields.String(load_default=None, allow_none=True, validate=Regexp(rf"{_USER_ID.pattern}\Z"))
     phone = _phone(required=True)
     card = _record_id(load_default=None, allow_none=True)

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, jsonify, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from connectors.embedded.crm.api import api, fault_control
-from connectors.embedded.crm.faults import FaultInjector
-from connectors.embedded.crm.mail import MailTransport, Outbox
+from connectors.embedded.crm.app import Crm
 from connectors.embedded.crm.page import PageGuard, pages
 from connectors.embedded.crm.records import NoSuchRecord, NotPossible
-from connectors.embedded.crm.store import CrmStore
-from connectors.embedded.crm.webhook import Switchboard
 from connectors.kit.secrets import same_secret
 
 log = logging.getLogger("connectors.embedded")
@@ -28,49 +21,8 @@ log = logging.getLogger("connectors.embedded")
 LARGEST_BODY = 1_048_576
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a CRM is to run. ``page_token`` None: no sign-in; ``page_open`` False: then no pages at all."""
-
-    token: str = field(repr=False)
-    post: MailTransport | None = None
-    webhook_url: str | None = None
-    webhook_secret: str = field(default="", repr=False)
-    faults: FaultInjector | None = None
-    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Moscow"))
-    page_open: bool = True
-    page_token: str | None = field(default=None, repr=False)
-    now: Callable[[], datetime] = utc_now
-
-
-class Crm:
-    """One running CRM: its store, its mail, its calls and the application in front of them."""
-
-    def __init__(self, store: CrmStore, options: Options) -> None:
-        """Raises ValueError for an unusable webhook address."""
-        self.store = store
-        self.options = options
-        self.mail = Outbox(store, options.post, options.now)
-        self.calls = Switchboard(store, options.webhook_url, options.webhook_secret, options.now)
-        self.app = _application(self)
-
-    def start(self) -> None:
-        """Begin sending what is queued."""
-        self.mail.courier.start()
-        self.calls.courier.start()
-
-    def stop(self) -> None:
-        """Finish what is in hand and close the file."""
-        self.calls.courier.stop()
-        self.mail.courier.stop()
-        self.store.close()
-
-
-def _application(crm: Crm) -> Flask:
+def application(crm: Crm) -> Flask:
+    """The WSGI application in front of this CRM."""
     app = Flask(__name__, static_folder="static", static_url_path="/static")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.ensure_ascii = False  # type: ignore[attr-defined]

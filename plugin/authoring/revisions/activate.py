@@ -1,18 +1,17 @@
-"""Changing which rules are active: one change at a time, whoever makes it on whichever machine, each on record."""
+"""Changes which rules are active: one change at a time across all machines, each of them recorded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, insert, update
-from sqlalchemy.exc import IntegrityError
 
 from plugin.authoring.revisions.archive import Activation, newest_activation
 from plugin.ledger.database import Ledger
+from plugin.ledger.insert import insert_if_absent
 from plugin.ledger.schema import activations, revisions
 
 if TYPE_CHECKING:
@@ -55,9 +54,6 @@ def activate(
 def _store(connection: Connection, rulebook: Rulebook, at: datetime) -> None:
     revision, files = rulebook.revision, dict(rulebook.files) or None
     new = {"revision": revision, "content": rulebook.content, "files": files, "created_at": at}
-    with suppress(IntegrityError), connection.begin_nested():
-        connection.execute(insert(revisions), new)
-        return
-    if files:
+    if not insert_if_absent(connection, revisions, new) and files:
         # The same rules, but the comments may be others than when they were published before.
         connection.execute(update(revisions).where(revisions.c.revision == revision).values(files=files))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from itertools import groupby
 
+from plugin.common.terminal import wrapped
 from plugin.doctor.points import Findings
-
-WIDTH = 80
 
 
 def page(found: Findings) -> str:
@@ -16,16 +14,12 @@ def page(found: Findings) -> str:
     for area, points in groupby(found.points, key=lambda point: point.area):
         lines.append(area)
         for point in points:
-            lines += _wrapped(f"{'ok' if point.ok else 'failed':<6}  {point.name}", 2, 10)
+            lines += wrapped(f"{'ok' if point.ok else 'failed':<6}  {point.name}", 2, after=" " * 8)
             if not point.ok and point.remedy:
-                lines += _wrapped(f"-> {point.remedy}", 10, 13)
+                lines += wrapped(f"-> {point.remedy}", 10, after="   ")
     if found.left:
         lines += ["", "Left in the CRM, to be removed by hand:"]
-        lines += [line for what in found.left for line in _wrapped(f"- {what}", 2, 4)]
+        lines += [line for what in found.left for line in wrapped(f"- {what}", 2, after="  ")]
     failed = sum(not point.ok for point in found.points)
     held = len(found.points) - failed
     return "\n".join([*lines, "", f"{held} ok, {failed} failed" if failed else f"{held} ok"])
-
-
-def _wrapped(text: str, first: int, next_: int) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=" " * first, subsequent_indent=" " * next_)

@@ -13,8 +13,8 @@ from connectors.amocrm import AmoConnector
 from connectors.base import Assignee, Check
 from tests.connectors.amocrm.rig import FIELD, SECRET, AmoRig, settings
 from tests.connectors.amocrm.server import ACCOUNT, COORDINATOR, OWN, Account
-from tests.support.crm import free_port
 from tests.support.fake_api import ApiAnswer, Fault
+from tests.support.processes import free_port
 
 Prepare = Callable[[Account], None]
 

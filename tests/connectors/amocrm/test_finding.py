@@ -11,7 +11,7 @@ import responses
 
 from connectors.amocrm import AmoConnector
 from connectors.base import Card, CardRef, CrmRefused, ReminderState
-from connectors.kit.reference_mark import mark
+from connectors.kit.reference_mark import reference_mark
 from tests.connectors.amocrm.rig import AmoRig, settings
 from tests.connectors.contract.rig import NAME
 
@@ -174,7 +174,7 @@ def test_a_search_without_end_is_refused_rather_than_cut_short(crm: AmoRig) -> N
 
 
 def test_nothing_is_found_under_another_key_or_on_another_card(crm: AmoRig, key: str) -> None:
-    crm.server.note("contacts", int(crm.card.id), params={"text": f"текст {mark(key)}"})
+    crm.server.note("contacts", int(crm.card.id), params={"text": f"текст {reference_mark(key)}"})
     other = CardRef("contact", str(crm.server.card("contacts", "Другой")))
     assert crm.connector.find("comment", crm.card, "f" * 64) is None
     assert crm.connector.find("comment", other, key) is None
@@ -184,17 +184,19 @@ def test_nothing_is_found_under_another_key_or_on_another_card(crm: AmoRig, key:
 
 
 def test_a_note_of_another_kind_is_not_taken_for_a_comment(crm: AmoRig, key: str) -> None:
-    crm.server.note("contacts", int(crm.card.id), note_type="call_in", params={"text": mark(key)})
+    crm.server.note("contacts", int(crm.card.id), note_type="call_in", params={"text": reference_mark(key)})
     assert crm.connector.find("comment", crm.card, key) is None
 
 
 def test_it_is_found_under_many_newer_ones_and_without_a_card(crm: AmoRig, key: str) -> None:
-    note = crm.server.note("contacts", int(crm.card.id), params={"text": f"текст\n{mark(key)}"})
+    note = crm.server.note("contacts", int(crm.card.id), params={"text": f"текст\n{reference_mark(key)}"})
     for _ in range(300):
         crm.server.note("contacts", int(crm.card.id), params={"text": "позже"})
     assert crm.connector.find("comment", crm.card, key) == str(note)
     assert crm.connector.find("comment", None, key) == str(note)
-    outcome = crm.connector.create_reminder(crm.card, crm.people[0], "ИСКЛЮЧИТЬ", mark(key), crm.server.now(), key)
+    outcome = crm.connector.create_reminder(
+        crm.card, crm.people[0], "ИСКЛЮЧИТЬ", reference_mark(key), crm.server.now(), key
+    )
     assert crm.connector.find("reminder", None, key) == outcome.remote_id  # type: ignore[union-attr]
 
 

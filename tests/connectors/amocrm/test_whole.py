@@ -22,11 +22,11 @@ from tests.connectors.amocrm.server import (
     AmoServer,
     webhook,
 )
-from tests.support.crm import wait_until
 from tests.support.fake_api import Fault
 from tests.support.home import lay_out
 from tests.support.mail import MailSink, mail_sink
 from tests.support.plugin import RunningPlugin, plugin_at
+from tests.support.processes import wait_until
 
 RELATED, REFUSES, WARNED = 601, 602, 603
 

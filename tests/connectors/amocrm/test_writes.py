@@ -22,7 +22,7 @@ from connectors.base import (
     Unknown,
     Write,
 )
-from connectors.kit.reference_mark import mark
+from connectors.kit.reference_mark import reference_mark
 from tests.connectors.amocrm.rig import AmoRig
 from tests.connectors.amocrm.server import OWN
 from tests.support.fake_api import Fault
@@ -33,12 +33,12 @@ MARKUP = "<b>Иванов</b> [b]Иван[/b] & «Ко» <script>alert(1)</scrip
 
 def comment(card: CardRef, number: int, text: str = "Комментарий") -> CommentWrite:
     key = f"{number:016x}" * 4
-    return CommentWrite(card, f"{text}\n{mark(key)}", key)
+    return CommentWrite(card, f"{text}\n{reference_mark(key)}", key)
 
 
 def reminder(card: CardRef, person: Assignee, number: int, text: str = "Напоминание") -> ReminderWrite:
     key = f"{number:016x}" * 4
-    return ReminderWrite(card, person, "ИСКЛЮЧИТЬ", f"{text}\n{mark(key)}", DUE, key)
+    return ReminderWrite(card, person, "ИСКЛЮЧИТЬ", f"{text}\n{reference_mark(key)}", DUE, key)
 
 
 def one_call(crm: AmoRig, number: int = 1) -> list[Write]:
@@ -275,7 +275,7 @@ def test_a_comment_and_a_reminder_arrive_as_they_were_given(crm: AmoRig) -> None
     outcomes = crm.connector.write(one_call(crm))
     assert kinds(outcomes) == ["Done"] * 3
     (note,) = crm.written("comment")
-    assert (note.text, note.card) == (f"Комментарий\n{mark('0' * 15 + '1')}", crm.card)
+    assert (note.text, note.card) == (f"Комментарий\n{reference_mark('0' * 15 + '1')}", crm.card)
     first, second = crm.written("reminder")
     assert (first.subject, first.due, first.card) == ("ИСКЛЮЧИТЬ", DUE, crm.card)
     assert [first.assignee, second.assignee] == [person.user for person in crm.people]

@@ -9,9 +9,10 @@ import pytest
 
 from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done
 from connectors.bitrix24 import Bitrix24Connector
+from connectors.kit.reference_mark import reference_mark
 from tests.connectors.bitrix24.rig import connected, with_webhook
 from tests.connectors.bitrix24.server import Portal
-from tests.connectors.bitrix24.writes import comment, mark, reminder
+from tests.connectors.bitrix24.writes import comment, reminder
 
 
 def aged(**ago: float) -> str:
@@ -105,7 +106,7 @@ def test_a_done_reminder_is_found_too(connector: Bitrix24Connector, portal: Port
 def test_the_mark_is_known_again_however_the_portal_shows_its_brackets(
     connector: Bitrix24Connector, portal: Portal, card: CardRef, key: str
 ) -> None:
-    with_comments(portal, 1, COMMENT=f"Просит не звонить. &#91;{mark(key)[1:-1]}&#93;")
+    with_comments(portal, 1, COMMENT=f"Просит не звонить. &#91;{reference_mark(key)[1:-1]}&#93;")
     assert connector.find("comment", card, key) == "5001"
 
 

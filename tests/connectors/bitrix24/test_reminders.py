@@ -8,9 +8,10 @@ import pytest
 
 from connectors.base import CardRef, Done, NotDone, ReminderState, Unknown
 from connectors.bitrix24 import Bitrix24Connector
+from connectors.kit.reference_mark import reference_mark
 from tests.connectors.bitrix24.rig import connected, with_webhook
 from tests.connectors.bitrix24.server import Portal
-from tests.connectors.bitrix24.writes import COORDINATOR, comment, mark, reminder
+from tests.connectors.bitrix24.writes import COORDINATOR, comment, reminder
 from tests.support.fake_api import Fault
 
 WHY = "ОТМЕНА: исключать не нужно"
@@ -93,7 +94,7 @@ def test_a_withdrawal_that_timed_out_is_made_again_and_gives_its_reason_once(
     connector, remote_id, record = reminded(portal, card, key, reminders)
     closing = "crm.activity.update" if reminders == "todo" else "tasks.task.complete"
     portal.failing[closing] = [{"error": "INTERNAL_SERVER_ERROR", "error_description": ""}]
-    why = f"{WHY} {mark(WITHDRAWAL)}"
+    why = f"{WHY} {reference_mark(WITHDRAWAL)}"
     assert isinstance(connector.withdraw_reminder(remote_id, why, WITHDRAWAL), Unknown)
     assert connector.withdraw_reminder(remote_id, why, WITHDRAWAL) == Done(remote_id)
     assert text(record).count(WHY) == 1

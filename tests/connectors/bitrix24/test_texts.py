@@ -10,7 +10,7 @@ from connectors.base import Assignee, CardRef, Done
 from connectors.bitrix24 import Bitrix24Connector
 from connectors.bitrix24.commands import Command, Later
 from connectors.bitrix24.texts import as_html, is_sendable, lost_mark, shown_literally
-from connectors.kit.reference_mark import carries
+from connectors.kit.reference_mark import carries_mark
 from tests.connectors.bitrix24.rig import connected, with_webhook
 from tests.connectors.bitrix24.server import Portal, nested
 from tests.connectors.bitrix24.writes import DUE
@@ -65,7 +65,7 @@ def test_what_is_no_markup_stays_as_it_is(text: str) -> None:
 def test_the_reference_mark_survives_among_markup() -> None:
     shown = shown_literally(f"[b]x[/b] [ref:{KEY[:16]}]")
     assert f"[ref:{KEY[:16]}]" in shown
-    assert carries(shown, KEY)
+    assert carries_mark(shown, KEY)
 
 
 def test_signs_that_nobody_can_read_become_spaces() -> None:

@@ -17,10 +17,10 @@ from tests.connectors.bitrix24 import server
 from tests.connectors.bitrix24.conftest import fixture
 from tests.connectors.bitrix24.rig import CHANGED, RELATED, SURVEYS, call_end, with_call, with_client
 from tests.connectors.bitrix24.server import Portal
-from tests.support.crm import wait_until
 from tests.support.fake_api import Fault
 from tests.support.home import lay_out
 from tests.support.plugin import RunningPlugin, plugin_at
+from tests.support.processes import wait_until
 
 WARNED = "UF_CRM_1700000003"
 CALL = "externalCall.7b0c7de811455ef32b18dc5917e4306a.1773239327"

@@ -17,9 +17,10 @@ from connectors.base import (
     Write,
 )
 from connectors.bitrix24 import Bitrix24Connector
+from connectors.kit.reference_mark import reference_mark
 from tests.connectors.bitrix24.rig import connected, with_application, with_webhook
 from tests.connectors.bitrix24.server import Portal
-from tests.connectors.bitrix24.writes import COORDINATOR, DUE, comment, mail, mark, reminder, whole_call, written
+from tests.connectors.bitrix24.writes import COORDINATOR, DUE, comment, mail, reminder, whole_call, written
 from tests.support.fake_api import Fault
 
 # --- failures -------------------------------------------------------------------------------------------
@@ -283,7 +284,7 @@ def test_a_task_keeps_the_whole_key(portal: Portal, card: CardRef, key: str) -> 
 def test_ten_thousand_signs_in_cyrillic_arrive_whole(
     connector: Bitrix24Connector, portal: Portal, card: CardRef, key: str
 ) -> None:
-    text = "Клиент просит: «не звонить»; 100% & точка. " * 240 + mark(key)
+    text = "Клиент просит: «не звонить»; 100% & точка. " * 240 + reference_mark(key)
     assert isinstance(connector.add_comment(card, text, key), Done)
     assert portal.records.comments["1001"]["COMMENT"] == text
 

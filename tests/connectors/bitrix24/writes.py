@@ -7,25 +7,22 @@ from datetime import UTC, datetime
 
 from connectors.base import Assignee, CardRef, CommentWrite, EmailWrite, Outcome, ReminderWrite, Write
 from connectors.bitrix24 import Bitrix24Connector
+from connectors.kit.reference_mark import reference_mark
 
 DUE = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 COORDINATOR, MANAGER = Assignee("5", "five@example.org"), Assignee("7", "seven@example.org")
 
 
-def mark(key: str) -> str:
-    return f"[ref:{key[:16]}]"
-
-
 def comment(card: CardRef, key: str, text: str = "Просит не звонить.") -> CommentWrite:
-    return CommentWrite(card, f"{text}\n{mark(key)}", key)
+    return CommentWrite(card, f"{text}\n{reference_mark(key)}", key)
 
 
 def reminder(card: CardRef, key: str, person: Assignee = COORDINATOR) -> ReminderWrite:
-    return ReminderWrite(card, person, "ИСКЛЮЧИТЬ", f"Исключить. {mark(key)}", DUE, key)
+    return ReminderWrite(card, person, "ИСКЛЮЧИТЬ", f"Исключить. {reference_mark(key)}", DUE, key)
 
 
 def mail(key: str, person: Assignee = COORDINATOR) -> EmailWrite:
-    return EmailWrite(person, "ИСКЛЮЧИТЬ", f"Исключить. {mark(key)}", key)
+    return EmailWrite(person, "ИСКЛЮЧИТЬ", f"Исключить. {reference_mark(key)}", key)
 
 
 def whole_call(card: CardRef, number: int) -> list[Write]:

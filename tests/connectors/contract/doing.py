@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors.base import CommentWrite, EmailWrite, Kind, Outcome, ReminderWrite, Write
-from connectors.kit.reference_mark import mark
+from connectors.kit.reference_mark import reference_mark
 from tests.connectors.contract.rig import Rig
 from tests.support.fake_api import Fault
 
@@ -26,7 +26,7 @@ def key(name: str = "one") -> str:
 
 def text(words: str = WORDS, name: str = "one") -> str:
     """A text as the plugin sends it, with the mark of its key below."""
-    return f"{words}\n{mark(key(name))}"
+    return f"{words}\n{reference_mark(key(name))}"
 
 
 def job(rig: Rig, kind: Kind, words: str = WORDS, name: str = "one", *, missing: bool = False) -> Write:

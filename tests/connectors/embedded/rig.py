@@ -14,8 +14,9 @@ from typing import Any
 
 from connectors.base import Assignee, CardRef, Kind
 from connectors.embedded import EmbeddedConnector
-from connectors.embedded.crm.mail import OutboxPost
-from connectors.embedded.crm.server import Crm, Options, utc_now
+from connectors.embedded.crm.app import Crm, Options, utc_now
+from connectors.embedded.crm.mail import OutboxTransport
+from connectors.embedded.crm.server import application
 from connectors.embedded.crm.store import CrmStore
 from connectors.embedded.signature import signed_headers
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
@@ -31,7 +32,7 @@ class Front(FakeApi):
 
     def __init__(self, crm: Crm) -> None:
         super().__init__()
-        self._client = crm.app.test_client()
+        self._client = application(crm).test_client()
 
     def answer(self, request: ApiRequest) -> ApiAnswer:
         response = self._client.open(
@@ -61,7 +62,7 @@ class EmbeddedRig:
     def __init__(self, crm: Crm, front: Front, **overrides: Any) -> None:
         self.front = front
         self._numbers = itertools.count(1)
-        self._client = crm.app.test_client()
+        self._client = application(crm).test_client()
         # Another number, then the one that is looked for, in a notation of its own.
         card = self.api("POST", "cards", {"name": NAME, "phones": ["8 495 000-11-22", f"8 ({PHONE[2:5]}) {PHONE[5:]}"]})
         self.card = CardRef("contact", card["id"])
@@ -127,7 +128,7 @@ def _written(kind: Kind, record: Mapping[str, Any]) -> Written:
 def rig(**overrides: Any) -> Iterator[EmbeddedRig]:
     """A fresh CRM for the length of the block; ``overrides`` are settings of its account."""
     folder = Path(tempfile.mkdtemp())
-    crm = Crm(CrmStore(folder / "crm.db"), Options(TOKEN, OutboxPost(folder / "outbox", utc_now)))
+    crm = Crm(CrmStore(folder / "crm.db"), Options(TOKEN, OutboxTransport(folder / "outbox", utc_now)))
     front = Front(crm)
     try:
         with front.running():

@@ -9,7 +9,8 @@ from marshmallow import ValidationError
 
 from connectors.base import Assignee, CardRef, CrmRefused, CrmUnavailable
 from connectors.embedded import EmbeddedConnector
-from tests.support.crm import CrmApi, RunningCrm, embedded_crm, free_port
+from tests.support.crm import CrmApi, RunningCrm, embedded_crm
+from tests.support.processes import free_port
 
 # --- settings --------------------------------------------------------------------------------------
 

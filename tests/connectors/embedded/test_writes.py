@@ -10,7 +10,8 @@ import pytest
 
 from connectors.base import Assignee, CardRef, CrmUnavailable, Done, NotDone, ReminderState
 from connectors.embedded import EmbeddedConnector
-from tests.support.crm import CrmApi, RunningCrm, free_port
+from tests.support.crm import CrmApi, RunningCrm
+from tests.support.processes import free_port
 
 DUE = datetime(2026, 11, 23, 10, 15, tzinfo=timezone(timedelta(hours=3)))
 NOBODY = Assignee()

@@ -15,7 +15,7 @@ from tests.connectors.espocrm.payloads import PERSON, SITE, URL
 from tests.connectors.espocrm.points import FIELDS, Points, faults
 from tests.connectors.espocrm.rig import FACTS, WEBHOOK, WEBHOOK_SECRET, EspoRig
 from tests.connectors.espocrm.server import API_KEY
-from tests.support.crm import free_port
+from tests.support.processes import free_port
 
 # --- not reachable ---------------------------------------------------------------------------------
 

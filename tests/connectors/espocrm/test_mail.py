@@ -85,12 +85,7 @@ def test_a_mail_is_looked_for_by_its_mark_among_those_of_the_api_user(
     asked: Any = crm.calls[0].request
     assert asked.params["where[0][attribute]"] == "body"
     assert asked.params["where[0][value]"] == "ref:abababababababab"
-    assert [asked.params[f"where[1][value][{place}][value]"] for place in range(4)] == [
-        "Sent",
-        "Draft",
-        "Sending",
-        "Failed",
-    ]
+    assert [asked.params[f"where[1][value][{place}][value]"] for place in range(3)] == ["Sent", "Draft", "Sending"]
     assert asked.params["where[2][value]"] == OWN_USER
 
 

@@ -16,10 +16,10 @@ import pytest
 from connectors.espocrm.markup import shown
 from tests.connectors.espocrm.rig import WEBHOOK, WEBHOOK_SECRET, EspoRig, signed
 from tests.connectors.espocrm.server import API_KEY, EspoServer
-from tests.support.crm import wait_until
 from tests.support.fake_api import Fault
 from tests.support.home import lay_out
 from tests.support.plugin import RunningPlugin, plugin_at
+from tests.support.processes import wait_until
 
 _MARK = re.compile(r"\[ref:[0-9a-f]{16}\]$")
 _SETTINGS = """

@@ -181,6 +181,15 @@ def test_a_read_is_redirected_within_its_host_only(crm: responses.RequestsMock, 
             client.read(path)
 
 
+def test_an_error_after_a_followed_redirect_hides_the_redirects_query(
+    crm: responses.RequestsMock, client: HttpClient
+) -> None:
+    crm.get(f"{URL}/old", status=302, headers={"Location": "/api/new?name=Anna+Smith"})
+    crm.get(f"{URL}/new", status=400, json={"error": "BAD", "error_description": "Anna Smith is taken"})
+    with pytest.raises(CrmRefused, match=r"BAD: \(…\) is taken"):
+        client.read("old")
+
+
 def test_the_crms_own_words_are_told_without_personal_data(crm: responses.RequestsMock, client: HttpClient) -> None:
     crm.post(
         f"{URL}/notes",

@@ -13,7 +13,7 @@ import pytest
 
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Unknown
 from connectors.http.client import HttpAnswer, HttpClient
-from tests.support.crm import free_port
+from tests.support.processes import free_port
 from tests.support.rawserver import CERTIFICATE, RawServer, answer, raw_server, reset, send
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -18,7 +18,7 @@ from connectors.http.memory_store import MemoryStore
 from connectors.http.oauth import FixedToken, Grant, TokenKeeper, TokenRefused, Tokens, tokens_of
 from plugin.ledger import Ledger
 from plugin.resilience.token_store import LedgerStore
-from tests.support.crm import wait_until
+from tests.support.processes import wait_until
 
 NOW = datetime(2026, 11, 23, 7, 15, tzinfo=UTC)
 CODE = Grant("authorization_code", "c0de-of-the-settings")

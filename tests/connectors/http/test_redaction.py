@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from connectors.http.redaction import Sent
+from connectors.http.redaction import SentRequest
 
 TEXT = "Исключить из опросов: Иванов Иван Иванович, +7 916 123-45-67\n[ref:0123456789abcdef]"
-SENT = Sent(
+SENT = SentRequest(
     secrets=("wh00k",),
     headers={"Authorization": "Bearer t0ken-of-the-account", "X-No-Total": "true"},
     query={"query": "Петрова Алёна", "name": "Anna Smith"},
@@ -32,7 +32,7 @@ SENT = Sent(
     ],
 )
 def test_what_it_repeats_is_left_out(said: str, shown: str) -> None:
-    assert SENT.hidden_in(said) == shown
+    assert SENT.redacted(said) == shown
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_it_repeats_is_left_out(said: str, shown: str) -> None:
     ],
 )
 def test_what_it_says_of_its_own_is_kept(said: str) -> None:
-    assert SENT.hidden_in(said) == said
+    assert SENT.redacted(said) == said
 
 
 @pytest.mark.parametrize(
@@ -62,17 +62,20 @@ def test_what_it_says_of_its_own_is_kept(said: str) -> None:
     ],
 )
 def test_any_kind_of_body_is_known_again(body: bytes) -> None:
-    sent = Sent(secrets=("s3cret-s3cret-s3cret-s3cret",), body=body)
-    assert sent.hidden_in("s3cret-s3cret-s3cret-s3cret of Иван") == "(…) of (…)"
+    sent = SentRequest(secrets=("s3cret-s3cret-s3cret-s3cret",), body=body)
+    assert sent.redacted("s3cret-s3cret-s3cret-s3cret of Иван") == "(…) of (…)"
 
 
 def test_a_long_unbroken_value_counts_as_a_token() -> None:
-    assert Sent(body=b'{"code": "def502003d3c3c3c3c3c3c3c"}').hidden_in("used: def502003d3c3c3c3c3c3c3c") == "used: (…)"
+    assert (
+        SentRequest(body=b'{"code": "def502003d3c3c3c3c3c3c3c"}').redacted("used: def502003d3c3c3c3c3c3c3c")
+        == "used: (…)"
+    )
 
 
 def test_without_a_request_nothing_is_changed() -> None:
-    assert Sent().hidden_in("Иванов Иван: wh00k") == "Иванов Иван: wh00k"
+    assert SentRequest().redacted("Иванов Иван: wh00k") == "Иванов Иван: wh00k"
 
 
 def test_it_shows_nothing_itself() -> None:
-    assert repr(SENT) == "Sent()"
+    assert repr(SENT) == "SentRequest()"

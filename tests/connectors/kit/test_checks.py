@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors.kit.checks import clocks, date_of, point, private, unmapped
+from connectors.kit.checks import clocks_agree, date_header, point, stays_private, unmapped
 from connectors.kit.mapping import FactField
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
@@ -22,36 +22,36 @@ def test_a_point_that_holds_needs_no_remedy() -> None:
     ("seconds", "said"), [(61, "61 s ahead"), (-61, "61 s behind"), (86_400, "86400 s ahead"), (60.6, "61 s ahead")]
 )
 def test_clocks_that_are_apart_are_told_with_the_way_they_are_off(seconds: float, said: str) -> None:
-    found = clocks(NOW - timedelta(seconds=seconds), NOW)
+    found = clocks_agree(NOW - timedelta(seconds=seconds), NOW)
     assert not found.ok
     assert f"this machine's is {said}" in found.remedy
 
 
 @pytest.mark.parametrize("seconds", [0, 59, -59])
 def test_clocks_that_are_close_agree(seconds: int) -> None:
-    assert clocks(NOW - timedelta(seconds=seconds), NOW).ok
+    assert clocks_agree(NOW - timedelta(seconds=seconds), NOW).ok
 
 
 @pytest.mark.parametrize("headers", [{}, {"Date": ""}, {"Date": "yesterday"}, {"Date": "2026-11-22"}])
 def test_without_a_date_nobody_knows(headers: dict[str, str]) -> None:
-    found = clocks(date_of(headers), NOW)
+    found = clocks_agree(date_header(headers), NOW)
     assert not found.ok
     assert "Date header" in found.remedy
 
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
 def test_an_answers_date_is_read(zone: str) -> None:
-    assert date_of({"Date": f"Sun, 22 Nov 2026 10:15:00 {zone}"}) == NOW
+    assert date_header({"Date": f"Sun, 22 Nov 2026 10:15:00 {zone}"}) == NOW
 
 
 @pytest.mark.parametrize("addresses", [["http://crm.example.org"], ["https://crm.example.org", "http://o.example.org"]])
 def test_an_address_that_others_can_listen_to_is_not_private(addresses: list[str]) -> None:
-    assert not private(*addresses).ok
+    assert not stays_private(*addresses).ok
 
 
 @pytest.mark.parametrize("address", ["https://crm.example.org", "http://127.0.0.1:8000", "http://localhost"])
 def test_encrypted_or_on_this_machine_is_private(address: str) -> None:
-    assert private(address).ok
+    assert stays_private(address).ok
 
 
 def test_entries_that_mean_nothing_yet_are_told() -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from connectors.base import Done, NotDone, Outcome, Unknown
-from connectors.smtp.mailer import Mailer, UnusableMail, build_message
-from tests.support.crm import free_port
+from connectors.smtp import Mailer
+from connectors.smtp.message import UnusableMail, build_message
 from tests.support.mail import MailSink, mail_sink
+from tests.support.processes import free_port
 from tests.support.rawserver import CERTIFICATE, server_context
 
 SENDER = "Исключения <optout@dealer.example>"

@@ -43,7 +43,7 @@ class Clock:
     def __call__(self) -> datetime:
         return self.true + self.wrong_by
 
-    def steady(self) -> float:
+    def monotonic(self) -> float:
         """Seconds that no setting of the clock changes."""
         return (self.true - START).total_seconds()
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, insert, select, update
 
 from connectors.base import Card, CardRef, Connector, Done, NotDone, Outcome, Unknown
-from connectors.smtp.mailer import Mailer
+from connectors.smtp import Mailer
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import CrmAccount, DeliveryPolicy, Manifest, Retention, Settings, SmtpServer, WebSettings
 from plugin.deciding.ruleset import Role
@@ -32,7 +32,6 @@ COORDINATOR = Role("coordinator", "Координатор опросов", "u7",
 SMS_MANAGER = Role("sms_manager", "СМС-менеджер", "u8", "sms@example.org", "both")
 #: How long the lease of this CRM's deliveries is: turn 10 + connect 5 + read 20 + settling 30 + margin 30.
 LEASE = 95.0
-OPEN = ("pending", "leased", "unknown", "waiting")
 
 
 class BreakableLedger(Ledger):
@@ -96,7 +95,7 @@ class House:
     prepared: bool = False
 
     def __post_init__(self) -> None:
-        self.steady = self.clock.steady
+        self.monotonic = self.clock.monotonic
         self.crm = Crm(self.clock)
         self.crm.contacts.append(Card(CARD, "Клиент Карточки", phones=("+79160000042",)))
         self.mailer = FakeMailer()
@@ -139,8 +138,16 @@ class House:
             self.clock,
             owner,
             Random(1),
-            steady=self.steady,
+            monotonic=self.monotonic,
         )
+
+    def run_once(self, *writes: str, reads: Sequence[str] = ()) -> FakeCrm:
+        """One round of a new process; its CRM, which answers the next writes and reads like this."""
+        crm = FakeCrm(self.crm)
+        crm.writes.extend(writes)
+        crm.reads.extend(reads)
+        self.worker(crm).run_once()
+        return crm
 
     # --- filling the ledger ------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ class RealClock(Clock):
     def __call__(self) -> datetime:
         return datetime.now(UTC)
 
-    def steady(self) -> float:
+    def monotonic(self) -> float:
         return time.monotonic()
 
 

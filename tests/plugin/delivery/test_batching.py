@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from connectors.base import Card, CardRef, Limits
 from plugin.config.settings import DeliveryPolicy
-from plugin.delivery.batching import bundled
+from plugin.delivery.batching import batches
 from plugin.delivery.model import Delivery
 from plugin.delivery.queue import Queue
 from plugin.ledger.schema import calls
@@ -47,7 +47,7 @@ def states(house: House) -> Counter[str]:
 # --- what goes wrong ---------------------------------------------------------------------------------
 
 
-def test_what_one_of_them_meets_is_its_own(house: House) -> None:
+def test_each_delivery_of_a_batch_gets_its_own_outcome(house: House) -> None:
     decision = house.decision()
     refused, busy, lost, done = (
         house.delivery(decision, kind) for kind in ("reminder", "reminder", "comment", "crm_email")
@@ -124,7 +124,7 @@ def test_an_outage_costs_so_many_requests_as_open_the_breaker(house: House) -> N
     assert states(house)["pending"] == 600 - sum(len(request) for request in crm.requests)
 
 
-def test_one_that_spoils_every_request_ends_up_alone_and_the_others_go_out(house: House) -> None:
+def test_a_delivery_that_spoils_every_batch_ends_up_alone_and_the_others_go_out(house: House) -> None:
     fill(house, 10)
     bad = house.rows()[4].key
 
@@ -145,7 +145,7 @@ def test_one_that_spoils_every_request_ends_up_alone_and_the_others_go_out(house
     assert crm.requests[-1] == [bad]
 
 
-def test_one_that_cannot_be_made_ready_holds_up_no_other(house: House) -> None:
+def test_a_delivery_that_cannot_be_prepared_holds_up_no_other(house: House) -> None:
     decision = house.decision()
     unfit = house.delivery(decision, "reminder", role="nobody")
     others = [house.delivery(decision, kind) for kind in ("comment", "reminder")]
@@ -156,7 +156,7 @@ def test_one_that_cannot_be_made_ready_holds_up_no_other(house: House) -> None:
     assert [len(request) for request in crm.requests] == [2]
 
 
-def test_a_card_that_is_gone_is_looked_for_by_itself(house: House) -> None:
+def test_a_delivery_whose_card_is_gone_leaves_its_batch_for_the_new_card(house: House) -> None:
     house.crm.contacts.append(Card(CardRef("contact", "77"), "К", phones=("+79160000042",)))
     house.crm.contacts.pop(0)
     decision = house.decision()
@@ -176,24 +176,24 @@ def test_a_card_that_is_gone_is_looked_for_by_itself(house: House) -> None:
     assert house.crm.having(house.row(gone).key)[0].card == CardRef("contact", "77")
 
 
-def test_what_a_correction_has_stopped_meanwhile_does_not_go_along(house: House) -> None:
+def test_a_delivery_stopped_by_a_correction_meanwhile_leaves_its_batch(house: House) -> None:
     decision = house.decision()
     stopped, other = house.delivery(decision, "comment"), house.delivery(decision, "reminder")
     crm = BatchingCrm(house.crm)
     worker = house.worker(crm)
-    ready = worker._queue.begin_all
+    begin = worker._queue.begin
 
     def correct_first(sending: Any) -> Any:
         house.change(stopped, cancel=True)
-        return ready(sending)
+        return begin(sending)
 
-    worker._queue.begin_all = correct_first  # type: ignore[method-assign]
+    worker._queue.begin = correct_first  # type: ignore[method-assign]
     worker.run_once()
     assert [house.row(one).state for one in (stopped, other)] == ["cancelled", "done"]
     assert [len(request) for request in crm.requests] == [1]
 
 
-def test_those_that_would_wait_too_long_for_the_others_to_be_made_ready_are_given_back(house: House) -> None:
+def test_deliveries_that_would_wait_too_long_for_their_batch_mates_are_given_back(house: House) -> None:
     label = "Карточка: ‹ссылка на карточку›"
     for _ in range(4):
         decision = house.decision()
@@ -217,7 +217,7 @@ def test_those_that_would_wait_too_long_for_the_others_to_be_made_ready_are_give
     assert states(house) == {"done": 4}
 
 
-def test_while_the_account_is_away_a_bundle_is_given_back_untried(house: House) -> None:
+def test_while_the_account_is_away_a_batch_is_given_back_untried(house: House) -> None:
     fill(house, 30)
     crm = BatchingCrm(house.crm)
     crm.exchanges.extend(["error"] * house.policy.breaker_failures)
@@ -245,21 +245,21 @@ def delivery(number: int, decision: int = 1, kind: str = "comment", **others: An
     return Delivery(**values)
 
 
-def ids(bundles: Sequence[Sequence[Delivery]]) -> list[list[int]]:
-    return [[one.id for one in bundle] for bundle in bundles]
+def ids(batches_: Sequence[Sequence[Delivery]]) -> list[list[int]]:
+    return [[one.id for one in batch] for batch in batches_]
 
 
 def test_where_one_is_written_at_a_time_each_goes_alone() -> None:
-    assert ids(bundled([delivery(1), delivery(2)], 1)) == [[1], [2]]
+    assert ids(batches([delivery(1), delivery(2)], 1)) == [[1], [2]]
 
 
-def test_a_decisions_deliveries_are_not_torn_apart() -> None:
+def test_deliveries_of_one_decision_go_in_one_batch() -> None:
     claimed = [delivery(1), delivery(2, 2), delivery(3, 3), delivery(4, 2), delivery(5, 1), delivery(6, 3)]
-    assert ids(bundled(claimed, 4)) == [[1, 5, 2, 4], [3, 6]]
+    assert ids(batches(claimed, 4)) == [[1, 5, 2, 4], [3, 6]]
 
 
-def test_more_than_one_request_takes_are_cut() -> None:
-    assert ids(bundled([delivery(number) for number in range(7)], 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+def test_a_decision_with_more_deliveries_than_the_batch_limit_is_cut() -> None:
+    assert ids(batches([delivery(number) for number in range(7)], 3)) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 @pytest.mark.parametrize(
@@ -267,13 +267,13 @@ def test_more_than_one_request_takes_are_cut() -> None:
     [delivery(2, kind="withdrawal"), delivery(2, kind="smtp_email"), delivery(2, sent_at=START)],
     ids=["withdrawal", "own mail", "perhaps sent"],
 )
-def test_what_goes_alone(alone: Delivery) -> None:
-    assert ids(bundled([delivery(1), alone, delivery(3, kind="reminder")], 5)) == [[1, 3], [2]]
+def test_withdrawals_own_mail_and_what_was_perhaps_sent_go_alone(alone: Delivery) -> None:
+    assert ids(batches([delivery(1), alone, delivery(3, kind="reminder")], 5)) == [[1, 3], [2]]
 
 
-def test_the_more_often_one_was_tried_the_smaller_its_company() -> None:
+def test_batch_limit_halves_per_failed_attempt() -> None:
     claimed = [delivery(number, number, attempts=tries) for number, tries in enumerate([0, 1, 1, 1, 0, 9, 9])]
-    assert ids(bundled(claimed, 4)) == [[0, 4], [1, 2], [3], [5], [6]]
+    assert ids(batches(claimed, 4)) == [[0, 4], [1, 2], [3], [5], [6]]
 
 
 def test_a_lease_lasts_for_all_the_requests_of_a_write() -> None:
@@ -329,7 +329,7 @@ def test_a_card_that_several_texts_name_is_read_once(house: House) -> None:
 # --- claims ------------------------------------------------------------------------------------------
 
 
-def test_a_claim_brings_along_what_was_decided_together(either_house: House) -> None:
+def test_a_claim_brings_its_batch_mates_along(either_house: House) -> None:
     first, second = either_house.decision(), either_house.decision(deadline=START + timedelta(hours=30))
     kin = [either_house.delivery(first, kind) for kind in ("comment", "reminder", "crm_email")]
     later = {"deadline_at": START + timedelta(hours=29)}
@@ -337,12 +337,12 @@ def test_a_claim_brings_along_what_was_decided_together(either_house: House) -> 
     alone = [either_house.delivery(first, "smtp_email", **later), sent]
     other = either_house.delivery(second)
     queue = Queue(either_house.ledger, either_house.clock, "a", LEASE)
-    claimed = {one.id for one in queue.claim(1, company=50)}
+    claimed = {one.id for one in queue.claim(1, batch_mates=50)}
     assert claimed == set(kin)
-    assert {one.id for one in queue.claim(9, company=50)} == {*alone, other}
+    assert {one.id for one in queue.claim(9, batch_mates=50)} == {*alone, other}
 
 
-def test_in_bundles_too_a_new_call_goes_out_with_the_next_claim_and_the_oldest_all_the_while(house: House) -> None:
+def test_with_batches_a_new_call_goes_out_with_the_next_claim_and_so_does_the_oldest(house: House) -> None:
     fill(house, 500)
     crm = BigCrm(house.crm)
     worker = house.worker(crm)
@@ -354,15 +354,15 @@ def test_in_bundles_too_a_new_call_goes_out_with_the_next_claim_and_the_oldest_a
         assert [house.row(one).state for one in (*new, oldest)] == ["done"] * 4
 
 
-def test_one_decision_with_any_number_brings_no_more_than_asked_for(house: House) -> None:
+def test_a_claim_takes_no_more_batch_mates_than_asked_for(house: House) -> None:
     decision = house.decision()
     for _ in range(20):
         house.delivery(decision)
     queue = Queue(house.ledger, house.clock, "a", LEASE)
-    assert len(queue.claim(2, company=5)) == 7
+    assert len(queue.claim(2, batch_mates=5)) == 7
 
 
-def test_while_another_process_claims_nothing_is_torn_apart_and_not_for_ever(postgres_house: House) -> None:
+def test_a_claim_waits_for_another_process_that_claims_but_not_for_ever(postgres_house: House) -> None:
     decision = postgres_house.decision()
     for kind in CALL:
         postgres_house.delivery(decision, kind)
@@ -371,5 +371,5 @@ def test_while_another_process_claims_nothing_is_torn_apart_and_not_for_ever(pos
     with postgres_house.ledger.write() as connection:
         # In the middle of its claim.
         assert stopped._may_claim(connection)
-        tries = [len(queue.claim(10, company=50)) for _ in range(7)]
+        tries = [len(queue.claim(10, batch_mates=50)) for _ in range(7)]
     assert tries == [0, 0, 0, 0, 0, 3, 0]

@@ -56,9 +56,7 @@ def test_a_missing_card_does_not_hold_up_the_mail(house: House) -> None:
 
 def test_a_crm_that_is_away_is_asked_for_the_card_again_later(house: House) -> None:
     delivery = house.delivery(house.decision(card=None))
-    crm = FakeCrm(house.crm)
-    crm.reads.append("down")
-    house.worker(crm).run_once()
+    house.run_once(reads=["down"])
     assert (house.row(delivery).state, house.until_due(delivery)) == ("waiting", 20)
     assert house.steps(delivery) == [("look_up", "not_done")]
     house.clock.advance(20)
@@ -68,9 +66,7 @@ def test_a_crm_that_is_away_is_asked_for_the_card_again_later(house: House) -> N
 
 def test_a_crm_that_does_not_let_contacts_be_read_parks(house: House) -> None:
     delivery = house.delivery(house.decision(card=None))
-    crm = FakeCrm(house.crm)
-    crm.reads.append("refused")
-    house.worker(crm).run_once()
+    house.run_once(reads=["refused"])
     assert (house.row(delivery).state, house.row(delivery).why) == ("parked", "no access")
 
 
@@ -128,11 +124,10 @@ def test_a_text_without_a_mark_gets_the_line_at_its_end(house: House) -> None:
 
 
 @pytest.mark.parametrize("target", [{}, {"name": None, "phone": None}, {"name": "", "phone": ""}])
-def test_a_target_that_names_nobody_is_nobody(house: House, target: dict[str, str | None]) -> None:
+def test_a_target_without_phone_and_name_is_ignored(house: House, target: dict[str, str | None]) -> None:
     decision = house.decision(target=target)
     house.delivery(decision)
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     assert crm.log == ["comment"]
     assert house.card_of(decision)["fallback"] is True
 
@@ -140,7 +135,7 @@ def test_a_target_that_names_nobody_is_nobody(house: House, target: dict[str, st
 # --- once settled ------------------------------------------------------------------------------------
 
 
-def test_the_card_is_settled_before_the_first_write(house: House) -> None:
+def test_the_card_is_chosen_before_the_first_write(house: House) -> None:
     decision = house.decision(card=None)
     house.delivery(decision)
     crm = FakeCrm(house.crm)
@@ -154,9 +149,7 @@ def test_a_repeat_looks_on_the_card_that_was_written_to_even_if_the_other_client
     house: House,
 ) -> None:
     delivery = house.delivery(house.decision(target=TARGET), fallback_text=FALLBACK)
-    crm = FakeCrm(house.crm)
-    crm.writes.append("dropped")
-    house.worker(crm).run_once()
+    house.run_once("dropped")
     other_client(house, "77")
     house.clock.advance(30)
     house.worker().run_once()
@@ -164,14 +157,13 @@ def test_a_repeat_looks_on_the_card_that_was_written_to_even_if_the_other_client
     assert house.crm.records[0].card == CARD
 
 
-def test_what_comes_later_goes_to_the_settled_card_without_asking_again(house: House) -> None:
+def test_later_deliveries_go_to_the_chosen_card_without_asking_again(house: House) -> None:
     decision = house.decision(target=TARGET)
     house.delivery(decision)
     house.worker().run_once()
     other_client(house, "77")
     late = house.delivery(decision, "reminder")
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     assert (crm.log, house.row(late).state) == (["reminder"], "done")
     assert {record.card for record in house.crm.records} == {CARD}
 

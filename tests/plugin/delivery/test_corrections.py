@@ -19,9 +19,7 @@ def house(either_house: House) -> House:
 
 
 def unknown(house: House, write: str) -> None:
-    crm = FakeCrm(house.crm)
-    crm.writes.append(write)
-    house.worker(crm).run_once()
+    house.run_once(write)
 
 
 def withdrawal(house: House, old: int, kind: str = "withdrawal") -> int:
@@ -38,13 +36,12 @@ def test_a_delivery_asked_to_stop_before_it_is_sent_is_not_sent(house: House) ->
     Queue(house.ledger, house.clock, "killed", LEASE).claim(10)
     house.change(delivery, cancel=True)
     house.clock.advance(LEASE)
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     assert (house.row(delivery).state, crm.log) == ("cancelled", [])
     assert house.row(delivery).finished_at is not None
 
 
-def test_a_correction_between_the_claim_and_the_sending_is_heeded(house: House) -> None:
+def test_a_correction_between_the_claim_and_the_sending_stops_it(house: House) -> None:
     first, second = house.one(), house.one()
     crm = FakeCrm(house.crm)
     crm.meanwhile = lambda: house.change(second, cancel=True)
@@ -77,8 +74,7 @@ def test_an_unknown_asked_to_stop_is_looked_for_and_never_sent_again(house: Hous
     unknown(house, write)
     house.change(delivery, cancel=True)
     house.clock.advance(30)
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     assert crm.log == ["find"]
     assert house.row(delivery).state == state
     assert house.written(delivery) == (state == "done")
@@ -101,8 +97,7 @@ def test_an_unknown_crm_mail_asked_to_stop_counts_as_perhaps_sent_although_it_is
     unknown(house, "lost")
     house.change(delivery, cancel=True)
     house.clock.advance(30)
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     assert (crm.log, house.row(delivery).state) == (["find"], "cancelled")
     assert house.row(delivery).sent_at is not None
 
@@ -129,8 +124,7 @@ def test_a_withdrawal_waits_until_the_old_reminder_has_ended(house: House) -> No
 def test_a_withdrawal_of_what_never_went_out_is_cancelled(house: House, columns: dict[str, Any]) -> None:
     old = house.one("reminder", **columns)
     back, mail = withdrawal(house, old), withdrawal(house, old, "smtp_email")
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     for row in (house.row(back), house.row(mail)):
         assert (row.state, row.why) == ("cancelled", "what it takes back never went out")
     assert (crm.log, house.mailer.mails) == ([], [])
@@ -144,8 +138,7 @@ def test_a_reminder_parked_as_perhaps_written_is_looked_for_before_it_is_taken_b
     unknown(house, "dropped" if written else "lost")
     house.change(old, state="parked")
     back = withdrawal(house, old)
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     assert crm.log == (["find", "withdrawal"] if written else ["find"])
     assert house.row(back).state == state
 
@@ -165,7 +158,7 @@ def test_a_withdrawal_that_the_crm_refuses_for_good_is_parked(house: House) -> N
         (ReminderState.OPEN, ["reminder_state", "withdrawal"]),
     ],
 )
-def test_a_withdrawal_whose_answer_was_lost_is_settled_by_the_reminders_state(
+def test_a_withdrawal_whose_answer_was_lost_is_reconciled_by_the_reminders_state(
     house: House, state: ReminderState, log: list[str]
 ) -> None:
     old = house.one("reminder")
@@ -175,8 +168,7 @@ def test_a_withdrawal_whose_answer_was_lost_is_settled_by_the_reminders_state(
     assert house.row(back).state == "unknown"
     house.crm.records[0].state = state
     house.clock.advance(30)
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     assert (house.row(back).state, crm.log) == ("done", log)
 
 
@@ -208,7 +200,7 @@ def test_a_killed_withdrawal_is_taken_over(house: House) -> None:
 # --- telling people ----------------------------------------------------------------------------------
 
 
-def test_whoever_was_reminded_is_told_of_the_cancellation(house: House) -> None:
+def test_a_role_that_was_reminded_gets_the_cancellation_mail(house: House) -> None:
     old = house.one("reminder")
     house.worker().run_once()
     mail = withdrawal(house, old, "smtp_email")
@@ -217,7 +209,7 @@ def test_whoever_was_reminded_is_told_of_the_cancellation(house: House) -> None:
     assert house.mailer.mails[0][1:3] == ("ОТМЕНА: ИСКЛЮЧИТЬ", "Клиент передумал")
 
 
-def test_whoever_was_only_mailed_is_told_too(house: House) -> None:
+def test_a_role_that_was_only_mailed_gets_the_cancellation_mail_too(house: House) -> None:
     decision = house.decision()
     old = house.delivery(decision, "reminder", state="cancelled")
     house.delivery(decision, "smtp_email")

@@ -18,7 +18,7 @@ from plugin.delivery.fair_order import (
     OLDEST_DEADLINE,
     any_due,
     next_due,
-    shares,
+    slots,
 )
 from plugin.delivery.queue import Queue
 from plugin.ledger.schema import deliveries
@@ -61,10 +61,10 @@ def claimed(house: House, limit: int, now: datetime = START, **options: Any) -> 
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 7, 20, 1000])
-def test_over_many_claims_everybody_gets_their_share_whatever_the_size_of_a_batch(limit: int) -> None:
+def test_over_many_claims_half_the_slots_go_to_the_oldest_deadlines_at_any_claim_size(limit: int) -> None:
     total = dict.fromkeys(("deadline", "newest", "longest"), 0)
     for claim in range(400):
-        dealt = shares(claim * limit, limit)
+        dealt = slots(claim * limit, limit)
         assert sum(dealt.values()) == limit
         for name, number in dealt.items():
             total[name] += number
@@ -101,7 +101,7 @@ def test_only_the_plugins_own_mail_goes_by_the_mail_server() -> None:
     assert {lane_of(kind) for kind in ("comment", "reminder", "crm_email", "withdrawal")} == {Lane.CRM}
 
 
-def test_a_backlog_of_one_lane_leaves_places_to_the_other(house: House) -> None:
+def test_a_backlog_of_one_lane_leaves_slots_to_the_other(house: House) -> None:
     fill(house, 500)
     mails = [house.one("smtp_email") for _ in range(30)]
     found = claimed(house, 20)
@@ -112,7 +112,7 @@ def test_a_backlog_of_one_lane_leaves_places_to_the_other(house: House) -> None:
 @pytest.mark.parametrize(
     ("lane", "kind", "other"), [(Lane.CRM, "comment", "smtp_email"), (Lane.MAIL, "smtp_email", "comment")]
 )
-def test_of_a_lane_that_is_closed_nothing_is_claimed(house: House, lane: Lane, kind: str, other: str) -> None:
+def test_nothing_is_claimed_from_a_closed_lane(house: House, lane: Lane, kind: str, other: str) -> None:
     fill(house, 50, kind=other)
     mine = house.one(kind)
     assert claimed(house, 20, lanes=[lane]) == [mine]

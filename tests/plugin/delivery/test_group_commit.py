@@ -51,9 +51,9 @@ class Work:
 class Asking:
     """Threads that ask at the same time, in order, while the first one is at it."""
 
-    def __init__(self, about: Callable[[int], int] = lambda ask: ask) -> None:
+    def __init__(self, subject: Callable[[int], int] = lambda request: request) -> None:
         self.ledger, self.work = OneLedger(), Work()
-        self.gathered = GroupCommit[int, int](self.ledger, self.work, about)  # type: ignore[arg-type]
+        self.commit = GroupCommit[int, int](self.ledger, self.work, subject)  # type: ignore[arg-type]
         self.found: dict[int, Sequence[int] | str] = {}
 
     def run(self, *asks: Sequence[int]) -> None:
@@ -73,12 +73,12 @@ class Asking:
 
     def _until_waiting(self, count: int) -> None:
         pause = threading.Event()
-        while len(self.gathered._waiting) < count:
+        while len(self.commit._waiting) < count:
             pause.wait(0.001)
 
     def _ask(self, number: int, asks: Sequence[int]) -> None:
         try:
-            self.found[number] = self.gathered.ask(asks)
+            self.found[number] = self.commit.submit(asks)
         except LedgerUnavailable as error:
             self.found[number] = error.message
 
@@ -86,7 +86,7 @@ class Asking:
 # --- when something is wrong -------------------------------------------------------------------------
 
 
-def test_what_one_of_them_meets_is_met_by_it_alone() -> None:
+def test_a_failing_request_fails_alone() -> None:
     asking = Asking()
     asking.work.bad = {3}
     asking.run([1], [2], [3], [4])
@@ -96,7 +96,7 @@ def test_what_one_of_them_meets_is_met_by_it_alone() -> None:
     assert sorted(asking.work.groups[2:]) == [[2], [3], [4]]
 
 
-def test_a_commit_of_which_nobody_knows_is_nobodys_answer_and_not_done_again() -> None:
+def test_a_commit_of_unknown_outcome_fails_every_request_and_is_not_repeated() -> None:
     asking = Asking()
 
     def lose() -> None:
@@ -109,15 +109,15 @@ def test_a_commit_of_which_nobody_knows_is_nobodys_answer_and_not_done_again() -
     assert asking.work.groups == [[1], [2, 3]]
 
 
-def test_after_a_failure_the_next_ones_are_served() -> None:
+def test_after_a_failure_the_next_requests_are_served() -> None:
     asking = Asking()
     asking.work.bad = {1}
     asking.run([1], [2])
     assert asking.found == {0: "a row is held by somebody else", 1: [4]}
-    assert asking.gathered.ask([5]) == [10]
+    assert asking.commit.submit([5]) == [10]
 
 
-def test_what_is_no_exception_but_the_end_of_the_process_gets_out() -> None:
+def test_a_keyboard_interrupt_gets_out() -> None:
     asking = Asking()
     asking.work.go_on.set()
 
@@ -126,13 +126,13 @@ def test_what_is_no_exception_but_the_end_of_the_process_gets_out() -> None:
 
     asking.ledger.commit = end
     with pytest.raises(KeyboardInterrupt):
-        asking.gathered.ask([1])
+        asking.commit.submit([1])
 
 
 # --- how it goes -------------------------------------------------------------------------------------
 
 
-def test_those_that_come_while_one_is_at_it_share_the_next_transaction() -> None:
+def test_requests_that_come_during_a_transaction_share_the_next_one() -> None:
     asking = Asking()
     asking.run([1], [2], [3, 4], [5])
     assert asking.found == {0: [2], 1: [4], 2: [6, 8], 3: [10]}
@@ -140,21 +140,21 @@ def test_those_that_come_while_one_is_at_it_share_the_next_transaction() -> None
     assert asking.ledger.transactions == 2
 
 
-def test_one_alone_goes_at_once() -> None:
+def test_a_single_request_commits_at_once() -> None:
     asking = Asking()
     asking.work.go_on.set()
-    assert asking.gathered.ask([1, 2]) == [2, 4]
+    assert asking.commit.submit([1, 2]) == [2, 4]
     assert asking.ledger.transactions == 1
 
 
-def test_two_about_the_same_are_never_in_one_transaction() -> None:
-    asking = Asking(about=lambda ask: ask % 10)
+def test_two_requests_about_one_subject_never_share_a_transaction() -> None:
+    asking = Asking(subject=lambda request: request % 10)
     asking.run([1], [2], [12], [3])
     assert asking.found == {0: [2], 1: [4], 2: [24], 3: [6]}
     assert asking.work.groups == [[1], [2, 3], [12]]
 
 
-def test_no_transaction_becomes_longer_than_a_hundred() -> None:
+def test_a_transaction_takes_about_a_hundred_requests_at_most() -> None:
     asking = Asking()
     asking.run([1], list(range(10, 100)), list(range(200, 220)), [5])
     assert [len(group) for group in asking.work.groups] == [1, 91, 20]

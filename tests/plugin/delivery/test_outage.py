@@ -142,9 +142,7 @@ def test_the_outage_is_told_once_and_its_end_once_with_how_long_it_was(busy: Hou
 
 
 @pytest.mark.parametrize("how", ["a write", "a read"])
-def test_an_account_that_is_shut_is_left_alone_at_once_by_every_process_and_probed_rarely(
-    busy: House, how: str
-) -> None:
+def test_a_blocked_account_is_left_alone_at_once_by_every_process_and_probed_rarely(busy: House, how: str) -> None:
     crm, other = FakeCrm(busy.crm), FakeCrm(busy.crm)
     workers = [busy.worker(crm), busy.worker(other)]
     for _ in range(60):
@@ -163,7 +161,7 @@ def test_an_account_that_is_shut_is_left_alone_at_once_by_every_process_and_prob
     assert {row.state for row in busy.rows()} == {"pending", "waiting"}
 
 
-def test_what_a_human_says_about_an_account_that_was_shut_counts_at_once(busy: House) -> None:
+def test_what_a_human_says_about_a_blocked_account_counts_at_once(busy: House) -> None:
     crm = FakeCrm(busy.crm)
     worker = busy.worker(crm)
     shut = busy.one()
@@ -266,7 +264,7 @@ def test_a_refused_log_in_waits_for_a_right_password_and_a_refused_recipient_is_
     assert {busy.row(waiting).state, busy.row(parked).state} == {"waiting", "parked"}
 
 
-def test_what_is_in_hand_when_the_account_goes_away_is_given_back_untried(busy: House) -> None:
+def test_deliveries_in_hand_when_the_account_goes_away_are_given_back_untried(busy: House) -> None:
     crm = Outage(busy.crm)
     for _ in range(20):
         busy.one()

@@ -14,7 +14,7 @@ import pytest
 
 from tests.plugin.delivery.fake_crm import START
 from tests.plugin.delivery.harness import LEASE, House
-from tests.support.crm import ROOT, wait_until
+from tests.support.processes import ROOT, wait_until
 
 LABEL = "Карточка: ‹ссылка на карточку›"
 MOMENTS = ["claimed", "reading the card", "between ledger and CRM"]

@@ -17,9 +17,7 @@ MOST_FAULTS = DeliveryPolicy().most_faults
 
 
 def go(house: House, write: str = "ok") -> FakeCrm:
-    crm = FakeCrm(house.crm)
-    crm.writes.append(write)
-    house.worker(crm).run_once()
+    crm = house.run_once(write)
     return crm
 
 
@@ -49,7 +47,7 @@ def test_waits_grow_from_try_to_try(house: House) -> None:
     assert house.row(delivery).attempts == 5
 
 
-def test_where_nobody_answers_no_wait_is_longer_than_until_the_next_probe(house: House) -> None:
+def test_while_the_account_is_away_no_wait_is_longer_than_until_the_next_probe(house: House) -> None:
     delivery = house.one()
     waits = []
     for _ in range(6):
@@ -105,7 +103,7 @@ def test_the_status_and_code_of_a_refusal_are_in_the_log_of_attempts(house: Hous
     assert step.seconds >= 0
 
 
-def test_a_fault_in_the_connector_counts_as_unknown_and_is_settled_by_a_look_up(house: House) -> None:
+def test_a_fault_in_the_connector_counts_as_unknown_and_is_reconciled_by_a_look_up(house: House) -> None:
     delivery = house.one()
     with capture_logs() as logs:
         go(house, "bug after")
@@ -156,7 +154,7 @@ def test_a_fault_before_sending_waits_and_is_parked_in_the_end(house: House) -> 
         ),
     ],
 )
-def test_nobody_to_send_it_to_waits_until_somebody_is_named_saying_what_is_missing(
+def test_without_an_assignee_it_waits_until_one_is_configured_and_says_what_is_missing(
     house: House, kind: str, role: dict[str, None] | None, why: str
 ) -> None:
     house.roles.clear()
@@ -186,7 +184,7 @@ def test_a_kind_of_a_newer_version_is_parked(house: House) -> None:
     assert house.row(delivery).state == "parked"
 
 
-def test_one_failing_does_not_hold_up_the_others(house: House) -> None:
+def test_a_failing_delivery_holds_up_no_other(house: House) -> None:
     decision = house.decision()
     comment, reminder, mail = (house.delivery(decision, kind) for kind in ("comment", "reminder", "smtp_email"))
     go(house, "busy")
@@ -207,7 +205,7 @@ def test_a_comment_is_written_into_the_calls_card(house: House) -> None:
     assert house.steps(delivery) == [("send", "done")]
 
 
-def test_a_reminder_goes_to_whoever_fills_the_role_now(house: House) -> None:
+def test_a_reminder_goes_to_the_user_who_fills_the_role_now(house: House) -> None:
     delivery = house.one("reminder")
     house.roles["coordinator"] = Role("coordinator", "", "u99", "new@example.org", "smtp")
     go(house)
@@ -235,6 +233,6 @@ def test_the_crm_mails_a_role_that_wants_it(house: House) -> None:
     assert house.row(delivery).state == "done"
 
 
-def test_nothing_due_takes_no_writers_turn(house: House) -> None:
+def test_an_idle_loop_opens_no_write_transaction(house: House) -> None:
     house.ledger.broken = True
     assert house.worker().run_once() == 0

@@ -21,8 +21,9 @@ from connectors.base import ReminderState
 from plugin.delivery import Worker
 from plugin.delivery.queue import Queue
 from plugin.ledger import Ledger
+from plugin.ledger.states import OPEN
 from tests.plugin.delivery.fake_crm import EXCHANGES, READS, WRITES, BatchingCrm, Clock, FakeCrm, Killed
-from tests.plugin.delivery.harness import LEASE, OPEN, BreakableLedger, FakeMailer, House
+from tests.plugin.delivery.harness import LEASE, BreakableLedger, FakeMailer, House
 from tests.support.postgres import Databases
 
 PHONE = "+79160000042"

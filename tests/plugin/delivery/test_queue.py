@@ -11,10 +11,11 @@ from structlog.testing import capture_logs
 
 from connectors.base import CardRef
 from plugin.delivery.model import Delivery, DeliveryEnding, Place
-from plugin.delivery.queue import Begun, Queue
+from plugin.delivery.queue import Begun, Queue, Started
 from plugin.ledger.schema import decisions
+from plugin.ledger.states import OPEN, DeliveryState
 from tests.plugin.delivery.fake_crm import START, Clock, FakeCrm
-from tests.plugin.delivery.harness import CARD, LEASE, OPEN, BreakableLedger, House
+from tests.plugin.delivery.harness import CARD, LEASE, BreakableLedger, House
 
 
 @pytest.fixture
@@ -27,21 +28,25 @@ def queue(house: House, owner: str = "host:1") -> Queue:
     return Queue(house.ledger, house.clock, owner, LEASE)
 
 
+def begin(queue: Queue, claimed: Delivery) -> Started:
+    return queue.begin([(claimed, None)])[0]
+
+
 def test_what_one_process_claimed_no_other_gets(house: House) -> None:
     house.one()
     assert len(queue(house, "a").claim(10)) == 1
     assert queue(house, "b").claim(10) == []
 
 
-def test_a_lease_that_ran_out_is_anybodys(house: House) -> None:
+def test_a_lease_that_ran_out_can_be_claimed_by_any_process(house: House) -> None:
     delivery = house.one()
     first = queue(house, "a")
     [claimed] = first.claim(10)
     house.clock.advance(LEASE)
     [again] = queue(house, "b").claim(10)
     assert (again.id, again.lease.split("#")[0]) == (delivery, "b")
-    assert first.begin(claimed, None)[0] is Begun.LOST
-    assert first.finish(claimed, DeliveryEnding("waiting", wait=5), []) is None
+    assert begin(first, claimed)[0] is Begun.LOST
+    assert first.finish([(claimed, DeliveryEnding(DeliveryState.WAITING, wait=5), [])]) == [None]
     assert house.row(delivery).owner == again.lease
 
 
@@ -51,8 +56,8 @@ def test_a_process_that_claims_its_own_lost_delivery_again_has_one_lease_not_two
     [old] = mine.claim(10)
     house.clock.advance(LEASE)
     [new] = mine.claim(10)
-    assert mine.begin(old, None)[0] is Begun.LOST
-    assert mine.begin(new, None)[0] is Begun.YES
+    assert begin(mine, old)[0] is Begun.LOST
+    assert begin(mine, new)[0] is Begun.YES
 
 
 def test_a_lease_that_ran_out_unnoticed_is_renewed_by_beginning(house: House) -> None:
@@ -60,7 +65,7 @@ def test_a_lease_that_ran_out_unnoticed_is_renewed_by_beginning(house: House) ->
     mine = queue(house)
     [claimed] = mine.claim(10)
     house.clock.advance(LEASE + 10)
-    begun, sent_at, until = mine.begin(claimed, None)
+    begun, sent_at, until = begin(mine, claimed)
     assert (begun, sent_at) == (Begun.YES, house.clock())
     assert (until - sent_at).total_seconds() == LEASE
     assert queue(house, "b").claim(10) == []
@@ -122,7 +127,7 @@ def test_an_answer_that_comes_after_the_lease_still_keeps_the_next_one_from_send
     assert house.written(delivery) == 1
 
 
-def test_an_unknown_after_the_lease_is_left_to_whoever_has_it_now(house: House) -> None:
+def test_an_unknown_after_the_lease_is_left_to_the_process_that_has_it_now(house: House) -> None:
     delivery = house.one()
     slow, quick = FakeCrm(house.crm), queue(house, "quick")
 
@@ -141,7 +146,7 @@ def test_an_unknown_after_the_lease_is_left_to_whoever_has_it_now(house: House) 
     assert (house.row(delivery).state, house.written(delivery)) == ("done", 1)
 
 
-def test_what_arrives_after_it_was_cancelled_is_told_and_kept_as_done(house: House) -> None:
+def test_a_write_that_arrives_after_its_cancellation_is_logged_and_kept_as_done(house: House) -> None:
     delivery = house.one()
     slow = FakeCrm(house.crm)
 
@@ -232,17 +237,17 @@ def test_a_machine_whose_clock_is_a_minute_off_neither_doubles_nor_starves(share
     # … and either does as soon as it has run out.
     shared.clock.advance(1)
     assert {one.id for one in wrong.claim(2)} == {held.id, other.id} == set(deliveries)
-    assert right.begin(held, None)[0] is Begun.LOST
+    assert begin(right, held)[0] is Begun.LOST
 
 
 @pytest.mark.parametrize("minutes", [-1.0, 1.0])
-def test_a_machine_whose_clock_is_a_minute_off_reckons_its_own_time_left_by_the_ledgers(
+def test_a_machine_whose_clock_is_a_minute_off_measures_its_lease_by_the_ledgers_clock(
     shared: House, minutes: float
 ) -> None:
     shared.one()
     wrong = Queue(shared.ledger, Machine(shared, minutes), "wrong", LEASE)
     [held] = wrong.claim(1)
-    begun, sent_at, until = wrong.begin(held, None)
+    begun, sent_at, until = begin(wrong, held)
     assert (begun, sent_at, wrong.now()) == (Begun.YES, shared.clock(), shared.clock())
     assert (until - wrong.now()).total_seconds() == LEASE
     shared.clock.advance(40)
@@ -286,7 +291,7 @@ def test_a_delivery_costs_three_transactions_its_claim_its_beginning_and_its_end
     assert house.row(delivery).state == "done"
 
 
-def test_a_claim_settles_what_has_a_card_on_it_and_leaves_the_rest_to_be_looked_for(house: House) -> None:
+def test_a_claim_chooses_the_calls_card_where_none_has_to_be_looked_for(house: House) -> None:
     own, without = house.decision(), house.decision(card=None)
     other, moved = house.decision(target={"phone": "1", "name": None}), house.decision()
     elsewhere = {"type": "contact", "id": "77", "fallback": False}

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from connectors.smtp.mailer import Mailer
+from connectors.smtp import Mailer
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
 from plugin.config.settings import CrmAccount, DeliveryPolicy, Manifest, Settings, SmtpServer, WebSettings
@@ -23,8 +23,10 @@ from plugin.delivery import Worker
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
 from plugin.ledger.schema import deliveries
-from tests.support.crm import COORDINATOR, ROOT, SEED, CrmApi, RunningCrm, embedded_crm, wait_until
+from plugin.service.housekeeping import UnfinishedCalls
+from tests.support.crm import COORDINATOR, SEED, CrmApi, RunningCrm, embedded_crm
 from tests.support.mail import MailSink, mail_sink
+from tests.support.processes import ROOT, wait_until
 
 CARD = "42"
 CALLS = {"related_to_car": True, "survey_type": "calls"}
@@ -82,7 +84,7 @@ class Shop:
             self.now,
             owner,
             Random(1),
-            steady=lambda: time.monotonic() + self.ahead.total_seconds(),
+            monotonic=lambda: time.monotonic() + self.ahead.total_seconds(),
         )
 
     def call(self, facts: dict[str, Any], **event: Any) -> None:
@@ -98,10 +100,15 @@ class Shop:
         answer = self.intake.receive_results("test", [body | event])
         assert answer.status in {200, 202}, answer.body
 
+    def work(self) -> None:
+        """One round of the service: housekeeping, then what is due."""
+        UnfinishedCalls(self.ledger, self.rules, self.settings, self.now, self.worker.wake).step()
+        self.worker.run_once()
+
     def deliver(self) -> None:
         """Work until nothing is open any more, jumping over the waits."""
         for _ in range(30):
-            self.worker.run_once()
+            self.work()
             if not (left := self.open()):
                 return
             self.ahead += max(timedelta(0), min(left) - self.now())
@@ -233,7 +240,7 @@ def test_a_correction_before_anything_went_out_leaves_only_the_new_decision(shop
 
 def test_a_call_that_never_ends_becomes_a_reminder_to_settle_it_by_hand(shop: Shop) -> None:
     shop.call({"related_to_car": True}, final=False)
-    shop.worker.run_once()
+    shop.work()
     assert shop.api.reminders() == []
     shop.ahead += timedelta(minutes=31)
     shop.deliver()

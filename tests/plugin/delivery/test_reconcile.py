@@ -7,8 +7,6 @@ import pytest
 from tests.plugin.delivery.fake_crm import FakeCrm, Killed
 from tests.plugin.delivery.harness import LEASE, FakeMailer, House
 
-LOOK = {"comment": "find", "reminder": "find", "crm_email": "find"}
-
 
 def kill(house: House, delivery: int, where: str) -> None:
     crm = FakeCrm(house.crm)
@@ -18,22 +16,15 @@ def kill(house: House, delivery: int, where: str) -> None:
     assert house.row(delivery).state == "leased"
 
 
-def unknown(house: House, write: str) -> None:
-    crm = FakeCrm(house.crm)
-    crm.writes.append(write)
-    house.worker(crm).run_once()
-
-
 @pytest.mark.parametrize("kind", ["comment", "reminder", "crm_email"])
 @pytest.mark.parametrize("write", ["dropped", "late"])
 def test_what_was_written_although_the_answer_was_lost_is_found_and_not_repeated(
     house: House, kind: str, write: str
 ) -> None:
     delivery = house.one(kind)
-    unknown(house, write)
+    house.run_once(write)
     house.clock.advance(30)
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     assert crm.log == ["find"]
     assert (house.row(delivery).state, house.written(delivery)) == ("done", 1)
     assert house.row(delivery).remote_id == house.crm.records[0].remote_id
@@ -42,10 +33,9 @@ def test_what_was_written_although_the_answer_was_lost_is_found_and_not_repeated
 
 def test_what_never_arrived_is_sent_again_right_after_the_look_up(house: House) -> None:
     delivery = house.one()
-    unknown(house, "lost")
+    house.run_once("lost")
     house.clock.advance(30)
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     assert crm.log == ["find", "comment"]
     assert (house.row(delivery).state, house.written(delivery), house.row(delivery).attempts) == ("done", 1, 2)
     assert house.steps(delivery) == [("send", "unknown"), ("look_up", "absent"), ("send", "done")]
@@ -53,32 +43,28 @@ def test_what_never_arrived_is_sent_again_right_after_the_look_up(house: House) 
 
 def test_a_refusal_for_now_needs_no_look_up_before_the_next_try(house: House) -> None:
     house.one()
-    unknown(house, "busy")
+    house.run_once("busy")
     house.clock.advance(40)
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     assert crm.log == ["comment"]
 
 
-def test_a_refusal_after_an_unknown_that_was_settled_needs_none_either(house: House) -> None:
+def test_a_refusal_after_a_reconciled_unknown_needs_no_look_up_either(house: House) -> None:
     delivery = house.one()
-    unknown(house, "lost")
+    house.run_once("lost")
     house.clock.advance(30)
-    unknown(house, "busy")
+    house.run_once("busy")
     assert (house.row(delivery).state, house.row(delivery).sent_at) == ("waiting", None)
     house.clock.advance(40)
-    crm = FakeCrm(house.crm)
-    house.worker(crm).run_once()
+    crm = house.run_once()
     assert crm.log == ["comment"]
 
 
 def test_a_look_up_that_does_not_get_through_waits_and_sends_nothing(house: House) -> None:
     delivery = house.one()
-    unknown(house, "dropped")
+    house.run_once("dropped")
     house.clock.advance(30)
-    crm = FakeCrm(house.crm)
-    crm.reads.append("down")
-    house.worker(crm).run_once()
+    crm = house.run_once(reads=["down"])
     row = house.row(delivery)
     assert crm.log == ["find"]
     assert row.state == "unknown"
@@ -89,11 +75,9 @@ def test_a_look_up_that_does_not_get_through_waits_and_sends_nothing(house: Hous
 
 def test_a_look_up_refused_for_good_is_left_to_a_human_as_perhaps_written(house: House) -> None:
     delivery = house.one()
-    unknown(house, "lost")
+    house.run_once("lost")
     house.clock.advance(30)
-    crm = FakeCrm(house.crm)
-    crm.reads.append("refused")
-    house.worker(crm).run_once()
+    crm = house.run_once(reads=["refused"])
     row = house.row(delivery)
     assert (row.state, row.why) == ("parked", "the CRM does not let it be looked for: no access")
     assert row.sent_at is not None
@@ -102,17 +86,15 @@ def test_a_look_up_refused_for_good_is_left_to_a_human_as_perhaps_written(house:
 
 def test_a_mail_that_cannot_be_looked_for_is_sent_again(house: House) -> None:
     delivery = house.one("crm_email")
-    unknown(house, "lost")
+    house.run_once("lost")
     house.clock.advance(30)
-    crm = FakeCrm(house.crm)
-    crm.reads.append("refused")
-    house.worker(crm).run_once()
+    crm = house.run_once(reads=["refused"])
     assert (crm.log, house.row(delivery).state) == (["find", "email"], "done")
 
 
 @pytest.mark.parametrize("kind", ["comment", "reminder", "crm_email"])
 @pytest.mark.parametrize("where", ["killed", "killed after"])
-def test_a_killed_process_is_taken_over_when_its_lease_runs_out_and_settled_by_a_look_up(
+def test_a_killed_process_is_taken_over_when_its_lease_runs_out_and_reconciled_by_a_look_up(
     house: House, kind: str, where: str
 ) -> None:
     delivery = house.one(kind)
@@ -122,7 +104,7 @@ def test_a_killed_process_is_taken_over_when_its_lease_runs_out_and_settled_by_a
     house.clock.advance(1)
     crm = FakeCrm(house.crm)
     assert house.worker(crm).run_once() == 1
-    assert crm.log[0] == LOOK[kind]
+    assert crm.log[0] == "find"
     assert (house.row(delivery).state, house.written(delivery)) == ("done", 1)
 
 
@@ -142,7 +124,7 @@ def test_a_process_killed_before_sending_leaves_nothing_to_look_for(house: House
 
 def test_a_process_killed_in_the_look_up_is_taken_over_too(house: House) -> None:
     delivery = house.one()
-    unknown(house, "dropped")
+    house.run_once("dropped")
     house.clock.advance(30)
     crm = FakeCrm(house.crm)
     crm.reads.append("killed")

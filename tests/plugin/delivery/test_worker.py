@@ -8,13 +8,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from connectors.base import CardRef, Outcome
 from plugin.config.settings import DeliveryPolicy
 from plugin.delivery import Worker
-from plugin.ledger.schema import calls
 from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import House
 
@@ -74,19 +72,6 @@ def test_a_ledger_that_goes_away_is_told_once_and_its_return_once(house: House) 
     assert told == ["ledger.unavailable", "ledger.available"]
 
 
-def test_calls_that_cannot_be_reminded_of_do_not_hold_up_deliveries(house: House) -> None:
-    delivery = house.one()
-    with house.ledger.write() as connection:
-        connection.execute(update(calls).values(unfinished_at=house.clock()))
-    worker = house.worker()
-    # These rules know no scripts, so that the sweep meets a fault.
-    with capture_logs() as logs:
-        worker.run_once()
-        worker.run_once()
-    assert house.row(delivery).state == "done"
-    assert [entry["event"] for entry in logs].count("unfinished.fault") == 1
-
-
 def test_a_fault_of_the_loop_itself_does_not_end_it(house: House) -> None:
     delivery = house.one(not_before=house.clock() + timedelta(hours=1))
     worker = house.worker()
@@ -124,13 +109,17 @@ def test_no_more_are_on_their_way_at_once_than_are_allowed(house: House, threads
     deliveries = [house.one() for _ in range(40)]
     crm = FakeCrm(house.crm)
     lock, now, most = threading.Lock(), 0, 0
-    add, pause = crm.add_comment, threading.Event()
+    add, full, pause = crm.add_comment, threading.Event(), threading.Event()
 
     def counted(card: CardRef, text: str, key: str) -> Outcome:
         nonlocal now, most
         with lock:
             now += 1
             most = max(most, now)
+            if now == threads:
+                full.set()
+        # Not before as many as are allowed are on their way; one more would come meanwhile.
+        assert full.wait(PATIENCE)
         pause.wait(0.02)
         with lock:
             now -= 1

@@ -1,4 +1,4 @@
-"""Fields of the call and its card that a script hears as facts: typed, kept, merged and decided with like answers."""
+"""Fields of the call and its card that a script maps to facts: typed, stored, merged and decided with like answers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tests.plugin.events.support import (
     rulebook,
 )
 
-#: The facts that the scripts of these tests hear from the call.
-HEARD = {
+#: The facts that the scripts of these tests map from call fields.
+MAPPED = {
     "seconds": {"type": "number", "label": "Длительность", "from": "call.duration", "min": 0},
     "agent": {"type": "text", "label": "Оператор", "from": "call.operator"},
     "number": {"type": "text", "label": "Номер", "from": "call.phone"},
@@ -38,11 +38,11 @@ HEARD = {
 }
 
 
-def hearing_rules() -> Rulebook:
+def mapping_rules() -> Rulebook:
     """The shipped rules, where a call under 10 seconds that refuses calls ends in nothing."""
 
     def edit(content: dict[str, Any]) -> None:
-        content["survey_opt_out/vocabulary.toml"]["fact"] |= HEARD
+        content["survey_opt_out/vocabulary.toml"]["fact"] |= MAPPED
         rules = content["survey_opt_out/rules.toml"]["rule"]
         rules[:] = [rule for rule in rules if rule["id"] != "1"]
         for id_, seconds, outcome in (
@@ -59,16 +59,16 @@ def hearing_rules() -> Rulebook:
 
 
 @pytest.fixture(scope="module")
-def hearing() -> Iterator[Rulebook]:
-    book = hearing_rules()
+def mapping() -> Iterator[Rulebook]:
+    book = mapping_rules()
     yield book
     book.close()
 
 
 @pytest.fixture
-def office(tmp_path: Path, hearing: Rulebook) -> Iterator[Office]:
+def office(tmp_path: Path, mapping: Rulebook) -> Iterator[Office]:
     with office_at(tmp_path) as office:
-        office.rules.activate(hearing, "test", "hears the call")
+        office.rules.activate(mapping, "test", "maps call fields")
         yield office
 
 
@@ -102,7 +102,7 @@ def test_a_field_of_the_wrong_type_is_422_naming_it_what_was_given_and_what_is_a
     assert not office.events()
 
 
-def test_a_known_field_of_the_wrong_form_is_told_once_and_by_its_form(office: Office) -> None:
+def test_a_known_field_of_the_wrong_form_is_reported_once_and_by_its_form(office: Office) -> None:
     assert fields_of(office.send(call_result(call={"operator": 7}))) == {"call.operator": ["must be text"]}
 
 
@@ -115,17 +115,17 @@ def test_wrong_fields_of_the_call_and_wrong_facts_are_named_at_once(office: Offi
 
 
 @pytest.mark.parametrize("change", [{"call": []}, {"call": "c"}, {"card": 7}, {"script": ["x"]}, {"script": {}}])
-def test_a_call_that_is_no_object_is_422_beside_its_facts(office: Office, change: dict[str, Any]) -> None:
+def test_a_call_that_is_no_object_is_422_together_with_its_wrong_facts(office: Office, change: dict[str, Any]) -> None:
     event = call_result({"survey_type": 1}) | change
     assert set(change) <= set(fields_of(office.send(event)))
 
 
-def test_a_wrong_type_among_the_facts_is_told_there_though_the_call_has_it_right(office: Office) -> None:
+def test_a_wrong_listed_fact_is_422_though_the_call_field_is_right(office: Office) -> None:
     event = call_result(CALLS | {"seconds": "42"}, call={"duration": 42})
     assert list(fields_of(office.send(event))) == ["facts.seconds"]
 
 
-def test_a_wrong_field_is_refused_even_where_nothing_is_asked_for(office: Office) -> None:
+def test_a_wrong_call_field_is_422_even_in_an_event_without_answers(office: Office) -> None:
     assert list(fields_of(office.send(call_result({}, call={"duration": "long"})))) == ["call.duration"]
 
 
@@ -133,7 +133,7 @@ def test_a_wrong_field_is_refused_even_where_nothing_is_asked_for(office: Office
 
 
 @pytest.mark.parametrize("facts", [{}, {"survey_type": None}, {"seconds": 42}, {"seconds": None}])
-def test_fields_of_the_call_alone_are_no_opt_out_request(office: Office, facts: dict[str, Any]) -> None:
+def test_mapped_fields_alone_are_no_opt_out_request(office: Office, facts: dict[str, Any]) -> None:
     answer = office.send(call_result(facts, call={"duration": 42}, card={"vip": True}, final=True))
     assert (answer.status, answer.body) == (200, {"ignored": "no opt-out request"})
     assert not office.calls()
@@ -141,14 +141,14 @@ def test_fields_of_the_call_alone_are_no_opt_out_request(office: Office, facts: 
 
 
 @pytest.mark.parametrize("final", [True, False])
-def test_fields_of_the_call_alone_do_nothing_to_a_call_that_is_decided(office: Office, final: bool) -> None:
+def test_mapped_fields_alone_change_nothing_of_a_decided_call(office: Office, final: bool) -> None:
     office.taken(CALLS, call={"duration": 42})
     answer = office.send(call_result({}, call={"duration": 3}, final=final, occurred_at=at(1)))
     assert (answer.status, answer.body) == (200, {"ignored": "no opt-out request"})
     assert office.outcomes() == [(1, "exclude_calls")]
 
 
-def test_the_final_event_of_an_unfinished_call_is_taken_with_what_it_brings_along(office: Office) -> None:
+def test_the_final_event_of_an_unfinished_call_is_taken_with_its_mapped_fields(office: Office) -> None:
     office.taken(HALF)
     office.taken({}, call={"duration": 42}, final=True, occurred_at=at(1))
     (decision,) = office.decisions()
@@ -156,7 +156,7 @@ def test_the_final_event_of_an_unfinished_call_is_taken_with_what_it_brings_alon
     assert "Длительность: 42 с" in office.deliveries()[0]["text"]
 
 
-def test_only_fields_that_the_script_does_not_hear_are_warned_of(office: Office) -> None:
+def test_only_fields_that_the_script_does_not_map_are_warned_of(office: Office) -> None:
     event = call_result(call={"duration": 42, "duratoin": 1, "queue": "b"}, card={"vip": True, "vipp": True})
     assert office.taken_body(event)["warnings"] == [
         "unknown key call.duratoin is ignored; did you mean duration?",
@@ -165,12 +165,12 @@ def test_only_fields_that_the_script_does_not_hear_are_warned_of(office: Office)
     ]
 
 
-def test_an_ignored_event_is_warned_of_by_the_same_measure(office: Office) -> None:
+def test_an_ignored_event_gets_the_same_warnings(office: Office) -> None:
     answer = office.send(call_result({}, call={"duration": 42, "queue": "b"}))
     assert answer.body == {"ignored": "no opt-out request", "warnings": ["unknown key call.queue is ignored"]}
 
 
-def test_a_script_that_does_not_hear_a_field_ignores_it_with_a_warning(tmp_path: Path) -> None:
+def test_a_script_that_does_not_map_a_field_ignores_it_with_a_warning(tmp_path: Path) -> None:
     with office_at(tmp_path) as office:
         body = office.taken(CALLS, call={"duration": "any"})
         assert body["warnings"] == ["unknown key call.duration is ignored"]
@@ -180,25 +180,25 @@ def test_a_script_that_does_not_hear_a_field_ignores_it_with_a_warning(tmp_path:
 # --- taken -------------------------------------------------------------------------------------------
 
 
-def test_what_the_call_brings_along_decides_and_is_kept_with_the_event_and_the_decision(office: Office) -> None:
-    brought = {"seconds": 9.5, "agent": "ivanova", "number": "+79161234567", "card_kind": "contact", "vip": True}
+def test_mapped_fields_decide_and_are_stored_with_the_event_and_the_decision(office: Office) -> None:
+    mapped = {"seconds": 9.5, "agent": "ivanova", "number": "+79161234567", "card_kind": "contact", "vip": True}
     call, card = {"duration": 9.5, "phone": "8 (916) 123-45-67"}, {"vip": True, "repaired": "2026-10-01"}
     body = office.taken(CALLS, call=call, card=card)
     assert body["decision"]["outcome"] == "none"
     assert [step["fact"] for step in body["decision"]["transcript"]] == ["related_to_car", "survey_type"]
     (event,), (decision,) = office.events(), office.decisions()
-    assert event["facts"] == decision["facts"] == CALLS | brought | {"repaired": "2026-10-01"}
+    assert event["facts"] == decision["facts"] == CALLS | mapped | {"repaired": "2026-10-01"}
     assert decision["decision"] == body["decision"]
 
 
-def test_the_texts_name_what_the_call_brought_along_and_leave_out_what_it_did_not(office: Office) -> None:
+def test_texts_name_mapped_fields_and_leave_out_missing_ones(office: Office) -> None:
     office.taken(CALLS, call={"duration": 75.0})
     reminder = office.deliveries()[1]["text"]
     assert "Длительность: 75 с" in reminder
     assert "Особый клиент" not in reminder
 
 
-def test_null_is_a_field_left_out_and_takes_nothing_back(office: Office) -> None:
+def test_a_null_field_is_a_missing_field_and_retracts_nothing(office: Office) -> None:
     office.taken(HALF, call={"duration": 3})
     event = call_result({"survey_type": "calls"}, occurred_at=at(1))
     event["call"]["duration"] = None
@@ -206,25 +206,25 @@ def test_null_is_a_field_left_out_and_takes_nothing_back(office: Office) -> None
     assert office.call()["outcome"] == "none"
 
 
-def test_without_a_card_there_is_nothing_to_hear_from_it(office: Office) -> None:
+def test_without_a_card_its_fields_are_missing(office: Office) -> None:
     office.taken(CALLS, card=None)
     assert office.events()[0]["facts"].keys() == {*CALLS, "agent", "number"}
 
 
-def test_the_same_fact_is_taken_from_the_list_but_the_calls_own_field_wins(office: Office) -> None:
+def test_a_mapped_field_wins_over_the_same_listed_fact(office: Office) -> None:
     office.taken(CALLS | {"seconds": 3})
     office.taken(CALLS | {"seconds": 3}, call={"id": "c-78", "duration": 30})
     assert [row["outcome"] for row in office.calls()] == ["none", "exclude_calls"]
     assert [row["facts"]["seconds"] for row in office.decisions()] == [3, 30]
 
 
-def test_a_null_in_the_list_takes_back_what_an_earlier_event_brought_along(office: Office) -> None:
+def test_a_null_in_the_list_retracts_an_earlier_mapped_field(office: Office) -> None:
     office.taken(CALLS, call={"duration": 3})
     office.taken({"seconds": None, "survey_type": "calls"}, occurred_at=at(1))
     assert office.outcomes() == [(1, "none"), (2, "exclude_calls")]
 
 
-def test_an_unknown_fact_is_told_of_the_facts_that_the_call_brings_along_too(office: Office) -> None:
+def test_an_unknown_fact_is_answered_with_the_mapped_facts_too(office: Office) -> None:
     (message,) = fields_of(office.send(call_result({"secods": 3})))["facts.secods"]
     assert "did you mean seconds?" in message
 
@@ -232,8 +232,8 @@ def test_an_unknown_fact_is_told_of_the_facts_that_the_call_brings_along_too(off
 # --- merged ------------------------------------------------------------------------------------------
 
 
-def test_the_latest_event_that_brings_a_field_along_wins_in_whatever_order_they_arrive(tmp_path: Path) -> None:
-    book = hearing_rules()
+def test_the_latest_mapped_field_wins_in_any_order_of_arrival(tmp_path: Path) -> None:
+    book = mapping_rules()
     parts: list[tuple[float, Mapping[str, Any], dict[str, Any]]] = [
         (0, HALF, {"duration": 3}),
         (1, {"survey_type": "calls"}, {"duration": 30}),
@@ -242,14 +242,14 @@ def test_the_latest_event_that_brings_a_field_along_wins_in_whatever_order_they_
     for number, order in enumerate(itertools.permutations(parts)):
         (tmp_path / str(number)).mkdir()
         with office_at(tmp_path / str(number)) as office:
-            office.rules.activate(book, "test", "hears the call")
+            office.rules.activate(book, "test", "maps call fields")
             for minutes, facts, call in order:
                 office.taken(facts, call=call, occurred_at=at(minutes))
             assert office.call()["outcome"] == "exclude_calls"
     book.close()
 
 
-def test_a_field_that_changes_drops_no_answer(office: Office) -> None:
+def test_a_changed_mapped_field_drops_no_answer(office: Office) -> None:
     answers = {"related_to_car": True, "survey_type": "all", "agreed_to_warning": "yes"}
     office.taken(answers, call={"duration": 3, "operator": "ivanova"})
     office.taken({"related_to_car": True}, call={"duration": 300, "operator": "petrova"}, occurred_at=at(1))
@@ -258,7 +258,7 @@ def test_a_field_that_changes_drops_no_answer(office: Office) -> None:
     assert office.decisions()[-1]["facts"]["seconds"] == 300
 
 
-def test_a_field_that_another_source_of_the_call_brings_along_later_corrects_the_decision(office: Office) -> None:
+def test_a_mapped_field_of_a_later_source_corrects_the_decision(office: Office) -> None:
     office.send(call_result(CALLS), SECRET)
     office.send(call_result({"survey_type": "calls"}, call={"duration": 3}, occurred_at=at(1)), PHONE_SECRET)
     assert office.outcomes() == [(1, "exclude_calls"), (2, "none")]
@@ -266,7 +266,7 @@ def test_a_field_that_another_source_of_the_call_brings_along_later_corrects_the
     assert office.outcomes()[-1] == (1, "exclude_calls")
 
 
-def test_rules_activated_later_do_without_a_field_that_they_no_longer_hear(office: Office) -> None:
+def test_rules_activated_later_do_without_a_field_that_they_no_longer_map(office: Office) -> None:
     office.taken(HALF, call={"duration": 3})
     office.rules.activate(rulebook(), "test", "deaf again")
     office.taken({"survey_type": "calls"}, call={"duration": 3}, occurred_at=at(1))
@@ -274,7 +274,7 @@ def test_rules_activated_later_do_without_a_field_that_they_no_longer_hear(offic
     assert office.decisions()[-1]["facts"] == CALLS
 
 
-def test_the_sweep_over_unfinished_calls_knows_what_the_call_brought_along(office: Office) -> None:
+def test_the_sweep_over_unfinished_calls_knows_the_mapped_fields(office: Office) -> None:
     office.taken(HALF, call={"duration": 42}, card={"vip": False}, occurred_at=NOW.isoformat())
     office.clock.pass_(minutes=31)
     assert office.sweep() == 1
@@ -283,12 +283,12 @@ def test_the_sweep_over_unfinished_calls_knows_what_the_call_brought_along(offic
     assert "Особый клиент: нет" in text
 
 
-def test_a_connectors_own_results_are_heard_the_same_way(office: Office) -> None:
+def test_fields_of_a_connectors_results_are_mapped_too(office: Office) -> None:
     answer = office.intake.receive_results("crm", [call_result(CALLS, call={"duration": 3})])
     assert (answer.status, answer.body["decision"]["outcome"]) == (202, "none")
 
 
-def test_no_log_line_holds_what_a_field_said(office: Office) -> None:
+def test_no_log_line_holds_the_value_of_a_field(office: Office) -> None:
     with capture_logs() as logs:
         office.taken(CALLS, call={"duration": 4242}, card={"repaired": "2026-10-01"})
         office.send(call_result(CALLS, call={"id": "c-78", "duration": "4343"}))

@@ -56,7 +56,7 @@ def test_a_call_result_is_decided_and_stored_with_its_deliveries(office: Office)
     assert decision["facts"] == CALLS
 
 
-def test_the_texts_say_who_when_and_by_when_in_the_named_time_zone(office: Office) -> None:
+def test_texts_name_the_caller_the_time_and_the_deadline_in_the_named_time_zone(office: Office) -> None:
     office.taken(note="Просил не звонить")
     comment, reminder, mail = office.deliveries()
     assert comment["text"] == f"Клиент просит исключить из звонков с опросом\n[ref:{comment['key'][:16]}]"
@@ -100,7 +100,7 @@ def test_another_clients_card_is_looked_for_and_a_fallback_line_is_ready(office:
     ("mode", "kinds"),
     [("smtp", ["smtp_email"]), ("crm", ["crm_email"]), ("both", ["smtp_email", "crm_email"])],
 )
-def test_a_reminder_is_mailed_as_its_role_wants(office: Office, mode: str, kinds: list[str]) -> None:
+def test_a_reminder_is_mailed_by_its_roles_email_mode(office: Office, mode: str, kinds: list[str]) -> None:
     def set_mode(content: dict[str, Any]) -> None:
         content["roles.toml"]["role"]["survey_coordinator"]["email"] = mode
 
@@ -113,7 +113,7 @@ def test_a_reminder_is_mailed_as_its_role_wants(office: Office, mode: str, kinds
 # --- repeats -----------------------------------------------------------------------------------------
 
 
-def test_a_repeat_gets_the_first_decision_and_the_deliveries_as_they_stand_now(office: Office) -> None:
+def test_a_repeat_gets_the_first_decision_and_the_present_deliveries(office: Office) -> None:
     event = call_result()
     first = office.send(event)
     office.deliver(state="done")
@@ -220,7 +220,7 @@ def test_the_order_of_arrival_makes_no_difference_to_the_outcome(tmp_path: Path)
     assert ends.pop()[0] == "none"
 
 
-def test_a_late_arrival_does_not_overwrite_what_was_said_after_it(office: Office) -> None:
+def test_a_late_arrival_does_not_overwrite_later_events(office: Office) -> None:
     office.taken(ALL, occurred_at=at(2), note="второе", call={"operator": "petrova"})
     office.taken(CALLS, occurred_at=at(1), note="первое", card={"name": "Старое имя"})
     call = office.call()
@@ -237,7 +237,7 @@ def test_a_later_event_fills_in_what_the_call_lacks(office: Office) -> None:
     assert call["outcome"] == "exclude_calls"
 
 
-def test_a_retraction_makes_the_call_incomplete_and_leaves_what_was_written(office: Office) -> None:
+def test_a_retraction_makes_the_call_incomplete_and_leaves_the_deliveries(office: Office) -> None:
     office.taken()
     office.deliver()
     body = office.taken({"survey_type": None}, occurred_at=at(1))
@@ -366,7 +366,7 @@ def _say(text: str) -> Any:
     return edit
 
 
-def test_the_revision_that_the_operator_worked_with_decides(office: Office) -> None:
+def test_the_pinned_revision_decides(office: Office) -> None:
     newer = edited_rules(_say("Новая фраза"))
     office.rules.activate(newer, "test", "test")
     old = office.taken(ruleset=rulebook().revision)

@@ -28,7 +28,7 @@ def states(office: Office, number: int) -> list[str]:
 # --- what is written -----------------------------------------------------------------------------
 
 
-def test_a_correction_says_in_comment_reminder_and_mail_what_it_replaces(office: Office) -> None:
+def test_a_correction_names_what_it_replaces_in_comment_reminder_and_mail(office: Office) -> None:
     office.taken(CALLS)
     office.deliver()
     office.taken(ALL, occurred_at=at(1))
@@ -74,7 +74,7 @@ def test_a_correction_to_an_outcome_without_actions_writes_a_comment_and_withdra
     ]
 
 
-def test_a_correction_from_an_outcome_without_actions_says_so_too(office: Office) -> None:
+def test_a_correction_of_an_outcome_without_actions_names_that_outcome(office: Office) -> None:
     office.taken(NONE)
     assert office.deliveries() == []
     assert office.outcomes() == [(1, "none")]
@@ -88,7 +88,7 @@ def test_a_first_decision_has_no_correction_line(office: Office) -> None:
     assert not [row for row in office.deliveries() if "Исправление" in row["text"]]
 
 
-def test_a_withdrawal_names_the_reminder_it_takes_back_and_its_mail_says_cancelled(office: Office) -> None:
+def test_a_withdrawal_names_its_reminder_and_its_mail_says_cancelled(office: Office) -> None:
     office.taken(ALL)
     office.deliver()
     reminder = next(row for row in office.deliveries(1) if (row["kind"], row["role"]) == ("reminder", SMS))
@@ -104,7 +104,7 @@ def test_a_withdrawal_names_the_reminder_it_takes_back_and_its_mail_says_cancell
 
 
 @pytest.mark.parametrize(("mode", "kinds"), [("crm", ["crm_email"]), ("both", ["smtp_email", "crm_email"])])
-def test_people_are_told_of_a_withdrawal_as_their_role_wants(office: Office, mode: str, kinds: list[str]) -> None:
+def test_a_withdrawal_is_mailed_by_its_roles_email_mode(office: Office, mode: str, kinds: list[str]) -> None:
     def set_mode(content: dict[str, Any]) -> None:
         content["roles.toml"]["role"][SMS]["email"] = mode
 
@@ -125,7 +125,7 @@ def test_a_reminder_is_withdrawn_once_however_many_corrections_follow(office: Of
     assert sorted(taken_back) == reminders
 
 
-def test_a_correction_by_another_road_to_the_same_outcome_is_none(office: Office) -> None:
+def test_another_path_to_the_same_outcome_is_no_correction(office: Office) -> None:
     office.taken(ONLINE)
     facts = ONLINE | {"agreed_to_warning": "surveys_only", "agreed_after_explanation": True}
     office.taken(facts, occurred_at=at(1))
@@ -135,7 +135,7 @@ def test_a_correction_by_another_road_to_the_same_outcome_is_none(office: Office
 # --- what has not gone out yet ---------------------------------------------------------------------
 
 
-def test_what_had_not_gone_out_is_cancelled_and_nobody_is_told(office: Office) -> None:
+def test_a_delivery_that_was_not_sent_is_cancelled_without_a_mail(office: Office) -> None:
     office.taken(ALL)
     body = office.taken(CALLS, occurred_at=at(1))
     assert set(states(office, 1)) == {"cancelled"}
@@ -145,7 +145,7 @@ def test_what_had_not_gone_out_is_cancelled_and_nobody_is_told(office: Office) -
 
 
 @pytest.mark.parametrize("state", ["unknown", "leased"])
-def test_what_may_be_on_its_way_is_asked_to_stop_and_withdrawn(office: Office, state: str) -> None:
+def test_a_delivery_that_may_be_on_its_way_is_stopped_and_withdrawn(office: Office, state: str) -> None:
     office.taken(ALL)
     office.deliver(state=state)
     office.taken(CALLS, occurred_at=at(1))
@@ -155,7 +155,7 @@ def test_what_may_be_on_its_way_is_asked_to_stop_and_withdrawn(office: Office, s
 
 
 @pytest.mark.parametrize("state", ["waiting", "parked"])
-def test_what_surely_failed_so_far_is_cancelled(office: Office, state: str) -> None:
+def test_a_delivery_that_surely_failed_is_cancelled(office: Office, state: str) -> None:
     office.taken(ALL)
     office.deliver(state=state)
     office.taken(CALLS, occurred_at=at(1))
@@ -164,7 +164,7 @@ def test_what_surely_failed_so_far_is_cancelled(office: Office, state: str) -> N
 
 
 @pytest.mark.parametrize("state", ["waiting", "parked"])
-def test_what_failed_and_may_have_gone_out_before_is_asked_to_stop(office: Office, state: str) -> None:
+def test_a_failed_delivery_that_may_have_gone_out_before_is_stopped(office: Office, state: str) -> None:
     office.taken(ALL)
     with office.ledger.write() as connection:
         connection.execute(update(deliveries).values(state=state, sent_at=office.clock()))
@@ -174,7 +174,7 @@ def test_what_failed_and_may_have_gone_out_before_is_asked_to_stop(office: Offic
     assert withdrawals(office, 2) == [("withdrawal", SMS), ("smtp_email", SMS)]
 
 
-def test_what_is_done_stays_done(office: Office) -> None:
+def test_a_finished_delivery_stays_done(office: Office) -> None:
     office.taken(ALL)
     office.deliver()
     before = office.deliveries(1)
@@ -182,7 +182,7 @@ def test_what_is_done_stays_done(office: Office) -> None:
     assert office.deliveries(1) == before
 
 
-def test_where_only_the_mail_went_out_people_are_told(office: Office) -> None:
+def test_a_reminder_whose_mail_alone_went_out_is_called_off_by_mail(office: Office) -> None:
     office.taken(ALL)
     mails = update(deliveries).where(deliveries.c.kind == "smtp_email", deliveries.c.role == SMS)
     with office.ledger.write() as connection:
@@ -191,7 +191,7 @@ def test_where_only_the_mail_went_out_people_are_told(office: Office) -> None:
     assert withdrawals(office, 2) == [("smtp_email", SMS)]
 
 
-def test_nobody_is_told_of_a_cancellation_who_is_to_be_reminded_again(office: Office) -> None:
+def test_a_role_that_is_reminded_again_gets_no_cancellation_mail(office: Office) -> None:
     office.taken(ALL)
     office.deliver()
     office.taken(CALLS, occurred_at=at(1))

@@ -1,4 +1,4 @@
-"""Where the CRM cannot mail anybody, what it was to send goes over SMTP, once."""
+"""Where the CRM cannot send mail, the mails that it was to send go over SMTP, once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from plugin.config.settings import CrmAccount
 from plugin.deciding.decision.compiled_rules import Rulebook
-from plugin.events.decide_call import RevisionCache
+from plugin.events.revision_cache import RevisionCache
 from plugin.operations.replay import Replay, RulesOf
 from plugin.resilience.noted import note_account, with_account
 from tests.plugin.events.support import ALL, CALLS, HALF, NONE, SETTINGS, Office, at, edited_rules
@@ -36,7 +36,7 @@ def mails(office: Office, number: int | None = None) -> list[tuple[str, str | No
     return [(kind, role) for kind, role in office.planned(number) if kind in MAILS]
 
 
-def test_a_crm_that_mails_is_left_to_it(mixed: Office) -> None:
+def test_a_crm_that_can_mail_mails_by_itself(mixed: Office) -> None:
     mixed.taken(ALL)
     assert sorted(mails(mixed)) == [
         ("crm_email", "sms_manager"),
@@ -50,7 +50,7 @@ def test_a_role_of_the_crm_or_of_both_is_mailed_once_over_smtp(mixed: Office) ->
     assert sorted(mails(mixed)) == [("smtp_email", "sms_manager"), ("smtp_email", "survey_coordinator")]
 
 
-def test_whoever_is_told_that_it_is_called_off_is_told_over_smtp_too(mixed: Office) -> None:
+def test_the_mail_of_a_withdrawal_goes_over_smtp_too(mixed: Office) -> None:
     office = mixed.with_settings(crm=WITHOUT)
     office.taken(CALLS)
     office.deliver()
@@ -59,7 +59,7 @@ def test_whoever_is_told_that_it_is_called_off_is_told_over_smtp_too(mixed: Offi
     assert [(row["kind"], row["role"]) for row in told] == [("smtp_email", "survey_coordinator")]
 
 
-def test_so_is_the_reminder_of_a_call_that_was_never_finished(mixed: Office) -> None:
+def test_the_mail_of_an_unfinished_call_goes_over_smtp_too(mixed: Office) -> None:
     office = mixed.with_settings(crm=WITHOUT)
     office.taken(HALF)
     office.clock.pass_(minutes=31)
@@ -67,7 +67,7 @@ def test_so_is_the_reminder_of_a_call_that_was_never_finished(mixed: Office) -> 
     assert mails(office) == [("smtp_email", "survey_coordinator")]
 
 
-def test_a_replay_by_a_command_goes_by_what_the_services_have_noted(mixed: Office) -> None:
+def test_a_replay_by_a_command_uses_what_the_services_noted_of_the_account(mixed: Office) -> None:
     mixed.taken(CALLS)
     mixed.rules.activate(modes("crm", "crm"), "test", "test")
     assert with_account(SETTINGS, mixed.ledger).crm.sends_mail
@@ -76,10 +76,11 @@ def test_a_replay_by_a_command_goes_by_what_the_services_have_noted(mixed: Offic
     settings = with_account(SETTINGS, mixed.ledger)
     assert not settings.crm.sends_mail
     replay = Replay(mixed.ledger, mixed.rules, settings, mixed.clock, RulesOf.TODAY)
-    assert replay._at_hand.modes(mixed.rules.current()) == {"survey_coordinator": "smtp", "sms_manager": "smtp"}
+    assert replay._revisions.modes(mixed.rules.current()) == {"survey_coordinator": "smtp", "sms_manager": "smtp"}
 
 
-def test_roles_that_only_a_pinned_revision_knows_are_mailed_so_too(office: Office) -> None:
+def test_roles_that_only_a_pinned_revision_knows_are_mailed_over_smtp_too(office: Office) -> None:
     pinned = office.rules.current()
-    at_hand = RevisionCache(modes("crm", "both"), crm_mails=False)
-    assert set(at_hand.modes(pinned).values()) == {"smtp"}
+    office.rules.activate(modes("crm", "both"), "test", "test")
+    revisions = RevisionCache(office.rules, crm_mails=False)
+    assert set(revisions.modes(pinned).values()) == {"smtp"}

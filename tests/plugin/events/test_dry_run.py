@@ -17,7 +17,7 @@ def trial(office: Office) -> Office:
     return office.with_settings(sources=(replace(crm, dry_run=True), *others))
 
 
-def test_it_is_decided_and_recorded_and_nothing_is_to_be_sent(trial: Office) -> None:
+def test_a_dry_run_is_decided_and_recorded_and_nothing_is_to_be_sent(trial: Office) -> None:
     body = trial.taken(CALLS)
     assert body["dry_run"] is True
     assert body["decision"]["outcome"] == "exclude_calls"
@@ -29,13 +29,13 @@ def test_it_is_decided_and_recorded_and_nothing_is_to_be_sent(trial: Office) -> 
     assert all(row["finished_at"] for row in trial.deliveries())
 
 
-def test_what_is_meant_says_nothing_of_a_trial(office: Office) -> None:
+def test_an_answer_outside_a_dry_run_does_not_mention_it(office: Office) -> None:
     body = office.taken(CALLS)
     assert "dry_run" not in body
     assert office.call()["dry_run"] is False
 
 
-def test_a_repeat_of_a_trial_says_so_again(trial: Office) -> None:
+def test_a_repeat_of_a_dry_run_says_so_again(trial: Office) -> None:
     event = call_result(CALLS)
     trial.taken_body(event)
     again = trial.send(event)
@@ -43,11 +43,11 @@ def test_a_repeat_of_a_trial_says_so_again(trial: Office) -> None:
     assert trial.send(event | {"note": "x"}).status == 409
 
 
-def test_an_event_without_a_request_says_so_too(trial: Office) -> None:
+def test_an_ignored_event_of_a_dry_run_says_so_too(trial: Office) -> None:
     assert trial.send(call_result({})).body == {"ignored": "no opt-out request", "dry_run": True}
 
 
-def test_a_correction_is_recorded_and_takes_nothing_back_that_never_was(trial: Office) -> None:
+def test_a_correction_in_a_dry_run_is_recorded_and_withdraws_nothing(trial: Office) -> None:
     trial.taken(ALL)
     trial.taken(NONE, occurred_at=at(1))
     assert trial.outcomes() == [(1, "exclude_all"), (2, "none")]
@@ -55,7 +55,7 @@ def test_a_correction_is_recorded_and_takes_nothing_back_that_never_was(trial: O
     assert {row["state"] for row in trial.deliveries()} == {"cancelled"}
 
 
-def test_a_call_that_is_never_finished_reminds_nobody(trial: Office) -> None:
+def test_an_unfinished_call_of_a_dry_run_sends_no_reminder(trial: Office) -> None:
     trial.taken(HALF)
     trial.clock.pass_(minutes=40)
     assert trial.sweep() == 1
@@ -63,7 +63,7 @@ def test_a_call_that_is_never_finished_reminds_nobody(trial: Office) -> None:
     assert ("reminder", "survey_coordinator") in trial.planned()
 
 
-def test_another_source_that_is_meant_does_the_same_call_all_the_same(trial: Office) -> None:
+def test_a_real_source_reports_the_same_call_as_a_new_one(trial: Office) -> None:
     trial.taken(CALLS)
     answer = trial.send(call_result(CALLS), PHONE_SECRET)
     assert answer.status == 202
@@ -75,7 +75,7 @@ def test_another_source_that_is_meant_does_the_same_call_all_the_same(trial: Off
     assert {row["state"] for row in trial.deliveries() if row["call_ref"] == meant["id"]} == {"pending"}
 
 
-def test_once_the_source_is_meant_the_same_event_is_done(trial: Office) -> None:
+def test_the_same_event_is_carried_out_once_the_source_is_no_dry_run(trial: Office) -> None:
     event = call_result(CALLS)
     trial.taken_body(event)
     body = trial.with_settings(sources=SETTINGS.sources).taken_body(event)

@@ -1,4 +1,4 @@
-"""What a CRM's fields are mapped to is held against the rules: facts, values, and what is never brought."""
+"""The CRM's mapping is checked against the rules: facts, values, and facts that are never mapped."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_values_of_another_type_are_remarked_on(fact: str, values: Any, what: st
     assert what in told
 
 
-def test_what_the_default_script_asks_for_and_nobody_maps_is_remarked_on() -> None:
+def test_a_fact_that_the_default_script_asks_for_and_is_not_mapped_is_remarked_on() -> None:
     some = {name: values for name, values in WHOLE.items() if name != "survey_type"}
     assert found(some) == [
         (
@@ -69,11 +69,11 @@ def test_a_mapping_that_fits_and_none_at_all_are_both_fine() -> None:
     assert found({}) == []
 
 
-def test_free_text_and_a_choice_that_stands_in_the_field_itself_are_fine() -> None:
+def test_free_text_and_a_choice_spelt_in_the_field_itself_are_fine() -> None:
     assert found(WHOLE | {"survey_type": None, "client_name": frozenset({"Иванов Иван Иванович"})}) == []
 
 
-def test_a_start_warns_of_each_and_goes_on_where_the_connector_cannot_tell(office: Office) -> None:
+def test_a_start_warns_of_each_remark_and_goes_on_where_the_connector_cannot_tell(office: Office) -> None:
     class Mapping(Crm):
         def facts(self) -> Any:
             return WHOLE | {"unknown_fact": BOOL}

@@ -108,6 +108,6 @@ def test_the_order_of_arrival_makes_no_difference(said: list[dict[str, Any]], da
 
 @settings(max_examples=150, deadline=None)
 @given(said=st.lists(_REPORT, min_size=1, max_size=5))
-def test_what_the_last_report_says_holds(said: list[dict[str, Any]]) -> None:
+def test_the_last_reports_facts_hold(said: list[dict[str, Any]]) -> None:
     known = merge(*said)
     assert all(known.get(name) == value for name, value in said[-1].items())

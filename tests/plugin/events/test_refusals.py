@@ -18,7 +18,7 @@ from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import Source
 from plugin.errors import ConfigError
 from plugin.events import EventResponse
-from plugin.events.signature import Signatures
+from plugin.events.authenticate import Signatures
 from plugin.ledger import Ledger
 from tests.plugin.events.support import (
     ALL,
@@ -133,7 +133,7 @@ def test_an_id_in_cyrillic_is_verified_as_the_web_server_hands_it_over(office: O
     assert office.intake.receive(as_wsgi_has_it, body).status == 202
 
 
-def test_any_secret_of_any_source_verifies_and_tells_which_source_it_was(office: Office) -> None:
+def test_any_secret_of_any_source_verifies_and_identifies_the_source(office: Office) -> None:
     for number, secret in enumerate((SECRET, NEW_SECRET, PHONE_SECRET, OTHER_SECRET)):
         assert office.send(call_result(id=f"e{number}", call={"id": f"c{number}"}), secret).status == 202
     assert [row["source"] for row in office.events()] == ["crm", "crm", "telephony", "elsewhere"]
@@ -146,7 +146,7 @@ def test_after_a_rotation_only_the_new_key_verifies(office: Office) -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_я", "whsec_a"])
-def test_a_secret_that_is_not_base64_is_told_at_start_without_showing_it(secret: str) -> None:
+def test_a_secret_that_is_not_base64_is_refused_at_start_without_showing_it(secret: str) -> None:
     with pytest.raises(ConfigError, match="event source crm") as caught:
         Signatures((Source("crm", (secret,), "crm"),))
     assert secret in ("", "whsec_") or secret not in str(caught.value)
@@ -185,7 +185,7 @@ def test_a_secret_that_is_not_base64_is_told_at_start_without_showing_it(secret:
     ],
     ids=lambda body: repr(body[:30]),
 )
-def test_what_is_not_one_plain_json_object_is_400(office: Office, body: str) -> None:
+def test_a_body_that_is_not_one_plain_json_object_is_400(office: Office, body: str) -> None:
     raw = body.encode()
     answer = office.intake.receive(headers_for(SECRET, "x", raw), raw)
     assert (answer.status, answer.body["error"]["code"]) == (400, "not_json")
@@ -439,7 +439,7 @@ def test_a_ledger_that_cannot_commit_is_503_with_retry_after_and_nothing_is_stor
     assert locked.outcomes() == [(1, "exclude_calls")]
 
 
-def test_what_is_wrong_with_an_event_comes_before_503(locked: Office) -> None:
+def test_401_422_and_409_come_before_503(locked: Office) -> None:
     assert locked.intake.receive({}, b"").status == 401
     assert locked.send(call_result(final=1)).status == 422
     assert locked.send(call_result({"survey_type": "phone"})).status == 422

@@ -66,7 +66,7 @@ def test_a_final_incomplete_call_is_reminded_of_at_once(office: Office) -> None:
         assert part in reminder["text"]
 
 
-def test_the_reminder_may_tell_what_was_answered_so_far(office: Office) -> None:
+def test_the_reminder_may_quote_the_answers_so_far(office: Office) -> None:
     def tell(content: dict[str, Any]) -> None:
         content["survey_opt_out/script.toml"]["unfinished"]["text"] = (
             "Отказ: {fact.survey_type}\nОтвет: {fact.agreed_to_warning}"
@@ -91,7 +91,7 @@ def test_after_half_an_hour_the_coordinator_is_reminded(office: Office) -> None:
     assert office.planned() == REMINDED
 
 
-def test_the_policy_says_how_long_to_wait(office: Office) -> None:
+def test_the_wait_for_the_end_is_a_setting(office: Office) -> None:
     policy = type(office.settings.delivery)(unfinished_after_minutes=5)
     office.with_settings(delivery=policy).taken(HALF)
     assert office.call()["unfinished_at"] == CALL_TIME + timedelta(minutes=5)
@@ -136,7 +136,7 @@ def test_a_reminder_that_had_not_gone_out_is_only_cancelled(office: Office) -> N
     assert withdrawals(office) == []
 
 
-def test_a_call_completed_with_nothing_to_do_withdraws_the_reminder_too(office: Office) -> None:
+def test_a_call_completed_without_actions_withdraws_the_reminder_too(office: Office) -> None:
     office.taken(HALF, final=True)
     office.deliver()
     office.taken(NONE, occurred_at=at(1))
@@ -144,7 +144,7 @@ def test_a_call_completed_with_nothing_to_do_withdraws_the_reminder_too(office: 
     assert withdrawals(office) == WITHDRAWN
 
 
-def test_a_retraction_that_is_final_reminds_and_the_same_answer_again_only_withdraws_that(office: Office) -> None:
+def test_a_final_retraction_reminds_and_the_same_answer_again_only_withdraws_the_reminder(office: Office) -> None:
     office.taken(CALLS)
     office.deliver()
     office.taken({"survey_type": None}, occurred_at=at(1), final=True)
@@ -170,7 +170,7 @@ def test_a_call_left_unfinished_twice_is_reminded_of_twice(office: Office) -> No
     assert len(withdrawals(office)) == 4
 
 
-def test_while_a_reminder_stands_no_second_one_is_planned(office: Office) -> None:
+def test_no_second_reminder_is_planned_before_the_first_is_withdrawn(office: Office) -> None:
     office.taken(HALF, final=True)
     office.taken({"survey_type": "all"}, occurred_at=at(1), final=True)
     office.taken({"client_name": "Анна"}, occurred_at=at(2))
@@ -221,7 +221,7 @@ def without_a_question(content: dict[str, Any]) -> None:
     rules["question"] = [question for question in rules["question"] if question["fact"] != "survey_type"]
 
 
-def test_rules_that_ask_for_less_by_now_complete_the_call_instead(office: Office) -> None:
+def test_newer_rules_that_ask_for_less_complete_the_call_instead(office: Office) -> None:
     office.taken(HALF)
     office.rules.activate(edited_rules(without_a_question), "test", "test")
     office.clock.pass_(hours=1)
@@ -238,7 +238,7 @@ def test_a_pinned_revision_reminds_by_its_own_texts(office: Office) -> None:
     assert office.planned() == REMINDED
 
 
-def test_a_call_whose_script_is_gone_is_put_off_and_does_not_hold_up_the_others(office: Office) -> None:
+def test_a_call_whose_script_is_gone_is_postponed_and_does_not_hold_up_the_others(office: Office) -> None:
     def renamed(content: dict[str, Any]) -> None:
         for name in [name for name in content if name.startswith("survey_opt_out/")]:
             content["other/" + name.split("/")[1]] = content.pop(name)

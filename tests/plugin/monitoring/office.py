@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import insert, select, update
 
-from connectors.smtp.mailer import Mailer
+from connectors.smtp import Mailer
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import AlertPolicy, Settings, Source
 from plugin.ledger.schema import activations, alert_mails, alerts, breakers, events, revisions

@@ -15,13 +15,14 @@ from connectors.base import Reference
 from plugin.config.settings import Retention
 from plugin.events.inbox import Inbox, InboxEnding
 from plugin.ledger.connected import kept_references
+from plugin.ledger.outage_log import OutageLog
 from plugin.ledger.schema import acts, attempts, metadata
 from plugin.operations.purge import Purge
 from plugin.operations.retention import DailyPurge
-from tests.plugin.delivery.harness import BreakableLedger, House
+from plugin.service.housekeeping import HousekeepingLoop, purge_step
 from tests.plugin.events.support import CALLS, NONE, OTHER_CLIENT, call_result
 from tests.plugin.operations.harness import DO, Firm
-from tests.support.crm import wait_until
+from tests.support.processes import wait_until
 
 YEAR = timedelta(days=400)
 #: What a person could be known by, wherever it stands in what the tests report.
@@ -301,20 +302,18 @@ def test_a_purge_by_hand_counts_as_the_days_purge(firm: Firm) -> None:
     assert run(daily(firm)) == 0
 
 
-def test_the_delivery_loop_does_it(firm: Firm) -> None:
+def test_the_housekeeping_loop_purges_until_it_is_stopped(firm: Firm) -> None:
     old_call(firm)
     finish(firm)
-    house = House(BreakableLedger(firm.url), retention=Retention(365, True))
-    house.clock.advance((firm.clock() - house.clock()).total_seconds())
     stop = threading.Event()
-    loop = threading.Thread(target=house.worker().run, args=(stop,))
+    purging = HousekeepingLoop(purge_step(daily(firm)), OutageLog())
+    loop = threading.Thread(target=purging.run, args=(stop,))
     loop.start()
     try:
         wait_until(lambda: firm.office.call()["phone"] is None)
     finally:
         stop.set()
         loop.join(20)
-        house.ledger.close()
     assert not loop.is_alive()
 
 

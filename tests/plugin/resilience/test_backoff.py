@@ -14,7 +14,7 @@ from plugin.config.settings import DeliveryPolicy
 from plugin.resilience.backoff import Timing, Waits
 
 DAY = timedelta(hours=24)
-STEADY = Waits(first=5, longest=900, jitter=0)
+STEADY = Waits(DeliveryPolicy(jitter=0))
 
 
 @pytest.mark.parametrize(("attempts", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (8, 640), (9, 900), (10_000, 900)])
@@ -45,7 +45,7 @@ def test_a_shorter_retry_after_does_not_shorten_the_wait() -> None:
 
 
 def test_a_retry_after_of_years_is_not_believed() -> None:
-    assert STEADY.after(1, DAY, Random(1), at_least=1e9) == STEADY.longest_asked
+    assert STEADY.after(1, DAY, Random(1), at_least=1e9) == STEADY.policy.longest_retry_after_seconds
 
 
 @given(
@@ -57,16 +57,16 @@ def test_a_retry_after_of_years_is_not_believed() -> None:
 def test_a_wait_is_never_negative_nor_shorter_than_asked_nor_far_beyond_the_longest(
     attempts: int, left: int, seed: int, asked: float | None
 ) -> None:
-    waits = Waits(first=5, longest=900, jitter=0.2)
+    waits = Waits(DeliveryPolicy(jitter=0.2))
     wait = waits.after(attempts, timedelta(seconds=left), Random(seed), at_least=asked)
     assert max(4.0, asked or 0.0) <= wait <= max(900 * 1.2, (asked or 0.0) + 1)
 
 
-def test_chance_spreads_the_waits() -> None:
-    waits = Waits(first=5, longest=900, jitter=0.2)
-    chance = Random(1)
-    assert len({waits.after(3, DAY, chance) for _ in range(20)}) == 20
-    assert len({waits.after(3, DAY, chance, at_least=60) for _ in range(20)}) == 20
+def test_jitter_spreads_the_waits() -> None:
+    waits = Waits(DeliveryPolicy(jitter=0.2))
+    rng = Random(1)
+    assert len({waits.after(3, DAY, rng) for _ in range(20)}) == 20
+    assert len({waits.after(3, DAY, rng, at_least=60) for _ in range(20)}) == 20
 
 
 def test_a_lease_outlasts_the_slowest_request_and_the_settling_time() -> None:
@@ -81,7 +81,7 @@ def test_what_only_the_account_holds_up_waits_no_longer_than_the_next_probe() ->
     assert STEADY.after(20, DAY, Random(1), at_most=30, at_least=600) == 600
 
 
-def test_every_knob_of_the_waits_counts() -> None:
+def test_every_setting_of_the_waits_counts() -> None:
     policy = DeliveryPolicy(
         first_wait_seconds=1,
         longest_wait_seconds=100,
@@ -89,7 +89,7 @@ def test_every_knob_of_the_waits_counts() -> None:
         share_of_time_left=0.5,
         longest_retry_after_seconds=50,
     )
-    waits = Waits.of(policy)
+    waits = Waits(policy)
     assert waits.after(20, timedelta(seconds=20), Random(1)) == 10
     assert waits.after(20, DAY, Random(1)) == 100
     assert waits.after(1, DAY, Random(1), at_least=1000) == 50

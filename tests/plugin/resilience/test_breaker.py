@@ -9,20 +9,21 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
+from plugin.config.settings import DeliveryPolicy
 from plugin.ledger.schema import breakers
-from plugin.resilience.breaker import Breaker, BreakerPolicy, BreakerState, after_failure
-from plugin.resilience.health import ANSWERS, NOTHING, Health, Verdict, of_company, of_mail, of_read, of_write
+from plugin.resilience.breaker import Breaker, BreakerState, after_failure
+from plugin.resilience.health import ANSWERS, NO_SIGNAL, Health, Verdict, of_batch, of_mail, of_read, of_write
 from tests.plugin.delivery.fake_crm import START
 from tests.plugin.delivery.harness import House
 
-RULES = BreakerPolicy(failures=3, probe_seconds=30, longest_wait=3600)
+POLICY = DeliveryPolicy(breaker_failures=3, probe_seconds=30, longest_retry_after_seconds=3600)
 AWAY = Verdict(Health.AWAY, "no connection")
 SHUT = Verdict(Health.AWAY, "the account is shut", blocked=True)
-DOUBT = Verdict(Health.DOUBTFUL, "answered 500")
+SUSPECT = Verdict(Health.SUSPECT, "answered 500")
 
 
 def breaker(house: House) -> Breaker:
-    return Breaker(house.ledger, "account", RULES, house.clock)
+    return Breaker(house.ledger, "account", POLICY, house.clock)
 
 
 def look(one: Breaker, house: House) -> Breaker:
@@ -35,97 +36,97 @@ def look(one: Breaker, house: House) -> Breaker:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "word"),
+    ("outcome", "health"),
     [
         (NotDone("no connection"), Health.AWAY),
         (NotDone("token", status=401), Health.AWAY),
         (NotDone("too many", status=429, after=40), Health.AWAY),
         (NotDone("maintenance", status=503, after=600), Health.AWAY),
-        (NotDone("too early", status=425), Health.DOUBTFUL),
-        (Unknown("no answer in time"), Health.DOUBTFUL),
-        (Unknown("answered 500", status=500), Health.DOUBTFUL),
-        (Unknown("fault in the code", code="fault"), Health.NOTHING),
-        (NotDone("our own rate limit", after=3), Health.NOTHING),
-        (NotDone("it cannot be sent", permanent=True), Health.NOTHING),
+        (NotDone("too early", status=425), Health.SUSPECT),
+        (Unknown("no answer in time"), Health.SUSPECT),
+        (Unknown("answered 500", status=500), Health.SUSPECT),
+        (Unknown("fault in the code", code="fault"), Health.NO_SIGNAL),
+        (NotDone("our own rate limit", after=3), Health.NO_SIGNAL),
+        (NotDone("it cannot be sent", permanent=True), Health.NO_SIGNAL),
         (NotDone("no such user", permanent=True, status=400), Health.ANSWERS),
         (Done("7"), Health.ANSWERS),
     ],
 )
-def test_what_a_write_says(outcome: Outcome, word: Health) -> None:
-    assert of_write(outcome).word is word
+def test_health_told_by_a_write(outcome: Outcome, health: Health) -> None:
+    assert of_write(outcome).health is health
 
 
 @pytest.mark.parametrize(
-    ("outcome", "word"),
+    ("outcome", "health"),
     [
         (NotDone("no connection"), Health.AWAY),
         (NotDone("closing", status=421), Health.AWAY),
         (NotDone("wrong password", permanent=True, status=535), Health.AWAY),
         (NotDone("greylisted", status=451), Health.ANSWERS),
         (NotDone("no such user", permanent=True, status=550), Health.ANSWERS),
-        (Unknown("no answer after the text"), Health.DOUBTFUL),
+        (Unknown("no answer after the text"), Health.SUSPECT),
     ],
 )
-def test_what_a_mail_says(outcome: Outcome, word: Health) -> None:
-    assert of_mail(outcome).word is word
+def test_health_told_by_a_mail(outcome: Outcome, health: Health) -> None:
+    assert of_mail(outcome).health is health
 
 
 @pytest.mark.parametrize(
-    ("error", "word"),
+    ("error", "health"),
     [
         (CrmUnavailable("no connection"), Health.AWAY),
-        (CrmUnavailable("our own rate limit", after=3), Health.NOTHING),
-        (CrmUnavailable("answered 500", status=500), Health.DOUBTFUL),
+        (CrmUnavailable("our own rate limit", after=3), Health.NO_SIGNAL),
+        (CrmUnavailable("answered 500", status=500), Health.SUSPECT),
         (CrmUnavailable("answered 503", status=503, after=9), Health.AWAY),
         (CrmRefused("no access", status=403), Health.ANSWERS),
-        (CrmRefused("certificate"), Health.NOTHING),
+        (CrmRefused("certificate"), Health.NO_SIGNAL),
     ],
 )
-def test_what_a_failed_read_says(error: CrmUnavailable | CrmRefused, word: Health) -> None:
-    assert of_read(error).word is word
+def test_health_told_by_a_failed_read(error: CrmUnavailable | CrmRefused, health: Health) -> None:
+    assert of_read(error).health is health
 
 
 @pytest.mark.parametrize("permanent", [False, True])
-def test_an_account_that_is_shut_is_away_whatever_else_the_outcome_says(permanent: bool) -> None:
+def test_a_blocked_account_is_away_whatever_else_the_outcome_says(permanent: bool) -> None:
     said = of_write(NotDone("shut", permanent=permanent, status=403, blocked=True))
-    assert (said.word, said.blocked) == (Health.AWAY, True)
+    assert (said.health, said.blocked) == (Health.AWAY, True)
     said = of_read(CrmUnavailable("shut", status=403, blocked=True))
-    assert (said.word, said.blocked) == (Health.AWAY, True)
+    assert (said.health, said.blocked) == (Health.AWAY, True)
 
 
 @pytest.mark.parametrize(
     ("verdicts", "said"),
     [
-        ([DOUBT, ANSWERS, AWAY], ANSWERS),
+        ([SUSPECT, ANSWERS, AWAY], ANSWERS),
         ([ANSWERS, SHUT], SHUT),
-        ([NOTHING, DOUBT, AWAY], AWAY),
-        ([NOTHING, DOUBT], DOUBT),
-        ([NOTHING], NOTHING),
+        ([NO_SIGNAL, SUSPECT, AWAY], AWAY),
+        ([NO_SIGNAL, SUSPECT], SUSPECT),
+        ([NO_SIGNAL], NO_SIGNAL),
     ],
 )
-def test_an_exchange_about_many_says_one_thing(verdicts: list[Verdict], said: Verdict) -> None:
-    assert of_company(verdicts) == said
+def test_a_batch_gives_one_verdict(verdicts: list[Verdict], said: Verdict) -> None:
+    assert of_batch(verdicts) == said
 
 
 # --- opening -----------------------------------------------------------------------------------------
 
 
-def test_failures_in_a_row_open_it_whatever_deliveries_they_are_of() -> None:
+def test_failures_in_a_row_open_the_breaker_whatever_deliveries_they_are_of() -> None:
     state = BreakerState()
     for _ in range(2):
-        state = after_failure(state, AWAY, 1, START, RULES)
+        state = after_failure(state, AWAY, 1, START, POLICY)
         assert state.opened_at is None
-    state = after_failure(state, AWAY, 1, START, RULES)
+    state = after_failure(state, AWAY, 1, START, POLICY)
     assert (state.opened_at, state.probed_at, state.probe_wait, state.why) == (START, START, 30, "no connection")
 
 
-def test_one_record_that_always_fails_does_not_open_it_and_as_many_different_ones_do() -> None:
+def test_one_record_that_always_fails_does_not_open_the_breaker_and_as_many_different_ones_do() -> None:
     state = BreakerState()
     for _ in range(20):
-        state = after_failure(state, DOUBT, 1, START, RULES)
+        state = after_failure(state, SUSPECT, 1, START, POLICY)
     assert state.opened_at is None
     for delivery in (2, 3):
-        state = after_failure(state, DOUBT, delivery, START, RULES)
+        state = after_failure(state, SUSPECT, delivery, START, POLICY)
     assert state.opened_at == START
 
 
@@ -133,21 +134,21 @@ def test_the_time_that_the_account_asked_for_is_waited_for_before_the_next_probe
     asked = Verdict(Health.AWAY, "maintenance", after=600)
     state = BreakerState()
     for _ in range(3):
-        state = after_failure(state, asked, 1, START, RULES)
+        state = after_failure(state, asked, 1, START, POLICY)
     assert state.probe_wait == 600
     assert not state.probe_due(START + timedelta(seconds=599))
     assert state.probe_due(START + timedelta(seconds=600))
-    absurd = after_failure(state, Verdict(Health.AWAY, "", after=1e9), 1, START, RULES)
-    assert absurd.probe_wait == RULES.longest_wait
+    absurd = after_failure(state, Verdict(Health.AWAY, "", after=1e9), 1, START, POLICY)
+    assert absurd.probe_wait == POLICY.longest_retry_after_seconds
 
 
-def test_a_failed_probe_keeps_the_time_since_when_it_is_open() -> None:
+def test_a_failed_probe_keeps_the_time_since_when_the_breaker_is_open() -> None:
     state = BreakerState()
     for seconds in range(10):
-        state = after_failure(state, AWAY, 1, START + timedelta(seconds=seconds), RULES)
+        state = after_failure(state, AWAY, 1, START + timedelta(seconds=seconds), POLICY)
     assert state.opened_at == START + timedelta(seconds=2)
     assert state.probed_at == START + timedelta(seconds=9)
-    assert state.failures == RULES.failures
+    assert state.failures == POLICY.breaker_failures
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(days=-400)])
@@ -156,11 +157,11 @@ def test_a_clock_that_was_set_back_does_not_put_off_the_probe(jump: timedelta) -
     assert state.probe_due(START + jump)
 
 
-def test_an_account_that_is_shut_opens_it_at_once_and_is_probed_rarely() -> None:
-    state = after_failure(BreakerState(), SHUT, 1, START, RULES)
+def test_a_blocked_account_opens_the_breaker_at_once_and_is_probed_rarely() -> None:
+    state = after_failure(BreakerState(), SHUT, 1, START, POLICY)
     assert (state.opened_at, state.blocked, state.probe_wait) == (START, True, 3600)
     # Whatever is met meanwhile, it stays shut until it answers, and the reason is still that one.
-    state = after_failure(state, AWAY, 2, START + timedelta(hours=1), RULES)
+    state = after_failure(state, AWAY, 2, START + timedelta(hours=1), POLICY)
     assert (state.blocked, state.probe_wait, state.why) == (True, 3600, "the account is shut")
 
 
@@ -194,7 +195,7 @@ def test_failures_of_several_processes_add_up_and_only_one_tells_of_the_outage(h
     assert (back["log_level"], back["seconds"]) == ("info", 90)
 
 
-def test_that_an_account_was_shut_is_told_once_and_its_return_once(house: House) -> None:
+def test_that_an_account_was_blocked_is_logged_once_and_its_return_once(house: House) -> None:
     first, second = breaker(house), breaker(house)
     with capture_logs() as logs:
         first.failed(1, AWAY)
@@ -212,7 +213,7 @@ def test_that_an_account_was_shut_is_told_once_and_its_return_once(house: House)
     assert [entry["event"] for entry in logs] == ["account.away", "account.blocked", "account.back"]
 
 
-def test_an_answer_to_what_was_asked_before_the_account_was_shut_does_not_open_it_again(house: House) -> None:
+def test_an_answer_to_what_was_asked_before_the_account_was_blocked_does_not_unblock_it(house: House) -> None:
     first, second = breaker(house), breaker(house)
     second.failed(1, AWAY)
     first.failed(2, SHUT)

@@ -17,12 +17,13 @@ import pytest
 from sqlalchemy import Connection
 
 from connectors.base import Limits
+from plugin.config.settings import DeliveryPolicy
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
-from plugin.resilience.breaker import Breaker, BreakerPolicy
+from plugin.resilience.breaker import Breaker
 from plugin.resilience.health import Health, Verdict
 from plugin.resilience.quota import QuotaTerms, SharedQuota, probing
-from tests.support.crm import ROOT
+from tests.support.processes import ROOT
 
 START = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
 LIMITS = Limits(requests_per_second=10, burst=10)
@@ -106,8 +107,8 @@ def test_without_the_ledger_there_are_no_turns_and_no_exception_either(ledger: C
     assert mine.acquire(10) == 0.0
 
 
-def test_while_the_account_is_shut_only_a_probe_gets_a_turn(ledger: CountingLedger, time_: Time) -> None:
-    mine, breaker = quota(ledger, time_), Breaker(ledger, "crm", BreakerPolicy(5, 30, 3600), time_.now)
+def test_while_the_account_is_blocked_only_a_probe_gets_a_turn(ledger: CountingLedger, time_: Time) -> None:
+    mine, breaker = quota(ledger, time_), Breaker(ledger, "crm", DeliveryPolicy(), time_.now)
     breaker.failed(1, Verdict(Health.AWAY, "no connection"))
     assert mine.acquire(10) == 0.0
     time_.seconds += 60
@@ -172,7 +173,7 @@ def test_of_several_that_open_the_bucket_at_once_none_fails(ledger_url: str, tim
 
 @pytest.mark.parametrize(("rate", "burst"), [(10, 10), (2, 50), (7, 1)])
 @pytest.mark.parametrize("seed", range(2))
-def test_processes_together_never_exceed_it(
+def test_processes_together_never_exceed_the_quota(
     ledger: CountingLedger, time_: Time, rate: int, burst: int, seed: int
 ) -> None:
     limits = Limits(requests_per_second=rate, burst=burst)
@@ -210,7 +211,7 @@ def test_many_requests_cost_few_queries(ledger: CountingLedger, time_: Time) -> 
     assert time_.seconds == pytest.approx(10, rel=0.1)
 
 
-def test_who_needs_few_leaves_the_rest_to_others(ledger: CountingLedger, time_: Time) -> None:
+def test_a_process_that_needs_few_turns_leaves_the_rest_to_others(ledger: CountingLedger, time_: Time) -> None:
     limits = Limits(requests_per_second=50, burst=20)
     modest, busy = quota(ledger, time_, limits), quota(ledger, time_, limits)
     made, next_modest = 0, 0.0
@@ -232,7 +233,7 @@ def test_a_full_bucket_may_be_emptied_at_once_but_for_what_is_held_back(ledger: 
     assert made >= LIMITS.burst // 2
 
 
-def test_machines_whose_clocks_are_a_minute_apart_share_it(postgres_url: str) -> None:
+def test_machines_whose_clocks_are_a_minute_apart_share_the_quota(postgres_url: str) -> None:
     # On PostgreSQL the server's clock counts: these say 60 s more and less.
     ledgers = [Ledger(postgres_url), Ledger(postgres_url)]
     limits = Limits(requests_per_second=0.5, burst=4)
@@ -314,7 +315,7 @@ def counting_server() -> Iterator[tuple[str, list[float]]]:
         server.server_close()
 
 
-def test_three_processes_keep_to_it_at_a_real_server(ledger_url: str) -> None:
+def test_three_processes_keep_to_the_quota_at_a_real_server(ledger_url: str) -> None:
     limits, seconds = Limits(requests_per_second=30, burst=20), 4.0
     with counting_server() as (url, heard):
         arguments = [url, ledger_url, str(limits.requests_per_second), str(limits.burst), str(seconds)]

@@ -19,7 +19,7 @@ from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
 from plugin.ledger.connected import account_values
 from plugin.resilience.token_store import LedgerStore
-from tests.support.crm import wait_until
+from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parents[3]
 #: 5 + 20 seconds for one exchange with the CRM, and a margin of 30.
@@ -36,7 +36,7 @@ class Clock:
     def __call__(self) -> datetime:
         return self.time
 
-    def steady(self) -> float:
+    def monotonic(self) -> float:
         return self.time.timestamp()
 
     def sleep(self, seconds: float) -> None:
@@ -86,7 +86,7 @@ def open_ledger(ledger_url: str, clock: Clock) -> Iterator[Callable[[], Breakabl
 
 
 def store_on(ledger: Ledger, clock: Clock, account: str = "testcrm") -> LedgerStore:
-    return LedgerStore(ledger, account, Limits(), clock, steady=clock.steady, sleep=clock.sleep)
+    return LedgerStore(ledger, account, Limits(), clock, monotonic=clock.monotonic, sleep=clock.sleep)
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_a_change_that_died_in_the_middle_is_taken_over_after_its_lease_and_not_
     assert other.change("tokens", lambda kept: f"{kept}, second") == "first, second"
 
 
-def test_a_lease_of_a_clock_that_was_set_back_does_not_hold_anybody_up(
+def test_a_lease_of_a_clock_that_was_set_back_holds_up_no_process(
     store: LedgerStore, other: LedgerStore, clock: Clock
 ) -> None:
     def stopped_and_set_back(_: str | None) -> str:
@@ -166,7 +166,7 @@ def test_a_lease_of_a_clock_that_was_set_back_does_not_hold_anybody_up(
     assert store.get("tokens") == "theirs"
 
 
-def test_one_that_was_overtaken_by_somebody_who_kept_nothing_yet_keeps_what_it_has(
+def test_a_process_overtaken_by_one_that_kept_nothing_yet_keeps_its_value(
     store: LedgerStore, other: LedgerStore, clock: Clock
 ) -> None:
     def stopped_for_long(_: str | None) -> str:
@@ -212,7 +212,7 @@ def test_what_was_exchanged_while_the_ledger_was_away_is_used_and_kept_at_the_ne
     assert other.get("tokens") == "second, third"
 
 
-def test_what_somebody_else_has_kept_since_goes_before_what_could_not_be_kept(
+def test_a_value_that_another_process_has_kept_since_replaces_an_unkept_one(
     open_ledger: Callable[[], BreakableLedger], other: LedgerStore, clock: Clock
 ) -> None:
     ledger = open_ledger()
@@ -234,7 +234,7 @@ def test_what_somebody_else_has_kept_since_goes_before_what_could_not_be_kept(
 # --- what holds ------------------------------------------------------------------------------------
 
 
-def test_nothing_is_kept_at_first_and_a_kept_value_is_everybodys(store: LedgerStore, other: LedgerStore) -> None:
+def test_nothing_is_kept_at_first_and_every_process_sees_a_kept_value(store: LedgerStore, other: LedgerStore) -> None:
     assert store.get("tokens") is None
     seen: list[str | None] = []
     assert store.change("tokens", lambda kept: seen.append(kept) or "пара" * 1000) == "пара" * 1000
@@ -338,7 +338,7 @@ def test_a_process_that_is_killed_while_it_exchanges_loses_nothing_that_was_kept
     moment = datetime.now(UTC)
     ledger = Ledger(ledger_url, clock=lambda: moment)
     store = LedgerStore(
-        ledger, "testcrm", Limits(), lambda: moment, sleep=lambda _: None, steady=iter(range(999)).__next__
+        ledger, "testcrm", Limits(), lambda: moment, sleep=lambda _: None, monotonic=iter(range(999)).__next__
     )
     store.change("tokens", lambda _: "first")
     command = [sys.executable, "-c", _DIES, ledger_url]

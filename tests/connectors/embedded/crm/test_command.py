@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from connectors.embedded.crm.command import main
-from tests.support.crm import ROOT, embedded_crm
+from tests.support.crm import embedded_crm
+from tests.support.processes import ROOT
 
 ENVIRON = os.environ | {"CRM_TOKEN": "t", "EMPTY": " ", "BAD": "токен", "SECRET": "s", "PYTHONPATH": str(ROOT)}
 
@@ -104,22 +105,28 @@ def test_two_processes_never_share_a_file(tmp_path: Path) -> None:
     assert "another process uses it" in result.stderr
 
 
+def processor_seconds() -> float:
+    """What child processes that have ended took of the processor."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_it_is_ready_soon_says_where_and_ends_on_sigterm(tmp_path: Path) -> None:
     port_file = tmp_path / "port"
-    started = time.monotonic()
+    before = processor_seconds()
     with embedded_crm(tmp_path, arguments=("--port-file", str(port_file))) as crm:
-        # Generous for a busy machine; it takes about 0.4 s.
-        assert time.monotonic() - started < 3
         assert crm.base_url == f"http://127.0.0.1:{port_file.read_text().strip()}"
         assert crm.api.get("me")["crm"] == "embedded"
         assert crm.stop(signal.SIGTERM) == 0
-        assert crm.errors == ""
+        assert crm.log == ""
+    # Not by the clock, which a busy machine lets run on; it takes about 0.5 s.
+    assert processor_seconds() - before < 3
 
 
 def test_ctrl_c_ends_it_as_well(tmp_path: Path) -> None:
     with embedded_crm(tmp_path) as crm:
         assert crm.stop(signal.SIGINT) == 0
-        assert crm.errors == ""
+        assert crm.log == ""
 
 
 def test_a_token_from_a_file(tmp_path: Path) -> None:

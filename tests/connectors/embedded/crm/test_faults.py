@@ -9,7 +9,8 @@ import pytest
 
 from connectors.base import Assignee, CardRef, CrmUnavailable, Done, NotDone, Unknown
 from connectors.embedded import EmbeddedConnector
-from tests.support.crm import CrmApi, wait_until
+from tests.support.crm import CrmApi
+from tests.support.processes import wait_until
 
 
 @pytest.mark.parametrize(

@@ -160,11 +160,12 @@ def test_pages_are_closed_where_others_could_reach_them(tmp_path: Path) -> None:
 
 
 def test_closed_pages_say_how_to_open_them(tmp_path: Path) -> None:
-    from connectors.embedded.crm.server import Crm, Options
+    from connectors.embedded.crm.app import Crm, Options
+    from connectors.embedded.crm.server import application
     from connectors.embedded.crm.store import CrmStore
 
     crm = Crm(CrmStore(tmp_path / "crm.db"), Options(token="t", page_open=False))
-    reply = crm.app.test_client().get("/", headers={"Host": "localhost"})
+    reply = application(crm).test_client().get("/", headers={"Host": "localhost"})
     crm.stop()
     assert reply.status_code == 403
     assert "--page-token-env" in reply.text

@@ -13,7 +13,8 @@ import pytest
 from connectors.base import CrmUnavailable, EventMalformed, EventNotAuthentic, Reference
 from connectors.embedded import EmbeddedConnector
 from connectors.embedded.signature import SIGNATURE, TIMESTAMP, signed_headers
-from tests.support.crm import WEBHOOK_SECRET, RunningCrm, embedded_crm, free_port, wait_until
+from tests.support.crm import WEBHOOK_SECRET, RunningCrm, embedded_crm
+from tests.support.processes import free_port, wait_until
 from tests.support.rawserver import RawServer, answer, raw_server, reset
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)

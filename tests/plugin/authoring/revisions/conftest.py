@@ -19,6 +19,9 @@ from plugin.config.settings import Settings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.ledger import Ledger
 from plugin.ledger.schema import activations
+from tests.plugin.ledger.conftest import either, ledger, url
+
+__all__ = ["either", "ledger", "url"]
 
 MOMENT = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
 

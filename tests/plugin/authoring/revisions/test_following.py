@@ -27,8 +27,8 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.model import Decision
 from plugin.ledger import Ledger
 from plugin.ledger.schema import decisions, events
-from tests.support.crm import ROOT
 from tests.support.plugin import SECRET, RunningPlugin
+from tests.support.processes import ROOT
 
 SCRIPT = "survey_opt_out"
 #: Whole conversations, and one that breaks off.

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, text
 
-from plugin.cli.rules.sources import opened_ledger, rulebook_named, settings_of
+from plugin.cli.ledgers import settings_of
+from plugin.cli.rules.sources import opened_ledger, rulebook_named
 from plugin.errors import ConfigError, InputError, RulesError
 from plugin.ledger.migrations import upgrade
 from plugin.ledger.schema import revisions

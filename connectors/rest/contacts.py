@@ -17,7 +17,7 @@ from connectors.rest.template import NotRendered
 _MOST_WORDS = 4
 
 
-class Lookups:
+class RestContacts:
     """Reads of clients' records. Raises CrmUnavailable, CrmRefused."""
 
     def __init__(self, account: RestClient, values: TemplateValues, settings: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Tells which source signed an event (Standard Webhooks), before anything in its body is believed.
+"""Authenticates an event: which source signed it (Standard Webhooks), before anything in its body is believed.
 
 Every way in which a signature can be missing, malformed, too old or wrong ends in the same 401.
 """

@@ -1,0 +1,154 @@
+"""The interface of a connector: what a CRM must be able to do for the plugin.
+
+A connector knows its CRM and nothing of rules, facts or outcomes. ``connectors.registry`` lists the connectors.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from marshmallow import Schema
+
+from connectors.protocol.check import Check
+from connectors.protocol.errors import EventNotAuthentic
+from connectors.protocol.events import CallResult, FrameCall, Reference
+from connectors.protocol.limits import Limits, Quota
+from connectors.protocol.outcomes import NotDone, Outcome, ReminderState
+from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
+from connectors.protocol.store import Store
+
+
+class Connector(ABC):
+    """One CRM account. Thread-safe: several deliveries use one instance at once.
+
+    Writes return an ``Outcome`` and never raise for anything the network or the CRM does; reads raise
+    ``CrmUnavailable`` or ``CrmRefused``. ``key`` is 64 hex digits, unique per write; the text ends
+    with its first 16 already (``[ref:…]``), and the connector stores the key wherever the CRM has a place for it.
+    """
+
+    #: The name in plugin.toml and in ``POST /events/<name>``.
+    name: ClassVar[str]
+    #: The settings of an account: ``[crm.<name>]`` in plugin.toml. Secrets are fields with metadata ``secret=True``:
+    #: there the file names an environment variable or a file, and the connector gets the value.
+    Settings: ClassVar[type[Schema]]
+    #: How many writes one ``write`` takes.
+    most_writes: ClassVar[int] = 1
+    #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
+    #: account, so an instance is asked.
+    sends_mail: bool = True
+    #: Whether the CRM sends an event again that was answered 503. Where not, events are answered before they are
+    #: resolved. May depend on the account, too.
+    repeats_events: bool = False
+    #: What ``remove`` takes out of the CRM again of a trial's comment and reminder. May depend on the account, too.
+    removes: frozenset[Kind] = frozenset()
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def limits(self) -> Limits:
+        """The account's time-outs, settling time and quota."""
+
+    def share_quota(self, quota: Quota) -> None:  # noqa: B027 (an account without a quota needs none)
+        """From now on, ask ``quota`` too before every request; called once, before the first one.
+
+        A connector whose account has a quota hands it to its HTTP client.
+        """
+
+    def keep_in(self, store: Store) -> None:  # noqa: B027 (an account that keeps nothing needs none)
+        """From now on, keep in ``store`` what must outlive the process; called once, before the first request."""
+
+    @abstractmethod
+    def check(self) -> Sequence[Check]:
+        """Try the account: reachable, token accepted, rights present, clocks, card types, mapped fields.
+
+        Never raises, writes nothing.
+        """
+
+    def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
+        """Whether this person can be reminded and, where ``mailed``, be mailed by the CRM. Never raises."""
+        return ()
+
+    def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
+        """The facts that the CRM's own events can bring, with all values each can have (None: any text).
+
+        Empty where events come in the plugin's own format only.
+        """
+        return {}
+
+    @abstractmethod
+    def read_card(self, card: CardRef) -> Card | None:
+        """The card, or None where it does not exist (any more)."""
+
+    @abstractmethod
+    def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
+        """All contacts with this phone (in any notation) and this full name; what is None is not looked at."""
+
+    @abstractmethod
+    def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
+        """Write a comment into the card."""
+
+    @abstractmethod
+    def create_reminder(
+        self, card: CardRef, assignee: Assignee, subject: str, text: str, due: datetime, key: str
+    ) -> Outcome:
+        """Create a reminder (task) for one person, linked to the card; ``due`` is aware."""
+
+    @abstractmethod
+    def notify_email(self, assignee: Assignee, subject: str, text: str, key: str) -> Outcome:
+        """Have the CRM mail this person."""
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Make these writes, at most ``most_writes``, with as few requests as the CRM allows: an outcome for each.
+
+        They may be of many calls; one failing does not hold the others.
+        """
+        return [self._written(item) for item in writes]
+
+    def _written(self, item: Write) -> Outcome:
+        match item:
+            case CommentWrite():
+                return self.add_comment(item.card, item.text, item.key)
+            case ReminderWrite():
+                return self.create_reminder(item.card, item.assignee, item.subject, item.text, item.due, item.key)
+            case EmailWrite():
+                return self.notify_email(item.assignee, item.subject, item.text, item.key)
+
+    @abstractmethod
+    def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
+        """The remote id of what was written with this key, or None. ``card`` narrows the search where needed."""
+
+    @abstractmethod
+    def reminder_state(self, remote_id: str) -> ReminderState:
+        """Whether the reminder is still open."""
+
+    @abstractmethod
+    def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        """Close the reminder as no longer wanted, saying why in it. Done already or gone counts as done."""
+
+    @abstractmethod
+    def parse_event(
+        self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
+    ) -> Sequence[CallResult | Reference]:
+        """Verify and read an event in the CRM's own format.
+
+        Raises EventNotAuthentic, EventMalformed.
+        """
+
+    @abstractmethod
+    def resolve(self, reference: Reference) -> CallResult | None:
+        """Read the call that an event named; None where it is no call of ours. Raises as reads do."""
+
+    def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
+        """Take a record that a trial wrote out of the CRM again; where the CRM cannot do that, say so in NotDone."""
+        return NotDone("this CRM cannot remove it over its API: remove it by hand", permanent=True)
+
+    def open_frame(self, query: Mapping[str, str], form: Mapping[str, str]) -> FrameCall:
+        """Verify with the CRM that it opens the operator's page in a frame of its own, and read for which call.
+
+        Raises EventNotAuthentic, EventMalformed, and as reads do.
+        """
+        raise EventNotAuthentic("this CRM has no place of its own for the page: use signed links")

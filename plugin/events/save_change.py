@@ -1,0 +1,124 @@
+"""Saves an event with what it changes of its call: everything is planned, these functions only write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, update
+
+from plugin.events.calls import Call
+from plugin.events.parse import ParsedEvent
+from plugin.events.plan_change import CallChange, NewDecision
+from plugin.events.schema import CallResult
+from plugin.ledger.schema import calls, decisions, deliveries, events
+
+#: Why the deliveries of a source that is only tried out are cancelled.
+DRY_RUN = "пробный источник: не отправлено"
+
+_ADD_CALL = insert(calls)
+_CHANGE_CALL = update(calls).where(calls.c.id == bindparam("call"))
+_ADD_EVENT = insert(events)
+_ADD_DECISION = insert(decisions)
+_ADD_DELIVERIES = insert(deliveries)
+_HALT = update(deliveries).where(
+    deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state.not_in(["done", "cancelled"])
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredEvent:
+    """An event to be stored. ``answer`` is given again to a repeat, with the deliveries as they are then."""
+
+    event: ParsedEvent
+    result: CallResult
+    answer: Mapping[str, Any]
+
+
+def save_event(connection: Connection, answered: AnsweredEvent, **of_its_call: Any) -> int:
+    """Store an event; its id. ``of_its_call``: the columns that only an event with an opt-out request has."""
+    event, result = answered.event, answered.result
+    row = {
+        "source": event.source.recorded_as,
+        "event_id": result.id,
+        "digest": event.digest,
+        "received_at": event.received,
+        "occurred_at": result.occurred_at,
+        "final": result.final,
+        "revision": result.ruleset,
+        "answer": dict(answered.answer),
+    }
+    return _added(connection.execute(_ADD_EVENT, row | of_its_call))
+
+
+def save_change(connection: Connection, change: CallChange, answered: AnsweredEvent | None = None) -> int:
+    """Store the call, the event that changed it, its new decision and its deliveries; the call's id."""
+    call_ref = save_call(connection, change.call)
+    event_ref = None
+    if answered is not None:
+        event_ref = save_event(connection, answered, call_ref=call_ref, facts=change.decided.event_facts)
+    current = change.decided.loaded.current
+    if change.decision is not None:
+        decision_ref = _save_decision(connection, change, change.decision, call_ref, event_ref)
+        _save_plan(connection, change, call_ref, decision_ref)
+    elif current is not None:
+        _save_plan(connection, change, call_ref, current.id)
+    return call_ref
+
+
+def save_call(connection: Connection, call: Call) -> int:
+    """Store a new call or what changed of a known one; its id."""
+    if call.id is None:
+        return _added(connection.execute(_ADD_CALL, call.columns()))
+    # An event of a call whose personal data was purged holds personal data again.
+    connection.execute(_CHANGE_CALL, {"call": call.id, "purged_at": None, **call.columns()})
+    return call.id
+
+
+def _save_decision(
+    connection: Connection, change: CallChange, new: NewDecision, call_ref: int, event_ref: int | None
+) -> int:
+    decided = change.decided
+    row: dict[str, Any] = {
+        "call_ref": call_ref,
+        "number": new.number,
+        "outcome": decided.decision.outcome,
+        "event_ref": event_ref,
+        "revision": decided.decision.ruleset,
+        "facts": dict(decided.facts),
+        "decision": decided.decision.to_json(),
+        "target": new.target and new.target.to_json(),
+        "card": new.card and dict(new.card),
+        "created_at": decided.received,
+    }
+    return _added(connection.execute(_ADD_DECISION, row))
+
+
+def _save_plan(connection: Connection, change: CallChange, call_ref: int, decision_ref: int) -> None:
+    """Add, cancel and stop deliveries; those of a call that is only tried out are recorded as never sent."""
+    plan, now = change.plan, change.decided.received
+    if plan.cancel:
+        values = {"state": "cancelled", "why": "заменено новым решением", "finished_at": now}
+        connection.execute(_HALT.values(**values), {"ids": plan.cancel})
+    if plan.stop:
+        connection.execute(_HALT.values(cancel=True), {"ids": plan.stop})
+    if not plan.add:
+        return
+    shared = {
+        "call_ref": call_ref,
+        "decision_ref": decision_ref,
+        "deadline_at": change.call.deadline_at,
+        "state": "pending",
+        "not_before": now,
+        "cancel": False,
+        "attempts": 0,
+        "created_at": now,
+    }
+    if change.call.dry_run:
+        shared |= {"state": "cancelled", "why": DRY_RUN, "finished_at": now}
+    connection.execute(_ADD_DELIVERIES, [shared | row.columns() for row in plan.add])
+
+
+def _added(result: Any) -> int:
+    return int(result.inserted_primary_key[0])

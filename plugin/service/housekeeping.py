@@ -1,0 +1,103 @@
+"""What a service does beside delivering: reminds of unfinished calls, watches for alerts, and purges once a day.
+
+Each is a loop in a thread of its own, so that a slow mail server or a long purge holds up nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.common.clock import Now
+from plugin.config.settings import Settings
+from plugin.errors import LedgerUnavailable
+from plugin.events.unfinished import remind_of_unfinished
+from plugin.ledger import Ledger
+from plugin.ledger.outage_log import OutageLog
+from plugin.monitoring import AlertWatch
+from plugin.operations.retention import DailyPurge
+
+_LOG = structlog.get_logger(__name__)
+
+#: How soon a blocked account is noticed, and the pause between two transactions of a purge, in seconds.
+_PAUSE = 0.2
+#: Does a job once and returns the seconds until the next time; it is given what tells that it is to stop.
+Step = Callable[[Callable[[], bool]], float]
+
+
+class HousekeepingLoop:
+    """Repeats a step until it is told to stop. While the ledger is away it waits."""
+
+    def __init__(self, step: Step, outages: OutageLog) -> None:
+        self._step = step
+        self._outages = outages
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                wait = self._step(stop.is_set)
+            except LedgerUnavailable as error:
+                self._outages.failed(error)
+                wait = float(error.retry_after)
+            stop.wait(wait)
+
+
+class UnfinishedCalls:
+    """Plans the reminders of calls that never ended; ``wake`` has them delivered at once."""
+
+    def __init__(
+        self, ledger: Ledger, rules: ActiveRules, settings: Settings, now: Now, wake: Callable[[], None]
+    ) -> None:
+        self._ledger = ledger
+        self._rules = rules
+        self._settings = settings
+        self._now = now
+        self._wake = wake
+        self._is_broken = False
+
+    def step(self, stopped: Callable[[], bool] = lambda: False) -> float:
+        """Plan what is due; the seconds until the next time. Raises LedgerUnavailable; other trouble is logged once."""
+        planned = 0
+        try:
+            planned = remind_of_unfinished(self._ledger, self._rules, self._settings, self._now)
+        except LedgerUnavailable:
+            raise
+        except Exception:
+            if not self._is_broken:
+                _LOG.exception("unfinished.fault")
+            self._is_broken = True
+        else:
+            self._is_broken = False
+        if not planned:
+            return self._settings.delivery.poll_seconds
+        self._wake()
+        return 0.0
+
+
+def alerts_step(watch: AlertWatch) -> Step:
+    """Look for what the admins have to hear of, and mail it, as soon as that is due."""
+
+    def step(stopped: Callable[[], bool]) -> float:
+        if watch.is_due():
+            watch.run(stopped)
+        return _PAUSE
+
+    return step
+
+
+def purge_step(purge: DailyPurge) -> Step:
+    """Do one small transaction of the daily purge, if its time has come."""
+
+    def step(stopped: Callable[[], bool]) -> float:
+        try:
+            purge.step()
+        except LedgerUnavailable:
+            raise
+        except Exception:
+            _LOG.exception("purge.fault")
+        return _PAUSE
+
+    return step

@@ -21,10 +21,10 @@ _AFTER_SHUT_OUT = 60.0
 
 
 class Admission:
-    """Whether requests may go out now. Thread-safe; ``steady`` are seconds that no setting of the clock changes."""
+    """Whether requests may go out now. Thread-safe; ``monotonic`` are seconds that no setting of the clock changes."""
 
-    def __init__(self, steady: Callable[[], float]) -> None:
-        self._steady = steady
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._until = 0.0
         self._status = _REJECTED
@@ -33,13 +33,11 @@ class Admission:
     def check(self) -> None:
         """Raises CrmUnavailable, with the wait, as long as requests are held back."""
         with self._lock:
-            left = self._until - self._steady()
+            left = self._until - self._monotonic()
             status, why = self._status, self._why
         if left > 0:
             code = SHUT_OUT if status == _THROTTLED else None
-            raise CrmUnavailable(
-                f"{why}; it is not asked again before {left:.0f} s", after=left, status=status, code=code
-            )
+            raise CrmUnavailable(f"{why}; next asked in {left:.0f} s", after=left, status=status, code=code)
 
     def reject(self, why: str) -> CrmUnavailable:
         """The key was refused: what is to be raised, and for a while without asking again."""
@@ -54,4 +52,4 @@ class Admission:
 
     def _hold(self, seconds: float, status: int, why: str) -> None:
         with self._lock:
-            self._until, self._status, self._why = self._steady() + seconds, status, why
+            self._until, self._status, self._why = self._monotonic() + seconds, status, why

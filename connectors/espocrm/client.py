@@ -36,9 +36,9 @@ class EspoClient:
     """One account's API. Reads raise CrmUnavailable and CrmRefused; writes return what became of them."""
 
     def __init__(
-        self, settings: Mapping[str, Any], limits: Limits, steady: Callable[[], float] = time.monotonic
+        self, settings: Mapping[str, Any], limits: Limits, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._admission = Admission(steady)
+        self._admission = Admission(monotonic)
         self._key = settings["api_key"]
         self._hmac = settings["hmac_secret_key"]
         self.http = HttpClient(
@@ -119,7 +119,7 @@ class EspoClient:
             return self._admission.shut_out(self.http.host)
         if refused.code != UNEXPLAINED:
             return None
-        # Too many failed log-ins are refused without a word, and a few requests of somebody who is let in as well.
+        # Too many failed log-ins are refused without a word, and so are a few requests of an account that is let in.
         try:
             self._read(WHO_AM_I)
         except (CrmUnavailable, CrmRefused) as error:

@@ -47,7 +47,7 @@ _REQUESTS_PER_EVENT = 4
 class EspoConnector(Connector):
     """One account. ``settings`` are loaded by ``EspoSettings``; ``now`` is what its clock is held against.
 
-    ``steady`` are seconds that no setting of the clock changes.
+    ``monotonic`` are seconds that no setting of the clock changes.
     """
 
     name = "espocrm"
@@ -60,17 +60,17 @@ class EspoConnector(Connector):
         settings: Mapping[str, Any],
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        steady: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings)
         self._limits = replace(
             limits_of(settings), requests_per_write=_REQUESTS_PER_WRITE, requests_per_event=_REQUESTS_PER_EVENT
         )
-        self._api = EspoClient(settings, self._limits, steady)
-        self._drafts = UnsentMails()
+        self._api = EspoClient(settings, self._limits, monotonic)
+        self._unsent = UnsentMails()
         users = EspoUsers(self._api, settings)
         self._writing = EspoWrites(self._api, settings, users, now)
-        self._mails = Mails(self._api, settings, users, self._drafts, now)
+        self._mails = Mails(self._api, settings, users, self._unsent, now)
         self._calls = EspoCalls(self._api, settings, users)
         self._catch_up = EspoCatchUp(self._api, settings, users)
         self._checks = EspoChecks(self._api, settings, users, now)
@@ -82,7 +82,7 @@ class EspoConnector(Connector):
         self._api.http.share_quota(quota)
 
     def keep_in(self, store: Store) -> None:
-        self._drafts.keep_in(store)
+        self._unsent.keep_in(store)
 
     def close(self) -> None:
         """Close the idle connections."""

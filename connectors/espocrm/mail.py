@@ -36,12 +36,12 @@ class Mails:
         api: EspoClient,
         settings: Mapping[str, Any],
         users: EspoUsers,
-        drafts: UnsentMails,
+        unsent: UnsentMails,
         now: Callable[[], datetime],
     ) -> None:
         self._api = api
         self._users = users
-        self._drafts = drafts
+        self._unsent = unsent
         self._now = now
         self._sender: str | None = settings["mail_sender"]
         self._own_user: str | None = settings["own_user"]
@@ -51,12 +51,12 @@ class Mails:
         """Mail this person, plain text, the subject as it is; an Email of this key that was not sent is sent now."""
         if self._sender is None:
             return NotDone("mail_sender is not set, so the CRM cannot send mail")
-        draft = self._drafts.get(key)
+        draft = self._unsent.get(key)
         if draft is not None:
             outcome = self._send_again(draft, key)
             if outcome is not None:
                 return outcome
-            self._drafts.drop(key)
+            self._unsent.drop(key)
         address = self._address(assignee)
         if isinstance(address, NotDone):
             return address
@@ -79,9 +79,9 @@ class Mails:
                 if mail.get("status") != status or not mail.get("id"):
                     continue
                 if status == _SENT:
-                    self._drafts.drop(key)
+                    self._unsent.drop(key)
                     return str(mail["id"])
-                self._drafts.put(key, str(mail["id"]))
+                self._unsent.put(key, str(mail["id"]))
                 return None
         return None
 
@@ -114,7 +114,7 @@ class Mails:
         if record is None or status not in (_SENT, *_UNSENT):
             return None
         if status == _SENT:
-            self._drafts.drop(key)
+            self._unsent.drop(key)
             return Done(draft)
         if status != _DRAFT:
             held = self._made_draft(draft, record)
@@ -141,15 +141,15 @@ class Mails:
         if not isinstance(result, HttpAnswer) or not isinstance(outcome, Done):
             return outcome
         if result.data.get("status") != _SENT:
-            self._drafts.put(key, outcome.remote_id)
+            self._unsent.put(key, outcome.remote_id)
             why = "the CRM took the mail and did not send it; let the API user's role edit an Email's status"
             return NotDone(why, status=result.status, code="cut")
-        self._drafts.drop(key)
+        self._unsent.drop(key)
         return outcome
 
     def _kept(self, failed: Unknown, key: str) -> Outcome:
         """The mail did not go out. Its draft's id is in the answer's body, which a failed write does not show."""
-        if self._drafts.get(key) is None:
+        if self._unsent.get(key) is None:
             try:
                 found = self.find(key)
             except (CrmUnavailable, CrmRefused):

@@ -57,7 +57,7 @@ class Access:
     # --- who is let in (``Core/Authentication/Authentication.php``) --------------------------------------
 
     def log_in(self, request: ApiRequest) -> None:
-        """Raises Refusal. Failed log-ins shut out everybody at the address, by a 403 that says nothing."""
+        """Raises Refusal. Failed log-ins shut out all of the address, by a 403 that says nothing."""
         if self.is_shut_out():
             raise Refusal(403)
         path = request.path.removeprefix("/api/v1")
@@ -73,7 +73,7 @@ class Access:
         return sum(moment > self.now - _FAILED_PERIOD for moment in self._failed) > _MOST_FAILED
 
     def fail_log_ins(self, times: int = _MOST_FAILED + 1) -> None:
-        """Somebody at the same address gets a password wrong."""
+        """Another program at the same address gets its password wrong."""
         self._failed.extend([self.now] * times)
 
     # --- what the role may (``Core/Acl``) ----------------------------------------------------------------

@@ -86,7 +86,9 @@ class EspoRig:
         self.people = (self._employee("coordinator"), self._employee("sms"))
         # An hour passes between any two requests, so that no fault holds back what a test does next.
         hours = itertools.count(3600.0, 3600.0)
-        self.connector = EspoConnector(account(server, **overrides), now=lambda: server.now, steady=lambda: next(hours))
+        self.connector = EspoConnector(
+            account(server, **overrides), now=lambda: server.now, monotonic=lambda: next(hours)
+        )
 
     def _employee(self, name: str) -> Assignee:
         address = f"{name}@example.org"

@@ -1,4 +1,4 @@
-"""Log-ins that are refused: the first one stops the storm, and who is shut out waits and takes nothing for refused."""
+"""Refused log-ins: the first one stops the requests, and an account that is shut out waits and loses nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def watch() -> Watch:
 
 @pytest.fixture
 def connector(watch: Watch) -> Iterator[EspoConnector]:
-    made = EspoConnector(settings(), steady=watch)
+    made = EspoConnector(settings(), monotonic=watch)
     yield made
     made.close()
 
@@ -48,7 +48,7 @@ def comment(connector: EspoConnector) -> Outcome:
 
 
 @pytest.mark.parametrize("reason", [{}, {REASON: "Max failed login attempts exceeded for IP address 10.1.2.3."}])
-def test_who_is_shut_out_waits_a_minute_and_does_not_ask_meanwhile(
+def test_a_shut_out_account_waits_a_minute_and_does_not_ask_meanwhile(
     crm: responses.RequestsMock, connector: EspoConnector, watch: Watch, reason: dict[str, str]
 ) -> None:
     crm.post(f"{URL}/Note", status=403, headers=reason)
@@ -76,7 +76,7 @@ def test_who_is_shut_out_waits_a_minute_and_does_not_ask_meanwhile(
     assert connector.read_card(CONTACT) is not None
 
 
-def test_a_refusal_without_a_word_to_somebody_who_is_let_in_is_a_refusal(
+def test_a_refusal_without_a_word_is_final_while_the_account_is_let_in(
     crm: responses.RequestsMock, connector: EspoConnector
 ) -> None:
     crm.post(f"{URL}/Note", status=403)
@@ -95,7 +95,7 @@ def test_a_refusal_without_a_word_to_somebody_who_is_let_in_is_a_refusal(
 @pytest.mark.parametrize(
     ("answer", "status"), [({"status": 500}, 500), ({"status": 401}, 401), ({"body": ConnectionError("gone")}, None)]
 )
-def test_a_refusal_without_a_word_is_not_final_where_nobody_can_tell_what_it_means(
+def test_a_refusal_without_a_word_is_not_final_while_the_account_cannot_be_asked(
     crm: responses.RequestsMock, connector: EspoConnector, answer: dict[str, Any], status: int | None
 ) -> None:
     crm.post(f"{URL}/Note", status=403)
@@ -127,7 +127,7 @@ def test_a_look_that_is_shut_out_proves_no_absence(espo: EspoRig) -> None:
 
 def test_a_key_that_is_refused_does_not_shut_the_address_out(espo: EspoRig) -> None:
     watch = Watch()
-    connector = EspoConnector(account(espo.server), now=lambda: espo.server.now, steady=watch)
+    connector = EspoConnector(account(espo.server), now=lambda: espo.server.now, monotonic=watch)
     espo.server.active = False
     for _ in range(120):
         outcome = connector.add_comment(espo.card, TEXT, KEY)

@@ -116,7 +116,7 @@ def test_an_unsent_mail_that_cannot_be_looked_at_is_not_written_again(espo: Espo
     assert espo.server.mails == []
 
 
-def test_a_mail_that_somebody_archived_is_written_anew(espo: EspoRig) -> None:
+def test_a_mail_that_was_archived_by_hand_is_written_anew(espo: EspoRig) -> None:
     espo.server.smtp = "Connection refused"
     send(espo.connector, espo.people[0])
     espo.server.smtp = None
@@ -153,7 +153,7 @@ def test_a_store_that_fails_costs_a_draft_and_no_mail(espo: EspoRig, broken: str
     assert len(espo.server.mails) == 1
 
 
-def test_a_draft_that_somebody_deleted_is_written_anew(espo: EspoRig) -> None:
+def test_a_draft_that_was_deleted_by_hand_is_written_anew(espo: EspoRig) -> None:
     espo.server.smtp = "Connection refused"
     send(espo.connector, espo.people[0])
     espo.server.records["Email"].clear()
@@ -169,7 +169,9 @@ def test_no_write_makes_more_requests_than_leases_are_reckoned_by(espo: EspoRig)
     espo.server.records["Email"].clear()
     before = len(espo.server.requests)
     other = EspoConnector(espo.connector.settings)
-    other._drafts.put(KEY, "65f000000000000ff")
+    shelf = Shelf()
+    shelf.kept["espocrm.drafts"] = json.dumps({KEY: "65f000000000000ff"})
+    other.keep_in(shelf)
     send(other, person)
     other.close()
     # A refusal without a word would cost one more.

@@ -103,8 +103,8 @@ def test_a_refusal_that_the_crm_reports_is_written_once_whatever_breaks(office: 
     # The CRM tells of the same call again, and of nothing new.
     office.tell({"status": "Held"})
 
-    wait_until(lambda: len(office.server.mails) == 2 and len(office.espo.written("reminder")) == 2, 40)
-    wait_until(office.settled, 40)
+    wait_until(lambda: len(office.server.mails) == 2 and len(office.espo.written("reminder")) == 2, 90)
+    wait_until(office.settled, 90)
 
     (comment,) = office.espo.written("comment")
     assert comment.card == office.espo.card

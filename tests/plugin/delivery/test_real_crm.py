@@ -26,6 +26,8 @@ from tests.support.crm import COORDINATOR, ROOT, SEED, CrmApi, RunningCrm, embed
 from tests.support.databases import migrate
 from tests.support.mail import MailSink, mail_sink
 
+pytestmark = pytest.mark.slow
+
 CARD = "42"
 CALLS = {"related_to_car": True, "survey_type": "calls"}
 ALL = {"related_to_car": True, "survey_type": "all", "agreed_to_warning": "yes"}

@@ -232,6 +232,7 @@ def test_a_calls_comment_reminders_and_notifications_are_one_request(
 
 
 @pytest.mark.parametrize("reminders", ["todo", "task"])
+@pytest.mark.slow
 def test_a_backlog_of_a_thousand_calls_takes_at_most_a_quarter_of_a_request_a_call(
     portal: Portal, card: CardRef, reminders: str
 ) -> None:

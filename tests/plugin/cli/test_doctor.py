@@ -15,6 +15,8 @@ from tests.support.mail import MailSink, mail_sink
 from tests.support.plugin import SECRET, RunningPlugin, running_plugin
 from tests.support.postgres import Databases
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def mail() -> Iterator[MailSink]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from connectors.base import EventMalformed, EventNotAuthentic, Reference
 from connectors.embedded.signature import SIGNATURE, TIMESTAMP, is_authentic
+from plugin.common.text_tree import clean_tree
 
 
 def references(secret: str | None, headers: Mapping[str, str], body: bytes, now: datetime) -> list[Reference]:
@@ -19,7 +20,7 @@ def references(secret: str | None, headers: Mapping[str, str], body: bytes, now:
     if not is_authentic(secret, timestamp, signature, body, now):
         raise EventNotAuthentic("the event's signature or time is wrong")
     try:
-        event = json.loads(body)
+        event = clean_tree(json.loads(body)).value
     except (ValueError, RecursionError):
         raise EventMalformed("the event is not JSON") from None
     call = event.get("call") if isinstance(event, dict) else None

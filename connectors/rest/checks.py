@@ -41,6 +41,16 @@ class RestChecks:
                 break
         return points
 
+    def probe(self) -> bool:
+        """Ask what the first point asks; False where none is described. Raises CrmUnavailable, CrmRefused."""
+        if not self._points:
+            return False
+        try:
+            self._account.read(self._points[0].request, self._values.of())
+        except NotRendered as error:
+            raise CrmRefused(f"the first check cannot be asked: {error}") from None
+        return True
+
     def assignee(self, assignee: Assignee, *, mailed: bool) -> list[Check]:
         """Whether the CRM has this user and, where it is to mail, an address of theirs."""
         described = self._person

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.amocrm.client import BLOCKED, UNPAID, AmoClient
 from connectors.amocrm.contacts import is_id
-from connectors.base import Assignee, Check, ConnectorError, CrmRefused, CrmUnavailable
+from connectors.base import NO_STORE, Assignee, Check, ConnectorError, CrmRefused, CrmUnavailable
 from connectors.http.oauth import TokenRefused
 from connectors.kit.checks import (
     clocks_agree,
@@ -184,7 +184,7 @@ def _not_let_in(error: ConnectorError) -> Sequence[Check]:
         return [answers, point(accepted, False, f"Make a new token in the CRM, or connect it again: {error}")]
     if status in (402, 403):
         return [answers, point("the account is open", False, _remedy(error))]
-    if is_throttled(error):
+    if is_throttled(error) or getattr(error, "code", None) == NO_STORE:
         return [answers, untried(accepted, error)]
     return [point("the CRM answers", False, f"Correct base_url, or wait until the CRM is back: {error}")]
 

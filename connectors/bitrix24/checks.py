@@ -100,8 +100,8 @@ def _not_signed_in(error: CrmUnavailable | CrmRefused) -> Sequence[Check]:
 
 
 def _no_token(error: CrmUnavailable) -> Check:
-    remedy = "Connect the application anew and give its new refresh_token" if error.status == 401 else "Mend this first"
-    return point("a token can be had", False, f"{remedy}: {error}")
+    remedy = f"Connect the application anew and give its new refresh_token: {error}"
+    return read_failed("a token can be had", error, remedy)
 
 
 def _clocks(envelope: Mapping[str, Any], now: datetime) -> Check:

@@ -104,7 +104,7 @@ def test_an_application_whose_tokens_cannot_be_kept_is_told(portal: Portal) -> N
     connector = connected(with_application(portal))
     connector.keep_in(NoStore())
     assert failed(connector.check()) == {
-        "a token can be had": "Mend this first: there is no place to keep tokens in",
+        "a token can be had": "Try again later: there is no place to keep tokens in",
     }
     found = failed(connector.check_assignee(Assignee("5"), mailed=False))
     assert "Try again later" in found["the person can be reminded"]

@@ -1,4 +1,4 @@
-"""Everything that the connectors say to admins, in Russian: one table a folder, ``messages_ru.toml``, put together here.
+"""Everything that the connectors say to admins, in Russian: the tables ``messages_ru.toml`` of all their folders.
 
 A connector of another package is told in the words that it gives.
 """

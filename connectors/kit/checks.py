@@ -16,7 +16,6 @@ _CLOCKS = "the clocks agree"
 #: Not signed in, not paid, not allowed.
 _NO = frozenset({401, 402, 403})
 _THROTTLED = 429
-_WHEN_THROTTLED = "in a minute, the CRM answers and throttles"
 
 
 def point(name: str, ok: bool | None, remedy: str = "") -> Check:
@@ -26,11 +25,13 @@ def point(name: str, ok: bool | None, remedy: str = "") -> Check:
 
 def untried(name: str, why: object) -> Check:
     """A point that nothing is known of now, ``why``: an error, or what has to be mended first."""
-    return Check(name, None, f"Try again {_WHEN_THROTTLED if is_throttled(why) else 'later'}: {why}")
+    if is_throttled(why):
+        return Check(name, None, f"Try again in a minute, the CRM answers and throttles: {why}")
+    return Check(name, None, f"Try again later: {why}")
 
 
 def read_failed(name: str, error: ConnectorError, remedy: str) -> Check:
-    """A point for which the CRM refused a read: it does not hold, or could not be tried where the CRM did not get to it."""
+    """A point for which a read failed: it does not hold where the CRM refused, else it could not be tried."""
     return point(name, False, remedy) if is_refusal(error) else untried(name, error)
 
 

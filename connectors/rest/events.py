@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.base import CallResult, CardRef, EventNotAuthentic, EventsUnverifiable, Reference
+from connectors.base import CallResult, CardRef, EventsUnverifiable, Reference
 from connectors.kit.mapping import FactFields
 from connectors.rest import calls, event_auth
 from connectors.rest.client import RestClient

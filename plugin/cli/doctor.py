@@ -30,7 +30,8 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
     """Prove the configuration: settings, rules, ledger, CRM, recipients, mail server.
 
     Writes and mails nothing, unless --write is given: then a comment and a reminder to a test card, which are removed
-    again where the CRM allows that. The exit status is 1 if any point has failed, 3 if some could merely not be tried now.
+    again where the CRM allows that. The exit status is 1 if any point has failed, 3 if none has and some could not be
+    tried now.
     """
     from plugin.cli.format.doctor import page
     from plugin.common.clock import utc_now

@@ -40,7 +40,7 @@ class Phrasebook:
         for pattern, other in self._patterns:
             if found := pattern.fullmatch(text):
                 parts = {name: self.told(part) for name, part in found.groupdict().items()}
-                return _PART.sub(lambda part: parts[part[1]], other)
+                return other.format_map(parts)
         return text
 
 

@@ -131,7 +131,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, busy_seconds: float) -> None:
 def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
     """Give the file its write-ahead log, which it keeps.
 
-    Without it readers and writers shut each other out, and on network file systems a commit promises nothing: refused.
+    A file system that cannot have it, such as a network one, is refused: no commit is safe there.
     Of several processes that open a new file at once SQLite refuses all but one on the spot, whatever the time-out:
     they would wait for each other.
     """

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, ColumnElement, Connection, Integer, Table, bindparam, case, func, insert, null, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Table,
+    bindparam,
+    case,
+    func,
+    insert,
+    null,
+    select,
+    update,
+)
 
 from plugin.ledger.schema import UtcTime, deliveries, metadata
 from plugin.ledger.states import OPEN, DeliveryState
@@ -45,7 +58,7 @@ def mark_restored(connection: Connection, now: datetime) -> int:
 
 
 def planned_state(called_at: str) -> dict[str, ColumnElement[object]]:
-    """The columns of a delivery that is planned now, for an insert: pending, or perhaps sent by the ledger that was lost.
+    """The columns of a delivery that is planned now: pending, or perhaps sent by the ledger that was lost.
 
     ``called_at`` names the parameter with the time of the call.
     """

@@ -60,12 +60,14 @@ def contents_of(copy: Path) -> CopyContents:
     if not copy.is_file():
         raise InputError(f"{copy}: такого файла нет", hint="Копии делает optout backup")
     if any(beside.exists() and beside.stat().st_size for beside in _beside(copy)):
-        raise InputError(f"{copy}: рядом лежит его журнал (-wal)", hint="Копию, которую можно вернуть, делает optout backup")
+        raise InputError(
+            f"{copy}: рядом лежит его журнал (-wal)", hint="Копию, которую можно вернуть, делает optout backup"
+        )
     try:
         check(copy)
         calls, last = count_rows(copy, "calls"), _value(copy, "SELECT max(received_at) FROM events")
         states = "('pending', 'leased', 'unknown', 'waiting')"
-        waiting = _value(copy, f"SELECT count(*) FROM deliveries WHERE state IN {states}")  # noqa: S608
+        waiting = _value(copy, f"SELECT count(*) FROM deliveries WHERE state IN {states}")
     except (LedgerUnavailable, sqlite3.Error) as error:
         why = error.message if isinstance(error, LedgerUnavailable) else str(error)
         raise InputError(f"{copy}: не копия журнала ({why})", hint="Копии делает optout backup") from error
@@ -73,7 +75,10 @@ def contents_of(copy: Path) -> CopyContents:
 
 
 def restore(copy: Path, ledger: Path, now: Now) -> Restored:
-    """Put the copy in the ledger's place. Raises InputError while the ledger is in use, ConfigError, LedgerUnavailable."""
+    """Put the copy in the ledger's place.
+
+    Raises InputError while the ledger is in use, ConfigError, LedgerUnavailable.
+    """
     contents_of(copy)
     half = ledger.with_name(f".{ledger.name}.restoring")
     _remove(half)
@@ -114,7 +119,7 @@ def _marked(half: Path, now: Now) -> int:
 
 @contextmanager
 def _alone(ledger: Path) -> Iterator[sqlite3.Connection | None]:
-    """The ledger, which no other process has open and none can open meanwhile; None where it is no database any more."""
+    """The ledger, which no other process has open or can open meanwhile; None where it is no database any more."""
     with closing(sqlite3.connect(ledger, timeout=0, isolation_level=None)) as old:
         try:
             old.execute("PRAGMA locking_mode=EXCLUSIVE")

@@ -26,7 +26,11 @@ def test_a_point_that_holds_needs_no_remedy() -> None:
         (CrmUnavailable("no", status=401), False, "Give the right"),
         (CrmUnavailable("shut", status=503, blocked=True), False, "Give the right"),
         (CrmUnavailable("busy", status=429), None, "Try again in a minute, the CRM answers and throttles: busy"),
-        (CrmUnavailable("busy", status=503, after=2.0), None, "Try again in a minute, the CRM answers and throttles: busy"),
+        (
+            CrmUnavailable("busy", status=503, after=2.0),
+            None,
+            "Try again in a minute, the CRM answers and throttles: busy",
+        ),
         (CrmUnavailable("gone"), None, "Try again later: gone"),
         (CrmUnavailable("broken", status=500), None, "Try again later: broken"),
     ],

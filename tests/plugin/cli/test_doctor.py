@@ -187,7 +187,9 @@ def test_a_card_that_is_not_there_is_not_written_to(plugin: RunningPlugin, crm: 
 
 def test_a_trial_without_an_account_says_what_comes_first(plugin: RunningPlugin) -> None:
     without = {name: value for name, value in plugin.environ.items() if name != "OPTOUT_CRM_TOKEN"}
-    found = failed(RunningPlugin(plugin.home, environ=without, log_file=plugin.log_file), "--write", "--card", "contact:42")
+    found = failed(
+        RunningPlugin(plugin.home, environ=without, log_file=plugin.log_file), "--write", "--card", "contact:42"
+    )
     assert found["trial: a trial can be made"] == "Mend the points above first"
 
 

@@ -23,7 +23,13 @@ def test_it_holds_only_where_every_check_does() -> None:
     report.fails("a", "two", "mend it")
     report.holds("a", "three")
     assert not report.ok
-    assert report.to_json()["points"][1] == {"area": "a", "name": "two", "ok": False, "remedy": "mend it", "state": "failed"}
+    assert report.to_json()["points"][1] == {
+        "area": "a",
+        "name": "two",
+        "ok": False,
+        "remedy": "mend it",
+        "state": "failed",
+    }
 
 
 def test_what_could_not_be_tried_is_neither() -> None:

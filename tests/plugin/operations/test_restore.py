@@ -1,4 +1,4 @@
-"""A copy of the ledger put back: never beside a running process, and all that is older is looked for before it is sent."""
+"""A copy of the ledger put back: never beside a running process, and what is older is looked for before it is sent."""
 
 from __future__ import annotations
 

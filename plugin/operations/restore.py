@@ -71,7 +71,7 @@ def contents_of(copy: Path) -> CopyContents:
     except (LedgerUnavailable, sqlite3.Error) as error:
         why = error.message if isinstance(error, LedgerUnavailable) else str(error)
         raise InputError(f"{copy}: не копия журнала ({why})", hint="Копии делает optout backup") from error
-    return CopyContents(calls, waiting, datetime.fromisoformat(f"{last}+00:00") if last else None)
+    return CopyContents(calls, int(str(waiting)), datetime.fromisoformat(f"{last}+00:00") if last else None)
 
 
 def restore(copy: Path, ledger: Path, now: Now) -> Restored:

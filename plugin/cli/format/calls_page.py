@@ -7,9 +7,20 @@ from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import UNFINISHED, masked, phone_text
 from plugin.cli.format.calls_words import DeliveryWords
-from plugin.cli.format.delivery_page import acts_lines, attempt_line, clock, details, field, text_lines, title, wrapped
+from plugin.cli.format.delivery_page import (
+    acts_lines,
+    attempt_line,
+    clock,
+    details,
+    field,
+    text_lines,
+    text_of,
+    title,
+    wrapped,
+)
 from plugin.common.clock import local_time
 from plugin.ledger.history import CallHistory, CallSummary
+from plugin.ledger.states import ON_CARDS
 
 
 def page(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool, *, others: Sequence[int]) -> str:
@@ -84,14 +95,19 @@ def _decisions(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full:
 
 def _deliveries(history: CallHistory, zone: ZoneInfo, full: bool) -> Iterator[str]:
     told: dict[str, int] = {}
+    cards = {decision["id"]: decision["card"] for decision in history.decisions}
     for delivery in history.deliveries:
+        if delivery["card"] is None and delivery["kind"] in ON_CARDS:
+            # Of a version that did not keep it: the card of the decision.
+            delivery = dict(delivery, card=cards.get(delivery["decision_ref"]))
         yield from wrapped(title(delivery), 2)
         yield from details(delivery, zone, full, 6)
-        text, _, mark = delivery["text"].rpartition("\n")
+        written = text_of(delivery)
+        text, _, mark = written.rpartition("\n")
         # A reminder and its mails, and those of another role, say the same.
         if told.setdefault(text, delivery["id"]) != delivery["id"]:
             text = f"(текст как в № {told[text]})"
-        if delivery["text"]:
+        if written:
             yield from text_lines(f"{text}\n{mark}", full, 6)
         for attempt in delivery["attempts"]:
             yield from wrapped(attempt_line(attempt, zone), 6)

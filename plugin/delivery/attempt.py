@@ -18,7 +18,7 @@ import structlog
 
 from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from plugin.delivery.cards import named
-from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, SentAs, StepOutcome
+from plugin.delivery.model import SAYS_NOTHING, AttemptStep, Delivery, DeliveryEnding, SentAs, StepOutcome
 from plugin.delivery.prepare import CardGoneError, CardsRead, NothingToDoError, Outgoing, Preparer, UnsendableError
 from plugin.delivery.queue import Begun, Queue, Started
 from plugin.delivery.reconcile import Reconciler
@@ -162,7 +162,7 @@ class Attempt:
     @property
     def sent_as(self) -> SentAs:
         """How it goes out, once it is prepared."""
-        return self.outgoing.sent_as if self.outgoing else SentAs()
+        return self.outgoing.sent_as if self.outgoing else SAYS_NOTHING
 
     # --- reconciling after an unknown ----------------------------------------------------------------
 

@@ -115,8 +115,8 @@ class Corrections:
 
     def _written(self, delivery: Delivery) -> _Written:
         with self._ledger.read() as connection:
-            rows = connection.execute(_DELIVERIES, {"id": delivery.id}).all()
-            known = connection.execute(_DECISIONS, {"id": delivery.id}).all()
+            rows: Sequence[Any] = connection.execute(_DELIVERIES, {"id": delivery.id}).all()
+            known: Sequence[Any] = connection.execute(_DECISIONS, {"id": delivery.id}).all()
         # The delivery itself and what was decided after it say nothing of what was before.
         rows = [row for row in rows if row.id != delivery.id and row.decision_ref <= delivery.decision_ref]
         asks = delivery.kind != DeliveryKind.SMTP_EMAIL or not self._crm_is_away()

@@ -102,6 +102,10 @@ class SentAs:
         return {"card": card, "sent_text": self.text, "corrected": self.corrected}
 
 
+#: Of what is not known yet how it goes out.
+SAYS_NOTHING = SentAs()
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptStep:
     """One line of the log of attempts. ``status`` and ``code`` are what the CRM answered with."""

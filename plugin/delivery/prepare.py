@@ -25,7 +25,7 @@ from connectors.base import (
 from plugin.delivery.cards import CardFinder, named
 from plugin.delivery.corrections import NOTHING_TOLD, Corrections, Told
 from plugin.delivery.mail_threads import MailThreads
-from plugin.delivery.model import Delivery, Place, SentAs
+from plugin.delivery.model import SAYS_NOTHING, Delivery, Place, SentAs
 from plugin.delivery.texts import fill_card, full_text, message_id, names_card
 from plugin.delivery.withdrawals import Withdrawals
 from plugin.errors import ConfigError
@@ -64,7 +64,7 @@ class Outgoing:
 
     write: Write | None = None
     call: Callable[[], Outcome] | None = None
-    sent_as: SentAs = SentAs()
+    sent_as: SentAs = SAYS_NOTHING
 
 
 class Preparer:

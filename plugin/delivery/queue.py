@@ -143,7 +143,7 @@ class Queue:
             self._dealt += limit
             lease = f"{self._owner}#{next(self._claims)}"
             connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)), _leased(lease, now + self._lease))
-            rows = {row.id: row for row in connection.execute(_LOAD, {"ids": ids})}
+            rows: dict[int, Any] = {row.id: row for row in connection.execute(_LOAD, {"ids": ids})}
             return _on_their_cards(connection, [_delivery(rows[id_]) for id_ in ids])
 
     def _may_claim(self, connection: Connection) -> bool:

@@ -12,14 +12,8 @@ from plugin.deciding.decision.model import Target
 from plugin.events.calls import Call
 from plugin.events.decide_call import DecidedCall
 from plugin.events.load_call import KnownDecision
-from plugin.events.plan_deliveries import (
-    NO_DELIVERIES,
-    DeliveryPlan,
-    PlanContext,
-    is_reminded_of_unfinished,
-    plan_outcome,
-    plan_unfinished,
-)
+from plugin.events.plan_deliveries import is_reminded_of_unfinished, plan_outcome, plan_unfinished
+from plugin.events.planned import NO_DELIVERIES, DeliveryPlan, PlanContext
 from plugin.events.texts import target_of
 from plugin.ledger.standing import card_id
 

@@ -68,7 +68,7 @@ class Replaced:
 
 
 def plan_corrections(context: PlanContext, replaced: Replaced, actions: Sequence[Action], prefix: str) -> DeliveryPlan:
-    """What takes earlier decisions back, beside the ``actions`` of the new one. ``prefix`` begins the actions' names."""
+    """What takes earlier decisions back, beside the ``actions`` of the new one; ``prefix`` begins their names."""
     roles = frozenset(action.role for action in actions if action.role)
     cancel, stop = _halted(context.decided.loaded.deliveries, roles)
     commented = any(action.kind == "comment" for action in actions)

@@ -7,18 +7,8 @@ from collections.abc import Iterable, Sequence
 from plugin.deciding.decision.model import Action, Target
 from plugin.events.load_call import LoadedCall
 from plugin.events.plan_corrections import Replaced, plan_corrections
-from plugin.events.planned import NO_DELIVERIES, DeliveryPlan, PlanContext, PlannedDelivery
+from plugin.events.planned import DeliveryPlan, PlanContext, PlannedDelivery
 from plugin.events.texts import target_context
-
-__all__ = [
-    "NO_DELIVERIES",
-    "DeliveryPlan",
-    "PlanContext",
-    "PlannedDelivery",
-    "is_reminded_of_unfinished",
-    "plan_outcome",
-    "plan_unfinished",
-]
 
 _UNFINISHED = "unfinished"
 

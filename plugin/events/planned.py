@@ -97,8 +97,8 @@ class PlanContext:
 
     def replaced(self, old: KnownDecision) -> dict[str, str | None]:
         """The placeholders of a text that takes this decision back, those of its card among them."""
-        about = context_of_another_card if old.target else context_of_own_card
-        placeholders = about(self.placeholders, self.decided.call)
+        known = self.placeholders
+        placeholders = context_of_another_card(known) if old.target else context_of_own_card(known, self.decided.call)
         return placeholders | {"previous.outcome": self._label(old.outcome), "outcome": self.outcome}
 
     @property

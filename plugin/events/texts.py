@@ -44,7 +44,7 @@ def fact_context(decider: Decider, facts: Mapping[str, FactValue], decision: Dec
     return {f"fact.{name}": text for name, text in (mapped | answered).items()}
 
 
-def context_of_another_card(context: Mapping[str, str | None], call: Call | None = None) -> dict[str, str | None]:
+def context_of_another_card(context: Mapping[str, str | None]) -> dict[str, str | None]:
     """The placeholders where not the call's card is meant but one that the delivery has still to find."""
     return {**context, **{name: LABELS[name] for name in ("card.id", "card.name", "card.url")}}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from plugin.deciding.ruleset import Role
 from plugin.events.plan_change import CallChange
-from plugin.events.plan_deliveries import PlannedDelivery
+from plugin.events.planned import PlannedDelivery
 
 _MAILS = ("smtp_email", "crm_email")
 

@@ -79,7 +79,7 @@ def corrected() -> tuple[Holding, Holding, Holding]:
         Item("reminder", "calls", "all", "own", COORDINATOR),
         Item("mail", "calls", "all", None, COORDINATOR, "smtp"),
     )
-    old = WHOLE | dict.fromkeys(REMINDERS, ["withdrawn"])
+    old = WHOLE | {reminder: ["withdrawn"] for reminder in REMINDERS}
     taken_back = [Item("cancellation", "calls", "all", None, SMS_MANAGER, way) for way in ("smtp", "crm")]
     return new, old, holding(*taken_back)
 

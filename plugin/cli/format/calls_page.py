@@ -96,10 +96,10 @@ def _decisions(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full:
 def _deliveries(history: CallHistory, zone: ZoneInfo, full: bool) -> Iterator[str]:
     told: dict[str, int] = {}
     cards = {decision["id"]: decision["card"] for decision in history.decisions}
-    for delivery in history.deliveries:
-        if delivery["card"] is None and delivery["kind"] in ON_CARDS:
-            # Of a version that did not keep it: the card of the decision.
-            delivery = dict(delivery, card=cards.get(delivery["decision_ref"]))
+    for kept in history.deliveries:
+        # Where a version did not keep it yet, it is the card of the decision.
+        card = kept["card"] or (cards.get(kept["decision_ref"]) if kept["kind"] in ON_CARDS else None)
+        delivery = dict(kept, card=card)
         yield from wrapped(title(delivery), 2)
         yield from details(delivery, zone, full, 6)
         written = text_of(delivery)

@@ -1,4 +1,4 @@
-"""One office: events come in, decisions are delivered to a CRM in memory, and what stands there in the end is judged."""
+"""One office: events come in, decisions go to a CRM in memory, and what stands there in the end is judged."""
 
 from __future__ import annotations
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+
 import pytest
 
 from connectors.base import ReminderState
-from tests.plugin.delivery.correcting import COORDINATOR, ENDINGS, SMS_MANAGER, Desk, pairs
+from tests.plugin.delivery.correcting import COORDINATOR, SMS_MANAGER, Desk, pairs
 from tests.plugin.delivery.harness import House
 
 
@@ -58,8 +59,8 @@ def test_the_same_outcome_for_another_card_takes_the_first_card_back(desk: Desk)
     call = desk.call(1).then("found", "twice")
     assert [text.splitlines()[0] for text in call.comments("other")] == [
         "Клиент просит исключить из звонков с опросом",
-        "Исправление по звонку 23.11.2026 10:15 (Europe/Moscow, UTC+03:00): прежняя запись («исключить из звонков с опросом») отменена, "
-        "она относится не к этой карточке.",
+        "Исправление по звонку 23.11.2026 10:15 (Europe/Moscow, UTC+03:00): "
+        "прежняя запись («исключить из звонков с опросом») отменена, она относится не к этой карточке.",
     ]
     (comment,) = call.comments()
     assert "Исправление" not in comment

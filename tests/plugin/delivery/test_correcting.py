@@ -7,8 +7,10 @@ import itertools
 import pytest
 
 from connectors.base import ReminderState
+from plugin.delivery.queue import Queue
+from plugin.resilience.lanes import Lane
 from tests.plugin.delivery.correcting import COORDINATOR, SMS_MANAGER, Desk, pairs
-from tests.plugin.delivery.harness import House
+from tests.plugin.delivery.harness import LEASE, House
 
 
 @pytest.fixture
@@ -70,11 +72,8 @@ def test_the_same_outcome_for_another_card_takes_the_first_card_back(desk: Desk)
     assert new.text.startswith(
         "ИСПРАВЛЕНИЕ: прежняя запись по этому звонку («исключить из звонков с опросом») отменена"
     )
-    assert FOUND_NAME in old.why if old.why else False
+    assert "Клиент карточки: Пётр Петров" in (old.why or "")
     assert [subject for subject, _ in call.mails(COORDINATOR)] == ["ИСКЛЮЧИТЬ", "ИСКЛЮЧИТЬ"]
-
-
-FOUND_NAME = "Клиент карточки: Пётр Петров"
 
 
 def test_a_narrowing_correction_leaves_only_the_narrow_reminder_open(desk: Desk) -> None:
@@ -119,6 +118,19 @@ def test_what_was_on_its_way_is_corrected_only_if_it_arrived(desk: Desk, write: 
     assert call.open() == []
     assert bool(call.records()) is written
     call.check()
+
+
+def test_a_mail_that_corrects_waits_for_what_the_crm_has_but_not_for_ever(desk: Desk) -> None:
+    call = desk.call(1)
+    call.report("all")
+    desk.crm.writes.extend(["lost"] * 3)
+    desk.house.mailer.answers = ["error"] * 2
+    desk.work()
+    call.report("calls")
+    queue = Queue(desk.house.ledger, desk.house.clock, "another", LEASE)
+    assert queue.claim(10, [Lane.MAIL]) == []
+    desk.house.clock.advance(601)
+    assert [mail.role for mail in queue.claim(10, [Lane.MAIL])] == [COORDINATOR.name]
 
 
 def test_mails_of_a_call_refer_to_its_first_and_to_the_readers_own_first(desk: Desk) -> None:

@@ -53,10 +53,13 @@ class Mailer:
     def __repr__(self) -> str:
         return f"Mailer({self._server.host}:{self._server.port}, {self._server.security})"
 
-    def send(self, to: str, subject: str, text: str, message_id: str) -> Outcome:
-        """Hand one mail to the server. Done carries the Message-ID; never raises for what the server does."""
+    def send(self, to: str, subject: str, text: str, message_id: str, refers_to: Sequence[str] = ()) -> Outcome:
+        """Hand one mail to the server. Done carries the Message-ID; never raises for what the server does.
+
+        ``refers_to``: the Message-IDs of the mails that it belongs to, the first of them first (RFC 5322, 3.6.4).
+        """
         try:
-            message = build_message(self._sender, to, subject, text, message_id, self._now())
+            message = build_message(self._sender, to, subject, text, message_id, self._now(), refers_to)
         except UnusableMail as error:
             return NotDone(f"the mail cannot be written: {error}", permanent=True)
         dialogue = Dialogue(self._server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address
@@ -18,23 +19,33 @@ class UnusableMail(ValueError):
     """A header that no mail can carry; the message names the field, never its content."""
 
 
-def build_message(sender: str, to: str, subject: str, text: str, message_id: str, date: datetime) -> EmailMessage:
+def build_message(
+    sender: str,
+    to: str,
+    subject: str,
+    text: str,
+    message_id: str,
+    date: datetime,
+    refers_to: Sequence[str] = (),
+) -> EmailMessage:
     """A plain text mail in UTF-8, the subject exactly as given. Raises UnusableMail.
 
-    ``message_id`` is with or without its angle brackets; the same one marks a repeat of the same mail.
+    Message-IDs are with or without their angle brackets; the same ``message_id`` marks a repeat of the same mail.
+    ``refers_to``: those of the mails that it belongs to, the first of them first.
     """
-    for name, value in (("from", sender), ("to", to), ("subject", subject), ("message id", message_id)):
+    for name, value in (("from", sender), ("to", to), ("subject", subject)):
         if any(char in value for char in "\r\n\0"):
             raise UnusableMail(f"{name}: holds a line end")
-    identifier = message_id.strip().removeprefix("<").removesuffix(">")
-    if not identifier.isascii() or "@" not in identifier or any(char in identifier for char in " <>"):
-        raise UnusableMail("message id: expected unique@domain")
+    identifier, earlier = _identifier(message_id), [_identifier(one) for one in refers_to]
     message = EmailMessage(policy=_POLICY)
     message["From"] = parse_address("from", sender)
     message["To"] = parse_address("to", to)
     message["Subject"] = subject
     message["Date"] = format_datetime(date)
-    message["Message-ID"] = f"<{identifier}>"
+    message["Message-ID"] = identifier
+    if earlier:
+        message["In-Reply-To"] = earlier[-1]
+        message["References"] = " ".join(earlier)
     # Keeps holiday notices and other robots from answering (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
     try:
@@ -42,6 +53,13 @@ def build_message(sender: str, to: str, subject: str, text: str, message_id: str
     except ValueError:
         raise UnusableMail("text: holds a character that is none") from None
     return message
+
+
+def _identifier(message_id: str) -> str:
+    identifier = message_id.strip().removeprefix("<").removesuffix(">")
+    if not identifier.isascii() or "@" not in identifier or any(char in identifier for char in " <>\r\n\0"):
+        raise UnusableMail("message id: expected unique@domain")
+    return f"<{identifier}>"
 
 
 def parse_address(name: str, given: str) -> Address:

@@ -16,9 +16,9 @@ from typing import Literal
 
 import structlog
 
-from connectors.base import Assignee, CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
+from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from plugin.delivery.cards import named
-from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, StepOutcome
+from plugin.delivery.model import SAYS_NOTHING, AttemptStep, Delivery, DeliveryEnding, SentAs, StepOutcome
 from plugin.delivery.prepare import CardGoneError, CardsRead, NothingToDoError, Outgoing, Preparer, UnsendableError
 from plugin.delivery.queue import Begun, Queue, Started
 from plugin.delivery.reconcile import Reconciler
@@ -160,9 +160,9 @@ class Attempt:
             self._end(self._after_fault(why, counts=True))
 
     @property
-    def assignee(self) -> Assignee | None:
-        """Whom it goes to, once it is prepared."""
-        return self.outgoing.assignee if self.outgoing else None
+    def sent_as(self) -> SentAs:
+        """How it goes out, once it is prepared."""
+        return self.outgoing.sent_as if self.outgoing else SAYS_NOTHING
 
     # --- reconciling after an unknown ----------------------------------------------------------------
 
@@ -243,7 +243,7 @@ class Attempt:
                 self.delivery = replace(self.delivery, sent_at=self._sent_before)
                 if not outcome.permanent or (self._lane is Lane.MAIL and is_login_refused(outcome)):
                     return self._later(outcome.why, at_least=outcome.after)
-                card = self.outgoing.card if self.outgoing else None
+                card = self.sent_as.card
                 if outcome.status in _GONE and card is not None:
                     return self._relocate(card, outcome.why)
                 return self._parked(outcome.why)

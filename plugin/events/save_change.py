@@ -60,12 +60,9 @@ def save_change(connection: Connection, change: CallChange, answered: AnsweredEv
     event_ref = None
     if answered is not None:
         event_ref = save_event(connection, answered, call_ref=call_ref, facts=change.decided.event_facts)
-    current = change.decided.loaded.current
     if change.decision is not None:
         decision_ref = _save_decision(connection, change, change.decision, call_ref, event_ref)
         _save_plan(connection, change, call_ref, decision_ref)
-    elif current is not None:
-        _save_plan(connection, change, call_ref, current.id)
     return call_ref
 
 

@@ -27,9 +27,7 @@ def call_context(call: Call, due: datetime, zone: ZoneInfo) -> dict[str, str | N
         "call.time": local_time(call.first_occurred_at, zone),
         "call.operator": call.operator,
         "call.note": call.note,
-        "card.id": call.card_id,
-        "card.name": call.card_name or LABELS["card.name"],
-        "card.url": call.card_url or LABELS["card.url"],
+        **_card_context(call),
         "deadline": local_time(due, zone),
     }
 
@@ -49,6 +47,19 @@ def fact_context(decider: Decider, facts: Mapping[str, FactValue], decision: Dec
 def context_of_another_card(context: Mapping[str, str | None]) -> dict[str, str | None]:
     """The placeholders where not the call's card is meant but one that the delivery has still to find."""
     return {**context, **{name: LABELS[name] for name in ("card.id", "card.name", "card.url")}}
+
+
+def context_of_own_card(context: Mapping[str, str | None], call: Call) -> dict[str, str | None]:
+    """The placeholders where the call's card is meant."""
+    return {**context, **_card_context(call)}
+
+
+def _card_context(call: Call) -> dict[str, str | None]:
+    return {
+        "card.id": call.card_id,
+        "card.name": call.card_name or LABELS["card.name"],
+        "card.url": call.card_url or LABELS["card.url"],
+    }
 
 
 def target_of(decision: Decision) -> Target | None:

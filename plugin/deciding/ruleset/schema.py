@@ -196,7 +196,9 @@ class CorrectionForm(Strict):
     """[correction] in script.toml."""
 
     line = filled(required=True)
+    reminder = filled(load_default=None)
     comment = filled(required=True)
+    other_card = filled(load_default=None)
     withdrawal_subject = filled(required=True)
     withdrawal = filled(required=True)
 

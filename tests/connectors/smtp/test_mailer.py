@@ -319,3 +319,12 @@ def test_with_encryption_and_log_in_each_is_a_point_of_its_own() -> None:
         ("the log-in is accepted", True),
         ("the sender is accepted", True),
     ]
+
+
+def test_a_mail_refers_to_the_first_of_its_thread_and_answers_the_last() -> None:
+    message = build_message(SENDER, TO, "ИСКЛЮЧИТЬ", "Текст", "c@b", NOW, ["<a@b>", "b@b"])
+    assert (message["References"], message["In-Reply-To"]) == ("<a@b> <b@b>", "<b@b>")
+    alone = build_message(SENDER, TO, "ИСКЛЮЧИТЬ", "Текст", "c@b", NOW)
+    assert (alone["References"], alone["In-Reply-To"]) == (None, None)
+    with pytest.raises(UnusableMail, match="message id"):
+        build_message(SENDER, TO, "ИСКЛЮЧИТЬ", "Текст", "c@b", NOW, ["a@b\nBcc: x@y"])

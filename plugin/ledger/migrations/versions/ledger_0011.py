@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "ledger_0011"
-down_revision = "ledger_0009"
+down_revision = "ledger_0010"
 branch_labels = None
 depends_on = None
 

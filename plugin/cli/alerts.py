@@ -32,4 +32,8 @@ def list_(config: Path | None, *, all_: bool, limit: int, as_json: bool) -> None
         for one in found:
             click.echo(json.dumps(text.as_json(one, zone), ensure_ascii=False))
     else:
-        click.echo(text.page(found, zone, told_to_somebody=bool(settings.alerts.to)) if found else text.EMPTY)
+        click.echo(
+            text.page(found, zone, told_to_somebody=bool(settings.alerts.to or settings.alerts.webhook))
+            if found
+            else text.EMPTY
+        )

@@ -70,6 +70,7 @@ class Preparer:
     """Makes deliveries ready. ``roles`` gives the active rules' roles at that moment.
 
     ``crm_is_away`` tells whether the CRM is known not to answer just now: the plugin's own mail does not ask it then.
+    ``first_mail`` gives the key of the mail that an own mail refers to, where there is one.
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class Preparer:
         sender: str | None,
         roles: Callable[[], Mapping[str, Role]],
         crm_is_away: Callable[[], bool],
+        first_mail: Callable[[Delivery], str | None] = lambda _: None,
     ) -> None:
         self._connector = connector
         self._mailer = mailer
         self._sender = sender
         self._roles = roles
         self._crm_is_away = crm_is_away
+        self._first_mail = first_mail
         self._cards = cards
         self._withdrawals = withdrawals
 
@@ -166,8 +169,9 @@ class Preparer:
             raise ConfigError("plugin.toml has no [smtp] to send mail by")
         if not address:
             raise ConfigError(f"role {role!r} has no address in roles.toml")
-        mail_id = message_id(delivery.key, self._sender)
-        return Outgoing(call=lambda: mailer.send(address, subject, text, mail_id), assignee=assignee)
+        mail_id, first = message_id(delivery.key, self._sender), self._first_mail(delivery)
+        more = {"refers_to": message_id(first, self._sender)} if first else {}
+        return Outgoing(call=lambda: mailer.send(address, subject, text, mail_id, **more), assignee=assignee)
 
     def _described(self, text: str, ref: CardRef | None, cards_read: CardsRead) -> str:
         """The text with the name and the link of its card, as the CRM has them now.

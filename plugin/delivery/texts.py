@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from email.utils import parseaddr
-
 from connectors.base import Card
 from connectors.kit.reference_mark import MARK_START
+from plugin.common.mail_address import mail_address
 from plugin.deciding.ruleset import LABELS
 from plugin.delivery.model import Delivery
+from plugin.ledger.states import DeliveryKind
 
 #: What a text may wait for until its card is known.
 _CARD = ("card.id", "card.name", "card.url")
@@ -18,15 +18,21 @@ def message_id(key: str, sender: str | None) -> str:
 
     ``key`` is hex digits; ``sender`` the address the mail goes out from, whose domain it carries.
     """
-    return f"<{key[:32]}@{parseaddr(sender or '')[1].partition('@')[2] or 'optout'}>"
+    return f"<{key[:32]}@{mail_address(sender, named=True).domain if sender else 'optout'}>"
 
 
 def full_text(delivery: Delivery, fallback: bool) -> str:
-    """The text as it goes out: the line about the other client, if it is needed, stands above the reference mark."""
+    """The text as it goes out, with the line about the other client if it is needed.
+
+    Of a comment it is the last line, above the reference mark; whoever is told to do something reads it second, at
+    once after what to do.
+    """
     if not (fallback and delivery.fallback_text):
         return delivery.text
     lines = delivery.text.split("\n")
-    place = len(lines) - 1 if lines[-1].startswith(MARK_START) else len(lines)
+    place = 1
+    if delivery.kind == DeliveryKind.COMMENT:
+        place = len(lines) - 1 if lines[-1].startswith(MARK_START) else len(lines)
     return "\n".join([*lines[:place], delivery.fallback_text, *lines[place:]])
 
 

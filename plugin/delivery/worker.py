@@ -22,6 +22,7 @@ from plugin.delivery.batching import batches
 from plugin.delivery.cards import CardFinder
 from plugin.delivery.clock_jumps import ClockJumps, Monotonic
 from plugin.delivery.dispatcher import Dispatcher
+from plugin.delivery.mail_threads import MailThreads
 from plugin.delivery.model import Delivery
 from plugin.delivery.prepare import Preparer
 from plugin.delivery.queue import Queue
@@ -88,6 +89,7 @@ class Worker:
             sender=settings.smtp.sender if settings.smtp else None,
             roles=lambda: rules.current().roles,
             crm_is_away=lambda: self.gates.is_away(Lane.CRM),
+            first_mail=MailThreads(ledger).first_key,
         )
         self._dispatcher = Dispatcher(
             self._queue,

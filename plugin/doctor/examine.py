@@ -37,6 +37,8 @@ class Examination:
     ledger: Ledger | None = None
     rulebook: Rulebook | None = None
     connector: Connector | None = None
+    #: What can be proven only by writing and mailing is tried afterwards.
+    writes: bool = False
     _complete: bool = field(default=False)
 
     def run(self, config: Path | None, environ: Mapping[str, str]) -> None:
@@ -73,7 +75,8 @@ class Examination:
         settings = self.settings
         keys = [secret for source in settings.sources for secret in source.secrets]
         smtp = settings.smtp.password if settings.smtp else None
-        self.notes.secrets = secrets_in(_secret(settings), more=[*keys, smtp, settings.web.metrics_token])
+        more = [*keys, smtp, settings.web.metrics_token, settings.alerts.webhook_secret]
+        self.notes.secrets = secrets_in(_secret(settings), more=more)
         self.notes.holds("settings", "plugin.toml and every secret it refers to can be read")
 
     # --- ledger and rules ------------------------------------------------------------------------
@@ -207,10 +210,38 @@ class Examination:
     def _mail(self, settings: Settings) -> None:
         mailer = mailer_of(settings)
         if mailer is not None:
-            self._add("smtp", mailer.check())
-        told = len(settings.alerts.to)
-        words = f"are mailed to {told} admins" if told else "are recorded only: [alerts] to names nobody to mail"
-        self.notes.holds("alerts", words)
+            self._add("smtp", mailer.check(self._mailed(settings)))
+        self._alerts(settings)
+
+    def _mailed(self, settings: Settings) -> list[tuple[str, str]]:
+        """Everybody whom the plugin itself mails: what to call them, and the address."""
+        found = list[tuple[str, str]]()
+        for role in self.rulebook.roles.values() if self.rulebook is not None else ():
+            by_crm_alone = role.email == "crm" and (self.connector is None or self.connector.sends_mail)
+            if role.address and not by_crm_alone:
+                found.append((f"role {role.name}", role.address))
+        return [*found, *((f"admin {number}", address) for number, address in enumerate(settings.alerts.to, 1))]
+
+    def _alerts(self, settings: Settings) -> None:
+        told, webhook = len(settings.alerts.to), settings.alerts.webhook is not None
+        if told and webhook:
+            self.notes.holds("alerts", f"are mailed to {told} admins and sent to the webhook")
+        elif told:
+            remedy = "While the mail server is away nobody hears of it: set [alerts] webhook and webhook_secret"
+            self.notes.warns("alerts", f"are mailed to {told} admins, and go no other way", remedy)
+        elif webhook:
+            remedy = "While the receiver is away nobody hears of anything: name admins in [alerts] to"
+            self.notes.warns("alerts", "are sent to the webhook, and go no other way", remedy)
+        else:
+            remedy = "Name admins in [alerts] to, or set [alerts] webhook and webhook_secret"
+            self.notes.warns("alerts", "are recorded only: nobody is told", remedy)
+        if self.writes:
+            return
+        how = "It is sent by: optout doctor --write --card TYPE:ID"
+        if told:
+            self.notes.leaves_out("alerts", "a whole mail to the admins is accepted (DATA)", how)
+        if webhook:
+            self.notes.leaves_out("alerts", "the webhook's receiver takes a signed request", how)
 
     def _sources(self, settings: Settings, connector: Connector | None) -> None:
         signed = [source.name for source in settings.sources if source.secrets]
@@ -223,7 +254,7 @@ class Examination:
 
     def _add(self, area: str, found: Iterable[Check]) -> None:
         for check in found:
-            self.notes.add(Point(area, check.name, check.ok, "" if check.ok else check.remedy))
+            self.notes.add(Point(area, check.name, check.ok, "" if check.ok else check.remedy, check.tried))
 
     @contextmanager
     def _guarded(self, area: str) -> Iterator[None]:

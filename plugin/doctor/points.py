@@ -14,12 +14,23 @@ _SHORTEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One thing that was tried. ``remedy``: what to do where it has failed."""
+    """One thing to be proven. ``remedy``: what to do where it has failed, or is only just good enough.
+
+    Not ``tried``: it could not be, or only with ``--write``; then ``ok`` says nothing.
+    """
 
     area: str
     name: str
     ok: bool
     remedy: str = ""
+    tried: bool = True
+
+    @property
+    def state(self) -> str:
+        """``ok``, ``warn``, ``failed`` or ``not tried``."""
+        if not self.tried:
+            return "not tried"
+        return ("warn" if self.remedy else "ok") if self.ok else "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +42,14 @@ class Findings:
 
     @property
     def ok(self) -> bool:
-        """Whether every point holds."""
-        return all(point.ok for point in self.points)
+        """Whether no point that was tried has failed."""
+        return all(point.ok or not point.tried for point in self.points)
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        points = [{"area": p.area, "name": p.name, "ok": p.ok, "remedy": p.remedy} for p in self.points]
+        points = [
+            {"area": p.area, "name": p.name, "ok": p.ok, "state": p.state, "remedy": p.remedy} for p in self.points
+        ]
         return {"ok": self.ok, "points": points, "left": list(self.left)}
 
 
@@ -55,6 +68,14 @@ class PointNotes:
     def fails(self, area: str, name: str, remedy: str) -> None:
         """Note what has failed."""
         self.add(Point(area, name, ok=False, remedy=remedy))
+
+    def warns(self, area: str, name: str, remedy: str) -> None:
+        """Note what holds, but not for long or not well."""
+        self.add(Point(area, name, ok=True, remedy=remedy))
+
+    def leaves_out(self, area: str, name: str, remedy: str) -> None:
+        """Note what is not tried, and how it can be."""
+        self.add(Point(area, name, ok=False, remedy=remedy, tried=False))
 
     def add(self, point: Point) -> None:
         """Note a point."""

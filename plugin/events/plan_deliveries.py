@@ -11,7 +11,7 @@ from connectors.kit.reference_mark import reference_mark
 from plugin.deciding.decision.model import Action, Target
 from plugin.events.decide_call import DecidedCall
 from plugin.events.load_call import ExistingDelivery
-from plugin.events.texts import delivery_key, fact_context, target_context, with_lines
+from plugin.events.texts import answer_lines, delivery_key, fact_context, target_context, with_lines
 
 #: Kinds of mail by a role's e-mail mode, with the ending of their action's id.
 _MAILS: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -119,10 +119,12 @@ def plan_completion(context: PlanContext) -> DeliveryPlan:
 
 def plan_unfinished(context: PlanContext, occasion: int) -> DeliveryPlan:
     """The reminder that a call was never finished; ``occasion`` counts those under the same decision number from 1."""
+    decided = context.decided
+    answers = answer_lines(decided.decider, decided.facts, decided.decision)
     action = Action(
         id=_UNFINISHED if occasion == 1 else f"{_UNFINISHED}:{occasion}",
         kind="reminder",
-        text=context.text("unfinished"),
+        text=with_lines(context.text("unfinished"), *answers),
         role=context.decided.decider.unfinished_role,
         subject=context.text("unfinished_subject"),
         email=True,

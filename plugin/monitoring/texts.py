@@ -125,7 +125,8 @@ def _account(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     reason = f": {about['reason']}" if about.get("reason") else ""
     if about.get("blocked"):
         return f"{what}: доступ заблокирован с {since}{reason}. {_UNBLOCK}"
-    return f"{what} не отвечает с {since}{reason}"
+    what_is = "не принимает письма" if about["account"] == "smtp" else "не отвечает"
+    return f"{what} {what_is} с {since}{reason}"
 
 
 def _rules(about: Mapping[str, Any], _zone: ZoneInfo) -> str:

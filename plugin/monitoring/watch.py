@@ -18,7 +18,7 @@ from plugin.errors import LedgerUnavailable, OptoutError
 from plugin.ledger import Ledger
 from plugin.monitoring.changes import AlertChanges, changes
 from plugin.monitoring.model import AlertCause, AlertKind
-from plugin.monitoring.post import AlertMailer, gather, is_anything_untold
+from plugin.monitoring.post import AlertPost, gather, is_anything_untold
 from plugin.monitoring.record import close_alerts, open_alerts
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.lanes import Lane
@@ -50,7 +50,7 @@ class AlertWatch:
         self._host = owner.partition(":")[0]
         self._gates = gates
         self._shut: frozenset[Lane] = frozenset()
-        self._post = AlertMailer(ledger, mailer, settings, gates, now, owner, chance)
+        self._post = AlertPost(ledger, mailer, settings, gates, now, owner, chance)
         self._looked_at: datetime | None = None
         self._unfollowed: str | None = None
         self._broken = False

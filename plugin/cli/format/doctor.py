@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from itertools import groupby
 
 from plugin.doctor.points import Findings
@@ -16,15 +17,15 @@ def page(found: Findings) -> str:
     for area, points in groupby(found.points, key=lambda point: point.area):
         lines.append(area)
         for point in points:
-            lines += _wrapped(f"{'ok' if point.ok else 'failed':<6}  {point.name}", 2, 10)
-            if not point.ok and point.remedy:
+            lines += _wrapped(f"{point.state:<6}  {point.name}", 2, 10)
+            if point.remedy:
                 lines += _wrapped(f"-> {point.remedy}", 10, 13)
     if found.left:
         lines += ["", "Left in the CRM, to be removed by hand:"]
         lines += [line for what in found.left for line in _wrapped(f"- {what}", 2, 4)]
-    failed = sum(not point.ok for point in found.points)
-    held = len(found.points) - failed
-    return "\n".join([*lines, "", f"{held} ok, {failed} failed" if failed else f"{held} ok"])
+    states = Counter(point.state for point in found.points)
+    told = ", ".join(f"{states[state]} {state}" for state in ("ok", "warn", "failed", "not tried") if states[state])
+    return "\n".join([*lines, "", told])
 
 
 def _wrapped(text: str, first: int, next_: int) -> list[str]:

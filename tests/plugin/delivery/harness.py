@@ -59,9 +59,11 @@ class FakeMailer:
     def __init__(self) -> None:
         self.mails: list[tuple[str, str, str, str]] = []
         self.answers: list[str] = []
+        self.references: list[str | None] = []
         self.dead = False
 
-    def send(self, to: str, subject: str, text: str, message_id: str) -> Outcome:
+    def send(self, to: str, subject: str, text: str, message_id: str, *, refers_to: str | None = None) -> Outcome:
+        self.references.append(refers_to)
         answer = self.answers.pop(0) if self.answers else "ok"
         if answer == "killed" or self.dead:
             self.dead = True

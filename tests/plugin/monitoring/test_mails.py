@@ -10,7 +10,7 @@ from random import Random
 
 from structlog.testing import capture_logs
 
-from plugin.monitoring.post import AlertMailer
+from plugin.monitoring.post import AlertPost
 from plugin.resilience.gates import AccountGates
 from tests.plugin.delivery.fake_crm import START, FakeCrm
 from tests.plugin.monitoring.office import ADMIN, CHIEF, Office
@@ -66,7 +66,7 @@ def test_a_mail_refused_for_good_is_not_repeated_and_the_others_go_out(office: O
         for _ in range(3):
             office.look(20)
     assert [row.state for row in office.mails()] == ["parked", "done"]
-    assert [entry["log_level"] for entry in logs if entry["event"] == "alert.mail_refused"] == ["error"]
+    assert [entry["log_level"] for entry in logs if entry["event"] == "alert.refused"] == ["error"]
     assert office.alerts()[0].notified_at is not None
 
 
@@ -205,4 +205,4 @@ def test_without_a_mail_server_what_was_to_be_sent_waits(office: Office) -> None
     office.look()
     settings = office.settings
     gates = AccountGates(office.ledger, FakeCrm(office.house.crm), settings.delivery, office.clock)
-    assert AlertMailer(office.ledger, None, settings, gates, office.clock, "x", Random(1)).send_due(lambda: False) == 0
+    assert AlertPost(office.ledger, None, settings, gates, office.clock, "x", Random(1)).send_due(lambda: False) == 0

@@ -19,7 +19,7 @@ from benchmarks.measure import ROUNDS, Row, resident_mb
 from benchmarks.peers import random_facts
 from plugin.authoring.inspection import table_html
 from plugin.authoring.inspection.drawing.svg import draw
-from plugin.authoring.inspection.listing import sheets
+from plugin.authoring.inspection.listing import listings
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
 from plugin.common.log import set_up_logging
@@ -61,7 +61,7 @@ def past_calls() -> list[Row]:
 def views() -> list[Row]:
     """The shipped script as a web page and as a picture."""
     book = Rulebook.load(shipped_dir() / "rules")
-    table = _seconds(lambda: table_html.page(sheets(book, [SCRIPT])))
+    table = _seconds(lambda: table_html.page(listings(book, [SCRIPT])))
     picture = _seconds(lambda: draw(book, SCRIPT))
     return [
         Row("table of conversations, ms", f"{table * 1000:.0f}", "<= 1000", table <= 1),

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 class Check:
     """One point of ``check()``: what was tried, whether it holds, and the remedy if it does not.
 
-    ``tried`` is False where it could not be tried (now): then ``ok`` says nothing, and ``remedy`` how to try it.
+    ``ok`` None: it could not be tried now, such as while the CRM throttles; that says nothing about the point itself.
     """
 
     name: str
-    ok: bool
+    ok: bool | None
     remedy: str = ""
-    tried: bool = True

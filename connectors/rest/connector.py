@@ -17,7 +17,6 @@ from connectors.base import (
     CrmRefused,
     CrmUnavailable,
     Done,
-    EventNotAuthentic,
     Kind,
     Limits,
     NotDone,
@@ -30,15 +29,14 @@ from connectors.base import (
 from connectors.http.client import HttpAnswer
 from connectors.http.settings import limits_of
 from connectors.kit.mapping import FactFields
-from connectors.rest import calls, event_auth
 from connectors.rest.checks import RestChecks
 from connectors.rest.client import RestClient
 from connectors.rest.conditions import all_hold
+from connectors.rest.contacts import RestContacts
 from connectors.rest.context import TemplateValues, keyed, person
 from connectors.rest.error_map import ErrorMap
-from connectors.rest.lookups import Lookups
-from connectors.rest.model import CallTable, Create, EventTable, ReminderTable
-from connectors.rest.paths import Path, as_text
+from connectors.rest.events import RestEvents
+from connectors.rest.model import Create, ReminderTable
 from connectors.rest.request import Request
 from connectors.rest.settings import RestSettings
 from connectors.rest.template import NotRendered
@@ -53,20 +51,18 @@ class RestConnector(Connector):
 
     def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(settings)
-        self._now = now
         self._email: Create | None = settings["email"]
-        self._event: EventTable | None = settings["event"]
-        self._call: CallTable | None = settings["call"]
         self._facts: FactFields = settings["facts"]
         self._values = TemplateValues(settings)
         error = settings.get("error") or {}
         meanings = ErrorMap(settings["answers"], error.get("code", ()), error.get("message", ()))
         limits = limits_of(settings)
-        self._account = RestClient(settings, limits, meanings)
-        self._limits = replace(limits, requests_per_write=_requests_per_write(settings, self._account.renews))
-        self._lookups = Lookups(self._account, self._values, settings)
-        self._writer = RestWrites(self._account, self._values, settings)
-        self._doctor = RestChecks(self._account, self._values, settings)
+        self._client = RestClient(settings, limits, meanings)
+        self._limits = replace(limits, requests_per_write=_requests_per_write(settings, self._client.renews))
+        self._contacts = RestContacts(self._client, self._values, settings)
+        self._writer = RestWrites(self._client, self._values, settings)
+        self._events = RestEvents(self._client, self._values, self._contacts, settings, now)
+        self._checks = RestChecks(self._client, self._values, settings)
         self.sends_mail = self._email is not None
         self.repeats_events = settings["repeats_events"]
         self.removes = frozenset[Kind](settings["remove"])
@@ -75,31 +71,31 @@ class RestConnector(Connector):
         return self._limits
 
     def share_quota(self, quota: Quota) -> None:
-        self._account.share_quota(quota)
+        self._client.share_quota(quota)
 
     def keep_in(self, store: Store) -> None:
-        self._account.keep_in(store)
+        self._client.keep_in(store)
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._account.close()
+        self._client.close()
 
     # --- looking -----------------------------------------------------------------------------------
 
     def check(self) -> Sequence[Check]:
-        return self._doctor.account()
+        return self._checks.account()
 
     def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
-        return self._doctor.assignee(assignee, mailed=mailed)
+        return self._checks.assignee(assignee, mailed=mailed)
 
     def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
         return self._facts.facts()
 
     def read_card(self, card: CardRef) -> Card | None:
-        return self._lookups.card(card)
+        return self._contacts.card(card)
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
-        return self._lookups.contacts(phone, name)
+        return self._contacts.contacts(phone, name)
 
     def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None:
         find = self.settings["find"].get(kind)
@@ -156,7 +152,7 @@ class RestConnector(Connector):
             return Done(remote_id)
         try:
             context = self._values.of(id=remote_id, why=why, record=record, **keyed(key))
-            result, meaning = self._account.write(request, context)
+            result, meaning = self._client.write(request, context)
         except NotRendered as error:
             return NotDone(f"it cannot be withdrawn as described: {error}", permanent=True)
         if isinstance(result, HttpAnswer) or meaning in ("missing", "done"):
@@ -175,61 +171,17 @@ class RestConnector(Connector):
     def parse_event(
         self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
     ) -> Sequence[CallResult | Reference]:
-        secret = self.settings["event_secret"]
-        if self._event is None or self._call is None or not secret:
-            raise EventNotAuthentic("no [event] is described, so no event can be verified")
-        content: Any = None
-        shown = ""
-        if self._event.proof.place == "body":
-            content = calls.body_of(self._event, body)
-            shown = as_text(Path.parse(self._event.proof.name).get(content))
-        event_auth.check(self._event.proof, secret, headers, path_secret, query, body, shown, self._now())
-        if content is None:
-            content = calls.body_of(self._event, body)
-        return calls.references(self._event, self._call, self._facts, content, self._values.of())
+        return self._events.parse(headers, path_secret, query, body)
 
     def resolve(self, reference: Reference) -> CallResult | None:
-        call = self._call
-        if call is None or reference.kind != calls.KIND:
-            return None
-        record = self._record_of(call, reference)
-        if record is None:
-            return None
-        result = calls.call_result(call, self._facts, record, self._zone, self._values.of())
-        return None if result is None else self._with_card(call, result)
+        return self._events.resolve(reference)
 
     # --- details -----------------------------------------------------------------------------------
-
-    def _record_of(self, call: CallTable, reference: Reference) -> dict[str, Any] | None:
-        if call.request is None:
-            return calls.kept_record(reference.data or {})
-        try:
-            record = call.record.get(self._account.read(call.request, self._values.of(id=reference.id)))
-        except NotRendered:
-            # An id that can stand in no address is no call's.
-            return None
-        return record if isinstance(record, dict) else None
-
-    def _with_card(self, call: CallTable, result: dict[str, Any]) -> CallResult:
-        """The card with name and link of its own record, where the call's has none; a missing card is left out."""
-        given = result.get("card")
-        if given is None or "card_name" in call.values:
-            return result
-        card = self.read_card(CardRef(given["type"], given["id"]))
-        if card is None:
-            return {key: value for key, value in result.items() if key != "card"}
-        more = {"name": card.name, "url": card.url}
-        return {**result, "card": {**given, **{key: value for key, value in more.items() if value}}}
-
-    @property
-    def _zone(self) -> str | None:
-        zone: str | None = self.settings["time_zone"]
-        return zone
 
     def _reminder(self, remote_id: str) -> tuple[ReminderState, dict[str, Any]]:
         described: ReminderTable = self.settings["reminder_state"]
         try:
-            data = self._account.read(described.request, self._values.of(id=remote_id))
+            data = self._client.read(described.request, self._values.of(id=remote_id))
         except NotRendered:
             # An id that can stand in no address is no reminder's.
             return ReminderState.MISSING, {}

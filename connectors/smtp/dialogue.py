@@ -158,7 +158,7 @@ class Dialogue:
             self._smtp.login(*self._server.login)
 
     def _greet(self) -> None:
-        """EHLO, or HELO for a server that does not know that (RFC 5321 §3.2); of a refusal the answer to EHLO is told."""
+        """EHLO, or HELO for a server without it (RFC 5321 §3.2); of a refusal the answer to EHLO is told."""
         self._bound()
         code, text = self._smtp.ehlo()
         if 200 <= code < 300:

@@ -12,7 +12,7 @@ _LITERAL = re.compile(r"\[(IPv6:)?(?P<address>[0-9A-Fa-f:.]+)\]")
 
 
 def is_greeting_name(given: str) -> bool:
-    """Whether a server can be greeted by it: a full name such as ``plugin.example.org``, or ``[192.0.2.1]``."""
+    """Whether a server can be greeted by it: a full name such as ``plugin.example.org``, or ``[192.0.2.7]``."""
     literal = _LITERAL.fullmatch(given)
     if literal is None:
         return len(given) <= 255 and _FULL.fullmatch(given) is not None

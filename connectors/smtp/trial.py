@@ -70,7 +70,7 @@ class _Points:
         if refused is None:
             self._found[point] = Check(point, ok=True)
         elif isinstance(refused, NotDone) and refused.status is not None and refused.status < 500:
-            self._found[point] = Check(point, ok=False, remedy=f"Try again in a while: {refused.why}", tried=False)
+            self._found[point] = Check(point, ok=None, remedy=f"Try again in a while: {refused.why}")
         else:
             self._found[point] = Check(point, ok=False, remedy=f"Correct the address: {refused.why}")
 
@@ -111,4 +111,4 @@ def _recipient(name: str) -> str:
 
 
 def _not_tried(name: str) -> Check:
-    return Check(name, ok=False, remedy="Mend what stands above first", tried=False)
+    return Check(name, ok=None, remedy="Mend what stands above first")

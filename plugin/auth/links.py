@@ -8,8 +8,6 @@ feeds, in UTF-8. docs/operators-page.md has the recipe for CRM templates.
 from __future__ import annotations
 
 import enum
-import hashlib
-import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode, urlsplit
 
 from connectors.base import CardRef
+from plugin.auth.digests import is_same, keyed_digest
 from plugin.auth.visitor import LinkedCall
 from plugin.common.clock import Now
 from plugin.config.settings import PageSettings
@@ -38,17 +37,17 @@ _SCRIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class LinkFault(enum.Enum):
-    """Why a link opens nothing."""
+    """Why a link is refused."""
 
     #: It is genuine, and too old.
     EXPIRED = "link_expired"
-    #: Forged, cut off, malformed, or made to be valid for too long: nobody is told which.
+    #: Forged, cut off, malformed, or made to be valid for too long: the answer does not say which.
     INVALID = "link_invalid"
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedLink:
-    """A genuine link in its time: for whom, and for which call."""
+    """A genuine link that has not expired: its operator and its call."""
 
     operator: str
     call: LinkedCall
@@ -57,7 +56,7 @@ class OpenedLink:
 class Links:
     """Makes and reads the links of a deployment. ``keys``: the first one signs, any of them verifies.
 
-    No link holds for more than ``longest``, whatever it says of itself.
+    No link is valid for more than ``longest``, whatever expiry it states.
     """
 
     def __init__(self, keys: Sequence[str], address: str, longest: timedelta, now: Now) -> None:
@@ -68,7 +67,7 @@ class Links:
 
     @classmethod
     def of(cls, page: PageSettings, now: Now) -> Links:
-        """Those of a page that is on."""
+        """The links of a page that is switched on."""
         keys = [key for key in (page.secret, page.old_secret) if key is not None]
         return cls(keys, f"{page.public_url}{PATH}", timedelta(minutes=page.link_minutes), now)
 
@@ -91,9 +90,7 @@ class Links:
         sign = given.get(SIGN, ())
         if values is None or len(sign) != 1:
             return LinkFault.INVALID
-        mine = self._sign(values)
-        matches = [hmac.compare_digest(sign[0].lower().encode("utf-8", "replace"), one.encode()) for one in mine]
-        if not any(matches):
+        if not is_same(sign[0].lower(), *self._sign(values)):
             return LinkFault.INVALID
         return self._in_time(values)
 
@@ -107,8 +104,7 @@ class Links:
         return OpenedLink(operator, call) if left > timedelta() else LinkFault.EXPIRED
 
     def _sign(self, values: Mapping[str, str]) -> list[str]:
-        text = signed_text(values).encode("utf-8", "replace")
-        return [hmac.new(key, text, hashlib.sha256).hexdigest() for key in self._keys]
+        return [keyed_digest(key, signed_text(values)) for key in self._keys]
 
 
 def signed_text(values: Mapping[str, str]) -> str:
@@ -117,7 +113,7 @@ def signed_text(values: Mapping[str, str]) -> str:
 
 
 def read_plain(given: Mapping[str, Sequence[str]]) -> LinkedCall | None:
-    """The call that an unsigned button names, for somebody who is signed in; None where it cannot be read."""
+    """The call that an unsigned button names, for a signed-in operator; None where it cannot be read."""
     values = _read(given)
     return None if values is None else call_of(values)
 
@@ -147,7 +143,7 @@ def _values(call: LinkedCall) -> dict[str, str]:
 
 
 def _read(given: Mapping[str, Sequence[str]]) -> dict[str, str] | None:
-    """The known parameters that are not empty; None where one is there twice or holds what it must not."""
+    """The known parameters that are not empty; None where one is given twice or is malformed."""
     found = {}
     for name in NAMES:
         several = given.get(name, ())

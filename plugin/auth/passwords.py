@@ -1,4 +1,4 @@
-"""Passwords: which are taken, how they are kept (argon2id), and that a check tells nothing by the time it takes."""
+"""Passwords: rules, storage as argon2id digests, and checks whose duration tells nothing."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
-        # What no password is checked against: with the same parameters, so that it takes as long.
-        self._nobody = self._hasher.hash("nobody's password")
+        # Unknown logins are checked against this digest, which has the same parameters, so that they take as long.
+        self._unknown = self._hasher.hash("nobody's password")
 
     def hash(self, password: str) -> str:
         """The digest to keep, with parameters and salt. Raises InputError for a password that is not taken."""
@@ -36,7 +36,7 @@ class Passwords:
         """Whether the password is that of the digest; ``None`` (no such user) takes as long, and is false."""
         with self._turns:
             try:
-                self._hasher.verify(self._nobody if kept is None else kept, _normal(password[: LONGEST + 1]))
+                self._hasher.verify(self._unknown if kept is None else kept, _normal(password[: LONGEST + 1]))
             except (VerificationError, InvalidHashError):
                 return False
         return kept is not None

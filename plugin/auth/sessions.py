@@ -7,7 +7,6 @@ after it was last used, at the latest after a week, and at once when its user is
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import secrets
 from contextlib import suppress
@@ -18,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from connectors.base import CardRef
+from plugin.auth.digests import encoded, token_digest
 from plugin.auth.visitor import LinkedCall, Role
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
@@ -53,7 +53,7 @@ _OPEN = (
     sessions.c.operator == bindparam("operator"),
     sessions.c.expires_at > bindparam("now"),
 )
-# Locked: whoever opens another call at the same moment waits, and then finds it replaced.
+# Locked: a request that opens another call at the same moment waits, and then finds the token replaced.
 _LINKED = select(sessions.c.id).where(sessions.c.token == bindparam("digest"), *_OPEN).with_for_update()
 _REPLACED = select(sessions.c.id, sessions.c.token).where(
     sessions.c.replaced == bindparam("digest"), sessions.c.replaced_until > bindparam("now"), *_OPEN
@@ -68,7 +68,7 @@ _FORGET_CALL = delete(session_calls).where(
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that holds. ``is_linked``: opened by a link or a frame, for its calls only."""
+    """A session that has not ended. ``is_linked``: opened by a link or a frame, for its calls only."""
 
     id: int
     operator: str
@@ -80,7 +80,7 @@ class Session:
 class Sessions:
     """The sessions of a ledger, which end ``idle`` after they were last used. Thread-safe. Raises LedgerUnavailable.
 
-    ``key`` is what tokens are followed by others with, the same in all processes.
+    ``key`` makes the token that follows another one; it is the same in all processes.
     """
 
     def __init__(self, ledger: Ledger, now: Now, idle: timedelta, key: bytes) -> None:
@@ -92,7 +92,7 @@ class Sessions:
     # --- opening ---------------------------------------------------------------------------------
 
     def sign_in(self, user_id: int, login: str, password_at: datetime, previous: str | None = None) -> str | None:
-        """A new session of a user whose password was right; its token. ``previous`` ends: no token outlives a sign-in.
+        """Open a session of a user whose password was right; its token. ``previous`` ends: no token outlives a sign-in.
 
         None where the password was changed, or the user disabled, since it was looked at (``password_at``).
         """
@@ -100,17 +100,17 @@ class Sessions:
             now = self._now()
             self._clean(connection, now)
             if previous is not None:
-                _end(connection, [_digest(previous)])
+                _end(connection, [token_digest(previous)])
             unchanged = (users.c.id == user_id, users.c.password_at == password_at, users.c.disabled_at.is_(None))
             if not connection.execute(update(users).where(*unchanged).values(signed_in_at=now)).rowcount:
                 return None
             return self._new(connection, now, user_id, login)[1]
 
     def open_call(self, operator: str, call: LinkedCall, previous: str | None = None) -> str:
-        """A session bound to the calls that it was opened for; its token.
+        """Open a session for this call, or add the call to the operator's linked session; its token.
 
-        A ``previous`` one of the same operator goes on under the next token, so that what is open in other tabs can
-        still be sent; anybody else's ends. Two calls opened at the same moment are one session still.
+        A ``previous`` session of the same operator continues under the next token, so that other tabs can still send;
+        another operator's ends. Two calls opened at the same moment share one session.
         """
         with self._ledger.write() as connection:
             now = self._now()
@@ -118,31 +118,31 @@ class Sessions:
             going_on = previous and self._goes_on(connection, previous, operator, now)
             if not going_on:
                 if previous is not None:
-                    _end(connection, [_digest(previous)])
+                    _end(connection, [token_digest(previous)])
                 going_on = self._new(connection, now, None, operator)
             session, token = going_on
             _put(connection, session, call, now)
             return token
 
     def tell_of(self, session: Session, call: LinkedCall) -> None:
-        """Note what a button of the CRM told of a call, for a session that may open any."""
+        """Store what a button of the CRM told of a call, for a session that may open any call."""
         with self._ledger.write() as connection:
             _put(connection, session.id, call, self._now())
 
     # --- looking ---------------------------------------------------------------------------------
 
     def find(self, token: str) -> Session | None:
-        """The session of this token, if it holds; being looked at counts as use."""
+        """The session of this token, if it has not ended; finding it counts as use."""
         now = self._now()
         with self._ledger.read() as connection:
-            row = connection.execute(_OF_TOKEN, {"digest": _digest(token), "now": now}).one_or_none()
+            row = connection.execute(_OF_TOKEN, {"digest": token_digest(token), "now": now}).one_or_none()
         if row is None:
             return None
         self._note_use(row.id, row.created_at, row.expires_at, now)
         return Session(row.id, row.operator, row.role or "operator", row.csrf, row.user_ref is None)
 
     def call(self, session: Session, call_id: str | None) -> LinkedCall | None:
-        """What is known of this call, or of the latest one opened; None: the session was not opened for it."""
+        """What the session knows of this call, or of the latest one opened; None if it was not opened for it."""
         with self._ledger.read() as connection:
             if call_id is None:
                 row = connection.execute(_NEWEST_CALL, {"session": session.id}).one_or_none()
@@ -167,16 +167,16 @@ class Sessions:
     # --- ending ----------------------------------------------------------------------------------
 
     def end(self, *tokens: str) -> None:
-        """End these sessions, if there are such."""
+        """End the sessions of these tokens."""
         with self._ledger.write() as connection:
-            _end(connection, [_digest(token) for token in tokens])
+            _end(connection, [token_digest(token) for token in tokens])
 
     # --- details ---------------------------------------------------------------------------------
 
     def _new(self, connection: Connection, now: datetime, user_id: int | None, operator: str) -> tuple[int, str]:
         token = secrets.token_urlsafe(32)
         row = {
-            "token": _digest(token),
+            "token": token_digest(token),
             "user_ref": user_id,
             "operator": operator,
             "csrf": secrets.token_urlsafe(32),
@@ -187,26 +187,26 @@ class Sessions:
         return int(made), token
 
     def _goes_on(self, connection: Connection, token: str, operator: str, now: datetime) -> tuple[int, str] | None:
-        """The session of this operator's links that has this token, or had until a moment ago; under the next token."""
-        digest, following = _digest(token), self._following(token)
+        """The linked session of this operator that has this token, or had it a moment ago, and its next token."""
+        digest, following = token_digest(token), self._following(token)
         asked = {"digest": digest, "now": now, "operator": operator}
         row = connection.execute(_LINKED, asked).one_or_none()
         if row is not None:
-            renewed = {"token": _digest(following), "created_at": now, "expires_at": now + self._idle}
+            renewed = {"token": token_digest(following), "created_at": now, "expires_at": now + self._idle}
             before = {"replaced": digest, "replaced_until": now + _MOMENT}
             connection.execute(update(sessions).where(sessions.c.id == row.id).values(**renewed, **before))
             return int(row.id), following
         row = connection.execute(_REPLACED, asked).one_or_none()
-        return (int(row.id), following) if row is not None and row.token == _digest(following) else None
+        return (int(row.id), following) if row is not None and row.token == token_digest(following) else None
 
     def _following(self, token: str) -> str:
-        """The token that comes after this one: the same for requests that were sent at once, and nobody can tell it."""
-        return base64.urlsafe_b64encode(hmac.digest(self._key, _bytes(token), "sha256")).decode().rstrip("=")
+        """The token after this one: the same for requests that were sent at once, and unpredictable without the key."""
+        return base64.urlsafe_b64encode(hmac.digest(self._key, encoded(token), "sha256")).decode().rstrip("=")
 
     def _note_use(self, session: int, created: datetime, expires: datetime, now: datetime) -> None:
         until = min(now + self._idle, created + _LONGEST)
         if until - expires > self._idle * _NOTED:
-            # Whoever is on the phone is not to wait for it.
+            # An operator on the phone does not wait for a busy ledger.
             with suppress(LedgerUnavailable), self._ledger.write() as connection:
                 connection.execute(update(sessions).where(sessions.c.id == session).values(expires_at=until))
 
@@ -249,11 +249,3 @@ def _put(connection: Connection, session: int, call: LinkedCall, now: datetime) 
 def _call_of(row: Any) -> LinkedCall:
     card = CardRef(row.card_type, row.card_id) if row.card_type and row.card_id else None
     return LinkedCall(row.call_id, row.phone, card, row.name, row.card_url, row.script)
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(_bytes(token)).hexdigest()
-
-
-def _bytes(token: str) -> bytes:
-    return token.encode("utf-8", "surrogatepass")

@@ -17,18 +17,18 @@ _LOG = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """The name or the password is wrong, or the account is disabled: nobody is told which."""
+    """The login or the password is wrong, or the account is disabled: the answer does not say which."""
 
 
 @dataclass(frozen=True, slots=True)
 class TooOften:
-    """Too many failures: the next try is looked at in so many ``seconds``."""
+    """Too many failures: the next try is allowed in so many ``seconds``."""
 
     seconds: int
 
 
 class SignIn:
-    """Checks who somebody is. Thread-safe. Raises LedgerUnavailable."""
+    """Checks login and password. Thread-safe. Raises LedgerUnavailable."""
 
     def __init__(self, users: Users, passwords: Passwords, throttle: Throttle) -> None:
         self._users = users

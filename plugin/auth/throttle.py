@@ -7,8 +7,6 @@ than tries made one by one.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +15,7 @@ from math import ceil
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from plugin.auth.digests import keyed_digest
 from plugin.common.clock import Now
 from plugin.ledger import Ledger
 from plugin.ledger.access import sign_in_failures as failures
@@ -29,7 +28,7 @@ _OF_KEY = select(failures).where(failures.c.key == bindparam("wanted")).with_for
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """So many failures cost nothing; then the wait begins at ``first`` and doubles up to ``longest``."""
+    """The first ``free`` failures cost nothing; then the wait begins at ``first`` and doubles up to ``longest``."""
 
     free: int
     first: timedelta
@@ -83,7 +82,7 @@ class Throttle:
     def _count(self, connection: Connection, keys: Sequence[tuple[str, Pace]]) -> int:
         now = self._ledger.moment(connection, self._now)
         connection.execute(delete(failures).where(failures.c.last_at < now - _FORGOTTEN))
-        # In one order for everybody, so that nobody waits in a circle.
+        # Every process locks in the same order, so that none wait for each other.
         rows = {key: connection.execute(_OF_KEY, {"wanted": key}).one_or_none() for key, _ in sorted(keys)}
         waits = [row.not_before - now for row in rows.values() if row is not None]
         if (longest := max(waits, default=timedelta())) > timedelta():
@@ -102,8 +101,5 @@ class Throttle:
             connection.execute(update(failures).where(failures.c.key == key).values(**values))
 
     def _keys(self, login: str, address: str) -> tuple[tuple[str, Pace], tuple[str, Pace]]:
-        return (self._digest("account", login), BY_ACCOUNT), (self._digest("address", address), BY_ADDRESS)
-
-    def _digest(self, kind: str, value: str) -> str:
-        text = f"{kind}:{value}".encode("utf-8", "surrogatepass")
-        return hmac.new(self._key, text, hashlib.sha256).hexdigest()
+        account, client = (keyed_digest(self._key, name) for name in (f"account:{login}", f"address:{address}"))
+        return (account, BY_ACCOUNT), (client, BY_ADDRESS)

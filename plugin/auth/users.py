@@ -27,7 +27,7 @@ _ALL = select(users).order_by(users.c.login)
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One who may sign in, or may no longer (``disabled_at``). ``password_hash`` is not shown anywhere."""
+    """A user who may sign in, or may no longer (``disabled_at``). ``password_hash`` is not shown anywhere."""
 
     id: int
     login: str
@@ -51,7 +51,7 @@ class Users:
         self._now = now
 
     def add(self, login: str, role: Role, password: str) -> User:
-        """Add one; the login is kept in lower case."""
+        """Add a user; the login is stored in lower case."""
         login = checked_login(login)
         check_rules(password, login)
         digest = self._passwords.hash(password)
@@ -65,18 +65,18 @@ class Users:
             raise InputError(f"Логин {login} уже есть", hint=f"Новый пароль: optout user passwd {login}") from error
 
     def all(self) -> Sequence[User]:
-        """Everyone, in the order of their logins."""
+        """All users, by login."""
         with self._ledger.read() as connection:
             return [_user(row) for row in connection.execute(_ALL)]
 
     def find(self, login: str) -> User | None:
-        """The one of this login as somebody typed it."""
+        """The user of this login, however it was typed."""
         with self._ledger.read() as connection:
             row = connection.execute(_BY_LOGIN, {"wanted": normal_login(login)}).one_or_none()
         return None if row is None else _user(row)
 
     def disable(self, login: str) -> User:
-        """From now on nobody signs in by this login, and whoever had is out. Twice is once."""
+        """Disable the login and end its sessions; disabling it again changes nothing."""
         with self._ledger.write() as connection:
             user = self._of(connection, login)
             if user.disabled_at is None:
@@ -85,14 +85,14 @@ class Users:
             return self._of(connection, login)
 
     def enable(self, login: str) -> User:
-        """Let a disabled one sign in again, by the same password."""
+        """Let a disabled user sign in again, with the same password."""
         with self._ledger.write() as connection:
             user = self._of(connection, login)
             connection.execute(update(users).where(users.c.id == user.id).values(disabled_at=None))
             return self._of(connection, login)
 
     def change_password(self, login: str, password: str) -> User:
-        """Give another password; whoever was signed in by the old one is out."""
+        """Set another password and end the sessions opened with the old one."""
         check_rules(password, normal_login(login))
         digest = self._passwords.hash(password)
         with self._ledger.write() as connection:

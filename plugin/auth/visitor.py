@@ -1,4 +1,4 @@
-"""Who is asking, and for which call: what the pages of the operators' side are given."""
+"""The visitor of a page of the operators' side, and the call they came for."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ Role = Literal["operator", "admin"]
 
 @dataclass(frozen=True, slots=True)
 class LinkedCall:
-    """A call as the CRM's link, button or frame told of it. Only ``id`` is sure to be there.
+    """A call from the CRM's link, button or frame. Only ``id`` is always there.
 
-    ``card_url`` is http or https, ``phone`` in whatever notation the CRM uses. The texts are somebody else's: to be
-    escaped wherever they are shown.
+    ``card_url`` is http or https, ``phone`` in the CRM's notation. Its texts are foreign: escape them where shown.
     """
 
     id: str

@@ -1,11 +1,12 @@
-"""``optout alerts``: what the admins have to hear of, in Russian, at most 80 columns wide."""
+"""``optout alerts``: the admins' alerts, in Russian, at most 80 columns wide."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
+
+from plugin.cli.options import json_lines_option, limit_option, print_json_lines
 
 
 @click.group(short_help="What the admins have to look at: alerts that stand, and past ones.")
@@ -15,8 +16,8 @@ def alerts() -> None:
 
 @alerts.command("list")
 @click.option("--all", "all_", is_flag=True, help="Past ones too.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The newest so many.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@limit_option(50)
+@json_lines_option
 @click.pass_obj
 def list_(config: Path | None, *, all_: bool, limit: int, as_json: bool) -> None:
     """Print alerts, the newest first."""
@@ -29,8 +30,7 @@ def list_(config: Path | None, *, all_: bool, limit: int, as_json: bool) -> None
         found = newest_alerts(connection, limit, standing_only=not all_)
     zone = settings.timezone
     if as_json:
-        for one in found:
-            click.echo(json.dumps(text.as_json(one, zone), ensure_ascii=False))
+        print_json_lines(text.as_json(one, zone) for one in found)
     else:
         click.echo(
             text.page(found, zone, told_to_somebody=bool(settings.alerts.to or settings.alerts.webhook))

@@ -5,20 +5,18 @@ At most 80 columns wide; phone numbers are masked unless ``--full`` is given.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
 
 from plugin.cli.calls_replay import replay
 from plugin.cli.format.moments import moment_of
-from plugin.config.load import load_settings
-from plugin.errors import InputError
+from plugin.cli.options import full_option, json_lines_option, json_option, limit_option, print_json, print_json_lines
+from plugin.ledger.states import DeliveryState
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -26,7 +24,8 @@ if TYPE_CHECKING:
     from plugin.authoring.revisions.active import ActiveRules
     from plugin.ledger.history import CallHistory
 
-_STATES = ("pending", "leased", "unknown", "waiting", "done", "parked", "cancelled")
+_STATES = [state.value for state in DeliveryState]
+_HINT = "Номера звонков печатает optout calls list"
 
 
 @click.group(short_help="Calls in the ledger: what was decided and how far it got.")
@@ -37,10 +36,14 @@ def calls() -> None:
 @calls.command("list")
 @click.option("--since", metavar="WHEN", help="Ended at or after: 2026-11-22, '2026-11-22 10:00', 24h or 7d ago.")
 @click.option("--outcome", metavar="NAME", help="Only calls with this outcome, by its name in the rules.")
-@click.option("--state", type=click.Choice(_STATES), help="Only calls with a delivery in this state.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="The newest so many.")
-@click.option("--full", is_flag=True, help="Show phone numbers in full.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option(
+    "--state",
+    type=click.Choice(_STATES),
+    help="Only calls with a delivery in this state.",
+)
+@limit_option(20)
+@full_option
+@json_lines_option
 @click.pass_obj
 def list_(
     config: Path | None,
@@ -54,7 +57,7 @@ def list_(
 ) -> None:
     """Print calls, the newest first."""
     from plugin.cli.format import calls as text
-    from plugin.cli.format.calls_words import DeliveryWords
+    from plugin.cli.format.calls_words import ScriptLabels
     from plugin.common.clock import utc_now
     from plugin.ledger.history import list_calls
 
@@ -62,16 +65,13 @@ def list_(
         now = utc_now()
         start = moment_of(since, zone, now)
         found = (
-            []
-            if connection is None
-            else list_calls(connection, now, since=start, outcome=outcome, state=state, limit=limit)
+            list_calls(connection, now, since=start, outcome=outcome, state=state, limit=limit) if connection else []
         )
         labels = [
-            call.outcome and DeliveryWords(rules, call.script).outcome(call.outcome, call.revision) for call in found
+            call.outcome and ScriptLabels(rules, call.script).outcome(call.outcome, call.revision) for call in found
         ]
     if as_json:
-        for call, label in zip(found, labels, strict=True):
-            _print_json(text.summary_json(call, label, zone, full))
+        print_json_lines(text.summary_json(call, label, zone, full) for call, label in zip(found, labels, strict=True))
     elif found:
         click.echo(text.table(found, labels, zone, full))
     else:
@@ -80,8 +80,8 @@ def list_(
 
 @calls.command()
 @click.argument("id_", metavar="ID")
-@click.option("--full", is_flag=True, help="Show phone numbers in full.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@full_option
+@json_option
 @click.pass_obj
 def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
     """Print all about one call: events, decisions, deliveries and their attempts.
@@ -90,13 +90,13 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
     """
     from plugin.cli.format.calls import history_json
     from plugin.cli.format.calls_page import page
-    from plugin.cli.format.calls_words import DeliveryWords
+    from plugin.cli.format.calls_words import ScriptLabels
 
     with _opened(config) as (connection, rules, zone):
         history, others = _history(connection, id_)
-        words = DeliveryWords(rules, history.summary.script)
+        words = ScriptLabels(rules, history.summary.script)
         if as_json:
-            _print_json(history_json(history, words, zone, full))
+            print_json(history_json(history, words, zone, full))
         else:
             click.echo(page(history, words, zone, full, others=others))
 
@@ -104,7 +104,7 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
 @calls.command()
 @click.argument("id_", metavar="ID")
 @click.option("--full", is_flag=True, help="Show phone numbers, and what was said in free words.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 @click.pass_obj
 def explain(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
     """Say of every rule whether it fired on one call and, if not, why.
@@ -113,7 +113,8 @@ def explain(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
     prints, or the CRM's own id of the call.
     """
     from plugin.cli.calls_explain import explained_call, masking
-    from plugin.cli.format.explain import page, wrapped
+    from plugin.cli.format.explain import page
+    from plugin.common.terminal import paragraph
 
     with _opened(config) as (connection, rules, _):
         history, _others = _history(connection, id_)
@@ -122,9 +123,9 @@ def explain(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
         show = (lambda _, value: value) if full else masking(explanation.decider)
         call = history.summary
         if as_json:
-            _print_json({"id": call.id, "call": call.call_id} | explanation.to_json(show))
+            print_json({"id": call.id, "call": call.call_id} | explanation.to_json(show))
         else:
-            click.echo("\n".join([*wrapped(f"Звонок № {call.id}: {call.call_id}", 0), page(explanation, show)]))
+            click.echo("\n".join([*paragraph(f"Звонок № {call.id}: {call.call_id}"), page(explanation, show)]))
 
 
 calls.add_command(replay)
@@ -132,37 +133,28 @@ calls.add_command(replay)
 
 def _history(connection: Connection | None, id_: str) -> tuple[CallHistory, list[int]]:
     """The call that is meant and others of the same id. Raises InputError."""
-    from plugin.cli.format.calls import clean
+    from plugin.cli.ledgers import calls_named, no_such_call
     from plugin.common.clock import utc_now
-    from plugin.ledger.history import find_calls, read_call
+    from plugin.ledger.history import read_call
 
-    found = find_calls(connection, id_) if connection is not None else []
-    if connection is None or not found:
-        raise InputError(f"Звонок «{clean(id_[:40])}» не найден", hint="Номера звонков печатает optout calls list")
-    return read_call(connection, found[0], utc_now()), found[1:]
+    if connection is None:
+        raise no_such_call(id_, _HINT)
+    meant, *others = calls_named(connection, id_, _HINT)
+    return read_call(connection, meant, utc_now()), others
 
 
 @contextmanager
 def _opened(config: Path | None) -> Iterator[tuple[Connection | None, ActiveRules | None, ZoneInfo]]:
     """A snapshot of the ledger, its rules, and the deployment's time zone; creates no ledger where there is none."""
     from plugin.authoring.revisions.active import ActiveRules
+    from plugin.cli.ledgers import ledger_if_any, settings_of
     from plugin.common.clock import utc_now
-    from plugin.ledger import Ledger
 
-    settings = load_settings(config, os.environ, secrets=False)
-    ledger = Ledger(settings.ledger_url)
-    rules = ActiveRules(ledger, utc_now)
-    try:
-        if not ledger.exists():
+    settings = settings_of(config)
+    with ledger_if_any(settings) as ledger:
+        if ledger is None:
             yield None, None, settings.timezone
             return
         ledger.make_ready()
-        with ledger.read() as connection:
+        with closing(ActiveRules(ledger, utc_now)) as rules, ledger.read() as connection:
             yield connection, rules, settings.timezone
-    finally:
-        rules.close()
-        ledger.close()
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))

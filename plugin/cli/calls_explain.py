@@ -1,4 +1,4 @@
-"""Explains the last decision on a call by the rules that it was made by; what a client said of himself is masked."""
+"""Explains the last decision on a call by the rules that made it; masks personal data in the facts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from plugin.events.merge import CallReport, merged
 from plugin.ledger.history import CallHistory
 
 _MASK = "***"
-#: Fields of the call that are somebody's name or words; others of type text (the operator, the card's type) are not.
+#: Fields of the call that hold a person's name or words; others of type text (the operator, the card's type) do not.
 _PRIVATE = frozenset({"name", "note", "url"})
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
+from plugin.cli.options import json_lines_option, json_option, print_json, print_json_lines
 from plugin.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def connectors() -> None:
 
 
 @connectors.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@json_lines_option
 def list_(as_json: bool) -> None:
     """Print all connectors, those of other packages too, and what each can do."""
     from connectors import registry
@@ -28,21 +28,23 @@ def list_(as_json: bool) -> None:
 
     found = [ability_of(_class(name)) for name in registry.names()]
     if as_json:
-        for one in found:
-            click.echo(json.dumps(text.ability_json(one), ensure_ascii=False))
+        print_json_lines(map(text.ability_json, found))
     else:
         click.echo(text.table(found))
 
 
 @connectors.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 def describe(name: str, as_json: bool) -> None:
     """Print what a connector can do, its settings, its limits and its checklist."""
     from plugin.cli.format import connectors as text
 
-    told = text.Told.of(_class(name))
-    click.echo(json.dumps(told.to_json(), ensure_ascii=False, default=str) if as_json else told.page())
+    told = text.ConnectorDescription.of(_class(name))
+    if as_json:
+        print_json(told.to_json(), default=str)
+    else:
+        click.echo(told.page())
 
 
 def _class(name: str) -> type[Connector]:

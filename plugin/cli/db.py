@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from plugin.cli.services import upgrade_command
-from plugin.config.load import load_settings
-
-if TYPE_CHECKING:
-    from plugin.ledger import Ledger
 
 BEHIND = 1
 
@@ -31,9 +24,11 @@ def status(config: Path | None) -> int:
 
     The exit status is 1 where they are to be upgraded, 2 where a newer version of the plugin has done so.
     """
+    from plugin.cli.ledgers import settings_of
+    from plugin.ledger import Ledger
     from plugin.ledger.versions import HEAD
 
-    with _ledger(config) as ledger:
+    with closing(Ledger(settings_of(config).ledger_url)) as ledger:
         state = ledger.schema()
         state.refuse_unknown()
         click.echo(f"ledger: {ledger.kind}, " + (f"version {state.current}" if state.current else "no tables yet"))
@@ -54,9 +49,11 @@ def upgrade(config: Path | None) -> None:
     On PostgreSQL stop the services of the older version first, and make a backup; what they took in stays. Several of
     these at once are no harm: one does it, the others wait for it. On SQLite every start does so by itself.
     """
+    from plugin.cli.ledgers import settings_of
+    from plugin.ledger import Ledger
     from plugin.ledger.versions import HEAD
 
-    with _ledger(config) as ledger:
+    with closing(Ledger(settings_of(config).ledger_url)) as ledger:
         before = ledger.upgrade()
         if not before.pending:
             click.echo(f"ledger: {ledger.kind}, version {HEAD} already")
@@ -64,14 +61,3 @@ def upgrade(config: Path | None) -> None:
             click.echo(f"ledger: {ledger.kind}, tables of version {HEAD} created")
         else:
             click.echo(f"ledger: {ledger.kind}, upgraded from version {before.current} to {HEAD}")
-
-
-@contextmanager
-def _ledger(config: Path | None) -> Iterator[Ledger]:
-    from plugin.ledger import Ledger
-
-    ledger = Ledger(load_settings(config, os.environ, secrets=False).ledger_url)
-    try:
-        yield ledger
-    finally:
-        ledger.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,8 +10,8 @@ from typing import IO, Any
 
 import click
 
+from plugin.cli.options import print_json
 from plugin.common.strict_json import NotJsonError, read_object
-from plugin.config.load import load_settings
 from plugin.config.settings import Settings
 from plugin.deciding.decision.compiled_rules import Decider, Rulebook
 from plugin.errors import InputError, OptoutError
@@ -37,13 +35,15 @@ def decide(config: Path | None, facts: str | None, batch: str | None, rules: Pat
     """
     if (facts is None) == (batch is None):
         raise click.UsageError("give either --facts '{…}' or --batch FILE")
-    settings = load_settings(config, os.environ, secrets=False)
+    from plugin.cli.ledgers import settings_of
+
+    settings = settings_of(config)
     if rules is None:
         _remark_on_folder(settings)
     rulebook = Rulebook.load(rules) if rules else rules_in_force(settings)
     decider = rulebook.script(script or settings.default_script)
     if facts is not None:
-        _print(_decided(decider, facts))
+        print_json(_decided(decider, facts))
         return 0
     with _lines(str(batch)) as lines:
         return _decide_batch(decider, lines)
@@ -52,25 +52,23 @@ def decide(config: Path | None, facts: str | None, batch: str | None, rules: Pat
 def rules_in_force(settings: Settings) -> Rulebook:
     """The active revision of an existing ledger, else the rules folder. Creates nothing."""
     from plugin.authoring.revisions.archive import newest_activation, stored_rulebook
-    from plugin.ledger import Ledger
+    from plugin.cli.ledgers import ledger_if_any
 
-    ledger = Ledger(settings.ledger_url)
-    try:
-        if ledger.exists():
+    with ledger_if_any(settings) as ledger:
+        if ledger is not None:
             with ledger.read() as connection:
                 active = newest_activation(connection)
                 if active is not None:
                     return stored_rulebook(connection, active.revision)
-    finally:
-        ledger.close()
     return Rulebook.load(settings.rules_dir)
 
 
 def _remark_on_folder(settings: Settings) -> None:
     """Tell the admin, once and not among the answers, that what decides is not what the rules folder says now."""
     from plugin.authoring.revisions.status import difference_from_active
-    from plugin.cli.format.rules import signature, wrapped
+    from plugin.cli.format.rules import signature
     from plugin.common.clock import local_time
+    from plugin.common.terminal import paragraph
 
     found = difference_from_active(settings)
     if found is None:
@@ -78,7 +76,7 @@ def _remark_on_folder(settings: Settings) -> None:
     written = f" (последнее изменение: {local_time(found.changed_at, settings.timezone)})" if found.changed_at else ""
     decides = f"решает активная редакция {found.active.revision} ({signature(found.active, settings.timezone)})"
     remark = f"Папка правил{written} отличается от активных; {decides}. Подробнее: optout rules status"
-    click.echo("\n".join(wrapped(remark)), err=True)
+    click.echo("\n".join(paragraph(remark)), err=True)
 
 
 def _decide_batch(decider: Decider, lines: Iterable[bytes]) -> int:
@@ -87,10 +85,10 @@ def _decide_batch(decider: Decider, lines: Iterable[bytes]) -> int:
         if not line.strip():
             continue
         try:
-            _print(_decided(decider, line))
+            print_json(_decided(decider, line))
         except OptoutError as error:
             status = BAD_INPUT
-            _print({"line": number, "error": error.to_json()})
+            print_json({"line": number, "error": error.to_json()})
     return status
 
 
@@ -113,7 +111,3 @@ def _lines(batch: str) -> Iterator[IO[bytes]]:
         raise InputError(f"--batch {batch}: {error.strerror}") from error
     with file:
         yield file
-
-
-def _print(answer: dict[str, Any]) -> None:
-    click.echo(json.dumps(answer, ensure_ascii=False))

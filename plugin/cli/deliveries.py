@@ -5,15 +5,27 @@ At most 80 columns wide, phone numbers masked. An act shows its plan and waits f
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from plugin.cli.format.moments import moment_of
+from plugin.cli.options import (
+    by_option,
+    full_option,
+    json_lines_option,
+    json_option,
+    limit_option,
+    print_json,
+    print_json_lines,
+    reason_option,
+    together,
+    yes_option,
+)
 from plugin.errors import InputError
+from plugin.ledger.states import DeliveryKind, DeliveryState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,41 +36,23 @@ if TYPE_CHECKING:
     from plugin.operations.deliveries import Act
     from plugin.operations.selection import Selection
 
-_STATES = ("pending", "leased", "unknown", "waiting", "done", "parked", "cancelled")
-_KINDS = ("comment", "reminder", "crm_email", "smtp_email", "withdrawal")
 BAD_INPUT = 2
+_STATES = [state.value for state in DeliveryState]
+_KINDS = [kind.value for kind in DeliveryKind]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _choosing(function: F) -> F:
-    """The options by which deliveries are chosen."""
-    for option in (
-        click.option("--why", metavar="TEXT", help="Only those whose reason contains this."),
-        click.option("--late", is_flag=True, help="Only those done, or still undone, after the promised time."),
-        click.option("--since", metavar="WHEN", help="Planned at or after: 2026-11-22, '2026-11-22 10:00', 24h, 7d."),
-        click.option("--call", metavar="ID", help="Only of this call: its number here or its id in the CRM."),
-        click.option(
-            "--kind", "kinds", multiple=True, type=click.Choice(_KINDS), help="Only of this kind; repeatable."
-        ),
-        click.option(
-            "--state", "states", multiple=True, type=click.Choice(_STATES), help="Only in this state; repeatable."
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def _acting(function: F) -> F:
-    """The options of an act."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="One JSON object."),
-        click.option("--yes", is_flag=True, help="Do it; without this only the plan is shown."),
-        click.option("--reason", metavar="TEXT", default="", help="Why, in a phrase; required with --yes."),
-        click.option("--by", metavar="NAME", default="", help="Who does it; required with --yes."),
-    ):
-        function = option(function)
-    return function
+#: The options by which deliveries are chosen.
+_choosing = together(
+    click.option(
+        "--state", "states", multiple=True, type=click.Choice(_STATES), help="Only in this state; repeatable."
+    ),
+    click.option("--kind", "kinds", multiple=True, type=click.Choice(_KINDS), help="Only of this kind; repeatable."),
+    click.option("--call", metavar="ID", help="Only of this call: its number here or its id in the CRM."),
+    click.option("--since", metavar="WHEN", help="Planned at or after: 2026-11-22, '2026-11-22 10:00', 24h, 7d."),
+    click.option("--late", is_flag=True, help="Only those done, or still undone, after the promised time."),
+    click.option("--why", metavar="TEXT", help="Only those whose reason contains this."),
+)
+#: The options of an act.
+_acting = together(by_option, reason_option, yes_option, json_option)
 
 
 @click.group(short_help="What goes to the CRM and by mail: list, show, retry, cancel.")
@@ -68,8 +62,8 @@ def deliveries() -> None:
 
 @deliveries.command("list")
 @_choosing
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="The newest so many.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@limit_option(20)
+@json_lines_option
 @click.pass_obj
 def list_(config: Path | None, /, *, limit: int, as_json: bool, **choice: Any) -> None:
     """Print deliveries, the newest first."""
@@ -83,8 +77,7 @@ def list_(config: Path | None, /, *, limit: int, as_json: bool, **choice: Any) -
         chosen = _chosen(connection, settings, now, **choice)
         found = newest_deliveries(connection, chosen, now, limit)
     if as_json:
-        for row in found:
-            _print_json(text.row_json(row, settings.timezone, now))
+        print_json_lines(text.row_json(row, settings.timezone, now) for row in found)
     elif found:
         click.echo(text.table(found, settings.timezone, now))
     else:
@@ -93,15 +86,15 @@ def list_(config: Path | None, /, *, limit: int, as_json: bool, **choice: Any) -
 
 @deliveries.command()
 @click.argument("id_", metavar="ID", type=click.IntRange(1))
-@click.option("--full", is_flag=True, help="Show phone numbers in full.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@full_option
+@json_option
 @click.pass_obj
 def show(config: Path | None, id_: int, full: bool, as_json: bool) -> None:
     """Print all about one delivery: its text, every attempt, and what was done to it by hand."""
     from plugin.authoring.revisions.active import ActiveRules
     from plugin.cli.format import deliveries as text
     from plugin.cli.format.calls import UNFINISHED
-    from plugin.cli.format.calls_words import DeliveryWords
+    from plugin.cli.format.calls_words import ScriptLabels
     from plugin.cli.format.delivery_page import page
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
@@ -114,14 +107,11 @@ def show(config: Path | None, id_: int, full: bool, as_json: bool) -> None:
         if found is None:
             raise _missing([id_])
         if as_json:
-            _print_json(text.delivery_json(found, settings.timezone, full))
+            print_json(text.delivery_json(found, settings.timezone, full))
             return
-        rules = ActiveRules(ledger, utc_now)
-        try:
-            words = DeliveryWords(rules, found["script"])
+        with closing(ActiveRules(ledger, utc_now)) as rules:
+            words = ScriptLabels(rules, found["script"])
             outcome = words.outcome(found["outcome"], found["revision"]) if found["outcome"] else UNFINISHED
-        finally:
-            rules.close()
     click.echo(page(found, outcome, settings.timezone, full))
 
 
@@ -183,7 +173,7 @@ def _act(
         operation = Operation(ledger, act, chosen, utc_now, look_first)
         plan = operation.plan() if actor is None else operation.carry_out(actor)
     if as_json:
-        _print_json(text.plan_json(plan, done=yes, zone=settings.timezone))
+        print_json(text.plan_json(plan, done=yes, zone=settings.timezone))
     else:
         click.echo(text.plan_told(plan, done=yes, zone=settings.timezone))
     return BAD_INPUT if ids and not plan.count else 0
@@ -203,15 +193,10 @@ def _chosen(
     why: str | None,
 ) -> Selection:
     """What the options choose. Raises InputError, also for a number that no delivery has."""
-    from plugin.cli.format.calls import clean
-    from plugin.ledger.history import find_calls
+    from plugin.cli.ledgers import calls_named
     from plugin.operations.selection import Selection, chosen_ids
 
-    meant = None
-    if call is not None:
-        meant = tuple(find_calls(connection, call))
-        if not meant:
-            raise InputError(f"Звонок «{clean(call[:40])}» не найден", hint="Номера печатает optout calls list")
+    meant = None if call is None else tuple(calls_named(connection, call))
     if ids:
         known = set(chosen_ids(connection, Selection(ids=ids), now))
         if unknown := [id_ for id_ in ids if id_ not in known]:
@@ -222,7 +207,3 @@ def _chosen(
 def _missing(ids: list[int]) -> InputError:
     numbers = ", ".join(str(id_) for id_ in ids[:10])
     return InputError(f"Доставки нет: № {numbers}", hint="Номера печатает optout deliveries list")
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from plugin.cli.options import json_option, print_json
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FAILED = 1
 @click.option("--write", is_flag=True, help="Also write to --card, and send each admin a mail.")
 @click.option("--card", metavar="TYPE:ID", help="The test card to write to, such as contact:42.")
 @click.option("--role", metavar="NAME", help="Whose reminder is written; by default that of unfinished calls.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 @click.pass_obj
 def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str | None, as_json: bool) -> int:
     """Prove the configuration: settings, rules, ledger, CRM, recipients, mail server.
@@ -35,20 +35,22 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
     from plugin.common.clock import utc_now
     from plugin.doctor.alert_trial import try_alerts
     from plugin.doctor.examine import Examination
-    from plugin.doctor.points import PointNotes
 
     if write != (card is not None):
         raise InputError("--write and --card belong together", hint="Such as: optout doctor --write --card contact:42")
     with ExitStack() as stack:
-        examination = Examination(PointNotes(), utc_now, stack, writes=write)
+        examination = Examination(utc_now, stack, writes=write)
         examination.run(config, os.environ)
         if card is not None:
-            if examination.settings is not None:
-                try_alerts(examination.settings, examination.notes, utc_now)
+            if examination.settings is not None and examination.has_secrets:
+                try_alerts(examination.settings, examination.report, utc_now)
             _try_out(examination, card, role)
-        found = examination.notes.findings()
-    click.echo(json.dumps(found.to_json(), ensure_ascii=False) if as_json else page(found))
-    return 0 if found.ok else FAILED
+        found = examination.report
+    if as_json:
+        print_json(found.to_json())
+    else:
+        click.echo(page(found))
+    return FAILED if found.ok is False else 0
 
 
 def _try_out(examination: Examination, card: str, role: str | None) -> None:
@@ -61,7 +63,7 @@ def _try_out(examination: Examination, card: str, role: str | None) -> None:
         raise InputError(f"--card: {card[:40]!r} is no card", hint="TYPE:ID, such as contact:42")
     settings, rulebook, connector = examination.settings, examination.rulebook, examination.connector
     if settings is None or rulebook is None or connector is None:
-        examination.notes.fails(AREA, "a trial can be made", "Mend the points above first")
+        examination.report.fails(AREA, "a trial can be made", "Mend the points above first")
         return
     script = rulebook.scripts.get(settings.default_script)
     name = role or (script.unfinished_role if script else "")
@@ -69,4 +71,4 @@ def _try_out(examination: Examination, card: str, role: str | None) -> None:
         raise InputError(f"--role: unknown role {name!r}", hint=f"Roles: {', '.join(rulebook.roles)}")
     chosen = rulebook.roles[name]
     assignee = Assignee(chosen.crm_user, chosen.address)
-    WriteTrial(connector, CardRef(kind, id_), assignee, examination.notes, utc_now).run()
+    WriteTrial(connector, CardRef(kind, id_), assignee, examination.report, utc_now).run()

@@ -5,13 +5,20 @@ At most 80 columns wide. An act shows its plan and waits for ``--yes``.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from plugin.cli.options import (
+    by_option,
+    json_lines_option,
+    limit_option,
+    print_json_lines,
+    reason_option,
+    together,
+    yes_option,
+)
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,20 +26,13 @@ if TYPE_CHECKING:
 
 _STATES = ("waiting", "parked", "done", "ignored", "dropped")
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _acting(function: F) -> F:
-    """The arguments and options of an act."""
-    for option in (
-        click.option("--yes", is_flag=True, help="Do it; without this only the plan is shown."),
-        click.option("--reason", metavar="TEXT", default="", help="Why, in a phrase; required with --yes."),
-        click.option("--by", metavar="NAME", default="", help="Who does it; required with --yes."),
-        click.option("--parked", is_flag=True, help="All that were left to a human."),
-        click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1)),
-    ):
-        function = option(function)
-    return function
+_acting = together(
+    click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1)),
+    click.option("--parked", is_flag=True, help="All that were left to a human."),
+    by_option,
+    reason_option,
+    yes_option,
+)
 
 
 @click.group(short_help="The CRM's own events that wait to be resolved: list, retry, drop.")
@@ -48,8 +48,8 @@ def events() -> None:
     type=click.Choice(_STATES),
     help="Only in this state; repeatable. By default what is not over: waiting and parked.",
 )
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="The newest so many.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@limit_option(20)
+@json_lines_option
 @click.pass_obj
 def list_(config: Path | None, *, states: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Print kept events, the newest first. What is over is remembered for a week."""
@@ -61,8 +61,7 @@ def list_(config: Path | None, *, states: tuple[str, ...], limit: int, as_json: 
     with ledger_of(settings) as ledger, ledger.read() as connection:
         found = newest_kept(connection, states or OPEN, limit)
     if as_json:
-        for one in found:
-            click.echo(json.dumps(text.as_json(one, settings.timezone), ensure_ascii=False))
+        print_json_lines(text.as_json(one, settings.timezone) for one in found)
     else:
         click.echo(text.page(found, settings.timezone) if found else text.EMPTY)
 

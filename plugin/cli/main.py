@@ -70,7 +70,7 @@ def cli(ctx: click.Context, config: Path | None) -> None:
     from plugin.common.log import warnings_only
 
     ctx.obj = config
-    # What a command prints is for whoever called it; services go on to log as plugin.toml says.
+    # A command prints for its caller, so only warnings are logged; services log as plugin.toml says.
     ctx.with_resource(warnings_only())
 
 

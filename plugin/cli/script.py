@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from plugin.cli.options import print_json_lines
 
 if TYPE_CHECKING:
     from plugin.authoring.revisions.active import ActiveRules
@@ -34,18 +36,12 @@ def report(config: Path | None, *, name: str | None, since: str | None, as_json:
 
     settings = settings_of(config)
     start = moment_of(since, settings.timezone, utc_now())
-    with ledger_of(settings) as ledger:
-        rules = ActiveRules(ledger, utc_now)
-        try:
-            with ledger.read() as connection:
-                found = use_of_scripts(
-                    connection, lambda revision, own: _script_of(rules, revision, own), script=name, since=start
-                )
-        finally:
-            rules.close()
+    with ledger_of(settings) as ledger, closing(ActiveRules(ledger, utc_now)) as rules, ledger.read() as connection:
+        found = use_of_scripts(
+            connection, lambda revision, own: _script_of(rules, revision, own), script=name, since=start
+        )
     if as_json:
-        for use in in_order(found):
-            click.echo(json.dumps(use.to_json(), ensure_ascii=False))
+        print_json_lines(use.to_json() for use in in_order(found))
     else:
         pages = [page(use, settings.timezone) for use in in_order(found)]
         click.echo("\n\n".join(pages) if pages else NOTHING)

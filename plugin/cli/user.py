@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from plugin.cli.format.user import ROLES
+from plugin.cli.options import json_lines_option, print_json_lines
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    from plugin.auth.users import User, Users
+    from plugin.auth.users import Users
     from plugin.auth.visitor import Role
-
-_ROLES = {"operator": "оператор", "admin": "администратор"}
 
 
 @click.group(short_help="Who may sign in to the operators' page: add, list, disable, passwd.")
@@ -30,7 +26,7 @@ def user() -> None:
 
 @user.command()
 @click.argument("login")
-@click.option("--role", type=click.Choice(list(_ROLES)), default="operator", show_default=True)
+@click.option("--role", type=click.Choice(list(ROLES)), default="operator", show_default=True)
 @click.pass_obj
 def add(config: Path | None, /, login: str, role: Role) -> None:
     """Add LOGIN: the name by which the CRM and the records know the operator."""
@@ -41,31 +37,24 @@ def add(config: Path | None, /, login: str, role: Role) -> None:
         if users.find(login) is not None:
             raise InputError(f"Логин {login} уже есть", hint=f"Новый пароль: optout user passwd {login}")
         added = users.add(login, role, _password(login))
-    click.echo(f"Добавлен {added.login}, {_ROLES[added.role]}.")
+    click.echo(f"Добавлен {added.login}, {ROLES[added.role]}.")
 
 
 @user.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@json_lines_option
 @click.pass_obj
 def list_(config: Path | None, /, *, as_json: bool) -> None:
     """Print everybody, disabled ones too."""
+    from plugin.cli.format import user as text
     from plugin.cli.ledgers import settings_of
 
     zone = settings_of(config).timezone
     with _users(config) as users:
         found = users.all()
     if as_json:
-        for one in found:
-            click.echo(json.dumps(_json(one), ensure_ascii=False))
-        return
-    if not found:
-        click.echo("Пользователей ещё нет. Добавить: optout user add ЛОГИН")
-        return
-    width = max(len("Логин"), *(len(one.login) for one in found))
-    click.echo(f"{'Логин':{width}}  {'Роль':13}  {'Последний вход':16}  Состояние")
-    for one in found:
-        state = f"отключён с {_moment(one.disabled_at, zone)}" if one.disabled_at else "работает"
-        click.echo(f"{one.login:{width}}  {_ROLES[one.role]:13}  {_moment(one.signed_in_at, zone):16}  {state}")
+        print_json_lines(map(text.to_json, found))
+    else:
+        click.echo(text.table(found, zone) if found else text.EMPTY)
 
 
 @user.command()
@@ -113,7 +102,7 @@ def _users(config: Path | None) -> Iterator[Users]:
 
 
 def _password(login: str) -> str:
-    """Typed twice, unseen, where somebody sits there; else the first line that comes in. Raises InputError."""
+    """Typed twice, unseen, at a terminal; else the first line of standard input. Raises InputError."""
     from plugin.auth.passwords import check_rules
 
     if sys.stdin.isatty():
@@ -124,13 +113,3 @@ def _password(login: str) -> str:
             raise InputError("Пароль не передан", hint="Он ожидается первой строкой стандартного ввода")
     check_rules(password, login)
     return password
-
-
-def _json(one: User) -> dict[str, str | None]:
-    times = {name: getattr(one, name) for name in ("created_at", "password_at", "signed_in_at", "disabled_at")}
-    shown = {name: moment and moment.isoformat(timespec="seconds") for name, moment in times.items()}
-    return {"login": one.login, "role": one.role} | shown
-
-
-def _moment(moment: datetime | None, zone: ZoneInfo) -> str:
-    return f"{moment.astimezone(zone):%d.%m.%Y %H:%M}" if moment else "—"

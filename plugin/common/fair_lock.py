@@ -1,4 +1,4 @@
-"""A lock whose waiters are served in the order in which they came: nobody waits longer than those before need."""
+"""A lock that serves its waiters in the order in which they came."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 
 
 class FairLock:
-    """Whose turn it is. A plain lock goes to whoever is quickest, which keeps some waiting for a long time."""
+    """A first-come, first-served lock. A plain lock goes to the quickest thread and can keep others waiting."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class FairLock:
         """End the turn: the next in line has it."""
         with self._lock:
             if self._waiting:
-                # Never without a holder in between, or somebody who comes now would go first.
+                # Never without a holder in between, or a thread that comes now would go first.
                 self._holder = 0
                 self._waiting.popleft().release()
             else:

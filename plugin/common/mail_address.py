@@ -134,7 +134,7 @@ def _ascii_label(label: str) -> str:
 
 
 def _literal(domain: str) -> str:
-    """A server named by its address, ``[192.0.2.1]`` (RFC 5321 §4.1.3)."""
+    """A server named by its address, ``[192.0.2.7]`` (RFC 5321 §4.1.3)."""
     inner = domain.removeprefix("[").removesuffix("]")
     try:
         if not domain.endswith("]"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 from marshmallow.exceptions import SCHEMA
 
+from plugin.common import suggest
 from plugin.common.toml.source import Place, TomlSource, TomlUnreadable
 from plugin.errors import ConfigError, Fault
 
@@ -64,9 +64,9 @@ def dotted(place: Place) -> str:
 
 def closest(name: str, known: Collection[str]) -> str:
     """Advice for an unknown name: the closest known one if there is one, and all of them."""
-    match = difflib.get_close_matches(name, sorted(known), n=1)
+    match = suggest.closest(name, sorted(known))
     listed = f"known: {', '.join(sorted(known))}"
-    return f"did you mean {match[0]}? {listed}" if match else listed
+    return f"did you mean {match}? {listed}" if match else listed
 
 
 def unreadable(file: Path, error: TomlUnreadable) -> ConfigError:

@@ -93,7 +93,7 @@ def find_home(config: Path | None, environ: Mapping[str, str], cwd: Path | None 
 def load_settings(config: Path | None, environ: Mapping[str, str], *, secrets: bool = True) -> Settings:
     """Read and check the plugin.toml in force.
 
-    With ``secrets=False``, for commands that talk to nobody outside, no secret of a source, of the mail server or of
+    With ``secrets=False``, for commands that send nothing, no secret of a source, of the mail server or of
     the CRM is looked up and the CRM account's own settings are not read (``Settings.crm.settings`` is empty).
     Raises ConfigError with every fault of the file, one a line.
     """
@@ -211,7 +211,7 @@ class _Reader:
         name = table.get("connector")
         if name is None or not self._with_secrets:
             return CrmAccount(name or "", {})
-        # Connectors bring the HTTP library with them, which a command that talks to nobody does not need.
+        # Connectors bring the HTTP library with them, which a command that sends nothing does not need.
         from connectors import registry  # noqa: PLC0415
 
         try:

@@ -277,7 +277,7 @@ class SmtpTable(Schema):
     sender = MailAddressField(named=True, required=True)
     reply_to = MailAddressField(named=True)
     ehlo_name = fields.String(
-        validate=_greeting_name, metadata={"allowed": "a full name such as plugin.example.org, or [192.0.2.1]"}
+        validate=_greeting_name, metadata={"allowed": "a full name such as plugin.example.org, or [192.0.2.7]"}
     )
     ca_file = _text("the path of a file of certificates")
     security = fields.String(

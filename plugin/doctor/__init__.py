@@ -1,1 +1,1 @@
-"""Proves a configuration before it is used: each point holds or has failed, with its remedy."""
+"""Checks a configuration before it is used: each check holds or has failed, with its remedy."""

@@ -8,7 +8,7 @@ from connectors.base import Done, Outcome
 from plugin.common.clock import Now
 from plugin.config.settings import Settings
 from plugin.delivery.texts import message_id
-from plugin.doctor.points import PointNotes
+from plugin.doctor.checks import DoctorReport
 from plugin.monitoring.webhook import AlertWebhook
 from plugin.resilience.connect import mailer_of
 
@@ -21,7 +21,7 @@ _TEXT = (
 )
 
 
-def try_alerts(settings: Settings, notes: PointNotes, now: Now) -> None:
+def try_alerts(settings: Settings, report: DoctorReport, now: Now) -> None:
     """Send both, each a point. Never raises."""
     mailer, smtp = mailer_of(settings), settings.smtp
     subject = f"[{settings.manifest.id}] {_SUBJECT}"
@@ -29,7 +29,7 @@ def try_alerts(settings: Settings, notes: PointNotes, now: Now) -> None:
         for number, address in enumerate(settings.alerts.to, 1):
             mail_id = message_id(secrets.token_hex(32), smtp.sender)
             _note(
-                notes,
+                report,
                 f"a whole mail to admin {number} is accepted (DATA)",
                 mailer.send(address, subject, _TEXT, mail_id),
             )
@@ -39,11 +39,11 @@ def try_alerts(settings: Settings, notes: PointNotes, now: Now) -> None:
         data = {"plugin": settings.manifest.id, "subject": subject, "text": _TEXT}
         event = {"type": "alert.test", "timestamp": moment, "data": data}
         outcome = AlertWebhook(url, secret, now).send(f"alert_{secrets.token_hex(16)}", event)
-        _note(notes, "the webhook's receiver takes a signed request", outcome)
+        _note(report, "the webhook's receiver takes a signed request", outcome)
 
 
-def _note(notes: PointNotes, name: str, outcome: Outcome) -> None:
+def _note(report: DoctorReport, name: str, outcome: Outcome) -> None:
     if isinstance(outcome, Done):
-        notes.holds(_AREA, name)
+        report.holds(_AREA, name)
     else:
-        notes.fails(_AREA, name, outcome.why)
+        report.fails(_AREA, name, outcome.why)

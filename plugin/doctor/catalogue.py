@@ -1,4 +1,4 @@
-"""What a connector is and takes, told by its class alone: what it can do, its settings, its checklist."""
+"""Describes a connector by its class alone: its abilities, its settings, its checklist."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """What a connector can do. None: each account says so itself, by its settings."""
+    """What a connector can do. None: it depends on the account's settings."""
 
     name: str
     about: str
@@ -72,9 +72,9 @@ def ability_of(kind: type[Connector]) -> Ability:
     return Ability(
         kind.name,
         sentence.rstrip("."),
-        _said(kind, "sends_mail"),
+        _flag(kind, "sends_mail"),
         _number(kind.most_writes),
-        _said(kind, "repeats_events"),
+        _flag(kind, "repeats_events"),
         kind.open_frame is not Connector.open_frame,
         _removed(kind),
     )
@@ -86,7 +86,7 @@ def settings_of(kind: type[Connector]) -> list[Setting]:
 
 
 def usual_limits(kind: type[Connector]) -> Limits | None:
-    """The limits of an account whose settings say nothing of them; None where that cannot be told."""
+    """The limits of an account that sets none; None where they depend on other settings."""
     defaults = {name: _default(field) for name, field in kind.Settings().fields.items()}
     try:
         return limits_of(defaults)
@@ -117,8 +117,8 @@ def items_of(data: Mapping[str, Any]) -> list[Item]:
 # --- details ---------------------------------------------------------------------------------------
 
 
-def _said(kind: type[Connector], flag: str) -> bool | None:
-    """What the class says, unless its accounts set it themselves."""
+def _flag(kind: type[Connector], flag: str) -> bool | None:
+    """The class's value, unless instances set it themselves."""
     value = inspect.getattr_static(kind, flag)
     return value if isinstance(value, bool) and not _is_set(kind, flag) else None
 
@@ -150,7 +150,7 @@ def _settings(schema: Schema, path: str, depth: int = 1) -> Iterator[Setting]:
 
 
 def _inner(field: fields.Field[Any]) -> tuple[Schema | None, str]:
-    """The schema of the tables in a field, and what stands for their names."""
+    """The schema of the tables in a field, and the placeholder for their names."""
     if isinstance(field, fields.Nested):
         return field.schema, "[]" if field.many else ""
     if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):

@@ -1,18 +1,20 @@
-"""Goes through a configuration, from the file to the CRM, and notes what holds and what has failed. Writes nothing."""
+"""Examines a configuration, from plugin.toml to the CRM and the mail server, check by check. Writes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.base import Assignee, Check, Connector, CrmUnavailable
+from connectors.registry import connector_class
 from plugin.authoring.revisions.active import ActiveRules
+from plugin.authoring.revisions.publish import checked
 from plugin.common.clock import Now
 from plugin.config.load import load_settings
-from plugin.doctor.points import Point, PointNotes, secrets_in
+from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of, secrets_in
 from plugin.errors import ConfigError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.mapping_check import remarks
 from plugin.ledger import Ledger
@@ -28,258 +30,273 @@ _FAULTS_SHOWN = 10
 
 @dataclass(slots=True)
 class Examination:
-    """One examination; ``settings``, ``rulebook`` and ``connector`` are there once their own points hold."""
+    """One examination; ``settings``, ``ledger``, ``rulebook`` and ``connector`` are set by the checks that open them.
 
-    notes: PointNotes
+    What was opened is closed with ``stack``.
+    """
+
     now: Now
     stack: ExitStack
+    report: DoctorReport = field(default_factory=DoctorReport)
     settings: Settings | None = None
     ledger: Ledger | None = None
     rulebook: Rulebook | None = None
     connector: Connector | None = None
+    has_secrets: bool = False
     #: What can be proven only by writing and mailing is tried afterwards.
     writes: bool = False
-    _complete: bool = field(default=False)
 
     def run(self, config: Path | None, environ: Mapping[str, str]) -> None:
-        """All points that the configuration allows to try."""
-        self._settings(config, environ)
+        """Run every check that the configuration allows; without its secrets, those of the ledger and the rules."""
+        self.report.add(*_read_settings(self, config, environ))
         if self.settings is None:
             return
-        self._ledger(self.settings)
-        self._rules(self.settings)
-        if not self._complete:
-            return
-        self._crm(self.settings)
-        if self.connector is not None and self.rulebook is not None:
-            self._facts(self.settings, self.connector, self.rulebook)
-            self._recipients(self.settings, self.connector, self.rulebook)
-        self._mail(self.settings)
-        self._sources(self.settings, self.connector)
-
-    # --- plugin.toml -----------------------------------------------------------------------------
-
-    def _settings(self, config: Path | None, environ: Mapping[str, str]) -> None:
-        try:
-            self.settings = load_settings(config, environ)
-        except ConfigError as error:
-            for line in str(error).splitlines()[:_FAULTS_SHOWN]:
-                self.notes.fails("settings", "plugin.toml can be used", line)
-            # The rest of it may do for the rules and the ledger.
-            try:
-                self.settings = load_settings(config, environ, secrets=False)
-            except ConfigError:
-                return
-            return
-        self._complete = True
-        settings = self.settings
-        keys = [secret for source in settings.sources for secret in source.secrets]
-        smtp = settings.smtp.password if settings.smtp else None
-        more = [*keys, smtp, settings.web.metrics_token, settings.alerts.webhook_secret]
-        self.notes.secrets = secrets_in(_secret(settings), more=more)
-        self.notes.holds("settings", "plugin.toml and every secret it refers to can be read")
-
-    # --- ledger and rules ------------------------------------------------------------------------
-
-    def _ledger(self, settings: Settings) -> None:
-        area = "ledger"
-        try:
-            ledger = Ledger(settings.ledger_url)
-            self.stack.callback(ledger.close)
-            state = ledger.schema()
-        except LedgerUnavailable as error:
-            self.notes.fails(area, "it can be reached", error.message)
-            return
-        except ConfigError as error:
-            self.notes.fails(area, "its address can be used", str(error))
-            return
-        self.notes.holds(area, f"it can be reached: {ledger.kind}")
-        if not state.is_known:
-            self.notes.fails(
-                area, "its tables are of this version", f"They are newer, {state.current}: use that version"
-            )
-        elif state.current is None and not ledger.is_shared:
-            self.notes.holds(area, "it is not there yet: the first start makes it")
-        elif state.pending and ledger.is_shared:
-            self.notes.fails(area, "its tables are of this version", "Run: optout db upgrade")
-        else:
-            self.notes.holds(area, "its tables are of this version, or upgraded at the next start")
-            self.ledger = None if state.pending else ledger
-        if self.ledger is not None:
-            self._written(self.ledger)
-
-    def _written(self, ledger: Ledger) -> None:
-        try:
-            with ledger.write():
-                self.notes.holds("ledger", "it can be written")
-        except LedgerUnavailable as error:
-            self.notes.fails("ledger", "it can be written", error.message)
-
-    def _rules(self, settings: Settings) -> None:
-        from plugin.authoring.revisions.publish import checked  # noqa: PLC0415 (loads durable-rules)
-
-        try:
-            found = checked(settings.rules_dir).rulebook
-            self.stack.callback(found.close)
-            self.rulebook = found
-            self.notes.holds("rules", "the folder's rules pass every check")
-        except RulesError as error:
-            remedy = f"{len(error.faults)} faults, in Russian for the admin: optout rules check"
-            self.notes.fails("rules", "the folder's rules pass every check", remedy)
-        except InputError as error:
-            self.notes.fails("rules", "the folder's rules pass every check", str(error))
-        if self.ledger is not None:
-            self._active(self.ledger)
-        if self.rulebook is not None:
-            self._default_script(settings, self.rulebook)
-
-    def _active(self, ledger: Ledger) -> None:
-        """What decides is what the ledger says, whatever the folder has moved on to."""
-        rules = ActiveRules(ledger, self.now)
-        self.stack.callback(rules.close)
-        try:
-            self.rulebook = rules.current()
-            self.notes.holds("rules", f"revision {self.rulebook.revision[:12]} is active in the ledger")
-        except ConfigError:
-            self.notes.holds("rules", "none are active yet: the first start takes the folder's")
-        except OptoutError as error:
-            self.notes.fails("rules", "the active revision can be used", str(error).splitlines()[0])
-
-    def _default_script(self, settings: Settings, rulebook: Rulebook) -> None:
-        there = ", ".join(sorted(rulebook.scripts))
-        name = f"the default script is there: {settings.default_script}"
-        fits = settings.default_script in rulebook.scripts
-        self.notes.add(Point("rules", name, fits, "" if fits else f"Set [plugin] default_script to one of: {there}"))
-
-    # --- the CRM ---------------------------------------------------------------------------------
-
-    def _crm(self, settings: Settings) -> None:
-        area = settings.crm.connector
-        try:
-            connector = connector_of(settings)
-            if self.ledger is not None:
-                connect(connector, self.ledger)
-            else:
-                connector.keep_in(_Nowhere())
-        except Exception as error:
-            why = str(error) if isinstance(error, ConfigError) else f"a fault of the connector: {type(error).__name__}"
-            self.notes.fails(area, "the account's settings can be used", why)
-            return
-        self.connector = connector
-        with self._guarded(area):
-            self._add(area, connector.check())
-
-    def _facts(self, settings: Settings, connector: Connector, rulebook: Rulebook) -> None:
-        area = "facts"
-        with self._guarded(area):
-            mapped = connector.facts()
-            if not mapped:
-                self.notes.holds(area, "no fields of the CRM are mapped: facts come in the plugin's own events")
-                return
-            scripts = {name: decider.script for name, decider in rulebook.scripts.items()}
-            found = remarks(mapped, scripts, settings.default_script, connector.name)
-            for remark in found:
-                self.notes.fails(area, remark.what, remark.remedy)
-            if not found:
-                self.notes.holds(
-                    area, f"all {len(mapped)} mapped facts fit the rules, and none that is asked for lacks"
-                )
-
-    # --- who is told -----------------------------------------------------------------------------
-
-    def _recipients(self, settings: Settings, connector: Connector, rulebook: Rulebook) -> None:
-        for role in rulebook.roles.values():
-            with self._guarded(role.name):
-                self._recipient(settings, connector, role)
-
-    def _recipient(self, settings: Settings, connector: Connector, role: Role) -> None:
-        area = f"role {role.name}"
-        by_crm = connector.sends_mail and role.email in ("crm", "both")
-        by_smtp = not connector.sends_mail or role.email in ("smtp", "both")
-        self._add(area, connector.check_assignee(Assignee(role.crm_user, role.address), mailed=by_crm))
-        ways = [way for way, used in (("the CRM", by_crm), ("the plugin over SMTP", by_smtp)) if used]
-        name = f"is mailed by {' and '.join(ways)}"
-        if by_smtp and settings.smtp is None:
-            instead = "" if connector.sends_mail else ": this CRM cannot mail anybody"
-            self.notes.fails(area, name, f"Add [smtp] to plugin.toml{instead}")
-        elif by_smtp and not role.address:
-            self.notes.fails(area, name, "Give it an address in rules/roles.toml")
-        else:
-            self.notes.holds(area, name)
-
-    def _mail(self, settings: Settings) -> None:
-        mailer = mailer_of(settings)
-        if mailer is not None:
-            self._add("smtp", mailer.check(self._mailed(settings)))
-        self._alerts(settings)
-
-    def _mailed(self, settings: Settings) -> list[tuple[str, str]]:
-        """Everybody whom the plugin itself mails: what to call them, and the address."""
-        found = list[tuple[str, str]]()
-        for role in self.rulebook.roles.values() if self.rulebook is not None else ():
-            by_crm_alone = role.email == "crm" and (self.connector is None or self.connector.sends_mail)
-            if role.address and not by_crm_alone:
-                found.append((f"role {role.name}", role.address))
-        return [*found, *((f"admin {number}", address) for number, address in enumerate(settings.alerts.to, 1))]
-
-    def _alerts(self, settings: Settings) -> None:
-        told, webhook = len(settings.alerts.to), settings.alerts.webhook is not None
-        if told and webhook:
-            self.notes.holds("alerts", f"are mailed to {told} admins and sent to the webhook")
-        elif told:
-            remedy = "While the mail server is away nobody hears of it: set [alerts] webhook and webhook_secret"
-            self.notes.warns("alerts", f"are mailed to {told} admins, and go no other way", remedy)
-        elif webhook:
-            remedy = "While the receiver is away nobody hears of anything: name admins in [alerts] to"
-            self.notes.warns("alerts", "are sent to the webhook, and go no other way", remedy)
-        else:
-            remedy = "Name admins in [alerts] to, or set [alerts] webhook and webhook_secret"
-            self.notes.warns("alerts", "are recorded only: nobody is told", remedy)
-        if self.writes:
-            return
-        how = "It is sent by: optout doctor --write --card TYPE:ID"
-        if told:
-            self.notes.leaves_out("alerts", "a whole mail to the admins is accepted (DATA)", how)
-        if webhook:
-            self.notes.leaves_out("alerts", "the webhook's receiver takes a signed request", how)
-
-    def _sources(self, settings: Settings, connector: Connector | None) -> None:
-        signed = [source.name for source in settings.sources if source.secrets]
-        if signed:
-            self.notes.holds("sources", f"may send call results, signed: {', '.join(signed)}")
-        if connector is not None:
-            self.notes.holds("sources", f"the CRM's own events come in at POST /events/{connector.name}")
-
-    # --- details ---------------------------------------------------------------------------------
-
-    def _add(self, area: str, found: Iterable[Check]) -> None:
-        for check in found:
-            self.notes.add(Point(area, check.name, check.ok, "" if check.ok else check.remedy, check.tried))
-
-    @contextmanager
-    def _guarded(self, area: str) -> Iterator[None]:
-        """A connector must not raise here; one that does has failed, and the other points are tried all the same."""
-        try:
-            yield
-        except Exception as error:
-            self.notes.fails(area, "the connector can tell", f"a fault of the connector: {type(error).__name__}")
+        for check in (*_LOCAL, *(_REMOTE if self.has_secrets else ())):
+            self.report.add(*check(self, self.settings))
 
 
-class _Nowhere:
-    """Where there is no ledger yet nothing may be renewed: the new value would be lost, and the old one be spent."""
+# --- plugin.toml -----------------------------------------------------------------------------------
 
-    def get(self, _name: str) -> None:
-        """Nothing is kept."""
 
-    def change(self, _name: str, _change: object) -> str:
-        """Refused."""
-        raise CrmUnavailable("there is no ledger yet to keep renewed tokens in: run optout db upgrade first")
+def _read_settings(seen: Examination, config: Path | None, environ: Mapping[str, str]) -> Iterator[DoctorCheck]:
+    try:
+        seen.settings = settings = load_settings(config, environ)
+    except ConfigError as error:
+        for line in str(error).splitlines()[:_FAULTS_SHOWN]:
+            yield _failed("settings", "plugin.toml can be used", line)
+        # The rest of it may suffice for the rules and the ledger.
+        with suppress(ConfigError):
+            seen.settings = load_settings(config, environ, secrets=False)
+        return
+    seen.has_secrets = True
+    keys = [secret for source in settings.sources for secret in source.secrets]
+    smtp = settings.smtp.password if settings.smtp else None
+    more = [*keys, smtp, settings.web.metrics_token, settings.alerts.webhook_secret]
+    seen.report.secrets = secrets_in(_secret(settings), more=more)
+    yield DoctorCheck("settings", "plugin.toml and every secret it refers to can be read")
 
 
 def _secret(settings: Settings) -> dict[str, str]:
     """The account's settings that are marked as secret."""
-    from connectors.registry import connector_class  # noqa: PLC0415
-
     fields = connector_class(settings.crm.connector).Settings().fields
     marked = {name for name, one in fields.items() if one.metadata.get("secret")}
     return {name: value for name, value in settings.crm.settings.items() if name in marked and isinstance(value, str)}
+
+
+# --- ledger and rules ------------------------------------------------------------------------------
+
+
+def _ledger(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    area, tables = "ledger", "its tables are of this version"
+    try:
+        ledger = Ledger(settings.ledger_url)
+        seen.stack.callback(ledger.close)
+        state = ledger.schema()
+    except LedgerUnavailable as error:
+        yield _failed(area, "it can be reached", error.message)
+        return
+    except ConfigError as error:
+        yield _failed(area, "its address can be used", str(error))
+        return
+    yield DoctorCheck(area, f"it can be reached: {ledger.kind}")
+    if not state.is_known:
+        yield _failed(area, tables, f"They are newer, {state.current}: use that version")
+    elif state.current is None and not ledger.is_shared:
+        yield DoctorCheck(area, "it is not there yet: the first start makes it")
+    elif state.pending and ledger.is_shared:
+        yield _failed(area, tables, "Run: optout db upgrade")
+    else:
+        yield DoctorCheck(area, f"{tables}, or upgraded at the next start")
+        seen.ledger = None if state.pending else ledger
+
+
+def _ledger_written(seen: Examination, _settings: Settings) -> Iterator[DoctorCheck]:
+    if seen.ledger is None:
+        return
+    try:
+        with seen.ledger.write():
+            yield DoctorCheck("ledger", "it can be written")
+    except LedgerUnavailable as error:
+        yield _failed("ledger", "it can be written", error.message)
+
+
+def _folder_rules(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    name = "the folder's rules pass every check"
+    try:
+        seen.rulebook = checked(settings.rules_dir).rulebook
+        seen.stack.callback(seen.rulebook.close)
+        yield DoctorCheck("rules", name)
+    except RulesError as error:
+        yield _failed("rules", name, f"{len(error.faults)} faults, in Russian for the admin: optout rules check")
+    except InputError as error:
+        yield _failed("rules", name, str(error))
+
+
+def _active_rules(seen: Examination, _settings: Settings) -> Iterator[DoctorCheck]:
+    """The ledger's revision decides, whatever the folder has moved on to."""
+    if seen.ledger is None:
+        return
+    rules = ActiveRules(seen.ledger, seen.now)
+    seen.stack.callback(rules.close)
+    try:
+        seen.rulebook = rules.current()
+        yield DoctorCheck("rules", f"revision {seen.rulebook.revision[:12]} is active in the ledger")
+    except ConfigError:
+        yield DoctorCheck("rules", "none are active yet: the first start takes the folder's")
+    except OptoutError as error:
+        yield _failed("rules", "the active revision can be used", str(error).splitlines()[0])
+
+
+def _default_script(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    if seen.rulebook is None:
+        return
+    name = f"the default script is there: {settings.default_script}"
+    if settings.default_script in seen.rulebook.scripts:
+        yield DoctorCheck("rules", name)
+    else:
+        there = ", ".join(sorted(seen.rulebook.scripts))
+        yield _failed("rules", name, f"Set [plugin] default_script to one of: {there}")
+
+
+# --- the CRM ---------------------------------------------------------------------------------------
+
+
+def _crm(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    area = settings.crm.connector
+    try:
+        connector = connector_of(settings)
+        if seen.ledger is not None:
+            connect(connector, seen.ledger)
+        else:
+            connector.keep_in(_NoTokenStore())
+    except Exception as error:
+        why = str(error) if isinstance(error, ConfigError) else fault_of(error)
+        yield _failed(area, "the account's settings can be used", why)
+        return
+    seen.connector = connector
+    yield from _guarded(area, _checks_of(area, connector.check))
+
+
+def _mapped_facts(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    if seen.connector is not None and seen.rulebook is not None:
+        yield from _guarded("facts", _mapping(seen.connector, seen.rulebook, settings.default_script))
+
+
+def _mapping(connector: Connector, rulebook: Rulebook, default_script: str) -> Iterator[DoctorCheck]:
+    mapped = connector.facts()
+    if not mapped:
+        yield DoctorCheck("facts", "no fields of the CRM are mapped: facts come in the plugin's own events")
+        return
+    scripts = {name: decider.script for name, decider in rulebook.scripts.items()}
+    found = remarks(mapped, scripts, default_script, connector.name)
+    yield from (_failed("facts", remark.what, remark.remedy) for remark in found)
+    if not found:
+        yield DoctorCheck("facts", f"all {len(mapped)} mapped facts fit the rules, and none that is asked for lacks")
+
+
+# --- recipients and sources ------------------------------------------------------------------------
+
+
+def _recipients(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    if seen.connector is not None and seen.rulebook is not None:
+        for role in seen.rulebook.roles.values():
+            yield from _guarded(role.name, _recipient(seen.connector, role, has_smtp=settings.smtp is not None))
+
+
+def _recipient(connector: Connector, role: Role, *, has_smtp: bool) -> Iterator[DoctorCheck]:
+    area = f"role {role.name}"
+    by_crm = connector.sends_mail and role.email in ("crm", "both")
+    by_smtp = not connector.sends_mail or role.email in ("smtp", "both")
+    assignee = Assignee(role.crm_user, role.address)
+    yield from _checks_of(area, lambda: connector.check_assignee(assignee, mailed=by_crm))
+    ways = [way for way, used in (("the CRM", by_crm), ("the plugin over SMTP", by_smtp)) if used]
+    name = f"is mailed by {' and '.join(ways)}"
+    if by_smtp and not has_smtp:
+        instead = "" if connector.sends_mail else ": this CRM cannot mail anybody"
+        yield _failed(area, name, f"Add [smtp] to plugin.toml{instead}")
+    elif by_smtp and not role.address:
+        yield _failed(area, name, "Give it an address in rules/roles.toml")
+    else:
+        yield DoctorCheck(area, name)
+
+
+def _mail(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    mailer = mailer_of(settings)
+    if mailer is not None:
+        recipients = [*_mailed_roles(seen), *_mailed_admins(settings)]
+        yield from _checks_of("smtp", lambda: mailer.check(recipients))
+    yield from _alerts(settings, tried=seen.writes)
+
+
+def _mailed_roles(seen: Examination) -> Iterator[tuple[str, str]]:
+    """What to call each role that the plugin itself mails, and its address."""
+    crm_mails = seen.connector is None or seen.connector.sends_mail
+    for role in seen.rulebook.roles.values() if seen.rulebook is not None else ():
+        if role.address and not (crm_mails and role.email == "crm"):
+            yield f"role {role.name}", role.address
+
+
+def _mailed_admins(settings: Settings) -> Iterator[tuple[str, str]]:
+    for number, address in enumerate(settings.alerts.to, 1):
+        yield f"admin {number}", address
+
+
+def _alerts(settings: Settings, *, tried: bool) -> Iterator[DoctorCheck]:
+    ways = _alert_ways(settings)
+    name = f"go out by {' and '.join(ways)}" if ways else "are recorded only"
+    yield DoctorCheck("alerts", name, remedy=_ONE_WAY if len(ways) == 1 else "" if ways else _NO_WAY)
+    if ways and not tried:
+        yield DoctorCheck("alerts", "not tried with a whole message (DATA)", remedy=_TRY_IT)
+
+
+def _alert_ways(settings: Settings) -> list[str]:
+    """Every way that alerts take, none of which may depend on another."""
+    count = len(settings.alerts.to)
+    return [*([f"e-mail to {count} admins"] if count else []), *(["the webhook"] if settings.alerts.webhook else [])]
+
+
+def _sources(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    signed = [source.name for source in settings.sources if source.secrets]
+    if signed:
+        yield DoctorCheck("sources", f"may send call results, signed: {', '.join(signed)}")
+    if seen.connector is not None:
+        yield DoctorCheck("sources", f"the CRM's own events come in at POST /events/{seen.connector.name}")
+
+
+_ONE_WAY = "Where this way fails nobody is told: set both [alerts] to and [alerts] webhook"
+_NO_WAY = "Name the admins in [alerts] to, set [alerts] webhook, or have GET /metrics watched"
+_TRY_IT = "optout doctor --write --card TYPE:ID sends each admin a mail, and the webhook a request"
+#: In this order: a later check uses what an earlier one has opened. Those of the first row need no secret.
+_LOCAL = (_ledger, _ledger_written, _folder_rules, _active_rules, _default_script)
+_REMOTE = (_crm, _mapped_facts, _recipients, _mail, _sources)
+
+
+# --- details ---------------------------------------------------------------------------------------
+
+
+def _failed(area: str, name: str, remedy: str) -> DoctorCheck:
+    return DoctorCheck(area, name, ok=False, remedy=remedy)
+
+
+def _checks_of(area: str, ask: Callable[[], Iterable[Check]]) -> Iterator[DoctorCheck]:
+    for check in ask():
+        yield DoctorCheck(area, check.name, check.ok, "" if check.ok else check.remedy)
+
+
+def _guarded(area: str, checks: Iterator[DoctorCheck]) -> Iterator[DoctorCheck]:
+    """A connector must not raise here; one that does has failed, and the later checks are made all the same."""
+    try:
+        yield from checks
+    except Exception as error:
+        yield _failed(area, "the connector can tell", fault_of(error))
+
+
+class _NoTokenStore:
+    """While there is no ledger no token may be renewed: the new value would be lost, and the old one be spent."""
+
+    def get(self, _name: str) -> None:
+        """Nothing is stored."""
+
+    def change(self, _name: str, _change: object) -> str:
+        """Refused."""
+        raise CrmUnavailable("there is no ledger yet to keep renewed tokens in: run optout db upgrade first")

@@ -1,4 +1,4 @@
-"""A trial on a test card: a comment and a reminder are written, found by their keys, read, and taken out again."""
+"""A trial on a test card: a comment and a reminder are written, found by their keys, read, and removed again."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from connectors.base import (
 )
 from connectors.kit.reference_mark import reference_mark
 from plugin.common.clock import Now
-from plugin.doctor.points import PointNotes
+from plugin.doctor.checks import DoctorReport, fault_of
 
 AREA = "trial"
-#: What stands in the CRM meanwhile, for whoever comes across it.
+#: What the CRM shows meanwhile, for a person who comes across it.
 _TEXT = "Проверка связи с плагином. Эту запись можно удалить."
 _SUBJECT = "Проверка связи с плагином"
 _DUE = timedelta(hours=24)
-#: A CRM may find what was written a moment later; so often it is looked for, and so many seconds apart.
-_LOOKS = 5
-_APART = 2.0
+#: A CRM may find what was written a moment later: so many searches, so many seconds apart.
+_SEARCHES = 5
+_SECONDS_APART = 2.0
 
 
 @dataclass(slots=True)
@@ -41,19 +41,16 @@ class WriteTrial:
     connector: Connector
     card: CardRef
     assignee: Assignee
-    notes: PointNotes
+    report: DoctorReport
     now: Now
     sleep: Callable[[float], None] = time.sleep
 
     def run(self) -> None:
-        """Write, find, read and remove, each a point; what could not be removed is left and named."""
+        """Write, find, read and remove, each a check; what could not be removed is left and named."""
         try:
             card = self.connector.read_card(self.card)
-        except ConnectorError as error:
-            self._fails("the test card can be read", str(error))
-            return
         except Exception as error:
-            self._fails("the test card can be read", _fault(error))
+            self._fails("the test card can be read", _why(error))
             return
         if card is None:
             remedy = f"The CRM has no {self.card.type} {self.card.id}: name a card that may be written to"
@@ -84,17 +81,18 @@ class WriteTrial:
             return
         self._found("reminder", key, remote)
         self._has_state(remote, "the reminder is open", {ReminderState.OPEN})
-        withdrawn = self._tried(
-            "the reminder is taken back", lambda: self.connector.withdraw_reminder(remote, _TEXT, _key())
-        )
-        if withdrawn is not None:
+        withdrawn = _safely(lambda: self.connector.withdraw_reminder(remote, _TEXT, _key()))
+        if isinstance(withdrawn, Done):
+            self._holds("the reminder is taken back")
             self._has_state(remote, "it is closed then", {ReminderState.DONE, ReminderState.MISSING})
+        else:
+            self._fails("the reminder is taken back", withdrawn.why)
         self._removed("reminder", remote)
 
     # --- steps -----------------------------------------------------------------------------------
 
     def _written(self, what: str, kind: Kind, key: str, write: Callable[[], Outcome]) -> str | None:
-        """The remote id of what was written; looked for where the answer was lost."""
+        """The remote id of what was written; searched for where the answer was lost."""
         name = f"{what} is written"
         outcome = _safely(write)
         if isinstance(outcome, Done):
@@ -103,14 +101,14 @@ class WriteTrial:
         if isinstance(outcome, NotDone):
             self._fails(name, outcome.why)
             return None
-        remote = self._looked_for(kind, key)
+        remote = self._search(kind, key)
         self._fails(name, f"{outcome.why}; it {'is there all the same' if remote else 'was not found afterwards'}")
         if remote is None:
-            self.notes.leave(f"perhaps {what} in {self._where()}, with the mark {reference_mark(key)}")
+            self.report.leave(f"perhaps {what} in {self._where()}, with the mark {reference_mark(key)}")
         return remote
 
     def _found(self, kind: Kind, key: str, remote: str) -> None:
-        found = self._looked_for(kind, key)
+        found = self._search(kind, key)
         name = f"the {kind} is found by its key"
         if found == remote:
             self._holds(name)
@@ -119,10 +117,10 @@ class WriteTrial:
         else:
             self._fails(name, f"Found {found} instead of {remote}: the CRM keeps keys of other records")
 
-    def _looked_for(self, kind: Kind, key: str) -> str | None:
-        for look in range(_LOOKS):
-            if look:
-                self.sleep(_APART)
+    def _search(self, kind: Kind, key: str) -> str | None:
+        for search in range(_SEARCHES):
+            if search:
+                self.sleep(_SECONDS_APART)
             try:
                 found = self.connector.find(kind, self.card, key)
             except Exception:
@@ -135,7 +133,7 @@ class WriteTrial:
         try:
             state = self.connector.reminder_state(remote)
         except Exception as error:
-            self._fails(name, str(error) if isinstance(error, ConnectorError) else _fault(error))
+            self._fails(name, _why(error))
             return
         if state in wanted:
             self._holds(name)
@@ -147,36 +145,27 @@ class WriteTrial:
         if isinstance(outcome, Done):
             self._holds(f"the {kind} is removed again")
         else:
-            self.notes.leave(f"{kind} {remote} in {self._where()}: {outcome.why}")
-
-    def _tried(self, name: str, write: Callable[[], Outcome]) -> str | None:
-        outcome = _safely(write)
-        if isinstance(outcome, Done):
-            self._holds(name)
-            return outcome.remote_id
-        self._fails(name, outcome.why)
-        return None
+            self.report.leave(f"{kind} {remote} in {self._where()}: {outcome.why}")
 
     def _where(self) -> str:
         return f"{self.card.type}:{self.card.id}"
 
     def _holds(self, name: str) -> None:
-        self.notes.holds(AREA, name)
+        self.report.holds(AREA, name)
 
     def _fails(self, name: str, remedy: str) -> None:
-        self.notes.fails(AREA, name, remedy)
+        self.report.fails(AREA, name, remedy)
 
 
 def _safely(write: Callable[[], Outcome]) -> Outcome:
     try:
         return write()
     except Exception as error:
-        return NotDone(_fault(error), permanent=True)
+        return NotDone(fault_of(error), permanent=True)
 
 
-def _fault(error: Exception) -> str:
-    # The message may hold anything.
-    return f"a fault of the connector: {type(error).__name__}"
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, ConnectorError) else fault_of(error)
 
 
 def _key() -> str:

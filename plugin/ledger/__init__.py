@@ -1,6 +1,6 @@
-"""The ledger: what came in, what was decided, what was promised, and how far it got."""
+"""The ledger: stores events, decisions, deliveries and how far they got."""
 
-# Whoever uses the metadata of ``plugin.ledger.schema`` comes by here first, and finds every table in it.
+# Imported for their tables, so that the metadata of ``plugin.ledger.schema`` is complete.
 from plugin.ledger import access as access
 from plugin.ledger import connected as connected
 from plugin.ledger import trails as trails

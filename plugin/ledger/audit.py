@@ -1,4 +1,4 @@
-"""The record of what people did by hand: who, when, why, and what was before and after."""
+"""Audit log of operations by hand: who, when, why, and the state before and after."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from plugin.common.terminal import clean
+from plugin.errors import InputError
 from plugin.ledger.schema import acts
-from plugin.signature import signed
 
 Act = Literal["retry", "cancel", "replay", "purge", "drop"]
 
 _ADD = insert(acts)
 _OF_DELIVERY = select(acts).where(acts.c.delivery_ref == bindparam("id")).order_by(acts.c.id)
-_OF_CALL = select(acts).where(acts.c.call_ref == bindparam("id")).order_by(acts.c.id)
 _NEWEST = (
     select(acts.c.at).where(acts.c.act == bindparam("act", type_=acts.c.act.type)).order_by(acts.c.at.desc()).limit(1)
 )
@@ -24,7 +24,7 @@ _NEWEST = (
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something, and why."""
+    """The person who does something by hand, and why."""
 
     by: str
     why: str
@@ -32,7 +32,7 @@ class Actor:
     @classmethod
     def signed(cls, by: str, reason: str) -> Actor:
         """The actor in words of one line each. Raises InputError for what is blank."""
-        return cls(*signed(by, reason))
+        return cls(_line("--by", by, "кто это делает"), _line("--reason", reason, "зачем: одной фразой"))
 
 
 def record(connection: Connection, act: Act, actor: Actor, at: datetime, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -48,11 +48,13 @@ def acts_on_delivery(connection: Connection, delivery: int) -> list[dict[str, An
     return [dict(row) for row in connection.execute(_OF_DELIVERY, {"id": delivery}).mappings()]
 
 
-def acts_on_call(connection: Connection, call: int) -> list[dict[str, Any]]:
-    """What was done to a call or to one of its deliveries, oldest first."""
-    return [dict(row) for row in connection.execute(_OF_CALL, {"id": call}).mappings()]
-
-
 def newest(connection: Connection, act: Act) -> datetime | None:
     """When this was last done."""
     return connection.execute(_NEWEST, {"act": act}).scalar_one_or_none()
+
+
+def _line(option: str, text: str, wanted: str) -> str:
+    line = " ".join(clean(text).split())
+    if not line:
+        raise InputError(f"{option}: пусто", hint=f"Напишите, {wanted}")
+    return line

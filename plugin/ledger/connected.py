@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, Column, Integer, String, Table, Text
 
-from plugin.ledger.schema import UtcTime, metadata
+from plugin.ledger.schema import UtcTime, metadata, where_index
 
 # Authentic events of the CRM whose call result is yet to be made out (plugin.events.inbox).
 kept_references = Table(
@@ -40,11 +40,11 @@ kept_references = Table(
 _c = kept_references.c
 _WAITS, _PARKED = _c.state == "waiting", _c.state == "parked"
 _STANDS = _c.state.in_(("waiting", "parked"))
-Index("uq_kept_references_digest", _c.digest, unique=True, sqlite_where=_STANDS, postgresql_where=_STANDS)
-Index("ix_kept_references_due", _c.not_before, _c.id, sqlite_where=_WAITS, postgresql_where=_WAITS)
-Index("ix_kept_references_parked", _c.id, sqlite_where=_PARKED, postgresql_where=_PARKED)
+where_index("uq_kept_references_digest", _STANDS, _c.digest, unique=True)
+where_index("ix_kept_references_due", _WAITS, _c.not_before, _c.id)
+where_index("ix_kept_references_parked", _PARKED, _c.id)
 _FINISHED = _c.finished_at.is_not(None)
-Index("ix_kept_references_finished", _c.finished_at, sqlite_where=_FINISHED, postgresql_where=_FINISHED)
+where_index("ix_kept_references_finished", _FINISHED, _c.finished_at)
 
 # Small values of an account, shared by all processes, e.g. renewed tokens (plugin.resilience.token_store).
 account_values = Table(

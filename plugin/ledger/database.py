@@ -25,7 +25,7 @@ from plugin.ledger.versions import HEAD, SchemaState, schema_state
 BUSY_SECONDS = 5.0
 #: How long one process waits for another that is upgrading the same SQLite file, in seconds.
 _UPGRADE_SECONDS = 300.0
-#: Serialises what must be alone on databases with many writers at once: any constant that nobody else uses.
+#: Key of the advisory lock that serialises exclusive transactions on PostgreSQL: any constant not used elsewhere.
 _ALONE_LOCK = 0x6F70746F7574
 _ALONE = text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_ALONE_LOCK)
 _SERVER_TIME = text("SELECT clock_timestamp()")
@@ -122,8 +122,8 @@ class Ledger:
     def make_ready(self, command: str = "optout db upgrade") -> None:
         """See to it that the tables are this version's, before serving.
 
-        A SQLite file is upgraded, or made. On PostgreSQL other processes may be at work on the old tables, so that
-        whoever runs them says when: an old schema is refused, naming ``command``.
+        A SQLite file is upgraded, or made. On PostgreSQL other processes may be at work on the old tables, so
+        that an administrator says when: an old schema is refused, naming ``command``.
         Raises ConfigError, LedgerUnavailable.
         """
         if self._sqlite:
@@ -153,7 +153,7 @@ class Ledger:
 
         with self._upgrading() as connection:
             if not self._sqlite:
-                # Whoever is at it may take its time.
+                # Another process that is upgrading may take its time.
                 connection.execute(text("SET LOCAL lock_timeout = 0"))
                 connection.execute(_ALONE)
                 _check_encoding(connection)
@@ -165,7 +165,7 @@ class Ledger:
 
     @contextmanager
     def _upgrading(self) -> Iterator[Connection]:
-        """As ``write``, but whoever is at it already may take its time."""
+        """As ``write``, but waits as long as another process's upgrade takes."""
         if not self._sqlite:
             with self.write() as connection:
                 yield connection

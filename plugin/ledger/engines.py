@@ -79,7 +79,7 @@ def sqlite_engine(url: URL, busy_seconds: float) -> Engine:
 
 
 def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
-    """A server. ``busy_seconds``: how long a statement waits for a row that somebody else holds.
+    """A server. ``busy_seconds``: how long a statement waits for a row that another transaction holds.
 
     Several hosts may stand in the url; the one that can be written to is used. Connections are tried before each use,
     so that one that was lost while it lay idle is never noticed. Raises ConfigError where the driver is missing.

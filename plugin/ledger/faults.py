@@ -1,4 +1,4 @@
-"""What the database complains of, told apart: what passes and is worth another try, and what is a fault of ours."""
+"""Tells database errors apart: those that pass and are worth another try, and faults of the code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def translated() -> Iterator[None]:
 
     Lost connections, a server that is starting, stopping or only to be read, a full disk, a lock that is not had in
     time, a deadlock: nothing of the transaction is left behind, unless the connection was lost in its very COMMIT,
-    when nobody knows; a repeat of the event is then recognised.
+    when it is not known whether it was; a repeat of the event is then recognised.
     """
     try:
         yield

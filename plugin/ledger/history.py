@@ -10,9 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select
 
 from plugin.ledger.schema import UtcTime, acts, attempts, calls, decisions, deliveries, events
+from plugin.ledger.states import DeliveryState
 
-#: The states of a delivery, in the order in which it goes through them.
-STATES = ("pending", "leased", "unknown", "waiting", "done", "parked", "cancelled")
 #: Ids of calls fit into SQLite's and PostgreSQL's integers; a longer number can only be a CRM's.
 _LARGEST_ID = 2**31 - 1
 
@@ -78,7 +77,7 @@ def list_calls(
 
 
 def find_calls(connection: Connection, given: str) -> list[int]:
-    """The ids of the calls that somebody means by this: our own number first, then the CRM's id, newest first."""
+    """The ids of the calls with this number or CRM's id: our own number first, then the CRM's id, newest first."""
     number = int(given) if given.isascii() and given.isdigit() and int(given) <= _LARGEST_ID else None
     query = select(calls.c.id).where(or_(calls.c.id == number, calls.c.call_id == given)).order_by(calls.c.id.desc())
     found = list(connection.execute(query).scalars())
@@ -107,9 +106,9 @@ def _summaries(connection: Connection, rows: Sequence[Mapping[str, Any]], now: d
     ids = [row["id"] for row in rows]
     states: dict[int, dict[str, int]] = {id_: {} for id_ in ids}
     overdue: set[int] = set()
-    done = and_(deliveries.c.state == "done", deliveries.c.finished_at.is_not(None))
+    done = and_(deliveries.c.state == DeliveryState.DONE, deliveries.c.finished_at.is_not(None))
     ended = case((done, deliveries.c.finished_at), else_=literal(now, UtcTime))
-    is_late = case((and_(deliveries.c.state != "cancelled", ended > deliveries.c.deadline_at), 1), else_=0)
+    is_late = case((and_(deliveries.c.state != DeliveryState.CANCELLED, ended > deliveries.c.deadline_at), 1), else_=0)
     query = (
         select(deliveries.c.call_ref, deliveries.c.state, func.count().label("number"), func.sum(is_late).label("late"))
         .where(deliveries.c.call_ref.in_(ids))
@@ -132,7 +131,7 @@ def _summaries(connection: Connection, rows: Sequence[Mapping[str, Any]], now: d
             revision=revisions.get(row["id"]),
             deadline_at=row["deadline_at"],
             late=row["late"] or row["id"] in overdue,
-            states={state: states[row["id"]][state] for state in STATES if state in states[row["id"]]},
+            states={state.value: states[row["id"]][state] for state in DeliveryState if state in states[row["id"]]},
             dry_run=row["dry_run"],
         )
         for row in rows

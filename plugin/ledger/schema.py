@@ -1,4 +1,4 @@
-"""The ledger's tables: what came in, what was decided, what was promised and how far it got.
+"""The ledger's tables of rules, calls, events, decisions, deliveries, alerts and acts.
 
 Times are UTC. JSON columns hold what the contracts of the design spell out, never Python objects.
 """
@@ -12,6 +12,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     Float,
     ForeignKey,
@@ -27,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+from plugin.ledger.states import OPEN, DeliveryKind, DeliveryState
 
 #: A JSON column that may be empty: None is SQL's NULL, not JSON's, so that ``IS NULL`` finds it.
 _JSON_OR_NULL = JSON(none_as_null=True)
@@ -52,6 +55,11 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+def where_index(name: str, where: ColumnElement[bool], *columns: Column[Any], unique: bool = False) -> Index:
+    """An index on the rows that ``where`` holds for, on both databases."""
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 revisions = Table(
@@ -105,14 +113,9 @@ calls = Table(
     Column("purged_at", UtcTime),
     UniqueConstraint("namespace", "call_id", "generation"),
 )
-Index(
-    "ix_calls_unfinished_at",
-    calls.c.unfinished_at,
-    sqlite_where=calls.c.unfinished_at.is_not(None),
-    postgresql_where=calls.c.unfinished_at.is_not(None),
-)
+where_index("ix_calls_unfinished_at", calls.c.unfinished_at.is_not(None), calls.c.unfinished_at)
 _UNPURGED = calls.c.purged_at.is_(None)
-Index("ix_calls_unpurged", calls.c.last_occurred_at, sqlite_where=_UNPURGED, postgresql_where=_UNPURGED)
+where_index("ix_calls_unpurged", _UNPURGED, calls.c.last_occurred_at)
 
 events = Table(
     "events",
@@ -164,7 +167,7 @@ deliveries = Table(
     # sha256 of (namespace, call id and generation, decision number, action, role): 64 hex digits (contract 3.5).
     Column("key", String(64), nullable=False, unique=True),
     Column("action", Text, nullable=False),
-    # comment | reminder | crm_email | smtp_email | withdrawal
+    # states.DeliveryKind
     Column("kind", String(16), nullable=False),
     Column("role", Text),
     Column("subject", Text),
@@ -176,7 +179,7 @@ deliveries = Table(
     Column("deadline_at", UtcTime, nullable=False),
     # The delivery that a withdrawal takes back, or whose recipient a cancellation mail tells.
     Column("withdraws", ForeignKey("deliveries.id")),
-    # pending | leased | unknown | waiting | done | parked | cancelled
+    # states.DeliveryState
     Column("state", String(12), nullable=False),
     Column("not_before", UtcTime, nullable=False),
     Column("owner", Text),
@@ -193,12 +196,12 @@ deliveries = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
 )
-_OPEN = deliveries.c.state.in_(("pending", "leased", "unknown", "waiting"))
-Index("ix_deliveries_due", deliveries.c.not_before, deliveries.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+_OPEN = deliveries.c.state.in_(OPEN)
+where_index("ix_deliveries_due", _OPEN, deliveries.c.not_before, deliveries.c.id)
 _TAKES_BACK = deliveries.c.withdraws.is_not(None)
-Index("ix_deliveries_withdraws", deliveries.c.withdraws, sqlite_where=_TAKES_BACK, postgresql_where=_TAKES_BACK)
+where_index("ix_deliveries_withdraws", _TAKES_BACK, deliveries.c.withdraws)
 _FINISHED = deliveries.c.finished_at.is_not(None)
-Index("ix_deliveries_finished", deliveries.c.finished_at, sqlite_where=_FINISHED, postgresql_where=_FINISHED)
+where_index("ix_deliveries_finished", _FINISHED, deliveries.c.finished_at)
 
 attempts = Table(
     "attempts",
@@ -226,14 +229,13 @@ quotas = Table(
 )
 
 # One index a lane: what goes to the CRM and what to the mail server (plugin.delivery.fair_order).
-_TO_CRM = deliveries.c.kind != "smtp_email"
-_TO_MAIL = deliveries.c.kind == "smtp_email"
+_TO_CRM = deliveries.c.kind != DeliveryKind.SMTP_EMAIL
+_TO_MAIL = deliveries.c.kind == DeliveryKind.SMTP_EMAIL
 for _name, _lane in (("ix_deliveries_crm", _TO_CRM), ("ix_deliveries_mail", _TO_MAIL)):
-    _where = and_(_OPEN, _lane)
-    Index(_name, deliveries.c.deadline_at, deliveries.c.not_before, sqlite_where=_where, postgresql_where=_where)
-_PARKED = deliveries.c.state == "parked"
-Index("ix_deliveries_parked", deliveries.c.deadline_at, sqlite_where=_PARKED, postgresql_where=_PARKED)
-# When a source was last heard of.
+    where_index(_name, and_(_OPEN, _lane), deliveries.c.deadline_at, deliveries.c.not_before)
+_PARKED = deliveries.c.state == DeliveryState.PARKED
+where_index("ix_deliveries_parked", _PARKED, deliveries.c.deadline_at)
+# When a source last reported.
 Index("ix_events_source_received_at", events.c.source, events.c.received_at)
 
 # The state of each account's circuit breaker, shared by all processes (plugin.resilience.breaker).
@@ -254,7 +256,7 @@ breakers = Table(
     Column("blocked", Boolean, nullable=False, server_default=false()),
 )
 
-# What the admins are to hear of: each cause once, and once when it is over (plugin.monitoring).
+# Alerts to the admins: each cause once, and once when it is over (plugin.monitoring).
 alerts = Table(
     "alerts",
     metadata,
@@ -275,9 +277,9 @@ alerts = Table(
     Column("end_batch", String(64)),
 )
 _STANDING = alerts.c.closed_at.is_(None)
-Index("uq_alerts_cause", alerts.c.cause, unique=True, sqlite_where=_STANDING, postgresql_where=_STANDING)
+where_index("uq_alerts_cause", _STANDING, alerts.c.cause, unique=True)
 _END_UNTOLD = and_(alerts.c.closed_at.is_not(None), alerts.c.batch.is_not(None), alerts.c.end_batch.is_(None))
-Index("ix_alerts_end_untold", alerts.c.id, sqlite_where=_END_UNTOLD, postgresql_where=_END_UNTOLD)
+where_index("ix_alerts_end_untold", _END_UNTOLD, alerts.c.id)
 Index("ix_alerts_batch", alerts.c.batch)
 
 # The mails that tell of alerts, one row a batch and address.
@@ -304,7 +306,7 @@ alert_mails = Table(
     UniqueConstraint("batch", "address"),
 )
 _UNSENT = alert_mails.c.state == "pending"
-Index("ix_alert_mails_due", alert_mails.c.not_before, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
+where_index("ix_alert_mails_due", _UNSENT, alert_mails.c.not_before)
 Index("ix_alert_mails_kind", alert_mails.c.kind, alert_mails.c.over, alert_mails.c.created_at)
 
 # What people did by hand (plugin.operations): who, when and why.

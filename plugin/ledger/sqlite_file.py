@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from plugin.errors import ConfigError, LedgerUnavailable
 
-#: How long somebody else's lock on the file is waited for, in seconds.
+#: How long to wait for another process's lock on the file, in seconds.
 _PATIENCE = 10.0
 
 
@@ -96,7 +96,7 @@ def _write_copy(source: Path, half: Path) -> None:
 
 
 def _name(half: Path, target: Path) -> None:
-    """Give the copy its name. Raises FileExistsError where it is taken, whoever took it since."""
+    """Give the copy its name. Raises FileExistsError where a file of that name exists by now."""
     try:
         os.link(half, target)
     except FileExistsError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text, UniqueConstraint
 
-from plugin.ledger.schema import UtcTime, metadata
+from plugin.ledger.schema import UtcTime, metadata, where_index
 
 trails = Table(
     "trails",
@@ -40,4 +40,4 @@ trails = Table(
     Index("ix_trails_started_at", "started_at"),
 )
 _UNPURGED = trails.c.purged_at.is_(None)
-Index("ix_trails_unpurged", trails.c.updated_at, sqlite_where=_UNPURGED, postgresql_where=_UNPURGED)
+where_index("ix_trails_unpurged", _UNPURGED, trails.c.updated_at)

@@ -1,4 +1,4 @@
-"""Alerts: what the admins have to hear of, each cause once, and once when it is over."""
+"""Alerts for the admins: each cause is told once when it begins, and once when it is over."""
 
 from plugin.monitoring.watch import AlertWatch
 

@@ -28,7 +28,8 @@ from sqlalchemy import (
 
 from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import UtcTime, attempts, calls, decisions, deliveries
-from plugin.operations.selection import OPEN, in_states
+from plugin.ledger.states import OPEN
+from plugin.operations.selection import in_states
 
 #: The upper bounds of the histogram of attempts, in seconds.
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0)
@@ -87,26 +88,13 @@ _ENDED = (
     )
     .group_by(deliveries.c.state, _IS_MAIL)
 )
-_DECIDED = (
-    select(decisions.c.id, calls.c.script, decisions.c.outcome, decisions.c.revision)
-    .join(calls, calls.c.id == decisions.c.call_ref)
-    .where(decisions.c.id > bindparam("low"))
-    .order_by(decisions.c.id)
-    .limit(_AT_ONCE)
+_DECIDED = select(decisions.c.id, calls.c.script, decisions.c.outcome, decisions.c.revision).join(
+    calls, calls.c.id == decisions.c.call_ref
 )
-_TRIED = (
-    select(attempts.c.id, attempts.c.step, attempts.c.outcome, attempts.c.seconds, _IS_MAIL)
-    .join(deliveries, deliveries.c.id == attempts.c.delivery_ref)
-    .where(attempts.c.id > bindparam("low"))
-    .order_by(attempts.c.id)
-    .limit(_AT_ONCE)
+_TRIED = select(attempts.c.id, attempts.c.step, attempts.c.outcome, attempts.c.seconds, _IS_MAIL).join(
+    deliveries, deliveries.c.id == attempts.c.delivery_ref
 )
-_KEPT = (
-    select(kept_references.c.id)
-    .where(kept_references.c.id > bindparam("low"))
-    .order_by(kept_references.c.id)
-    .limit(_AT_ONCE)
-)
+_KEPT = select(kept_references.c.id)
 _KEPT_WAITING = select(func.count(), func.min(kept_references.c.received_at)).where(
     kept_references.c.state == literal_column("'waiting'")
 )
@@ -184,8 +172,8 @@ class TableTail:
     """Rows added to a table since ``started``, each handed out once; ``time`` is the column that dates them."""
 
     def __init__(self, query: Select[Any], time: ColumnElement[datetime], started: datetime) -> None:
-        self._query = query
         (table,) = select(time).get_final_froms()
+        self._query = query.where(table.c.id > bindparam("low")).order_by(table.c.id).limit(_AT_ONCE)
         self._before = (
             select(table.c.id).where(time < bindparam("started", started, type_=UtcTime)).order_by(table.c.id.desc())
         ).limit(1)

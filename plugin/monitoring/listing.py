@@ -1,9 +1,9 @@
-"""Alerts as they are shown: those that stand, or all, the newest first. Reads only."""
+"""Lists alerts, those that stand or all, the newest first. Reads only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -27,20 +27,7 @@ class Alert:
 
 def newest_alerts(connection: Connection, limit: int, *, standing_only: bool) -> list[Alert]:
     """At most ``limit`` alerts."""
-    columns = alerts.c
-    query = (
-        select(
-            columns.id,
-            columns.kind,
-            columns.cause,
-            columns.about,
-            columns.opened_at,
-            columns.notified_at,
-            columns.closed_at,
-        )
-        .order_by(columns.id.desc())
-        .limit(limit)
-    )
+    query = select(*(alerts.c[field.name] for field in fields(Alert))).order_by(alerts.c.id.desc()).limit(limit)
     if standing_only:
-        query = query.where(columns.closed_at.is_(None))
+        query = query.where(alerts.c.closed_at.is_(None))
     return [Alert(*row) for row in connection.execute(query)]

@@ -1,15 +1,22 @@
-"""The words of alerts: their kinds, what stands in their way, and the form in which a cause is named."""
+"""The terms of alerts: kinds, causes, what one look works with, and SQL for the causes that stand."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, cast, literal
+from sqlalchemy import ColumnElement, Connection, String, and_, cast, exists, literal, select
 
-from plugin.ledger.schema import alerts
+from plugin.common.log import mask_text
+from plugin.config.settings import Settings
+from plugin.ledger.schema import alerts, breakers
+
+#: New causes of a kind that one look takes in; the rest wait for the next.
+AT_ONCE = 500
 
 
 class AlertKind(StrEnum):
@@ -41,12 +48,35 @@ class AlertCause:
         return f"{self.kind}:{self.which}"
 
 
-def cause_of(kind: AlertKind, column: ColumnElement[int]) -> ColumnElement[str]:
-    """``AlertCause.cause`` in SQL, for a cause told apart by an id."""
-    return literal(f"{kind}:") + cast(column, String)
+@dataclass(frozen=True)
+class AlertLook:
+    """One look at the ledger. ``unfollowed``: the rules that this process, on ``host``, cannot follow."""
+
+    connection: Connection
+    now: datetime
+    settings: Settings
+    host: str
+    unfollowed: AlertCause | None
+
+    @cached_property
+    def open_accounts(self) -> frozenset[str]:
+        """Accounts whose breaker is open, for however long."""
+        query = select(breakers.c.account).where(breakers.c.opened_at.is_not(None))
+        return frozenset(self.connection.execute(query).scalars())
 
 
 def standing(kind: AlertKind) -> ColumnElement[bool]:
     """The alerts of this kind that are not over; by the index on standing causes."""
     # ";" follows ":" in every collation by code points, and kinds are plain ASCII.
     return and_(alerts.c.closed_at.is_(None), alerts.c.cause >= f"{kind}:", alerts.c.cause < f"{kind};")
+
+
+def is_new(kind: AlertKind, column: ColumnElement[int]) -> ColumnElement[bool]:
+    """That no alert stands for the cause that this id tells apart."""
+    cause = literal(f"{kind}:") + cast(column, String)
+    return ~exists().where(alerts.c.closed_at.is_(None), alerts.c.cause == cause)
+
+
+def shown_reason(why: str | None) -> str:
+    """A reason as an alert may show it: short, without phone numbers."""
+    return mask_text(why or "")[:300]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import (
@@ -30,13 +31,13 @@ from sqlalchemy import (
 )
 
 from connectors.base import Done, NotDone, Outcome, Unknown
-from plugin.common.clock import Now
+from plugin.common.clock import Now, local_time
 from plugin.config.settings import Settings
 from plugin.delivery.texts import message_id
 from plugin.ledger import Ledger
 from plugin.ledger.schema import alert_mails, alerts
+from plugin.monitoring.definitions import DEFINITIONS
 from plugin.monitoring.model import AlertKind, standing
-from plugin.monitoring.texts import mail
 from plugin.monitoring.webhook import AlertWebhook
 from plugin.resilience.backoff import Waits
 from plugin.resilience.gates import AccountGates
@@ -74,6 +75,25 @@ _UNTOLD_END = select(alerts.c.id).where(_END_UNTOLD).limit(1)
 _MARGIN = 60.0
 #: There is no deadline that the waits have to be measured against.
 _NO_HURRY = timedelta(0)
+#: So many causes are listed in one mail; `optout alerts list` has all of them.
+_LISTED = 30
+
+
+def _text_of(kind: AlertKind, rows: Sequence[Any], zone: ZoneInfo, *, over: bool, sender: str) -> tuple[str, str]:
+    """Subject and text of the mail about these alerts (rows of the ledger) of one kind."""
+    definition = DEFINITIONS[kind]
+    title = definition.over_subject if over else definition.subject
+    subject = f"[{sender}] {title}" + (f": {len(rows)}" if len(rows) > 1 else "")
+    lines = [f"{title}:", ""]
+    for row in rows[:_LISTED]:
+        lines.append(f"- {definition.line(row.about, zone)}")
+        if over:
+            lines.append(f"  с {local_time(row.opened_at, zone)} по {local_time(row.closed_at, zone)}")
+    if len(rows) > _LISTED:
+        lines.append(f"и ещё {len(rows) - _LISTED}. Все: optout alerts list --all")
+    if not over:
+        lines += ["", definition.advice]
+    return subject, "\n".join(lines) + "\n"
 
 
 def gather(connection: Connection, settings: Settings, now: datetime) -> int:
@@ -94,7 +114,7 @@ def _gather(connection: Connection, settings: Settings, kind: AlertKind, over: b
     if soon and not any(row.about.get("blocked") for row in rows if not over):
         return 0
     batch = _digest([kind, over, *(row.id for row in rows)])
-    subject, text = mail(kind, rows, settings.timezone, over=over, sender=settings.manifest.id)
+    subject, text = _text_of(kind, rows, settings.timezone, over=over, sender=settings.manifest.id)
     one = {"batch": batch, "kind": str(kind), "over": over, "subject": subject, "text": text, "state": "pending"}
     one |= {"not_before": now, "attempts": 0, "created_at": now}
     addressees = _addressees(settings)
@@ -138,14 +158,14 @@ class AlertPost:
         gates: AccountGates,
         now: Now,
         owner: str,
-        chance: Random,
+        rng: Random,
     ) -> None:
         self._ledger = ledger
         self._mailer = mailer
         self._gates = gates
         self._now = now
         self._owner = owner
-        self._chance = chance
+        self._rng = rng
         self._waits = Waits(settings.delivery)
         self._sender = settings.smtp.sender if settings.smtp else None
         self._plugin = settings.manifest.id
@@ -218,7 +238,7 @@ class AlertPost:
                 values |= {"state": "parked", "finished_at": now, "why": outcome.why}
             else:
                 asked = outcome.after if isinstance(outcome, NotDone) else None
-                wait = self._waits.after(attempts, _NO_HURRY, self._chance, at_least=asked)
+                wait = self._waits.after(attempts, _NO_HURRY, self._rng, at_least=asked)
                 values |= {"not_before": now + timedelta(seconds=wait), "why": outcome.why}
                 mine = and_(mine, alert_mails.c.owner == self._owner)
             connection.execute(update(alert_mails).where(mine).values(**values))
@@ -234,7 +254,7 @@ class AlertPost:
 
 
 def _note_told(connection: Connection, batch: str, now: datetime) -> None:
-    """The batch has been told of once no mail of it is still to be sent."""
+    """The batch is told once none of its mails is still to be sent."""
     unsent = exists().where(_PENDING, alert_mails.c.batch == batch)
     told = update(alerts).where(alerts.c.batch == batch, ~unsent, alerts.c.notified_at.is_(None))
     connection.execute(told.values(notified_at=now))

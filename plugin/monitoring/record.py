@@ -16,13 +16,13 @@ _LOG = structlog.get_logger(__name__)
 
 _CLOSE = update(alerts).where(alerts.c.id.in_(bindparam("ids", expanding=True)), alerts.c.closed_at.is_(None))
 _NAMED = select(alerts.c.kind, alerts.c.cause).where(alerts.c.id.in_(bindparam("ids", expanding=True)))
-#: The batch of an end that nobody needs to be told of.
+#: The batch of an end that is not told.
 UNTOLD = ""
 _MOST = 500
 
 
 def open_alerts(connection: Connection, found: Sequence[AlertCause], now: datetime) -> None:
-    """Record causes that do not stand yet. The transaction must be alone, or two of them would find the same ones."""
+    """Record new causes. The transaction must be alone, or two of them would find the same ones."""
     if not found:
         return
     rows = [
@@ -35,7 +35,7 @@ def open_alerts(connection: Connection, found: Sequence[AlertCause], now: dateti
 
 
 def close_alerts(connection: Connection, ids: Sequence[int], now: datetime, *, told: bool = True) -> None:
-    """Note that these are over. ``told``: whoever was told that they began is told of their end."""
+    """Record that these are over. ``told``: those who were told of the alert are told of its end."""
     for start in range(0, len(ids), _MOST):
         chunk = list(ids[start : start + _MOST])
         for row in connection.execute(_NAMED, {"ids": chunk}):

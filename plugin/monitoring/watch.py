@@ -1,4 +1,4 @@
-"""Looks again and again for what the admins have to hear of, records it and has it mailed, beside the deliveries."""
+"""Watches a ledger for causes of alerts, records them and has them mailed to the admins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import Connection
 
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.authoring.revisions.archive import newest_activation
@@ -16,8 +15,8 @@ from plugin.common.clock import Now
 from plugin.config.settings import Settings
 from plugin.errors import LedgerUnavailable, OptoutError
 from plugin.ledger import Ledger
-from plugin.monitoring.changes import AlertChanges, changes
-from plugin.monitoring.model import AlertCause, AlertKind
+from plugin.monitoring.changes import changes
+from plugin.monitoring.model import AlertCause, AlertKind, AlertLook
 from plugin.monitoring.post import AlertPost, gather, is_anything_untold
 from plugin.monitoring.record import close_alerts, open_alerts
 from plugin.resilience.gates import AccountGates
@@ -30,7 +29,7 @@ _LOG = structlog.get_logger(__name__)
 
 
 class AlertWatch:
-    """One process's share of watching over a ledger; several may, each cause is told of once."""
+    """Watches in one process; several may watch one ledger, and each cause is told once."""
 
     def __init__(
         self,
@@ -41,7 +40,7 @@ class AlertWatch:
         gates: AccountGates,
         now: Now,
         owner: str,
-        chance: Random,
+        rng: Random,
     ) -> None:
         self._ledger = ledger
         self._rules = rules
@@ -49,16 +48,16 @@ class AlertWatch:
         self._now = now
         self._host = owner.partition(":")[0]
         self._gates = gates
-        self._shut: frozenset[Lane] = frozenset()
-        self._post = AlertPost(ledger, mailer, settings, gates, now, owner, chance)
+        self._blocked: frozenset[Lane] = frozenset()
+        self._post = AlertPost(ledger, mailer, settings, gates, now, owner, rng)
         self._looked_at: datetime | None = None
         self._unfollowed: str | None = None
         self._broken = False
 
     def is_due(self) -> bool:
-        """Whether it is time to look again, or an account was shut. A clock that was set back does not put it off."""
-        known, self._shut = self._shut, self._gates.blocked_lanes()
-        if self._looked_at is None or self._shut - known:
+        """Whether it is time to look again, or an account was blocked. A clock that was set back does not delay it."""
+        known, self._blocked = self._blocked, self._gates.blocked_lanes()
+        if self._looked_at is None or self._blocked - known:
             return True
         return abs((self._now() - self._looked_at).total_seconds()) >= self._settings.alerts.check_seconds
 
@@ -81,23 +80,21 @@ class AlertWatch:
         unfollowed = self._rules_not_followed()
         with self._ledger.read() as connection:
             now = self._ledger.moment(connection, self._now)
-            if not self._changes(connection, now, unfollowed) and not is_anything_untold(connection, self._settings):
+            look = AlertLook(connection, now, self._settings, self._host, unfollowed)
+            if not changes(look) and not is_anything_untold(connection, self._settings):
                 # Looking must not take the writers' turn.
                 return
         # Alone: of several processes that look at the same time, the second finds what the first has recorded.
         with self._ledger.write(alone=True) as connection:
             now = self._ledger.moment(connection, self._now)
-            found = self._changes(connection, now, unfollowed)
+            found = changes(AlertLook(connection, now, self._settings, self._host, unfollowed))
             close_alerts(connection, found.overtaken, now, told=False)
             close_alerts(connection, found.over, now)
             open_alerts(connection, found.new, now)
             gather(connection, self._settings, now)
 
-    def _changes(self, connection: Connection, now: datetime, unfollowed: AlertCause | None) -> AlertChanges:
-        return changes(connection, now, self._settings, self._host, unfollowed)
-
     def _rules_not_followed(self) -> AlertCause | None:
-        """The revision that is the newest and that this process does not go by, twice in a row: it follows in 2 s."""
+        """The newest revision, if this process did not follow it twice in a row: it usually follows within 2 s."""
         with self._ledger.read() as connection:
             newest = newest_activation(connection)
         try:

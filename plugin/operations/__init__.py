@@ -1,1 +1,1 @@
-"""What people do to a ledger at work by hand: retry, cancel, replay, purge and copy. Every act is on record."""
+"""Operations by hand on a ledger in use: retry, cancel, replay, purge and copy. Each is recorded."""

@@ -124,7 +124,7 @@ def backtest(
                 result.purged += 1
                 continue
             result.calls += 1
-            found = _judged(past, rows, result)
+            found = _compared(past, rows, result)
             if found is not None:
                 _count(result, found, limit)
     finally:
@@ -132,30 +132,20 @@ def backtest(
     return result
 
 
-def _judged(past: PastRules, rows: Sequence[Any], result: Backtest) -> PastCall | None:
+def _compared(past: PastRules, rows: Sequence[Any], result: Backtest) -> PastCall | None:
     call = rows[0]
     both = past.beside(call.revision, call.script)
     if both is None:
         old = past.of_that_day(call.revision, call.script)
         return _past(call, old, REFUSED, f"нет скрипта {call.script}", refused=True)
-    found = _Judge(both, rows, result).judge()
+    found = _Comparison(both, rows, result).compare()
     return None if found is None else _past(call, both.old, found[0], found[1], refused=found[2])
 
 
 def _past(call: Any, old: Decider | None, new: str, what: str, *, refused: bool) -> PastCall:
     decided = UNFINISHED if call.decided is None else old.outcome_label(call.decided) if old else call.decided
-    return PastCall(
-        id=call.id,
-        call_id=call.call_id,
-        namespace=call.namespace,
-        at=call.last_occurred_at,
-        phone=call.phone,
-        script=call.script,
-        old=decided,
-        new=new,
-        what=what,
-        refused=refused,
-    )
+    at, who = call.last_occurred_at, call.phone
+    return PastCall(call.id, call.call_id, call.namespace, at, who, call.script, decided, new, what, refused)
 
 
 def _count(result: Backtest, found: PastCall, limit: int | None) -> None:
@@ -174,14 +164,14 @@ def _calls(connection: Connection, since: datetime | None) -> Iterator[list[Any]
         yield list(group)
 
 
-class _Judge:
+class _Comparison:
     """One call by both rules."""
 
     def __init__(self, both: BothRules, rows: Sequence[Any], result: Backtest) -> None:
         self._both, self._rows, self._result = both, rows, result
         self._call = rows[0]
 
-    def judge(self) -> tuple[str, str, bool] | None:
+    def compare(self) -> tuple[str, str, bool] | None:
         """The new outcome in words, what differs under the same one, whether refused; None where nothing differs."""
         new = self._both.new
         try:
@@ -213,7 +203,7 @@ class _Judge:
         return CallReport(row.occurred_at, row.order, {name: typed.get(name) for name in said})
 
     def _brought(self, facts: Facts) -> dict[str, Any]:
-        """What the candidate hears of the call and its events do not hold yet."""
+        """The call's fields that the candidate reads and its events do not hold yet."""
         found = {}
         for name, path in self._both.new.sources.items():
             if name in facts:

@@ -82,7 +82,7 @@ class OperationPlan:
         if isinstance(step, Refusal):
             self.refused[step] += 1
             return
-        self.steps[step.does] += 1
+        self.steps[step.kind] += 1
         if self.act != "cancel":
             return
         if not breaks_promise(row):
@@ -126,10 +126,10 @@ class Operation:
                 self._change(connection, batch, plan, actor)
         if self.act == "retry":
             with self.ledger.write() as connection:
-                # Whoever says "now" knows more than the breaker: the account is asked at once whether it is back.
+                # A person who says "now" knows more than the breaker: the account is probed at once.
                 connection.execute(_PROBE_NOW)
         if plan.count:
-            steps = {does.value: number for does, number in plan.steps.items()}
+            steps = {kind.value: number for kind, number in plan.steps.items()}
             _LOG.info("operations.deliveries", act=self.act, by=actor.by, count=plan.count, steps=steps)
         return plan
 
@@ -143,7 +143,7 @@ class Operation:
                 continue
             connection.execute(_CHANGE.values(**step.values), {"delivery": row["id"]})
             after = step.values.get("state", row["state"])
-            details = {"step": step.does.value, "before": row["state"], "after": after}
+            details = {"step": step.kind.value, "before": row["state"], "after": after}
             lines.append({"delivery_ref": row["id"], "call_ref": row["call_ref"], "details": details})
         record(connection, self.act, actor, now, lines)
 

@@ -1,4 +1,4 @@
-"""The rules that a past call was decided by, beside those that are to decide it again."""
+"""The rules that decided a past call, together with those that are to decide it again."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class BothRules:
         return self._same.issuperset(names)
 
     def drops(self, name: str) -> bool:
-        """Whether a fact came along with the call for the old rules and is not heard by the new ones."""
+        """Whether the old rules took a fact from the call and the new ones do not know it."""
         return name not in self.new.fact_names and self.old is not None and name in self.old.sources
 
     def sampled(self, facts: Facts) -> Facts:

@@ -18,14 +18,15 @@ from plugin.events.inbox import forget_finished
 from plugin.ledger import Ledger
 from plugin.ledger.schema import acts, attempts, calls, decisions, deliveries, events, revisions
 from plugin.ledger.sqlite_file import wipe_what_is_removed
+from plugin.ledger.states import OPEN, DeliveryState
 from plugin.operations.purge_trails import purge_trails
-from plugin.operations.selection import OPEN, in_states
+from plugin.operations.selection import in_states
 
-#: Calls in one transaction: a few hundredths of a second, which nobody notices who waits for the ledger.
+#: Calls in one transaction: a few hundredths of a second, so that other writers hardly wait.
 BATCH = 50
 
-_UNDONE = exists().where(deliveries.c.call_ref == calls.c.id, in_states((*OPEN, "parked")))
-_PARKED = exists().where(deliveries.c.call_ref == calls.c.id, in_states(("parked",)))
+_UNDONE = exists().where(deliveries.c.call_ref == calls.c.id, in_states((*OPEN, DeliveryState.PARKED)))
+_PARKED = exists().where(deliveries.c.call_ref == calls.c.id, in_states((DeliveryState.PARKED,)))
 _CALL_BLANK = dict.fromkeys(("phone", "operator", "card_id", "card_name", "card_url", "note"))
 _DELIVERY_BLANK = dict.fromkeys(("subject", "fallback_text", "remote_id", "why")) | {"text": ""}
 

@@ -1,4 +1,4 @@
-"""Removes the personal data of old trails of the operators' page: who called, notes, free words, typed answers.
+"""Removes personal data from old trails of the operators' page: callers, notes, free words, typed answers.
 
 What stays is anonymous: which answers were chosen from lists, when, steps back, and how the call ended.
 """

@@ -1,4 +1,4 @@
-"""Carries out a purge, by hand or once a day, so that nobody who waits for the ledger is held up; and records it."""
+"""Carries out and records a purge, by hand or once a day, in small transactions that let other writers in."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class DailyPurge:
             raise
 
     def _begin(self) -> bool:
-        """Whether it is this loop's turn now; whoever begins says so in the ledger, and the others wait a day."""
+        """Whether it is this loop's turn now; the loop that begins records it, and the others wait a day."""
         now = self._now()
         if self._next_look is not None and abs(now - (self._next_look - _LOOK)) < _LOOK:
             return False

@@ -1,4 +1,4 @@
-"""Which deliveries somebody means: by number, state, kind, call, age, lateness or the words of their reason."""
+"""Selects deliveries by number, state, kind, call, age, lateness or the words of their reason."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, literal_column, or_, select
 
 from plugin.ledger.schema import calls, deliveries
+from plugin.ledger.states import OPEN, DeliveryState
 
-#: The kinds of delivery, in the order in which they are told.
-KINDS = ("comment", "reminder", "crm_email", "smtp_email", "withdrawal")
-OPEN = ("pending", "leased", "unknown", "waiting")
 #: Deliveries that are looked at in one statement, or changed in one transaction.
 BATCH = 200
 
@@ -82,8 +80,8 @@ def in_states(states: Sequence[str]) -> ColumnElement[bool]:
 def is_late(now: datetime) -> ColumnElement[bool]:
     """The promise's deadline went by before it was done, or is going by while it is not."""
     table = deliveries.c
-    undone = and_(in_states((*OPEN, "parked")), table.deadline_at < now)
-    return or_(undone, and_(in_states(("done",)), table.finished_at > table.deadline_at))
+    undone = and_(in_states((*OPEN, DeliveryState.PARKED)), table.deadline_at < now)
+    return or_(undone, and_(in_states((DeliveryState.DONE,)), table.finished_at > table.deadline_at))
 
 
 def newest_deliveries(connection: Connection, chosen: Selection, now: datetime, limit: int) -> list[dict[str, Any]]:
@@ -101,7 +99,7 @@ def chosen_ids(connection: Connection, chosen: Selection, now: datetime) -> list
 def rows_of(
     connection: Connection, ids: Sequence[int], chosen: Selection, now: datetime, *, lock: bool = False
 ) -> list[dict[str, Any]]:
-    """Those of ``ids`` that are still meant; with ``lock``, nobody changes them until the transaction ends."""
+    """Those of ``ids`` that are still selected; with ``lock``, no other transaction changes them meanwhile."""
     query = _FOUND.where(deliveries.c.id.in_(ids), *chosen.conditions(now))
     if lock:
         query = query.with_for_update(of=deliveries)

@@ -12,9 +12,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from plugin.operations.selection import OPEN
+from plugin.ledger.states import OPEN, DeliveryKind, DeliveryState
 
-#: Why a delivery that somebody called off ended.
+#: Why a delivery that was cancelled by hand ended.
 BY_HAND = "отменено вручную"
 
 
@@ -43,9 +43,9 @@ class Refusal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """``does`` and the columns that change for it."""
+    """``kind`` and the columns that change for it."""
 
-    does: TransitionKind
+    kind: TransitionKind
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -55,41 +55,47 @@ def retry_of(row: Mapping[str, Any], now: datetime, *, look_first: bool = False)
     The latter is for a ledger restored from a copy, which does not know what was sent after the copy was made.
     """
     state, due = row["state"], {"not_before": now, "owner": None, "lease_until": None, "finished_at": None, "why": None}
-    if state in ("done", "cancelled"):
+    if state in (DeliveryState.DONE, DeliveryState.CANCELLED):
         return Refusal(state)
-    # What a lease that ran out had sent is looked for by whoever takes it over.
-    if state == "leased" and not (look_first and row["not_before"] <= now):
+    # What a lease that ran out had sent is looked for by the worker that takes it over.
+    if state == DeliveryState.LEASED and not (look_first and row["not_before"] <= now):
         return Refusal.ON_ITS_WAY
     if row["sent_at"] is None and look_first:
-        return _looking(row, due | {"state": "unknown", "sent_at": now})
-    if state != "parked":
+        return _looking(row, due | {"state": DeliveryState.UNKNOWN, "sent_at": now})
+    if state != DeliveryState.PARKED:
         return Transition(TransitionKind.HURRIES, {"not_before": now}) if row["not_before"] > now else Refusal.QUEUED
     if row["sent_at"] is not None:
-        return _looking(row, due | {"state": "unknown"})
-    return Transition(TransitionKind.SENDS, due | {"state": "waiting" if row["attempts"] else "pending"})
+        return _looking(row, due | {"state": DeliveryState.UNKNOWN})
+    return Transition(
+        TransitionKind.SENDS, due | {"state": DeliveryState.WAITING if row["attempts"] else DeliveryState.PENDING}
+    )
 
 
 def cancellation_of(row: Mapping[str, Any], now: datetime) -> Transition | Refusal:
     """Call a delivery off: at once where it surely never went out, by a look-up where it may have."""
     state = row["state"]
-    if state in ("done", "cancelled"):
+    if state in (DeliveryState.DONE, DeliveryState.CANCELLED):
         return Refusal(state)
     if row["cancel"]:
         return Refusal.STOPPING
-    if state == "leased":
+    if state == DeliveryState.LEASED:
         return Transition(TransitionKind.STOPS, {"cancel": True})
-    if row["sent_at"] is None and state != "unknown":
-        return Transition(TransitionKind.CANCELS, {"state": "cancelled", "why": BY_HAND, "finished_at": now})
+    if row["sent_at"] is None and state != DeliveryState.UNKNOWN:
+        return Transition(
+            TransitionKind.CANCELS, {"state": DeliveryState.CANCELLED, "why": BY_HAND, "finished_at": now}
+        )
     return Transition(
-        TransitionKind.STOPS, {"cancel": True, "state": "unknown", "not_before": now, "finished_at": None}
+        TransitionKind.STOPS, {"cancel": True, "state": DeliveryState.UNKNOWN, "not_before": now, "finished_at": None}
     )
 
 
 def _looking(row: Mapping[str, Any], values: Mapping[str, Any]) -> Transition:
     # A mail server keeps nothing that could be searched.
-    return Transition(TransitionKind.MAILS_AGAIN if row["kind"] == "smtp_email" else TransitionKind.LOOKS_UP, values)
+    return Transition(
+        TransitionKind.MAILS_AGAIN if row["kind"] == DeliveryKind.SMTP_EMAIL else TransitionKind.LOOKS_UP, values
+    )
 
 
 def breaks_promise(row: Mapping[str, Any]) -> bool:
     """Whether calling it off leaves undone what a client was promised; the rest takes something back."""
-    return row["withdraws"] is None and row["state"] in (*OPEN, "parked")
+    return row["withdraws"] is None and row["state"] in (*OPEN, DeliveryState.PARKED)

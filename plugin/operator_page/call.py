@@ -1,4 +1,4 @@
-"""The call that a page is opened for, as events and texts take it: what a link or an operator said, made usable."""
+"""The call that a page is opened for, cleaned for events and texts: from a link, or typed in by an operator."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PageCall:
     script: str | None = None
 
     def about(self) -> dict[str, Any]:
-        """The call and the card as the page shows them and the trail keeps them."""
+        """The call and the card as the journal stores them."""
         return {
             "phone": self.phone,
             "card": {"type": self.card_type, "id": self.card_id, "name": self.card_name, "url": self.card_url},
@@ -46,13 +46,13 @@ class PageCall:
             body["card"] = {name: value for name, value in card.items() if value}
         return body
 
-    def brought(self) -> dict[str, Any]:
-        """Every field by its path, as scripts hear it."""
+    def event_fields(self) -> dict[str, Any]:
+        """Every field of the event by its path, such as ``call.phone``."""
         event = self.event()
         return {f"{part}.{key}": value for part in event for key, value in event[part].items()}
 
     def context(self) -> dict[str, str | None]:
-        """What texts name of the call, without what only the end of the call shows: its time and the deadline."""
+        """Values for the gaps of texts, without time and deadline, which only the end of the call gives."""
         known = self.card_type and self.card_id
         return {
             "call.id": self.id,
@@ -74,7 +74,7 @@ def page_call(
     card_url: str | None = None,
     script: str | None = None,
 ) -> PageCall:
-    """The call of what somebody said about it; what cannot be used is left out."""
+    """The call from raw values; what cannot be used is left out."""
     return PageCall(
         id=id_,
         phone=phone and (normal_phone(phone) or None),
@@ -92,8 +92,8 @@ def line(text: str | None) -> str | None:
     return _CONTROLS.sub(" ", text or "").strip()[:MAX_NAME].strip() or None
 
 
-def of_about(id_: str, about: Mapping[str, Any], operator: str | None, script: str) -> PageCall:
-    """The call that a trail keeps."""
+def call_of_about(id_: str, about: Mapping[str, Any], operator: str | None, script: str) -> PageCall:
+    """The call that a journal holds."""
     card = about.get("card") or {}
     return PageCall(
         id_, about.get("phone"), operator, card.get("type"), card.get("id"), card.get("name"), card.get("url"), script

@@ -12,7 +12,7 @@ from plugin.common.fields import messages_by_field
 from plugin.deciding.decision.model import Decision
 from plugin.events.schema import MAX_FACTS, MAX_NOTE
 from plugin.operator_page.call import PageCall
-from plugin.operator_page.journal import OffsetTime, refused
+from plugin.operator_page.journal import OffsetTime, bad_page_request
 
 _NAME = validate.Length(1, 255)
 
@@ -26,7 +26,7 @@ class _ShownSchema(Schema):
     target = fields.String(load_default=None, allow_none=True)
 
 
-class _ConfirmingSchema(Schema):
+class _ConfirmationSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
@@ -39,7 +39,7 @@ class _ConfirmingSchema(Schema):
 
 
 # Making one takes longer than using it.
-_FORM = _ConfirmingSchema()
+_FORM = _ConfirmationSchema()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,12 @@ class Confirmation:
         return (decision.outcome, actions, target) == (self.outcome, self.actions, self.target)
 
 
-def read_confirming(raw: Mapping[str, Any]) -> Confirmation:
+def read_confirmation(raw: Mapping[str, Any]) -> Confirmation:
     """The confirmation in a request. Raises EventError 422."""
     try:
         loaded = _FORM.load(raw)
     except ValidationError as error:
-        raise refused(sorted(map(str, messages_by_field(error)))) from error
+        raise bad_page_request(sorted(map(str, messages_by_field(error)))) from error
     shown = loaded["shown"]
     return Confirmation(
         id=loaded["id"],

@@ -1,4 +1,4 @@
-"""How a conversation ends, as the page shows it before anything is sent: what is said, written, and to whom.
+"""The end of a conversation as the page shows it before anything is sent: what is said, written, and to whom.
 
 Texts come line by line with the gaps that only the page can fill (``ruleset.template``): the call, what was
 typed in, the operator's note, the deadline.
@@ -22,11 +22,11 @@ _CARD = ("card.id", "card.name", "card.url")
 
 @dataclass(frozen=True, slots=True)
 class PageEnding:
-    """The decision after these facts. ``told``: the answers in words, None for one that is typed in on the page."""
+    """The decision after these facts. ``answer_words``: the answers in words, None for one typed in on the page."""
 
     decision: Decision
     facts: Mapping[str, FactValue]
-    told: Mapping[str, str | None]
+    answer_words: Mapping[str, str | None]
 
 
 def ending_node(decider: Decider, ending: PageEnding) -> dict[str, Any]:
@@ -75,10 +75,10 @@ class _Filling:
 
     def __init__(self, decider: Decider, ending: PageEnding, *, about_another: bool) -> None:
         script = decider.script
-        typed = {name for name, words in ending.told.items() if words is None}
+        typed = {name for name, words in ending.answer_words.items() if words is None}
         self._names = {f"fact.{name}" for name in script.facts if name not in typed}
         self._values: dict[str, str | None] = {
-            f"fact.{name}": words for name, words in ending.told.items() if words is not None
+            f"fact.{name}": words for name, words in ending.answer_words.items() if words is not None
         }
         for name in decider.sources:
             if name in ending.facts:
@@ -97,13 +97,8 @@ class _Filling:
 
 
 def _words(decider: Decider, question: str, fact: str, value: FactValue) -> str:
-    script = decider.script
-    for asked in script.questions:
-        if asked.id == question:
-            for answer in asked.answers:
-                if answer.value == value and type(answer.value) is type(value):
-                    return answer.label
-    return spelt(script.facts[fact], value)
+    labels = (asked.label_of(value) for asked in decider.script.questions if asked.id == question)
+    return next(labels, None) or spelt(decider.script.facts[fact], value)
 
 
 def _action(action: ActionSpec, fill: _Filling) -> dict[str, Any]:

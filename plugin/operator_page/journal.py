@@ -1,4 +1,4 @@
-"""What happened on the page during one call: an append-only list of entries, and what it amounts to. Pure.
+"""The journal of a call on the page, an append-only list of entries, and what follows from it. Pure.
 
 An entry is a JSON object with ``kind`` and ``at``, the time it happened:
 
@@ -64,7 +64,7 @@ class _EntrySchema(Schema):
     why = fields.String(validate=validate.OneOf(("by_hand", "broken_off")))
 
 
-class _SavingSchema(Schema):
+class _JournalSaveSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
@@ -76,12 +76,12 @@ class _SavingSchema(Schema):
 
 
 # Making one takes longer than using it.
-_FORM = _SavingSchema()
+_FORM = _JournalSaveSchema()
 
 
 @dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """A page's wish to save: the ``seq``-th of window ``tab``. ``note`` is all of the operator's notes as one text."""
+class JournalSave:
+    """A page's request to save its journal: the ``seq``-th of window ``tab``. ``note``: all notes as one text."""
 
     seq: int
     tab: str
@@ -90,51 +90,51 @@ class JournalEntry:
     entries: tuple[dict[str, Any], ...]
 
 
-def read_saving(raw: Mapping[str, Any]) -> JournalEntry:
-    """The saving in a request. Raises EventError 422."""
+def read_journal_save(raw: Mapping[str, Any]) -> JournalSave:
+    """The save in a request. Raises EventError 422."""
     try:
         loaded = _FORM.load(raw)
     except ValidationError as error:
-        raise refused(sorted(map(str, messages_by_field(error)))) from error
+        raise bad_page_request(sorted(map(str, messages_by_field(error)))) from error
     entries = []
     for given, entry in zip(raw["entries"], loaded["entries"], strict=True):
         missing = [name for name in _NEEDS[entry["kind"]] if entry.get(name) is None and name != "outcome"]
         if missing or not isinstance(entry.get("value"), bool | int | float | str | None):
-            raise refused(missing or ["value"])
+            raise bad_page_request(missing or ["value"])
         # As it came, its times included; what the form does not know is left out.
         entries.append({name: given[name] for name in entry})
-    return JournalEntry(loaded["seq"], loaded["tab"], loaded["revision"], loaded["note"], tuple(entries))
+    return JournalSave(loaded["seq"], loaded["tab"], loaded["revision"], loaded["note"], tuple(entries))
 
 
-def refused(names: Sequence[str]) -> EventError:
+def bad_page_request(names: Sequence[str]) -> EventError:
     """422 for these fields of a request of the page."""
     return EventError(422, "bad_page_request", f"the page's request cannot be used: {', '.join(names)[:200]}")
 
 
-def answers(entries: Sequence[Mapping[str, Any]]) -> dict[str, FactValue]:
-    """The answers that stand, in the order of the conversation."""
-    standing: dict[str, FactValue] = {}
+def current_answers(entries: Sequence[Mapping[str, Any]]) -> dict[str, FactValue]:
+    """The answers that were not retracted, in the order of the conversation."""
+    current: dict[str, FactValue] = {}
     for entry in entries:
         if entry["kind"] == "answer":
-            standing[entry["fact"]] = entry["value"]
-        elif entry["kind"] == "back" and entry["fact"] in standing:
-            names = list(standing)
+            current[entry["fact"]] = entry["value"]
+        elif entry["kind"] == "back" and entry["fact"] in current:
+            names = list(current)
             for name in names[names.index(entry["fact"]) :]:
-                del standing[name]
-    return standing
+                del current[name]
+    return current
 
 
-def ended(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The entry by which the call ended last, None while it never did."""
+def last_end(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The last entry by which the call ended; None if it never did."""
     return next((entry for entry in reversed(entries) if entry["kind"] in ("confirmed", "unfinished")), None)
 
 
 def is_resumed(entries: Sequence[Mapping[str, Any]], end: Mapping[str, Any]) -> bool:
-    """Whether the conversation went on after it had ended like this."""
+    """Whether the conversation was resumed after this end."""
     after = entries[next(place for place, entry in enumerate(entries) if entry is end) + 1 :]
     return any(entry["kind"] in ("answer", "back", "resumed") for entry in after)
 
 
 def last_moment(entries: Sequence[Mapping[str, Any]]) -> datetime | None:
-    """When the last of them happened."""
+    """The time of the latest entry."""
     return max((datetime.fromisoformat(entry["at"]) for entry in entries), default=None)

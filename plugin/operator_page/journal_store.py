@@ -1,4 +1,4 @@
-"""The SQL of trails: the one of a call, saved under a number that only grows, so that nothing late overwrites newer."""
+"""Journals in the ledger: each save has a number that only grows, so that a late one overwrites nothing newer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from plugin.events.calls import REUSED_AFTER
 from plugin.ledger.schema import calls
 from plugin.ledger.trails import trails
 from plugin.operator_page.call import PageCall
-from plugin.operator_page.journal import JournalEntry, ended, is_resumed
+from plugin.operator_page.journal import JournalSave, is_resumed, last_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Journal:
     purged_at: datetime | None
 
     def to_json(self) -> dict[str, Any]:
-        """What a page goes on from."""
+        """For the page, which continues from it."""
         return {
             "seq": self.seq,
             "tab": self.tab,
@@ -68,69 +68,69 @@ _OUTCOME = (
 )
 
 
-def trail_of(
+def journal_of(
     connection: Connection, namespace: str, call: PageCall, now: datetime, *, lock: bool = False
 ) -> Journal | None:
-    """The trail of this very call; None where there is none yet, or the CRM has given its id to another call since."""
-    newest = newest_of(connection, namespace, call.id, lock=lock)
+    """The journal of this call; None where there is none yet, or the CRM has given its id to another call since."""
+    newest = newest_journal(connection, namespace, call.id, lock=lock)
     return newest if newest is not None and _fits(newest, call, now) else None
 
 
-def newest_of(connection: Connection, namespace: str, call_id: str, *, lock: bool = False) -> Journal | None:
-    """The newest trail under a call id."""
+def newest_journal(connection: Connection, namespace: str, call_id: str, *, lock: bool = False) -> Journal | None:
+    """The newest journal under a call id."""
     query = _OF_CALL.with_for_update() if lock else _OF_CALL
     row = connection.execute(query, {"namespace": namespace, "call_id": call_id}).one_or_none()
     return None if row is None else Journal(*row)
 
 
 def is_decided(connection: Connection, namespace: str, call_id: str) -> bool:
-    """Whether an outcome stands for the call, so that nothing but a confirmed one may change it."""
+    """Whether the call has an outcome, which only a confirmed end may change."""
     names = {"namespace": namespace, "call_id": call_id}
     return connection.execute(_OUTCOME, names).scalar_one_or_none() is not None
 
 
-def begin_trail(
+def begin_journal(
     connection: Connection, namespace: str, call: PageCall, script: str, revision: str, now: datetime
 ) -> None:
-    """An empty trail for a call that nobody but the page knows of."""
+    """Add an empty journal for a call that no CRM told of."""
     connection.execute(_ADD, _new(namespace, call, script, revision, now, None))
 
 
-def save_trail(
-    connection: Connection, namespace: str, call: PageCall, script: str, saving: JournalEntry, now: datetime
+def save_journal(
+    connection: Connection, namespace: str, call: PageCall, script: str, save: JournalSave, now: datetime
 ) -> tuple[Journal, bool]:
-    """The trail as it stands afterwards, and whether this saving is in it.
+    """The journal as it stands afterwards, and whether this save is in it.
 
-    A saving that is not newer than what is there is left out: of another window it is a contradiction to be told of.
-    Raises IntegrityError where somebody began the same trail in this moment.
+    A save that is not newer than what is there is left out: of another window it is a contradiction to be told of.
+    Raises IntegrityError where somebody began the same journal in this moment.
     """
-    newest = newest_of(connection, namespace, call.id, lock=True)
+    newest = newest_journal(connection, namespace, call.id, lock=True)
     if newest is None or not _fits(newest, call, now):
-        row = _new(namespace, call, script, saving.revision, now, newest)
-        connection.execute(_ADD, row | _saved(saving, call, now))
-    elif saving.seq <= newest.seq:
-        return newest, saving.tab == newest.tab
+        row = _new(namespace, call, script, save.revision, now, newest)
+        connection.execute(_ADD, row | _saved(save, call, now))
+    elif save.seq <= newest.seq:
+        return newest, save.tab == newest.tab
     else:
-        connection.execute(_CHANGE, {"trail": newest.id, **_saved(saving, call, now)})
-    stored = newest_of(connection, namespace, call.id)
+        connection.execute(_CHANGE, {"trail": newest.id, **_saved(save, call, now)})
+    stored = newest_journal(connection, namespace, call.id)
     assert stored is not None
     return stored, True
 
 
-def note_reported(connection: Connection, trail: Journal, reported: Mapping[str, Any]) -> None:
+def note_reported(connection: Connection, journal: Journal, reported: Mapping[str, Any]) -> None:
     """Remember what the call was last reported with."""
-    connection.execute(_CHANGE, {"trail": trail.id, "reported": dict(reported)})
+    connection.execute(_CHANGE, {"trail": journal.id, "reported": dict(reported)})
 
 
-def _fits(trail: Journal, call: PageCall, now: datetime) -> bool:
+def _fits(journal: Journal, call: PageCall, now: datetime) -> bool:
     """The same rules by which events find their call (``plugin.events.calls``)."""
-    about = trail.about or {}
+    about = journal.about or {}
     card = about.get("card") or {}
     if call.phone and about.get("phone") and call.phone != about["phone"]:
         return False
     if call.card_id and card.get("id") and (call.card_type, call.card_id) != (card.get("type"), card["id"]):
         return False
-    return trail.purged_at is None and now - trail.updated_at <= REUSED_AFTER
+    return journal.purged_at is None and now - journal.updated_at <= REUSED_AFTER
 
 
 def _new(
@@ -152,16 +152,16 @@ def _new(
     }
 
 
-def _saved(saving: JournalEntry, call: PageCall, now: datetime) -> dict[str, Any]:
-    end = ended(saving.entries)
+def _saved(save: JournalSave, call: PageCall, now: datetime) -> dict[str, Any]:
+    end = last_end(save.entries)
     state = "open" if end is None else end["kind"]
-    if end is not None and state == "unfinished" and is_resumed(saving.entries, end):
+    if end is not None and state == "unfinished" and is_resumed(save.entries, end):
         state = "open"
     return {
-        "seq": saving.seq,
-        "tab": saving.tab,
+        "seq": save.seq,
+        "tab": save.tab,
         "operator": call.operator,
-        "entries": list(saving.entries),
+        "entries": list(save.entries),
         "state": state,
         "outcome": end.get("outcome") if end else None,
         "event_id": end["event"] if end else None,

@@ -1,4 +1,4 @@
-"""What will be written, exactly as it will be, before the operator confirms it: the decision's plan, for people."""
+"""The preview of an end before the operator confirms it: the decision's plan, exactly as it will be written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from plugin.events.plan_deliveries import PlannedDelivery
 _MAILS = ("smtp_email", "crm_email")
 
 
-def foresight(change: CallChange | None, roles: Mapping[str, Role]) -> dict[str, Any]:
+def preview_json(change: CallChange | None, roles: Mapping[str, Role]) -> dict[str, Any]:
     """``{"complete", "outcome", "label", "say", "target", "deadline_at", "writes", "same"}``.
 
     One of ``writes`` is a comment, a reminder, or a reminder that is taken back (``withdrawal``): ``kind``, ``text``,

@@ -1,4 +1,4 @@
-"""How far what was confirmed has got, in words for the operator: recorded, written, e-mailed, late and what to do."""
+"""How far the deliveries of a confirmed end have got, in words for the operator, and what to do if they are late."""
 
 from __future__ import annotations
 
@@ -11,34 +11,13 @@ from sqlalchemy import Connection, bindparam, select
 from plugin.common.clock import local_time
 from plugin.config.settings import Settings
 from plugin.deciding.ruleset import Role
+from plugin.delivery.words import KINDS, STATES
 from plugin.ledger.schema import calls, deliveries
 from plugin.operator_page.preview import person
 
-#: What goes well is there within seconds; after so long the operator is told not to wait for it.
+#: Usually everything is written within seconds; after so long the operator is told not to wait for it.
 SLOW = timedelta(seconds=20)
 
-_STATES = {
-    "pending": "в очереди",
-    "leased": "отправляется",
-    "unknown": "проверяется, дошло ли",
-    "waiting": "не получилось, будет повторено",
-    "parked": "остановлено",
-    "cancelled": "отменено",
-}
-_DONE = {
-    "comment": "записан",
-    "reminder": "поставлено",
-    "withdrawal": "отозвано",
-    "smtp_email": "отправлено",
-    "crm_email": "отправлено",
-}
-_KINDS = {
-    "comment": "Комментарий в карточке клиента",
-    "reminder": "Напоминание",
-    "withdrawal": "Отзыв прежнего напоминания",
-    "smtp_email": "Письмо",
-    "crm_email": "Письмо",
-}
 _CALL = select(calls.c.id, calls.c.call_id, calls.c.deadline_at, calls.c.outcome, calls.c.dry_run).where(
     calls.c.id == bindparam("call")
 )
@@ -58,7 +37,7 @@ _DELIVERIES = (
 )
 
 
-def delivered(
+def delivery_progress(
     connection: Connection, call: int, roles: Mapping[str, Role], settings: Settings, now: datetime
 ) -> dict[str, Any]:
     """``{"deliveries", "over", "late", "words", "advice", "deadline_at"}`` of a call in the ledger.
@@ -112,7 +91,7 @@ def _verdict(undone: Sequence[Any], deadline: datetime, now: datetime) -> str:
 def _shown(one: Any, roles: Mapping[str, Role], now: datetime) -> dict[str, Any]:
     who = person(one.role, roles)
     mail = one.kind.endswith("_email")
-    what = "Письмо об отмене" if mail and one.withdraws is not None else _KINDS[one.kind]
+    what = "Письмо об отмене" if mail and one.withdraws is not None else KINDS[one.kind].page
     done = one.state == "done"
     return {
         "id": one.id,
@@ -120,7 +99,7 @@ def _shown(one: Any, roles: Mapping[str, Role], now: datetime) -> dict[str, Any]
         "to": who["to"] if one.role else None,
         "address": who["address"] if mail else None,
         "state": one.state,
-        "words": _DONE[one.kind] if done else _STATES[one.state],
+        "words": KINDS[one.kind].page_done if done else STATES[one.state].page,
         "slow": not done and one.state != "cancelled" and now - one.created_at > SLOW,
         "due_at": one.due_at and one.due_at.isoformat(),
         "at": one.finished_at.isoformat() if done and one.finished_at else None,

@@ -1,6 +1,6 @@
-"""All that the operator's page asks for: a call opened, its next question, its trail saved, its end confirmed.
+"""What the operator's page asks for: a call opened, its next question, its journal saved, its end confirmed.
 
-The page walks through the conversation by itself; what it ends in is decided here again, and that decision counts.
+The page walks through the conversation by itself; its end is decided here again, and that decision counts.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from plugin.events.intake import DecisionChanged, Intake
 from plugin.events.respond import find_event
 from plugin.ledger import Ledger
 from plugin.operator_page.answer_hints import wanted_words
-from plugin.operator_page.call import PageCall, of_about
+from plugin.operator_page.call import PageCall, call_of_about
 from plugin.operator_page.confirmation import Confirmation, own_event
 from plugin.operator_page.endings import unfinished_node
-from plugin.operator_page.journal import JournalEntry, answers, last_moment
+from plugin.operator_page.journal import JournalSave, current_answers, last_moment
 from plugin.operator_page.journal_store import (
     Journal,
-    begin_trail,
+    begin_journal,
     is_decided,
-    newest_of,
+    journal_of,
+    newest_journal,
     note_reported,
-    save_trail,
-    trail_of,
+    save_journal,
 )
-from plugin.operator_page.preview import foresight
-from plugin.operator_page.progress import delivered
-from plugin.operator_page.tree import PageTree, PageTrees, grow, told_by_call
+from plugin.operator_page.preview import preview_json
+from plugin.operator_page.progress import delivery_progress
+from plugin.operator_page.tree import PageTree, PageTrees, call_fact_words, grow
 
 _LOG = structlog.get_logger(__name__)
 _TRIES = 3
@@ -49,7 +49,7 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class OpenedPage:
-    """A call on a page. ``trail`` None: nothing has happened yet."""
+    """A call on a page. ``journal`` None: nothing has happened yet."""
 
     call: PageCall
     script: str
@@ -60,11 +60,11 @@ class OpenedPage:
     unfinished: Mapping[str, Any]
     context: Mapping[str, str | None]
     roles: Mapping[str, Mapping[str, Any]]
-    trail: Journal | None
+    journal: Journal | None
 
 
 class PageSessions:
-    """The operators' side of one deployment. Thread-safe; every method may raise LedgerUnavailable."""
+    """The calls on the pages of one deployment. Thread-safe; every method may raise LedgerUnavailable."""
 
     def __init__(self, ledger: Ledger, rules: ActiveRules, intake: Intake, settings: Settings, now: Now) -> None:
         self._ledger = ledger
@@ -82,45 +82,45 @@ class PageSessions:
         return self._source.namespace
 
     def now(self) -> str:
-        """The time that pages go by, whatever the clock of their machine says."""
+        """The server's time, which pages follow instead of their machine's clock."""
         return self._now().astimezone(UTC).isoformat(timespec="milliseconds")
 
     # --- opening ---------------------------------------------------------------------------------
 
     def begin(self, call: PageCall) -> None:
-        """A call that only the page knows of: it exists from now on."""
+        """Begin a call that no CRM told of: an empty journal makes it known."""
         book = self._rules.current()
         script = self._script_name(book, call.script)
         with self._ledger.write() as connection:
-            begin_trail(connection, self._namespace, call, script, book.revision, self._now())
+            begin_journal(connection, self._namespace, call, script, book.revision, self._now())
 
-    def trail(self, call: PageCall) -> Journal | None:
-        """The call's trail as it stands."""
+    def journal(self, call: PageCall) -> Journal | None:
+        """The call's present journal."""
         with self._ledger.read() as connection:
-            return trail_of(connection, self._namespace, call, self._now())
+            return journal_of(connection, self._namespace, call, self._now())
 
     def begun(self, call_id: str, operator: str) -> PageCall | None:
-        """The call that a trail keeps under this id; None where there is none."""
+        """The call that a journal holds under this id; None where there is none."""
         with self._ledger.read() as connection:
-            trail = newest_of(connection, self._namespace, call_id)
-        if trail is None or trail.about is None:
+            journal = newest_journal(connection, self._namespace, call_id)
+        if journal is None or journal.about is None:
             return None
-        return of_about(call_id, trail.about, operator, trail.script)
+        return call_of_about(call_id, journal.about, operator, journal.script)
 
     def open(self, call: PageCall, begun_with: str | None = None) -> OpenedPage:
         """The call with its conversation: by the revision that it was begun with, else by the active one.
 
-        ``begun_with`` is what the browser knows of a call whose trail could not be saved yet.
+        ``begun_with`` is the revision that the browser knows of a call whose journal could not be saved yet.
         """
         with self._ledger.read() as connection:
-            trail = trail_of(connection, self._namespace, call, self._now())
-        pin = trail.revision if trail else begun_with
+            journal = journal_of(connection, self._namespace, call, self._now())
+        pin = journal.revision if journal else begun_with
         book = self._book(pin) if pin else None
-        if book is None or (trail and trail.script not in book.scripts):
+        if book is None or (journal and journal.script not in book.scripts):
             book = self._rules.current()
-        name = trail.script if trail and trail.script in book.scripts else self._script_name(book, call.script)
+        name = journal.script if journal and journal.script in book.scripts else self._script_name(book, call.script)
         decider = book.script(name)
-        brought = self._brought(decider, call)
+        call_facts = self._call_facts(decider, call)
         roles = {**book.roles, **self._rules.current().roles}
         return OpenedPage(
             call=call,
@@ -128,14 +128,14 @@ class PageSessions:
             title=decider.title,
             revision=book.revision,
             promise_hours=decider.promise_hours,
-            tree=self._trees.of(decider, brought),
+            tree=self._trees.of(decider, call_facts),
             unfinished=unfinished_node(decider),
-            context={**call.context(), **told_by_call(decider, brought)},
+            context={**call.context(), **call_fact_words(decider, call_facts)},
             roles={
                 role.name: {"to": role.label, "address": role.address if role.email else None}
                 for role in roles.values()
             },
-            trail=trail,
+            journal=journal,
         )
 
     def next(self, call: PageCall, script: str, revision: str, facts: Mapping[str, Any]) -> PageTree:
@@ -144,54 +144,54 @@ class PageSessions:
         decider = book.script(script)
         try:
             typed = decider.type_facts(facts)
-            return grow(decider, {**typed, **self._brought(decider, call)})
+            return grow(decider, {**typed, **self._call_facts(decider, call)})
         except BadFacts as error:
             fields = {wrong.field: [wanted_words(decider.script, wrong.field)] for wrong in error.errors}
             raise EventError(422, "bad_answer", "the answer does not fit the question", fields=fields) from error
 
-    # --- the trail -------------------------------------------------------------------------------
+    # --- the journal -------------------------------------------------------------------------------
 
-    def save(self, call: PageCall, script: str, saving: JournalEntry) -> tuple[Journal, bool]:
-        """Keep the trail; report what was answered so far, so that a call that is never finished is not forgotten.
+    def save(self, call: PageCall, script: str, save: JournalSave) -> tuple[Journal, bool]:
+        """Save the journal and report the answers so far, so that a call that is never finished is not forgotten.
 
-        The trail as it stands now, and whether this saving is in it; see ``keeping.save_trail``.
+        Returns the journal afterwards, and whether this save is in it; see ``journal_store.save_journal``.
         """
         for _ in range(_TRIES):
             try:
                 with self._ledger.write() as connection:
-                    trail, taken = save_trail(connection, self._namespace, call, script, saving, self._now())
+                    journal, taken = save_journal(connection, self._namespace, call, script, save, self._now())
                 break
             except IntegrityError:
                 continue
         else:
             raise LedgerUnavailable("the trail is being begun by several windows at once")
-        if taken and trail.seq == saving.seq and trail.state != "confirmed":
-            self._report(call, trail, saving)
-        return trail, taken
+        if taken and journal.seq == save.seq and journal.state != "confirmed":
+            self._report(call, journal, save)
+        return journal, taken
 
-    def _report(self, call: PageCall, trail: Journal, saving: JournalEntry) -> None:
-        """Facts that do not end the conversation yet become a call result that waits for its end."""
-        now_true = self._open_part(call, trail, answers(saving.entries))
+    def _report(self, call: PageCall, journal: Journal, save: JournalSave) -> None:
+        """Report the answers that do not end the conversation yet as a call result that is not final."""
+        now_true = self._open_part(call, journal, current_answers(save.entries))
         if now_true is None:
             return
-        before = trail.reported or {"facts": {}, "note": ""}
+        before = journal.reported or {"facts": {}, "note": ""}
         facts: dict[str, FactValue | None] = {**now_true, **dict.fromkeys(before["facts"].keys() - now_true.keys())}
-        reported = {"facts": facts, "note": saving.note}
-        at = last_moment(saving.entries)
+        reported = {"facts": facts, "note": save.note}
+        at = last_moment(save.entries)
         if at is None or not facts or reported == before:
             return
         with self._ledger.read() as connection:
             if is_decided(connection, self._namespace, call.id):
                 return
-        key = f"{call.id}\0{trail.generation}\0{saving.tab}\0{saving.seq}"
+        key = f"{call.id}\0{journal.generation}\0{save.tab}\0{save.seq}"
         event = own_event(
             f"trail-{sha256(key.encode()).hexdigest()[:32]}",
             min(at, self._now()).isoformat(),
             call,
-            trail.script,
-            trail.revision,
+            journal.script,
+            journal.revision,
             facts=facts,
-            note=saving.note,
+            note=save.note,
             final=False,
         )
         answer = self._intake.receive_own(self._source, event)
@@ -199,19 +199,21 @@ class PageSessions:
             _LOG.warning("operator.progress_not_reported", status=answer.status)
             return
         with self._ledger.write() as connection:
-            note_reported(connection, trail, reported)
+            note_reported(connection, journal, reported)
 
-    def _open_part(self, call: PageCall, trail: Journal, given: Mapping[str, FactValue]) -> dict[str, FactValue] | None:
+    def _open_part(
+        self, call: PageCall, journal: Journal, given: Mapping[str, FactValue]
+    ) -> dict[str, FactValue] | None:
         """The answers without the last ones that would end the conversation: an end is reported once confirmed.
 
         None where the rules do not take them.
         """
         left = dict(given)
         try:
-            book = self._pinned(trail.script, trail.revision)
-            decider = book.script(trail.script)
-            brought = self._brought(decider, call)
-            while left and decider.decide({**decider.type_facts(left), **brought}).complete:
+            book = self._pinned(journal.script, journal.revision)
+            decider = book.script(journal.script)
+            call_facts = self._call_facts(decider, call)
+            while left and decider.decide({**decider.type_facts(left), **call_facts}).complete:
                 left.popitem()
         except OptoutError as error:
             _LOG.warning("operator.progress_not_decided", code=error.code)
@@ -220,32 +222,32 @@ class PageSessions:
 
     # --- the end ---------------------------------------------------------------------------------
 
-    def foresee(self, call: PageCall, script: str, confirming: Confirmation) -> dict[str, Any]:
-        """What confirming would write now (``foresight``). Raises EventError, DecisionError."""
-        change = self._intake.preview(self._source, confirming.event(call, script))
-        return foresight(change, self._rules.current().roles)
+    def preview(self, call: PageCall, script: str, confirmation: Confirmation) -> dict[str, Any]:
+        """What confirming would write now (``preview_json``). Raises EventError, DecisionError."""
+        change = self._intake.preview(self._source, confirmation.event(call, script))
+        return preview_json(change, self._rules.current().roles)
 
-    def confirm(self, call: PageCall, script: str, confirming: Confirmation) -> tuple[int, dict[str, Any]]:
-        """Take the end in: status and body of the answer.
+    def confirm(self, call: PageCall, script: str, confirmation: Confirmation) -> tuple[int, dict[str, Any]]:
+        """Report the confirmed end: status and body of the response.
 
-        409 ``decided_otherwise`` with what would be written instead where that is not what the operator was shown:
-        nothing is stored then, and it is to be confirmed again.
+        409 ``decided_otherwise`` with what would be written instead where the operator was shown something else:
+        nothing is stored then, and the operator confirms again.
         """
-        event = confirming.event(call, script)
+        event = confirmation.event(call, script)
         try:
-            answer = self._intake.receive_own(self._source, event, confirming.is_shown)
+            answer = self._intake.receive_own(self._source, event, confirmation.is_shown)
         except DecisionChanged as other:
             error = {"code": "decided_otherwise", "message": "the decision is not the one that was confirmed"}
-            return 409, {"error": error, "foresight": foresight(other.change, self._rules.current().roles)}
+            return 409, {"error": error, "foresight": preview_json(other.change, self._rules.current().roles)}
         return answer.status, answer.body
 
     def progress(self, call: PageCall, event_id: str) -> dict[str, Any] | None:
-        """How far it has got (``delivered``); None for an event that is not this call's."""
+        """How far its deliveries have got (``delivery_progress``); None for an event of another call."""
         with self._ledger.read() as connection:
             event = find_event(connection, self._source.recorded_as, event_id)
             if event is None or event.call is None or event.answer.get("call") != call.id:
                 return None
-            return delivered(connection, event.call, self._rules.current().roles, self._settings, self._now())
+            return delivery_progress(connection, event.call, self._rules.current().roles, self._settings, self._now())
 
     # --- rules -----------------------------------------------------------------------------------
 
@@ -259,18 +261,18 @@ class PageSessions:
             return None
 
     def _pinned(self, script: str, revision: str) -> Rulebook:
-        """The revision that has this script; whoever decides by it holds it meanwhile."""
+        """The rules of this revision, which have this script; the caller holds them until it has decided."""
         book = self._book(revision)
         if book is None or script not in book.scripts:
             raise EventError(422, "bad_page_request", "the page's revision of the rules is not known here")
         return book
 
-    def _brought(self, decider: Decider, call: PageCall) -> dict[str, FactValue]:
-        """What the call brings along, as far as it fits; what does not is told when the call is reported."""
-        heard: dict[str, FactValue] = {}
-        for name, value in mapped_fields(decider, call.brought()).items():
+    def _call_facts(self, decider: Decider, call: PageCall) -> dict[str, FactValue]:
+        """Facts mapped from the call's fields that fit; the others are warned of again when the call is reported."""
+        facts: dict[str, FactValue] = {}
+        for name, value in mapped_fields(decider, call.event_fields()).items():
             try:
-                heard |= decider.type_facts({name: value})
+                facts |= decider.type_facts({name: value})
             except BadFacts:
                 _LOG.warning("operator.field_unusable", fact=name)
-        return heard
+        return facts

@@ -53,14 +53,14 @@ class PageTrees:
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, str, str], PageTree] = OrderedDict()
 
-    def of(self, decider: Decider, brought: Mapping[str, FactValue]) -> PageTree:
+    def of(self, decider: Decider, call_facts: Mapping[str, FactValue]) -> PageTree:
         """The whole conversation of a call that brings these facts along."""
-        key = (decider.revision, decider.name, json.dumps(brought, sort_keys=True))
+        key = (decider.revision, decider.name, json.dumps(call_facts, sort_keys=True))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        grown = grow(decider, brought)
+        grown = grow(decider, call_facts)
         with self._lock:
             self._kept[key] = grown
             while len(self._kept) > _KEPT:
@@ -165,7 +165,7 @@ class _Grower:
         return self._known[key]
 
 
-def told_by_call(decider: Decider, brought: Mapping[str, FactValue]) -> dict[str, str]:
+def call_fact_words(decider: Decider, call_facts: Mapping[str, FactValue]) -> dict[str, str]:
     """What the call brings along, as texts name it: ``fact.NAME`` → words."""
     facts = decider.script.facts
-    return {f"fact.{name}": spelt(facts[name], value) for name, value in brought.items() if name in decider.sources}
+    return {f"fact.{name}": spelt(facts[name], value) for name, value in call_facts.items() if name in decider.sources}

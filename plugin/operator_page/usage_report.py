@@ -1,5 +1,5 @@
 """How a script is used on the operators' page: branches taken, ends, time per step, steps back, and words that no
-answer fits. Counted over trails; typed answers are counted, never told.
+answer fits. Counted over journals; typed answers are counted, never shown.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class QuestionUse:
 
     @property
     def calls(self) -> int:
-        """How many calls took one of its branches."""
+        """How many calls answered it."""
         return self.answers.total()
 
     @property
@@ -124,19 +124,19 @@ class _Counting:
         """Add one call."""
         self.use.calls += 1
         self._end(entries, state)
-        standing: dict[str, Mapping[str, Any]] = {}
+        current: dict[str, Mapping[str, Any]] = {}
         for entry in entries:
             if entry["kind"] == "answer":
-                standing[entry["fact"]] = entry
+                current[entry["fact"]] = entry
                 self._time(entry)
             elif entry["kind"] == "back":
-                self._back(standing, entry["fact"])
+                self._back(current, entry["fact"])
             elif entry["kind"] == "other":
                 remark = MissingAnswer(datetime.fromisoformat(entry["at"]), entry.get("text") or None)
-                self._question(entry["q"], entry["fact"]).remarks.append(remark)
-        for entry in standing.values():
+                self._question(entry["q"]).remarks.append(remark)
+        for entry in current.values():
             words = self._words(entry["q"], entry["fact"], entry.get("value"))
-            self._question(entry["q"], entry["fact"]).answers[words] += 1
+            self._question(entry["q"]).answers[words] += 1
 
     def _end(self, entries: Sequence[Mapping[str, Any]], state: str) -> None:
         ends = [entry for entry in entries if entry["kind"] in ("confirmed", "unfinished")]
@@ -149,25 +149,23 @@ class _Counting:
         else:
             self.use.handed_over += 1
 
-    def _back(self, standing: dict[str, Mapping[str, Any]], fact: str) -> None:
-        if fact in standing:
-            self._question(standing[fact]["q"], fact).backs += 1
-            names = list(standing)
+    def _back(self, current: dict[str, Mapping[str, Any]], fact: str) -> None:
+        if fact in current:
+            self._question(current[fact]["q"]).backs += 1
+            names = list(current)
             for name in names[names.index(fact) :]:
-                del standing[name]
+                del current[name]
 
     def _time(self, entry: Mapping[str, Any]) -> None:
         span = datetime.fromisoformat(entry["at"]) - datetime.fromisoformat(entry["asked"])
         if 0 <= span.total_seconds() <= _LONGEST_STEP:
-            self._question(entry["q"], entry["fact"]).seconds.append(span.total_seconds())
+            self._question(entry["q"]).seconds.append(span.total_seconds())
 
-    def _question(self, id_: str, fact: str) -> QuestionUse:
-        words = id_
+    def _question(self, id_: str) -> QuestionUse:
         if id_ not in self.use.questions:
-            for question in self.script.questions if self.script else ():
-                if question.id == id_:
-                    words = question.say or question.hint or id_
-        return self.use.questions.setdefault(id_, QuestionUse(id_, words))
+            found = (q.say or q.hint for q in (self.script.questions if self.script else ()) if q.id == id_)
+            self.use.questions[id_] = QuestionUse(id_, next(found, None) or id_)
+        return self.use.questions[id_]
 
     def _label(self, outcome: str | None) -> str:
         spec = self.script.outcomes.get(outcome or "") if self.script else None
@@ -176,12 +174,10 @@ class _Counting:
     def _words(self, question: str, fact: str, value: FactValue | None) -> str:
         if self.script is None or fact not in self.script.facts or not self.script.facts[fact].listed:
             return TYPED
-        for asked in self.script.questions:
-            if asked.id == question:
-                for answer in asked.answers:
-                    if answer.value == value and type(answer.value) is type(value):
-                        return answer.label
-        return str(value)
+        labels = (
+            asked.label_of(value) for asked in self.script.questions if asked.id == question and value is not None
+        )
+        return next(labels, None) or str(value)
 
 
 def in_order(uses: Iterable[ScriptUse]) -> list[ScriptUse]:

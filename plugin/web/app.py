@@ -63,7 +63,7 @@ def create_app(
     app.before_request(_start)
     app.after_request(_finish)
     metrics = Metrics(ledger, settings, utc_now)
-    app.after_request(metrics.saw)
+    app.after_request(metrics.count)
     errors.register(app)
     api = _Api(app)
     api.register_blueprint(events_blueprint(intake, connector, ledger, settings))

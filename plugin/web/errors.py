@@ -1,15 +1,17 @@
-"""Every refusal in one shape: ``{"error": {"code", "message", "hint"?}}``, whoever refuses."""
+"""Every refusal has one shape, from the web server, Flask or a view: ``{"error": {"code", "message", "hint"?}}``."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import structlog
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from connectors.base import CrmUnavailable
 from plugin.errors import EventError, InputError, LedgerUnavailable, OptoutError
 
 _LOG = structlog.get_logger(__name__)
@@ -34,29 +36,37 @@ def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, st
 
 
 def error_body(status: int) -> dict[str, Any]:
-    """The body for a status that nobody explained further."""
+    """The body for a status that a view did not explain."""
     code, message, hint = _STANDARD.get(status, ("error", f"The request was refused with status {status}", None))
-    error = {"code": code, "message": message}
-    return {"error": error | {"hint": hint} if hint else error}
+    return _error(code, message, hint)
 
 
 def error_response(
     status: int, code: str, message: str, *, hint: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A refusal with words of its own."""
-    error = {"code": code, "message": message}
-    return json_response(status, {"error": error | {"hint": hint} if hint else error}, headers)
+    """A refusal with its own code and message."""
+    return json_response(status, _error(code, message, hint), headers)
+
+
+def kept_headers(error: HTTPException) -> dict[str, str]:
+    """The headers of Flask's own refusal that ours carries too."""
+    return {name: value for name, value in error.get_headers() if name.lower() in {"allow", "retry-after"}}
+
+
+def retry_seconds(error: CrmUnavailable, usual: int) -> int:
+    """When to try again, as the CRM asks for it, or after the usual time."""
+    return usual if error.after is None else max(1, ceil(error.after))
 
 
 def answer(error: Exception) -> Response:
-    """The JSON answer to whatever a view raised, without internals."""
+    """The JSON response to an error of a view, without internals."""
     if isinstance(error, HTTPException):
         return _http_error(error)
     return _own_error(error) if isinstance(error, OptoutError) else _fault(error)
 
 
 def register(app: Flask) -> None:
-    """Answer everything that a view raises as JSON, without internals."""
+    """Answer every error of a view as JSON, without internals."""
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(OptoutError, _own_error)
     app.register_error_handler(Exception, _fault)
@@ -66,8 +76,7 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:  # a redirect
         return Response(error.get_body(), status, dict(error.get_headers()))
-    headers = {name: value for name, value in error.get_headers() if name.lower() in {"allow", "retry-after"}}
-    return json_response(status, error_body(status), headers)
+    return json_response(status, error_body(status), kept_headers(error))
 
 
 def _own_error(error: OptoutError) -> Response:
@@ -84,6 +93,11 @@ def _own_error(error: OptoutError) -> Response:
 def _fault(error: Exception) -> Response:
     _LOG.error("request.failed", route=_route(), exc_info=error)
     return json_response(500, error_body(500))
+
+
+def _error(code: str, message: str, hint: str | None) -> dict[str, Any]:
+    error = {"code": code, "message": message}
+    return {"error": error | {"hint": hint} if hint else error}
 
 
 def _route() -> str:

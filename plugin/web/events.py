@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
@@ -13,7 +12,7 @@ from connectors.base import CrmUnavailable, EventMalformed, EventNotAuthentic
 from plugin.common.clock import utc_now
 from plugin.events.crm_events import CrmEvents
 from plugin.events.schema import CallResultSchema
-from plugin.web.errors import error_response, json_response
+from plugin.web.errors import error_response, json_response, retry_seconds
 from plugin.web.routes import Says, add_route
 from plugin.web.schemas import AcceptedSchema
 
@@ -112,7 +111,7 @@ def _take(crm: _Crm | None, name: str, path_secret: str | None) -> Response:
     except CrmUnavailable as error:
         # Whether it is authentic could not be found out; an event that may be forged is not kept.
         _LOG.warning("event.not_verified", connector=name, why=str(error))
-        wait = _RETRY_AFTER if error.after is None else max(1, ceil(error.after))
+        wait = retry_seconds(error, _RETRY_AFTER)
         return error_response(
             503,
             "crm_unavailable",

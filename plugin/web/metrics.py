@@ -1,16 +1,15 @@
 """``/metrics`` for Prometheus: what this process was asked, and what the whole ledger has done and has left to do.
 
-Nothing about a client is in it, and every label takes few values. Only this machine gets it, or who bears the token.
+It holds nothing about a client, and every label takes few values. Only this machine or a bearer of the token reads it.
 """
 
 from __future__ import annotations
 
-import hmac
 import threading
 import time
 from collections import Counter as Tally
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 from werkzeug.wrappers import Response as AnyResponse
 
+from plugin.auth.digests import is_same
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.monitoring.figures import Figures, States, cumulated
@@ -45,7 +45,7 @@ _OTHER = "(other)"
 #: What a connector's label says of the plugin's own mail.
 _SMTP = "smtp"
 _REVISION_DIGITS = 12
-#: Headers by which a proxy tells that it asks for somebody else.
+#: Headers by which a proxy tells that it asks for another machine.
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
@@ -65,7 +65,7 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
-    def saw(self, response: AnyResponse) -> AnyResponse:
+    def count(self, response: AnyResponse) -> AnyResponse:
         """Count an answer, if it was about events: one that was about several counts as each of them."""
         rule = request.url_rule.rule if request.url_rule else ""
         if rule.startswith("/events/"):
@@ -96,8 +96,7 @@ class Metrics:
     def _may_see(self) -> bool:
         if self._token is not None:
             kind, _, given = request.headers.get("Authorization", "").partition(" ")
-            # A digest comparison takes bytes: a token may hold any letters.
-            return kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
+            return kind.lower() == "bearer" and is_same(given.strip(), self._token)
         if any(name in request.headers for name in _FORWARDED):
             return False
         try:
@@ -153,39 +152,29 @@ class _LedgerCollector(Collector):
             states.add_metric([state, connector], number)
         yield states
         parked = sum(number for (state, _), number in standing.states.items() if state == "parked")
-        yield GaugeMetricFamily("optout_deliveries_parked", "Deliveries that wait for a human.", value=parked)
-        age = (self._now() - standing.oldest).total_seconds() if standing.oldest else 0.0
-        yield GaugeMetricFamily(
-            "optout_oldest_pending_seconds", "How long ago the oldest open delivery was planned.", value=max(0.0, age)
-        )
-        yield GaugeMetricFamily(
-            "optout_promises_late", "Calls whose deadline is over and not everything done.", value=standing.late
-        )
-        yield GaugeMetricFamily(
-            "optout_promises_at_risk",
-            "Calls whose deadline is near ([alerts] at_risk_hours) and not everything done.",
-            value=standing.at_risk,
-        )
-
-        yield from self._events()
-
-    def _events(self) -> Iterator[Metric]:
-        events = self._figures.standing.events
-        yield GaugeMetricFamily(
-            "optout_kept_events_waiting", "The CRM's own events that are not resolved yet.", value=events.waiting
-        )
-        yield GaugeMetricFamily(
-            "optout_kept_events_parked", "The CRM's own events that wait for a human.", value=events.parked
-        )
-        age = (self._now() - events.since).total_seconds() if events.since else 0.0
-        yield GaugeMetricFamily(
-            "optout_oldest_kept_event_seconds", "How long the oldest unresolved event has waited.", value=max(0.0, age)
-        )
+        events, risk = standing.events, "Calls whose deadline is near ([alerts] at_risk_hours) and not everything done."
+        for name, help_, value in (
+            ("deliveries_parked", "Deliveries that wait for a human.", parked),
+            (
+                "oldest_pending_seconds",
+                "How long ago the oldest open delivery was planned.",
+                self._age(standing.oldest),
+            ),
+            ("promises_late", "Calls whose deadline is over and not everything done.", standing.late),
+            ("promises_at_risk", risk, standing.at_risk),
+            ("kept_events_waiting", "The CRM's own events that are not resolved yet.", events.waiting),
+            ("kept_events_parked", "The CRM's own events that wait for a human.", events.parked),
+            ("oldest_kept_event_seconds", "How long the oldest unresolved event has waited.", self._age(events.since)),
+        ):
+            yield GaugeMetricFamily(f"optout_{name}", help_, value=value)
         yield CounterMetricFamily(
             "optout_kept_events",
             "The CRM's own events kept since this process started, by any process.",
             value=float(self._figures.kept),
         )
+
+    def _age(self, since: datetime | None) -> float:
+        return max(0.0, (self._now() - since).total_seconds()) if since else 0.0
 
     def _done(self) -> Iterator[Metric]:
         ended = CounterMetricFamily(

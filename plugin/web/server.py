@@ -42,7 +42,7 @@ _CONNECTIONS = 500
 class WebServer:
     """Serves ``app`` at a socket of ``bind``: it listens when made, and answers from ``run`` on.
 
-    Raises ConfigError when somebody else listens there by now.
+    Raises ConfigError when another program listens there by now.
     """
 
     def __init__(self, app: Callable[..., Any], listener: socket.socket, *, threads: int, max_body_bytes: int) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Page as Tab
 
 from plugin.config.load import load_settings
 from plugin.config.settings import Settings
-from tests.browser.house import PATIENCE, House, running_house
+from tests.browser.page_site import PATIENCE, Site, running_site
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
 
 RULES = Path(__file__).parents[2] / "rules"
@@ -38,8 +38,8 @@ def ledger_file(tmp_path: Path, sqlite_template: Path) -> str:
 
 
 @pytest.fixture
-def house(settings: Settings, rules_folder: Path, ledger_file: str) -> Iterator[House]:
-    with running_house(settings, rules_folder, ledger_file) as running:
+def site(settings: Settings, rules_folder: Path, ledger_file: str) -> Iterator[Site]:
+    with running_site(settings, rules_folder, ledger_file) as running:
         yield running
 
 

@@ -10,55 +10,55 @@ import pytest
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
-from tests.browser.house import House, press, screen
+from tests.browser.page_site import Site, press, screen
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-def hint(house: House, tab: Tab) -> None:
-    tab.goto(house.link(house.call()))
+def hint(site: Site, tab: Tab) -> None:
+    tab.goto(site.link(site.call()))
     screen(tab, "question")
 
 
-def phrase_with_answers(house: House, tab: Tab) -> None:
-    hint(house, tab)
+def phrase_with_answers(site: Site, tab: Tab) -> None:
+    hint(site, tab)
     press(tab, "1", "3")
 
 
-def typed(house: House, tab: Tab) -> None:
-    hint(house, tab)
+def typed(site: Site, tab: Tab) -> None:
+    hint(site, tab)
     press(tab, "2", "1")
     tab.keyboard.press("Enter")
     tab.locator("#typed-fault").wait_for()
 
 
-def no_answer_fits(house: House, tab: Tab) -> None:
-    hint(house, tab)
+def no_answer_fits(site: Site, tab: Tab) -> None:
+    hint(site, tab)
     press(tab, "0")
 
 
-def asked_again(house: House, tab: Tab) -> None:
-    no_answer_fits(house, tab)
+def asked_again(site: Site, tab: Tab) -> None:
+    no_answer_fits(site, tab)
     tab.keyboard.type("не знаю")
     tab.keyboard.press("Enter")
     tab.locator(".again").wait_for()
 
 
-def broken_off(house: House, tab: Tab) -> None:
-    hint(house, tab)
+def broken_off(site: Site, tab: Tab) -> None:
+    hint(site, tab)
     press(tab, "1")
     tab.keyboard.press("g")
 
 
-def ending(house: House, tab: Tab) -> None:
-    hint(house, tab)
+def ending(site: Site, tab: Tab) -> None:
+    hint(site, tab)
     press(tab, "1", "3", "1")
     tab.locator(".marks").first.wait_for()
 
 
-def ending_of_another_client(house: House, tab: Tab) -> None:
-    hint(house, tab)
+def ending_of_another_client(site: Site, tab: Tab) -> None:
+    hint(site, tab)
     press(tab, "2", "1")
     tab.keyboard.type("Иванова Анна Петровна")
     tab.keyboard.press("Enter")
@@ -67,34 +67,34 @@ def ending_of_another_client(house: House, tab: Tab) -> None:
     tab.locator("summary").click()
 
 
-def handing_over(house: House, tab: Tab) -> None:
-    broken_off(house, tab)
+def handing_over(site: Site, tab: Tab) -> None:
+    broken_off(site, tab)
     tab.get_by_role("button", name="Передать координатору сейчас").click()
     tab.locator(".marks").first.wait_for()
 
 
-def not_sent_yet(house: House, tab: Tab) -> None:
+def not_sent_yet(site: Site, tab: Tab) -> None:
     tab.route("**/operator/confirm?*", lambda route: route.abort())
-    ending(house, tab)
+    ending(site, tab)
     press(tab, "Enter")
     tab.get_by_text("ещё не передано").wait_for()
 
 
-def being_written(house: House, tab: Tab) -> None:
-    ending(house, tab)
+def being_written(site: Site, tab: Tab) -> None:
+    ending(site, tab)
     press(tab, "Enter")
     tab.get_by_text("Записывается…").wait_for()
 
 
-def corrected(house: House, tab: Tab) -> None:
-    being_written(house, tab)
+def corrected(site: Site, tab: Tab) -> None:
+    being_written(site, tab)
     tab.get_by_role("button", name="Исправить итог").click()
     press(tab, "Backspace")
 
 
-def beginning(house: House, tab: Tab) -> None:
-    house.users.add("ivanova", "operator", "верная лошадь батарея")
-    tab.goto(f"{house.url}/operator/")
+def beginning(site: Site, tab: Tab) -> None:
+    site.users.add("ivanova", "operator", "верная лошадь батарея")
+    tab.goto(f"{site.url}/operator/")
     tab.get_by_label("Логин").fill("ivanova")
     tab.get_by_label("Пароль").fill("верная лошадь батарея")
     tab.keyboard.press("Enter")
@@ -102,7 +102,7 @@ def beginning(house: House, tab: Tab) -> None:
     tab.locator("#fault").wait_for()
 
 
-SCREENS: list[Callable[[House, Tab], None]] = [
+SCREENS: list[Callable[[Site, Tab], None]] = [
     hint,
     phrase_with_answers,
     typed,
@@ -133,10 +133,10 @@ def faults(tab: Tab) -> list[str]:
 @pytest.mark.parametrize("show", SCREENS, ids=lambda show: show.__name__)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(
-    house: House, open_context: Callable[..., BrowserContext], show: Callable[[House, Tab], None], scheme: str
+    site: Site, open_context: Callable[..., BrowserContext], show: Callable[[Site, Tab], None], scheme: str
 ) -> None:
     tab = open_context(color_scheme=scheme, reduced_motion="reduce").new_page()
-    show(house, tab)
+    show(site, tab)
 
     assert faults(tab) == []
 
@@ -148,15 +148,15 @@ def test_axe_finds_nothing(
     ids=["360", "x2", "640x2"],
 )
 def test_nothing_is_out_of_reach(
-    house: House,
+    site: Site,
     open_context: Callable[..., BrowserContext],
-    show: Callable[[House, Tab], None],
+    show: Callable[[Site, Tab], None],
     width: int,
     height: int,
     font: str,
 ) -> None:
     tab = open_context(viewport={"width": width, "height": height}).new_page()
-    show(house, tab)
+    show(site, tab)
     tab.evaluate("size => { document.documentElement.style.fontSize = size; }", font)
 
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
@@ -168,8 +168,8 @@ def test_nothing_is_out_of_reach(
         control.click(trial=True)
 
 
-def test_the_focus_is_on_the_phrase_after_each_answer_and_on_what_is_to_be_typed(house: House, tab: Tab) -> None:
-    hint(house, tab)
+def test_the_focus_is_on_the_phrase_after_each_answer_and_on_what_is_to_be_typed(site: Site, tab: Tab) -> None:
+    hint(site, tab)
     focused = "document.activeElement.id"
     assert tab.evaluate(focused) == "phrase"
     press(tab, "2")
@@ -180,9 +180,9 @@ def test_the_focus_is_on_the_phrase_after_each_answer_and_on_what_is_to_be_typed
     assert tab.evaluate(focused) == "phrase"
 
 
-def test_what_the_page_tells_is_read_out(house: House, tab: Tab) -> None:
-    hint(house, tab)
+def test_what_the_page_tells_is_read_out(site: Site, tab: Tab) -> None:
+    hint(site, tab)
     assert tab.locator("#notices").get_attribute("aria-live") == "polite"
-    being_written(house, tab)
+    being_written(site, tab)
 
     assert tab.locator("#stage [role=status]").count() >= 1

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page as Tab
 
 from plugin.config.settings import Settings
-from tests.browser.house import House, phrase, press, running_house, saved, screen, type_answer
+from tests.browser.page_site import Site, phrase, press, running_site, saved, screen, type_answer
 
 QUESTION = """
 [[question]]
@@ -36,7 +36,7 @@ ASKED = "Уточните, пожалуйста, Вы хотите отказа�
 
 
 @pytest.fixture
-def asking(settings: Settings, rules_folder: Path, ledger_file: str) -> Iterator[House]:
+def asking(settings: Settings, rules_folder: Path, ledger_file: str) -> Iterator[Site]:
     """A script that asks for a year and goes on differently for old cars."""
     folder = rules_folder / "survey_opt_out"
     rules = (folder / "rules.toml").read_text(encoding="utf-8")
@@ -47,11 +47,11 @@ def asking(settings: Settings, rules_folder: Path, ledger_file: str) -> Iterator
     (folder / "rules.toml").write_text(rules[:first] + QUESTION + rules[first:], encoding="utf-8")
     with open(folder / "vocabulary.toml", "a", encoding="utf-8") as file:
         file.write(FACT)
-    with running_house(settings, rules_folder, ledger_file) as house:
-        yield house
+    with running_site(settings, rules_folder, ledger_file) as site:
+        yield site
 
 
-def test_the_server_says_what_comes_next(asking: House, tab: Tab) -> None:
+def test_the_server_says_what_comes_next(asking: Site, tab: Tab) -> None:
     call = asking.call()
     tab.goto(asking.link(call))
     press(tab, "1")
@@ -66,7 +66,7 @@ def test_the_server_says_what_comes_next(asking: House, tab: Tab) -> None:
     assert asking.facts(call.id)["bought_in"] == 2015
 
 
-def test_the_other_branch_ends_at_once(asking: House, tab: Tab) -> None:
+def test_the_other_branch_ends_at_once(asking: Site, tab: Tab) -> None:
     call = asking.call()
     tab.goto(asking.link(call))
     press(tab, "1")
@@ -82,7 +82,7 @@ def test_the_other_branch_ends_at_once(asking: House, tab: Tab) -> None:
     ("typed", "said"),
     [("вчера", "Нужно число"), ("", "Впишите ответ"), ("1949", "Не меньше: 1950"), ("2 027", "Не больше: 2026")],
 )
-def test_what_cannot_be_an_answer_is_told_at_once(asking: House, tab: Tab, typed: str, said: str) -> None:
+def test_what_cannot_be_an_answer_is_told_at_once(asking: Site, tab: Tab, typed: str, said: str) -> None:
     tab.goto(asking.link(asking.call()))
     press(tab, "1")
     type_answer(tab, typed)
@@ -91,7 +91,7 @@ def test_what_cannot_be_an_answer_is_told_at_once(asking: House, tab: Tab, typed
     assert tab.locator("#typed").evaluate("input => input === document.activeElement")
 
 
-def test_without_the_server_the_page_says_that_it_does_not_know_and_asks_again(asking: House, tab: Tab) -> None:
+def test_without_the_server_the_page_says_that_it_does_not_know_and_asks_again(asking: Site, tab: Tab) -> None:
     call = asking.call()
     tab.goto(asking.link(call))
     press(tab, "1")
@@ -106,7 +106,7 @@ def test_without_the_server_the_page_says_that_it_does_not_know_and_asks_again(a
     assert tab.locator("#trail .said").all_inner_texts() == ["Да, имеет отношение", "2015"]
 
 
-def test_without_the_server_the_call_can_be_handed_over(asking: House, tab: Tab) -> None:
+def test_without_the_server_the_call_can_be_handed_over(asking: Site, tab: Tab) -> None:
     call = asking.call()
     tab.goto(asking.link(call))
     press(tab, "1")
@@ -119,7 +119,7 @@ def test_without_the_server_the_call_can_be_handed_over(asking: House, tab: Tab)
     assert [row["role"] for row in asking.planned(call.id)] == ["survey_coordinator"] * 2
 
 
-def test_a_reload_asks_for_the_way_again(asking: House, tab: Tab) -> None:
+def test_a_reload_asks_for_the_way_again(asking: Site, tab: Tab) -> None:
     tab.goto(asking.link(asking.call()))
     press(tab, "1")
     type_answer(tab, "2015")

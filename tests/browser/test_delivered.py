@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
-from tests.browser.house import PATIENCE, press, screen
+from tests.browser.page_site import PATIENCE, press, screen
 from tests.support.crm import RunningCrm, embedded_crm
 from tests.support.mail import mail_sink
 from tests.support.plugin import RunningPlugin, running_plugin
@@ -26,7 +26,7 @@ PICTURES = ROOT / "docs" / "pictures"
 _KEY = "a signing key of the tests, long enough to be one of them"
 
 
-class Office:
+class DeliveringPage:
     """The plugin with its CRM and mail server."""
 
     def __init__(self, plugin: RunningPlugin, crm: RunningCrm) -> None:
@@ -43,7 +43,7 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def delivering(tmp_path: Path) -> Iterator[DeliveringPage]:
     with ExitStack() as stack:
         crm = stack.enter_context(embedded_crm(tmp_path))
         mail = stack.enter_context(mail_sink())
@@ -54,7 +54,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
             file.write(f'public_url = "http://localhost:{port}"\n')
         plugin.environ = {**plugin.environ, "OPTOUT_PAGE_SECRET": _KEY}
         plugin.start("--port", str(port))
-        yield Office(plugin, crm)
+        yield DeliveringPage(plugin, crm)
 
 
 def picture(tab: Tab, name: str) -> None:
@@ -64,8 +64,8 @@ def picture(tab: Tab, name: str) -> None:
         tab.screenshot(path=PICTURES / f"{name}.png")
 
 
-def test_it_is_recorded_written_and_mailed_while_the_page_is_watched(office: Office, tab: Tab) -> None:
-    tab.goto(office.link("c-1"))
+def test_it_is_recorded_written_and_mailed_while_the_page_is_watched(delivering: DeliveringPage, tab: Tab) -> None:
+    tab.goto(delivering.link("c-1"))
     picture(tab, "operator-hint")
     press(tab, "1", "3")
     picture(tab, "operator-phrase")
@@ -88,29 +88,29 @@ def test_it_is_recorded_written_and_mailed_while_the_page_is_watched(office: Off
         "sms.manager@dealer.example: отправлено",
     ):
         assert expected in told
-    (comment,) = office.crm.api.comments("42")
+    (comment,) = delivering.crm.api.comments("42")
     assert "исключить из звонков с опросом и рассылок" in comment["text"]
-    assert len(office.crm.api.reminders(card="42")) == 2
+    assert len(delivering.crm.api.reminders(card="42")) == 2
 
 
-def test_what_does_not_get_through_is_late_and_the_page_says_what_to_do(office: Office, tab: Tab) -> None:
-    link = office.link("c-2")
-    office.crm.stop()
+def test_what_does_not_get_through_is_late_and_the_page_says_what_to_do(delivering: DeliveringPage, tab: Tab) -> None:
+    link = delivering.link("c-2")
+    delivering.crm.stop()
     tab.goto(link)
     press(tab, "1", "1", "Enter")
     screen(tab, "done")
     tab.get_by_text("Опаздывает: CRM или почта пока не отвечает.").wait_for(timeout=40_000)
     assert "Ждать у экрана не нужно" in tab.locator("#stage").inner_text()
     assert "Письмо — Координатор опросов" in tab.locator(".progress .done").all_inner_texts()[1]
-    office.crm.start()
+    delivering.crm.start()
     tab.get_by_text("Всё записано и отправлено.").wait_for(timeout=40_000)
 
-    assert len(office.crm.api.comments("42")) == 1
+    assert len(delivering.crm.api.comments("42")) == 1
 
 
-def test_the_page_as_it_is_on_a_phone(office: Office, open_context: Callable[..., BrowserContext]) -> None:
+def test_the_page_as_it_is_on_a_phone(delivering: DeliveringPage, open_context: Callable[..., BrowserContext]) -> None:
     tab = open_context(viewport={"width": 360, "height": 740}).new_page()
-    tab.goto(office.link("c-3"))
+    tab.goto(delivering.link("c-3"))
     press(tab, "1")
     picture(tab, "operator-phone")
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import BrowserContext, FrameLocator
 
 from plugin.config.settings import Settings
-from tests.browser.house import PATIENCE, House, running_house
+from tests.browser.page_site import PATIENCE, Site, running_site
 
 
 class _Crm(http.server.BaseHTTPRequestHandler):
@@ -55,9 +55,9 @@ def crm() -> Iterator[str]:
 
 
 @pytest.fixture
-def framed(settings: Settings, rules_folder: Path, ledger_file: str, crm: str) -> Iterator[House]:
-    with running_house(settings, rules_folder, ledger_file, frame_ancestors=(crm,)) as house:
-        yield house
+def framed(settings: Settings, rules_folder: Path, ledger_file: str, crm: str) -> Iterator[Site]:
+    with running_site(settings, rules_folder, ledger_file, frame_ancestors=(crm,)) as site:
+        yield site
 
 
 def in_frame(context: BrowserContext, crm: str, url: str) -> FrameLocator:
@@ -66,7 +66,7 @@ def in_frame(context: BrowserContext, crm: str, url: str) -> FrameLocator:
     return tab.frame_locator("iframe")
 
 
-def test_a_whole_call_in_the_crms_frame(framed: House, crm: str, open_context: Callable[..., BrowserContext]) -> None:
+def test_a_whole_call_in_the_crms_frame(framed: Site, crm: str, open_context: Callable[..., BrowserContext]) -> None:
     context, call = open_context(), framed.call()
     page = in_frame(context, crm, framed.link(call))
     page.locator('#stage[data-screen="question"]').wait_for()
@@ -84,9 +84,9 @@ def test_a_whole_call_in_the_crms_frame(framed: House, crm: str, open_context: C
 
 
 def test_a_frame_of_anybody_else_shows_nothing(
-    framed: House, house: House, open_context: Callable[..., BrowserContext]
+    framed: Site, site: Site, open_context: Callable[..., BrowserContext]
 ) -> None:
     with running_crm() as stranger:
-        for one in (framed, house):
+        for one in (framed, site):
             refused = in_frame(open_context(), stranger, one.link(one.call()))
             assert refused.locator("#stage").count() == 0

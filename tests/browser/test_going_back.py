@@ -10,26 +10,26 @@ from playwright.sync_api import Page as Tab
 
 from plugin.events.unfinished import remind_of_unfinished
 from plugin.ledger.schema import calls
-from tests.browser.house import House, phrase, press, saved, screen
+from tests.browser.page_site import Site, phrase, press, saved, screen
 
 ASKED = "Уточните, пожалуйста, Вы хотите отказаться от звонков с опросом"
 UNFINISHED = "Разговор не завершён: решить вручную"
 
 
-def kinds(house: House, call: str) -> list[str]:
-    return [entry["kind"] for entry in house.trail(call)["entries"]]
+def kinds(site: Site, call: str) -> list[str]:
+    return [entry["kind"] for entry in site.trail(call)["entries"]]
 
 
-def planned_texts(house: House, call: str) -> str:
-    return "\n".join(row["text"] for row in house.planned(call))
+def planned_texts(site: Site, call: str) -> str:
+    return "\n".join(row["text"] for row in site.planned(call))
 
 
 # --- back ------------------------------------------------------------------------------------------
 
 
-def test_backspace_takes_the_last_answer_back_and_the_record_keeps_it_with_its_time(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_backspace_takes_the_last_answer_back_and_the_record_keeps_it_with_its_time(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     first = phrase(tab)
     press(tab, "1")
     assert phrase(tab).startswith(ASKED)
@@ -39,7 +39,7 @@ def test_backspace_takes_the_last_answer_back_and_the_record_keeps_it_with_its_t
     press(tab, "2")
     saved(tab)
 
-    entries = house.trail(call.id)["entries"]
+    entries = site.trail(call.id)["entries"]
     assert [(entry["kind"], entry["fact"], entry.get("value")) for entry in entries] == [
         ("answer", "related_to_car", True),
         ("back", "related_to_car", None),
@@ -50,17 +50,17 @@ def test_backspace_takes_the_last_answer_back_and_the_record_keeps_it_with_its_t
     assert datetime.now(UTC) - times[-1] < timedelta(minutes=1)
 
 
-def test_backspace_with_nothing_answered_changes_nothing(house: House, tab: Tab) -> None:
-    tab.goto(house.link(house.call()))
+def test_backspace_with_nothing_answered_changes_nothing(site: Site, tab: Tab) -> None:
+    tab.goto(site.link(site.call()))
     first = phrase(tab)
     press(tab, "Backspace")
 
     assert phrase(tab) == first
 
 
-def test_any_step_of_the_trail_can_be_gone_back_to(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_any_step_of_the_trail_can_be_gone_back_to(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1", "3", "2")
     assert tab.locator("#trail .said").all_inner_texts()[:2] == ["Да, имеет отношение", "От всех видов опросов"]
     tab.locator("#trail .step").nth(1).focus()
@@ -69,37 +69,37 @@ def test_any_step_of_the_trail_can_be_gone_back_to(house: House, tab: Tab) -> No
     press(tab, "1", "Enter")
     screen(tab, "done")
 
-    assert house.outcome(call.id) == "exclude_calls"
-    assert house.facts(call.id) == {"related_to_car": True, "survey_type": "calls"}
+    assert site.outcome(call.id) == "exclude_calls"
+    assert site.facts(call.id) == {"related_to_car": True, "survey_type": "calls"}
 
 
-def test_an_answer_that_was_taken_back_is_taken_back_in_what_was_reported_too(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_an_answer_that_was_taken_back_is_taken_back_in_what_was_reported_too(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1", "2")
     saved(tab)
     press(tab, "Backspace")
     saved(tab)
 
-    assert [event["facts"] for event in house.events(call.id)][-1] == {"related_to_car": True, "survey_type": None}
-    assert not any(event["final"] for event in house.events(call.id))
+    assert [event["facts"] for event in site.events(call.id)][-1] == {"related_to_car": True, "survey_type": None}
+    assert not any(event["final"] for event in site.events(call.id))
 
 
-def test_an_end_is_not_reported_before_it_is_confirmed(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_an_end_is_not_reported_before_it_is_confirmed(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1", "1")
     screen(tab, "ending")
     saved(tab)
 
-    assert house.outcome(call.id) is None
-    assert house.planned(call.id) == []
-    assert [event["facts"] for event in house.events(call.id)] == [{"related_to_car": True}]
+    assert site.outcome(call.id) is None
+    assert site.planned(call.id) == []
+    assert [event["facts"] for event in site.events(call.id)] == [{"related_to_car": True}]
 
 
-def test_an_end_confirmed_by_mistake_is_corrected(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_an_end_confirmed_by_mistake_is_corrected(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1", "1", "Enter")
     screen(tab, "done")
     tab.get_by_role("button", name="Исправить итог").click()
@@ -113,32 +113,32 @@ def test_an_end_confirmed_by_mistake_is_corrected(house: House, tab: Tab) -> Non
     press(tab, "Enter")
     screen(tab, "done")
 
-    assert house.outcome(call.id) == "none"
+    assert site.outcome(call.id) == "none"
     saved(tab)
-    assert house.trail(call.id)["outcome"] == "none"
+    assert site.trail(call.id)["outcome"] == "none"
 
 
-def test_going_back_after_the_end_leaves_what_is_recorded(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_going_back_after_the_end_leaves_what_is_recorded(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1", "1", "Enter")
     screen(tab, "done")
     tab.get_by_role("button", name="Исправить итог").click()
     press(tab, "Backspace", "Backspace")
     saved(tab)
 
-    assert house.outcome(call.id) == "exclude_calls"
-    assert len([event for event in house.events(call.id) if event["final"]]) == 1
-    (row,) = house.rows(calls, call_id=call.id)
+    assert site.outcome(call.id) == "exclude_calls"
+    assert len([event for event in site.events(call.id) if event["final"]]) == 1
+    (row,) = site.rows(calls, call_id=call.id)
     assert row["unfinished_at"] is None
 
 
 # --- notes and other answers -----------------------------------------------------------------------
 
 
-def test_a_note_of_each_step_is_in_the_reminder(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_a_note_of_each_step_is_in_the_reminder(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     tab.keyboard.press("p")
     tab.keyboard.type("перезвонить 5 раз")
     tab.keyboard.press("Escape")
@@ -149,13 +149,13 @@ def test_a_note_of_each_step_is_in_the_reminder(house: House, tab: Tab) -> None:
     press(tab, "1", "Enter")
     screen(tab, "done")
 
-    reminder = next(row["text"] for row in house.planned(call.id) if row["kind"] == "reminder")
+    reminder = next(row["text"] for row in site.planned(call.id) if row["kind"] == "reminder")
     assert "Заметка оператора: перезвонить 5 раз\nторопится" in reminder
 
 
-def test_what_no_answer_fits_is_kept_and_the_phrase_is_asked_again(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_what_no_answer_fits_is_kept_and_the_phrase_is_asked_again(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1", "0")
     tab.keyboard.type("Только от звонков по вечерам")
     tab.keyboard.press("Enter")
@@ -163,17 +163,17 @@ def test_what_no_answer_fits_is_kept_and_the_phrase_is_asked_again(house: House,
     assert tab.locator(".again").inner_text() == "Записано. Спросите ещё раз:"
     saved(tab)
 
-    entry = house.trail(call.id)["entries"][-1]
+    entry = site.trail(call.id)["entries"][-1]
     assert (entry["kind"], entry["q"], entry["fact"]) == ("other", "section-1-kind", "survey_type")
     assert entry["text"] == "Только от звонков по вечерам"
     press(tab, "1", "Enter")
     screen(tab, "done")
-    assert "клиент сказал: «Только от звонков по вечерам»" in planned_texts(house, call.id)
+    assert "клиент сказал: «Только от звонков по вечерам»" in planned_texts(site, call.id)
 
 
-def test_what_no_answer_fits_can_be_handed_over_even_at_the_first_question(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_what_no_answer_fits_can_be_handed_over_even_at_the_first_question(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "0")
     tab.keyboard.type("Уберите меня отовсюду")
     tab.keyboard.press("Tab")
@@ -185,19 +185,19 @@ def test_what_no_answer_fits_can_be_handed_over_even_at_the_first_question(house
     screen(tab, "done")
     assert phrase(tab) == "Передано координатору"
 
-    rows = house.planned(call.id)
+    rows = site.planned(call.id)
     assert [(row["kind"], row["role"]) for row in rows] == [
         ("reminder", "survey_coordinator"),
         ("smtp_email", "survey_coordinator"),
     ]
     assert all(UNFINISHED in row["text"] and "Уберите меня отовсюду" in row["text"] for row in rows)
     saved(tab)
-    assert house.trail(call.id)["state"] == "unfinished"
+    assert site.trail(call.id)["state"] == "unfinished"
 
 
-def test_an_empty_remark_is_not_taken(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_an_empty_remark_is_not_taken(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "0")
     tab.keyboard.press("Enter")
     assert tab.locator("#other").evaluate("dialog => dialog.open")
@@ -205,15 +205,15 @@ def test_an_empty_remark_is_not_taken(house: House, tab: Tab) -> None:
     press(tab, "1")
     saved(tab)
 
-    assert kinds(house, call.id) == ["answer"]
+    assert kinds(site, call.id) == ["answer"]
 
 
 # --- broken off ------------------------------------------------------------------------------------
 
 
-def test_a_call_that_broke_off_is_handed_over(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_a_call_that_broke_off_is_handed_over(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1")
     tab.keyboard.press("g")
     tab.get_by_role("button", name="Передать координатору сейчас").click()
@@ -221,14 +221,14 @@ def test_a_call_that_broke_off_is_handed_over(house: House, tab: Tab) -> None:
     press(tab, "Enter")
     screen(tab, "done")
 
-    assert "Заметка оператора: Разговор прервался." in planned_texts(house, call.id)
+    assert "Заметка оператора: Разговор прервался." in planned_texts(site, call.id)
     saved(tab)
-    assert house.trail(call.id)["entries"][-1]["why"] == "broken_off"
+    assert site.trail(call.id)["entries"][-1]["why"] == "broken_off"
 
 
-def test_a_call_that_was_handed_over_goes_on_and_ends(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_a_call_that_was_handed_over_goes_on_and_ends(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1")
     tab.keyboard.press("g")
     tab.get_by_role("button", name="Передать координатору сейчас").click()
@@ -239,30 +239,30 @@ def test_a_call_that_was_handed_over_goes_on_and_ends(house: House, tab: Tab) ->
     press(tab, "1", "Enter")
     screen(tab, "done")
 
-    assert house.outcome(call.id) == "exclude_calls"
-    states = {row["state"] for row in house.planned(call.id) if UNFINISHED in row["text"] and row["withdraws"] is None}
+    assert site.outcome(call.id) == "exclude_calls"
+    states = {row["state"] for row in site.planned(call.id) if UNFINISHED in row["text"] and row["withdraws"] is None}
     assert states == {"cancelled"}
 
 
-def test_a_call_that_nobody_goes_on_with_is_reminded_of(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_a_call_that_nobody_goes_on_with_is_reminded_of(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1")
     tab.keyboard.press("g")
     tab.keyboard.press("Enter")
     saved(tab)
     later = datetime.now(UTC) + timedelta(minutes=31)
-    assert remind_of_unfinished(house.ledger, house.rules, house.settings, lambda: later) == 1
+    assert remind_of_unfinished(site.ledger, site.rules, site.settings, lambda: later) == 1
 
-    assert UNFINISHED in planned_texts(house, call.id)
+    assert UNFINISHED in planned_texts(site, call.id)
 
 
 # --- resuming --------------------------------------------------------------------------------------
 
 
-def test_a_reload_goes_on_where_it_was(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_a_reload_goes_on_where_it_was(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1", "3")
     tab.locator("#note").fill("громко")
     where = phrase(tab)
@@ -274,52 +274,50 @@ def test_a_reload_goes_on_where_it_was(house: House, tab: Tab) -> None:
     assert "продолжен с того места" in tab.locator("#notices").inner_text()
 
 
-def test_another_machine_goes_on_where_it_was(house: House, open_context: Callable[..., BrowserContext]) -> None:
-    call = house.call()
+def test_another_machine_goes_on_where_it_was(site: Site, open_context: Callable[..., BrowserContext]) -> None:
+    call = site.call()
     tab = open_context().new_page()
-    tab.goto(house.link(call))
+    tab.goto(site.link(call))
     press(tab, "1", "3")
     where = phrase(tab)
     saved(tab)
     other = open_context().new_page()
-    other.goto(house.link(call, "Сидорова Ольга"))
+    other.goto(site.link(call, "Сидорова Ольга"))
     assert phrase(other) == where
     press(other, "4", "Enter")
     screen(other, "done")
 
-    assert house.outcome(call.id) == "none"
+    assert site.outcome(call.id) == "none"
 
 
 def test_a_call_that_ended_shows_how_far_it_got_when_it_is_opened_again(
-    house: House, open_context: Callable[..., BrowserContext]
+    site: Site, open_context: Callable[..., BrowserContext]
 ) -> None:
-    call = house.call()
+    call = site.call()
     tab = open_context().new_page()
-    tab.goto(house.link(call))
+    tab.goto(site.link(call))
     press(tab, "1", "1", "Enter")
     screen(tab, "done")
     saved(tab)
     other = open_context().new_page()
-    other.goto(house.link(call))
+    other.goto(site.link(call))
     screen(other, "done")
 
     other.get_by_text("Комментарий в карточке клиента").wait_for()
     assert "исключить из звонков с опросом" in other.locator("#stage").inner_text()
 
 
-def test_the_same_id_of_another_client_is_another_call(
-    house: House, open_context: Callable[..., BrowserContext]
-) -> None:
-    call = house.call()
+def test_the_same_id_of_another_client_is_another_call(site: Site, open_context: Callable[..., BrowserContext]) -> None:
+    call = site.call()
     tab = open_context().new_page()
-    tab.goto(house.link(call))
+    tab.goto(site.link(call))
     first = phrase(tab)
     press(tab, "1", "3")
     saved(tab)
     other = open_context().new_page()
-    other.goto(house.link(house.call(id=call.id, phone="+79160000001", card=None, name=None)))
+    other.goto(site.link(site.call(id=call.id, phone="+79160000001", card=None, name=None)))
 
     assert phrase(other) == first
     press(other, "2")
     saved(other)
-    assert house.trail(call.id)["generation"] == 2
+    assert site.trail(call.id)["generation"] == 2

@@ -15,7 +15,7 @@ from plugin.deciding.decision.compiled_rules import Decider, Rulebook
 from plugin.deciding.decision.conversations import Conversation, conversations
 from plugin.deciding.ruleset.values import FactValue
 from tests.browser.conftest import RULES
-from tests.browser.house import House, phrase, press, running_house, saved, screen, type_answer
+from tests.browser.page_site import Site, phrase, press, running_site, saved, screen, type_answer
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
 
 NAME = "Иванова Анна Петровна"
@@ -34,15 +34,15 @@ ENDS = ends(DECIDER)
 
 
 @pytest.fixture(scope="module")
-def long_house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[House]:
+def long_house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Site]:
     """One page for all of them."""
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("site")
     (folder / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
     shutil.copytree(RULES, folder / "rules")
     shutil.copy(sqlite_template, folder / "ledger.db")
     settings = load_settings(folder / "plugin.toml", ENVIRON)
-    with running_house(settings, folder / "rules", f"sqlite:///{folder / 'ledger.db'}") as house:
-        yield house
+    with running_site(settings, folder / "rules", f"sqlite:///{folder / 'ledger.db'}") as site:
+        yield site
 
 
 def answer_by_key(tab: Tab, decider: Decider, answers: dict[str, FactValue]) -> None:
@@ -69,14 +69,14 @@ def shown_texts(tab: Tab) -> list[str]:
     return found
 
 
-def written_texts(house: House, call: str, *, marks: bool) -> list[str]:
-    rows = [row["text"] for row in house.planned(call) if row["kind"] in ("comment", "reminder")]
+def written_texts(site: Site, call: str, *, marks: bool) -> list[str]:
+    rows = [row["text"] for row in site.planned(call) if row["kind"] in ("comment", "reminder")]
     return rows if marks else [text.rsplit("\n", 1)[0] for text in rows]
 
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: "-".join(str(value) for value in end.answers.values()))
 def test_by_keys_alone_without_a_request_on_the_way(
-    long_house: House, open_context: Callable[..., BrowserContext], end: Conversation
+    long_house: Site, open_context: Callable[..., BrowserContext], end: Conversation
 ) -> None:
     tab, call = open_context().new_page(), long_house.call()
     # What the page shows of the end is its own work: the server is not heard before it is confirmed.
@@ -102,9 +102,9 @@ def test_by_keys_alone_without_a_request_on_the_way(
     assert (trail["state"], trail["outcome"]) == ("confirmed", end.decision.outcome)
 
 
-def test_the_servers_foresight_is_what_is_written_to_the_letter(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_the_servers_foresight_is_what_is_written_to_the_letter(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "2", "1")
     type_answer(tab, NAME)
     press(tab, "3", "1")
@@ -117,16 +117,16 @@ def test_the_servers_foresight_is_what_is_written_to_the_letter(house: House, ta
     press(tab, "Enter")
     screen(tab, "done")
 
-    whole = written_texts(house, call.id, marks=True)
-    assert sorted(promised) == sorted(written_texts(house, call.id, marks=False))
+    whole = written_texts(site, call.id, marks=True)
+    assert sorted(promised) == sorted(written_texts(site, call.id, marks=False))
     assert sorted(marks) == sorted(text.rsplit("\n", 1)[1] for text in whole)
-    events = [event for event in house.events(call.id) if event["final"]]
-    assert [event["revision"] for event in events] == [house.rules.current().revision]
+    events = [event for event in site.events(call.id) if event["final"]]
+    assert [event["revision"] for event in events] == [site.rules.current().revision]
 
 
-def test_an_enter_that_is_held_confirms_nothing(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_an_enter_that_is_held_confirms_nothing(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "2", "2")
     screen(tab, "ending")
     tab.wait_for_timeout(500)
@@ -135,11 +135,11 @@ def test_an_enter_that_is_held_confirms_nothing(house: House, tab: Tab) -> None:
         tab.evaluate(held)
 
     assert tab.locator("#stage").get_attribute("data-screen") == "ending"
-    assert house.outcome(call.id) is None
+    assert site.outcome(call.id) is None
 
 
-def test_with_the_keys_switched_off_only_buttons_answer(house: House, tab: Tab) -> None:
-    tab.goto(house.link(house.call()))
+def test_with_the_keys_switched_off_only_buttons_answer(site: Site, tab: Tab) -> None:
+    tab.goto(site.link(site.call()))
     tab.locator("#hotkeys").uncheck()
     first = phrase(tab)
     press(tab, "1")

@@ -14,33 +14,33 @@ from playwright.sync_api import Page as Tab
 from plugin.auth.links import Links
 from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
-from tests.browser.house import KEY, House, phrase, press, running_house, saved, screen
+from tests.browser.page_site import KEY, Site, phrase, press, running_site, saved, screen
 from tests.browser.wire import Wire, wire_to
 from tests.support.processes import wait_until
 
 
 @pytest.fixture
-def wired(settings: Settings, rules_folder: Path, ledger_file: str) -> Iterator[tuple[House, Wire]]:
+def wired(settings: Settings, rules_folder: Path, ledger_file: str) -> Iterator[tuple[Site, Wire]]:
     """The page behind a wire: links lead through it."""
-    with running_house(settings, rules_folder, ledger_file) as house:
-        port = urlsplit(house.url).port
+    with running_site(settings, rules_folder, ledger_file) as site:
+        port = urlsplit(site.url).port
         assert port is not None
         with wire_to(port) as wire:
             url = f"http://localhost:{wire.port}"
             yield (
-                replace(house, url=url, links=Links([KEY], f"{url}/operator/open", house.links._longest, utc_now)),
+                replace(site, url=url, links=Links([KEY], f"{url}/operator/open", site.links._longest, utc_now)),
                 wire,
             )
 
 
-def finals(house: House, call: str) -> int:
-    return len([event for event in house.events(call) if event["final"]])
+def finals(site: Site, call: str) -> int:
+    return len([event for event in site.events(call) if event["final"]])
 
 
-def test_a_dropped_network_does_not_stop_the_call(wired: tuple[House, Wire], tab: Tab) -> None:
-    house, wire = wired
-    call = house.call()
-    tab.goto(house.link(call))
+def test_a_dropped_network_does_not_stop_the_call(wired: tuple[Site, Wire], tab: Tab) -> None:
+    site, wire = wired
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1")
     saved(tab)
     wire.become("cut")
@@ -51,89 +51,89 @@ def test_a_dropped_network_does_not_stop_the_call(wired: tuple[House, Wire], tab
     wire.become("whole")
     saved(tab)
 
-    assert len(house.trail(call.id)["entries"]) == 4
+    assert len(site.trail(call.id)["entries"]) == 4
     assert tab.locator("#notices [data-name=offline]").count() == 0
 
 
-def test_cut_before_the_confirmation_it_is_sent_once_the_network_is_back(wired: tuple[House, Wire], tab: Tab) -> None:
-    house, wire = wired
-    call = house.call()
-    tab.goto(house.link(call))
+def test_cut_before_the_confirmation_it_is_sent_once_the_network_is_back(wired: tuple[Site, Wire], tab: Tab) -> None:
+    site, wire = wired
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1", "1")
     wire.become("cut")
     press(tab, "Enter")
     tab.get_by_text("Подтверждено, ещё не передано").wait_for()
     assert "уйдёт само" in tab.locator("#stage").inner_text()
-    assert finals(house, call.id) == 0
+    assert finals(site, call.id) == 0
     wire.become("whole")
     screen(tab, "done")
 
-    assert house.outcome(call.id) == "exclude_calls"
-    assert finals(house, call.id) == 1
+    assert site.outcome(call.id) == "exclude_calls"
+    assert finals(site, call.id) == 1
 
 
-def test_cut_while_it_is_confirmed_it_is_taken_in_once(wired: tuple[House, Wire], tab: Tab) -> None:
-    house, wire = wired
-    call = house.call()
-    tab.goto(house.link(call))
+def test_cut_while_it_is_confirmed_it_is_taken_in_once(wired: tuple[Site, Wire], tab: Tab) -> None:
+    site, wire = wired
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1", "1")
     screen(tab, "ending")
     saved(tab)
     wire.become("deaf")
     press(tab, "Enter")
-    wait_until(lambda: finals(house, call.id) == 1)
+    wait_until(lambda: finals(site, call.id) == 1)
     tab.get_by_text("Подтверждено, ещё не передано").wait_for()
-    planned = len(house.planned(call.id))
+    planned = len(site.planned(call.id))
     wire.become("whole")
     screen(tab, "done")
 
-    assert finals(house, call.id) == 1
-    assert len(house.planned(call.id)) == planned == 3
+    assert finals(site, call.id) == 1
+    assert len(site.planned(call.id)) == planned == 3
 
 
-def test_a_confirmation_outlives_a_reload(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_a_confirmation_outlives_a_reload(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     tab.route("**/operator/confirm?*", lambda route: route.abort())
     press(tab, "1", "1", "Enter")
     tab.get_by_text("Подтверждено, ещё не передано").wait_for()
     tab.reload()
     tab.get_by_text("Подтверждено, ещё не передано").wait_for()
-    assert finals(house, call.id) == 0
+    assert finals(site, call.id) == 0
     tab.unroute("**/operator/confirm?*")
     screen(tab, "done")
 
-    assert finals(house, call.id) == 1
+    assert finals(site, call.id) == 1
 
 
 def test_an_operator_whose_session_ended_is_told_and_nothing_is_lost(
-    house: House, open_context: Callable[..., BrowserContext]
+    site: Site, open_context: Callable[..., BrowserContext]
 ) -> None:
-    context, call = open_context(), house.call()
+    context, call = open_context(), site.call()
     tab = context.new_page()
-    tab.goto(house.link(call))
+    tab.goto(site.link(call))
     press(tab, "1", "1")
     saved(tab)
     context.clear_cookies()
     press(tab, "Enter")
     tab.get_by_text("Подтверждено, ещё не передано").wait_for()
     assert "откройте страницу из CRM ещё раз" in tab.locator("#stage").inner_text()
-    assert finals(house, call.id) == 0
-    tab.goto(house.link(call))
+    assert finals(site, call.id) == 0
+    tab.goto(site.link(call))
     screen(tab, "done")
 
-    assert house.outcome(call.id) == "exclude_calls"
-    assert finals(house, call.id) == 1
+    assert site.outcome(call.id) == "exclude_calls"
+    assert finals(site, call.id) == 1
 
 
-def test_a_call_held_wholly_without_the_server_goes_on_by_its_own_rules(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
-    before = house.rules.current().revision
+def test_a_call_held_wholly_without_the_server_goes_on_by_its_own_rules(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
+    before = site.rules.current().revision
     tab.route("**/operator/trail?*", lambda route: route.abort())
     press(tab, "1")
     where = phrase(tab)
-    house.publish(where, "Новая фраза о том же?")
+    site.publish(where, "Новая фраза о том же?")
     tab.reload()
     screen(tab, "question")
     assert phrase(tab) == where
@@ -141,12 +141,12 @@ def test_a_call_held_wholly_without_the_server_goes_on_by_its_own_rules(house: H
     press(tab, "1", "Enter")
     screen(tab, "done")
 
-    assert {event["revision"] for event in house.events(call.id)} == {before}
+    assert {event["revision"] for event in site.events(call.id)} == {before}
 
 
-def test_once_all_is_written_nothing_of_the_call_stays_in_the_browser(house: House, tab: Tab) -> None:
-    call = house.call()
-    tab.goto(house.link(call))
+def test_once_all_is_written_nothing_of_the_call_stays_in_the_browser(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
     press(tab, "1", "2", "3")
     tab.locator("#note").fill("секрет")
     tab.keyboard.press("Escape")

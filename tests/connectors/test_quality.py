@@ -14,7 +14,7 @@ from connectors import registry
 from connectors.http.settings import HttpAccount
 
 ROOT = Path(__file__).parents[2]
-CONNECTORS = sorted(path.parent for path in (ROOT / "connectors").glob("*/__init__.py"))
+CONNECTORS = sorted(path.parent for path in (ROOT / "connectors").glob("*/connector.py"))
 EACH = pytest.mark.parametrize("folder", CONNECTORS, ids=lambda folder: folder.name)
 
 ITEMS = {

@@ -121,7 +121,7 @@ def _add_mails(routes: Blueprint, crm: Crm) -> None:
 def _add_calls(routes: Blueprint, crm: Crm) -> None:
     @routes.post("/calls")
     def create_call() -> tuple[Response, int]:
-        call = _given(schemas.NewCall())
+        call = _given(schemas.NewCallRecord())
         with crm.store.transaction() as db:
             written = crm.calls.add(db, call)
         crm.calls.queue.wake()

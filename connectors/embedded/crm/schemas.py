@@ -129,7 +129,7 @@ class ChangedCall(Schema):
     ruleset = _optional_line(100)
 
 
-class NewCall(ChangedCall):
+class NewCallRecord(ChangedCall):
     """A call's record; without ``id`` the CRM gives one."""
 
     id = fields.String(load_default=None, allow_none=True, validate=Regexp(rf"{_USER_ID.pattern}\Z"))

@@ -1,1 +1,1 @@
-"""The rules as people look at them: every conversation as a table or a drawing, and what a change would change."""
+"""The rules for people to look at: every conversation as a table or a drawing, and the effects of a change."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from plugin.authoring.inspection.paired_walk import ConversationPair, PairedConversation
-from plugin.authoring.inspection.wording import answer_label, plain, question_words, wording
+from plugin.authoring.inspection.wording import plain, question_words, wording
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import ActionSpec, OutcomeSpec, Question
 
@@ -102,7 +102,7 @@ def _only_one(pair: ConversationPair, old: Script, new: Script) -> ConversationC
     assert pair.missing is not None
     name, value = pair.missing
     question = next(question for question in talk.asked if question.fact == name)
-    label = answer_label(question, value) or plain(value)
+    label = question.label_of(value) or plain(value)
     what = f"{script.facts[name].label}: {label}"
     if is_new:
         return ConversationChange("only_new", what, None, label, (_end(talk),))
@@ -226,10 +226,10 @@ def _question(a: Question, b: Question, label: str) -> Iterator[ConversationChan
     if question_words(a) != question_words(b):
         yield ConversationChange("phrase", f"Фраза вопроса: {label}", question_words(a), question_words(b))
     for answer in a.answers:
-        now = answer_label(b, answer.value)
+        now = b.label_of(answer.value)
         if now is not None and now != answer.label:
             yield ConversationChange("answer_label", f"Ответ: {label}", answer.label, now)
-    common = [[x.label for x in one.answers if answer_label(other, x.value)] for one, other in ((a, b), (b, a))]
+    common = [[x.label for x in one.answers if other.label_of(x.value)] for one, other in ((a, b), (b, a))]
     if common[0] != common[1] and sorted(common[0]) == sorted(common[1]):
         yield ConversationChange(
             "answers_order", f"Порядок ответов: {label}", "; ".join(common[0]), "; ".join(common[1])

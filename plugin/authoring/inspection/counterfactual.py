@@ -15,6 +15,7 @@ from plugin.deciding.decision.trace import RuleTrace
 from plugin.deciding.engine.network import UNKNOWN
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import Condition, Question, Rule
+from plugin.deciding.ruleset.value_classes import examples
 from plugin.deciding.ruleset.values import Facts, FactValue
 
 #: Sets of facts looked at for one rule, and for all rules of one explanation.
@@ -39,7 +40,7 @@ class Counterfactual:
 class _Tried:
     """What one changed set of facts comes to. ``refused``: facts whose answer its question does not offer."""
 
-    firing: RuleTrace
+    trace: RuleTrace
     refused: frozenset[str]
 
 
@@ -69,8 +70,8 @@ class CounterfactualSearch:
                 comes_to = self._try(key, longer)
                 if comes_to is None or len(seen) > MOST_FOR_ONE:
                     return Counterfactual(None)
-                if entry.id in comes_to.firing.fired and not comes_to.refused:
-                    return Counterfactual(_in_order(longer, comes_to.firing))
+                if entry.id in comes_to.trace.fired and not comes_to.refused:
+                    return Counterfactual(_in_order(longer, comes_to.trace))
                 queue.append((longer, comes_to))
         return Counterfactual(None, exhausted=True)
 
@@ -79,23 +80,23 @@ class CounterfactualSearch:
 
         Nothing smaller is passed over: whatever makes the entry fire changes one of these, and so on.
         """
-        for name in tried.firing.asked:
+        for name in tried.trace.asked:
             if name in tried.refused and name not in change:
-                for value in self._values(name, tried.firing):
+                for value in self._values(name, tried.trace):
                     yield name, value
-        for name, condition in self._obstacles.of(entry, tried.firing):
+        for name, condition in self._obstacles.of(entry, tried.trace):
             if name not in change:
                 if UNKNOWN in condition.patterns[0].codes:
                     yield name, None
-                for value in self._values(name, tried.firing):
+                for value in self._values(name, tried.trace):
                     if self._satisfies(value, condition):
                         yield name, value
 
-    def _values(self, name: str, firing: RuleTrace) -> Iterator[FactValue]:
+    def _values(self, name: str, trace: RuleTrace) -> Iterator[FactValue]:
         """A value of every other class that can be answered here."""
-        classes, now, question = self._classes[name], self._facts.get(name), firing.asked.get(name)
+        classes, now, question = self._classes[name], self._facts.get(name), trace.asked.get(name)
         offered = [answer.value for answer in question.answers] if question else []
-        for value in offered or [classes.example(key) for key in classes.keys]:
+        for value in offered or examples(classes):
             if now is None or classes.key(value) != classes.key(now):
                 yield value
 
@@ -113,11 +114,11 @@ class CounterfactualSearch:
         return self._tried[key]
 
     def _look(self, facts: Facts) -> _Tried:
-        firing = self._decider.firing(facts)
-        return _Tried(firing, frozenset(self._refused(firing, facts)))
+        trace = self._decider.trace(facts)
+        return _Tried(trace, frozenset(self._refused(trace, facts)))
 
-    def _refused(self, firing: RuleTrace, facts: Facts) -> Iterator[str]:
-        for name, question in firing.asked.items():
+    def _refused(self, trace: RuleTrace, facts: Facts) -> Iterator[str]:
+        for name, question in trace.asked.items():
             key = self._classes[name].key
             if name in facts and question.answers and key(facts[name]) not in {key(a.value) for a in question.answers}:
                 yield name
@@ -139,13 +140,13 @@ class _Obstacles:
             for conclusion in rule.conclude:
                 self._concluding.setdefault(conclusion, []).append(rule)
 
-    def of(self, entry: Rule | Question, firing: RuleTrace) -> Iterator[tuple[str, Condition]]:
-        """The conditions that fail on a fact which is heard, whatever its value."""
+    def of(self, entry: Rule | Question, trace: RuleTrace) -> Iterator[tuple[str, Condition]]:
+        """The conditions that fail on a fact which takes part in this conversation, whatever its value."""
         open_ends: list[Rule | Question] = [entry]
         known: set[str] = {entry.id}
         while open_ends:
             for condition in open_ends.pop(0).when:
-                verdict = firing.verdict(condition)
+                verdict = trace.verdict(condition)
                 leading: list[Rule | Question] = []
                 if verdict == "not_asked":
                     leading += self._asking.get(condition.subject, ())
@@ -158,6 +159,6 @@ class _Obstacles:
                 known.update(other.id for other in leading)
 
 
-def _in_order(change: Change, firing: RuleTrace) -> dict[str, FactValue | None]:
-    order = [*firing.asked, *change]
+def _in_order(change: Change, trace: RuleTrace) -> dict[str, FactValue | None]:
+    order = [*trace.asked, *change]
     return {name: change[name] for name in sorted(change, key=order.index)}

@@ -12,7 +12,7 @@ from itertools import islice
 
 from plugin.authoring.inspection.compare import ConversationChange, compared, script_changes
 from plugin.authoring.inspection.paired_walk import ConversationPair, pairs
-from plugin.authoring.inspection.wording import answer_label, named
+from plugin.authoring.inspection.wording import named
 from plugin.common.toml.writer import to_toml
 from plugin.deciding.decision.compiled_rules import Role, Rulebook
 from plugin.deciding.decision.decider import Decider
@@ -155,7 +155,7 @@ def _said(pair: ConversationPair, old: Script, new: Script) -> Iterator[str]:
             value = pair.answers[question.fact]
             fact = script.facts[question.fact]
             if fact.listed:
-                yield answer_label(question, value) or spelt(fact, value)
+                yield question.label_of(value) or spelt(fact, value)
             else:
                 yield named(fact.label) if value == SAMPLE_TEXT else f"{fact.label}: {spelt(fact, value)}"
 

@@ -36,15 +36,9 @@ def as_json(found: Differences, old: str, new: str) -> dict[str, Any]:
         "new": {"name": new, "ruleset": found.new},
         "alike": found.alike,
         "scripts": [
-            {
-                "script": script.name,
-                "title": script.title,
-                "state": script.state,
-                "compared": script.compared,
-                "different": script.different,
-                "cut": script.cut,
-                "changes": [_change_json(change) for change in script.changes],
-            }
+            {"script": script.name}
+            | {name: getattr(script, name) for name in ("title", "state", "compared", "different", "cut")}
+            | {"changes": [_change_json(change) for change in script.changes]}
             for script in found.scripts
         ],
         "roles": [_change_json(change) for change in found.roles],
@@ -125,9 +119,13 @@ def _sides(change: BehaviourChange | ConversationChange, indent: int) -> Iterato
 
 
 def _change_json(change: BehaviourChange) -> dict[str, Any]:
-    body: dict[str, Any] = {"kind": change.kind, "what": change.what, "old": change.old, "new": change.new}
+    body = _sides_json(change)
     if change.conversations is not None:
         body |= {"conversations": change.conversations, "outcomes": list(change.outcomes), "example": change.example}
     if change.details:
-        body["details"] = [{"kind": d.kind, "what": d.what, "old": d.old, "new": d.new} for d in change.details]
+        body["details"] = [_sides_json(detail) for detail in change.details]
     return body
+
+
+def _sides_json(change: BehaviourChange | ConversationChange) -> dict[str, Any]:
+    return {name: getattr(change, name) for name in ("kind", "what", "old", "new")}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from plugin.authoring.inspection.counterfactual import Counterfactual, CounterfactualSearch
+from plugin.deciding.decision.conversations import reach
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Decision
 from plugin.deciding.decision.trace import RuleTrace, TracedCondition
@@ -20,7 +21,7 @@ Show = Callable[[str, FactValue], FactValue]
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedEntry:
     """One rule or question. ``found``: what would have fired it; None where it did fire."""
 
     entry: Rule | Question
@@ -48,10 +49,10 @@ class Explanation:
     decider: Decider
     revision: str
     facts: Facts
-    firing: RuleTrace
+    trace: RuleTrace
     decision: Decision | None
     fault: BadFacts | DecisionError | None
-    entries: tuple[Explained, ...]
+    entries: tuple[ExplainedEntry, ...]
 
     def to_json(self, show: Show = lambda _, value: value) -> dict[str, Any]:
         """The explanation for programs."""
@@ -67,7 +68,7 @@ class Explanation:
             "entries": [self._entry_to_json(entry, show) for entry in self.entries],
         }
 
-    def _entry_to_json(self, entry: Explained, show: Show) -> dict[str, Any]:
+    def _entry_to_json(self, entry: ExplainedEntry, show: Show) -> dict[str, Any]:
         found = entry.found
         return {
             "id": entry.entry.id,
@@ -105,19 +106,12 @@ def explain(decider: Decider, facts: Facts) -> Explanation:
 
     An answer that is refused on this path and a gap or conflict of the rules are explained as well, not raised.
     """
-    firing, changes = decider.firing(facts), CounterfactualSearch(decider, facts)
-    decision, fault = _decided(decider, facts)
-    entries = tuple(_explained(entry, firing, changes) for entry in decider.script.entries)
-    return Explanation(decider, decider.revision, facts, firing, decision, fault, entries)
+    trace, changes = decider.trace(facts), CounterfactualSearch(decider, facts)
+    end = reach(decider, dict(facts))
+    entries = tuple(_explained(entry, trace, changes) for entry in decider.script.entries)
+    return Explanation(decider, decider.revision, facts, trace, end.decision, end.fault, entries)
 
 
-def _explained(entry: Rule | Question, firing: RuleTrace, changes: CounterfactualSearch) -> Explained:
-    fired = entry.id in firing.fired
-    return Explained(entry, fired, firing.checks(entry), None if fired else changes.smallest(entry))
-
-
-def _decided(decider: Decider, facts: Facts) -> tuple[Decision | None, BadFacts | DecisionError | None]:
-    try:
-        return decider.decide(facts), None
-    except (BadFacts, DecisionError) as fault:
-        return None, fault
+def _explained(entry: Rule | Question, trace: RuleTrace, changes: CounterfactualSearch) -> ExplainedEntry:
+    fired = entry.id in trace.fired
+    return ExplainedEntry(entry, fired, trace.checks(entry), None if fired else changes.smallest(entry))

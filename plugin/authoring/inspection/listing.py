@@ -64,7 +64,7 @@ class ListedConversation:
     outcome: str | None
     label: str
     say: str | None
-    doings: tuple[ActionLine, ...]
+    actions: tuple[ActionLine, ...]
     card: str | None
     fault: bool
 
@@ -76,7 +76,7 @@ class ListedOutcome:
     name: str
     label: str
     say: str | None
-    doings: tuple[ActionLine, ...]
+    actions: tuple[ActionLine, ...]
     used: int
 
 
@@ -105,12 +105,12 @@ class ScriptListing:
         return {question: tuple(answers) for question, answers in found.items()}
 
 
-def sheets(rulebook: Rulebook, names: Iterable[str]) -> list[ScriptListing]:
+def listings(rulebook: Rulebook, names: Iterable[str]) -> list[ScriptListing]:
     """The sheets of these scripts. Raises InputError for an unknown one."""
-    return [sheet(rulebook, name) for name in names]
+    return [listing(rulebook, name) for name in names]
 
 
-def sheet(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> ScriptListing:
+def listing(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> ScriptListing:
     """The sheet of one script."""
     decider = rulebook.script(name)
     tree = grow(decider, most)
@@ -122,7 +122,7 @@ def sheet(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> Scri
             outcome.name,
             outcome.label,
             outcome.say,
-            doings(outcome.actions, rulebook.roles, lambda action: wording(decider.script, action.text)),
+            action_lines(outcome.actions, rulebook.roles, lambda action: wording(decider.script, action.text)),
             used.count(outcome.name),
         )
         for outcome in decider.script.outcomes.values()
@@ -130,19 +130,19 @@ def sheet(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> Scri
     return ScriptListing(name, decider.title, rulebook.revision, lines, endings, tree.cut)
 
 
-def doings(
+def action_lines(
     actions: Iterable[ActionSpec], roles: Mapping[str, Role], text_of: Callable[[ActionSpec], str]
 ) -> tuple[ActionLine, ...]:
     """Actions in words; reminders that differ by their role alone are one."""
-    found: list[ActionLine] = []
+    lines: list[ActionLine] = []
     for action in actions:
         label = (role_label(roles, action.role),) if action.role else ()
-        doing = ActionLine(action.kind, text_of(action), label, action.subject, action.due_in_hours, action.email)
-        if found and doing.is_reminder and replace(found[-1], recipients=label) == doing:
-            found[-1] = replace(doing, recipients=found[-1].recipients + label)
+        line = ActionLine(action.kind, text_of(action), label, action.subject, action.due_in_hours, action.email)
+        if lines and line.is_reminder and replace(lines[-1], recipients=label) == line:
+            lines[-1] = replace(line, recipients=lines[-1].recipients + label)
         else:
-            found.append(doing)
-    return tuple(found)
+            lines.append(line)
+    return tuple(lines)
 
 
 def role_label(roles: Mapping[str, Role], name: str) -> str:
@@ -161,7 +161,7 @@ def _line(number: int, row: TreeRow, script: Script, roles: Mapping[str, Role]) 
     if outcome is None:
         return ListedConversation(number, steps, None, row.end.fault or "", None, (), None, fault=True)
     known = row.known(script)
-    done = doings(outcome.actions, roles, lambda action: wording(script, action.text, known))
+    done = action_lines(outcome.actions, roles, lambda action: wording(script, action.text, known))
     card = card_words(row.target) if row.target and done else None
     return ListedConversation(number, steps, outcome.name, outcome.label, outcome.say, done, card, fault=False)
 

@@ -6,19 +6,19 @@ have come to an end; an answer that only one of them offers leaves the other beh
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from plugin.authoring.inspection.tree import CONFLICT, GAP
-from plugin.authoring.inspection.wording import conditions, labels_of, literals, text_tests, wording
+from plugin.authoring.inspection.tree import fault_words
+from plugin.authoring.inspection.wording import literals, text_tests, wording
+from plugin.deciding.decision.conversations import beginnings, depth_first, reach
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.conditions import fits_type
 from plugin.deciding.ruleset.model import Fact, OutcomeSpec, Question
-from plugin.deciding.ruleset.value_classes import Classes, Intervals, TextClasses
+from plugin.deciding.ruleset.value_classes import Classes, Intervals, TextClasses, examples
 from plugin.deciding.ruleset.values import FactValue
-from plugin.errors import BadFacts, DecisionError, NoOutcome
+from plugin.errors import BadFacts
 
 _Answers = Mapping[str, FactValue]
 
@@ -55,6 +55,7 @@ def pairs(old: Decider, new: Decider) -> Iterator[ConversationPair]:
 class _At:
     """Where one version stands: asking (``next``), at its end (``talk``), or left behind by an answer (``lost``)."""
 
+    answers: _Answers
     next: str | None = None
     talk: PairedConversation | None = None
     lost: tuple[str, FactValue] | None = None
@@ -66,11 +67,15 @@ class _Side:
     def __init__(self, decider: Decider) -> None:
         self.decider = decider
         self.script = decider.script
-        self._questions = labels_of(decider.script)
+        self._questions = {question.id: question for question in decider.script.questions}
         self._offered: dict[str, list[FactValue]] = {}
         for question in self.script.questions:
             offered = self._offered.setdefault(question.fact, [])
             offered += [a.value for a in question.answers if not _among(a.value, offered)]
+
+    def call_facts(self) -> Iterator[str]:
+        """The facts that the call brings along, as conditions come to read them."""
+        return (c.subject for c in self.script.conditions if c.subject in self.decider.sources)
 
     def offered(self, fact: str) -> list[FactValue]:
         """The ready answers of all questions about a fact."""
@@ -79,17 +84,17 @@ class _Side:
     def at(self, answers: _Answers) -> _At:
         """Where these answers lead."""
         facts = {name: value for name, value in answers.items() if self._fits(name, value)}
-        try:
-            decision = self.decider.decide(facts)
-        except BadFacts as error:
-            wrong = error.errors[0].field
-            return _At(lost=(wrong, answers[wrong]))
-        except DecisionError as error:
-            return _At(talk=self._undecided(facts, GAP if isinstance(error, NoOutcome) else CONFLICT))
-        if decision.next is None:
-            return _At(talk=self._ended(facts, decision))
-        fact = decision.next.fact
-        return _At(lost=(fact, answers[fact])) if fact in answers else _At(next=fact)
+        here = reach(self.decider, facts)
+        if isinstance(here.fault, BadFacts):
+            wrong = here.fault.errors[0].field
+            return _At(answers, lost=(wrong, answers[wrong]))
+        if here.decision is None:
+            asked = tuple(self.script.asked(self.decider.fired(facts)).values())
+            return _At(answers, talk=PairedConversation(asked, None, fault_words(here.fault), None))
+        if here.next is None:
+            return _At(answers, talk=self._ended(facts, here.decision))
+        fact = here.next.fact
+        return _At(answers, lost=(fact, answers[fact])) if fact in answers else _At(answers, next=fact)
 
     def _fits(self, name: str, value: FactValue) -> bool:
         fact = self.script.facts.get(name)
@@ -105,17 +110,8 @@ class _Side:
         card = self._card(facts) if decision.actions and decision.actions[0].target else None
         return PairedConversation(asked, self.script.outcomes[decision.outcome], None, card)
 
-    def _undecided(self, facts: _Answers, fault: str) -> PairedConversation:
-        fired = self.decider.fired(facts)
-        asked: dict[str, Question] = {}
-        for question in self.script.questions:
-            if question.id in fired:
-                asked.setdefault(question.fact, question)
-        return PairedConversation(tuple(asked.values()), None, fault, None)
-
     def _card(self, facts: _Answers) -> tuple[str, str] | None:
-        fired = self.decider.fired(facts)
-        spec = next((rule.target for rule in self.script.rules if rule.target and rule.id in fired), None)
+        spec = self.script.target(self.decider.fired(facts))
         return None if spec is None else (wording(self.script, spec.name), wording(self.script, spec.phone))
 
 
@@ -125,28 +121,18 @@ class _Walk:
         self._known: dict[str, list[FactValue]] = {}
 
     def pairs(self) -> Iterator[ConversationPair]:
-        for start in self._starts():
-            open_: list[_Answers] = [start]
-            while open_:
-                answers = open_.pop()
-                old, new = self._old.at(answers), self._new.at(answers)
-                fact = old.next or new.next
-                if fact is not None:
-                    open_.extend({**answers, fact: value} for value in reversed(self._values(fact)))
-                else:
-                    yield from _pair(answers, old, new)
+        # What the call may bring along, as far as a condition of either version reads it.
+        call_facts = dict.fromkeys(name for side in (self._old, self._new) for name in side.call_facts())
+        for start in beginnings(call_facts, self._values):
+            for old, new in depth_first(start, self._at, self._ways_on):
+                yield from _pair(old.answers, old, new)
 
-    def _starts(self) -> Iterator[_Answers]:
-        """What the call may bring along, as far as a condition of either version reads it."""
-        names = dict.fromkeys(
-            condition.subject
-            for side in (self._old, self._new)
-            for condition in conditions(side.script)
-            if condition.subject in side.decider.sources
-        )
-        branches: list[list[FactValue | None]] = [[None, *self._values(name)] for name in names]
-        for values in itertools.product(*branches):
-            yield {name: value for name, value in zip(names, values, strict=True) if value is not None}
+    def _at(self, answers: _Answers) -> tuple[_At, _At]:
+        return self._old.at(answers), self._new.at(answers)
+
+    def _ways_on(self, both: tuple[_At, _At]) -> tuple[str, list[FactValue]] | None:
+        fact = both[0].next or both[1].next
+        return None if fact is None else (fact, self._values(fact))
 
     def _values(self, name: str) -> list[FactValue]:
         """Answers that either version offers, or an example for all that the two can tell apart together."""
@@ -167,7 +153,7 @@ class _Walk:
                 yield from side.offered(name) if not fact.source else fact.listed
             else:
                 classes = self._together(fact, sides) if len(kinds) == 1 else side.script.classes[name]
-                yield from (classes.example(key) for key in classes.keys)
+                yield from examples(classes)
 
     def _together(self, fact: Fact, sides: list[_Side]) -> Classes:
         """What the conditions of both versions can tell apart."""
@@ -181,7 +167,7 @@ def _pair(answers: _Answers, old: _At, new: _At) -> Iterator[ConversationPair]:
     if old.talk and new.talk:
         yield ConversationPair(answers, old.talk, new.talk)
     for mine, other, is_new in ((old, new, False), (new, old, True)):
-        # An answer that nobody asked for here does not make a conversation of its own.
+        # An answer that was not asked for here does not make a conversation of its own.
         if mine.talk and other.lost and other.lost[0] in {question.fact for question in mine.talk.asked}:
             yield ConversationPair(answers, None if is_new else mine.talk, mine.talk if is_new else None, other.lost)
 

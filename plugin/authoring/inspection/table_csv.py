@@ -27,15 +27,15 @@ _LAST = (
 )
 
 
-def encoded(sheets: Sequence[ScriptListing], separator: str = ";") -> bytes:
+def encoded(listings: Sequence[ScriptListing], separator: str = ";") -> bytes:
     """The file's bytes: a heading, then one record a conversation; its answers one by one and all in one cell."""
-    facts = _facts(sheets)
+    facts = _facts(listings)
     told = io.StringIO()
     writer = csv.writer(told, delimiter=separator, lineterminator="\r\n")
     writer.writerow([defused(title) for title in (*_FIRST, *facts.values(), *_LAST)])
-    for sheet in sheets:
-        for line in sheet.lines:
-            writer.writerow([defused(cell) for cell in _cells(sheet, line, list(facts))])
+    for listing in listings:
+        for line in listing.lines:
+            writer.writerow([defused(cell) for cell in _cells(listing, line, list(facts))])
     return (BYTE_ORDER_MARK + told.getvalue()).encode("utf-8", "backslashreplace")
 
 
@@ -44,30 +44,30 @@ def defused(cell: str) -> str:
     return f"'{cell}" if cell.lstrip().startswith(_FORMULA) or cell.startswith(_CONTROLS) else cell
 
 
-def _facts(sheets: Sequence[ScriptListing]) -> dict[tuple[str, str], str]:
+def _facts(listings: Sequence[ScriptListing]) -> dict[tuple[str, str], str]:
     """The columns of the answers: a fact of a script → its label, with the script's title where there are several."""
-    several = len(sheets) > 1
+    several = len(listings) > 1
     return {
-        (sheet.script, step.name): f"{sheet.title}: {step.fact}" if several else step.fact
-        for sheet in sheets
-        for line in sheet.lines
+        (listing.script, step.name): f"{listing.title}: {step.fact}" if several else step.fact
+        for listing in listings
+        for line in listing.lines
         for step in line.steps
     }
 
 
-def _cells(sheet: ScriptListing, line: ListedConversation, facts: Sequence[tuple[str, str]]) -> list[str]:
-    answers = {(sheet.script, step.name): step.answer for step in line.steps}
-    comments = [doing.text for doing in line.doings if not doing.is_reminder]
-    reminders = [doing for doing in line.doings if doing.is_reminder]
+def _cells(listing: ScriptListing, line: ListedConversation, facts: Sequence[tuple[str, str]]) -> list[str]:
+    answers = {(listing.script, step.name): step.answer for step in line.steps}
+    comments = [action.text for action in line.actions if not action.is_reminder]
+    reminders = [action for action in line.actions if action.is_reminder]
     return [
-        *(sheet.title, str(line.number), " → ".join(step.spelt() for step in line.steps)),
+        *(listing.title, str(line.number), " → ".join(step.spelt() for step in line.steps)),
         *(answers.get(fact, "") for fact in facts),
         *(line.label, line.outcome or "", line.say or "", "\n\n".join(comments)),
-        _each(reminders, [", ".join(doing.recipients) for doing in reminders]),
-        _each(reminders, [doing.subject or "" for doing in reminders]),
-        _each(reminders, [str(doing.due_in_hours) for doing in reminders]),
-        _each(reminders, ["да" if doing.email else "нет" for doing in reminders]),
-        "\n\n".join(doing.text for doing in reminders),
+        _each(reminders, [", ".join(action.recipients) for action in reminders]),
+        _each(reminders, [action.subject or "" for action in reminders]),
+        _each(reminders, [str(action.due_in_hours) for action in reminders]),
+        _each(reminders, ["да" if action.email else "нет" for action in reminders]),
+        "\n\n".join(action.text for action in reminders),
         line.card or "",
     ]
 

@@ -6,13 +6,14 @@ the same way are one branch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from plugin.authoring.inspection.wording import answer_label, class_words, conditions, named, plain, text_tests, wording
+from plugin.authoring.inspection.wording import class_words, named, plain, text_tests, wording
+from plugin.deciding.decision.conversations import answer_values, question_asked, reach
 from plugin.deciding.decision.decider import Decider
-from plugin.deciding.decision.model import NextQuestion, Target
+from plugin.deciding.decision.model import Target
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import Fact, Question
 from plugin.deciding.ruleset.values import FactValue
@@ -86,11 +87,11 @@ class TreeRow:
 
     def known(self, script: Script) -> dict[str, str]:
         """What the texts of this conversation are filled in with, values that are typed in by their labels."""
-        read = {condition.subject for condition in conditions(script)}
+        call_facts = script.call_facts
         values = {
             f"fact.{fact.name}": named(fact.label)
             for fact in script.facts.values()
-            if fact.source and fact.name not in read
+            if fact.source and fact.name not in call_facts
         }
         for ask, branch in self.steps:
             if branch.value is not None:
@@ -105,7 +106,7 @@ def grow(decider: Decider, most: int = MOST_CONVERSATIONS) -> ConversationTree:
     grower = _Grower(decider, most)
     root, target = grower.begin()
     if isinstance(target, Target) and isinstance(root, TreeQuestion):
-        # Every way leads to the same card of somebody else: said on the first answers, there being nothing before.
+        # Every way leads to the same other client's card: the first answers say so, since nothing comes before them.
         root = replace(root, branches=tuple(replace(branch, target=target) for branch in root.branches))
     return ConversationTree(decider.script, root, grower.cut)
 
@@ -137,10 +138,9 @@ class _Grower:
     _nodes: dict[tuple[Any, ...], Node] = field(default_factory=dict)
 
     def begin(self) -> tuple[Node, _Aim]:
-        read = {condition.subject for condition in conditions(self.decider.script)}
-        return self._hear([name for name in self.decider.sources if name in read], {})
+        return self._hear(self.decider.script.call_facts, {})
 
-    def _hear(self, names: Sequence[str], facts: Mapping[str, FactValue]) -> tuple[Node, _Aim]:
+    def _hear(self, names: Sequence[str], facts: dict[str, FactValue]) -> tuple[Node, _Aim]:
         """Branch on what the call may bring along, before anything is asked."""
         if not names or self._ends >= self.most:
             return self._grow(facts, 0)
@@ -153,44 +153,37 @@ class _Grower:
             return grown[0][1], grown[0][2]
         return self._asking(self.decider.script.facts[name], None, grown)
 
-    def _grow(self, facts: Mapping[str, FactValue], depth: int) -> tuple[Node, _Aim]:
+    def _grow(self, facts: dict[str, FactValue], depth: int) -> tuple[Node, _Aim]:
         if self._ends >= self.most or depth > DEEPEST:
             self.cut = True
             return self._end(None, CUT), _ANY
-        try:
-            decision = self.decider.decide(facts)
-        except NoOutcome:
-            return self._end(None, GAP), _ANY
-        except BadFacts:
-            return self._end(None, NOT_OFFERED), _ANY
-        except DecisionError:
-            return self._end(None, CONFLICT), _ANY
+        here = reach(self.decider, facts)
+        decision = here.decision
+        if decision is None:
+            return self._end(None, fault_words(here.fault)), _ANY
         if decision.next is None:
-            # An outcome that does nothing is written to nobody's card.
+            # An outcome without actions is written to no card.
             aim = self._target(facts) if decision.actions and decision.actions[0].target else None
             return self._end(decision.outcome, None, acts=bool(decision.actions)), aim if decision.actions else _ANY
-        question = _question(self.decider.script, decision.next)
+        question = question_asked(self.decider.script, decision.next)
         grown: list[tuple[str | None, Node, _Aim]] = []
         for key, value in self._answers(question):
             grown.append((key, *self._grow({**facts, question.fact: value}, depth + 1)))
         return self._asking(self.decider.script.facts[question.fact], question, grown)
 
-    def _target(self, facts: Mapping[str, FactValue]) -> Target | None:
+    def _target(self, facts: dict[str, FactValue]) -> Target | None:
         """Whose card, worded: an example that was chosen for the conversation must not stand for a name."""
-        script, fired = self.decider.script, self.decider.fired(facts)
-        spec = next((rule.target for rule in script.rules if rule.target and rule.id in fired), None)
+        script = self.decider.script
+        spec = script.target(self.decider.fired(facts))
         return None if spec is None else Target(wording(script, spec.name), wording(script, spec.phone))
 
     def _answers(self, question: Question) -> list[tuple[str, FactValue]]:
-        """The answers to a question, each with its class; a text that nobody looks into stands by its label."""
+        """The answers to a question, each with its class; a text that no condition reads is shown by its label."""
         script = self.decider.script
-        classes = script.classes[question.fact]
-        if question.answers:
-            return [(classes.key(answer.value), answer.value) for answer in question.answers]
-        fact = script.facts[question.fact]
+        classes, fact = script.classes[question.fact], script.facts[question.fact]
         if fact.type == "text" and not text_tests(script, fact.name):
             return [(key, named(fact.label)) for key in classes.keys]
-        return [(key, classes.example(key)) for key in classes.keys]
+        return [(classes.key(value), value) for value in answer_values(script, question)]
 
     def _asking(
         self, fact: Fact, question: Question | None, grown: Sequence[tuple[str | None, Node, _Aim]]
@@ -216,7 +209,7 @@ class _Grower:
                 yield TreeBranch("неизвестно", None, node, target)
             elif fact.listed:
                 value = script.classes[fact.name].example(key)
-                label = answer_label(question, value) if question else plain(value)
+                label = question.label_of(value) if question else plain(value)
                 yield TreeBranch(label or plain(value), value, node, target)
             else:
                 together.setdefault((id(node), target), []).append(key)
@@ -234,9 +227,8 @@ class _Grower:
         return self._nodes.setdefault((outcome, fault), TreeEnd(outcome, fault, acts))
 
 
-def _question(script: Script, asked: NextQuestion) -> Question:
-    return next(
-        question
-        for question in script.questions
-        if (question.fact, question.say, question.hint, question.answers) == tuple(asked)
-    )
+def fault_words(fault: BadFacts | DecisionError | None) -> str:
+    """Why a conversation has no outcome."""
+    if isinstance(fault, BadFacts):
+        return NOT_OFFERED
+    return GAP if isinstance(fault, NoOutcome) else CONFLICT

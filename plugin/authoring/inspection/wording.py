@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from plugin.common.russian import counted
 from plugin.deciding.ruleset import LABELS, Context, Script, Template
-from plugin.deciding.ruleset.model import Condition, Fact, Question
+from plugin.deciding.ruleset.model import Fact, Question
 from plugin.deciding.ruleset.predicates import AllowedValues, Range, Texts, TextTest
 from plugin.deciding.ruleset.value_classes import parse
-from plugin.deciding.ruleset.values import FactValue
 
 #: More of a text's tests than this are not spelt out in an answer.
 _SPELT_TESTS = 2
@@ -42,27 +42,11 @@ def plain(value: object) -> str:
     return {True: "да", False: "нет"}[value] if isinstance(value, bool) else str(value)
 
 
-def answer_label(question: Question, value: FactValue) -> str | None:
-    """The label of a ready answer; None for one that the question does not offer."""
-    for answer in question.answers:
-        if answer.value == value and type(answer.value) is type(value):
-            return answer.label
-    return None
-
-
-def conditions(script: Script) -> Iterator[Condition]:
-    """All conditions of a script, in the order in which they stand."""
-    for question in script.questions:
-        yield from question.when
-    for rule in script.rules:
-        yield from rule.when
-
-
 def literals(script: Script, fact: str) -> list[Any]:
     """What a number or a date is compared with, parsed, in order."""
     type_ = script.facts[fact].type
     found = set()
-    for condition in conditions(script):
+    for condition in script.conditions:
         wanted = condition.wanted
         if condition.subject == fact and isinstance(wanted, AllowedValues):
             found |= {parse(type_, value) for value in wanted.values}
@@ -73,7 +57,7 @@ def literals(script: Script, fact: str) -> list[Any]:
 
 def text_tests(script: Script, fact: str) -> list[TextTest]:
     """The tests that conditions put a text to."""
-    tests = (c.wanted.test for c in conditions(script) if c.subject == fact and isinstance(c.wanted, Texts))
+    tests = (c.wanted.test for c in script.conditions if c.subject == fact and isinstance(c.wanted, Texts))
     return list(dict.fromkeys(tests))
 
 
@@ -102,13 +86,6 @@ def wording(script: Script, template: Template, known: Context | None = None) ->
         return template.fill({**LABELS, **known})
     labels = {f"fact.{fact.name}": fact.label for fact in script.facts.values()} | _FURTHER
     return template.fill({name: LABELS.get(name) or named(labels.get(name, name)) for name in template.names})
-
-
-def counted(number: int, one: str, few: str, many: str) -> str:
-    """The number with its noun: 1 разговор, 3 разговора, 5 разговоров."""
-    last, lasts = number % 10, number % 100
-    form = one if last == 1 and lasts != 11 else few if 2 <= last <= 4 and not 12 <= lasts <= 14 else many
-    return f"{number} {form}"
 
 
 def conversations_counted(number: int) -> str:
@@ -196,11 +173,6 @@ def _spelt(number: float) -> str:
 
 def _moment(type_: str, moment: Any) -> str:
     return f"{moment:%d.%m.%Y}" if type_ == "date" else f"{moment:%d.%m.%Y %H:%M} ({moment.tzinfo})"
-
-
-def labels_of(script: Script) -> Mapping[str, Question]:
-    """The questions by their ids."""
-    return {question.id: question for question in script.questions}
 
 
 def among_conversations(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Changing which rules are active: one change at a time, whoever makes it on whichever machine, each on record."""
+"""Changes which rules are active: one change at a time across all machines, each of them recorded."""
 
 from __future__ import annotations
 

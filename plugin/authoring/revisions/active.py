@@ -1,4 +1,4 @@
-"""Which rules are active, and the ones that calls were decided by: compiled once each, followed while running."""
+"""The active rules and those that calls were decided by: compiled once each, and followed while running."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _TRIED = 10
 class ActiveRules:
     """The active revision of a ledger and the stored ones. Thread-safe.
 
-    Rulebooks handed out belong to this object: nobody else closes them. Whoever decides by a rulebook's script holds
-    the rulebook itself meanwhile; the engines of one that is out of use are freed once nobody holds it any more.
+    Rulebooks handed out belong to this object: callers do not close them. A caller that decides by a rulebook's script
+    holds the rulebook itself meanwhile; the engines of one that is out of use are freed once no caller holds it.
     """
 
     def __init__(self, ledger: Ledger, now: Now) -> None:
@@ -97,7 +97,7 @@ class ActiveRules:
     # --- activating ------------------------------------------------------------------------------
 
     def _activate(self, rulebook: Rulebook, by: str, reason: str, unless: Unless) -> bool:
-        # Not under the lock: whoever is writing to the ledger may be waiting for it.
+        # Not under the lock: a thread that is writing to the ledger may be waiting for it.
         change = activate(self._ledger, rulebook, at=self._now(), by=by, reason=reason, unless=unless)
         if change.made is None:
             return False

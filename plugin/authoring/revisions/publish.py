@@ -1,10 +1,11 @@
-"""The gate that rules pass on their way to deciding: checked and tried by the admin's cases, then made active.
+"""A rules folder on its way to deciding: check_isolated → load → run_cases → activate.
 
 What does not pass changes nothing. One change at a time, on whichever machine it is made, and each can be taken back.
 """
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +13,16 @@ from typing import TYPE_CHECKING
 from plugin.authoring.revisions.activate import ActivationChange, Unless, activate
 from plugin.authoring.revisions.archive import Activation, activation_history, find_revision, stored_rulebook
 from plugin.authoring.verification.cases import CaseResult, run_cases
-from plugin.authoring.verification.isolated import check_folder
+from plugin.authoring.verification.isolated import check_isolated
 from plugin.common.clock import Now, utc_now
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.errors import Fault, InputError, RulesError
 from plugin.ledger import Ledger
-from plugin.signature import signed
+from plugin.ledger.audit import Actor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from plugin.authoring.verification import CheckReport
 
 _CASE_HINT = "исправьте правила или то, чего ждёт случай"
@@ -44,27 +47,6 @@ class Publication:
     change: ActivationChange | None
 
 
-def checked(folder: Path) -> CheckedRules:
-    """Check the folder as ``optout rules check`` does and run its cases. Raises RulesError with every fault found.
-
-    The rules are compiled and proven in another process first, so that none can hang or end this one.
-    Raises InputError where the folder was written to in the meantime.
-    """
-    report, revision = check_folder(folder)
-    if not report.ok:
-        raise RulesError(report.faults)
-    rulebook = Rulebook.load(folder)
-    if rulebook.revision != revision:
-        rulebook.close()
-        raise InputError(f"Правила в {folder} изменились, пока проверялись", hint="Повторите команду")
-    results = run_cases(rulebook)
-    failed = [_fault(result) for result in results if not result.ok]
-    if failed:
-        rulebook.close()
-        raise RulesError(failed)
-    return CheckedRules(rulebook, report, len(results))
-
-
 def publish(ledger: Ledger, folder: Path, by: str, reason: str, *, now: Now = utc_now) -> Publication:
     """Check the folder's rules and make them the active ones; nothing is done where they are already.
 
@@ -72,14 +54,12 @@ def publish(ledger: Ledger, folder: Path, by: str, reason: str, *, now: Now = ut
     Raises RulesError with every fault, InputError for a blank name or reason, LedgerUnavailable; what is active stays
     active then.
     """
-    by, reason = signed(by, reason)
+    actor = Actor.signed(by, reason)
     passed = checked(folder)
-    rulebook = passed.rulebook
-    try:
+    with closing(passed.rulebook) as rulebook:
         ledger.make_ready()
-        change = activate(ledger, rulebook, at=now(), by=by, reason=reason, unless=_is(rulebook.revision))
-    finally:
-        rulebook.close()
+        unless = _is(rulebook.revision)
+        change = activate(ledger, rulebook, at=now(), by=actor.by, reason=actor.why, unless=unless)
     return Publication(rulebook.revision, passed.report, passed.cases, change)
 
 
@@ -90,22 +70,47 @@ def try_out(folder: Path) -> Publication:
     return Publication(passed.rulebook.revision, passed.report, passed.cases, None)
 
 
+def checked(folder: Path) -> CheckedRules:
+    """Check the folder as ``optout rules check`` does and run its cases. Raises RulesError with every fault found.
+
+    The rules are compiled and proven in another process first, so that none can hang or end this one.
+    Raises InputError where the folder was written to in the meantime.
+    """
+    report, revision = check_isolated(folder)
+    _refuse(report.faults)
+    rulebook = load(folder, revision)
+    try:
+        results = run_cases(rulebook)
+        _refuse(_fault(result) for result in results if not result.ok)
+    except RulesError:
+        rulebook.close()
+        raise
+    return CheckedRules(rulebook, report, len(results))
+
+
+def load(folder: Path, revision: str | None) -> Rulebook:
+    """Compile the folder's rules, which were checked as this revision. Raises InputError where they are another one."""
+    rulebook = Rulebook.load(folder)
+    if rulebook.revision != revision:
+        rulebook.close()
+        raise InputError(f"Правила в {folder} изменились, пока проверялись", hint="Повторите команду")
+    return rulebook
+
+
 def roll_back(ledger: Ledger, revision: str | None, by: str, reason: str, *, now: Now = utc_now) -> ActivationChange:
     """Make a stored revision active again; None: the one that was active before the present one.
 
     A change like any other: rolling back once more undoes it. Raises InputError for a blank name or reason, an unknown
     or ambiguous revision, or where there is none before; RulesError for one that cannot be compiled any more.
     """
-    by, reason = signed(by, reason)
+    actor = Actor.signed(by, reason)
     ledger.make_ready()
     with ledger.read() as connection:
         history = activation_history(connection)
         wanted = _before(history) if revision is None else find_revision(connection, revision)
         rulebook = stored_rulebook(connection, wanted)
-    try:
-        return activate(ledger, rulebook, at=now(), by=by, reason=reason, unless=_is(wanted))
-    finally:
-        rulebook.close()
+    with closing(rulebook):
+        return activate(ledger, rulebook, at=now(), by=actor.by, reason=actor.why, unless=_is(wanted))
 
 
 def _is(revision: str) -> Unless:
@@ -118,6 +123,11 @@ def _before(history: list[Activation]) -> str:
         hint = "Все редакции печатает optout rules history"
         raise InputError("До нынешней редакции активной не была ни одна другая", hint=hint)
     return found
+
+
+def _refuse(faults: Iterable[Fault]) -> None:
+    if found := list(faults):
+        raise RulesError(found)
 
 
 def _fault(result: CaseResult) -> Fault:

@@ -1,4 +1,4 @@
-"""The shipped rules beside one's own: which of the differences came with an upgrade, and which are the admin's.
+"""Compares the shipped rules with the admin's own: which differences came with an upgrade, and which are the admin's.
 
 ``optout init`` notes in the rules folder what it laid out; that is the common beginning of both sides.
 """
@@ -32,21 +32,21 @@ class ShippedRules:
 
 @dataclass(frozen=True, slots=True)
 class ThreeWayDiff:
-    """The shipped rules beside one's own. ``base`` None: what one's own began with is not known.
+    """How the shipped rules and the admin's own differ from the shipped rules that the admin's own began with.
 
-    ``theirs``: what changed in the shipped rules since; ``ours``: what the admin changed. Files that are alike by now
-    are in neither. Without a base, ``ours`` is every difference.
+    ``base`` None: that is not known; then ``local`` is every difference. ``upstream``: what changed in the shipped
+    rules since; ``local``: what the admin changed. Files that are alike by now are in neither.
     """
 
     base: ShippedRules | None
     shipped: ShippedRules
-    theirs: Changes
-    ours: Changes
+    upstream: Changes
+    local: Changes
 
     @property
     def both(self) -> tuple[str, ...]:
         """The files that both sides changed, each in its own way."""
-        return tuple(name for name in self.theirs if name in self.ours)
+        return tuple(name for name in self.upstream if name in self.local)
 
 
 def shipped_rules() -> ShippedRules:
@@ -57,25 +57,25 @@ def shipped_rules() -> ShippedRules:
 
 
 def is_shipped(folder: Path) -> bool:
-    """Whether these are the shipped rules themselves and not somebody's copy."""
+    """Whether these are the shipped rules themselves and not a copy."""
     return folder.resolve() == (shipped_dir() / _RULES).resolve()
 
 
-def beside_shipped(folder: Path, own: Mapping[str, str], shipped: ShippedRules) -> ThreeWayDiff:
+def compare_with_shipped(folder: Path, own: Mapping[str, str], shipped: ShippedRules) -> ThreeWayDiff:
     """The folder's files (name → text) beside the shipped ones. Raises InputError for a damaged note of ``init``."""
     base = read_base(folder)
     between = changes(shipped.files, own)
     if base is None:
         return ThreeWayDiff(None, shipped, {}, between)
-    theirs = {name: kind for name, kind in changes(base.files, shipped.files).items() if name in between}
-    ours = {name: kind for name, kind in changes(base.files, own).items() if name in between}
-    return ThreeWayDiff(base, shipped, theirs, ours)
+    upstream = {name: kind for name, kind in changes(base.files, shipped.files).items() if name in between}
+    local = {name: kind for name, kind in changes(base.files, own).items() if name in between}
+    return ThreeWayDiff(base, shipped, upstream, local)
 
 
-def note_base(folder: Path, shipment: ShippedRules) -> Path:
+def note_base(folder: Path, shipped: ShippedRules) -> Path:
     """Note in the folder that its owner knows this shipment. Raises OSError."""
     file = folder / BASE_FILE
-    text = json.dumps({"version": shipment.version, "files": dict(shipment.files)}, ensure_ascii=False, indent=1)
+    text = json.dumps({"version": shipped.version, "files": dict(shipped.files)}, ensure_ascii=False, indent=1)
     half = file.with_name(f"{BASE_FILE}.{os.getpid()}")
     half.write_text(text + "\n", encoding="utf-8", newline="\n")
     half.replace(file)
@@ -83,7 +83,7 @@ def note_base(folder: Path, shipment: ShippedRules) -> Path:
 
 
 def read_base(folder: Path) -> ShippedRules | None:
-    """What the folder was begun with; None where nobody noted it. Raises InputError (Russian)."""
+    """The shipped rules that the folder was begun with; None where that was not noted. Raises InputError (Russian)."""
     file = folder / BASE_FILE
     try:
         noted: Any = json.loads(file.read_text(encoding="utf-8"))

@@ -1,13 +1,14 @@
-"""Where a deployment's rules stand: what decides, what the working copy says, and what the plugin ships besides."""
+"""Status of a deployment's rules: the active revision, the working copy, and the shipped rules."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
 from plugin.authoring.revisions.archive import Activation, newest_activation, stored_files
-from plugin.authoring.revisions.shipped import ThreeWayDiff, beside_shipped, is_shipped, shipped_rules
-from plugin.authoring.revisions.working_copy import Comparison, WorkingCopy, compare, look_at
+from plugin.authoring.revisions.shipped import ThreeWayDiff, compare_with_shipped, is_shipped, shipped_rules
+from plugin.authoring.revisions.working_copy import Comparison, WorkingCopy, compare, read_working_copy
 from plugin.config.settings import Settings
 from plugin.errors import Fault, OptoutError, RulesError
 from plugin.ledger import Ledger
@@ -18,8 +19,8 @@ class RulesStatus:
     """Everything ``optout rules status`` tells.
 
     ``active`` and ``comparison`` are None while nothing was ever active. ``active_files``: the active revision's texts,
-    empty where they were not kept. ``faults``: what keeps the working copy from being published. ``beside`` is None
-    where the shipped rules themselves are used.
+    empty where they were not kept. ``faults``: what keeps the working copy from being published. ``shipped_diff`` is
+    None where the shipped rules themselves are used.
     """
 
     copy: WorkingCopy
@@ -27,7 +28,7 @@ class RulesStatus:
     comparison: Comparison | None
     active_files: Mapping[str, str]
     faults: tuple[Fault, ...]
-    beside: ThreeWayDiff | None
+    shipped_diff: ThreeWayDiff | None
 
 
 def rules_status(settings: Settings) -> RulesStatus:
@@ -38,10 +39,10 @@ def rules_status(settings: Settings) -> RulesStatus:
     """
     folder = settings.rules_dir
     comparison, files = _beside_active(settings)
-    copy = comparison.copy if comparison else look_at(folder)
-    beside = None if is_shipped(folder) else beside_shipped(folder, copy.files, shipped_rules())
+    copy = comparison.copy if comparison else read_working_copy(folder)
+    shipped_diff = None if is_shipped(folder) else compare_with_shipped(folder, copy.files, shipped_rules())
     active = comparison.active if comparison else None
-    return RulesStatus(copy, active, comparison, files, _faults(copy), beside)
+    return RulesStatus(copy, active, comparison, files, _faults(copy), shipped_diff)
 
 
 def difference_from_active(settings: Settings) -> Comparison | None:
@@ -57,8 +58,7 @@ def difference_from_active(settings: Settings) -> Comparison | None:
 
 
 def _beside_active(settings: Settings) -> tuple[Comparison | None, Mapping[str, str]]:
-    ledger = Ledger(settings.ledger_url)
-    try:
+    with closing(Ledger(settings.ledger_url)) as ledger:
         if not ledger.exists():
             return None, {}
         with ledger.read() as connection:
@@ -66,8 +66,6 @@ def _beside_active(settings: Settings) -> tuple[Comparison | None, Mapping[str, 
             if active is None:
                 return None, {}
             return compare(connection, active, settings.rules_dir), stored_files(connection, active.revision)
-    finally:
-        ledger.close()
 
 
 def _faults(copy: WorkingCopy) -> tuple[Fault, ...]:

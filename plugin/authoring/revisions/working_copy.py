@@ -12,8 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from plugin.authoring.revisions.archive import Activation, stored_content, stored_files
-from plugin.deciding.ruleset import digest, read_folder
-from plugin.deciding.ruleset.schema import OPTIONAL_FILES, ROLES_FILE, SCRIPT_FILES
+from plugin.deciding.ruleset import digest, file_names, read_folder
 from plugin.errors import Fault, RulesError
 
 
@@ -60,7 +59,7 @@ class Comparison:
         return self.copy.revision != self.active.revision
 
 
-def look_at(folder: Path) -> WorkingCopy:
+def read_working_copy(folder: Path) -> WorkingCopy:
     """Read the folder; what cannot be read is told by ``faults``."""
     try:
         content, sources = read_folder(folder)
@@ -72,10 +71,8 @@ def look_at(folder: Path) -> WorkingCopy:
 
 def rule_texts(folder: Path) -> dict[str, str]:
     """The texts of the folder's rules files, whatever is in them: what is not UTF-8 is replaced by «�»."""
-    scripts = sorted(file.parent.name for file in folder.glob("*/script.toml"))
-    names = [ROLES_FILE, *(f"{script}/{file}" for script in scripts for file in (*SCRIPT_FILES, *OPTIONAL_FILES))]
     texts = {}
-    for name in names:
+    for name in file_names(folder):
         try:
             texts[name] = (folder / name).read_bytes().decode("utf-8", "replace")
         except OSError:
@@ -98,7 +95,7 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, CopyKin
 
 def compare(connection: Connection, active: Activation, folder: Path) -> Comparison:
     """The folder beside the active revision. Raises RulesError if the ledger's record of that is damaged."""
-    copy = look_at(folder)
+    copy = read_working_copy(folder)
     files = stored_files(connection, active.revision)
     texts = changes(files, copy.files) if files else {}
     if copy.revision == active.revision:

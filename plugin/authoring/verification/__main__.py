@@ -22,7 +22,7 @@ if sys.platform != "win32":
 
 #: Bytes that the process may take.
 MOST_MEMORY = 2 << 30
-#: Seconds of processor time after which it ends even if nobody waits for it any more.
+#: Seconds of processor time after which it ends even if its parent no longer waits for it.
 MOST_CPU = 900
 
 

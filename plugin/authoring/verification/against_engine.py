@@ -1,4 +1,4 @@
-"""Holds the compiled rules against their logic: what was proven of the one must be true of the other."""
+"""Compares the compiled rules with their logic: what was proven of the logic must hold for the engine."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _to_decide(decider: Decider, walk: Walk) -> Iterator[Facts]:
         yield from (conversation.answers for conversation in conversations(decider))
     else:
         for end in walk.ends:
-            yield {said.fact: said.value for said in end.path if said.value is not None}
+            yield {step.fact: step.value for step in end.path if step.value is not None}
 
 
 def _follow(logic: Logic, facts: Facts) -> tuple[list[ConversationStep], ConversationState]:
@@ -68,7 +68,7 @@ def _follow(logic: Logic, facts: Facts) -> tuple[list[ConversationStep], Convers
 
 
 def _by_logic(logic: Logic, path: list[ConversationStep], state: ConversationState) -> _Course:
-    questions = tuple(logic.script.questions[said.question].id for said in path if said.question is not None)
+    questions = tuple(logic.script.questions[step.question].id for step in path if step.question is not None)
     ends = logic.ends(state.fired)
     if state.open:
         return questions, "(не окончен)"

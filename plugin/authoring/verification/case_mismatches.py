@@ -20,10 +20,10 @@ _AROUND = 30
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the rules made of a case's facts; ``firing`` is None where the facts themselves were refused."""
+    """What the rules made of a case's facts; ``trace`` is None where the facts themselves were refused."""
 
     facts: Mapping[str, FactValue] = field(default_factory=dict)
-    firing: RuleTrace | None = None
+    trace: RuleTrace | None = None
     decision: Decision | None = None
     fault: BadFacts | DecisionError | None = None
 
@@ -51,12 +51,12 @@ def _refusal(decider: Decider, wanted: str, run: Run) -> Iterator[str]:
 def _undecided(decider: Decider, run: Run) -> Iterator[str]:
     if isinstance(run.fault, BadFacts):
         yield from (_refused(decider, error) for error in run.fault.errors)
-    elif isinstance(run.fault, OutcomeConflict) and run.firing:
-        rules = [rule for rule in decider.script.rules if rule.outcome and rule.id in run.firing.fired]
+    elif isinstance(run.fault, OutcomeConflict) and run.trace:
+        rules = [rule for rule in decider.script.rules if rule.outcome and rule.id in run.trace.fired]
         yield "правила спорят между собой: " + ", ".join(f"«{rule.id}» → {rule.outcome}" for rule in rules)
-    elif run.firing:
+    elif run.trace:
         # Of a rule none of whose conditions holds it cannot be said to be near.
-        near = [(rule, checks) for rule, checks in run.firing.nearest() if len(checks) < len(rule.when)]
+        near = [(rule, checks) for rule, checks in run.trace.nearest() if len(checks) < len(rule.when)]
         told = [f"; ближе всех «{rule.id}», не выполнено: {_unmet(checks)}" for rule, checks in near[:1]]
         yield "".join(["ни одно правило не завершает этот разговор", *told])
 
@@ -161,10 +161,10 @@ class _Differences:
             yield f"ожидалась карточка {_card(wanted)}, получена карточка {_card(name)}"
 
     def _rules(self) -> Iterator[str]:
-        firing = self._run.firing
+        trace = self._run.trace
         for entry in self._decider.script.entries:
-            if firing and entry.id in (self._expected.rules or ()) and entry.id not in firing.fired:
-                failed = [check for check in firing.checks(entry) if not check.holds]
+            if trace and entry.id in (self._expected.rules or ()) and entry.id not in trace.fired:
+                failed = [check for check in trace.checks(entry) if not check.holds]
                 yield f"ожидалось, что сработает «{entry.id}», а не выполнено: {_unmet(failed)}"
 
 

@@ -1,4 +1,4 @@
-"""Runs the admin's cases: what the rules make of facts beside what is expected of them, and what no case touches."""
+"""Runs the admin's cases: compares what the rules decide with what a case expects, and finds what no case touches."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from plugin.authoring.verification.case_mismatches import Run, differences
 from plugin.common.toml.source import TomlSource, parse_toml
 from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.deciding.decision.conversations import reach
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.cases import Case, Expected, build_cases
 from plugin.deciding.ruleset.faults import Faults
 from plugin.deciding.ruleset.schema import CASES_FILE
+from plugin.deciding.ruleset.value_classes import examples
 from plugin.deciding.ruleset.values import FactValue
-from plugin.errors import BadFacts, DecisionError
+from plugin.errors import BadFacts
 
 __all__ = [
     "Case",
@@ -114,11 +116,8 @@ def _run(decider: Decider, case: Case) -> Run:
         facts = decider.type_facts(case.facts)
     except BadFacts as fault:
         return Run(fault=fault)
-    firing = decider.firing(facts)
-    try:
-        return Run(facts, firing, decision=decider.decide(facts, case.context))
-    except (BadFacts, DecisionError) as fault:
-        return Run(facts, firing, fault=fault)
+    end = reach(decider, facts, case.context)
+    return Run(facts, decider.trace(facts), end.decision, end.fault)
 
 
 def _sources(rulebook: Rulebook) -> dict[str, TomlSource]:
@@ -129,7 +128,7 @@ def _sources(rulebook: Rulebook) -> dict[str, TomlSource]:
 
 def coverage(rulebook: Rulebook, results: Sequence[CaseResult]) -> Coverage:
     """Which rules, questions, answers and outcomes of the scripts these cases touch."""
-    fired = {CoveredEntry(r.case.script, name) for r in results if r.run.firing for name in r.run.firing.fired}
+    fired = {CoveredEntry(r.case.script, name) for r in results if r.run.trace for name in r.run.trace.fired}
     ended = {
         CoveredEntry(r.case.script, r.run.decision.outcome)
         for r in results
@@ -160,18 +159,17 @@ def _answers(decider: Decider) -> Iterator[CoveredAnswer]:
         offered = [classes.key(answer.value) for answer in question.answers] or classes.keys
         for key in offered:
             yield CoveredAnswer(script.name, question.id, question.fact, classes.example(key))
-    read = {condition.subject for entry in script.entries for condition in entry.when}
-    for name in decider.sources:
-        for key in script.classes[name].keys if name in read else ():
-            yield CoveredAnswer(script.name, None, name, script.classes[name].example(key))
+    for name in script.call_facts:
+        for value in examples(script.classes[name]):
+            yield CoveredAnswer(script.name, None, name, value)
 
 
 def _said(decider: Decider, run: Run) -> Iterable[CoveredAnswer]:
     """What was answered or brought along, by the examples of the classes."""
-    if run.firing is None:
+    if run.trace is None:
         return
-    heard = {name: question.id for name, question in run.firing.asked.items()} | dict.fromkeys(decider.sources)
-    for name, question in heard.items():
+    call_facts = {name: question.id for name, question in run.trace.asked.items()} | dict.fromkeys(decider.sources)
+    for name, question in call_facts.items():
         if name in run.facts:
             classes = decider.script.classes[name]
             key = classes.key(run.facts[name])

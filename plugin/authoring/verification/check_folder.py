@@ -20,12 +20,12 @@ from plugin.authoring.verification.state_space import ProofLimits
 from plugin.common.fields import messages_by_field
 from plugin.common.toml.source import TomlSource, TomlUnreadable, load_toml
 from plugin.deciding.decision.decider import Decider
-from plugin.deciding.ruleset import Role, Script, digest, read_folder
+from plugin.deciding.ruleset import Role, Script, digest, file_names, read_folder
 from plugin.deciding.ruleset.build import build_roles, build_script
 from plugin.deciding.ruleset.cases import build_cases
 from plugin.deciding.ruleset.conditions import RULES_FILE
 from plugin.deciding.ruleset.faults import Faults
-from plugin.deciding.ruleset.schema import CASES_FILE, OPTIONAL_FILES, ROLES_FILE, SCRIPT_FILES
+from plugin.deciding.ruleset.schema import CASES_FILE, ROLES_FILE, SCRIPT_FILES
 from plugin.errors import EngineError, Fault, RulesError
 
 #: What is told before each step that the engine may not survive: the script (None: all is done), the report so far,
@@ -46,10 +46,8 @@ def examine_folder(folder: Path, limits: ProofLimits, tell: Tell) -> None:
 
 def _readable(folder: Path, broken: Collection[str]) -> tuple[dict[str, Any], dict[str, TomlSource]]:
     """The files that can be read where others cannot."""
-    scripts = [path.parent.name for path in sorted(folder.glob("*/script.toml")) if path.is_file()]
-    names = [ROLES_FILE, *(f"{script}/{file}" for script in scripts for file in (*SCRIPT_FILES, *OPTIONAL_FILES))]
     sources = {}
-    for name in names:
+    for name in file_names(folder):
         if name not in broken and (folder / name).exists():
             try:
                 sources[name] = load_toml(folder / name)
@@ -59,10 +57,10 @@ def _readable(folder: Path, broken: Collection[str]) -> tuple[dict[str, Any], di
 
 
 #: Stands for a role of which no more than its name is known.
-_SOMEBODY = Role("", "", None, None, "smtp")
+_UNKNOWN_ROLE = Role("", "", None, None, "smtp")
 
 
-class _Anyone(dict[str, Role]):
+class _AnyRole(dict[str, Role]):
     """Stands for the roles while their file cannot be used: any name may be right."""
 
     def __contains__(self, name: object) -> bool:
@@ -117,14 +115,14 @@ class _Examination:
     def _roles(self) -> Mapping[str, Role]:
         """The roles; where their form is wrong, at least their names."""
         if ROLES_FILE not in self._content:
-            return _Anyone()
+            return _AnyRole()
         faults = Faults(self._sources)
         roles: Mapping[str, Role] = build_roles(self._content[ROLES_FILE], faults)
         self._take(faults)
         if roles:
             return roles
         named = self._content[ROLES_FILE].get("role")
-        return dict.fromkeys(named, _SOMEBODY) if isinstance(named, Mapping) else _Anyone()
+        return dict.fromkeys(named, _UNKNOWN_ROLE) if isinstance(named, Mapping) else _AnyRole()
 
     def _script(self, name: str, roles: Mapping[str, Role]) -> Script | None:
         """The script if there is nothing wrong with its form."""

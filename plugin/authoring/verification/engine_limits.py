@@ -1,11 +1,11 @@
-"""What the engine can hold, in the admin's wording.and at the entry that is too much, before anything is compiled."""
+"""What the engine can hold, in the admin's wording and at the entry that is too much, before anything is compiled."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-from plugin.authoring.verification import wording
 from plugin.authoring.verification.findings import FaultNotes, placed
+from plugin.common.russian import counted
 from plugin.deciding.engine.network import (
     MAX_BYTES_OF_TEXT,
     MAX_CODES_OF_ONE_SUBJECT,
@@ -28,7 +28,7 @@ def check_size(script: Script, notes: FaultNotes) -> bool:
 def _rules(script: Script, notes: FaultNotes) -> None:
     for place, entry in placed(script):
         if len(entry.when) > MAX_PATTERNS_OF_ONE_RULE:
-            count = wording.counted(len(entry.when), "условие", "условия", "условий")
+            count = counted(len(entry.when), "условие", "условия", "условий")
             what = f"{count}; движок держит не больше {MAX_PATTERNS_OF_ONE_RULE} у одного правила"
             hint = "часть условий вынесите в другое правило и свяжите их выводом (conclude)"
             notes.faults.add(f"{script.name}/{RULES_FILE}", (*place, "when"), what, hint)
@@ -36,10 +36,9 @@ def _rules(script: Script, notes: FaultNotes) -> None:
 
 def _values(script: Script, notes: FaultNotes) -> None:
     told: dict[str, set[str]] = defaultdict(set)
-    for entry in script.entries:
-        for condition in entry.when:
-            for pattern in condition.patterns:
-                told[pattern.subject] |= pattern.codes
+    for condition in script.conditions:
+        for pattern in condition.patterns:
+            told[pattern.subject] |= pattern.codes
     file = f"{script.name}/{VOCABULARY_FILE}"
     if len(told) > MAX_SUBJECTS:
         what = f"условия читают {len(told)} разных фактов, выводов и проверок текста; движок держит {MAX_SUBJECTS}"

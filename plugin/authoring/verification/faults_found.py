@@ -9,6 +9,7 @@ from plugin.authoring.verification import wording
 from plugin.authoring.verification.findings import FaultNotes
 from plugin.authoring.verification.logic import Endings, Logic, numbers
 from plugin.authoring.verification.state_space import ConversationEnd, Walk
+from plugin.common.russian import counted
 from plugin.common.toml.source import Place
 from plugin.deciding.decision.trace import written
 from plugin.deciding.ruleset.conditions import RULES_FILE
@@ -21,7 +22,7 @@ _MOST_NAMED = 10
 
 
 @dataclass(slots=True)
-class _Alike:
+class _SameFault:
     """Conversations that go wrong in the same way: the shortest of them, and how many there are."""
 
     end: ConversationEnd
@@ -40,7 +41,7 @@ class FaultFinder:
         self._notes = notes
         self._file = f"{logic.script.name}/{RULES_FILE}"
 
-    def judge(self, dead: Collection[str] = ()) -> None:
+    def find_faults(self, dead: Collection[str] = ()) -> None:
         """Note everything; ``dead``: the ids of entries of which it is known already why they never take effect."""
         self._ends()
         self._order()
@@ -51,42 +52,42 @@ class FaultFinder:
     # --- how conversations end -------------------------------------------------------------------
 
     def _ends(self) -> None:
-        alike: dict[tuple[object, ...], _Alike] = {}
+        same_fault: dict[tuple[object, ...], _SameFault] = {}
         for end in self._walk.ends:
             if end.ends.outcomes and not end.ends.conflict:
                 continue
             fired = self._logic.after(end.path).fired
             key = (end.ends.conflict, self._guilty(fired, end.ends)) if end.ends.conflict else (end.path[-1:],)
-            group = alike.setdefault(key, _Alike(end, fired))
+            group = same_fault.setdefault(key, _SameFault(end, fired))
             group.conversations += end.conversations or 0
             group.counted &= end.conversations is not None
             if len(end.path) < len(group.end.path):
                 group.end, group.fired = end, fired
-        for group in list(alike.values())[:MOST_SHOWN]:
+        for group in list(same_fault.values())[:MOST_SHOWN]:
             self._conflict(group) if group.end.ends.conflict else self._gap(group)
-        if len(alike) > MOST_SHOWN:
-            what = f"ещё {wording.counted(len(alike) - MOST_SHOWN, 'такой случай', 'таких случая', 'таких случаев')}"
+        if len(same_fault) > MOST_SHOWN:
+            what = f"ещё {counted(len(same_fault) - MOST_SHOWN, 'такой случай', 'таких случая', 'таких случаев')}"
             self._notes.faults.add(self._file, (), f"{what} без итога или со спором правил", "исправьте сначала эти")
 
-    def _gap(self, alike: _Alike) -> None:
-        path = alike.end.path
+    def _gap(self, same_fault: _SameFault) -> None:
+        path = same_fault.end.path
         asked = [said.question for said in path if said.question is not None]
         place: Place = ("question", asked[-1]) if asked else ()
         hint = "допишите правило с outcome для этого разговора"
-        self._note(alike, place, "ни одно правило не даёт итога", hint)
+        self._note(same_fault, place, "ни одно правило не даёт итога", hint)
 
-    def _conflict(self, alike: _Alike) -> None:
-        guilty = self._guilty(alike.fired, alike.end.ends)
+    def _conflict(self, same_fault: _SameFault) -> None:
+        guilty = self._guilty(same_fault.fired, same_fault.end.ends)
         told = [self._ending(self._rule(number)) for number in guilty]
         place = self._place(guilty[-1])
         hint = "уточните условия (when) так, чтобы итог и карточка были одни"
-        self._note(alike, place, f"правила спорят между собой: {', '.join(told)}", hint)
+        self._note(same_fault, place, f"правила спорят между собой: {', '.join(told)}", hint)
 
-    def _note(self, alike: _Alike, place: Place, what: str, hint: str) -> None:
+    def _note(self, same_fault: _SameFault, place: Place, what: str, hint: str) -> None:
         more = ""
-        if alike.counted and alike.conversations > 1:
-            more = f" (и ещё {wording.counted(alike.conversations - 1, 'разговор', 'разговора', 'разговоров')})"
-        said = wording.conversation(self._script, alike.end.path)
+        if same_fault.counted and same_fault.conversations > 1:
+            more = f" (и ещё {counted(same_fault.conversations - 1, 'разговор', 'разговора', 'разговоров')})"
+        said = wording.conversation(self._script, same_fault.end.path)
         self._notes.conversation(self._file, place, said, what + more, hint)
 
     def _guilty(self, fired: int, ends: Endings) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Collects what a proof finds: faults, warnings and what is not proven, each at its place in the rules."""
+"""Collects what a proof finds: faults, warnings and what is unproven, each with its place in the rules."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _PACKAGES = str(Path(__file__).parents[3])
 _REMEDY = "верните последнее изменение правил или упростите его; то, что действует сейчас, не тронуто"
 
 
-def check_folder(
+def check_isolated(
     folder: Path, *, seconds: float = 60, command: Sequence[str] = COMMAND
 ) -> tuple[CheckReport, str | None]:
     """Everything that is wrong with a rules folder, and its revision where it has one.

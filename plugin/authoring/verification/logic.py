@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from plugin.deciding.decision.conversations import answer_values
 from plugin.deciding.engine.network import UNKNOWN
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import Condition, Question, Rule
+from plugin.deciding.ruleset.value_classes import examples
 from plugin.deciding.ruleset.values import FactValue
 
 
@@ -77,17 +79,18 @@ class Logic:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.listed = script.entries
-        patterns = dict.fromkeys(p for item in self.listed for c in item.when for p in c.patterns)
+        patterns = dict.fromkeys(p for c in script.conditions for p in c.patterns)
         self._bits = {pattern: 1 << number for number, pattern in enumerate(patterns)}
         self._told: dict[tuple[str, str], int] = defaultdict(int)
         for pattern, bit in self._bits.items():
             for code in pattern.codes:
                 self._told[pattern.subject, code] |= bit
         self.questions = (1 << len(script.questions)) - 1
-        self.branches = [self._branches(question.fact, self._values(question)) for question in script.questions]
-        read = {condition.subject for item in self.listed for condition in item.when}
-        self.calls = [fact.name for fact in script.facts.values() if fact.source and fact.name in read]
-        self.call_branches = [self._branches(name, [None, *self._examples(name)]) for name in self.calls]
+        self.branches = [
+            self._branches(question.fact, answer_values(script, question)) for question in script.questions
+        ]
+        self.calls = script.call_facts
+        self.call_branches = [self._branches(name, [None, *examples(script.classes[name])]) for name in self.calls]
         self.entries = [*self._questions(), *self._rules()]
         self._ending = union(1 << n for n, entry in enumerate(self.entries) if any(entry.ends))
         self._needing: dict[int, list[int]] = defaultdict(list)
@@ -117,14 +120,14 @@ class Logic:
     def after(self, path: Iterable[ConversationStep]) -> ConversationState:
         """The conversation after these steps."""
         state = self.start()
-        for said in path:
-            branch = ValueBranch(said.value, self._holding(said.fact, said.value), 1)
-            state = self.settle_call(state, branch) if said.question is None else self.answer(state, branch)
+        for step in path:
+            branch = ValueBranch(step.value, self._holding(step.fact, step.value), 1)
+            state = self.settle_call(state, branch) if step.question is None else self.answer(state, branch)
         return state
 
-    def _fire(self, state: ConversationState, holds: int, firing: Iterable[int] = ()) -> ConversationState:
+    def _fire(self, state: ConversationState, holds: int, trace: Iterable[int] = ()) -> ConversationState:
         """What follows when more conditions hold, or when these entries fire."""
-        queue = list(firing)
+        queue = list(trace)
         all_hold, fired = state.holds | holds, state.fired | union(1 << number for number in queue)
         fresh = holds & ~state.holds
         while fresh or queue:
@@ -208,13 +211,6 @@ class Logic:
 
     def _needs(self, item: Question | Rule) -> int:
         return union(self.condition(condition) for condition in item.when)
-
-    def _values(self, question: Question) -> list[FactValue]:
-        return [answer.value for answer in question.answers] or self._examples(question.fact)
-
-    def _examples(self, fact: str) -> list[FactValue]:
-        classes = self.script.classes[fact]
-        return [classes.example(key) for key in classes.keys]
 
     def _branches(self, fact: str, values: Iterable[FactValue | None]) -> list[ValueBranch]:
         together: dict[int, ValueBranch] = {}

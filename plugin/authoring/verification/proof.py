@@ -61,7 +61,7 @@ def prove_script(script: Script, content: Mapping[str, Any], notes: FaultNotes, 
     check_terms(script, content, notes)
     _text_tests(script, notes)
     walked = walk(logic, limits)
-    FaultFinder(logic, walked, notes).judge(dead)
+    FaultFinder(logic, walked, notes).find_faults(dead)
     size = ScriptSize(
         name=script.name,
         title=script.title,

@@ -1,4 +1,4 @@
-"""Names that lead nowhere: facts that nobody asks for, conclusions that nobody reads or draws, and what is unused."""
+"""Finds names that lead nowhere: facts never asked for, conclusions never read or drawn, and what is unused."""
 
 from __future__ import annotations
 

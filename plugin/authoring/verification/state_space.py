@@ -59,7 +59,7 @@ class ConversationEnd(NamedTuple):
 
 class _Node(NamedTuple):
     parent: int
-    said: ConversationStep | None
+    step: ConversationStep | None
 
 
 @dataclass(slots=True)
@@ -140,12 +140,12 @@ class _Walker:
                 return False
             node, state = stack.pop()
             children = []
-            for said, branch in self._ways(state):
-                child = self._go(state, said, branch)
-                self._look(node, said, state, child)
+            for step, branch in self._ways(state):
+                child = self._go(state, step, branch)
+                self._look(node, step, state, child)
                 signature = self._signature(child)
                 if signature not in known:
-                    known[signature] = self._add(node, said)
+                    known[signature] = self._add(node, step)
                     children.append((known[signature], child))
                 self._edges.setdefault(node, []).append((known[signature], branch.values))
             if not self._edges.get(node):
@@ -188,18 +188,18 @@ class _Walker:
             if not ways or self._found.fired >> wanted & 1 or self._spent() > _SEEK:
                 return
             node, state, untried = ways[-1]
-            said, branch = next(untried, (None, None))
-            if said is None or branch is None:
+            step, branch = next(untried, (None, None))
+            if step is None or branch is None:
                 ways.pop()
                 continue
-            child = self._go(state, said, branch)
-            self._look(node, said, state, child)
+            child = self._go(state, step, branch)
+            self._look(node, step, state, child)
             signature = self._signature(child)
             if signature not in known and self._logic.possible(child)[0] >> wanted & 1:
                 known.add(signature)
                 following = self._ways(child)
                 random.shuffle(following)
-                ways.append((self._add(node, said), child, iter(following)))
+                ways.append((self._add(node, step), child, iter(following)))
 
     def _try_at_random(self) -> None:
         random = Random(0)
@@ -207,10 +207,10 @@ class _Walker:
         while self._spent() < 1 and len(self._nodes) < most:
             node, state = _ROOT, self._start
             while ways := self._ways(state):
-                said, branch = random.choice(ways)
-                child = self._go(state, said, branch)
-                self._look(node, said, state, child)
-                node, state = self._add(node, said), child
+                step, branch = random.choice(ways)
+                child = self._go(state, step, branch)
+                self._look(node, step, state, child)
+                node, state = self._add(node, step), child
             self._ends[node] = self._logic.ends(state.fired)
 
     # --- steps -----------------------------------------------------------------------------------
@@ -227,15 +227,15 @@ class _Walker:
         fact = logic.script.questions[number].fact
         return [(ConversationStep(number, fact, branch.value), branch) for branch in logic.branches[number]]
 
-    def _go(self, state: ConversationState, said: ConversationStep, branch: ValueBranch) -> ConversationState:
+    def _go(self, state: ConversationState, step: ConversationStep, branch: ValueBranch) -> ConversationState:
         logic = self._logic
-        return logic.settle_call(state, branch) if said.question is None else logic.answer(state, branch)
+        return logic.settle_call(state, branch) if step.question is None else logic.answer(state, branch)
 
     def _signature(self, state: ConversationState) -> tuple[object, ...]:
         return self._logic.signature(state, by_rule=self._by_rule)
 
     def _look(
-        self, node: int, said: ConversationStep | None, before: ConversationState, after: ConversationState
+        self, node: int, step: ConversationStep | None, before: ConversationState, after: ConversationState
     ) -> None:
         """Note what this step reaches, and questions that come up where they should not."""
         found, entries = self._found, self._logic.entries
@@ -244,22 +244,22 @@ class _Walker:
         asked = after.fired & ~before.fired & self._logic.questions
         for bit in bits(asked):
             number = bit.bit_length() - 1
-            if said is not None and said.question is not None and number < said.question:
-                found.misplaced.setdefault((number, said.question), self._path(node, said))
+            if step is not None and step.question is not None and number < step.question:
+                found.misplaced.setdefault((number, step.question), self._path(node, step))
             if not after.open & bit:
                 same = (n for n in numbers(after.fired) if n != number and entries[n].fact == entries[number].fact)
                 earlier = next(same)
-                found.doubled.setdefault((number, earlier), self._path(node, said))
+                found.doubled.setdefault((number, earlier), self._path(node, step))
 
-    def _add(self, parent: int, said: ConversationStep | None) -> int:
-        self._nodes.append(_Node(parent, said))
+    def _add(self, parent: int, step: ConversationStep | None) -> int:
+        self._nodes.append(_Node(parent, step))
         return len(self._nodes) - 1
 
     def _path(self, node: int, last: ConversationStep | None = None) -> tuple[ConversationStep, ...]:
         path = [] if last is None else [last]
         while node >= 0:
-            parent, said = self._nodes[node]
-            path += [] if said is None else [said]
+            parent, step = self._nodes[node]
+            path += [] if step is None else [step]
             node = parent
         return tuple(reversed(path))
 

@@ -1,4 +1,4 @@
-"""Conversations, conclusions and counts in the admin's words, Russian."""
+"""Conversations and conclusions in the admin's words, Russian."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOTHING_SAID = "ещё ничего не сказано"
 
 def conversation(script: Script, path: Iterable[ConversationStep]) -> str:
     """The questions and answers by their labels: ``Доволен: Нет → Причина: Цена``."""
-    return " → ".join(_step(script, said) for said in path) or _NOTHING_SAID
+    return " → ".join(_step(script, step) for step in path) or _NOTHING_SAID
 
 
 def outcome(script: Script, name: str | None) -> str:
@@ -25,21 +25,14 @@ def outcome(script: Script, name: str | None) -> str:
     return f"«{script.outcomes[name].label}»" if name else "без итога"
 
 
-def counted(number: int, one: str, few: str, many: str) -> str:
-    """``1 разговор``, ``2 разговора``, ``5 разговоров``."""
-    tens, ones = number % 100, number % 10
-    word = one if ones == 1 and tens != 11 else few if ones in (2, 3, 4) and tens not in (12, 13, 14) else many
-    return f"{number} {word}"
+def _step(script: Script, step: ConversationStep) -> str:
+    label = script.facts[step.fact].label
+    return f"{label}: {_NOT_BROUGHT if step.value is None else _answer(script, step, step.value)}"
 
 
-def _step(script: Script, said: ConversationStep) -> str:
-    label = script.facts[said.fact].label
-    return f"{label}: {_NOT_BROUGHT if said.value is None else _answer(script, said, said.value)}"
-
-
-def _answer(script: Script, said: ConversationStep, value: FactValue) -> str:
-    if said.question is not None:
-        for answer in script.questions[said.question].answers:
-            if answer.value == value and type(answer.value) is type(value):
-                return answer.label
-    return _ANY_TEXT if value == SAMPLE_TEXT else spelt(script.facts[said.fact], value)
+def _answer(script: Script, step: ConversationStep, value: FactValue) -> str:
+    if step.question is not None:
+        label = script.questions[step.question].label_of(value)
+        if label is not None:
+            return label
+    return _ANY_TEXT if value == SAMPLE_TEXT else spelt(script.facts[step.fact], value)

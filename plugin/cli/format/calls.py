@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.cli.format.calls_words import DeliveryWords
+from plugin.cli.format.calls_words import ScriptLabels
+from plugin.cli.format.moments import iso
+from plugin.common import terminal
 from plugin.common.log import mask_phone, mask_text
 from plugin.ledger.history import CallHistory, CallSummary
+from plugin.ledger.states import DeliveryState
 
-WIDTH = 80
 EMPTY = "Журнал пуст: звонков ещё не было."
 NOTHING_FOUND = "Под эти условия звонков нет."
 UNFINISHED = "не завершён"
@@ -21,14 +22,14 @@ _LATE = "! — с опозданием: обещанный клиенту сро
 _NO_PHONES = frozenset({"key", "digest", "revision", "ruleset", "id", "event_id", "remote_id"})
 
 
-def clean(text: str) -> str:
-    """The text on one line, without characters that a terminal would act upon."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
 def phone_text(phone: str | None, full: bool) -> str:
     """A phone number, masked unless asked for in full."""
     return "—" if not phone else phone if full else mask_phone(phone)
+
+
+def phone_json(phone: str | None, full: bool) -> str | None:
+    """The same for programs: null where there is none."""
+    return phone if full or not phone else mask_phone(phone)
 
 
 def masked(text: str, full: bool) -> str:
@@ -43,20 +44,20 @@ def table(found: Sequence[CallSummary], labels: Sequence[str | None], zone: Zone
     """One row a call; an outcome too long for its column goes on in the next line."""
     number = max(1, *(len(str(call.id)) for call in found))
     widths = [number, 15, 12, 12, 0, 15]
-    widths[4] = WIDTH - sum(widths) - (len(widths) - 1)
+    widths[4] = terminal.WIDTH - sum(widths) - (len(widths) - 1)
     head = ["№", "Время", "Звонок", "Телефон", "Итог", "Доставка"]
-    lines = [*row_lines(head, widths, wrap=4), " ".join("─" * width for width in widths)]
-    for call, label in zip(found, labels, strict=True):
-        when = f"{call.occurred_at.astimezone(zone):%d.%m.%y %H:%M}{'!' if call.late else ''}"
-        cells = [
+    rows = [
+        [
             str(call.id),
-            when,
+            f"{call.occurred_at.astimezone(zone):%d.%m.%y %H:%M}{'!' if call.late else ''}",
             call.call_id,
             phone_text(call.phone, full),
             label or UNFINISHED,
             "проба" if call.dry_run else progress(call.states),
         ]
-        lines += row_lines(cells, widths, wrap=4)
+        for call, label in zip(found, labels, strict=True)
+    ]
+    lines = list(terminal.table(head, rows, widths, wrap={4}))
     if any(call.late for call in found):
         lines += ["", _LATE]
     return "\n".join(lines)
@@ -64,11 +65,11 @@ def table(found: Sequence[CallSummary], labels: Sequence[str | None], zone: Zone
 
 def progress(states: Mapping[str, int]) -> str:
     """The deliveries in one word: how many of them are done, and the state of the worst."""
-    total = sum(number for state, number in states.items() if state != "cancelled")
+    total = sum(number for state, number in states.items() if state != DeliveryState.CANCELLED)
     if not total:
         return "отменено" if states else "—"
-    done = states.get("done", 0)
-    word = "остановлено" if states.get("parked") else "сделано" if done == total else "в работе"
+    done = states.get(DeliveryState.DONE, 0)
+    word = "остановлено" if states.get(DeliveryState.PARKED) else "сделано" if done == total else "в работе"
     return f"{done}/{total} {word}"
 
 
@@ -78,38 +79,23 @@ def summary_json(call: CallSummary, label: str | None, zone: ZoneInfo, full: boo
         "id": call.id,
         "namespace": call.namespace,
         "call": call.call_id,
-        "occurred_at": _iso(call.occurred_at, zone),
-        "phone": call.phone if full or call.phone is None else mask_phone(call.phone),
+        "occurred_at": iso(call.occurred_at, zone),
+        "phone": phone_json(call.phone, full),
         "script": call.script,
         "outcome": call.outcome,
         "label": label,
         "ruleset": call.revision,
-        "deadline": _iso(call.deadline_at, zone),
+        "deadline": iso(call.deadline_at, zone),
         "late": call.late,
         "deliveries": dict(call.states),
         "dry_run": call.dry_run,
     }
 
 
-def row_lines(cells: Sequence[str], widths: Sequence[int], *, wrap: int) -> Iterator[str]:
-    """The lines of one row of a table; the column ``wrap`` goes on in the next line, others are cut."""
-    columns = [
-        textwrap.wrap(clean(cell), width) if index == wrap else [_cut(clean(cell), width)]
-        for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    for line in range(max(len(column) for column in columns)):
-        parts = [column[line] if line < len(column) else "" for column in columns]
-        yield " ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
 # --- for programs ---------------------------------------------------------------------------------
 
 
-def history_json(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> dict[str, Any]:
+def history_json(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool) -> dict[str, Any]:
     """All about one call for programs."""
     summary = history.summary
     named = words.outcome(summary.outcome, summary.revision) if summary.outcome else None
@@ -134,7 +120,7 @@ def history_json(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, ful
 def plain(value: Any, zone: ZoneInfo, full: bool) -> Any:
     """A value of the ledger as JSON: times by the deployment's clocks, phones masked unless asked for in full."""
     if isinstance(value, datetime):
-        return _iso(value, zone)
+        return iso(value, zone)
     if isinstance(value, str):
         return masked(value, full)
     if isinstance(value, Mapping):
@@ -142,7 +128,3 @@ def plain(value: Any, zone: ZoneInfo, full: bool) -> Any:
     if isinstance(value, Sequence):
         return [plain(inner, zone, full) for inner in value]
     return value
-
-
-def _iso(moment: datetime, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).isoformat(timespec="seconds")

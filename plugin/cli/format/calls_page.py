@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import UNFINISHED, masked, phone_text
-from plugin.cli.format.calls_words import DeliveryWords
-from plugin.cli.format.delivery_page import acts_lines, attempt_line, clock, details, field, text_lines, title, wrapped
+from plugin.cli.format.calls_words import ScriptLabels
+from plugin.cli.format.delivery_page import acts_lines, attempt_line, details, field, hanging, text_lines, title
+from plugin.cli.format.moments import clock
 from plugin.common.clock import local_time
 from plugin.ledger.history import CallHistory, CallSummary
+from plugin.ledger.states import DeliveryState
 
 
-def page(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool, *, others: Sequence[int]) -> str:
+def page(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool, *, others: Sequence[int]) -> str:
     """All about one call."""
     lines = [*_heading(history, words, zone, full)]
     for heading, part in (
@@ -24,13 +26,13 @@ def page(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool,
     lines += acts_lines(history.acts, zone, full)
     if others:
         numbers = ", ".join(str(other) for other in others)
-        lines += ["", *wrapped(f"Под этим номером есть и другие звонки: {numbers}", 0)]
+        lines += ["", *hanging(f"Под этим номером есть и другие звонки: {numbers}")]
     return "\n".join(lines)
 
 
-def _heading(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> Iterator[str]:
+def _heading(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool) -> Iterator[str]:
     call, summary = history.call, history.summary
-    yield from wrapped(f"Звонок № {summary.id}: {summary.call_id} ({summary.namespace})", 0)
+    yield from hanging(f"Звонок № {summary.id}: {summary.call_id} ({summary.namespace})")
     yield from field("Время", local_time(summary.occurred_at, zone))
     yield from field("Телефон", phone_text(summary.phone, full))
     if call["card_id"] is None:
@@ -53,39 +55,39 @@ def _heading(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: b
 
 
 def _settled(summary: CallSummary) -> bool:
-    return bool(summary.states) and not set(summary.states) - {"done", "cancelled"}
+    return bool(summary.states) and not set(summary.states) - {DeliveryState.DONE, DeliveryState.CANCELLED}
 
 
-def _events(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> Iterator[str]:
+def _events(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool) -> Iterator[str]:
     for event in history.events:
         when = clock(event["occurred_at"] or event["received_at"], zone)
         final = ", окончательное" if event["final"] else ""
-        yield from wrapped(f"{when}  {event['event_id']} от {event['source']}{final}", 2)
+        yield from hanging(f"{when}  {event['event_id']} от {event['source']}{final}", 2)
         revision = event["revision"] or history.summary.revision
         for fact, value in (event["facts"] or {}).items():
             answer = masked(words.answer(fact, value, revision), full)
-            yield from wrapped(f"{words.fact(fact, revision)}: {answer}", 6)
+            yield from hanging(f"{words.fact(fact, revision)}: {answer}", 6)
 
 
-def _decisions(history: CallHistory, words: DeliveryWords, zone: ZoneInfo, full: bool) -> Iterator[str]:
+def _decisions(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool) -> Iterator[str]:
     for decision in history.decisions:
         outcome, revision = decision["outcome"], decision["revision"]
         what = _outcome(outcome, revision, words) if outcome else UNFINISHED
-        yield from wrapped(f"{clock(decision['created_at'], zone)}  № {decision['number']}: {what}", 2)
-        yield from wrapped(f"редакция правил {revision[:12]}", 6)
+        yield from hanging(f"{clock(decision['created_at'], zone)}  № {decision['number']}: {what}", 2)
+        yield from hanging(f"редакция правил {revision[:12]}", 6)
         for step in decision["decision"].get("transcript", []):
             said = f"«{step['say']}»" if step.get("say") else words.fact(step["fact"], revision)
             answer = words.answer(step["fact"], step["answer"], revision, question=step["rule"])
-            yield from wrapped(f"{said} → {masked(answer, full)}", 6)
+            yield from hanging(f"{said} → {masked(answer, full)}", 6)
         closing = decision["decision"].get("say")
         if closing:
-            yield from wrapped(f"«{closing}»", 6)
+            yield from hanging(f"«{closing}»", 6)
 
 
 def _deliveries(history: CallHistory, zone: ZoneInfo, full: bool) -> Iterator[str]:
     told: dict[str, int] = {}
     for delivery in history.deliveries:
-        yield from wrapped(title(delivery), 2)
+        yield from hanging(title(delivery), 2)
         yield from details(delivery, zone, full, 6)
         text, _, mark = delivery["text"].rpartition("\n")
         # A reminder and its mails, and those of another role, say the same.
@@ -94,9 +96,9 @@ def _deliveries(history: CallHistory, zone: ZoneInfo, full: bool) -> Iterator[st
         if delivery["text"]:
             yield from text_lines(f"{text}\n{mark}", full, 6)
         for attempt in delivery["attempts"]:
-            yield from wrapped(attempt_line(attempt, zone), 6)
+            yield from hanging(attempt_line(attempt, zone), 6)
 
 
-def _outcome(outcome: str, revision: str | None, words: DeliveryWords) -> str:
+def _outcome(outcome: str, revision: str | None, words: ScriptLabels) -> str:
     label = words.outcome(outcome, revision)
     return outcome if label == outcome else f"{label} ({outcome})"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from plugin.deciding.ruleset import Script
 
 
-class DeliveryWords:
+class ScriptLabels:
     """Names what one script speaks of. ``rules`` None: everything by its plain name."""
 
     def __init__(self, rules: ActiveRules | None, script: str) -> None:
@@ -37,10 +37,8 @@ class DeliveryWords:
             return "отозвано"
         script = self._script(revision)
         for asked in script.questions if script else ():
-            if asked.fact == fact and question in (None, asked.id):
-                for answer in asked.answers:
-                    if answer.value == value and isinstance(answer.value, type(value)):
-                        return answer.label
+            if asked.fact == fact and question in (None, asked.id) and (label := asked.label_of(value)):
+                return label
         return {True: "да", False: "нет"}[value] if isinstance(value, bool) else str(value)
 
     def _script(self, revision: str | None) -> Script | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from connectors.base import Connector, Limits
+from plugin.common.terminal import wrapped
 from plugin.doctor.catalogue import (
     Ability,
     Item,
@@ -22,7 +22,6 @@ from plugin.doctor.catalogue import (
     usual_limits,
 )
 
-WIDTH = 80
 #: Tables in tables are only listed so far.
 _DEEPEST = 1
 _LEGEND = """\
@@ -49,7 +48,7 @@ def ability_json(one: Ability) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ConnectorDescription:
     """All about one connector."""
 
     ability: Ability
@@ -59,7 +58,7 @@ class Told:
     readme: Path | None
 
     @classmethod
-    def of(cls, kind: type[Connector]) -> Told:
+    def of(cls, kind: type[Connector]) -> ConnectorDescription:
         """All that its class tells."""
         readme = folder_of(kind) / "README.md"
         return cls(
@@ -83,7 +82,7 @@ class Told:
     def page(self) -> str:
         """For people."""
         name = self.ability.name
-        lines = [*_wrapped(f"{name}: {self.ability.about}", 0, 2), ""]
+        lines = [*wrapped(f"{name}: {self.ability.about}", after="  "), ""]
         words = {"mail": "CRM's own mail", "batch": "writes a request", "events": "its events"}
         words |= {"frame": "page in a frame", "trial": "trial removes"}
         lines += [f"  {words[key]:<17} {value}" for key, value in _abilities(self.ability).items()]
@@ -114,25 +113,20 @@ def _abilities(one: Ability) -> dict[str, str]:
 def _setting(one: Setting) -> Iterator[str]:
     kind = "secret" if one.secret else one.type
     default = "" if one.default is None else f", default {json.dumps(one.default, ensure_ascii=False, default=str)}"
-    yield from _wrapped(f"{'*' if one.required else ' '} {one.key}: {kind}{default}", 1, 6)
+    yield from wrapped(f"{'*' if one.required else ' '} {one.key}: {kind}{default}", 1, after=" " * 5)
     if one.about:
-        yield from _wrapped(one.about, 6, 6)
+        yield from wrapped(one.about, 6)
 
 
 def _limits(limits: Limits) -> Iterator[str]:
-    yield from _wrapped(
+    yield from wrapped(
         f"at most {limits.requests_per_second:g} requests a second, {limits.burst} at once; "
         f"{limits.connect_seconds:g} s to connect, {limits.read_seconds:g} s to answer, "
         f"{limits.settling_seconds:g} s until what was not answered counts as not written",
-        2,
         2,
     )
 
 
 def _item(item: Item) -> Iterator[str]:
     why = f": {item.why}" if item.why else ""
-    yield from _wrapped(f"{item.state:<6} {item.name.replace('_', ' ')}{why}", 2, 9)
-
-
-def _wrapped(text: str, first: int, next_: int) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=" " * first, subsequent_indent=" " * next_) or [""]
+    yield from wrapped(f"{item.state:<6} {item.name.replace('_', ' ')}{why}", 2, after=" " * 7)

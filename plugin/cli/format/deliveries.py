@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.cli.format.calls import WIDTH, plain, row_lines
-from plugin.cli.format.delivery_page import wrapped
-from plugin.cli.format.delivery_words import DOES, KINDS, REFUSES, SHORT_KINDS, STATES
+from plugin.cli.format.calls import phone_json, plain
+from plugin.cli.format.delivery_page import hanging
+from plugin.cli.format.delivery_words import PLAN_ONLY, REFUSALS, SHORT_KINDS, STATES, TRANSITIONS, kinds_counted
+from plugin.cli.format.moments import iso
+from plugin.common import terminal
 from plugin.common.clock import local_time
 from plugin.common.log import mask_phone, mask_text
+from plugin.ledger.states import DeliveryState
 from plugin.operations.deliveries import NAMED, CalledOffPromise, OperationPlan
 from plugin.operations.transitions import Refusal, TransitionKind
 
@@ -24,14 +27,20 @@ def table(found: Sequence[Mapping[str, Any]], zone: ZoneInfo, now: datetime) -> 
     """One row a delivery; a reason too long for its column goes on in the next line."""
     number = max(1, *(len(str(row["id"])) for row in found))
     widths = [number, 15, 12, 16, 12]
-    widths.append(WIDTH - sum(widths) - len(widths))
-    lines = [*row_lines(["№", "Обещано", "Звонок", "Что", "Состояние", "Причина"], widths, wrap=5)]
-    lines.append(" ".join("─" * width for width in widths))
-    for row in found:
-        when = f"{row['deadline_at'].astimezone(zone):%d.%m.%y %H:%M}{'!' if _is_late(row, now) else ''}"
-        kind, state = SHORT_KINDS.get(row["kind"], row["kind"]), STATES.get(row["state"], row["state"])
-        cells = [str(row["id"]), when, row["call_id"], kind, state, mask_text(row["why"] or "")]
-        lines += row_lines(cells, widths, wrap=5)
+    widths.append(terminal.WIDTH - sum(widths) - len(widths))
+    rows = [
+        [
+            str(row["id"]),
+            f"{row['deadline_at'].astimezone(zone):%d.%m.%y %H:%M}{'!' if _is_late(row, now) else ''}",
+            row["call_id"],
+            SHORT_KINDS.get(row["kind"], row["kind"]),
+            STATES.get(row["state"], row["state"]),
+            mask_text(row["why"] or ""),
+        ]
+        for row in found
+    ]
+    head = ["№", "Обещано", "Звонок", "Что", "Состояние", "Причина"]
+    lines = list(terminal.table(head, rows, widths, wrap={5}))
     if any(_is_late(row, now) for row in found):
         lines += ["", _LATE]
     return "\n".join(lines)
@@ -41,17 +50,20 @@ def plan_told(plan: OperationPlan, *, done: bool, zone: ZoneInfo) -> str:
     """What an act would come to, or came to."""
     lines = [f"{(_DONE if done else _TITLES)[plan.act]}: {plan.count}"]
     lines += [
-        line for does in TransitionKind if plan.steps[does] for line in wrapped(f"{plan.steps[does]} — {DOES[does]}", 2)
+        line
+        for kind in TransitionKind
+        if plan.steps[kind]
+        for line in hanging(f"{plan.steps[kind]} — {TRANSITIONS[kind]}", 2)
     ]
     if plan.refused:
         lines.append(f"{'Не тронуто' if done else 'Не трогать'}: {plan.refused.total()}")
-        lines += [f"  {plan.refused[why]} — {REFUSES[why]}" for why in Refusal if plan.refused[why]]
+        lines += [f"  {plan.refused[why]} — {REFUSALS[why]}" for why in Refusal if plan.refused[why]]
     lines += _promises(plan, zone)
     if plan.kept_reminders:
         text = f"Напоминания, которые решение отозвало, останутся в силе: {plan.kept_reminders}"
-        lines += ["", *wrapped(text, 0)]
+        lines += ["", *hanging(text)]
     if not done and plan.count:
-        lines += ["", "Это план: ничего не изменилось. Выполнить: та же команда с", "  --yes --by ИМЯ --reason ПРИЧИНА"]
+        lines += PLAN_ONLY
     elif not plan.count:
         lines += ["", "Менять нечего."]
     return "\n".join(lines)
@@ -61,15 +73,15 @@ def _promises(plan: OperationPlan, zone: ZoneInfo) -> Iterator[str]:
     if not plan.promises:
         return
     yield ""
-    yield from wrapped(f"Обещания клиентам, которые этим нарушаются, звонков: {len(plan.promises)}", 0)
+    yield from hanging(f"Обещания клиентам, которые этим нарушаются, звонков: {len(plan.promises)}")
     for promise in list(plan.promises.values())[:NAMED]:
-        yield from wrapped(_promise(promise, zone), 2)
+        yield from hanging(_promise(promise, zone), 2)
     if len(plan.promises) > NAMED:
         yield f"  и ещё: {len(plan.promises) - NAMED}"
 
 
 def _promise(promise: CalledOffPromise, zone: ZoneInfo) -> str:
-    kinds = ", ".join(KINDS.get(kind, kind) + (f" × {n}" if n > 1 else "") for kind, n in promise.kinds.items())
+    kinds = kinds_counted(promise.kinds)
     phone = f", {mask_phone(promise.phone)}" if promise.phone else ""
     when = local_time(promise.deadline, zone)
     return f"звонок № {promise.call} ({promise.call_id}{phone}): обещано до {when}; не уйдёт: {kinds}"
@@ -89,15 +101,14 @@ def row_json(row: Mapping[str, Any], zone: ZoneInfo, now: datetime) -> dict[str,
         "namespace": row["namespace"],
         "late": _is_late(row, now),
         "why": row["why"] and mask_text(row["why"]),
-        **{name: row[name] and row[name].astimezone(zone).isoformat(timespec="seconds") for name in times},
+        **{name: row[name] and iso(row[name], zone) for name in times},
     }
 
 
 def delivery_json(row: Mapping[str, Any], zone: ZoneInfo, full: bool) -> dict[str, Any]:
     """All about one delivery; ``tries`` are its attempts."""
     found: dict[str, Any] = plain(row, zone, full)
-    phone = row["phone"]
-    return found | {"phone": phone if full or not phone else mask_phone(phone)}
+    return found | {"phone": phone_json(row["phone"], full)}
 
 
 def plan_json(plan: OperationPlan, *, done: bool, zone: ZoneInfo) -> dict[str, Any]:
@@ -106,13 +117,13 @@ def plan_json(plan: OperationPlan, *, done: bool, zone: ZoneInfo) -> dict[str, A
         "act": plan.act,
         "done": done,
         "count": plan.count,
-        "steps": {does.value: count for does, count in plan.steps.items()},
+        "steps": {kind.value: count for kind, count in plan.steps.items()},
         "refused": {why.value: count for why, count in plan.refused.items()},
         "promises": [
             {
                 "call_number": promise.call,
                 "call": promise.call_id,
-                "deadline": promise.deadline.astimezone(zone).isoformat(timespec="seconds"),
+                "deadline": iso(promise.deadline, zone),
                 "kinds": dict(promise.kinds),
             }
             for promise in plan.promises.values()
@@ -121,7 +132,7 @@ def plan_json(plan: OperationPlan, *, done: bool, zone: ZoneInfo) -> dict[str, A
 
 
 def _is_late(row: Mapping[str, Any], now: datetime) -> bool:
-    if row["state"] == "cancelled":
+    if row["state"] == DeliveryState.CANCELLED:
         return False
-    ended: datetime = row["finished_at"] if row["state"] == "done" and row["finished_at"] else now
+    ended: datetime = row["finished_at"] if row["state"] == DeliveryState.DONE and row["finished_at"] else now
     return bool(ended > row["deadline_at"])

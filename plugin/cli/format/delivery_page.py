@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.kit.reference_mark import MARK_START
-from plugin.cli.format.calls import WIDTH, clean, masked, phone_text
+from plugin.cli.format.calls import masked, phone_text
 from plugin.cli.format.delivery_words import ACTS, KINDS, OUTCOMES, STATES, STEPS
+from plugin.cli.format.moments import clock
 from plugin.common.clock import local_time
 from plugin.common.log import mask_text
+from plugin.common.terminal import wrapped
+from plugin.ledger.states import DeliveryState
+
+#: States in which a next attempt has its time.
+_TRIED_AGAIN = (DeliveryState.WAITING, DeliveryState.UNKNOWN)
 
 
 def page(delivery: Mapping[str, Any], outcome: str, zone: ZoneInfo, full: bool) -> str:
     """All about one delivery; ``outcome`` is its decision's in the admin's words."""
     kept = _kept(delivery)
     lines = [
-        *wrapped(title(delivery), 0),
+        *hanging(title(delivery)),
         *field("Звонок", f"№ {delivery['call_ref']}: {delivery['call_id']} ({delivery['namespace']})"),
         *field("Телефон", phone_text(delivery["phone"], full)),
         *field("Решение", f"№ {delivery['number']}: {outcome}, редакция правил {delivery['revision'][:12]}"),
@@ -34,7 +39,7 @@ def page(delivery: Mapping[str, Any], outcome: str, zone: ZoneInfo, full: bool) 
         *(text_lines(delivery["text"], full) or ["  нет"]),
         "",
         "Попытки",
-        *(line for attempt in delivery["tries"] for line in wrapped(attempt_line(attempt, zone), 2)),
+        *(line for attempt in delivery["tries"] for line in hanging(attempt_line(attempt, zone), 2)),
         *([] if delivery["tries"] else ["  нет"]),
         *acts_lines(delivery["acts"], zone, full),
     ]
@@ -57,14 +62,14 @@ def details(delivery: Mapping[str, Any], zone: ZoneInfo, full: bool, indent: int
         "кому": ", ".join(reached),
         "тема": delivery["subject"],
         "к сроку": delivery["due_at"] and clock(delivery["due_at"], zone),
-        "следующая попытка": clock(delivery["not_before"], zone) if delivery["state"] in ("waiting", "unknown") else "",
+        "следующая попытка": clock(delivery["not_before"], zone) if delivery["state"] in _TRIED_AGAIN else "",
         "в CRM": delivery["remote_id"],
         "закончено": delivery["finished_at"] and clock(delivery["finished_at"], zone),
         "причина": delivery["why"] and masked(delivery["why"], full),
     }
     for name, value in told.items():
         if value:
-            yield from wrapped(f"{name}: {value}", indent)
+            yield from hanging(f"{name}: {value}", indent)
 
 
 def text_lines(text: str, full: bool, indent: int = 2) -> list[str]:
@@ -88,9 +93,9 @@ def acts_lines(acts: Sequence[Mapping[str, Any]], zone: ZoneInfo, full: bool) ->
         return []
     lines = ["", "Действия"]
     for act in acts:
-        lines += wrapped(f"{clock(act['at'], zone)}  {_act(act)}", 2)
+        lines += hanging(f"{clock(act['at'], zone)}  {_act(act)}", 2)
         why = f": {masked(act['why'], full)}" if act["why"] else ""
-        lines += wrapped(f"{act['by']}{why}", 6)
+        lines += hanging(f"{act['by']}{why}", 6)
     return lines
 
 
@@ -107,7 +112,7 @@ def _act(act: Mapping[str, Any]) -> str:
 
 def _kept(delivery: Mapping[str, Any]) -> str:
     deadline, finished = delivery["deadline_at"], delivery["finished_at"]
-    if delivery["state"] != "done":
+    if delivery["state"] != DeliveryState.DONE:
         return ""
     return ": с опозданием" if finished and finished > deadline else ": в срок"
 
@@ -117,17 +122,12 @@ def _purged(moment: datetime | None, zone: ZoneInfo) -> str | None:
 
 
 def _stopping(delivery: Mapping[str, Any]) -> list[str]:
-    if not delivery["cancel"] or delivery["state"] in ("done", "cancelled"):
+    if not delivery["cancel"] or delivery["state"] in (DeliveryState.DONE, DeliveryState.CANCELLED):
         return []
-    return wrapped("останавливается: прежде надо узнать, не дошло ли оно уже", 2)
+    return hanging("останавливается: прежде надо узнать, не дошло ли оно уже", 2)
 
 
 # --- layout ----------------------------------------------------------------------------------------
-
-
-def clock(moment: datetime, zone: ZoneInfo, *, seconds: bool = False) -> str:
-    """The moment by the deployment's clocks."""
-    return moment.astimezone(zone).strftime("%d.%m.%Y %H:%M:%S" if seconds else "%d.%m.%Y %H:%M")
 
 
 def field(name: str, value: str | None) -> Iterator[str]:
@@ -136,8 +136,6 @@ def field(name: str, value: str | None) -> Iterator[str]:
         yield from wrapped(f"{name + ':':<11}{value}", 2, after=" " * 11)
 
 
-def wrapped(text: str, indent: int, *, after: str = "  ") -> list[str]:
-    """The text in lines of at most 80 columns, those after the first indented by ``after`` more."""
-    pad = " " * indent
-    lines = textwrap.wrap(clean(text), WIDTH, initial_indent=pad, subsequent_indent=pad + after)
-    return lines or [pad.rstrip()]
+def hanging(text: str, indent: int = 0) -> list[str]:
+    """The text in lines of at most 80 columns, those after the first two columns further in."""
+    return wrapped(text, indent, after="  ")

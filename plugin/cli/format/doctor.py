@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
+from collections.abc import Mapping
 from itertools import groupby
 
-from plugin.doctor.points import Findings
+from plugin.common.terminal import wrapped
+from plugin.doctor.checks import DoctorReport
 
-WIDTH = 80
+_WORDS: Mapping[bool | None, str] = {True: "ok", False: "failed", None: "not tried"}
 
 
-def page(found: Findings) -> str:
-    """The points by area, what was left behind, and the sum."""
+def page(found: DoctorReport) -> str:
+    """The checks by area, what was left behind, and the sum."""
     lines: list[str] = []
-    for area, points in groupby(found.points, key=lambda point: point.area):
+    for area, checks in groupby(found.checks, key=lambda check: check.area):
         lines.append(area)
-        for point in points:
-            lines += _wrapped(f"{point.state:<6}  {point.name}", 2, 10)
-            if point.remedy:
-                lines += _wrapped(f"-> {point.remedy}", 10, 13)
+        for check in checks:
+            lines += wrapped(f"{_WORDS[check.ok]:<6}  {check.name}", 2, after=" " * 8)
+            if check.remedy:
+                lines += wrapped(f"-> {check.remedy}", 10, after="   ")
     if found.left:
         lines += ["", "Left in the CRM, to be removed by hand:"]
-        lines += [line for what in found.left for line in _wrapped(f"- {what}", 2, 4)]
-    states = Counter(point.state for point in found.points)
-    told = ", ".join(f"{states[state]} {state}" for state in ("ok", "warn", "failed", "not tried") if states[state])
+        lines += [line for what in found.left for line in wrapped(f"- {what}", 2, after="  ")]
+    counts = Counter(check.ok for check in found.checks)
+    told = ", ".join(f"{counts[ok]} {word}" for ok, word in _WORDS.items() if counts[ok] or ok)
     return "\n".join([*lines, "", told])
-
-
-def _wrapped(text: str, first: int, next_: int) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=" " * first, subsequent_indent=" " * next_)

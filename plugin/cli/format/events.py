@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.cli.format.calls import WIDTH, clean
+from plugin.cli.format.delivery_words import PLAN_ONLY
+from plugin.cli.format.moments import clock, iso
 from plugin.common.log import mask_text
+from plugin.common.terminal import wrapped
 from plugin.events.inbox_by_hand import InboxEntry
 
 EMPTY = "Таких событий нет."
@@ -38,9 +38,7 @@ def told(does: str, found: Sequence[InboxEntry], zone: ZoneInfo, done: int | Non
     lines = [f"{_TITLES[does]}: {len(found)}", *(line for one in found for line in _lines(one, zone))]
     if does == "drop":
         lines += ["", "О чём просил клиент в этих событиях, исполнено не будет."]
-    return "\n".join(
-        [*lines, "", "Это план: ничего не изменилось. Выполнить: та же команда с", "  --yes --by ИМЯ --reason ПРИЧИНА"]
-    )
+    return "\n".join([*lines, *PLAN_ONLY])
 
 
 def as_json(one: InboxEntry, zone: ZoneInfo) -> dict[str, Any]:
@@ -57,29 +55,20 @@ def as_json(one: InboxEntry, zone: ZoneInfo) -> dict[str, Any]:
         "attempts": one.attempts,
         "why": one.why and mask_text(one.why),
         "waits_for": dict(one.about) if one.about else None,
-        **{name: at and at.astimezone(zone).isoformat(timespec="seconds") for name, at in times.items()},
+        **{name: at and iso(at, zone) for name, at in times.items()},
     }
 
 
 def _lines(one: InboxEntry, zone: ZoneInfo) -> list[str]:
     what = " ".join(filter(None, (one.kind.lstrip("="), one.record)))
     times = "" if one.reports == 1 else f", сообщено раз: {one.reports}"
-    came = f"пришло {_clock(one.received_at, zone)}{times}"
-    lines = _wrapped(f"№ {one.id}  {_STATES[one.state]}: {one.connector}, {what}, {came}", 0)
+    came = f"пришло {clock(one.received_at, zone)}{times}"
+    lines = wrapped(f"№ {one.id}  {_STATES[one.state]}: {one.connector}, {what}, {came}", after="    ")
     if one.about and one.about.get("field"):
         what = f"поле {one.about['field']}: значение «{one.about['value']}» не сопоставлено в plugin.toml"
-        lines += _wrapped(f"{what} (факт {one.about.get('fact') or '?'})", 4)
+        lines += wrapped(f"{what} (факт {one.about.get('fact') or '?'})", 4)
     elif one.why:
-        lines += _wrapped(mask_text(one.why), 4)
+        lines += wrapped(mask_text(one.why), 4)
     if one.state == "waiting":
-        lines += _wrapped(f"попыток: {one.attempts}, следующая {_clock(one.not_before, zone)}", 4)
+        lines += wrapped(f"попыток: {one.attempts}, следующая {clock(one.not_before, zone)}", 4)
     return lines
-
-
-def _clock(moment: datetime, zone: ZoneInfo) -> str:
-    return f"{moment.astimezone(zone):%d.%m.%Y %H:%M}"
-
-
-def _wrapped(text: str, indent: int) -> list[str]:
-    pad = " " * indent
-    return textwrap.wrap(clean(text), WIDTH, initial_indent=pad, subsequent_indent=pad + ("" if indent else "    "))

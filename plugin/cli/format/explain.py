@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
 from plugin.authoring.inspection.counterfactual import Change
-from plugin.authoring.inspection.explain import Explained, Explanation, Show
-from plugin.cli.format.calls import WIDTH, clean
+from plugin.authoring.inspection.explain import ExplainedEntry, Explanation, Show
+from plugin.common.terminal import paragraph
 from plugin.deciding.decision.trace import TracedCondition, toml, written
 from plugin.deciding.ruleset.value_classes import SAMPLE_TEXT
 from plugin.deciding.ruleset.values import FactValue
@@ -19,7 +18,7 @@ _NOT_FOUND = "изменений, при которых сработает, по
 
 
 def page(explanation: Explanation, show: Show) -> str:
-    """The whole explanation; ``show`` masks what is nobody's business."""
+    """The whole explanation; ``show`` masks personal data."""
     return "\n".join(_Page(explanation, show).lines())
 
 
@@ -40,17 +39,17 @@ class _Page:
 
     def _heading(self) -> Iterator[str]:
         explanation, facts = self._explanation, self._explanation.facts
-        yield from wrapped(f"Скрипт {self._script.name}, редакция правил {explanation.revision[:12]}", 0)
+        yield from paragraph(f"Скрипт {self._script.name}, редакция правил {explanation.revision[:12]}")
         told = "; ".join(f"{name} = {self._value(name, value)}" for name, value in facts.items())
-        yield from wrapped(f"Факты: {told or 'нет'}", 0)
-        yield from wrapped(self._end(), 0)
+        yield from paragraph(f"Факты: {told or 'нет'}")
+        yield from paragraph(self._end())
 
     def _end(self) -> str:
         explanation, decision = self._explanation, self._explanation.decision
         if decision is None:
             return self._fault()
         if decision.next:
-            asked = explanation.firing.asked[decision.next.fact].id
+            asked = explanation.trace.asked[decision.next.fact].id
             return f"Разговор продолжается: вопрос «{asked}» о {decision.next.fact}"
         outcome = decision.outcome or ""
         return f"Итог: {outcome} — {explanation.decider.outcome_label(outcome)}"
@@ -64,22 +63,22 @@ class _Page:
             )
             return f"Такого ответа на этом пути нет: {'; '.join(wrong)}"
         if isinstance(fault, OutcomeConflict):
-            fired = self._explanation.firing.fired
+            fired = self._explanation.trace.fired
             ends = [f"«{rule.id}» → {rule.outcome}" for rule in self._script.rules if rule.outcome and rule.id in fired]
             return f"Итога нет: правила спорят между собой: {', '.join(ends)}"
         return "Итога нет: на все вопросы отвечено, но ни одно правило не завершает разговор"
 
     # --- one rule or question ----------------------------------------------------------------------
 
-    def _entry(self, entry: Explained) -> Iterator[str]:
+    def _entry(self, entry: ExplainedEntry) -> Iterator[str]:
         mark = FIRED if entry.fired else MISSED
-        yield from wrapped(f"{mark} {entry.entry.id} ({entry.entry.paragraph})", 2)
+        yield from paragraph(f"{mark} {entry.entry.id} ({entry.entry.paragraph})", 2)
         for check in entry.failed:
-            yield from wrapped(f"{written(check.condition)}: {self.reason(check)}", 6)
+            yield from paragraph(f"{written(check.condition)}: {self.reason(check)}", 6)
         if entry.found:
             change = entry.found.change
             told = _NEVER if entry.found.exhausted else _NOT_FOUND
-            yield from wrapped(f"→ {told if change is None else f'сработает, если {self._change(change)}'}", 6)
+            yield from paragraph(f"→ {told if change is None else f'сработает, если {self._change(change)}'}", 6)
 
     def reason(self, check: TracedCondition) -> str:
         """Why a condition did not hold."""
@@ -117,9 +116,3 @@ def _not_concluded(check: TracedCondition) -> str:
         return "такого вывода не делает ни одно правило"
     rules = ", ".join(f"«{rule}»" for rule in check.concluders)
     return f"вывода нет: не сработал{'о правило' if len(check.concluders) == 1 else 'и правила'} {rules}"
-
-
-def wrapped(text: str, indent: int) -> list[str]:
-    """The text in lines of 80 columns; what does not fit goes on a little further in."""
-    pad = " " * indent
-    return textwrap.wrap(clean(text), WIDTH, initial_indent=pad, subsequent_indent=f"{pad}  ", break_on_hyphens=False)

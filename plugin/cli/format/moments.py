@@ -1,4 +1,4 @@
-"""Times and spans as people give them on the command line."""
+"""Times and spans as people give them on the command line, and as the commands print them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ from plugin.errors import InputError
 
 _SPAN = re.compile(r"(\d{1,5})([hd])")
 _UNITS = {"h": "hours", "d": "days"}
+
+
+def clock(moment: datetime, zone: ZoneInfo, *, seconds: bool = False) -> str:
+    """The moment by the deployment's clocks, for people."""
+    return moment.astimezone(zone).strftime("%d.%m.%Y %H:%M:%S" if seconds else "%d.%m.%Y %H:%M")
+
+
+def iso(moment: datetime, zone: ZoneInfo) -> str:
+    """The moment by the deployment's clocks, for programs."""
+    return moment.astimezone(zone).isoformat(timespec="seconds")
 
 
 def moment_of(given: str | None, zone: ZoneInfo, now: datetime) -> datetime | None:

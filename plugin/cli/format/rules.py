@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from plugin.authoring.revisions.archive import Activation
 from plugin.authoring.revisions.working_copy import CopyKind
 from plugin.common.clock import local_time
+from plugin.common.terminal import paragraph
 from plugin.errors import Fault
 
 if TYPE_CHECKING:
     from plugin.authoring.revisions.working_copy import Changes
     from plugin.authoring.verification import CheckReport
 
-WIDTH = 80
 _KINDS = {CopyKind.NEW: "новый", CopyKind.CHANGED: "изменён", CopyKind.GONE: "удалён"}
 #: Files named in one message; more are only counted.
 _NAMED = 12
-
-
-def clean(text: str) -> str:
-    """The text on one line, without characters that a terminal would act upon."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
-def wrapped(text: str, indent: int = 0) -> list[str]:
-    """The text in lines of at most 80 columns, those after the first indented further."""
-    pad = " " * indent
-    return textwrap.wrap(
-        clean(text), WIDTH, initial_indent=pad, subsequent_indent=pad + "  ", break_on_hyphens=False
-    ) or [""]
 
 
 def signature(activation: Activation, zone: ZoneInfo) -> str:
@@ -46,7 +32,7 @@ def files_told(changes: Changes) -> Iterator[str]:
         if number == _NAMED:
             yield f"    и ещё: {len(changes) - _NAMED}"
             return
-        yield from wrapped(f"{name} — {_KINDS[kind]}", 4)
+        yield from paragraph(f"{name} — {_KINDS[kind]}", 4)
 
 
 def faults_told(title: str, faults: Sequence[Fault]) -> Iterator[str]:
@@ -54,7 +40,7 @@ def faults_told(title: str, faults: Sequence[Fault]) -> Iterator[str]:
     if faults:
         yield f"{title}: {len(faults)}"
         for fault in faults:
-            yield from wrapped(str(fault), 2)
+            yield from paragraph(str(fault), 2)
 
 
 def report_told(report: CheckReport, cases: int) -> Iterator[str]:
@@ -62,12 +48,3 @@ def report_told(report: CheckReport, cases: int) -> Iterator[str]:
     yield f"Проверка пройдена; случаев из cases.toml сошлось: {cases}."
     yield from faults_told("Предупреждения", report.warnings)
     yield from faults_told("Не доказано", report.unproven)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
-    """Rows in columns of these widths; a cell too long for its column goes on in the next line."""
-    for row in (head, ["─" * width for width in widths], *rows):
-        cells = [textwrap.wrap(clean(cell), width) or [""] for cell, width in zip(row, widths, strict=True)]
-        for line in range(max(len(cell) for cell in cells)):
-            parts = [cell[line] if line < len(cell) else "" for cell in cells]
-            yield " ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()

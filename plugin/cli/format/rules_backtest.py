@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.authoring.inspection.wording import counted
-from plugin.common.log import mask_phone
-from plugin.common.terminal import beside, clean, wrapped
-from plugin.operations.backtest import Backtest, PastCall
+from plugin.cli.format.calls import phone_json, phone_text
+from plugin.cli.format.moments import iso
+from plugin.common.russian import counted
+from plugin.common.terminal import table, wrapped
+from plugin.operations.backtest import Backtest
 
 _WIDTHS = [7, 14, 12, 12, 31]
 _HEAD = ("№", "Время", "Звонок", "Телефон", "Было → стало")
@@ -39,8 +40,8 @@ def as_json(result: Backtest, revision: str, zone: ZoneInfo, full: bool) -> dict
                 "id": past.id,
                 "call": past.call_id,
                 "namespace": past.namespace,
-                "occurred_at": past.at.astimezone(zone).isoformat(timespec="seconds"),
-                "phone": _phone(past, full),
+                "occurred_at": iso(past.at, zone),
+                "phone": phone_json(past.phone, full),
                 "script": past.script,
                 "old": past.old,
                 "new": past.new,
@@ -89,15 +90,17 @@ def _notes(result: Backtest) -> Iterator[str]:
 
 
 def _list(result: Backtest, zone: ZoneInfo, full: bool) -> Iterator[str]:
-    yield from beside([[title] for title in _HEAD], _WIDTHS)
-    yield " ".join("─" * width for width in _WIDTHS)
-    for past in result.listed:
-        cells = (str(past.id), f"{past.at.astimezone(zone):%d.%m.%y %H:%M}", past.call_id, _phone(past, full) or "—")
-        columns = [
-            wrapped(cell, width=width)[:1] if cell != past.call_id else [_cut(clean(cell), width)]
-            for cell, width in zip(cells, _WIDTHS, strict=False)
+    rows = [
+        [
+            str(past.id),
+            f"{past.at.astimezone(zone):%d.%m.%y %H:%M}",
+            past.call_id,
+            phone_text(past.phone, full),
+            _change(past.old, past.new, past.what),
         ]
-        yield from beside([*columns, wrapped(_change(past.old, past.new, past.what), width=_WIDTHS[-1])], _WIDTHS)
+        for past in result.listed
+    ]
+    yield from table(_HEAD, rows, _WIDTHS, wrap={4})
     left = result.different + result.refused - len(result.listed)
     if left:
         yield from wrapped(f"… и ещё {counted(left, 'звонок', 'звонка', 'звонков')}; все покажет --limit 0")
@@ -107,11 +110,3 @@ def _change(old: str, new: str, what: str) -> str:
     if old == new:
         return f"{old}: {what}"
     return f"{old} → {new}" + (f" ({what})" if what else "")
-
-
-def _phone(past: PastCall, full: bool) -> str | None:
-    return past.phone if full or past.phone is None else mask_phone(past.phone)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from plugin.authoring.revisions.shipped import ThreeWayDiff
 from plugin.authoring.revisions.status import RulesStatus
 from plugin.authoring.revisions.working_copy import Changes, Comparison
-from plugin.cli.format.rules import files_told, signature, wrapped
+from plugin.cli.format.moments import iso
+from plugin.cli.format.rules import files_told, signature
 from plugin.common.clock import local_time
+from plugin.common.terminal import paragraph
 
 _PUBLISH = "Опубликовать: optout rules publish --by ИМЯ --reason ПРИЧИНА"
 
@@ -22,31 +24,31 @@ def page(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
     yield from _active(status, zone)
     yield ""
     yield from _copy(status, zone)
-    if status.beside is not None:
+    if status.shipped_diff is not None:
         yield ""
-        yield from _shipped(status.beside)
+        yield from _shipped(status.shipped_diff)
 
 
 def _active(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
     active = status.active
     if active is None:
         yield "Активных правил ещё нет."
-        yield from wrapped("Первый запуск optout serve возьмёт их из рабочей копии; опубликовать можно и раньше.", 2)
+        yield from paragraph("Первый запуск optout serve возьмёт их из рабочей копии; опубликовать можно и раньше.", 2)
         return
     yield f"Активная редакция {active.revision}"
-    yield from wrapped(signature(active, zone), 2)
-    yield from wrapped(f"зачем: {active.reason}", 2)
+    yield from paragraph(signature(active, zone), 2)
+    yield from paragraph(f"зачем: {active.reason}", 2)
 
 
 def _copy(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
-    yield from wrapped(f"Рабочая копия {status.copy.folder}")
+    yield from paragraph(f"Рабочая копия {status.copy.folder}")
     if status.comparison is not None:
         yield from _differences(status.comparison, zone)
     elif status.copy.revision is not None:
         yield f"  редакция {status.copy.revision}"
     if status.faults:
         yield f"  проверка: ошибок {len(status.faults)}, опубликовать нельзя; первая:"
-        yield from wrapped(str(status.faults[0]), 4)
+        yield from paragraph(str(status.faults[0]), 4)
         yield "  Все ошибки: optout rules check и optout rules test"
         return
     yield "  проверка: пройдена"
@@ -58,35 +60,35 @@ def _differences(found: Comparison, zone: ZoneInfo) -> Iterator[str]:
     written = f"; последнее изменение: {local_time(found.changed_at, zone)}" if found.changed_at else ""
     if found.differs:
         read = f"редакция {found.copy.revision}, " if found.copy.revision else "не читается, "
-        yield from wrapped(f"{read}отличается от активной{written}; файлы:", 2)
+        yield from paragraph(f"{read}отличается от активной{written}; файлы:", 2)
         yield from files_told(found.changes)
     elif found.reworded:
-        yield from wrapped(f"решает так же, как активная; комментарии или оформление другие{written}; файлы:", 2)
-        yield from (line for name in found.reworded for line in wrapped(name, 4))
+        yield from paragraph(f"решает так же, как активная; комментарии или оформление другие{written}; файлы:", 2)
+        yield from (line for name in found.reworded for line in paragraph(name, 4))
     else:
         yield "  совпадает с активной"
 
 
-def _shipped(beside: ThreeWayDiff) -> Iterator[str]:
-    yield f"Поставка плагина {beside.shipped.version}"
-    if beside.base is None:
-        yield from wrapped("с какой поставки начаты ваши правила, не записано", 2)
-        if beside.ours:
+def _shipped(shipped_diff: ThreeWayDiff) -> Iterator[str]:
+    yield f"Поставка плагина {shipped_diff.shipped.version}"
+    if shipped_diff.base is None:
+        yield from paragraph("с какой поставки начаты ваши правила, не записано", 2)
+        if shipped_diff.local:
             yield "  у вас не так, как в поставке:"
-            yield from files_told(beside.ours)
+            yield from files_told(shipped_diff.local)
     else:
-        begun = f"с тех пор, как правила начаты с поставки {beside.base.version}"
-        if beside.theirs:
-            yield from wrapped(f"в поставке изменилось {begun}:", 2)
-            yield from files_told(beside.theirs)
+        begun = f"с тех пор, как правила начаты с поставки {shipped_diff.base.version}"
+        if shipped_diff.upstream:
+            yield from paragraph(f"в поставке изменилось {begun}:", 2)
+            yield from files_told(shipped_diff.upstream)
         else:
-            yield from wrapped(f"в поставке ничего не изменилось {begun}", 2)
-        if beside.ours:
+            yield from paragraph(f"в поставке ничего не изменилось {begun}", 2)
+        if shipped_diff.local:
             yield "  у вас изменено:"
-            yield from files_told(beside.ours)
-        if beside.both:
-            yield from wrapped(f"и там, и у вас: {', '.join(beside.both)}", 2)
-    if beside.theirs or (beside.base is None and beside.ours):
+            yield from files_told(shipped_diff.local)
+        if shipped_diff.both:
+            yield from paragraph(f"и там, и у вас: {', '.join(shipped_diff.both)}", 2)
+    if shipped_diff.upstream or (shipped_diff.base is None and shipped_diff.local):
         yield "  Построчно: optout rules status --diff"
         yield "  Больше не показывать: optout rules status --shipped-seen"
 
@@ -100,15 +102,17 @@ def diffs(status: RulesStatus) -> Iterator[str]:
             yield from _lines(names, status.active_files, status.copy.files, ("активная", "рабочая"))
         else:
             yield "  тексты активной редакции в журнале не сохранены"
-    beside = status.beside
-    if beside is None:
+    shipped_diff = status.shipped_diff
+    if shipped_diff is None:
         return
-    if beside.base is None:
-        yield from _section("Поставка → рабочая копия", beside.ours, beside.shipped.files, status.copy.files)
+    if shipped_diff.base is None:
+        yield from _section(
+            "Поставка → рабочая копия", shipped_diff.local, shipped_diff.shipped.files, status.copy.files
+        )
         return
-    was, now = f"Поставка {beside.base.version}", f"поставка {beside.shipped.version}"
-    yield from _section(f"{was} → {now}", beside.theirs, beside.base.files, beside.shipped.files)
-    yield from _section(f"{was} → рабочая копия", beside.ours, beside.base.files, status.copy.files)
+    was, now = f"Поставка {shipped_diff.base.version}", f"поставка {shipped_diff.shipped.version}"
+    yield from _section(f"{was} → {now}", shipped_diff.upstream, shipped_diff.base.files, shipped_diff.shipped.files)
+    yield from _section(f"{was} → рабочая копия", shipped_diff.local, shipped_diff.base.files, status.copy.files)
 
 
 def _section(title: str, names: Changes, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
@@ -129,12 +133,12 @@ def _lines(
 
 def to_json(status: RulesStatus, zone: ZoneInfo) -> dict[str, Any]:
     """The status for programs."""
-    active, comparison, beside = status.active, status.comparison, status.beside
+    active, comparison, shipped_diff = status.active, status.comparison, status.shipped_diff
     return {
         "active": active
         and {
             "revision": active.revision,
-            "since": _iso(active.at, zone),
+            "since": iso(active.at, zone),
             "by": active.by,
             "reason": active.reason,
         },
@@ -142,28 +146,21 @@ def to_json(status: RulesStatus, zone: ZoneInfo) -> dict[str, Any]:
             "folder": str(status.copy.folder),
             "revision": status.copy.revision,
             "differs": comparison.differs if comparison else None,
-            "changed_at": _iso(comparison.changed_at, zone) if comparison else None,
+            "changed_at": iso(comparison.changed_at, zone) if comparison and comparison.changed_at else None,
             "files": _named(comparison.changes) if comparison else {},
             "reworded": list(comparison.reworded) if comparison else [],
-            "faults": [
-                {"file": f.file, "line": f.line, "where": f.where, "what": f.what, "hint": f.hint}
-                for f in status.faults
-            ],
+            "faults": [asdict(fault) for fault in status.faults],
         },
-        "shipped": beside
+        "shipped": shipped_diff
         and {
-            "version": beside.shipped.version,
-            "begun_with": beside.base and beside.base.version,
-            "changed": _named(beside.theirs),
-            "own": _named(beside.ours),
-            "both": list(beside.both),
+            "version": shipped_diff.shipped.version,
+            "begun_with": shipped_diff.base and shipped_diff.base.version,
+            "changed": _named(shipped_diff.upstream),
+            "own": _named(shipped_diff.local),
+            "both": list(shipped_diff.both),
         },
     }
 
 
 def _named(files: Changes) -> dict[str, str]:
     return {name: kind.value for name, kind in files.items()}
-
-
-def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")

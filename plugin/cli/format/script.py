@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from zoneinfo import ZoneInfo
 
-from plugin.authoring.inspection.wording import counted
-from plugin.cli.format.calls import clean
 from plugin.common.log import mask_text
+from plugin.common.russian import counted
+from plugin.common.terminal import clean, wrapped
 from plugin.operator_page.usage_report import QuestionUse, ScriptUse
 
-WIDTH = 80
 NOTHING = "На странице оператора ещё не было звонков."
 #: Of what was said without an answer for it, the newest so many stand there; all of them in --json.
 _REMARKS = 10
@@ -18,7 +16,7 @@ _REMARKS = 10
 
 def page(use: ScriptUse, zone: ZoneInfo) -> str:
     """The report on one script."""
-    lines = [*_wrapped(f"{use.title} ({use.name}): {counted(use.calls, 'звонок', 'звонка', 'звонков')}", 0), ""]
+    lines = [*wrapped(f"{use.title} ({use.name}): {counted(use.calls, 'звонок', 'звонка', 'звонков')}"), ""]
     lines += ["Чем закончились:", *_ends(use)]
     for question in use.questions.values():
         lines += ["", *_question(question, zone)]
@@ -40,33 +38,28 @@ def _ends(use: ScriptUse) -> list[str]:
 
 
 def _question(question: QuestionUse, zone: ZoneInfo) -> list[str]:
-    lines = _wrapped(f"«{clean(question.words)}»", 0)
+    lines = wrapped(f"«{question.words}»")
     for label, count in question.answers.most_common():
         lines += _counted_line(label, count, question.calls)
     seconds = question.median_seconds
     facts = [f"на ответ обычно {_spell(seconds)}"] if seconds is not None else []
     facts += [f"возвращались {counted(question.backs, 'раз', 'раза', 'раз')}"] if question.backs else []
-    lines += _wrapped("; ".join(facts), 4) if facts else []
+    lines += wrapped("; ".join(facts), 4) if facts else []
     if question.remarks:
-        lines += _wrapped(f"нет нужного ответа — {counted(len(question.remarks), 'раз', 'раза', 'раз')}:", 4)
+        lines += wrapped(f"нет нужного ответа — {counted(len(question.remarks), 'раз', 'раза', 'раз')}:", 4)
         for remark in question.remarks[-_REMARKS:]:
             said = f"«{mask_text(clean(remark.text))}»" if remark.text else "(слова удалены вместе с данными звонка)"
-            lines += _wrapped(f"{remark.at.astimezone(zone):%d.%m %H:%M}  {said}", 6)
+            lines += wrapped(f"{remark.at.astimezone(zone):%d.%m %H:%M}  {said}", 6)
     return lines
 
 
 def _counted_line(label: str, count: int, of: int) -> list[str]:
     share = f"{round(100 * count / of)} %" if of else ""
     head = f"{count:>6}  {share:>5}  "
-    return textwrap.wrap(clean(label), WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+    return wrapped(label, first=head)
 
 
 def _spell(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} с" if seconds >= 10 else f"{seconds:.1f} с".replace(".", ",")
     return f"{int(seconds // 60)} мин {int(seconds % 60)} с"
-
-
-def _wrapped(text: str, indent: int) -> list[str]:
-    pad = " " * indent
-    return textwrap.wrap(text, WIDTH, initial_indent=pad, subsequent_indent=pad)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import closing
 from pathlib import Path
 
 import click
+
+from plugin.cli.options import full_option, json_option, print_json
 
 
 @click.command()
@@ -14,8 +16,8 @@ import click
 @click.option(
     "--limit", type=click.IntRange(0), default=100, show_default=True, help="List the newest so many; 0 lists all."
 )
-@click.option("--full", is_flag=True, help="Show phone numbers in full.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@full_option
+@json_option
 @click.pass_obj
 def backtest(config: Path | None, name: str | None, since: str, limit: int, full: bool, as_json: bool) -> None:
     """Decide past calls again by the rules folder (or another state of the rules) and list those that would differ.
@@ -24,20 +26,20 @@ def backtest(config: Path | None, name: str | None, since: str, limit: int, full
     """
     from plugin.cli.format import rules_backtest as told
     from plugin.cli.format.moments import moment_of
-    from plugin.cli.rules.sources import opened_ledger, rulebook_named, settings_of
+    from plugin.cli.ledgers import settings_of
+    from plugin.cli.rules.sources import opened_ledger, rulebook_named
     from plugin.common.clock import utc_now
     from plugin.operations.backtest import backtest as decide_again
 
     settings = settings_of(config)
     start = moment_of(since, settings.timezone, utc_now())
-    with opened_ledger(settings) as ledger:
-        candidate = rulebook_named(settings, name)
-        try:
-            with ledger.read() as connection:
-                result = decide_again(connection, candidate, since=start, limit=limit or None)
-        finally:
-            candidate.close()
+    with (
+        opened_ledger(settings) as ledger,
+        closing(rulebook_named(settings, name)) as candidate,
+        ledger.read() as connection,
+    ):
+        result = decide_again(connection, candidate, since=start, limit=limit or None)
     if as_json:
-        click.echo(json.dumps(told.as_json(result, candidate.revision, settings.timezone, full), ensure_ascii=False))
+        print_json(told.as_json(result, candidate.revision, settings.timezone, full))
     else:
         click.echo(told.page(result, candidate.revision, settings.timezone, full))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import closing
 from pathlib import Path
 
 import click
+
+from plugin.cli.options import json_option, print_json
 
 
 @click.command()
 @click.argument("old", metavar="[A]", required=False)
 @click.argument("new", metavar="[B]", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 @click.pass_obj
 def diff(config: Path | None, old: str | None, new: str | None, as_json: bool) -> None:
     """Compare two states of the rules by what they do: which conversations go or end otherwise, and in what.
@@ -21,21 +23,18 @@ def diff(config: Path | None, old: str | None, new: str | None, as_json: bool) -
     """
     from plugin.authoring.inspection import diff_text
     from plugin.authoring.inspection.diff import differences
-    from plugin.cli.rules.sources import ACTIVE, rulebook_named, settings_of
+    from plugin.cli.ledgers import settings_of
+    from plugin.cli.rules.sources import ACTIVE, rulebook_named
 
     settings = settings_of(config)
     names = (_words(old or ACTIVE), _words(new))
-    before = rulebook_named(settings, old or ACTIVE)
-    try:
-        after = rulebook_named(settings, new)
-        try:
-            found = differences(before, after)
-        finally:
-            after.close()
-    finally:
-        before.close()
+    with (
+        closing(rulebook_named(settings, old or ACTIVE)) as before,
+        closing(rulebook_named(settings, new)) as after,
+    ):
+        found = differences(before, after)
     if as_json:
-        click.echo(json.dumps(diff_text.as_json(found, *names), ensure_ascii=False))
+        print_json(diff_text.as_json(found, *names))
     else:
         click.echo(diff_text.page(found, *names))
 

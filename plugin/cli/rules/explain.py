@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from pathlib import Path
 
 import click
 
+from plugin.cli.options import json_option, print_json
 from plugin.common.strict_json import NotJsonError, read_object
 from plugin.errors import InputError
 
@@ -18,7 +18,7 @@ from plugin.errors import InputError
 @click.option(
     "--rules", metavar="PATH|REVISION", help="Other rules than the working copy: active, a revision, a folder."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 @click.pass_obj
 def explain(config: Path | None, facts: str, script: str | None, rules: str | None, as_json: bool) -> None:
     """Print for every rule whether it fires on some facts and, if not, why.
@@ -27,7 +27,8 @@ def explain(config: Path | None, facts: str, script: str | None, rules: str | No
     """
     from plugin.authoring.inspection.explain import explain as explained
     from plugin.cli.format.explain import page
-    from plugin.cli.rules.sources import rulebook_named, settings_of
+    from plugin.cli.ledgers import settings_of
+    from plugin.cli.rules.sources import rulebook_named
 
     settings = settings_of(config)
     with closing(rulebook_named(settings, rules)) as rulebook:
@@ -38,6 +39,6 @@ def explain(config: Path | None, facts: str, script: str | None, rules: str | No
             raise InputError(f"--facts: это не объект JSON: {error}", hint='Нужно {"имя": значение, …}') from error
         explanation = explained(decider, decider.type_facts(raw))
     if as_json:
-        click.echo(json.dumps(explanation.to_json(), ensure_ascii=False))
+        print_json(explanation.to_json())
     else:
         click.echo(page(explanation, lambda _, value: value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -18,20 +19,16 @@ def graph(config: Path | None, name: str | None, out: str, script: str | None) -
     Of the rules folder, or of `active`, a stored revision or another folder.
     """
     from plugin.authoring.inspection.drawing.svg import draw
-    from plugin.authoring.inspection.table_text import cut_note, faults_note
+    from plugin.authoring.inspection.table_text import notes
     from plugin.authoring.inspection.wording import conversations_counted
+    from plugin.cli.ledgers import settings_of
     from plugin.cli.rules.saving import STDOUT, save
     from plugin.cli.rules.scripts import one_of
-    from plugin.cli.rules.sources import rulebook_named, settings_of
+    from plugin.cli.rules.sources import rulebook_named
 
     settings = settings_of(config)
-    rulebook = rulebook_named(settings, name)
-    try:
+    with closing(rulebook_named(settings, name)) as rulebook:
         picture, shown = draw(rulebook, one_of(rulebook, script, settings.default_script))
-    finally:
-        rulebook.close()
     save(out, f"{picture}\n".encode(), f"{shown.title}, {conversations_counted(len(shown.lines))}")
-    if shown.faults:
-        click.echo(faults_note(shown), err=out == STDOUT)
-    if shown.cut:
-        click.echo(cut_note(shown), err=out == STDOUT)
+    for note in notes(shown):
+        click.echo(note, err=out == STDOUT)

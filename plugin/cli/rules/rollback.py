@@ -18,8 +18,10 @@ def rollback(config: Path | None, revision: str | None, by: str, reason: str) ->
     It is a change like any other, on record, and rolling back once more undoes it. The rules folder is not touched.
     """
     from plugin.authoring.revisions.publish import roll_back
-    from plugin.cli.format.rules import signature, wrapped
-    from plugin.cli.rules.sources import opened_ledger, settings_of
+    from plugin.cli.format.rules import signature
+    from plugin.cli.ledgers import settings_of
+    from plugin.cli.rules.sources import opened_ledger
+    from plugin.common.terminal import paragraph
 
     settings = settings_of(config)
     with opened_ledger(settings) as ledger:
@@ -28,10 +30,10 @@ def rollback(config: Path | None, revision: str | None, by: str, reason: str) ->
     assert before is not None
     if change.made is None:
         lines = [f"Редакция {before.revision} уже активна: возвращать нечего."]
-        lines += wrapped(f"Активна {signature(before, settings.timezone)}.", 2)
+        lines += paragraph(f"Активна {signature(before, settings.timezone)}.", 2)
     else:
         lines = [f"Снова активна редакция {change.made.revision}."]
-        lines += wrapped(f"До этого была активна {before.revision} ({signature(before, settings.timezone)}).")
+        lines += paragraph(f"До этого была активна {before.revision} ({signature(before, settings.timezone)}).")
         lines += ["Работающие процессы перейдут на неё в течение 2 секунд."]
         lines += ["Отменить возврат: optout rules rollback --by ИМЯ --reason ПРИЧИНА"]
         lines += ["Папка правил не изменилась; взять файлы этой редакции:"]

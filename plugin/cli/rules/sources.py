@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plugin.authoring.revisions.archive import find_revision, has_revision, newest_activation, stored_rulebook
-from plugin.config.load import load_settings
+from plugin.cli.ledgers import existing_ledger, ledger_if_any
 from plugin.config.settings import Settings
 from plugin.errors import InputError
 from plugin.ledger import Ledger
@@ -25,21 +24,9 @@ _PUBLISH_FIRST = "Сначала опубликуйте правила: optout r
 _POSSIBLE = "Можно назвать: active, начало редакции из optout rules history или путь к папке правил"
 
 
-def settings_of(config: Path | None) -> Settings:
-    """This deployment's settings without its secrets: the rules' commands talk to nobody. Raises ConfigError."""
-    return load_settings(config, os.environ, secrets=False)
-
-
-@contextmanager
-def opened_ledger(settings: Settings) -> Iterator[Ledger]:
+def opened_ledger(settings: Settings) -> AbstractContextManager[Ledger]:
     """The deployment's ledger for the length of the block; makes none. Raises InputError where there is none yet."""
-    ledger = Ledger(settings.ledger_url)
-    try:
-        if not ledger.exists():
-            raise InputError("Журнала ещё нет: ни одна редакция правил не опубликована", hint=_PUBLISH_FIRST)
-        yield ledger
-    finally:
-        ledger.close()
+    return existing_ledger(settings, "Журнала ещё нет: ни одна редакция правил не опубликована", _PUBLISH_FIRST)
 
 
 def rulebook_named(settings: Settings, name: str | None) -> Rulebook:
@@ -59,7 +46,7 @@ def rulebook_named(settings: Settings, name: str | None) -> Rulebook:
     folder = Path(name or os.devnull)
     if os.sep in name or name in (os.curdir, os.pardir):
         return Rulebook.load(folder)
-    with _ledger_if_any(settings) as found:
+    with ledger_if_any(settings) as found:
         if found is not None:
             with found.read() as connection:
                 # A folder goes before the beginning of a revision, a whole revision before a folder.
@@ -78,12 +65,3 @@ def revision_named(connection: Connection, name: str) -> str:
     if newest is None:
         raise InputError("Активных правил ещё нет", hint=_PUBLISH_FIRST)
     return newest.revision
-
-
-@contextmanager
-def _ledger_if_any(settings: Settings) -> Iterator[Ledger | None]:
-    ledger = Ledger(settings.ledger_url)
-    try:
-        yield ledger if ledger.exists() else None
-    finally:
-        ledger.close()

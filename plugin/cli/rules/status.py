@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from plugin.cli.options import json_option, print_json
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--diff", is_flag=True, help="Show the differences line by line.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 @click.option("--shipped-seen", is_flag=True, help="Note that the shipped rules of this version were looked through.")
 @click.pass_obj
 def status(config: Path | None, *, diff: bool, as_json: bool, shipped_seen: bool) -> None:
@@ -26,14 +26,14 @@ def status(config: Path | None, *, diff: bool, as_json: bool, shipped_seen: bool
     """
     from plugin.authoring.revisions.status import rules_status
     from plugin.cli.format.rules_status import diffs, page, to_json
-    from plugin.cli.rules.sources import settings_of
+    from plugin.cli.ledgers import settings_of
 
     settings = settings_of(config)
     if shipped_seen:
         _note_shipped(settings)
     found = rules_status(settings)
     if as_json:
-        click.echo(json.dumps(to_json(found, settings.timezone), ensure_ascii=False))
+        print_json(to_json(found, settings.timezone))
         return
     click.echo("\n".join(page(found, settings.timezone)))
     if diff:

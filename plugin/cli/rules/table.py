@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -38,20 +39,18 @@ def table(
     quoted as RFC 4180 says; cells that a spreadsheet would calculate begin with an apostrophe.
     """
     from plugin.authoring.inspection import table_csv, table_html, table_text
-    from plugin.authoring.inspection.listing import sheets
+    from plugin.authoring.inspection.listing import listings
     from plugin.authoring.inspection.wording import conversations_counted
+    from plugin.cli.ledgers import settings_of
     from plugin.cli.rules.saving import STDOUT, save
     from plugin.cli.rules.scripts import all_or
-    from plugin.cli.rules.sources import rulebook_named, settings_of
+    from plugin.cli.rules.sources import rulebook_named
 
     if csv_file == html_file == STDOUT:
         raise InputError("--csv - и --html - вместе не выводятся", hint="Назовите файл для одного из них")
-    rulebook = rulebook_named(settings_of(config), name)
-    try:
-        listed = sheets(rulebook, all_or(rulebook, script))
-    finally:
-        rulebook.close()
-    told = conversations_counted(sum(len(sheet.lines) for sheet in listed))
+    with closing(rulebook_named(settings_of(config), name)) as rulebook:
+        listed = listings(rulebook, all_or(rulebook, script))
+    told = conversations_counted(sum(len(listing.lines) for listing in listed))
     if csv_file:
         save(csv_file, table_csv.encoded(listed, separator), told)
     if html_file:

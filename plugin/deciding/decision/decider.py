@@ -21,41 +21,41 @@ from plugin.errors import BadFacts, FactError, NoOutcome, OutcomeConflict
 #: How many different sets of facts a revision remembers its answer to.
 REMEMBERED = 8192
 
-#: The name of the engine's own rule that hears what the call brings along.
+#: The name of the engine's own rule that asserts the facts of the call.
 _CALL = "(call)"
 
 #: The class of each fact's value (``ruleset.value_classes``), None where it is missing: all that makes a difference.
 _Key = tuple[str | None, ...]
 
 #: Actions with their texts, filled in as far as may be.
-_Worded = tuple[tuple[ActionSpec, Template], ...]
+_Rendered = tuple[tuple[ActionSpec, Template], ...]
 
 #: Actions as they are told where none of these facts was answered: the most frequent case, worded once.
-_Ready = tuple[frozenset[str], tuple[Action, ...]]
+_Final = tuple[frozenset[str], tuple[Action, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
     """What the rules make of some facts, before the call's data and free texts are filled in.
 
-    ``actions`` have the ready answers filled in already; ``bare`` are the same with labels for the call's data, and
-    ``ready`` the same again as they are told where no fact is quoted.
+    ``actions`` have the ready answers filled in already; ``without_call`` are the same with labels for the call's
+    data; ``final`` are those with all texts filled in, for decisions that quote no fact.
     """
 
     answered: tuple[Question, ...]
     open: NextQuestion | None = None
     outcome: OutcomeSpec | None = None
     target: TargetSpec | None = None
-    actions: _Worded = ()
-    bare: _Worded = ()
-    ready: _Ready = (frozenset(), ())
+    actions: _Rendered = ()
+    without_call: _Rendered = ()
+    final: _Final = (frozenset(), ())
 
 
 class Decider:
     """One script of one revision. Thread-safe.
 
-    A fact takes part only once a question of the conversation asks for it, so that an answer nobody asked for on this
-    path changes nothing.
+    A fact takes part only once a question of the conversation asks for it, so that an answer that was not asked for on
+    this path changes nothing.
     """
 
     def __init__(self, script: Script, revision: str) -> None:
@@ -70,15 +70,15 @@ class Decider:
         #: The facts that the call brings along: name → field of the call, e.g. ``call.duration``.
         self.sources: Mapping[str, str] = {f.name: f.source for f in script.facts.values() if f.source}
         asked = {question.fact for question in script.questions}
-        self._heard = tuple(name for name in script.facts if name in asked or name in self.sources)
-        self._key_of = tuple(_key_of(script.classes[name]) for name in self._heard)
+        self._inputs = tuple(name for name in script.facts if name in asked or name in self.sources)
+        self._key_of = tuple(_key_of(script.classes[name]) for name in self._inputs)
         # Ready answers are told by their labels; what else was answered, and what the call brings, as it is.
         self._labelled = frozenset(
             f"fact.{fact.name}" for fact in script.facts.values() if fact.listed and not fact.source
         )
         self._ending = [rule for rule in script.rules if rule.outcome or rule.target]
         self._offered = {q.id: _offered(script.classes[q.fact], q) for q in script.questions}
-        self._worded = {name: _worded(outcome) for name, outcome in script.outcomes.items()}
+        self._rendered = {name: _rendered(outcome) for name, outcome in script.outcomes.items()}
         self._quoting = {
             outcome.name
             for outcome in script.outcomes.values()
@@ -101,16 +101,16 @@ class Decider:
         """
         if context is None:
             get = facts.get
-            return self._without_call(tuple([get(name) for name in self._heard]))
+            return self._without_call(tuple([get(name) for name in self._inputs]))
         return self._fill(self._outline(self._key(facts)), facts, context)
 
     def path(self, facts: Facts) -> tuple[str, ...]:
         """The facts asked for, in the order of the conversation, up to and with the first unanswered one."""
         fired = self._engine.run(self._codes(self._key(facts)))
         names = []
-        for question in self._asked(fired):
-            names.append(question.fact)
-            if question.fact not in facts:
+        for name in self.script.asked(fired):
+            names.append(name)
+            if name not in facts:
                 break
         return tuple(names)
 
@@ -118,7 +118,7 @@ class Decider:
         """The ids of the rules and questions that fire on these facts, whether or not they end the conversation."""
         return self._engine.run(self._codes(self._key(facts))) - {_CALL}
 
-    def firing(self, facts: Facts) -> RuleTrace:
+    def trace(self, facts: Facts) -> RuleTrace:
         """What fires on these facts, and why everything else does not. Never raises BadFacts."""
         return RuleTrace(self.script, self._codes(self._key(facts)), self.fired(facts))
 
@@ -139,13 +139,13 @@ class Decider:
 
     def _key(self, facts: Facts) -> _Key:
         get = facts.get
-        values = [get(name) for name in self._heard]
+        values = [get(name) for name in self._inputs]
         return tuple([None if v is None else key_of(v) for v, key_of in zip(values, self._key_of, strict=True)])
 
     def _codes(self, key: _Key) -> dict[str, str]:
         """What the engine is told of these facts."""
         codes: dict[str, str] = {}
-        for name, part in zip(self._heard, key, strict=True):
+        for name, part in zip(self._inputs, key, strict=True):
             if part is not None:
                 codes.update(self.script.classes[name].codes(name, part))
         return codes
@@ -153,27 +153,19 @@ class Decider:
     def _work_out(self, key: _Key) -> _Outline:
         codes = self._codes(key)
         fired = self._engine.run(codes)
-        asked = self._asked(fired)
+        asked = list(self.script.asked(fired).values())
         self._check_answers(asked, codes)
         for position, question in enumerate(asked):
             if question.fact not in codes:
                 ask = NextQuestion(question.fact, question.say, question.hint, question.answers)
                 return _Outline(tuple(asked[:position]), ask)
         outcome, target = self._end(fired, codes)
-        actions, bare, ready = self._worded[outcome.name]
+        actions, without_call, final = self._rendered[outcome.name]
         if outcome.name in self._quoting:
             labels = _labels(asked, codes, self.script.classes)
-            actions, bare = self._quote(actions, labels), self._quote(bare, labels)
-            ready = _ready(bare)
-        return _Outline(tuple(asked), None, outcome, target, actions, bare, ready)
-
-    def _asked(self, fired: Collection[str]) -> list[Question]:
-        """The questions of this path in the order of the file; a fact is asked for once."""
-        asked: dict[str, Question] = {}
-        for question in self.script.questions:
-            if question.id in fired:
-                asked.setdefault(question.fact, question)
-        return list(asked.values())
+            actions, without_call = self._quote(actions, labels), self._quote(without_call, labels)
+            final = _final(without_call)
+        return _Outline(tuple(asked), None, outcome, target, actions, without_call, final)
 
     def _check_answers(self, asked: Collection[Question], codes: Mapping[str, str]) -> None:
         errors = []
@@ -193,17 +185,17 @@ class Decider:
         if len(outcomes) > 1 or len(targets) > 1:
             ends = ", ".join(f"{rule.id} → {rule.outcome}" for rule in rules if rule.outcome)
             raise OutcomeConflict(
-                f"script {self.name}: the rules contradict each other on {_said(codes)}: {ends}",
+                f"script {self.name}: the rules contradict each other on {_in_words(codes)}: {ends}",
                 hint="`optout rules explain --facts …` tells why each of them fired",
             )
         if not outcomes:
             raise NoOutcome(
-                f"script {self.name}: no rule ends the conversation {_said(codes)}",
+                f"script {self.name}: no rule ends the conversation {_in_words(codes)}",
                 hint=RuleTrace(self.script, codes, fired).hint(),
             )
         return self.script.outcomes[outcomes.pop()], next(iter(targets), None)
 
-    def _quote(self, actions: _Worded, labels: Context) -> _Worded:
+    def _quote(self, actions: _Rendered, labels: Context) -> _Rendered:
         """The actions with this path's ready answers in their texts."""
         return tuple([(spec, text.bind(labels, self._labelled)) for spec, text in actions])
 
@@ -211,7 +203,7 @@ class Decider:
 
     def _decide_without_call(self, values: tuple[FactValue | None, ...]) -> Decision:
         """Remembered whole, texts included. Calls are decided with their context: no client's name stays in memory."""
-        facts = {name: value for name, value in zip(self._heard, values, strict=True) if value is not None}
+        facts = {name: value for name, value in zip(self._inputs, values, strict=True) if value is not None}
         return self._fill(self._outline(self._key(facts)), facts, None)
 
     def _fill(self, outline: _Outline, facts: Facts, context: Context | None) -> Decision:
@@ -220,9 +212,9 @@ class Decider:
         if outcome is None:
             return Decision(self.revision, False, None, outline.open, steps, None, ())
         if context is None and outline.target is None:
-            quoted, ready = outline.ready
+            quoted, final = outline.final
             if quoted.isdisjoint([step.fact for step in steps]) and quoted.isdisjoint(self.sources):
-                return Decision(self.revision, True, outcome.name, None, steps, outcome.say, ready)
+                return Decision(self.revision, True, outcome.name, None, steps, outcome.say, final)
         values: dict[str, str | None] = {} if context is None else dict(context)
         for name in (*[step.fact for step in steps], *self.sources):
             if name in facts and f"fact.{name}" not in self._labelled:
@@ -230,22 +222,22 @@ class Decider:
         spec = outline.target
         target = None if spec is None else Target(spec.name.value(values), spec.phone.value(values))
         actions = [
-            Action(a.id, a.kind, text.fill(values), a.role, a.subject, a.due_in_hours, a.email, target)
-            for a, text in (outline.bare if context is None else outline.actions)
+            _action(spec, text.fill(values), target)
+            for spec, text in (outline.without_call if context is None else outline.actions)
         ]
         return Decision(self.revision, True, outcome.name, None, steps, outcome.say, tuple(actions))
 
 
 def engine_rules(script: Script) -> list[EngineRule]:
-    """The script's questions and rules as the engine takes them; what the call brings along is heard at once."""
-    heard = [subject for fact in script.facts.values() if fact.source for subject in _subjects(script, fact.name)]
-    rules = [EngineRule(_CALL, (), asks=tuple(heard))] if heard else []
+    """The script's questions and rules as the engine takes them; the facts of the call take part at once."""
+    call_facts = [subject for fact in script.facts.values() if fact.source for subject in _subjects(script, fact.name)]
+    rules = [EngineRule(_CALL, (), asks=tuple(call_facts))] if call_facts else []
     rules += [EngineRule(q.id, _patterns(q.when), asks=_subjects(script, q.fact)) for q in script.questions]
     return rules + [EngineRule(rule.id, _patterns(rule.when), concludes=rule.conclude) for rule in script.rules]
 
 
 def _subjects(script: Script, fact: str) -> tuple[str, ...]:
-    """What the engine hears of a fact: the fact itself and, of a text, each test."""
+    """The engine's subjects for a fact: the fact itself and, of a text, each test."""
     classes = script.classes[fact]
     return tuple(classes.codes(fact, classes.keys[0]))
 
@@ -263,18 +255,20 @@ def _offered(classes: Classes, question: Question) -> frozenset[str]:
     return frozenset(classes.key(answer.value) for answer in question.answers)
 
 
-def _worded(outcome: OutcomeSpec) -> tuple[_Worded, _Worded, _Ready]:
+def _rendered(outcome: OutcomeSpec) -> tuple[_Rendered, _Rendered, _Final]:
     """The outcome's actions, the same with labels for the call's data, and these as they are told."""
     actions = tuple((spec, spec.text) for spec in outcome.actions)
-    bare = tuple((spec, text.bind(LABELS, LABELS)) for spec, text in actions)
-    return actions, bare, _ready(bare)
+    without_call = tuple((spec, text.bind(LABELS, LABELS)) for spec, text in actions)
+    return actions, without_call, _final(without_call)
 
 
-def _ready(bare: _Worded) -> _Ready:
-    quoted = frozenset(name.removeprefix("fact.") for _, text in bare for name in text.names)
-    return quoted, tuple(
-        Action(a.id, a.kind, text.fill({}), a.role, a.subject, a.due_in_hours, a.email, None) for a, text in bare
-    )
+def _final(without_call: _Rendered) -> _Final:
+    quoted = frozenset(name.removeprefix("fact.") for _, text in without_call for name in text.names)
+    return quoted, tuple(_action(spec, text.fill({}), None) for spec, text in without_call)
+
+
+def _action(spec: ActionSpec, text: str, target: Target | None) -> Action:
+    return Action(spec.id, spec.kind, text, spec.role, spec.subject, spec.due_in_hours, spec.email, target)
 
 
 def _labels(
@@ -289,7 +283,7 @@ def _labels(
     }
 
 
-def _said(codes: Mapping[str, str]) -> str:
+def _in_words(codes: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={code}" for name, code in codes.items()) or "without facts"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from difflib import get_close_matches
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from plugin.common import suggest
 from plugin.common.fields import StrictBool, messages_by_field
 from plugin.deciding.ruleset.conditions import fits_type
 from plugin.deciding.ruleset.model import Fact
@@ -50,8 +50,8 @@ class FactTyper:
     def _error(self, name: str, given: object, messages: list[str]) -> FactError:
         if name in self._facts:
             return FactError(name, given, messages[0])
-        close = get_close_matches(name, self._facts, 1)
-        meant = f"did you mean {close[0]}? " if close else ""
+        close = suggest.closest(name, self._facts)
+        meant = f"did you mean {close}? " if close else ""
         return FactError(name, given, f"{meant}facts of this script: {', '.join(self._facts)}")
 
 

@@ -45,10 +45,7 @@ class RuleTrace:
         self.fired = fired
         self._codes = codes
         #: The facts asked for, each by the first of its questions, as the conversation goes.
-        self.asked: dict[str, Question] = {}
-        for question in script.questions:
-            if question.id in fired:
-                self.asked.setdefault(question.fact, question)
+        self.asked = script.asked(fired)
         self._heard = {fact.name for fact in script.facts.values() if fact.source} | self.asked.keys()
         self._concluded: dict[str, list[tuple[str, str]]] = {}
         for rule in script.rules:

@@ -1,7 +1,7 @@
 """The rules folder: read, checked, and turned into the model that decisions are made with."""
 
 from plugin.deciding.ruleset.model import Role, Script
-from plugin.deciding.ruleset.read import RulesContent, build, digest, read_folder
+from plugin.deciding.ruleset.read import RulesContent, build, digest, file_names, read_folder
 from plugin.deciding.ruleset.template import CALL_PLACEHOLDERS, LABELS, Context, Template
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "Template",
     "build",
     "digest",
+    "file_names",
     "read_folder",
 ]

@@ -103,7 +103,7 @@ class WordingField(fields.Field[Wording]):
 
 
 def _names() -> fields.List[Any]:
-    """A list of names that may be empty: nobody, nothing."""
+    """A list of names that may be empty."""
     return fields.List(filled(), load_default=None, error_messages={"invalid": "нужен список в квадратных скобках"})
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
+from plugin.common import suggest
 from plugin.common.toml.source import Place, TomlSource
 from plugin.errors import Fault, RulesError
 
@@ -69,9 +69,13 @@ class Faults:
 def closest(name: str, known: Iterable[str]) -> str:
     """A hint for a misspelt name: the closest known one, and all of them."""
     names = sorted(known)
-    close = get_close_matches(name, names, 1)
-    meant = f"возможно, имелось в виду «{close[0]}»; " if close else ""
-    return f"{meant}есть: {', '.join(names) or 'ничего'}"
+    return f"{meant(name, names)}есть: {', '.join(names) or 'ничего'}"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The known name that a misspelt one is most like, as the beginning of a hint; empty where none is near."""
+    close = suggest.closest(name, known)
+    return f"возможно, имелось в виду «{close}»; " if close else ""
 
 
 def _child(node: Any, part: str | int) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class TargetSpec:
-    """How to find the card of somebody else than the call's client."""
+    """How to find the card of another person than the call's client."""
 
     name: Template
     phone: Template
@@ -75,6 +75,11 @@ class Question:
     say: str | None
     hint: str | None
     answers: tuple[Answer, ...]
+
+    def label_of(self, value: FactValue) -> str | None:
+        """The label of a ready answer; None for a value that the question does not offer."""
+        same = (a.label for a in self.answers if a.value == value and type(a.value) is type(value))
+        return next(same, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,29 @@ class Script:
     unfinished_role: str
     #: Texts for corrections, another client's card and unfinished calls, by their names in ``build.TEXTS``.
     texts: Mapping[str, Template]
+
+    @property
+    def conditions(self) -> Iterator[Condition]:
+        """Every condition, in the order in which they stand."""
+        return (condition for entry in self.entries for condition in entry.when)
+
+    @property
+    def call_facts(self) -> list[str]:
+        """The facts that the call brings along and some condition reads, in the order of the vocabulary."""
+        read = {condition.subject for condition in self.conditions}
+        return [fact.name for fact in self.facts.values() if fact.source and fact.name in read]
+
+    def asked(self, fired: Collection[str]) -> dict[str, Question]:
+        """Of the entries that fired the questions, each by its fact, which is asked for once, in the file's order."""
+        found: dict[str, Question] = {}
+        for question in self.questions:
+            if question.id in fired:
+                found.setdefault(question.fact, question)
+        return found
+
+    def target(self, fired: Collection[str]) -> TargetSpec | None:
+        """Whose card the entries that fired aim at; None: the call's own."""
+        return next((rule.target for rule in self.rules if rule.target and rule.id in fired), None)
 
     @property
     def entries(self) -> tuple[Question | Rule, ...]:

@@ -26,21 +26,26 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, TomlSource]]:
     """The content of a rules folder and the sources that know the lines. Raises RulesError for unreadable files."""
     if not folder.is_dir():
         raise RulesError([Fault(str(folder), 0, "папка правил", "такой папки нет", "проверьте путь")])
-    scripts = sorted(child.name for child in folder.iterdir() if (child / "script.toml").is_file())
-    if not scripts:
+    names = file_names(folder)
+    if len(names) == 1:
         hint = "папка скрипта — та, в которой есть script.toml"
         raise RulesError([Fault(str(folder), 0, "папка правил", "в ней нет ни одного скрипта", hint)])
-    names = [ROLES_FILE, *(f"{script}/{file}" for script in scripts for file in SCRIPT_FILES)]
-    optional = [f"{script}/{file}" for script in scripts for file in OPTIONAL_FILES]
-    names += [name for name in optional if os.path.lexists(folder / name)]
     faults, sources = Faults(), {}
     for name in names:
+        if name.endswith(OPTIONAL_FILES) and not os.path.lexists(folder / name):
+            continue
         try:
             sources[name] = load_toml(folder / name)
         except TomlUnreadable as error:
             faults.add_file(name, error.line, error.what, error.hint)
     faults.raise_if_any()
     return {name: source.data for name, source in sources.items()}, sources
+
+
+def file_names(folder: Path) -> list[str]:
+    """The files that a rules folder has, or should have: the roles', and those of each folder with a script.toml."""
+    scripts = sorted(file.parent.name for file in folder.glob("*/script.toml") if file.is_file())
+    return [ROLES_FILE, *(f"{script}/{file}" for script in scripts for file in (*SCRIPT_FILES, *OPTIONAL_FILES))]
 
 
 def digest(content: RulesContent) -> str:

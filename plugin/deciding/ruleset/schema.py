@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate
 
 from plugin.common.fields import Messages, StrictBool, WholeNumber
 from plugin.common.mail_address import UnusableAddress, mail_address
+from plugin.deciding.ruleset.faults import meant
 
 _REQUIRED: Messages = {"required": "обязательное поле не задано", "null": "значение не задано"}
 _NAME = validate.Regexp(
@@ -62,12 +62,6 @@ def any_table(**kwargs: Any) -> fields.Dict:
     return fields.Dict(error_messages=_REQUIRED | {"invalid": "нужна таблица в фигурных скобках"}, **kwargs)
 
 
-def _unknown(key: str, known: Collection[str]) -> str:
-    close = get_close_matches(key, known, 1)
-    meant = f"возможно, имелось в виду «{close[0]}»; " if close else ""
-    return f"неизвестное поле; {meant}допустимы: {', '.join(sorted(known))}"
-
-
 class Strict(Schema):
     """Refuses unknown keys and names the closest known one."""
 
@@ -76,7 +70,8 @@ class Strict(Schema):
         if not isinstance(data, Mapping):
             raise ValidationError("нужна таблица")
         known = {field.data_key or name for name, field in self.fields.items()}
-        faults = {key: [_unknown(key, known)] for key in data if key not in known}
+        allowed = f"допустимы: {', '.join(sorted(known))}"
+        faults = {key: [f"неизвестное поле; {meant(key, known)}{allowed}"] for key in data if key not in known}
         if faults:
             raise ValidationError(faults)
         return data

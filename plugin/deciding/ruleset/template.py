@@ -78,7 +78,7 @@ class Template:
         return self.fill(values) or None
 
     def lines(self) -> list[str | tuple[bool, tuple[str, ...]]]:
-        """The text line by line, for whoever fills it in elsewhere, by the rules of ``fill``.
+        """The text line by line, for callers that fill it in elsewhere by the rules of ``fill``.
 
         A line that is open is literals and placeholder names in turn, and whether it stays where none has a value.
         """

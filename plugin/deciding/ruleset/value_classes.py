@@ -53,6 +53,11 @@ class Classes(Protocol):
         ...
 
 
+def examples(classes: Classes) -> list[FactValue]:
+    """A value of every class."""
+    return [classes.example(key) for key in classes.keys]
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A bool or a choice: every value is a class of its own."""

@@ -1,6 +1,6 @@
-"""The way in to the operators' page: signing in, signed links, frames of a CRM, and the guards of every page behind.
+"""Access to the operators' page: signing in, signed links, frames of a CRM, and the guards of every page.
 
-A page or JSON route of the operators' side is written like this; both may be open to anybody who got in, or to admins::
+A page or JSON route of the operators' side is written like this; both are open to all visitors, or to admins only::
 
     @blueprint.get("/operator/")
     @page_view
@@ -10,10 +10,10 @@ A page or JSON route of the operators' side is written like this; both may be op
     @json_view
     def answers(call_id: str) -> Response: ...
 
-Which call a request is about is told by the route's ``call_id``, or by ``?call=`` in its query; a view that finds the
-id elsewhere asks for ``visitor(call_id)``. Whoever came by a link for another call is refused with 403 there. Every
+The route's ``call_id`` or ``?call=`` in its query names the call of a request; a view that finds the id elsewhere asks
+for ``visitor(call_id)``. A visitor with a link for another call is refused with 403 there. Every
 unsafe request under ``/operator`` is checked for its CSRF token, and every answer there gets the security headers,
-without the view doing anything. ``answer_people(blueprint)`` has what goes wrong in its pages told as Russian pages.
+without the view doing anything. ``answer_people(blueprint)`` answers errors of its pages by Russian pages.
 Where ``guard_operators_side`` returned False the page is off, and nothing else is to be registered there.
 """
 

@@ -1,4 +1,4 @@
-"""The address that a request really comes from, as far as the proxies before us are to be believed."""
+"""The address that a request comes from, by the proxies that the deployment trusts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def client_address(request: Request, trusted_proxies: int) -> str:
     """The client's address; an IPv6 one as its network of 64 bits, which one client has all of.
 
     Each of the ``trusted_proxies`` has added whom it was asked by to X-Forwarded-For, so that the entry so far from
-    the end is the client's; what stands before it may be anybody's invention.
+    the end is the client's; the entries before it may be forged.
     """
     nearest = request.remote_addr or ""
     if trusted_proxies == 0:

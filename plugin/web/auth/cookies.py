@@ -1,9 +1,9 @@
-"""The cookies of the operators' side, and the attributes by which they work in a frame and nowhere else."""
+"""The cookies of the operators' side, with the attributes that let them work in a frame of the CRM."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from flask import request
 from werkzeug.wrappers import Response
@@ -32,7 +32,7 @@ class Cookies:
         return cls(framed or page.public_url.startswith("https://"), framed)
 
     def name(self, kind: Kind) -> str:
-        """Browsers take the prefix for a promise: Secure, for this host alone, planted by no other one."""
+        """By the prefix browsers hold the cookie to this: Secure, for this host alone, set by no other host."""
         return f"__Host-optout_{kind}" if self.secure else f"optout_{kind}"
 
     def get(self, kind: Kind) -> str | None:
@@ -42,14 +42,13 @@ class Cookies:
 
     def set(self, response: Response, kind: Kind, token: str) -> None:
         """Have the browser keep a token until it is closed."""
-        same_site = "None" if self.framed else "Lax"
-        response.set_cookie(
-            self.name(kind), token, secure=self.secure, httponly=True, samesite=same_site, partitioned=self.framed
-        )
+        response.set_cookie(self.name(kind), token, **self._attributes)
 
     def forget(self, response: Response, kind: Kind) -> None:
         """Have the browser forget it."""
+        response.delete_cookie(self.name(kind), **self._attributes)
+
+    @property
+    def _attributes(self) -> dict[str, Any]:
         same_site = "None" if self.framed else "Lax"
-        response.delete_cookie(
-            self.name(kind), secure=self.secure, httponly=True, samesite=same_site, partitioned=self.framed
-        )
+        return {"secure": self.secure, "httponly": True, "samesite": same_site, "partitioned": self.framed}

@@ -1,10 +1,9 @@
-"""The ways in from a CRM: a signed link, a plain button for somebody who is signed in, and a frame of the CRM."""
+"""The entries from a CRM: a signed link, an unsigned button for a signed-in operator, and a frame of the CRM."""
 
 from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from math import ceil
 
 import structlog
 from flask import Blueprint, redirect, request
@@ -24,6 +23,7 @@ from plugin.auth.visitor import LinkedCall
 from plugin.web.auth.guards import access, own_csrf
 from plugin.web.auth.pages import page
 from plugin.web.auth.places import ROOT, call_url, sign_in_url
+from plugin.web.errors import retry_seconds
 
 _LOG = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ _RETRY_AFTER = 10
 
 
 def open_link() -> Response:
-    """Open the page of a call: by a signed link for whom it names, else for who is signed in."""
+    """Open the page of a call: by a signed link for the operator it names, else for the signed-in one."""
     given = dict(request.args.lists())
     if SIGN not in given:
         return _open_plainly(given)
@@ -53,14 +53,14 @@ def open_frame(connector_name: str) -> Response:
     if not access().cookies.framed:
         _LOG.warning("page.frames_are_off", hint="name the CRM's origin in [page] frame_ancestors")
     try:
-        told = connector.open_frame(request.args.to_dict(), request.form.to_dict())
+        frame_call = connector.open_frame(request.args.to_dict(), request.form.to_dict())
     except ConnectorError as error:
         return _refusal(connector, error)
-    return _opened(told.operator, _call_of(told))
+    return _opened(frame_call.operator, _call_of(frame_call))
 
 
 def add_entries(blueprint: Blueprint) -> None:
-    """Serve them."""
+    """Serve both."""
     blueprint.add_url_rule(PATH, view_func=open_link, methods=["GET"])
     blueprint.add_url_rule(f"{ROOT}/frame/<connector_name>", view_func=open_frame, methods=["GET", "POST"])
 
@@ -69,7 +69,7 @@ def add_entries(blueprint: Blueprint) -> None:
 
 
 def _open_plainly(given: dict[str, list[str]]) -> Response:
-    """What an unsigned button says is worth no more than what its presser might have typed."""
+    """An unsigned button proves nothing: it is worth what a signed-in operator could type in."""
     person = access().session("session")
     if person is None:
         return redirect(sign_in_url(request.full_path), 303)
@@ -90,11 +90,11 @@ def _opened(operator: str, call: LinkedCall) -> Response:
     return response
 
 
-def _call_of(told: FrameCall) -> LinkedCall:
-    call_id = told.call_id
-    if call_id is None and told.card is not None and (token := access().cookies.get("visit")):
-        call_id = access().sessions.recent_call_of(token, told.card, _SAME_CONVERSATION)
-    return LinkedCall(call_id or f"page-{secrets.token_hex(8)}", told.phone, told.card, told.name)
+def _call_of(frame_call: FrameCall) -> LinkedCall:
+    call_id = frame_call.call_id
+    if call_id is None and frame_call.card is not None and (token := access().cookies.get("visit")):
+        call_id = access().sessions.recent_call_of(token, frame_call.card, _SAME_CONVERSATION)
+    return LinkedCall(call_id or f"page-{secrets.token_hex(8)}", frame_call.phone, frame_call.card, frame_call.name)
 
 
 def _refusal(connector: Connector, error: ConnectorError) -> Response:
@@ -107,8 +107,7 @@ def _refusal(connector: Connector, error: ConnectorError) -> Response:
         return page("frame_refused", 400)
     if isinstance(error, CrmUnavailable):
         _LOG.warning("page.crm_unavailable", connector=name, why=why)
-        wait = _RETRY_AFTER if error.after is None else max(1, ceil(error.after))
-        return page("crm_unavailable", 503, {"Retry-After": str(wait)})
+        return page("crm_unavailable", 503, {"Retry-After": str(retry_seconds(error, _RETRY_AFTER))})
     if isinstance(error, CrmRefused):
         _LOG.error("page.crm_refused", connector=name, why=why, status=error.status, crm_code=error.code)
         return page("crm_refused", 502)

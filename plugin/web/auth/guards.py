@@ -1,8 +1,7 @@
-"""Who is asking, and whether they may: for every page and JSON route of the operators' side."""
+"""Finds the visitor of a request and checks what they may do, for every page and JSON route of the operators' side."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -10,6 +9,7 @@ from typing import Any, TypeVar, cast
 from flask import current_app, g, redirect, request
 from werkzeug.wrappers import Response
 
+from plugin.auth.digests import is_same
 from plugin.auth.sessions import Session
 from plugin.auth.visitor import Role, Visitor
 from plugin.web.auth.pages import page
@@ -25,7 +25,7 @@ _OWN_CSRF = "_optout_own_csrf"
 
 
 class NotAllowed(Exception):
-    """The request is not let through: ``status`` 401 (nobody known), 403 (not for this call, this role, this form).
+    """The request is refused: ``status`` 401 (no session), 403 (not for this call, this role, this form).
 
     Answered as the route's kind demands: a page, the sign-in page, or an error's JSON.
     """
@@ -37,7 +37,7 @@ class NotAllowed(Exception):
 
 
 #: For a program: the message and the hint of each refusal.
-_TOLD = {
+_MESSAGES = {
     "not_signed_in": ("Nobody is signed in, or the session has ended", "Sign in, or open the CRM's link again"),
     "other_call": ("This visit is for another call", "Open this call's own link in the CRM"),
     "not_admin": ("This is for admins", None),
@@ -59,7 +59,7 @@ def visitor(call_id: str | None = None) -> Visitor:
 
 
 def page_view(view: F | None = None, *, role: Role = "operator") -> Any:
-    """A view that answers with a page: who is not known is sent to sign in, and comes back."""
+    """A view that answers with a page: a visitor without a session is sent to sign in, and comes back."""
     return _guarded(role) if view is None else _guarded(role)(view)
 
 
@@ -75,7 +75,7 @@ def json_view(view: F | None = None, *, role: Role = "operator") -> Any:
 
 
 def own_csrf(view: F) -> F:
-    """A view that anybody may send something unsafe to: it has a proof of its own."""
+    """A view that checks unsafe requests itself, without the session's CSRF token."""
     setattr(view, _OWN_CSRF, True)
     return view
 
@@ -90,17 +90,16 @@ def check_csrf() -> None:
     sessions = [session for session in (access().session("visit"), access().session("session")) if session]
     if not sessions:
         raise NotAllowed(401, "not_signed_in")
-    given = (request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")).encode("utf-8", "replace")
-    # Each is compared: a page may have been opened as either.
-    matches = [hmac.compare_digest(given, session.csrf.encode()) for session in sessions]
-    if not any(matches):
+    given = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
+    # A page may have been opened as either.
+    if not is_same(given, *(session.csrf for session in sessions)):
         raise NotAllowed(403, "bad_csrf")
 
 
 def answer_refusal(error: NotAllowed) -> Response:
     """The refusal as the route's kind demands."""
     if wants_json():
-        message, hint = _TOLD[error.code]
+        message, hint = _MESSAGES[error.code]
         return error_response(error.status, error.code, message, hint=hint)
     if error.status == 401:
         return redirect(sign_in_url(_back()), 303)
@@ -108,7 +107,7 @@ def answer_refusal(error: NotAllowed) -> Response:
 
 
 def access() -> Access:
-    """The application's way in."""
+    """The application's access."""
     return cast(Access, current_app.extensions["optout_access"])
 
 

@@ -16,7 +16,7 @@ _POLICY = (
 def security_headers(frame_ancestors: Sequence[str]) -> Callable[[Response], Response]:
     """Puts the headers on a response; ``frame_ancestors`` are the origins whose pages may show ours in a frame.
 
-    A view that says itself how long its answer may be kept is believed: scripts and styles hold nobody's data.
+    A view may set ``Cache-Control`` itself: scripts and styles hold no personal data.
     """
     ancestors = " ".join(frame_ancestors) or "'none'"
     policy = f"{_POLICY}; frame-ancestors {ancestors}"

@@ -1,4 +1,4 @@
-"""Where the operators' side lies, and which of its addresses somebody may be sent on to."""
+"""The addresses of the operators' side, and those of them that a redirect may lead to."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
-"""Puts the way in before the operators' side of an application, or says there that it is off."""
+"""Adds sign-in and guards to the operators' side of an application, or answers there that it is off."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ from flask import Blueprint, Flask, request
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
+from plugin.auth.digests import derived_key
 from plugin.auth.links import Links
 from plugin.auth.passwords import Passwords
 from plugin.auth.sessions import Sessions
@@ -47,7 +46,7 @@ def guard_operators_side(
     now: Now = utc_now,
     passwords: Passwords | None = None,
 ) -> bool:
-    """Serve the ways in, and guard whatever is served under ``/operator``; whether the page is on at all.
+    """Serve sign-in and the CRM's entries, and guard everything under ``/operator``; returns whether the page is on.
 
     Where it is off, everything there is 404, and the log says why.
     """
@@ -71,7 +70,7 @@ def guard_operators_side(
 
 
 def answer_people(blueprint: Blueprint) -> None:
-    """What goes wrong in a blueprint's pages is told as a page, in Russian; in its JSON routes as JSON still."""
+    """Answer errors of a blueprint's pages by Russian pages, those of its JSON routes by JSON."""
     blueprint.register_error_handler(NotAllowed, answer_refusal)
     blueprint.register_error_handler(LedgerUnavailable, _unavailable)
     blueprint.register_error_handler(HTTPException, _http_error)
@@ -84,21 +83,16 @@ def answer_people(blueprint: Blueprint) -> None:
 def _access(
     key: str, ledger: Ledger, settings: PageSettings, connector: Connector | None, now: Now, passwords: Passwords
 ) -> Access:
-    throttle = Throttle(ledger, _derived(key, "sign-in failures"), now)
+    throttle = Throttle(ledger, derived_key(key, "sign-in failures"), now)
     return Access(
         page=settings,
         cookies=Cookies.of(settings),
-        sessions=Sessions(ledger, now, timedelta(hours=settings.session_hours), _derived(key, "tokens")),
+        sessions=Sessions(ledger, now, timedelta(hours=settings.session_hours), derived_key(key, "tokens")),
         sign_in=SignIn(Users(ledger, passwords, now), passwords, throttle),
         links=Links.of(settings, now),
         connector=connector,
-        form_key=_derived(key, "sign-in form"),
+        form_key=derived_key(key, "sign-in form"),
     )
-
-
-def _derived(key: str, purpose: str) -> bytes:
-    """A key of its own for each purpose: what signs links signs nothing else."""
-    return hmac.new(key.encode(), f"optout {purpose}".encode(), hashlib.sha256).digest()
 
 
 def _switch_off(app: Flask) -> None:
@@ -127,8 +121,7 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if wants_json() or status < 400:  # a redirect
         return errors.answer(error)
-    headers = {name: value for name, value in error.get_headers() if name.lower() in {"allow", "retry-after"}}
-    return page("not_found" if status == 404 else "failed", status, headers)
+    return page("not_found" if status == 404 else "failed", status, errors.kept_headers(error))
 
 
 def _fault(error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""What the way in is made of, and the sessions of the present request."""
+"""The parts of access of one application, and the sessions of the present request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The way in of one application."""
+    """Access of one application."""
 
     page: PageSettings
     cookies: Cookies
@@ -35,6 +35,6 @@ class Access:
         if kind not in found:
             token = self.cookies.get(kind)
             session = self.sessions.find(token) if token else None
-            # A token of the other kind in this cookie is nobody's.
+            # A token of the other kind in this cookie opens nothing.
             found[kind] = session if session and session.is_linked == (kind == "visit") else None
         return found[kind]

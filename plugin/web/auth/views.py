@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 
 import structlog
 from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from plugin.auth.digests import is_same, keyed_digest
 from plugin.auth.sign_in import TooOften, Wrong
 from plugin.auth.users import User
 from plugin.web.auth.address import client_address
@@ -23,7 +22,7 @@ _STALE = "Страница входа устарела. Введите логи�
 
 
 def sign_in_form() -> AnyResponse:
-    """The form; whoever is signed in already goes on, unless it is to be as somebody else (``?other``)."""
+    """The form; a signed-in visitor goes on, unless they want to sign in as another user (``?other``)."""
     back = safe_next(request.args.get("next"))
     if access().session("session") and "other" not in request.args:
         return redirect(back, 303)
@@ -32,7 +31,7 @@ def sign_in_form() -> AnyResponse:
 
 @own_csrf
 def sign_in() -> AnyResponse:
-    """Check who it is; a session that was there before ends, so that nobody's planted token is used on."""
+    """Check login and password; an earlier session ends, so that no planted token becomes a signed-in one."""
     own = access()
     back = safe_next(request.form.get("next"))
     login, password = request.form.get("login", ""), request.form.get("password", "")
@@ -43,7 +42,9 @@ def sign_in() -> AnyResponse:
     found = own.sign_in.check(login, password, client_address(request, own.page.trusted_proxies))
     if isinstance(found, TooOften):
         headers = {"Retry-After": str(found.seconds)}
-        return _form(back, login, f"Слишком много неудачных попыток. Подождите {_told(found.seconds)}.", 429, headers)
+        return _form(
+            back, login, f"Слишком много неудачных попыток. Подождите {_minutes(found.seconds)}.", 429, headers
+        )
     token = _session_of(found) if isinstance(found, User) else None
     if isinstance(found, Wrong) or token is None:
         return _form(back, login, _WRONG, 403)
@@ -82,7 +83,7 @@ def _session_of(user: User) -> str | None:
 def _form(
     back: str, login: str = "", fault: str | None = None, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """The form, tied to a cookie of this browser: nobody else's page can send it, and sign somebody in as another."""
+    """The form, tied to a cookie of this browser: no other site can send it to sign its visitor in as another user."""
     own = access()
     tied = own.cookies.get("form") or secrets.token_urlsafe(32)
     html = render_template("access/sign_in.html", back=back, login=login[:100], fault=fault, csrf=_proof(tied))
@@ -93,13 +94,12 @@ def _form(
 
 def _is_own_form() -> bool:
     tied = access().cookies.get("form")
-    given = request.form.get("csrf", "").encode("utf-8", "replace")
-    return tied is not None and hmac.compare_digest(given, _proof(tied).encode())
+    return tied is not None and is_same(request.form.get("csrf", ""), _proof(tied))
 
 
 def _proof(tied: str) -> str:
-    return hmac.new(access().form_key, tied.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+    return keyed_digest(access().form_key, tied)
 
 
-def _told(seconds: int) -> str:
+def _minutes(seconds: int) -> str:
     return f"{seconds} с" if seconds < 90 else f"{-(-seconds // 60)} мин"

@@ -13,7 +13,7 @@ _A_YEAR = 31_536_000
 
 
 class Assets:
-    """The files of the folder ``static`` as they were when the process started."""
+    """The files of the folder ``static``; ``version`` is their digest when the process started."""
 
     def __init__(self) -> None:
         digest = hashlib.sha256()
@@ -35,13 +35,13 @@ class Assets:
         return [self.url(file.name) for file in self.files() if file.suffix == ".js"]
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Serve them. They hold nobody's data: whoever asks gets them."""
+        """Serve the files, to everyone: they hold no personal data."""
 
         def asset(version: str, name: str) -> Response:
             if name not in {file.name for file in self.files()}:
                 abort(404)
             response = send_from_directory(_FOLDER, name)
-            # A page of another version, in the middle of an update, gets what there is and does not keep it.
+            # During an update a page of another version gets the present file and does not cache it.
             kept = f"public, max-age={_A_YEAR}, immutable" if version == self.version else "no-store"
             response.headers["Cache-Control"] = kept
             return response

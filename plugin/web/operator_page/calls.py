@@ -1,4 +1,4 @@
-"""Which call a request of the page is about, and what is known of it."""
+"""Finds the call that a request of the page is about."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from plugin.operator_page.sessions import PageSessions
 from plugin.web.auth import visitor
 
 
-def asked_call(desk: PageSessions) -> PageCall | None:
-    """The call of ``?call=``: as the CRM told of it, or begun on the page; None where nobody knows it."""
+def asked_call(sessions: PageSessions) -> PageCall | None:
+    """The call of ``?call=``: from the CRM's link, or begun on the page; None for an unknown one."""
     who = visitor()
     known = who.call or who.known
     if known is not None:
         return of_link(known, who.operator)
     call_id = request.args.get("call")
-    return desk.begun(call_id, who.operator) if call_id else None
+    return sessions.begun(call_id, who.operator) if call_id else None
 
 
-def needed_call(desk: PageSessions) -> PageCall:
-    """The same; 404 where nobody knows it."""
-    call = asked_call(desk)
+def needed_call(sessions: PageSessions) -> PageCall:
+    """The same; 404 for an unknown one."""
+    call = asked_call(sessions)
     if call is None:
         abort(404)
     return call
 
 
 def of_link(known: LinkedCall, operator: str) -> PageCall:
-    """The call as a link told of it."""
+    """The call of a link."""
     return page_call(
         known.id,
         phone=known.phone,

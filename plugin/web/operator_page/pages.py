@@ -1,14 +1,13 @@
-"""The page itself, and the form that a signed-in operator starts a call with where no CRM opened the page."""
+"""The page of a call, and the form by which a signed-in operator starts one that no CRM opened."""
 
 from __future__ import annotations
 
-import json
 import secrets
 from typing import Any
 
 import phonenumbers
 from flask import Blueprint, redirect, render_template, request, url_for
-from markupsafe import Markup
+from jinja2.utils import htmlsafe_json_dumps
 from werkzeug.wrappers import Response
 
 from plugin.config.settings import Settings
@@ -22,20 +21,20 @@ from plugin.web.operator_page.calls import asked_call
 _LONGEST_CARD = 255
 
 
-def add_pages(blueprint: Blueprint, desk: PageSessions, settings: Settings, assets: Assets) -> None:
-    """Serve them."""
+def add_pages(blueprint: Blueprint, sessions: PageSessions, settings: Settings, assets: Assets) -> None:
+    """Serve both."""
 
     @page_view
     def home() -> str | Response:
-        """The page of the call that is asked for; without one, the form to start one."""
+        """The page of the call in the query; without one, the form to start a call."""
         who = visitor()
-        call = asked_call(desk)
+        call = asked_call(sessions)
         if call is None:
             return _form({}, None if request.args.get("call") is None else "Такого звонка здесь нет. Начните новый.")
         if request.args.get("call") != call.id:
             return redirect(call_url(call.id), 303)
-        opened = desk.open(call, request.args.get("revision"))
-        first = opened.tree.nodes[opened.tree.start] if opened.trail is None else None
+        opened = sessions.open(call, request.args.get("revision"))
+        first = opened.tree.nodes[opened.tree.start] if opened.journal is None else None
         return render_template(
             "operator/page.html",
             call=call,
@@ -43,13 +42,16 @@ def add_pages(blueprint: Blueprint, desk: PageSessions, settings: Settings, asse
             operator=who.operator,
             may_start=not who.is_linked,
             first=first,
-            data=_inside_html(_data(opened, desk, settings, who.csrf)),
+            # Not the filter ``tojson``: it would escape every Russian letter.
+            data=htmlsafe_json_dumps(
+                _data(opened, sessions, settings, who.csrf), ensure_ascii=False, separators=(",", ":")
+            ),
             assets=assets,
         )
 
     @page_view
     def start() -> str | Response | tuple[str, int]:
-        """Begin a call of which only the page knows."""
+        """Begin a call that no CRM told of."""
         who = visitor()
         if who.is_linked:
             return redirect(url_for("operator.home"), 303)
@@ -63,7 +65,7 @@ def add_pages(blueprint: Blueprint, desk: PageSessions, settings: Settings, asse
         )
         if not call.phone and not call.card_id:
             return _form(given, "Укажите номер телефона или номер карточки: иначе запись некуда сделать."), 422
-        desk.begin(call)
+        sessions.begin(call)
         return redirect(call_url(call.id), 303)
 
     def _form(given: dict[str, str], fault: str | None) -> str:
@@ -81,14 +83,8 @@ def add_pages(blueprint: Blueprint, desk: PageSessions, settings: Settings, asse
     blueprint.add_url_rule("/start", "start", start, methods=["POST"])
 
 
-def _inside_html(data: dict[str, Any]) -> Markup:
-    """JSON that can stand in a script element: no sign in it ends the element, nor begins another."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
-
-
 def shown_phone(phone: str) -> str:
-    """The number as it is read out: +7 916 123-45-67."""
+    """The number in groups: +7 916 123-45-67."""
     try:
         number = phonenumbers.parse(phone)
     except phonenumbers.NumberParseException:
@@ -96,8 +92,8 @@ def shown_phone(phone: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
-def _data(opened: OpenedPage, desk: PageSessions, settings: Settings, csrf: str) -> dict[str, Any]:
-    """All that the page's script works with."""
+def _data(opened: OpenedPage, sessions: PageSessions, settings: Settings, csrf: str) -> dict[str, Any]:
+    """The data that the page's script works with."""
     call = opened.call
     return {
         "call": {"id": call.id, "phone": call.phone, "name": call.card_name},
@@ -108,8 +104,8 @@ def _data(opened: OpenedPage, desk: PageSessions, settings: Settings, csrf: str)
         "unfinished": opened.unfinished,
         "context": opened.context,
         "roles": opened.roles,
-        "trail": opened.trail.to_json() if opened.trail else None,
-        "now": desk.now(),
+        "trail": opened.journal.to_json() if opened.journal else None,
+        "now": sessions.now(),
         "zone": settings.timezone.key,
         "csrf": csrf,
         "root": url_for("operator.home"),

@@ -9,9 +9,9 @@ from flask import Blueprint, Flask
 from plugin.common.clock import Now, utc_now
 from plugin.operator_page.sessions import PageSessions
 from plugin.web.auth.setup import answer_people
-from plugin.web.operator_page.answers import add_answers
 from plugin.web.operator_page.assets import Assets
 from plugin.web.operator_page.pages import add_pages
+from plugin.web.operator_page.routes import add_routes
 
 if TYPE_CHECKING:
     from plugin.authoring.revisions.active import ActiveRules
@@ -27,11 +27,11 @@ def serve_operators_page(
     app: Flask, ledger: Ledger, rules: ActiveRules, intake: Intake, settings: Settings, now: Now = utc_now
 ) -> None:
     """Add the page and what it asks for; every route is guarded by the way in, which has to be there."""
-    desk = PageSessions(ledger, rules, intake, settings, now)
+    sessions = PageSessions(ledger, rules, intake, settings, now)
     blueprint = Blueprint("operator", __name__, url_prefix=ROOT, template_folder="templates")
     assets = Assets()
     assets.add_to(blueprint)
-    add_pages(blueprint, desk, settings, assets)
-    add_answers(blueprint, desk)
+    add_pages(blueprint, sessions, settings, assets)
+    add_routes(blueprint, sessions)
     answer_people(blueprint)
     app.register_blueprint(blueprint)

@@ -9,16 +9,16 @@ import pytest
 from plugin.auth.passwords import Passwords
 from plugin.auth.users import Users
 from plugin.ledger import Ledger
-from tests.plugin.auth.desk import Clock, cheap_passwords
+from tests.plugin.auth.support import HandClock, cheap_passwords
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
-def ledger(ledger_url: str, clock: Clock) -> Iterator[Ledger]:
+def ledger(ledger_url: str, clock: HandClock) -> Iterator[Ledger]:
     ledger = Ledger(ledger_url, clock=clock)
     yield ledger
     ledger.close()
@@ -30,5 +30,5 @@ def passwords() -> Passwords:
 
 
 @pytest.fixture
-def users(ledger: Ledger, passwords: Passwords, clock: Clock) -> Users:
+def users(ledger: Ledger, passwords: Passwords, clock: HandClock) -> Users:
     return Users(ledger, passwords, clock)

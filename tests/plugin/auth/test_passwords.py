@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 
 from plugin.auth.passwords import LONGEST, Passwords, check_rules
 from plugin.errors import InputError
-from tests.plugin.auth.desk import PASSWORD, cheap_passwords
+from tests.plugin.auth.support import PASSWORD, cheap_passwords
 
 
 @pytest.mark.parametrize("password", ["", "короткий", "x" * (LONGEST + 1), "aaaaaaaaaaaa", "121212121212"])

@@ -18,7 +18,7 @@ from plugin.auth.links import LinkFault, Links, OpenedLink, signed_text
 from plugin.auth.visitor import LinkedCall
 from plugin.common.clock import utc_now
 from plugin.config.settings import PageSettings
-from tests.plugin.auth.desk import FULL, KEY, Clock
+from tests.plugin.auth.support import FULL, KEY, HandClock
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "operators-page.md").read_text(encoding="utf-8")
 #: What a CRM knows of the call, empty fields too.
@@ -88,7 +88,7 @@ def test_the_worked_example_of_the_document_is_right() -> None:
     values = dict(line.strip().split("=", 1) for line in lines.group(1).splitlines())
     assert signed_text(values) == "\n".join(line.strip() for line in lines.group(1).splitlines())
     given = {name: [value] for name, value in values.items()} | {"sign": [lines.group(3)]}
-    just_before = Clock(datetime.fromtimestamp(int(values["expires"]) - 60, UTC))
+    just_before = HandClock(datetime.fromtimestamp(int(values["expires"]) - 60, UTC))
     links = Links([lines.group(2)], "", timedelta(minutes=30), just_before)
     assert links.read(given) == OpenedLink("ivanova", LinkedCall("c-77", FULL.phone, FULL.card, "Иванов Иван"))
 

@@ -16,13 +16,13 @@ from plugin.auth.users import User, Users
 from plugin.auth.visitor import LinkedCall
 from plugin.ledger import Ledger
 from plugin.ledger import access as tables
-from tests.plugin.auth.desk import FULL, PASSWORD, Clock
+from tests.plugin.auth.support import FULL, PASSWORD, HandClock
 
 IDLE = timedelta(hours=12)
 
 
 @pytest.fixture
-def sessions(ledger: Ledger, clock: Clock) -> Sessions:
+def sessions(ledger: Ledger, clock: HandClock) -> Sessions:
     return Sessions(ledger, clock, IDLE, b"key")
 
 
@@ -57,13 +57,13 @@ def test_no_made_up_token_is_a_session(sessions: Sessions, user: User, token: st
     assert sessions.find(token) is None
 
 
-def test_a_session_ends_when_it_is_not_used(sessions: Sessions, user: User, clock: Clock) -> None:
+def test_a_session_ends_when_it_is_not_used(sessions: Sessions, user: User, clock: HandClock) -> None:
     token = sign_in(sessions, user)
     clock.forward(hours=12)
     assert sessions.find(token) is None
 
 
-def test_use_prolongs_a_session_up_to_a_week(sessions: Sessions, user: User, clock: Clock) -> None:
+def test_use_prolongs_a_session_up_to_a_week(sessions: Sessions, user: User, clock: HandClock) -> None:
     token = sign_in(sessions, user)
     for _ in range(20):
         clock.forward(hours=8)
@@ -73,7 +73,7 @@ def test_use_prolongs_a_session_up_to_a_week(sessions: Sessions, user: User, clo
 
 
 def test_the_password_was_changed_or_the_user_disabled_between_the_check_and_the_session(
-    sessions: Sessions, user: User, users: Users, clock: Clock
+    sessions: Sessions, user: User, users: Users, clock: HandClock
 ) -> None:
     clock.forward(seconds=1)
     changed = users.change_password("ivanova", PASSWORD + "!")
@@ -83,7 +83,7 @@ def test_the_password_was_changed_or_the_user_disabled_between_the_check_and_the
 
 
 def test_a_session_that_a_disabled_user_was_left_with_does_not_hold(
-    sessions: Sessions, user: User, ledger: Ledger, clock: Clock
+    sessions: Sessions, user: User, ledger: Ledger, clock: HandClock
 ) -> None:
     token = sign_in(sessions, user)
     with ledger.write() as connection:
@@ -100,7 +100,7 @@ def test_what_is_kept_opens_no_session(sessions: Sessions, user: User, ledger: L
 
 
 def test_ended_and_expired_sessions_leave_nothing_behind(
-    sessions: Sessions, user: User, ledger: Ledger, clock: Clock
+    sessions: Sessions, user: User, ledger: Ledger, clock: HandClock
 ) -> None:
     sessions.end(sessions.open_call("ivanova", FULL), "no such token")
     assert counts(ledger) == (0, 0)
@@ -141,7 +141,7 @@ def test_a_link_opens_its_call_and_no_other(sessions: Sessions) -> None:
     assert sessions.call(session, "c-77") is None
 
 
-def test_the_next_link_of_the_same_operator_goes_on_under_a_new_token(sessions: Sessions, clock: Clock) -> None:
+def test_the_next_link_of_the_same_operator_goes_on_under_a_new_token(sessions: Sessions, clock: HandClock) -> None:
     first = sessions.open_call("ivanova", FULL)
     csrf = found(sessions, first).csrf
     clock.forward(minutes=1)
@@ -175,7 +175,7 @@ def test_two_calls_opened_at_the_same_moment_are_one_session(sessions: Sessions)
     assert sessions.find(first) is None
 
 
-def test_a_token_that_was_replaced_a_while_ago_or_twice_is_worth_nothing(sessions: Sessions, clock: Clock) -> None:
+def test_a_token_that_was_replaced_a_while_ago_or_twice_is_worth_nothing(sessions: Sessions, clock: HandClock) -> None:
     first = sessions.open_call("ivanova", FULL)
     second = sessions.open_call("ivanova", LinkedCall("next"), first)
     third = sessions.open_call("ivanova", LinkedCall("after that"), second)
@@ -214,7 +214,7 @@ def test_a_signed_in_persons_token_is_no_session_of_a_link(sessions: Sessions, u
     assert session.role == "operator"
 
 
-def test_a_call_opened_for_a_card_not_long_ago_is_found_again(sessions: Sessions, clock: Clock) -> None:
+def test_a_call_opened_for_a_card_not_long_ago_is_found_again(sessions: Sessions, clock: HandClock) -> None:
     hour, card = timedelta(hours=1), CardRef("contact", "42")
     token = sessions.open_call("ivanova", FULL)
     assert sessions.recent_call_of(token, card, hour) == FULL.id
@@ -224,7 +224,7 @@ def test_a_call_opened_for_a_card_not_long_ago_is_found_again(sessions: Sessions
     assert sessions.recent_call_of(token, card, hour) is None
 
 
-def test_use_is_noted_seldom(sessions: Sessions, ledger: Ledger, clock: Clock) -> None:
+def test_use_is_noted_seldom(sessions: Sessions, ledger: Ledger, clock: HandClock) -> None:
     token = sessions.open_call("ivanova", FULL)
 
     def expires() -> str:

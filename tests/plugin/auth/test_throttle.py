@@ -13,7 +13,7 @@ from sqlalchemy import select
 from plugin.auth.throttle import BY_ACCOUNT, BY_ADDRESS, Throttle
 from plugin.ledger import Ledger
 from plugin.ledger.access import sign_in_failures
-from tests.plugin.auth.desk import Clock
+from tests.plugin.auth.support import HandClock
 
 ROOT = str(Path(__file__).parents[3])
 GUESSING = """
@@ -31,11 +31,11 @@ ledger.close()
 
 
 @pytest.fixture
-def throttle(ledger: Ledger, clock: Clock) -> Throttle:
+def throttle(ledger: Ledger, clock: HandClock) -> Throttle:
     return Throttle(ledger, b"key", clock)
 
 
-def test_an_account_may_fail_some_times_and_then_waits_longer_and_longer(throttle: Throttle, clock: Clock) -> None:
+def test_an_account_may_fail_some_times_and_then_waits_longer_and_longer(throttle: Throttle, clock: HandClock) -> None:
     waits = []
     for _ in range(BY_ACCOUNT.free + 9):
         assert throttle.begin("ivanova", "192.0.2.1") == 0
@@ -45,7 +45,7 @@ def test_an_account_may_fail_some_times_and_then_waits_longer_and_longer(throttl
     assert waits == [0, 0, 0, 0, 5, 10, 20, 40, 80, 160, 300, 300, 300, 300]
 
 
-def test_while_it_waits_nothing_more_is_counted_and_any_address_waits(throttle: Throttle, clock: Clock) -> None:
+def test_while_it_waits_nothing_more_is_counted_and_any_address_waits(throttle: Throttle, clock: HandClock) -> None:
     for _ in range(BY_ACCOUNT.free):
         throttle.begin("ivanova", "192.0.2.1")
     assert [throttle.begin("ivanova", f"192.0.2.{number}") for number in range(9)] == [5] * 9
@@ -74,7 +74,7 @@ def test_the_right_password_forgets_the_accounts_failures_and_is_none_of_the_add
         assert throttle.begin("ivanova", "192.0.2.1") == 0
 
 
-def test_after_a_day_without_failures_all_is_forgotten(throttle: Throttle, ledger: Ledger, clock: Clock) -> None:
+def test_after_a_day_without_failures_all_is_forgotten(throttle: Throttle, ledger: Ledger, clock: HandClock) -> None:
     for _ in range(BY_ACCOUNT.free):
         throttle.begin("ivanova", "192.0.2.1")
     clock.forward(hours=24, seconds=1)

@@ -11,7 +11,7 @@ from plugin.auth.sessions import Sessions
 from plugin.auth.users import Users
 from plugin.errors import InputError
 from plugin.ledger import Ledger
-from tests.plugin.auth.desk import PASSWORD, START, Clock, cheap_passwords
+from tests.plugin.auth.support import PASSWORD, START, HandClock, cheap_passwords
 
 
 @pytest.mark.parametrize("login", ["", " ", "_x", "a b", "a/b", "a\nb", "x" * 65, "<script>", "а:б"])
@@ -49,7 +49,7 @@ def test_users_are_listed_by_login_and_never_show_their_digest(users: Users) -> 
 
 
 def test_whoever_is_disabled_or_gets_another_password_is_out_at_once_and_others_stay(
-    users: Users, ledger: Ledger, clock: Clock
+    users: Users, ledger: Ledger, clock: HandClock
 ) -> None:
     sessions = Sessions(ledger, clock, timedelta(hours=1), b"key")
     tokens = {}
@@ -62,7 +62,7 @@ def test_whoever_is_disabled_or_gets_another_password_is_out_at_once_and_others_
     assert found == {"disabled": False, "renewed": False, "other": True}
 
 
-def test_enabling_lets_in_again_but_revives_no_session(users: Users, ledger: Ledger, clock: Clock) -> None:
+def test_enabling_lets_in_again_but_revives_no_session(users: Users, ledger: Ledger, clock: HandClock) -> None:
     sessions = Sessions(ledger, clock, timedelta(hours=1), b"key")
     user = users.add("ivanova", "operator", PASSWORD)
     token = sessions.sign_in(user.id, user.login, user.password_at) or ""
@@ -75,7 +75,7 @@ def test_enabling_lets_in_again_but_revives_no_session(users: Users, ledger: Led
 
 
 def test_a_password_hashed_again_stays_the_same_and_keeps_everybody_in(
-    users: Users, ledger: Ledger, passwords: Passwords, clock: Clock
+    users: Users, ledger: Ledger, passwords: Passwords, clock: HandClock
 ) -> None:
     user = users.add("ivanova", "operator", PASSWORD)
     stricter = cheap_passwords(2)

@@ -14,19 +14,20 @@ from plugin.cli.main import main
 from plugin.ledger import Ledger
 from tests.plugin.cli.test_calls import PLUGIN_TOML
 from tests.plugin.delivery.fake_crm import START
-from tests.plugin.monitoring.office import Office
+from tests.plugin.monitoring.watched import Watched
+from tests.support.databases import migrate
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def watched(tmp_path: Path) -> Iterator[Watched]:
     (tmp_path / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     ledger = Ledger(url)
-    ledger.upgrade()
+    migrate(ledger)
     ledger.close()
-    office = Office(url)
-    yield office
-    office.close()
+    watched = Watched(url)
+    yield watched
+    watched.close()
 
 
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -44,17 +45,17 @@ def test_without_a_ledger_there_is_nothing_to_list(tmp_path: Path, capsys: pytes
     assert not (tmp_path / "ledger.db").exists()
 
 
-def test_without_alerts_it_says_so(office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_alerts_it_says_so(watched: Watched, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, capsys) == "Тревог нет.\n"
 
 
 def test_alerts_are_listed_the_newest_first_with_what_they_are_about(
-    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    watched: Watched, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    office.parked("the CRM answered 400 (duplicate of +79161234567)" + " and so on" * 10)
-    office.look()
-    office.waiting(office.clock() + timedelta(hours=1))
-    office.look(1)
+    watched.parked("the CRM answered 400 (duplicate of +79161234567)" + " and so on" * 10)
+    watched.look()
+    watched.waiting(watched.clock() + timedelta(hours=1))
+    watched.look(1)
     out = run(tmp_path, capsys)
     assert out.index("№ 2  обещание под угрозой: с 23.11.2026 10:16") < out.index("№ 1  доставка остановлена")
     assert "письмо отправлено 23.11.2026 10:15" in out
@@ -64,21 +65,21 @@ def test_alerts_are_listed_the_newest_first_with_what_they_are_about(
 
 
 def test_past_ones_are_listed_on_request_only(
-    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    watched: Watched, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    office.policy = replace(office.policy, to=())
-    delivery = office.parked()
-    office.look()
-    office.done(delivery)
-    office.look(5)
+    watched.policy = replace(watched.policy, to=())
+    delivery = watched.parked()
+    watched.look()
+    watched.done(delivery)
+    watched.look(5)
     assert run(tmp_path, capsys) == "Тревог нет.\n"
     assert "с 23.11.2026 10:15, до 23.11.2026 10:20" in run(tmp_path, capsys, "--all")
 
 
-def test_programs_get_json(office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = office.parked(), office.parked()
-    office.account("crm", START - timedelta(hours=1))
-    office.look()
+def test_programs_get_json(watched: Watched, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = watched.parked(), watched.parked()
+    watched.account("crm", START - timedelta(hours=1))
+    watched.look()
     lines = [json.loads(line) for line in run(tmp_path, capsys, "--json").splitlines()]
     assert [line["kind"] for line in lines] == ["account_away", "delivery_parked", "delivery_parked"]
     assert [line["about"].get("delivery") for line in lines] == [None, second, first]

@@ -1,4 +1,4 @@
-"""A trial on a test card: written, found by key, read, removed; what goes wrong fails a point or is left and named."""
+"""A trial on a test card: written, found by key, read, removed; what goes wrong fails a check or is left and named."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from connectors.base import (
     ReminderState,
     Unknown,
 )
-from plugin.doctor.points import Findings, PointNotes
+from plugin.doctor.checks import DoctorReport
 from plugin.doctor.write_trial import WriteTrial
 from tests.plugin.web.harness import Crm
 
@@ -73,15 +73,15 @@ class Notebook(Crm):
         return Done(remote_id)
 
 
-def tried(crm: Crm, card: CardRef = CARD, slept: list[float] | None = None) -> Findings:
-    notes = PointNotes()
+def tried(crm: Crm, card: CardRef = CARD, slept: list[float] | None = None) -> DoctorReport:
+    report = DoctorReport()
     sleep: Callable[[float], None] = (slept if slept is not None else []).append
-    WriteTrial(crm, card, Assignee("u7"), notes, lambda: NOW, sleep).run()
-    return notes.findings()
+    WriteTrial(crm, card, Assignee("u7"), report, lambda: NOW, sleep).run()
+    return report
 
 
-def failed(found: Findings) -> dict[str, str]:
-    return {point.name: point.remedy for point in found.points if not point.ok}
+def failed(found: DoctorReport) -> dict[str, str]:
+    return {check.name: check.remedy for check in found.checks if not check.ok}
 
 
 # --- what goes wrong -------------------------------------------------------------------------------
@@ -119,8 +119,8 @@ def test_a_comment_that_is_refused_does_not_keep_the_reminder_from_being_tried()
 
     found = tried(Mute())
     assert failed(found) == {"a comment is written": "no right to comment"}
-    assert "the reminder is removed again" in {point.name for point in found.points}
-    assert found.left == ()
+    assert "the reminder is removed again" in {check.name for check in found.checks}
+    assert found.left == []
 
 
 def test_a_write_whose_answer_was_lost_is_looked_for_and_removed_all_the_same() -> None:
@@ -132,7 +132,7 @@ def test_a_write_whose_answer_was_lost_is_looked_for_and_removed_all_the_same() 
     crm = Lossy()
     found = tried(crm)
     assert failed(found) == {"a comment is written": "no whole answer in time; it is there all the same"}
-    assert (crm.records, found.left) == ({}, ())
+    assert (crm.records, found.left) == ({}, [])
 
 
 def test_a_write_that_may_have_arrived_and_cannot_be_found_is_named_with_its_mark() -> None:
@@ -145,7 +145,7 @@ def test_a_write_that_may_have_arrived_and_cannot_be_found_is_named_with_its_mar
     found = tried(crm, slept=slept)
     mark = crm.texts[0].splitlines()[-1]
     assert mark.startswith("[ref:")
-    assert found.left == (f"perhaps a comment in contact:42, with the mark {mark}",)
+    assert found.left == [f"perhaps a comment in contact:42, with the mark {mark}"]
     assert slept
 
 
@@ -180,7 +180,7 @@ def test_what_the_crm_cannot_remove_is_left_and_named_and_no_failure_of_the_conf
     assert all("by hand" in what for what in found.left)
 
 
-def test_a_connector_that_raises_is_a_failed_point_without_its_words() -> None:
+def test_a_connector_that_raises_is_a_failed_check_without_its_words() -> None:
     class Broken(Notebook):
         def create_reminder(self, *args: Any) -> Outcome:  # type: ignore[override]
             raise RuntimeError("+79161234567")
@@ -195,7 +195,7 @@ def test_everything_is_written_found_read_and_removed_under_keys_of_its_own() ->
     crm = Notebook()
     found = tried(crm)
     assert found.ok
-    assert [point.name for point in found.points] == [
+    assert [check.name for check in found.checks] == [
         "the test card is there",
         "a comment is written",
         "the comment is found by its key",
@@ -207,7 +207,7 @@ def test_everything_is_written_found_read_and_removed_under_keys_of_its_own() ->
         "it is closed then",
         "the reminder is removed again",
     ]
-    assert (crm.records, found.left) == ({}, ())
+    assert (crm.records, found.left) == ({}, [])
     assert len({text.splitlines()[-1] for text in crm.texts}) == 2
     assert all("можно удалить" in text for text in crm.texts)
     assert (crm.dues[0] - NOW).total_seconds() == 24 * 3600

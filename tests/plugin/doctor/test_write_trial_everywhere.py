@@ -9,7 +9,7 @@ import pytest
 
 from connectors import registry
 from plugin.common.clock import utc_now
-from plugin.doctor.points import PointNotes
+from plugin.doctor.checks import DoctorReport
 from plugin.doctor.write_trial import WriteTrial
 from tests.connectors.contract.rig import Rig
 
@@ -21,24 +21,23 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
 
 
 def test_a_trial_writes_finds_and_removes_or_names_what_stays(rig: Rig) -> None:
-    notes = PointNotes(rig.secrets)
-    WriteTrial(rig.connector, rig.card, rig.people[0], notes, utc_now, sleep=lambda _: None).run()
-    found = notes.findings()
-    assert [(point.name, point.remedy) for point in found.points if not point.ok] == []
-    assert {point.name for point in found.points} >= {
+    report = DoctorReport(rig.secrets)
+    WriteTrial(rig.connector, rig.card, rig.people[0], report, utc_now, sleep=lambda _: None).run()
+    assert [(check.name, check.remedy) for check in report.checks if not check.ok] == []
+    assert {check.name for check in report.checks} >= {
         "the comment is found by its key",
         "the reminder is open",
         "it is closed then",
     }
     for kind in ("comment", "reminder"):
-        removed = any(point.name == f"the {kind} is removed again" for point in found.points)
-        assert removed != any(what.startswith(f"{kind} ") for what in found.left)
+        removed = any(check.name == f"the {kind} is removed again" for check in report.checks)
+        assert removed != any(what.startswith(f"{kind} ") for what in report.left)
         if removed:
             assert rig.written(kind) == []
 
 
 def test_a_card_that_does_not_exist_is_not_written_to(rig: Rig) -> None:
-    notes = PointNotes(rig.secrets)
-    WriteTrial(rig.connector, rig.missing, rig.people[0], notes, utc_now, sleep=lambda _: None).run()
-    assert [point.name for point in notes.points if not point.ok] == ["the test card is there"]
+    report = DoctorReport(rig.secrets)
+    WriteTrial(rig.connector, rig.missing, rig.people[0], report, utc_now, sleep=lambda _: None).run()
+    assert [check.name for check in report.checks if not check.ok] == ["the test card is there"]
     assert rig.written("comment") == rig.written("reminder") == []

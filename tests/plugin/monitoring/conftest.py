@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.plugin.monitoring.office import Office
+from tests.plugin.monitoring.watched import Watched
 
 
 @pytest.fixture
-def office(ledger_url: str) -> Iterator[Office]:
-    office = Office(ledger_url)
-    yield office
-    office.close()
+def watched(ledger_url: str) -> Iterator[Watched]:
+    watched = Watched(ledger_url)
+    yield watched
+    watched.close()

@@ -9,14 +9,14 @@ from sqlalchemy import insert, update
 
 from plugin.ledger.connected import kept_references
 from tests.plugin.delivery.fake_crm import START
-from tests.plugin.monitoring.office import Office
+from tests.plugin.monitoring.watched import Watched
 
 ABOUT = {"field": "UF_CRM_1", "value": "45", "fact": "refuses", "why": "field 'UF_CRM_1' holds '45'"}
 
 
-def kept(office: Office, **columns: Any) -> int:
+def kept(watched: Watched, **columns: Any) -> int:
     """A kept event; returns its id."""
-    number = next(office.house.numbers)
+    number = next(watched.house.numbers)
     row = {
         "connector": "testcrm",
         "kind": "deal",
@@ -24,101 +24,103 @@ def kept(office: Office, **columns: Any) -> int:
         "digest": f"{number:064}",
         "reports": 1,
         "state": "waiting",
-        "not_before": office.clock(),
+        "not_before": watched.clock(),
         "attempts": 1,
         "faults": 0,
-        "received_at": office.clock(),
+        "received_at": watched.clock(),
     }
-    with office.ledger.write() as connection:
+    with watched.ledger.write() as connection:
         key = connection.execute(insert(kept_references).values(row | columns)).inserted_primary_key
     assert key is not None
     return int(key[0])
 
 
-def change(office: Office, event: int, **columns: Any) -> None:
-    with office.ledger.write() as connection:
+def change(watched: Watched, event: int, **columns: Any) -> None:
+    with watched.ledger.write() as connection:
         connection.execute(update(kept_references).where(kept_references.c.id == event).values(**columns))
 
 
-def test_what_waits_for_a_moment_or_is_done_is_no_cause_and_looking_takes_no_writers_turn(office: Office) -> None:
-    kept(office)
-    kept(office, state="done", finished_at=office.clock())
-    office.ledger.broken = True
-    office.look()
-    assert office.alerts() == []
+def test_what_waits_for_a_moment_or_is_done_is_no_cause_and_looking_takes_no_writers_turn(
+    watched: Watched,
+) -> None:
+    kept(watched)
+    kept(watched, state="done", finished_at=watched.clock())
+    watched.ledger.broken = True
+    watched.look()
+    assert watched.alerts() == []
 
 
-def test_a_parked_event_stands_until_it_is_dealt_with(office: Office) -> None:
-    event = kept(office, state="parked", why="the CRM does not show it: no right (+79161234567)")
-    office.look()
-    office.look(1)
-    [(_, subject, text, _)] = office.mailer.mails
+def test_a_parked_event_stands_until_it_is_dealt_with(watched: Watched) -> None:
+    event = kept(watched, state="parked", why="the CRM does not show it: no right (+79161234567)")
+    watched.look()
+    watched.look(1)
+    [(_, subject, text, _)] = watched.mailer.mails
     assert subject == "[optout] События CRM остановлены"
     assert f"событие № {event} из CRM (testcrm): the CRM does not show it: no right (+7916***4567)" in text
     assert "optout events retry" in text
-    change(office, event, state="waiting")
-    office.look(1)
-    assert (office.standing(), office.subjects[-1]) == ([], "[optout] Остановленные события CRM разобраны")
+    change(watched, event, state="waiting")
+    watched.look(1)
+    assert (watched.standing(), watched.subjects[-1]) == ([], "[optout] Остановленные события CRM разобраны")
 
 
-def test_a_value_without_a_meaning_is_told_once_however_many_events_wait_for_it(office: Office) -> None:
-    events = [kept(office, cause="UF_CRM_1=45", about=ABOUT) for _ in range(3)]
-    office.look()
-    events.append(kept(office, cause="UF_CRM_1=45", about=ABOUT))
-    office.look(60)
-    [(_, subject, text, _)] = office.mailer.mails
+def test_a_value_without_a_meaning_is_told_once_however_many_events_wait_for_it(watched: Watched) -> None:
+    events = [kept(watched, cause="UF_CRM_1=45", about=ABOUT) for _ in range(3)]
+    watched.look()
+    events.append(kept(watched, cause="UF_CRM_1=45", about=ABOUT))
+    watched.look(60)
+    [(_, subject, text, _)] = watched.mailer.mails
     assert subject == "[optout] Значения CRM не сопоставлены"
     assert "поле UF_CRM_1: значение «45» ничего не означает" in text
     assert "[crm.testcrm.facts.refuses], values" in text
     for event in events[:-1]:
-        change(office, event, state="done", cause=None)
-    office.look(1)
-    assert office.standing() == ["value_not_mapped:testcrm:UF_CRM_1=45"]
-    change(office, events[-1], state="done", cause=None)
-    office.look(1)
-    assert (office.standing(), office.subjects[-1]) == ([], "[optout] Значения CRM сопоставлены")
+        change(watched, event, state="done", cause=None)
+    watched.look(1)
+    assert watched.standing() == ["value_not_mapped:testcrm:UF_CRM_1=45"]
+    change(watched, events[-1], state="done", cause=None)
+    watched.look(1)
+    assert (watched.standing(), watched.subjects[-1]) == ([], "[optout] Значения CRM сопоставлены")
 
 
-def test_another_value_is_another_cause_and_both_are_one_mail(office: Office) -> None:
-    kept(office, cause="UF_CRM_1=45", about=ABOUT)
-    kept(office, cause="UF_CRM_1=46", about=ABOUT | {"value": "46"})
-    office.look()
-    assert len(office.standing()) == 2
-    [(_, subject, text, _)] = office.mailer.mails
+def test_another_value_is_another_cause_and_both_are_one_mail(watched: Watched) -> None:
+    kept(watched, cause="UF_CRM_1=45", about=ABOUT)
+    kept(watched, cause="UF_CRM_1=46", about=ABOUT | {"value": "46"})
+    watched.look()
+    assert len(watched.standing()) == 2
+    [(_, subject, text, _)] = watched.mailer.mails
     assert subject.endswith(": 2")
     assert "«45»" in text
     assert "«46»" in text
 
 
-def test_a_connector_that_names_no_field_is_quoted(office: Office) -> None:
+def test_a_connector_that_names_no_field_is_quoted(watched: Watched) -> None:
     about = dict.fromkeys(("field", "value", "fact")) | {"why": "the answer 'maybe' has no meaning"}
-    kept(office, cause="the answer 'maybe' has no meaning", about=about)
-    office.look()
-    assert "CRM (testcrm): the answer 'maybe' has no meaning" in office.mailer.mails[0][2]
+    kept(watched, cause="the answer 'maybe' has no meaning", about=about)
+    watched.look()
+    assert "CRM (testcrm): the answer 'maybe' has no meaning" in watched.mailer.mails[0][2]
 
 
-def test_events_that_wait_for_long_are_told_of_with_the_first_ones_reason(office: Office) -> None:
-    first = kept(office, why="undecided: no rules are active")
-    second = kept(office)
-    office.look(14)
-    assert office.standing() == []
-    office.look(1)
-    office.look(30)
-    [(_, subject, text, _)] = office.mailer.mails
+def test_events_that_wait_for_long_are_told_of_with_the_first_ones_reason(watched: Watched) -> None:
+    first = kept(watched, why="undecided: no rules are active")
+    second = kept(watched)
+    watched.look(14)
+    assert watched.standing() == []
+    watched.look(1)
+    watched.look(30)
+    [(_, subject, text, _)] = watched.mailer.mails
     assert subject == "[optout] События CRM ждут обработки"
     assert "событий 2, первое ждёт с 23.11.2026 10:15 (Europe/Moscow, UTC+03:00): undecided: no rules" in text
-    change(office, first, state="done")
-    change(office, second, state="done")
-    office.look(1)
-    assert (office.standing(), office.subjects[-1]) == ([], "[optout] События CRM снова обрабатываются")
+    change(watched, first, state="done")
+    change(watched, second, state="done")
+    watched.look(1)
+    assert (watched.standing(), watched.subjects[-1]) == ([], "[optout] События CRM снова обрабатываются")
 
 
-def test_while_their_account_is_known_to_be_away_their_waiting_is_no_cause_of_its_own(office: Office) -> None:
-    kept(office)
-    office.account("testcrm", START)
-    office.look(60)
-    assert office.standing() == ["account_away:testcrm"]
-    office.account("testcrm", None)
-    office.clock.advance(timedelta(minutes=1).total_seconds())
-    office.look()
-    assert office.standing() == ["events_waiting:testcrm"]
+def test_while_their_account_is_known_to_be_away_their_waiting_is_no_cause_of_its_own(watched: Watched) -> None:
+    kept(watched)
+    watched.account("testcrm", START)
+    watched.look(60)
+    assert watched.standing() == ["account_away:testcrm"]
+    watched.account("testcrm", None)
+    watched.clock.advance(timedelta(minutes=1).total_seconds())
+    watched.look()
+    assert watched.standing() == ["events_waiting:testcrm"]

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from connectors.base import Done, NotDone
 from plugin.monitoring.webhook import AlertWebhook
 from tests.plugin.delivery.fake_crm import START
-from tests.plugin.monitoring.office import ADMIN, Office
+from tests.plugin.monitoring.watched import ADMIN, Watched
 from tests.support.processes import free_port
 from tests.support.webhook import Receiver, webhook_receiver
 
@@ -27,19 +27,19 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def told_by(office: Office, receiver: Receiver, *to: str) -> Office:
-    office.policy = replace(office.policy, to=to, webhook=receiver.url, webhook_secret=SECRET)
-    return office
+def told_by(watched: Watched, receiver: Receiver, *to: str) -> Watched:
+    watched.policy = replace(watched.policy, to=to, webhook=receiver.url, webhook_secret=SECRET)
+    return watched
 
 
 # --- what does not get through -----------------------------------------------------------------------
 
 
-def test_while_the_mail_server_is_away_the_webhook_tells(office: Office, receiver: Receiver) -> None:
-    told_by(office, receiver, ADMIN).mailer.answers = ["error"] * 20
-    office.account("smtp", START - timedelta(hours=1))
-    office.look()
-    assert office.mailer.mails == []
+def test_while_the_mail_server_is_away_the_webhook_tells(watched: Watched, receiver: Receiver) -> None:
+    told_by(watched, receiver, ADMIN).mailer.answers = ["error"] * 20
+    watched.account("smtp", START - timedelta(hours=1))
+    watched.look()
+    assert watched.mailer.mails == []
     [posted] = receiver.posted
     assert posted.event["data"]["subject"] == "[optout] Нет связи"
     assert "почтовый сервер не принимает письма" in posted.event["data"]["text"]
@@ -47,36 +47,36 @@ def test_while_the_mail_server_is_away_the_webhook_tells(office: Office, receive
 
 @pytest.mark.parametrize("status", [500, 503, 429, 404, 410, 401, 301])
 def test_what_the_receiver_refuses_is_sent_again_under_the_same_id_with_growing_waits(
-    office: Office, receiver: Receiver, status: int
+    watched: Watched, receiver: Receiver, status: int
 ) -> None:
     receiver.statuses = [status] * 3
-    told_by(office, receiver).parked()
+    told_by(watched, receiver).parked()
     for _ in range(12):
-        office.look(minutes=2)
+        watched.look(minutes=2)
     ids = {posted.headers["webhook-id"] for posted in receiver.posted}
     assert (len(receiver.posted), len(ids)) == (4, 1)
     # Signed anew each time: receivers refuse old ones.
     assert len({posted.headers["webhook-timestamp"] for posted in receiver.posted}) == 4
-    [row] = office.mails()
+    [row] = watched.mails()
     assert (row.state, row.attempts) == ("done", 4)
 
 
-def test_a_receiver_that_is_away_holds_up_no_mail(office: Office, receiver: Receiver) -> None:
-    told_by(office, receiver, ADMIN)
-    office.policy = replace(office.policy, webhook=f"http://127.0.0.1:{free_port()}/in")
-    office.parked()
-    office.look()
-    assert office.subjects == ["[optout] Доставки остановлены"]
-    assert {row.address: row.state for row in office.mails()} == {ADMIN: "done", "webhook": "pending"}
+def test_a_receiver_that_is_away_holds_up_no_mail(watched: Watched, receiver: Receiver) -> None:
+    told_by(watched, receiver, ADMIN)
+    watched.policy = replace(watched.policy, webhook=f"http://127.0.0.1:{free_port()}/in")
+    watched.parked()
+    watched.look()
+    assert watched.subjects == ["[optout] Доставки остановлены"]
+    assert {row.address: row.state for row in watched.mails()} == {ADMIN: "done", "webhook": "pending"}
 
 
-def test_neither_the_address_nor_the_secret_is_logged(office: Office, receiver: Receiver) -> None:
+def test_neither_the_address_nor_the_secret_is_logged(watched: Watched, receiver: Receiver) -> None:
     receiver.statuses = [500]
-    told_by(office, receiver).parked()
+    told_by(watched, receiver).parked()
     with capture_logs() as logs:
-        office.look()
-    assert "room=7" not in repr((logs, office.policy))
-    assert SECRET not in repr((logs, office.policy, office.mails()))
+        watched.look()
+    assert "room=7" not in repr((logs, watched.policy))
+    assert SECRET not in repr((logs, watched.policy, watched.mails()))
 
 
 @pytest.mark.parametrize("url", ["http://alerts.example.org/in", "ftp://127.0.0.1/", "https://u:p@alerts.example.org/"])
@@ -88,13 +88,13 @@ def test_an_address_that_no_request_should_go_to_is_refused(url: str) -> None:
 # --- what gets through -------------------------------------------------------------------------------
 
 
-def test_an_alert_and_its_end_are_posted_once_each_and_signed(office: Office, receiver: Receiver) -> None:
-    office.clock.wrong_by = datetime.now(UTC) - office.clock.true
-    delivery = told_by(office, receiver).parked()
+def test_an_alert_and_its_end_are_posted_once_each_and_signed(watched: Watched, receiver: Receiver) -> None:
+    watched.clock.wrong_by = datetime.now(UTC) - watched.clock.true
+    delivery = told_by(watched, receiver).parked()
     for host in ("one", "two", "one"):
-        office.look(host=host)
-    office.done(delivery)
-    office.look()
+        watched.look(host=host)
+    watched.done(delivery)
+    watched.look()
     begun, over = receiver.posted
     assert [posted.event["type"] for posted in (begun, over)] == ["alert.opened", "alert.over"]
     for posted in (begun, over):
@@ -104,8 +104,8 @@ def test_an_alert_and_its_end_are_posted_once_each_and_signed(office: Office, re
     data = begun.event["data"]
     assert (data["plugin"], data["kind"], data["over"]) == ("optout", "delivery_parked", False)
     assert f"доставка № {delivery}" in data["text"]
-    assert office.mailer.mails == []
-    assert office.alerts()[0].notified_at is not None
+    assert watched.mailer.mails == []
+    assert watched.alerts()[0].notified_at is not None
 
 
 def test_a_secret_without_prefix_or_padding_is_the_same_one(receiver: Receiver) -> None:

@@ -20,7 +20,7 @@ def row(state: str, *, sent: bool = False, **more: Any) -> dict[str, Any]:
 
 def done(step: Transition | Refusal) -> tuple[TransitionKind, str | None]:
     assert isinstance(step, Transition), step
-    return step.does, step.values.get("state")
+    return step.kind, step.values.get("state")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_what_is_ended_or_on_its_way_or_due_anyway_is_not_retried(given: dict[st
 
 
 @pytest.mark.parametrize(
-    ("given", "does", "state"),
+    ("given", "kind", "state"),
     [
         (row("parked", sent=True), TransitionKind.LOOKS_UP, "unknown"),
         (row("parked", sent=True, cancel=True), TransitionKind.LOOKS_UP, "unknown"),
@@ -51,10 +51,10 @@ def test_what_is_ended_or_on_its_way_or_due_anyway_is_not_retried(given: dict[st
     ],
 )
 def test_a_retry_looks_first_for_what_may_have_arrived(
-    given: dict[str, Any], does: TransitionKind, state: str | None
+    given: dict[str, Any], kind: TransitionKind, state: str | None
 ) -> None:
     step = retry_of(given, NOW)
-    assert done(step) == (does, state)
+    assert done(step) == (kind, state)
     assert isinstance(step, Transition)
     assert step.values["not_before"] == NOW
     assert "cancel" not in step.values

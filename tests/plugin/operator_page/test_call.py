@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plugin.operator_page.call import line, of_about, page_call
+from plugin.operator_page.call import call_of_about, line, page_call
 
 
 @pytest.mark.parametrize(
@@ -29,5 +29,5 @@ def test_a_call_in_full() -> None:
         "call": {"id": "c-1", "phone": "+79161234567", "operator": "ivanova"},
         "card": {"type": "contact", "id": "42", "name": "Иванов"},
     }
-    assert call.brought()["call.phone"] == "+79161234567"
-    assert of_about("c-1", call.about(), "ivanova", "s").event() == call.event()
+    assert call.event_fields()["call.phone"] == "+79161234567"
+    assert call_of_about("c-1", call.about(), "ivanova", "s").event() == call.event()

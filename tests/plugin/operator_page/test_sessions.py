@@ -1,4 +1,4 @@
-"""The desk: trails saved in order, progress reported, ends confirmed as they were shown. On both databases."""
+"""Page sessions: journals saved in order, progress reported, ends confirmed as they were shown. On both databases."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import pytest
 
 from plugin.errors import EventError
 from plugin.events.unfinished import remind_of_unfinished
-from plugin.operator_page.confirmation import read_confirming
-from plugin.operator_page.journal import answers, read_saving
-from tests.plugin.operator_page.office import SCRIPT, Office
+from plugin.operator_page.confirmation import read_confirmation
+from plugin.operator_page.journal import current_answers, read_journal_save
+from tests.plugin.operator_page.pages import SCRIPT, PageHarness
 
 CALLS = {"related_to_car": True, "survey_type": "calls"}
 CALLS_ACTIONS = ("comment", "remind-survey_coordinator")
 
 
-def confirm(office: Office, body: Any, call: str = "c-1") -> tuple[int, dict[str, Any]]:
-    return office.desk.confirm(office.call(call), SCRIPT, read_confirming(body))
+def confirm(pages: PageHarness, body: Any, call: str = "c-1") -> tuple[int, dict[str, Any]]:
+    return pages.sessions.confirm(pages.call(call), SCRIPT, read_confirmation(body))
 
 
 # --- refusals --------------------------------------------------------------------------------------
@@ -48,217 +48,217 @@ def confirm(office: Office, body: Any, call: str = "c-1") -> tuple[int, dict[str
 def test_a_saving_that_cannot_be_one_is_refused(change: dict[str, Any]) -> None:
     body = {"seq": 1, "tab": "one", "revision": "r", "entries": []} | change
     with pytest.raises(EventError) as refused:
-        read_saving(body)
+        read_journal_save(body)
     assert refused.value.status == 422
 
 
 @pytest.mark.parametrize(
     "change", [{"id": "short"}, {"at": "now"}, {"facts": []}, {"shown": None}, {"shown": {}}, {"note": "x" * 10_001}]
 )
-def test_a_confirmation_that_cannot_be_one_is_refused(office: Office, change: dict[str, Any]) -> None:
+def test_a_confirmation_that_cannot_be_one_is_refused(pages: PageHarness, change: dict[str, Any]) -> None:
     with pytest.raises(EventError) as refused:
-        read_confirming(office.confirmation(CALLS, "exclude_calls") | change)
+        read_confirmation(pages.confirmation(CALLS, "exclude_calls") | change)
     assert refused.value.status == 422
 
 
-def test_an_answer_that_does_not_fit_is_told_in_russian(office: Office) -> None:
+def test_an_answer_that_does_not_fit_is_told_in_russian(pages: PageHarness) -> None:
     with pytest.raises(EventError) as refused:
-        office.desk.next(office.call(), SCRIPT, office.revision, {"related_to_car": True, "survey_type": "letters"})
+        pages.sessions.next(pages.call(), SCRIPT, pages.revision, {"related_to_car": True, "survey_type": "letters"})
     assert refused.value.fields == {"survey_type": ["Нужно: один из ответов скрипта"]}
 
 
-def test_a_revision_that_is_not_there_is_refused(office: Office) -> None:
+def test_a_revision_that_is_not_there_is_refused(pages: PageHarness) -> None:
     with pytest.raises(EventError):
-        office.desk.next(office.call(), SCRIPT, "0" * 16, {})
+        pages.sessions.next(pages.call(), SCRIPT, "0" * 16, {})
 
 
 # --- the trail -------------------------------------------------------------------------------------
 
 
-def test_what_is_saved_is_what_is_opened_again(office: Office) -> None:
-    entry = office.answer("related_to_car", True)
-    office.desk.save(office.call(), SCRIPT, office.saving(1, entry))
-    opened = office.desk.open(office.call())
+def test_what_is_saved_is_what_is_opened_again(pages: PageHarness) -> None:
+    entry = pages.answer("related_to_car", True)
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, entry))
+    opened = pages.sessions.open(pages.call())
 
-    assert opened.trail is not None
-    assert [*opened.trail.entries] == [entry]
-    assert (opened.revision, opened.script) == (office.revision, SCRIPT)
+    assert opened.journal is not None
+    assert [*opened.journal.entries] == [entry]
+    assert (opened.revision, opened.script) == (pages.revision, SCRIPT)
 
 
-def test_a_late_saving_of_the_same_window_changes_nothing(office: Office) -> None:
-    first, second = office.answer("related_to_car", True), office.answer("survey_type", "all")
-    office.desk.save(office.call(), SCRIPT, office.saving(2, first, second))
-    trail, taken = office.desk.save(office.call(), SCRIPT, office.saving(1, first))
+def test_a_late_saving_of_the_same_window_changes_nothing(pages: PageHarness) -> None:
+    first, second = pages.answer("related_to_car", True), pages.answer("survey_type", "all")
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(2, first, second))
+    trail, taken = pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, first))
 
     assert taken
     assert len(trail.entries) == 2
 
 
-def test_a_window_that_has_not_seen_the_other_is_told(office: Office) -> None:
-    mine, other = office.answer("related_to_car", True), office.answer("related_to_car", False)
-    office.desk.save(office.call(), SCRIPT, office.saving(1, mine, tab="one"))
-    trail, taken = office.desk.save(office.call(), SCRIPT, office.saving(1, other, tab="two"))
+def test_a_window_that_has_not_seen_the_other_is_told(pages: PageHarness) -> None:
+    mine, other = pages.answer("related_to_car", True), pages.answer("related_to_car", False)
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, mine, tab="one"))
+    trail, taken = pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, other, tab="two"))
     assert not taken
     assert trail.tab == "one"
-    trail, taken = office.desk.save(office.call(), SCRIPT, office.saving(2, other, tab="two"))
+    trail, taken = pages.sessions.save(pages.call(), SCRIPT, pages.saving(2, other, tab="two"))
 
     assert taken
-    assert answers(trail.entries) == {"related_to_car": False}
+    assert current_answers(trail.entries) == {"related_to_car": False}
 
 
 @pytest.mark.parametrize("change", [{"phone": "+79160000001"}, {"card": ("contact", "43")}])
-def test_an_id_used_again_for_another_client_is_another_trail(office: Office, change: dict[str, Any]) -> None:
-    office.desk.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
-    assert office.desk.open(office.call(**change)).trail is None
-    office.desk.save(office.call(**change), SCRIPT, office.saving(1, office.answer("related_to_car", False)))
+def test_an_id_used_again_for_another_client_is_another_trail(pages: PageHarness, change: dict[str, Any]) -> None:
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, pages.answer("related_to_car", True)))
+    assert pages.sessions.open(pages.call(**change)).journal is None
+    pages.sessions.save(pages.call(**change), SCRIPT, pages.saving(1, pages.answer("related_to_car", False)))
 
-    assert [trail["generation"] for trail in office.trails] == [1, 2]
-
-
-def test_an_id_used_again_days_later_is_another_trail(office: Office) -> None:
-    office.desk.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
-    office.clock.forward(hours=25)
-
-    assert office.desk.open(office.call()).trail is None
+    assert [trail["generation"] for trail in pages.trails] == [1, 2]
 
 
-def test_a_call_begun_on_the_page_is_known_by_its_id(office: Office) -> None:
-    assert office.desk.begun("page-1", "petrova") is None
-    office.desk.begin(office.call("page-1"))
-    call = office.desk.begun("page-1", "petrova")
+def test_an_id_used_again_days_later_is_another_trail(pages: PageHarness) -> None:
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, pages.answer("related_to_car", True)))
+    pages.clock.forward(hours=25)
 
-    assert call == office.call("page-1", operator="petrova", script=SCRIPT)
+    assert pages.sessions.open(pages.call()).journal is None
+
+
+def test_a_call_begun_on_the_page_is_known_by_its_id(pages: PageHarness) -> None:
+    assert pages.sessions.begun("page-1", "petrova") is None
+    pages.sessions.begin(pages.call("page-1"))
+    call = pages.sessions.begun("page-1", "petrova")
+
+    assert call == pages.call("page-1", operator="petrova", script=SCRIPT)
 
 
 # --- progress --------------------------------------------------------------------------------------
 
 
-def test_answers_are_reported_and_taken_back_ones_are_null(office: Office) -> None:
-    first, second = office.answer("related_to_car", True), office.answer("survey_type", "all")
-    back = office.entry("back", fact="survey_type")
-    office.desk.save(office.call(), SCRIPT, office.saving(1, first, second))
-    office.desk.save(office.call(), SCRIPT, office.saving(2, first, second, back))
+def test_answers_are_reported_and_taken_back_ones_are_null(pages: PageHarness) -> None:
+    first, second = pages.answer("related_to_car", True), pages.answer("survey_type", "all")
+    back = pages.entry("back", fact="survey_type")
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, first, second))
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(2, first, second, back))
 
-    assert [event["facts"] for event in office.events] == [
+    assert [event["facts"] for event in pages.events] == [
         {"related_to_car": True, "survey_type": "all"},
         {"related_to_car": True, "survey_type": None},
     ]
-    assert not any(event["final"] for event in office.events)
-    assert {event["revision"] for event in office.events} == {office.revision}
+    assert not any(event["final"] for event in pages.events)
+    assert {event["revision"] for event in pages.events} == {pages.revision}
 
 
-def test_nothing_new_is_not_reported_again(office: Office) -> None:
-    first = office.answer("related_to_car", True)
-    office.desk.save(office.call(), SCRIPT, office.saving(1, first))
-    other = office.entry("other", q="q", fact="survey_type", text="не знаю")
-    office.desk.save(office.call(), SCRIPT, office.saving(2, first, other))
+def test_nothing_new_is_not_reported_again(pages: PageHarness) -> None:
+    first = pages.answer("related_to_car", True)
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, first))
+    other = pages.entry("other", q="q", fact="survey_type", text="не знаю")
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(2, first, other))
 
-    assert len(office.events) == 1
+    assert len(pages.events) == 1
 
 
-def test_a_whole_conversation_is_not_reported_before_it_is_confirmed(office: Office) -> None:
-    first, second = office.answer("related_to_car", True), office.answer("survey_type", "calls")
-    office.desk.save(office.call(), SCRIPT, office.saving(1, first, second))
+def test_a_whole_conversation_is_not_reported_before_it_is_confirmed(pages: PageHarness) -> None:
+    first, second = pages.answer("related_to_car", True), pages.answer("survey_type", "calls")
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, first, second))
 
     # But that there was a call is known, should it never be confirmed.
-    assert [event["facts"] for event in office.events] == [{"related_to_car": True}]
-    assert (office.calls[0]["outcome"], office.deliveries) == (None, [])
-    assert office.calls[0]["unfinished_at"] is not None
+    assert [event["facts"] for event in pages.events] == [{"related_to_car": True}]
+    assert (pages.calls[0]["outcome"], pages.deliveries) == (None, [])
+    assert pages.calls[0]["unfinished_at"] is not None
 
 
-def test_answers_that_nobody_can_decide_are_kept_and_not_reported(office: Office) -> None:
-    first = office.answer("related_to_car", True)
-    office.desk.save(office.call(), SCRIPT, office.saving(1, first))
-    trail, taken = office.desk.save(office.call(), SCRIPT, office.saving(2, first, office.answer("nonsense", 5)))
+def test_answers_that_nobody_can_decide_are_kept_and_not_reported(pages: PageHarness) -> None:
+    first = pages.answer("related_to_car", True)
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, first))
+    trail, taken = pages.sessions.save(pages.call(), SCRIPT, pages.saving(2, first, pages.answer("nonsense", 5)))
 
     assert taken
     assert len(trail.entries) == 2
-    assert [event["facts"] for event in office.events] == [{"related_to_car": True}]
+    assert [event["facts"] for event in pages.events] == [{"related_to_car": True}]
 
 
-def test_no_progress_is_reported_once_an_outcome_stands(office: Office) -> None:
-    confirm(office, office.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
-    back = [office.answer("related_to_car", True), office.answer("survey_type", "calls")]
-    back.append(office.entry("back", fact="survey_type"))
-    office.desk.save(office.call(), SCRIPT, office.saving(1, *back))
+def test_no_progress_is_reported_once_an_outcome_stands(pages: PageHarness) -> None:
+    confirm(pages, pages.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
+    back = [pages.answer("related_to_car", True), pages.answer("survey_type", "calls")]
+    back.append(pages.entry("back", fact="survey_type"))
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, *back))
 
-    assert len(office.events) == 1
-    assert office.calls[0]["outcome"] == "exclude_calls"
+    assert len(pages.events) == 1
+    assert pages.calls[0]["outcome"] == "exclude_calls"
 
 
-def test_a_call_that_is_never_finished_is_reminded_of_with_its_note(office: Office) -> None:
-    saving = office.saving(1, office.answer("related_to_car", True), note="торопится")
-    office.desk.save(office.call(), SCRIPT, saving)
-    office.clock.forward(minutes=31)
-    assert remind_of_unfinished(office.ledger, office.rules, office.settings, office.clock) == 1
+def test_a_call_that_is_never_finished_is_reminded_of_with_its_note(pages: PageHarness) -> None:
+    saving = pages.saving(1, pages.answer("related_to_car", True), note="торопится")
+    pages.sessions.save(pages.call(), SCRIPT, saving)
+    pages.clock.forward(minutes=31)
+    assert remind_of_unfinished(pages.ledger, pages.rules, pages.settings, pages.clock) == 1
 
-    (reminder,) = [row for row in office.deliveries if row["kind"] == "reminder"]
+    (reminder,) = [row for row in pages.deliveries if row["kind"] == "reminder"]
     assert "Заметка оператора: торопится" in reminder["text"]
 
 
 # --- the end ---------------------------------------------------------------------------------------
 
 
-def test_what_is_confirmed_is_recorded_once(office: Office) -> None:
-    body = office.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS)
-    status, first = confirm(office, body)
+def test_what_is_confirmed_is_recorded_once(pages: PageHarness) -> None:
+    body = pages.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS)
+    status, first = confirm(pages, body)
     assert status == 202
-    office.clock.forward(minutes=1)
-    status, again = confirm(office, body)
+    pages.clock.forward(minutes=1)
+    status, again = confirm(pages, body)
 
     assert (status, again["duplicate"]) == (200, True)
     assert again["decision"] == first["decision"]
-    assert len(office.events) == 1
+    assert len(pages.events) == 1
 
 
 @pytest.mark.parametrize(
     ("outcome", "actions"), [("none", ()), ("exclude_calls", ("comment",)), (None, ()), ("exclude_all", CALLS_ACTIONS)]
 )
 def test_what_is_decided_otherwise_is_shown_and_not_recorded(
-    office: Office, outcome: str | None, actions: tuple[str, ...]
+    pages: PageHarness, outcome: str | None, actions: tuple[str, ...]
 ) -> None:
-    status, body = confirm(office, office.confirmation(CALLS, outcome, actions))
+    status, body = confirm(pages, pages.confirmation(CALLS, outcome, actions))
 
     assert (status, body["error"]["code"]) == (409, "decided_otherwise")
     assert body["foresight"]["outcome"] == "exclude_calls"
-    assert office.events == office.calls == office.deliveries == []
+    assert pages.events == pages.calls == pages.deliveries == []
 
 
-def test_another_confirmation_of_another_end_is_a_correction(office: Office) -> None:
-    confirm(office, office.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
+def test_another_confirmation_of_another_end_is_a_correction(pages: PageHarness) -> None:
+    confirm(pages, pages.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
     facts = {"related_to_car": True, "survey_type": "all", "agreed_to_warning": "changed_mind"}
-    status, _ = confirm(office, office.confirmation(facts, "none", id="confirm-2"))
+    status, _ = confirm(pages, pages.confirmation(facts, "none", id="confirm-2"))
 
     assert status == 202
-    assert office.calls[0]["outcome"] == "none"
-    assert "Исправление" in [row["text"] for row in office.deliveries if row["kind"] == "comment"][-1]
+    assert pages.calls[0]["outcome"] == "none"
+    assert "Исправление" in [row["text"] for row in pages.deliveries if row["kind"] == "comment"][-1]
 
 
-def test_foresight_is_what_confirming_writes(office: Office) -> None:
-    body = office.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS, note="вечером")
-    seen = office.desk.foresee(office.call(), SCRIPT, read_confirming(body))
-    assert office.events == office.deliveries == []
-    confirm(office, body)
+def test_foresight_is_what_confirming_writes(pages: PageHarness) -> None:
+    body = pages.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS, note="вечером")
+    seen = pages.sessions.preview(pages.call(), SCRIPT, read_confirmation(body))
+    assert pages.events == pages.deliveries == []
+    confirm(pages, body)
 
-    written = [row for row in office.deliveries if not row["kind"].endswith("_email")]
+    written = [row for row in pages.deliveries if not row["kind"].endswith("_email")]
     assert [(write["kind"], write["text"]) for write in seen["writes"]] == [(r["kind"], r["text"]) for r in written]
     assert seen["writes"][1]["due_at"] == written[1]["due_at"].isoformat()
     assert (seen["writes"][1]["to"], seen["writes"][1]["mail"]) == ("Координатор опросов", "coordinator@example.org")
-    again = office.desk.foresee(office.call(), SCRIPT, read_confirming(body | {"id": "confirm-9"}))
+    again = pages.sessions.preview(pages.call(), SCRIPT, read_confirmation(body | {"id": "confirm-9"}))
     assert (again["same"], again["writes"]) == (True, [])
 
 
-def test_a_call_without_any_answer_can_be_handed_over(office: Office) -> None:
-    status, _ = confirm(office, office.confirmation({}, None, note="сказал странное"))
+def test_a_call_without_any_answer_can_be_handed_over(pages: PageHarness) -> None:
+    status, _ = confirm(pages, pages.confirmation({}, None, note="сказал странное"))
 
     assert status == 202
-    assert [row["role"] for row in office.deliveries] == ["survey_coordinator"] * 2
-    assert all("сказал странное" in row["text"] for row in office.deliveries)
+    assert [row["role"] for row in pages.deliveries] == ["survey_coordinator"] * 2
+    assert all("сказал странное" in row["text"] for row in pages.deliveries)
 
 
-def test_progress_tells_words_and_whom_and_nothing_of_other_calls(office: Office) -> None:
-    confirm(office, office.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
-    found = office.desk.progress(office.call(), "confirm-1")
+def test_progress_tells_words_and_whom_and_nothing_of_other_calls(pages: PageHarness) -> None:
+    confirm(pages, pages.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
+    found = pages.sessions.progress(pages.call(), "confirm-1")
 
     assert found is not None
     assert [(one["what"], one["to"], one["words"]) for one in found["deliveries"]] == [
@@ -267,8 +267,8 @@ def test_progress_tells_words_and_whom_and_nothing_of_other_calls(office: Office
         ("Письмо", "Координатор опросов", "в очереди"),
     ]
     assert (found["words"], found["over"]) == ("Записывается…", False)
-    assert office.desk.progress(office.call("c-2"), "confirm-1") is None
-    assert office.desk.progress(office.call(), "confirm-0") is None
+    assert pages.sessions.progress(pages.call("c-2"), "confirm-1") is None
+    assert pages.sessions.progress(pages.call(), "confirm-0") is None
 
 
 @pytest.mark.parametrize(
@@ -278,10 +278,10 @@ def test_progress_tells_words_and_whom_and_nothing_of_other_calls(office: Office
         ({"hours": 25}, "Опаздывает: срок, обещанный клиенту, прошёл."),
     ],
 )
-def test_what_is_late_is_told_with_what_to_do(office: Office, later: dict[str, float], words: str) -> None:
-    confirm(office, office.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
-    office.clock.forward(**later)
-    found = office.desk.progress(office.call(), "confirm-1")
+def test_what_is_late_is_told_with_what_to_do(pages: PageHarness, later: dict[str, float], words: str) -> None:
+    confirm(pages, pages.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
+    pages.clock.forward(**later)
+    found = pages.sessions.progress(pages.call(), "confirm-1")
 
     assert found is not None
     assert (found["words"], found["late"]) == (words, True)

@@ -13,7 +13,7 @@ from plugin.deciding.ruleset import Template
 from plugin.errors import BadFacts
 from plugin.operator_page.endings import lines, unfinished_node
 from plugin.operator_page.tree import LARGEST_BYTES, PageTrees, grow, size_of
-from tests.plugin.operator_page.office import RULES
+from tests.plugin.operator_page.pages import RULES
 
 BOOK = Rulebook.load(RULES)
 CALL = {

@@ -14,7 +14,7 @@ from plugin.cli.main import main
 from plugin.deciding.ruleset import Script
 from plugin.operations.purge import Purge
 from plugin.operator_page.usage_report import ScriptUse, use_of_scripts
-from tests.plugin.operator_page.office import SCRIPT, Office
+from tests.plugin.operator_page.pages import SCRIPT, PageHarness
 from tests.plugin.web.harness import PLUGIN_TOML
 
 
@@ -22,30 +22,30 @@ def script_of(rules: ActiveRules, revision: str, name: str) -> Script | None:
     return rules.at(revision).script(name).script
 
 
-def used(office: Office, **chosen: object) -> list[ScriptUse]:
-    with office.ledger.read() as connection:
-        return use_of_scripts(connection, lambda *names: script_of(office.rules, *names), **chosen)  # type: ignore[arg-type]
+def used(pages: PageHarness, **chosen: object) -> list[ScriptUse]:
+    with pages.ledger.read() as connection:
+        return use_of_scripts(connection, lambda *names: script_of(pages.rules, *names), **chosen)  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def busy(office: Office) -> Office:
+def busy(pages: PageHarness) -> PageHarness:
     """Four calls: one confirmed after a step back, one by name, one handed over, one left open."""
 
     def answered(fact: str, value: object, question: str, seconds: float) -> dict[str, object]:
-        asked = office.clock().isoformat()
-        office.clock.forward(seconds=seconds)
+        asked = pages.clock().isoformat()
+        pages.clock.forward(seconds=seconds)
         return {
             **{"kind": "answer", "q": question, "fact": fact, "value": value, "words": "…"},
-            **{"asked": asked, "at": office.clock().isoformat()},
+            **{"asked": asked, "at": pages.clock().isoformat()},
         }
 
     first = [
         answered("related_to_car", False, "who-answered", 4),
-        office.entry("back", fact="related_to_car"),
+        pages.entry("back", fact="related_to_car"),
         answered("related_to_car", True, "who-answered", 6),
         answered("survey_type", "calls", "section-1-kind", 30),
-        office.entry("note", fact=None, text="Иванов просил не звонить"),
-        office.entry("confirmed", event="e-1", outcome="exclude_calls"),
+        pages.entry("note", fact=None, text="Иванов просил не звонить"),
+        pages.entry("confirmed", event="e-1", outcome="exclude_calls"),
     ]
     second = [
         answered("related_to_car", False, "who-answered", 8),
@@ -54,16 +54,16 @@ def busy(office: Office) -> Office:
     ]
     third = [
         answered("related_to_car", True, "who-answered", 3600),
-        office.entry("other", q="section-1-kind", fact="survey_type", text="Звоните +79161234567 вечером"),
-        office.entry("unfinished", event="e-3", why="by_hand"),
+        pages.entry("other", q="section-1-kind", fact="survey_type", text="Звоните +79161234567 вечером"),
+        pages.entry("unfinished", event="e-3", why="by_hand"),
     ]
     for number, entries in enumerate((first, second, third, []), 1):
-        call = office.call(f"c-{number}", phone=f"+7916123456{number}", card=None)
-        office.desk.save(call, SCRIPT, office.saving(1, *entries))
-    return office
+        call = pages.call(f"c-{number}", phone=f"+7916123456{number}", card=None)
+        pages.sessions.save(call, SCRIPT, pages.saving(1, *entries))
+    return pages
 
 
-def test_branches_ends_times_steps_back_and_remarks_are_counted(busy: Office) -> None:
+def test_branches_ends_times_steps_back_and_remarks_are_counted(busy: PageHarness) -> None:
     (use,) = used(busy)
 
     assert (use.calls, use.handed_over, use.broken_off, use.open) == (4, 1, 0, 2)
@@ -76,13 +76,13 @@ def test_branches_ends_times_steps_back_and_remarks_are_counted(busy: Office) ->
     assert [remark.text for remark in use.questions["section-1-kind"].remarks] == ["Звоните +79161234567 вечером"]
 
 
-def test_only_what_is_asked_for_is_counted(busy: Office) -> None:
+def test_only_what_is_asked_for_is_counted(busy: PageHarness) -> None:
     assert used(busy, script="survey_opt_in") == []
     assert used(busy, since=busy.clock() + timedelta(hours=1)) == []
     assert used(busy, script=SCRIPT, since=busy.clock() - timedelta(days=1))[0].calls == 4
 
 
-def test_it_is_told_within_80_columns_and_without_numbers_or_names(busy: Office) -> None:
+def test_it_is_told_within_80_columns_and_without_numbers_or_names(busy: PageHarness) -> None:
     (use,) = used(busy)
     text = page(use, busy.settings.timezone)
 
@@ -96,7 +96,7 @@ def test_it_is_told_within_80_columns_and_without_numbers_or_names(busy: Office)
     assert "Иванов" not in text
 
 
-def test_a_purge_leaves_the_counts_and_takes_what_is_personal(busy: Office) -> None:
+def test_a_purge_leaves_the_counts_and_takes_what_is_personal(busy: PageHarness) -> None:
     before = used(busy)[0].to_json()
     busy.clock.forward(days=400)
     purge = Purge(busy.ledger, busy.clock, timedelta(days=365))
@@ -112,10 +112,10 @@ def test_a_purge_leaves_the_counts_and_takes_what_is_personal(busy: Office) -> N
     assert after == before
     assert not any(word in kept for word in ("Иванов", "вечером", "7916", "ivanova"))
     assert all(row["purged_at"] for row in busy.trails)
-    assert busy.desk.begun("c-1", "petrova") is None
+    assert busy.sessions.begun("c-1", "petrova") is None
 
 
-def test_what_is_not_old_is_left_alone(busy: Office) -> None:
+def test_what_is_not_old_is_left_alone(busy: PageHarness) -> None:
     busy.clock.forward(days=10)
     assert Purge(busy.ledger, busy.clock, timedelta(days=365)).step() == 0
 
@@ -126,8 +126,8 @@ def test_what_is_not_old_is_left_alone(busy: Office) -> None:
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
-def test_the_command_prints_it_and_json(office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    office.desk.save(office.call(), SCRIPT, office.saving(1, office.answer("related_to_car", True)))
+def test_the_command_prints_it_and_json(pages: PageHarness, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, pages.answer("related_to_car", True)))
     (tmp_path / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
 
     assert main(["--config", str(tmp_path), "script", "report", "--since", "2020-01-01"]) == 0

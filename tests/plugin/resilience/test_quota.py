@@ -315,6 +315,7 @@ def counting_server() -> Iterator[tuple[str, list[float]]]:
         server.server_close()
 
 
+@pytest.mark.slow
 def test_three_processes_keep_to_the_quota_at_a_real_server(ledger_url: str) -> None:
     limits, seconds = Limits(requests_per_second=30, burst=20), 4.0
     with counting_server() as (url, heard):

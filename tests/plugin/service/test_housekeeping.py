@@ -17,7 +17,7 @@ from plugin.errors import LedgerUnavailable
 from plugin.ledger.outage_log import OutageLog
 from plugin.service.housekeeping import HousekeepingLoop, UnfinishedCalls
 from tests.plugin.events.support import HALF, Office, office_at
-from tests.support.crm import wait_until
+from tests.support.processes import wait_until
 
 PATIENCE = 20.0
 

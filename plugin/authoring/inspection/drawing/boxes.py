@@ -54,6 +54,13 @@ class Box:
     colour: str
     told: str
 
+    def centred(self, top: float) -> Iterator[tuple[Text, float]]:
+        """Each line with its base line, in the middle of the box whose upper edge is at ``top``."""
+        y = top + (self.size.height - sum(line.height for line in self.lines)) / 2
+        for line in self.lines:
+            yield line, y + 0.74 * line.height
+            y += line.height
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:

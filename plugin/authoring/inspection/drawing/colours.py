@@ -10,11 +10,11 @@ QUIET = "#7b8494"
 BAD = "#b3261e"
 
 
-def colours_of(sheet: ScriptListing) -> dict[str | None, str]:
+def colours_of(listing: ScriptListing) -> dict[str | None, str]:
     """Each outcome's colour; grey for those that write nothing, red (None) for no outcome at all."""
     found: dict[str | None, str] = {None: BAD}
     telling = 0
-    for ending in sheet.endings:
-        found[ending.name] = _COLOURS[telling % len(_COLOURS)] if ending.doings else QUIET
-        telling += bool(ending.doings)
+    for ending in listing.endings:
+        found[ending.name] = _COLOURS[telling % len(_COLOURS)] if ending.actions else QUIET
+        telling += bool(ending.actions)
     return found

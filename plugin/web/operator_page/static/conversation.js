@@ -1,7 +1,7 @@
-/** What the log of a call amounts to, and where in the conversation that is. Pure. */
+/** Reads the log of a call: current answers, place in the conversation, notes, end. Pure. */
 
-/** The answers that stand, in the order of the conversation: the log's own entries. */
-export function standing(log) {
+/** The answers that were not retracted, in the order of the conversation: the log's own entries. */
+export function currentAnswers(log) {
   let answers = [];
   for (const entry of log) {
     const place = answers.findIndex((answer) => answer.fact === entry.fact);
@@ -15,18 +15,18 @@ export function standing(log) {
   return answers;
 }
 
-/** Facts by name; null for what was said once and was taken back. */
+/** Facts by name; null for an answer that was retracted. */
 export function factsToReport(log) {
   const facts = {};
   for (const entry of log) if (entry.kind === "answer") facts[entry.fact] = null;
-  return Object.assign(facts, factsOf(standing(log)));
+  return Object.assign(facts, factsOf(currentAnswers(log)));
 }
 
 export function factsOf(answers) {
   return Object.fromEntries(answers.map((answer) => [answer.fact, answer.value]));
 }
 
-/** Under which name the server's continuation after these answers is kept. */
+/** The key under which the server's continuation after these answers is stored. */
 export function graftKey(answers) {
   return JSON.stringify(answers.map((answer) => [answer.fact, answer.value]));
 }
@@ -59,7 +59,7 @@ export function walk(tree, grafts, answers) {
   return { steps, node, asking: false, misfit: null };
 }
 
-/** How the call ended last, if it has not gone on since. */
+/** The entry by which the call ended, null if the conversation was resumed since. */
 export function ended(log) {
   for (let place = log.length - 1; place >= 0; place -= 1) {
     const { kind } = log[place];
@@ -69,7 +69,7 @@ export function ended(log) {
   return null;
 }
 
-/** How it ended last, whatever happened since. */
+/** The last entry by which the call ended, whether or not it was resumed since. */
 export function lastEnd(log) {
   return log.findLast((entry) => entry.kind === "confirmed" || entry.kind === "unfinished") ?? null;
 }

@@ -1,4 +1,4 @@
-/** Makes elements. Texts are texts: nothing that anybody wrote becomes markup. */
+/** Makes elements. Texts stay texts: no input becomes markup. */
 
 /** `make("p", {class: "say"}, "text", child, null)` */
 export function make(name, attributes = {}, ...children) {
@@ -12,11 +12,11 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Do it once what has changed is on the screen; in a tab that shows nothing, soon. */
-export function afterPaint(does) {
+/** Call back after the next paint; in a hidden tab, which paints nothing, soon. */
+export function afterPaint(callback) {
   let done = false;
   const once = () => {
-    if (!done) does();
+    if (!done) callback();
     done = true;
   };
   requestAnimationFrame(() => setTimeout(once));

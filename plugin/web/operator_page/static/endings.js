@@ -1,4 +1,4 @@
-/** What an end comes to, in one shape: as the tree on the page says it, or as the server has worked it out. */
+/** The end of a call in one shape, whether from the tree on the page or from the server's preview. */
 
 import { fill } from "./texts.js";
 
@@ -40,8 +40,8 @@ export function endingOf(node, data, values, began) {
   };
 }
 
-/** The same of the server's foresight. */
-export function foreseen(answer) {
+/** The same shape from the server's preview. */
+export function previewedEnding(answer) {
   return {
     outcome: answer.outcome,
     label: answer.label,

@@ -41,9 +41,9 @@ function enter(page, event) {
   if (main) act(event, () => main.click());
 }
 
-function act(event, does) {
+function act(event, callback) {
   event.preventDefault();
-  does();
+  callback();
 }
 
 function stored() {

@@ -1,21 +1,21 @@
-/** The page of one call: what the operator does becomes the log, the log becomes the screen. */
+/** The page of one call: the operator's actions are appended to the log, and the log is rendered. */
 
 import * as conversation from "./conversation.js";
-import { Confirming } from "./confirming.js";
+import { ConfirmFlow } from "./confirm_flow.js";
 import { afterPaint } from "./dom.js";
 import { endingOf } from "./endings.js";
 import { listen } from "./keys.js";
 import { Saver } from "./saver.js";
 import { Sender } from "./sender.js";
-import { NoAnswer, Server, newId } from "./server.js";
-import { Shelf } from "./shelf.js";
-import { byId } from "./showing.js";
+import { NoResponse, Server, newId } from "./server.js";
+import { LocalStore } from "./local_store.js";
+import { byId } from "./render.js";
 import { localTime, plain, readTyped, spelt, warmUp } from "./texts.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const HOUR = 3600000;
 
-class Page extends Confirming {
+class Page extends ConfirmFlow {
   constructor() {
     super(data);
     this.server = new Server(data);
@@ -25,24 +25,24 @@ class Page extends Confirming {
     this.seq = data.trail?.seq ?? 0;
     this.pending = null;
     this.shown = performance.now();
-    // What only this tab knows of the moment: handed over, asked again, the server's own ending, …
-    this.forget();
-    this.shelf = new Shelf(data.call.id, (state) => this.seeOther(state));
+    // State of this tab alone: handed over, asked again, the server's preview, …
+    this.resetMoment();
+    this.localStore = new LocalStore(data.call.id, (state) => this.adoptFromTab(state));
     this.saver = new Saver(this.server, () => this.saving(), {
       saved: (seq) => this.saved(seq),
-      elsewhere: (trail) => this.seeElsewhere(trail),
-      offline: () => this.tellLink("offline"),
-      refused: (status) => this.tellLink(status === 401 || status === 403 ? "signed out" : "offline"),
+      elsewhere: (trail) => this.adoptFromServer(trail),
+      offline: () => this.showConnection("offline"),
+      refused: (status) => this.showConnection(status === 401 || status === 403 ? "signed out" : "offline"),
     });
     this.sender = new Sender(this.server, {
-      taken: (body, answer) => this.taken(body, answer),
-      otherwise: (answer) => this.otherwise(answer),
+      accepted: (body, answer) => this.accepted(body, answer),
+      decidedOtherwise: (answer) => this.decidedOtherwise(answer),
       waiting: (why) => this.waitToSend(why),
       refused: (status, error) => this.refused(status, error),
     });
   }
 
-  forget() {
+  resetMoment() {
     this.handover = null;
     this.again = false;
     this.exact = null;
@@ -56,7 +56,7 @@ class Page extends Confirming {
   // --- beginning ----------------------------------------------------------------------------------
 
   begin() {
-    const kept = this.shelf.get();
+    const kept = this.localStore.get();
     const trail = data.trail;
     if (kept && kept.revision !== data.revision && !trail && kept.log.length && this.followRevision(kept.revision)) return;
     const useful = kept && kept.revision === data.revision ? kept : null;
@@ -73,11 +73,11 @@ class Page extends Confirming {
     this.wire();
     this.render();
     if (this.pending) this.sender.send(this.pending);
-    this.tellLink("saved");
+    this.showConnection("saved");
     afterPaint(() => warmUp(data.zone));
   }
 
-  /** A call begun offline goes on by the rules it was begun with. */
+  /** A call begun offline continues with the rules revision it was begun with. */
   followRevision(revision) {
     const address = new URL(location.href);
     if (address.searchParams.get("revision")) return false;
@@ -98,23 +98,23 @@ class Page extends Confirming {
       }
     });
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.look();
+      if (document.visibilityState === "visible") this.refresh();
     });
-    addEventListener("online", () => this.look());
+    addEventListener("online", () => this.refresh());
     listen(this);
   }
 
   // --- what there is ------------------------------------------------------------------------------
 
   get answers() {
-    return conversation.standing(this.log);
+    return conversation.currentAnswers(this.log);
   }
 
   get place() {
     return conversation.walk(data.tree, this.grafts, this.answers);
   }
 
-  /** What texts name: the call, the answers in words, the note, the times. */
+  /** Values for the gaps of texts: call, answers in words, note, times. */
   values(began) {
     const said = Object.fromEntries(this.answers.map((answer) => [`fact.${answer.fact}`, answer.words]));
     return {
@@ -158,21 +158,21 @@ class Page extends Confirming {
 
   // --- what the operator does ---------------------------------------------------------------------
 
-  /** Add to the log, keep it, show it. */
-  happened(entry, saveAfter = 0) {
+  /** Append an entry to the log, store it in the browser and save it on the server. */
+  record(entry, saveAfter = 0) {
     const last = this.log.length ? Date.parse(this.log[this.log.length - 1].at) : 0;
     const at = new Date(Math.max(this.server.now().getTime(), last + 1));
     this.log = [...this.log, { ...entry, at: at.toISOString() }];
-    this.keep();
+    this.store();
     clearTimeout(this.saveTimer);
     this.saveTimer = null;
     if (saveAfter) this.saveTimer = setTimeout(() => this.saveNow(), saveAfter);
     else this.saver.save();
-    this.tellLink("saving");
+    this.showConnection("saving");
   }
 
-  keep() {
-    this.shelf.put({
+  store() {
+    this.localStore.put({
       revision: data.revision,
       script: data.script,
       log: this.log,
@@ -185,8 +185,8 @@ class Page extends Confirming {
   answer(value, words) {
     const { node } = this.place;
     const asked = new Date(this.server.now().getTime() - (performance.now() - this.shown)).toISOString();
-    this.forget();
-    this.happened({ kind: "answer", q: node.q, fact: node.fact, value, words, asked });
+    this.resetMoment();
+    this.record({ kind: "answer", q: node.q, fact: node.fact, value, words, asked });
     this.notice("resumed", null);
     this.render();
   }
@@ -196,7 +196,7 @@ class Page extends Confirming {
     if (this.screen === "question" && offered) this.answer(offered.value, offered.label);
   }
 
-  /** What is wrong with it, or null. */
+  /** Take a typed answer; returns what is wrong with it, or null. */
   typed(text) {
     const { node } = this.place;
     try {
@@ -210,7 +210,7 @@ class Page extends Confirming {
 
   back() {
     if (this.screen === "ending" && this.handover) {
-      this.forget();
+      this.resetMoment();
       this.render();
       return;
     }
@@ -220,8 +220,8 @@ class Page extends Confirming {
 
   backTo(fact) {
     if (this.pending) return;
-    this.forget();
-    this.happened({ kind: "back", fact });
+    this.resetMoment();
+    this.record({ kind: "back", fact });
     this.render();
   }
 
@@ -229,7 +229,7 @@ class Page extends Confirming {
     const fact = this.place.node?.fact ?? null;
     const last = this.log.at(-1);
     if (last?.kind === "note" && last.fact === fact) this.log = this.log.slice(0, -1);
-    this.happened({ kind: "note", fact, text: text.slice(0, 2000) }, 600);
+    this.record({ kind: "note", fact, text: text.slice(0, 2000) }, 600);
     this.exact = null;
     if (this.screen === "ending") {
       clearTimeout(this.noteTimer);
@@ -253,7 +253,7 @@ class Page extends Confirming {
       return;
     }
     const { node } = this.place;
-    this.happened({ kind: "other", q: node.q, fact: node.fact, text });
+    this.record({ kind: "other", q: node.q, fact: node.fact, text });
     if (choice === "handover") {
       this.handOver("by_hand");
     } else {
@@ -281,41 +281,41 @@ class Page extends Confirming {
   }
 
   handOver(why) {
-    this.forget();
+    this.resetMoment();
     this.handover = why;
     this.render();
   }
 
   resume() {
     if (!conversation.ended(this.log)) return;
-    this.forget();
-    this.happened({ kind: "resumed" });
+    this.resetMoment();
+    this.record({ kind: "resumed" });
     this.render();
   }
 
   // --- where only the server knows what comes next ----------------------------------------------
 
-  /** The next phrase, where only the server knows it. */
+  /** Ask the server for the next phrase. */
   async askNext() {
     const answers = this.place.steps.map((step) => step.answer);
     const known = conversation.graftKey(answers);
     const asked = (this.asked = {});
     this.asking ??= { failed: false, fault: null };
-    let heard;
+    let response;
     try {
       const body = { script: data.script, revision: data.revision, facts: conversation.factsOf(answers) };
-      heard = await this.server.ask("POST", "next", { body });
+      response = await this.server.ask("POST", "next", { body });
     } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
+      if (!(error instanceof NoResponse)) throw error;
     }
     if (this.asked !== asked || this.screen !== "asking") return;
-    if (heard?.status === 200) {
-      this.grafts = { ...this.grafts, [known]: heard.body.tree };
+    if (response?.status === 200) {
+      this.grafts = { ...this.grafts, [known]: response.body.tree };
       this.asking = null;
-      this.keep();
+      this.store();
       this.render();
-    } else if (heard?.status === 422) {
-      const words = Object.values(heard.body.error?.fields ?? {})[0];
+    } else if (response?.status === 422) {
+      const words = Object.values(response.body.error?.fields ?? {})[0];
       this.asking = { failed: true, fault: words ? words.join(". ") : "Такой ответ скрипту не подходит" };
       this.renderStage();
     } else {
@@ -351,54 +351,54 @@ class Page extends Confirming {
     this.saver.save();
   }
 
-  /** What happened while an earlier state was on its way is not saved yet. */
+  /** The server has this state; entries added while it was on its way are not saved yet. */
   saved() {
-    if (this.saver.isClean && !this.saveTimer) this.tellLink("saved");
+    if (this.saver.isClean && !this.saveTimer) this.showConnection("saved");
     if (this.progress?.over) this.finish();
   }
 
-  /** Another tab of this browser did something: both show the same. */
-  seeOther(state) {
+  /** Another tab of this browser changed the call: adopt its log. */
+  adoptFromTab(state) {
     if (state.tab === this.tab || state.revision !== data.revision) return;
     const newer = conversation.isNewer(state.log, this.log);
     if (newer) this.log = state.log;
     this.grafts = { ...state.grafts, ...this.grafts };
-    if (this.pending && !state.pending) this.sender.forget();
+    if (this.pending && !state.pending) this.sender.drop();
     this.pending = state.pending;
-    if (newer || state.pending) this.adopted("Этот звонок открыт ещё в одной вкладке и продолжен там: здесь показано то же самое.");
+    if (newer || state.pending) this.showAdopted("Этот звонок открыт ещё в одной вкладке и продолжен там: здесь показано то же самое.");
   }
 
-  /** Another window, perhaps on another machine, saved something that this one has not seen. */
-  seeElsewhere(trail) {
+  /** Another window, perhaps on another machine, saved a newer journal. */
+  adoptFromServer(trail) {
     this.seq = trail.seq;
     if (conversation.isNewer(trail.entries, this.log)) {
       this.log = trail.entries;
-      this.adopted(`Этот звонок продолжен в другом окне${trail.operator ? ` (${trail.operator})` : ""}: здесь показано то же самое.`);
-      this.keep();
-      this.tellLink("saved");
+      this.showAdopted(`Этот звонок продолжен в другом окне${trail.operator ? ` (${trail.operator})` : ""}: здесь показано то же самое.`);
+      this.store();
+      this.showConnection("saved");
     } else {
       this.saver.save();
     }
   }
 
-  adopted(words) {
-    if (!this.pending) this.forget();
+  showAdopted(words) {
+    if (!this.pending) this.resetMoment();
     this.notice("resumed", words, "warn");
     this.render();
   }
 
-  /** Back after a while: perhaps the call went on elsewhere. */
-  async look() {
+  /** The tab is shown again: the call may have continued elsewhere. */
+  async refresh() {
     if (this.pending) {
       this.sender.now();
       return;
     }
     try {
       const { status, body } = await this.server.ask("GET", "trail");
-      if (status === 200 && body.trail && body.trail.seq > this.seq) this.seeElsewhere(body.trail);
-      if (status === 200 && this.saver.isClean) this.tellLink("saved");
+      if (status === 200 && body.trail && body.trail.seq > this.seq) this.adoptFromServer(body.trail);
+      if (status === 200 && this.saver.isClean) this.showConnection("saved");
     } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
+      if (!(error instanceof NoResponse)) throw error;
     }
   }
 }

@@ -1,7 +1,7 @@
-/** Saves the trail in the background: one request at a time, the newest state last, again until it got through. */
+/** Saves the journal in the background: one request at a time, the newest state last, repeated until it succeeds. */
 
 import { afterPaint } from "./dom.js";
-import { NoAnswer } from "./server.js";
+import { NoResponse } from "./server.js";
 
 const WAITS = [1000, 2000, 4000, 8000, 15000];
 
@@ -18,8 +18,8 @@ export class Saver {
     this._dirty = false;
     this._failures = 0;
     this._timer = null;
-    addEventListener("online", () => this._again());
-    addEventListener("pagehide", () => this._leave());
+    addEventListener("online", () => this._sendIfDirty());
+    addEventListener("pagehide", () => this._sendOnLeave());
   }
 
   get isClean() {
@@ -29,7 +29,7 @@ export class Saver {
   save() {
     this._dirty = true;
     // The next phrase first.
-    afterPaint(() => this._again());
+    afterPaint(() => this._sendIfDirty());
   }
 
   async _send() {
@@ -54,31 +54,31 @@ export class Saver {
       } else {
         this._dirty = true;
         this._on.refused(status);
-        this._later();
+        this._retryLater();
         return;
       }
     } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
+      if (!(error instanceof NoResponse)) throw error;
       this._busy = false;
       this._dirty = true;
       this._on.offline();
-      this._later();
+      this._retryLater();
       return;
     }
     if (this._dirty) this._send();
   }
 
-  _later() {
+  _retryLater() {
     const wait = WAITS[Math.min(this._failures, WAITS.length - 1)];
     this._failures += 1;
     this._timer = setTimeout(() => this._send(), wait);
   }
 
-  _again() {
+  _sendIfDirty() {
     if (this._dirty && !this._busy) this._send();
   }
 
-  _leave() {
+  _sendOnLeave() {
     const body = this._dirty || this._busy ? this._state() : null;
     if (body) this._server.ask("PUT", "trail", { body, last: true }).catch(() => {});
   }

@@ -269,7 +269,7 @@ export function doneScreen(end, progress, actions, { zone, label, waiting }) {
 }
 
 /** The steps so far; any of them can be gone back to. */
-export function trail(steps, current, actions) {
+export function journal(steps, current, actions) {
   const rows = steps.map(({ node, answer }, place) =>
     make(
       "li",

@@ -1,13 +1,13 @@
-/** Sends what was confirmed, again and again under the same id, until the server has answered: taken in once. */
+/** Sends a confirmation under one id until the server answers; the id makes repeats harmless. */
 
-import { NoAnswer } from "./server.js";
+import { NoResponse } from "./server.js";
 
 const WAITS = [500, 1000, 2000, 4000, 8000, 15000];
-/** Nothing the operator could mend: sent again. */
+/** Statuses that pass by themselves: sent again. */
 const AGAIN = new Set([408, 429, 500, 502, 503, 504]);
 
 export class Sender {
-  /** `on.taken(body, answer)`, `on.otherwise(foresight)`, `on.waiting(why)`, `on.refused(status, error)`. */
+  /** `on.accepted(body, answer)`, `on.decidedOtherwise(foresight)`, `on.waiting(why)`, `on.refused(status, error)`. */
   constructor(server, on) {
     this._server = server;
     this._on = on;
@@ -24,8 +24,8 @@ export class Sender {
     this.now();
   }
 
-  /** Another tab saw it through. */
-  forget() {
+  /** Stop sending: another tab has finished it. */
+  drop() {
     this._body = null;
     clearTimeout(this._timer);
   }
@@ -35,35 +35,35 @@ export class Sender {
     clearTimeout(this._timer);
     const body = this._body;
     this._busy = true;
-    let heard;
+    let response;
     try {
-      heard = await this._server.ask("POST", "confirm", { body });
+      response = await this._server.ask("POST", "confirm", { body });
     } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
+      if (!(error instanceof NoResponse)) throw error;
     } finally {
       this._busy = false;
     }
-    if (this._body === body) this._deal(body, heard);
+    if (this._body === body) this._handle(body, response);
   }
 
-  _deal(body, heard) {
-    if (!heard || AGAIN.has(heard.status)) {
-      this._later(heard ? "busy" : "offline");
-    } else if (heard.status === 200 || heard.status === 202) {
+  _handle(body, response) {
+    if (!response || AGAIN.has(response.status)) {
+      this._retryLater(response ? "busy" : "offline");
+    } else if (response.status === 200 || response.status === 202) {
       this._body = null;
-      this._on.taken(body, heard.body);
-    } else if (heard.status === 409 && heard.body.foresight) {
+      this._on.accepted(body, response.body);
+    } else if (response.status === 409 && response.body.foresight) {
       this._body = null;
-      this._on.otherwise(heard.body.foresight);
-    } else if (heard.status === 401 || heard.status === 403) {
-      this._later("signed out");
+      this._on.decidedOtherwise(response.body.foresight);
+    } else if (response.status === 401 || response.status === 403) {
+      this._retryLater("signed out");
     } else {
       this._body = null;
-      this._on.refused(heard.status, heard.body.error ?? {});
+      this._on.refused(response.status, response.body.error ?? {});
     }
   }
 
-  _later(why) {
+  _retryLater(why) {
     const wait = WAITS[Math.min(this._failures, WAITS.length - 1)];
     this._failures += 1;
     this._on.waiting(why);

@@ -1,8 +1,8 @@
-/** Asks the server; knows its clock. Where no answer comes, raises NoAnswer. */
+/** Sends requests and follows the server's clock. Raises NoResponse where no response comes. */
 
 const TIMEOUT = 12000;
 
-export class NoAnswer extends Error {}
+export class NoResponse extends Error {}
 
 export class Server {
   /** `data`: what the page came with. */
@@ -10,27 +10,27 @@ export class Server {
     this._csrf = data.csrf;
     this._root = data.root;
     this._call = data.call.id;
-    this._least = -Infinity;
-    this._most = Infinity;
+    this._minOffset = -Infinity;
+    this._maxOffset = Infinity;
     const page = performance.getEntriesByType("navigation")[0];
-    this._heard(data.now, page?.requestStart ?? 0, page?.responseStart || performance.now());
+    this._noteServerTime(data.now, page?.requestStart ?? 0, page?.responseStart || performance.now());
   }
 
   /** The present by the server's clock: a machine whose clock is wrong must not date its answers wrongly. */
   now() {
     const own = Date.now() - performance.now();
-    return new Date(Math.min(Math.max(own, this._least), this._most) + performance.now());
+    return new Date(Math.min(Math.max(own, this._minOffset), this._maxOffset) + performance.now());
   }
 
   /** The answer was dated between its request and its arrival; within that, this machine's clock is believed. */
-  _heard(moment, asked, arrived) {
+  _noteServerTime(moment, asked, arrived) {
     const told = Date.parse(moment);
-    this._least = Math.max(this._least, told - arrived);
-    this._most = Math.min(this._most, told - asked);
-    if (this._least > this._most) {
+    this._minOffset = Math.max(this._minOffset, told - arrived);
+    this._maxOffset = Math.min(this._maxOffset, told - asked);
+    if (this._minOffset > this._maxOffset) {
       // The machine slept, and did not count it.
-      this._least = told - arrived;
-      this._most = told - asked;
+      this._minOffset = told - arrived;
+      this._maxOffset = told - asked;
     }
   }
 
@@ -51,10 +51,10 @@ export class Server {
       });
       const arrived = performance.now();
       const answer = await response.json();
-      if (answer.now) this._heard(answer.now, askedAt, arrived);
+      if (answer.now) this._noteServerTime(answer.now, askedAt, arrived);
       return { status: response.status, body: answer };
     } catch (error) {
-      throw new NoAnswer(String(error));
+      throw new NoResponse(String(error));
     }
   }
 }

@@ -61,7 +61,7 @@ export function clockTime(moment, zone) {
   return `${parts.hour}:${parts.minute}:${parts.second}`;
 }
 
-/** Making a format takes longer than a frame: they are made once, before anybody waits for them. */
+/** Making a format takes longer than a frame: each is made once, before it is needed. */
 const formats = new Map();
 
 function formatOf(zone, more) {

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from plugin.authoring.inspection.explain import Explained, explain
+from plugin.authoring.inspection.explain import ExplainedEntry, explain
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.values import FactValue
@@ -28,7 +28,7 @@ def script() -> Iterator[Decider]:
         yield rulebook.script(SCRIPT)
 
 
-def _entry(decider: Decider, facts: dict[str, FactValue], name: str) -> Explained:
+def _entry(decider: Decider, facts: dict[str, FactValue], name: str) -> ExplainedEntry:
     return next(entry for entry in explain(decider, facts).entries if entry.entry.id == name)
 
 
@@ -103,7 +103,7 @@ def test_a_gap_of_the_rules_lists_every_rule_with_the_condition_that_failed(scri
     assert "more. `optout rules explain --facts …` tells them all" in hint
     assert isinstance(explanation.fault, NoOutcome)
     failed = {entry.entry.id for entry in explanation.entries if entry.failed}
-    assert failed == {e.id for e in explanation.decider.script.entries} - explanation.firing.fired
+    assert failed == {e.id for e in explanation.decider.script.entries} - explanation.trace.fired
 
 
 def test_a_gap_quotes_nothing_that_was_said_in_free_words(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from plugin.authoring.inspection.drawing.boxes import graph
 from plugin.authoring.inspection.drawing.layout import Layout, Link, Size, arrange
 from plugin.authoring.inspection.drawing.svg import draw
 from plugin.authoring.inspection.drawing.text_width import fitted, width_of
-from plugin.authoring.inspection.listing import sheet
+from plugin.authoring.inspection.listing import listing
 from plugin.authoring.inspection.tree import grow
 from plugin.cli.main import main
 from plugin.deciding.decision.compiled_rules import Rulebook
@@ -150,7 +150,7 @@ def test_the_only_script_of_another_folder_needs_no_name(tmp_path: Path, home: P
 
 
 def test_a_large_script_is_drawn_as_far_as_the_limit_and_says_so(shipped: Rulebook) -> None:
-    tree, listed = grow(shipped.script(SCRIPT), 4), sheet(shipped, SCRIPT, 4)
+    tree, listed = grow(shipped.script(SCRIPT), 4), listing(shipped, SCRIPT, 4)
     boxes, _ = graph(tree, listed, shipped.roles)
     assert any(box.kind == "cut" for box in boxes)
     assert listed.cut
@@ -165,7 +165,7 @@ def test_the_same_rules_make_the_same_picture(shipped: Rulebook) -> None:
 
 def test_no_two_boxes_or_labels_of_the_shipped_scripts_overlap(shipped: Rulebook) -> None:
     for name, decider in shipped.scripts.items():
-        boxes, edges = graph(grow(decider), sheet(shipped, name), shipped.roles)
+        boxes, edges = graph(grow(decider), listing(shipped, name), shipped.roles)
         links = [Link(edge.start, edge.end, edge.label.size) for edge in edges]
         _check_layout([box.size for box in boxes], links)
 

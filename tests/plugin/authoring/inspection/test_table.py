@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin.authoring.inspection.drawing.markup import tag
+from plugin.authoring.inspection.markup import TEMPLATES
 from plugin.authoring.inspection.table_csv import defused
 from plugin.cli.main import main
 from plugin.deciding.decision.compiled_rules import Rulebook
@@ -220,7 +220,8 @@ def test_texts_of_the_rules_cannot_become_markup(home: Path) -> None:
 
 @pytest.mark.parametrize("text", ["\x00", "\x1b", "\ud800", "\uffff"])
 def test_what_no_markup_may_hold_is_replaced(text: str) -> None:
-    assert tag("p", f"a{text}b", title=text) == '<p title="\ufffd">a\ufffdb</p>'
+    template = TEMPLATES.from_string('<p title="{{ text }}">a{{ text }}b</p>')
+    assert template.render(text=text) == '<p title="\ufffd">a\ufffdb</p>'
 
 
 def test_the_page_stands_alone(home: Path) -> None:

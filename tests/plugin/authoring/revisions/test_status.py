@@ -14,7 +14,7 @@ from sqlalchemy import update
 from plugin.authoring.revisions.shipped import (
     BASE_FILE,
     ShippedRules,
-    beside_shipped,
+    compare_with_shipped,
     note_base,
     read_base,
     shipped_rules,
@@ -246,9 +246,9 @@ def test_a_file_that_both_changed_is_told_as_such_and_one_that_is_alike_by_now_i
     )
     home.edit(f"{SCRIPT}/outcomes.toml", "# старое", "# моё")
     (home.rules / SCRIPT / "rules.toml").write_text(shipped[f"{SCRIPT}/rules.toml"], encoding="utf-8")
-    beside = beside_shipped(home.rules, rule_texts(home.rules), shipped_rules())
-    assert beside.both == (f"{SCRIPT}/outcomes.toml",)
-    assert beside.theirs == beside.ours == {f"{SCRIPT}/outcomes.toml": CopyKind.CHANGED}
+    shipped_diff = compare_with_shipped(home.rules, rule_texts(home.rules), shipped_rules())
+    assert shipped_diff.both == (f"{SCRIPT}/outcomes.toml",)
+    assert shipped_diff.upstream == shipped_diff.local == {f"{SCRIPT}/outcomes.toml": CopyKind.CHANGED}
     assert "и там, и у вас" in " ".join(" ".join(page(rules_status(home.settings), home.settings.timezone)).split())
 
 

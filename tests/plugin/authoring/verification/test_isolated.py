@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin.authoring.verification.isolated import check_folder
+from plugin.authoring.verification.isolated import check_isolated
 from plugin.deciding.decision.compiled_rules import Rulebook
 
 GOOD = Path(__file__).parent / "bad_rules" / "good"
@@ -85,7 +85,7 @@ def test_rules_that_hang_the_engine_are_a_fault_and_the_process_is_gone(tmp_path
     folder = many_values(tmp_path / "rules", 600)
     began = time.monotonic()
 
-    report, revision = check_folder(folder, seconds=6, command=command(LIFTED))
+    report, revision = check_isolated(folder, seconds=6, command=command(LIFTED))
 
     assert time.monotonic() - began < 30
     assert revision is None
@@ -98,7 +98,7 @@ def test_rules_that_hang_the_engine_are_a_fault_and_the_process_is_gone(tmp_path
 
 
 def test_the_limits_keep_the_same_rules_from_hanging(tmp_path: Path) -> None:
-    report, _ = check_folder(many_values(tmp_path / "rules", 600))
+    report, _ = check_isolated(many_values(tmp_path / "rules", 600))
 
     assert [str(fault) for fault in report.faults] == [
         "tiny/vocabulary.toml:1: fact, a: условия различают 600 значений; движок держит 500 — "
@@ -109,7 +109,7 @@ def test_the_limits_keep_the_same_rules_from_hanging(tmp_path: Path) -> None:
 def test_rules_that_kill_the_process_are_a_fault_beside_those_found_before(tmp_path: Path) -> None:
     folder = rules_with(tmp_path / "rules", "gap.rules.toml")
 
-    report, revision = check_folder(folder, command=command(CRASHING))
+    report, revision = check_isolated(folder, command=command(CRASHING))
 
     assert revision is None
     gap, crash = report.faults
@@ -121,7 +121,7 @@ def test_rules_that_kill_the_process_are_a_fault_beside_those_found_before(tmp_p
 def test_the_signal_that_killed_the_process_is_named(name: str) -> None:
     dying = f"import os, signal; os.kill(os.getpid(), signal.{name})"
 
-    report, _ = check_folder(GOOD, command=command(dying))
+    report, _ = check_isolated(GOOD, command=command(dying))
 
     assert [str(fault).split(" — ")[0] for fault in report.faults] == [
         f"rules: правила: разбор правил оборвался: процесс упал ({name})"
@@ -129,26 +129,26 @@ def test_the_signal_that_killed_the_process_is_named(name: str) -> None:
 
 
 def test_a_process_that_takes_too_much_memory_is_told(tmp_path: Path) -> None:
-    report, _ = check_folder(GOOD, command=command(GREEDY))
+    report, _ = check_isolated(GOOD, command=command(GREEDY))
 
     assert [fault.what for fault in report.faults] == ["разбор правил занял больше памяти, чем ему отведено, и прерван"]
 
 
 def test_a_process_that_says_nothing_is_no_success() -> None:
-    report, revision = check_folder(GOOD, command=command(""))
+    report, revision = check_isolated(GOOD, command=command(""))
 
     assert revision is None
     assert [fault.what for fault in report.faults] == ["разбор правил закончился, ничего не ответив"]
 
 
 def test_a_process_that_fails_is_told_with_its_last_words() -> None:
-    report, _ = check_folder(GOOD, command=command("raise SystemExit('no such module')"))
+    report, _ = check_isolated(GOOD, command=command("raise SystemExit('no such module')"))
 
     assert [fault.what for fault in report.faults] == ["разбор правил оборвался: no such module"]
 
 
 def test_a_half_written_answer_is_not_read() -> None:
-    report, _ = check_folder(GOOD, command=command("print('{\"script\": ', end='', flush=True); raise SystemExit(3)"))
+    report, _ = check_isolated(GOOD, command=command("print('{\"script\": ', end='', flush=True); raise SystemExit(3)"))
 
     assert [fault.what for fault in report.faults] == ["разбор правил оборвался: код 3"]
 
@@ -157,7 +157,7 @@ def test_what_the_rules_engine_prints_is_not_taken_for_the_answer() -> None:
     noisy = "import sys, os; "
     noisy += "from plugin.authoring.verification.__main__ import main; status = main(sys.argv[1:]); print('noise')"
 
-    report, revision = check_folder(GOOD, command=command(noisy))
+    report, revision = check_isolated(GOOD, command=command(noisy))
 
     assert report.ok
     assert revision
@@ -169,7 +169,7 @@ def test_what_the_rules_engine_prints_is_not_taken_for_the_answer() -> None:
 def test_good_rules_have_the_revision_of_their_rulebook() -> None:
     rulebook = Rulebook.load(GOOD)
 
-    report, revision = check_folder(GOOD)
+    report, revision = check_isolated(GOOD)
 
     assert report.ok
     assert revision == rulebook.revision
@@ -183,15 +183,15 @@ def test_it_works_from_any_folder_and_by_a_relative_path(tmp_path: Path, monkeyp
     (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
     monkeypatch.chdir(tmp_path)
 
-    report, revision = check_folder(Path("правила"))
+    report, revision = check_isolated(Path("правила"))
 
     assert report.ok
     assert revision
 
 
 def test_faults_have_no_revision_only_where_the_content_cannot_be_used(tmp_path: Path) -> None:
-    gap, with_gap = check_folder(rules_with(tmp_path / "gap", "gap.rules.toml"))
-    broken, without = check_folder(rules_with(tmp_path / "broken", "unknown_key.rules.toml"))
+    gap, with_gap = check_isolated(rules_with(tmp_path / "gap", "gap.rules.toml"))
+    broken, without = check_isolated(rules_with(tmp_path / "broken", "unknown_key.rules.toml"))
 
     assert not gap.ok
     assert not broken.ok
@@ -206,7 +206,7 @@ def test_a_broken_file_does_not_hide_what_is_wrong_with_the_others(tmp_path: Pat
     shutil.copytree(GOOD / "tiny", folder / "other")
     shutil.copy(CASES / "gap.rules.toml", folder / "other/rules.toml")
 
-    report, revision = check_folder(folder)
+    report, revision = check_isolated(folder)
 
     assert revision is None
     assert [(fault.file, fault.line) for fault in report.faults] == [
@@ -224,14 +224,14 @@ def test_roles_that_cannot_be_read_do_not_make_every_role_unknown(tmp_path: Path
     shutil.copytree(GOOD, tmp_path / "rules")
     (tmp_path / "rules/roles.toml").write_bytes("[role.x]\nlabel = 'я'".encode("cp1251"))
 
-    report, _ = check_folder(tmp_path / "rules")
+    report, _ = check_isolated(tmp_path / "rules")
 
     assert [fault.file for fault in report.faults] == ["roles.toml"]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "."])
 def test_a_folder_without_rules_is_told(name: str, tmp_path: Path) -> None:
-    report, revision = check_folder(tmp_path / name)
+    report, revision = check_isolated(tmp_path / name)
 
     assert revision is None
     assert [fault.where for fault in report.faults] == ["папка правил"]
@@ -242,7 +242,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     shutil.copytree(GOOD, tmp_path / "rules")
     (tmp_path / "rules/tiny/rules.toml").chmod(0)
 
-    report, _ = check_folder(tmp_path / "rules")
+    report, _ = check_isolated(tmp_path / "rules")
 
     assert "файл не читается" in report.faults[0].what
 
@@ -265,7 +265,7 @@ def test_10000_rules_are_answered_in_words(tmp_path: Path) -> None:
     )
     (folder / "tiny/rules.toml").write_text(text)
 
-    report, _ = check_folder(folder)
+    report, _ = check_isolated(folder)
 
     assert [fault.where for fault in report.faults] == ["движок"]
     assert "движок не принимает эти правила (всего 10000)" in report.faults[0].what

@@ -22,7 +22,7 @@ from plugin.auth.visitor import LinkedCall
 from plugin.config.settings import PageSettings
 from plugin.ledger import Ledger
 from plugin.web.auth import answer_people, json_view, page_view, visitor
-from tests.plugin.auth.desk import KEY, PASSWORD, Clock, cheap_passwords
+from tests.plugin.auth.support import KEY, PASSWORD, HandClock, cheap_passwords
 from tests.plugin.web.harness import Crm as EventsCrm
 
 PAGE = PageSettings(public_url="https://optout.example.org", secret=KEY)
@@ -146,7 +146,7 @@ class Site:
     ledger: Ledger
     page: PageSettings
     users: Users
-    clock: Clock
+    clock: HandClock
 
     def browser(self) -> Browser:
         return Browser(self.port)
@@ -217,7 +217,7 @@ def behind() -> Blueprint:
     return blueprint
 
 
-def guarded_app(ledger: Ledger, settings: Any, clock: Clock) -> Flask:
+def guarded_app(ledger: Ledger, settings: Any, clock: HandClock) -> Flask:
     from plugin.web import errors
     from plugin.web.auth import guard_operators_side
 

@@ -11,9 +11,10 @@ import pytest
 from plugin.auth.users import Users
 from plugin.config.settings import PageSettings, Settings
 from plugin.ledger import Ledger
-from tests.plugin.auth.desk import PASSWORD, Clock, cheap_passwords
+from tests.plugin.auth.support import PASSWORD, HandClock, cheap_passwords
 from tests.plugin.web.auth.browser import FRAMED, PAGE, Site, guarded_app
 from tests.plugin.web.harness import serving
+from tests.support.databases import migrate
 
 MakeSite = Callable[..., Site]
 
@@ -24,10 +25,10 @@ def make_site(settings: Settings) -> Iterator[MakeSite]:
     with ExitStack() as stack:
 
         def make(page: PageSettings, url: str) -> Site:
-            clock = Clock()
+            clock = HandClock()
             ledger = Ledger(url, clock=clock)
             stack.callback(ledger.close)
-            ledger.upgrade()
+            migrate(ledger)
             users = Users(ledger, cheap_passwords(), clock)
             if users.find("ivanova") is None:
                 users.add("ivanova", "operator", PASSWORD)

@@ -7,7 +7,7 @@ from flask import Flask, request
 
 from plugin.config.settings import PageSettings
 from plugin.web.auth.address import client_address
-from tests.plugin.auth.desk import FULL, KEY, PASSWORD
+from tests.plugin.auth.support import FULL, KEY, PASSWORD
 from tests.plugin.web.auth.browser import FRAMED, PAGE, Browser, Site
 from tests.plugin.web.auth.conftest import MakeSite
 

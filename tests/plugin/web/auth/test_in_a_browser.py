@@ -12,10 +12,12 @@ import pytest
 from flask import Flask, request
 
 from plugin.config.settings import PageSettings, Settings
-from tests.plugin.auth.desk import FULL, KEY, PASSWORD
+from tests.plugin.auth.support import FULL, KEY, PASSWORD
 from tests.plugin.web.auth.browser import Site
 from tests.plugin.web.auth.conftest import MakeSite
 from tests.plugin.web.harness import serving
+
+pytestmark = pytest.mark.slow
 
 AXE = (Path(__file__).parents[3] / "browser" / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.base import CardRef
 from plugin.auth.visitor import LinkedCall
-from tests.plugin.auth.desk import FULL
+from tests.plugin.auth.support import FULL
 from tests.plugin.web.auth.browser import Browser, Site
 
 OTHER = LinkedCall("c-78", "+79160000000")

@@ -18,7 +18,7 @@ from plugin.config.settings import PageSettings, Settings
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
 from plugin.web import create_app
-from tests.plugin.auth.desk import FULL, PASSWORD
+from tests.plugin.auth.support import FULL, PASSWORD
 from tests.plugin.web.auth.browser import PAGE, Browser, Crm
 from tests.plugin.web.harness import serving
 

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from plugin.auth.passwords import Passwords
 from plugin.auth.users import Users
 from plugin.config.settings import Settings
-from tests.plugin.auth.desk import PASSWORD
+from tests.plugin.auth.support import PASSWORD
 from tests.plugin.web.auth.browser import PAGE, Browser, Site
 from tests.plugin.web.auth.conftest import MakeSite
 

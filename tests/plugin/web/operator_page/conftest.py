@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from plugin.config.settings import Settings
-from tests.browser.house import House, running_house
+from tests.browser.page_site import Site, running_site
 
 RULES = Path(__file__).parents[4] / "rules"
 
 
 @pytest.fixture
-def house(settings: Settings, tmp_path: Path, sqlite_template: Path) -> Iterator[House]:
+def site(settings: Settings, tmp_path: Path, sqlite_template: Path) -> Iterator[Site]:
     shutil.copytree(RULES, tmp_path / "rules")
     shutil.copy(sqlite_template, tmp_path / "own.db")
-    with running_house(settings, tmp_path / "rules", f"sqlite:///{tmp_path / 'own.db'}") as running:
+    with running_site(settings, tmp_path / "rules", f"sqlite:///{tmp_path / 'own.db'}") as running:
         yield running

@@ -11,22 +11,22 @@ from urllib.parse import urlsplit
 import pytest
 
 from plugin.auth.visitor import LinkedCall
-from tests.browser.house import House
+from tests.browser.page_site import Site
 from tests.plugin.web.auth.browser import Answer, Browser
 
 FACTS = {"related_to_car": True, "survey_type": "calls"}
 
 
-def opened(house: House, call: LinkedCall) -> Browser:
+def opened(site: Site, call: LinkedCall) -> Browser:
     """A browser that has opened the link to a call."""
-    browser = Browser(port_of(house))
-    answer = browser.get(house.link(call).removeprefix(house.url))
+    browser = Browser(port_of(site))
+    answer = browser.get(site.link(call).removeprefix(site.url))
     assert answer.status == 303, answer.body
     return browser
 
 
-def port_of(house: House) -> int:
-    port = urlsplit(house.url).port
+def port_of(site: Site) -> int:
+    port = urlsplit(site.url).port
     assert port is not None
     return port
 
@@ -46,12 +46,12 @@ def send(browser: Browser, method: str, path: str, call: str, body: Any, csrf: s
     return browser.ask(method, f"/operator/{path}?call={call}", None, {"X-CSRF-Token": csrf}, body)
 
 
-def confirmation(house: House, **more: Any) -> dict[str, Any]:
+def confirmation(site: Site, **more: Any) -> dict[str, Any]:
     return {
         "id": "confirm-1",
         "at": datetime.now(UTC).isoformat(),
         "script": "survey_opt_out",
-        "revision": house.rules.current().revision,
+        "revision": site.rules.current().revision,
         "facts": FACTS,
         "shown": {"outcome": "exclude_calls", "actions": ["comment", "remind-survey_coordinator"], "target": None},
     } | more
@@ -61,8 +61,8 @@ def confirmation(house: House, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["", "progress?event=x", "trail"])
-def test_who_is_not_known_gets_nothing(house: House, path: str) -> None:
-    answer = Browser(port_of(house)).get(f"/operator/{path}")
+def test_who_is_not_known_gets_nothing(site: Site, path: str) -> None:
+    answer = Browser(port_of(site)).get(f"/operator/{path}")
 
     assert answer.status in (303, 401)
     assert "data" not in answer.body
@@ -71,22 +71,22 @@ def test_who_is_not_known_gets_nothing(house: House, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("PUT", "trail"), ("POST", "next"), ("POST", "foresee"), ("POST", "confirm")]
 )
-def test_what_does_not_come_from_the_page_is_refused(house: House, method: str, path: str) -> None:
-    call = house.call()
-    answer = send(opened(house, call), method, path, call.id, confirmation(house), csrf="forged")
+def test_what_does_not_come_from_the_page_is_refused(site: Site, method: str, path: str) -> None:
+    call = site.call()
+    answer = send(opened(site, call), method, path, call.id, confirmation(site), csrf="forged")
 
     assert (answer.status, answer.json["error"]["code"]) == (403, "bad_csrf")
-    assert house.events(call.id) == []
+    assert site.events(call.id) == []
 
 
-def test_a_visit_for_one_call_touches_no_other(house: House) -> None:
-    own, other = house.call(), house.call()
-    browser = opened(house, own)
+def test_a_visit_for_one_call_touches_no_other(site: Site) -> None:
+    own, other = site.call(), site.call()
+    browser = opened(site, own)
     csrf = data_of(page(browser, own.id))["csrf"]
-    answer = send(browser, "POST", "confirm", other.id, confirmation(house), csrf)
+    answer = send(browser, "POST", "confirm", other.id, confirmation(site), csrf)
 
     assert answer.status == 403
-    assert house.events(other.id) == []
+    assert site.events(other.id) == []
 
 
 @pytest.mark.parametrize(
@@ -101,18 +101,18 @@ def test_a_visit_for_one_call_touches_no_other(house: House) -> None:
     ],
 )
 def test_a_body_that_cannot_be_used_is_refused_and_nothing_breaks(
-    house: House, method: str, path: str, body: Any, status: int
+    site: Site, method: str, path: str, body: Any, status: int
 ) -> None:
-    call = house.call()
-    answer = send(opened(house, call), method, path, call.id, body)
+    call = site.call()
+    answer = send(opened(site, call), method, path, call.id, body)
 
     assert answer.status == status
     assert answer.json["error"]["code"]
 
 
-def test_an_outcome_of_a_script_that_is_not_there_is_refused(house: House) -> None:
-    call = house.call()
-    answer = send(opened(house, call), "POST", "confirm", call.id, confirmation(house, script="nothing"))
+def test_an_outcome_of_a_script_that_is_not_there_is_refused(site: Site) -> None:
+    call = site.call()
+    answer = send(opened(site, call), "POST", "confirm", call.id, confirmation(site, script="nothing"))
 
     assert answer.status == 422
 
@@ -120,9 +120,9 @@ def test_an_outcome_of_a_script_that_is_not_there_is_refused(house: House) -> No
 # --- the page --------------------------------------------------------------------------------------
 
 
-def test_the_first_phrase_and_the_client_are_there_without_any_script(house: House) -> None:
-    call = house.call()
-    body = page(opened(house, call), call.id).body
+def test_the_first_phrase_and_the_client_are_there_without_any_script(site: Site) -> None:
+    call = site.call()
+    body = page(opened(site, call), call.id).body
 
     assert "Иванов Иван Иванович" in body
     assert "+7 916 123-45-67" in body
@@ -130,9 +130,9 @@ def test_the_first_phrase_and_the_client_are_there_without_any_script(house: Hou
     assert '<a href="https://crm.example.org/contact/42" target="_blank" rel="noopener noreferrer">' in body
 
 
-def test_nothing_in_it_is_inline_or_from_elsewhere(house: House) -> None:
-    call = house.call()
-    answer = page(opened(house, call), call.id)
+def test_nothing_in_it_is_inline_or_from_elsewhere(site: Site) -> None:
+    call = site.call()
+    answer = page(opened(site, call), call.id)
 
     assert not re.search(r"<script(?![^>]*(src=|application/json))", answer.body)
     assert not re.search(r"\son[a-z]+=|style=|<style", answer.body)
@@ -144,9 +144,9 @@ def test_nothing_in_it_is_inline_or_from_elsewhere(house: House) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_all_that_a_browser_loads_is_under_150_kb_and_kept_under_a_name_that_changes(house: House) -> None:
-    call = house.call()
-    browser = opened(house, call)
+def test_all_that_a_browser_loads_is_under_150_kb_and_kept_under_a_name_that_changes(site: Site) -> None:
+    call = site.call()
+    browser = opened(site, call)
     body = page(browser, call.id).body
     assets = set(re.findall(r'"(/operator/page/[^"]+)"', body))
     size = len(body.encode())
@@ -163,17 +163,17 @@ def test_all_that_a_browser_loads_is_under_150_kb_and_kept_under_a_name_that_cha
     assert browser.get("/operator/page/0123/../../../pyproject.toml").status in (400, 404)
 
 
-def test_a_link_leads_to_its_own_calls_address(house: House) -> None:
-    call = house.call()
-    browser = opened(house, call)
+def test_a_link_leads_to_its_own_calls_address(site: Site) -> None:
+    call = site.call()
+    browser = opened(site, call)
     answer = browser.get("/operator/")
 
     assert (answer.status, answer.to) == (303, f"/operator/?call={call.id}")
 
 
-def test_a_phone_that_is_none_is_left_out(house: House) -> None:
-    call = house.call(phone="нет", name=None, card_url=None)
-    body = page(opened(house, call), call.id).body
+def test_a_phone_that_is_none_is_left_out(site: Site) -> None:
+    call = site.call(phone="нет", name=None, card_url=None)
+    body = page(opened(site, call), call.id).body
 
     assert "номер не указан" in body
     assert "Имя не указано" in body
@@ -182,21 +182,21 @@ def test_a_phone_that_is_none_is_left_out(house: House) -> None:
 # --- what the script asks for ----------------------------------------------------------------------
 
 
-def test_a_call_from_its_first_answer_to_its_end(house: House) -> None:
-    call = house.call()
-    browser = opened(house, call)
+def test_a_call_from_its_first_answer_to_its_end(site: Site) -> None:
+    call = site.call()
+    browser = opened(site, call)
     now = datetime.now(UTC).isoformat()
     entry = {"kind": "answer", "q": "who-answered", "fact": "related_to_car", "value": True, "asked": now, "at": now}
-    saving = {"seq": 1, "tab": "one", "script": "survey_opt_out", "revision": house.rules.current().revision}
+    saving = {"seq": 1, "tab": "one", "script": "survey_opt_out", "revision": site.rules.current().revision}
     assert send(browser, "PUT", "trail", call.id, saving | {"entries": [entry]}).json["seq"] == 1
     told = send(browser, "PUT", "trail", call.id, saving | {"tab": "two", "entries": []})
     assert (told.status, told.json["trail"]["entries"]) == (409, [entry])
     assert browser.get(f"/operator/trail?call={call.id}").json["trail"]["seq"] == 1
-    assert send(browser, "POST", "foresee", call.id, confirmation(house)).json["outcome"] == "exclude_calls"
-    answer = send(browser, "POST", "confirm", call.id, confirmation(house))
+    assert send(browser, "POST", "foresee", call.id, confirmation(site)).json["outcome"] == "exclude_calls"
+    answer = send(browser, "POST", "confirm", call.id, confirmation(site))
     assert (answer.status, answer.json["decision"]["outcome"]) == (202, "exclude_calls")
     progress = browser.get(f"/operator/progress?call={call.id}&event=confirm-1").json["progress"]
 
     assert progress["words"] == "Записывается…"
-    assert [event["final"] for event in house.events(call.id)] == [False, True]
-    assert {event["source"] for event in house.events(call.id)} == {"telephony"}
+    assert [event["final"] for event in site.events(call.id)] == [False, True]
+    assert {event["source"] for event in site.events(call.id)} == {"telephony"}

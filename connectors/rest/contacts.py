@@ -1,0 +1,100 @@
+"""Cards read and contacts found: requests as described, and what comes back compared here, whatever the CRM matched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.base import Card, CardRef, CrmRefused
+from connectors.phones import normal_phone, notations, same_name, same_phone
+from connectors.rest.client import RestClient
+from connectors.rest.context import Context, TemplateValues
+from connectors.rest.model import Contacts, Shape
+from connectors.rest.paths import as_text
+from connectors.rest.template import NotRendered
+
+#: A name of more words is looked up by the first of them.
+_MOST_WORDS = 4
+
+
+class RestContacts:
+    """Reads of clients' records. Raises CrmUnavailable, CrmRefused."""
+
+    def __init__(self, account: RestClient, values: TemplateValues, settings: Mapping[str, Any]) -> None:
+        self._account = account
+        self._values = values
+        self._settings = settings
+
+    def card(self, ref: CardRef) -> Card | None:
+        """The card, or None where there is none of this type and id."""
+        kind = self._settings["card"].get(ref.type)
+        if kind is None:
+            return None
+        try:
+            data = self._account.read(kind.request, self._values.of(card=self._values.card(ref)))
+        except NotRendered:
+            # An id that can stand in no address is no card's.
+            return None
+        record = kind.record.get(data)
+        if data is None or record is None:
+            return None
+        if not isinstance(record, dict):
+            raise CrmRefused("the CRM's answer holds no card where the description looks for it")
+        return self._shaped(kind.shape, ref, record)
+
+    def contacts(self, phone: str | None, name: str | None) -> list[Card]:
+        """All contacts with this phone and this name; what is None is not looked at."""
+        described: Contacts | None = None
+        contexts: list[Context] = []
+        if phone:
+            described = self._settings["contact_by_phone"]
+            contexts = [self._values.of(phone=normal_phone(phone), notation=one) for one in notations(phone)]
+            single = described is not None and not described.find.request.uses_name("notation")
+        elif name:
+            described = self._settings["contact_by_name"]
+            contexts = [self._values.of(name=name, word=word) for word in name.split()[:_MOST_WORDS]]
+            single = described is not None and not described.find.request.uses_name("word")
+        if described is None:
+            return []
+        found = {}
+        for context in contexts[:1] if single else contexts:
+            for card in self._matching(described, context):
+                found[card.ref] = card
+        return [card for card in found.values() if _is_meant(card, described, phone, name)]
+
+    def _matching(self, described: Contacts, context: Context) -> list[Card]:
+        try:
+            find = described.find
+            records = list(self._account.records(find.request, context, find.records, find.pages))
+        except NotRendered as error:
+            raise CrmRefused(f"the contact cannot be looked up: {error}") from None
+        cards = []
+        for record in records:
+            remote_id = described.find.records.id_of(record)
+            if remote_id is not None:
+                cards.append(self._shaped(described.shape, CardRef(described.type, remote_id), record))
+        return cards
+
+    def _shaped(self, shape: Shape, ref: CardRef, record: Mapping[str, Any]) -> Card:
+        context = self._values.of(record=record)
+        try:
+            name = " ".join(shape.name.text(context).split()) if shape.name else ""
+            url = shape.url.text(context) if shape.url else ""
+        except NotRendered as error:
+            raise CrmRefused(f"the CRM's record of a card is not as described: {error}") from None
+        return Card(ref, name or None, url or None, tuple(_phones(shape, record)))
+
+
+def _phones(shape: Shape, record: Mapping[str, Any]) -> list[str]:
+    found = []
+    for path in shape.phones:
+        value = path.get(dict(record))
+        found += [as_text(one) for one in (value if isinstance(value, list) else [value])]
+    return list(dict.fromkeys(filter(None, found)))
+
+
+def _is_meant(card: Card, described: Contacts, phone: str | None, name: str | None) -> bool:
+    """By the record itself: a CRM may match parts of a number or of a name."""
+    if phone and described.shape.phones and not any(same_phone(one, phone) for one in card.phones):
+        return False
+    return not name or same_name(card.name or "", name)

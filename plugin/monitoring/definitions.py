@@ -1,0 +1,137 @@
+"""Every kind of alert in one table: how its causes are found, when one is over, and what the admins read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement
+
+from plugin.monitoring import events, find, lines
+from plugin.monitoring.model import AlertCause, AlertKind, AlertLook
+
+
+def _is_found(_look: AlertLook, alert: Any, found: Collection[str]) -> bool:
+    return alert.cause in found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertDefinition:
+    """One kind of alert. Texts are Russian: its ``name``, the mails' subjects, what to do, and ``line`` for one alert.
+
+    With ``over``, ``find`` gives new causes only, and ``over`` is SQL for the standing alerts that have ended: for
+    kinds of which many may stand. Without it, ``find`` gives all present causes, and a standing alert has ended once
+    it no longer ``lasts`` (by its row, and the causes that were found).
+    """
+
+    name: str
+    subject: str
+    over_subject: str
+    advice: str
+    line: Callable[[Mapping[str, Any], ZoneInfo], str]
+    find: Callable[[AlertLook], Iterable[AlertCause]]
+    over: ColumnElement[bool] | None = None
+    lasts: Callable[[AlertLook, Any, Collection[str]], bool] = _is_found
+
+
+DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
+    AlertKind.DELIVERY_PARKED: AlertDefinition(
+        name="доставка остановлена",
+        subject="Доставки остановлены",
+        over_subject="Остановленные доставки разобраны",
+        advice=(
+            "Сами они больше не отправляются. Подробности: optout deliveries show НОМЕР; "
+            "когда причина устранена: optout deliveries retry."
+        ),
+        line=lines.delivery,
+        find=find.parked_deliveries,
+        over=find.DELIVERY_UNPARKED,
+    ),
+    AlertKind.PROMISE_AT_RISK: AlertDefinition(
+        name="обещание под угрозой",
+        subject="Обещания под угрозой",
+        over_subject="Обещания под угрозой всё же выполнены",
+        advice="Подробности: optout calls show НОМЕР. Если не удастся, сделайте обещанное вручную до срока.",
+        line=lines.promise,
+        find=find.promises_at_risk,
+        over=find.PROMISE_NO_LONGER_AT_RISK,
+    ),
+    AlertKind.PROMISE_BROKEN: AlertDefinition(
+        name="обещание нарушено",
+        subject="Обещания нарушены",
+        over_subject="Нарушенные обещания выполнены с опозданием",
+        advice="Обещанное клиенту к этому сроку не исполнено. Подробности: optout calls show НОМЕР.",
+        line=lines.promise,
+        find=find.promises_broken,
+        over=find.PROMISE_NO_LONGER_BROKEN,
+    ),
+    AlertKind.ACCOUNT_AWAY: AlertDefinition(
+        name="нет связи",
+        subject="Нет связи",
+        over_subject="Связь восстановлена",
+        advice="Ничего не потеряно: всё уйдёт, как только связь восстановится.",
+        line=lines.account,
+        find=find.accounts_away,
+        lasts=find.is_still_away,
+    ),
+    AlertKind.RULES_NOT_FOLLOWED: AlertDefinition(
+        name="правила не вступили в силу",
+        subject="Правила не вступили в силу",
+        over_subject="С правилами снова всё в порядке",
+        advice="Действуют прежние правила. Подробности: optout rules status.",
+        line=lines.rules,
+        find=find.rules_not_followed,
+        lasts=find.is_still_unfollowed,
+    ),
+    AlertKind.SOURCE_SILENT: AlertDefinition(
+        name="нет событий",
+        subject="Не приходят события",
+        over_subject="События снова приходят",
+        advice="Проверьте, отправляет ли источник события и принимает ли их плагин (/healthz, журнал).",
+        line=lines.source,
+        find=find.silent_sources,
+    ),
+    AlertKind.EVENT_PARKED: AlertDefinition(
+        name="событие CRM остановлено",
+        subject="События CRM остановлены",
+        over_subject="Остановленные события CRM разобраны",
+        advice=(
+            "Сами они больше не обрабатываются. Подробности: optout events list; когда причина устранена: "
+            "optout events retry НОМЕР; если событие не нужно: optout events drop НОМЕР."
+        ),
+        line=lines.event,
+        find=events.parked_events,
+        over=events.EVENT_UNPARKED,
+    ),
+    AlertKind.VALUE_NOT_MAPPED: AlertDefinition(
+        name="значение CRM не сопоставлено",
+        subject="Значения CRM не сопоставлены",
+        over_subject="Значения CRM сопоставлены",
+        advice=(
+            "События с этими значениями ждут, и обещания по ним ещё не даны. Допишите значения в plugin.toml и "
+            "перезапустите плагин: дальше он продолжит сам. Какие события ждут: optout events list."
+        ),
+        line=lines.value,
+        find=events.values_not_mapped,
+    ),
+    AlertKind.EVENTS_WAITING: AlertDefinition(
+        name="события CRM ждут",
+        subject="События CRM ждут обработки",
+        over_subject="События CRM снова обрабатываются",
+        advice="Ничего не потеряно: обработка повторяется сама. Подробности: optout events list.",
+        line=lines.waiting,
+        find=events.events_waiting,
+    ),
+}
+
+
+def kind_name(kind: str) -> str:
+    """The kind in the admin's words."""
+    return DEFINITIONS[AlertKind(kind)].name if kind in set(AlertKind) else kind
+
+
+def line(kind: str, about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """What one alert is about, in one line."""
+    return DEFINITIONS[AlertKind(kind)].line(about, zone)

@@ -1,0 +1,81 @@
+"""What the admins read of one alert: one Russian line with ids and reasons, without a client's data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from plugin.common.clock import local_time
+from plugin.delivery.words import KINDS
+
+#: What to do about an account that the CRM has blocked.
+_UNBLOCK = (
+    "Все запросы к ней остановлены. Снимите блокировку в CRM или через её поддержку, "
+    "затем выполните optout deliveries retry --state waiting"
+)
+
+
+def delivery(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A parked delivery."""
+    what = KINDS[about["what"]].name if about["what"] in KINDS else about["what"]
+    return f"доставка № {about['delivery']} ({what}) по звонку № {about['call']} ({about['call_id']}){_reason(about)}"
+
+
+def promise(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """A call whose promise is at risk or broken."""
+    numbers = ", ".join(str(number) for number in about["deliveries"][:10])
+    call = f"звонок № {about['call']} ({about['call_id']}), срок {_clock(about['deadline'], zone)}"
+    return f"{call}; не сделано: доставки № {numbers}"
+
+
+def account(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """An account that is away, or blocked by the CRM."""
+    what = "почтовый сервер" if about["account"] == "smtp" else f"CRM ({about['account']})"
+    since = f"с {_clock(about['since'], zone)}{_reason(about)}"
+    if about.get("blocked"):
+        return f"{what}: доступ заблокирован {since}. {_UNBLOCK}"
+    return f"{what} {'не принимает письма' if about['account'] == 'smtp' else 'не отвечает'} {since}"
+
+
+def rules(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A revision that a host cannot read."""
+    return (
+        f"редакция {about['revision'][:12]} на машине {about['host']} не может быть прочитана; "
+        f"действует {about['active'][:12]}"
+    )
+
+
+def source(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """A source that sends nothing."""
+    last = about.get("last")
+    since = f"последнее пришло {_clock(last, zone)}" if last else "не пришло ни одного"
+    return f"источник {about['source']}: за {about['hours']:g} рабочих часов ни одного события, {since}"
+
+
+def event(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A parked event of the CRM."""
+    return f"событие № {about['event']} из CRM ({about['connector']}){_reason(about)}"
+
+
+def value(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A value of the CRM without a meaning."""
+    if not about.get("field"):
+        return f"CRM ({about['connector']}): {about['reason']}"
+    where = f"[crm.{about['connector']}.facts.{about.get('fact') or '…'}], values"
+    return f"поле {about['field']}: значение «{about['value']}» ничего не означает; впишите его в plugin.toml: {where}"
+
+
+def waiting(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Events of the CRM that wait for long."""
+    first = _clock(about["since"], zone)
+    return f"CRM ({about['connector']}): событий {about['events']}, первое ждёт с {first}{_reason(about)}"
+
+
+def _reason(about: Mapping[str, Any]) -> str:
+    return f": {about['reason']}" if about.get("reason") else ""
+
+
+def _clock(moment: str, zone: ZoneInfo) -> str:
+    return local_time(datetime.fromisoformat(moment), zone)

@@ -1,0 +1,91 @@
+"""What the page's script asks for while a call is on: JSON in, JSON out, each for the call of ``?call=``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from plugin.common.strict_json import NotJsonError, read_object
+from plugin.errors import EventError
+from plugin.events.schema import MAX_FACTS
+from plugin.operator_page.confirmation import read_confirmation
+from plugin.operator_page.journal import bad_page_request, read_journal_save
+from plugin.operator_page.sessions import PageSessions
+from plugin.web.auth import json_view
+from plugin.web.errors import json_response
+from plugin.web.operator_page.calls import needed_call
+
+
+def add_routes(blueprint: Blueprint, sessions: PageSessions) -> None:
+    """Serve them."""
+
+    @json_view
+    def next_question() -> Response:
+        """The conversation from the answers given so far on, where the page cannot know it."""
+        body = _body()
+        facts = body.get("facts")
+        if not isinstance(facts, dict) or len(facts) > MAX_FACTS:
+            raise bad_page_request(["facts"])
+        tree = sessions.next(needed_call(sessions), _text(body, "script"), _text(body, "revision"), facts)
+        return json_response(200, {"tree": tree.to_json()})
+
+    @json_view
+    def save_journal() -> Response:
+        """Save the journal; 409 with that of another window that continued the call meanwhile."""
+        body = _body()
+        save = read_journal_save(body)
+        journal, taken = sessions.save(needed_call(sessions), _text(body, "script"), save)
+        answer: dict[str, Any] = {"seq": journal.seq, "now": sessions.now()}
+        return json_response(200, answer) if taken else json_response(409, answer | {"trail": journal.to_json()})
+
+    @json_view
+    def read_journal() -> Response:
+        """The journal, whichever window has saved it."""
+        journal = sessions.journal(needed_call(sessions))
+        return json_response(200, {"trail": journal.to_json() if journal else None, "now": sessions.now()})
+
+    @json_view
+    def preview() -> Response:
+        """What confirming would write now."""
+        body = _body()
+        return json_response(
+            200, sessions.preview(needed_call(sessions), _text(body, "script"), read_confirmation(body))
+        )
+
+    @json_view
+    def confirm() -> Response:
+        """Report the end: it is decided again, and carried out."""
+        body = _body()
+        status, answer = sessions.confirm(needed_call(sessions), _text(body, "script"), read_confirmation(body))
+        return json_response(status, answer)
+
+    @json_view
+    def progress() -> Response:
+        """How far the deliveries of the confirmed end have got; null where the event is of another call."""
+        found = sessions.progress(needed_call(sessions), request.args.get("event", ""))
+        return json_response(200, {"progress": found, "now": sessions.now()})
+
+    for path, method, view in (
+        ("/next", "POST", next_question),
+        ("/trail", "PUT", save_journal),
+        ("/trail", "GET", read_journal),
+        ("/foresee", "POST", preview),
+        ("/confirm", "POST", confirm),
+        ("/progress", "GET", progress),
+    ):
+        blueprint.add_url_rule(path, view.__name__, view, methods=[method])
+
+
+def _body() -> dict[str, Any]:
+    try:
+        return read_object(request.get_data())
+    except NotJsonError as error:
+        raise EventError(400, "not_json", f"the body is not a JSON object: {error}") from error
+
+
+def _text(body: dict[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value or len(value) > 255:
+        raise bad_page_request([name])
+    return value

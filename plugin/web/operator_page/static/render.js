@@ -1,0 +1,120 @@
+/** Renders the log of a call; `Page` in main.js extends this. */
+
+import * as conversation from "./conversation.js";
+import * as screens from "./screens.js";
+
+export const byId = (id) => document.getElementById(id);
+
+/** Draws screen, journal and notices from `this.log`; state and actions are those of the extending class. */
+export class Renderer {
+  constructor(data) {
+    this.data = data;
+  }
+
+  render() {
+    this.dropMisfits();
+    this.renderStage();
+    this.renderJournal();
+    const note = byId("note");
+    if (document.activeElement !== note) note.value = conversation.noteAt(this.log, this.place.node?.fact ?? null);
+    note.disabled = Boolean(this.pending) || this.screen === "done";
+    const end = conversation.lastEnd(this.log);
+    const again = end && this.screen !== "done" && this.screen !== "sending" && end.kind === "confirmed";
+    this.notice("correcting", again ? `Итог «${end.words ?? end.outcome}» уже записан и остаётся в силе, пока не подтверждён другой.` : null);
+  }
+
+  /** Answers that the rules of this page do not ask for are taken back. */
+  dropMisfits() {
+    const { misfit, asking } = this.place;
+    if (misfit && !asking && !conversation.ended(this.log)) this.record({ kind: "back", fact: misfit.fact });
+  }
+
+  renderStage(moveFocus = true) {
+    const { screen } = this;
+    const stage = byId("stage");
+    const held = document.activeElement?.id;
+    stage.replaceChildren(...this.parts(screen).flat(Infinity).filter(Boolean));
+    stage.dataset.screen = screen;
+    if (moveFocus) {
+      this.shown = performance.now();
+      stage.dataset.shown = String(Math.round(this.shown));
+      this.focusStage();
+      scrollTo(0, 0);
+    } else if (held && document.activeElement === document.body) {
+      byId(held)?.focus({ preventScroll: true });
+    }
+    if (screen === "ending" && !this.exact) this.askPreview();
+    if (screen === "asking" && !this.asking) this.askNext();
+    if (screen === "done" && !this.progress && moveFocus) this.scheduleProgress();
+  }
+
+  parts(screen) {
+    const actions = {
+      answer: (answer) => this.answer(answer.value, answer.label),
+      typed: (text) => this.typed(text),
+      back: () => this.back(),
+      backTo: (fact) => this.backTo(fact),
+      other: () => this.openOther(),
+      broken: () => this.openBroken(),
+      handover: () => this.handOver("by_hand"),
+      retry: () => this.retry(),
+      confirm: () => this.confirm(),
+      resume: () => this.resume(),
+    };
+    const canGoBack = this.answers.length > 0;
+    const { zone } = this.data;
+    if (screen === "question") return screens.questionScreen(this.place.node, actions, { canGoBack, again: this.again });
+    if (screen === "asking") return screens.askingScreen(actions, { ...this.asking, canGoBack });
+    if (screen === "fault") return screens.faultScreen(actions);
+    if (screen === "sending") return screens.sendingScreen(this.sendingWhy);
+    if (screen === "done") {
+      const end = conversation.ended(this.log);
+      const label = end.kind === "unfinished" ? this.data.unfinished.label : (end.words ?? end.outcome);
+      return screens.doneScreen(end, this.progress, actions, { zone, label, waiting: this.progressLost });
+    }
+    return screens.endingScreen(this.ending, actions, {
+      zone,
+      now: this.server.now(),
+      changed: this.changed,
+      handover: this.handover,
+    });
+  }
+
+  renderJournal() {
+    const { steps, node } = this.place;
+    const current = this.screen === "question" ? node.label : null;
+    byId("trail").replaceChildren(...screens.journal(steps, current, { backTo: (fact) => this.backTo(fact) }));
+  }
+
+  focusStage() {
+    const typed = byId("typed");
+    (typed ?? byId("phrase") ?? byId("stage")).focus({ preventScroll: true });
+  }
+
+  /** Show a notice once, read out by screen readers; `words` null removes it. */
+  notice(name, words, kind = "") {
+    const box = byId("notices");
+    const there = box.querySelector(`[data-name="${name}"]`);
+    if (!words) {
+      there?.remove();
+      return;
+    }
+    if (there?.textContent === words) return;
+    const told = document.createElement("p");
+    told.className = `notice ${kind}`;
+    told.dataset.name = name;
+    told.textContent = words;
+    if (there) there.replaceWith(told);
+    else box.append(told);
+  }
+
+  showConnection(state) {
+    const words = { saved: "Сохранено", saving: "Сохраняется…", offline: "Нет связи", "signed out": "Вход закончился" };
+    const link = byId("link");
+    link.textContent = words[state];
+    link.dataset.state = state;
+    if (state === "saving") return;
+    this.notice("offline", state === "offline" ? "Нет связи с сервером. Разговор продолжайте: ответы сохранены в этом браузере и уйдут сами." : null, "warn");
+    this.notice("signed-out", state === "signed out" ? "Вход на страницу закончился. Ответы сохранены в этом браузере: откройте страницу из CRM ещё раз или войдите." : null, "bad");
+  }
+}

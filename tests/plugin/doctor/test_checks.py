@@ -1,0 +1,32 @@
+"""What is noted shows no secret and no phone number, whoever said it."""
+
+from __future__ import annotations
+
+from plugin.doctor.checks import DoctorReport, secrets_in
+
+
+def test_secrets_and_phone_numbers_are_taken_out_of_every_word() -> None:
+    secrets = secrets_in({"token": "hunter2-long", "count": 5, "short": "ab"}, more=["hunter2", None, ""])
+    assert secrets == ("hunter2-long", "hunter2")
+    report = DoctorReport(secrets)
+    report.fails("crm", "asked with hunter2-long", "no answer\nto hunter2 for +79161234567")
+    report.leave("comment 1 (hunter2)")
+    assert report.checks[0].name == "asked with ***"
+    assert report.checks[0].remedy == "no answer to *** for +7916***4567"
+    assert report.left == ["comment 1 (***)"]
+
+
+def test_it_holds_only_where_every_check_does() -> None:
+    report = DoctorReport()
+    report.holds("a", "one")
+    assert report.ok
+    report.fails("a", "two", "mend it")
+    report.holds("a", "three")
+    assert not report.ok
+    assert report.to_json()["points"][1] == {
+        "area": "a",
+        "name": "two",
+        "ok": False,
+        "remedy": "mend it",
+        "state": "failed",
+    }

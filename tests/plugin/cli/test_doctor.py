@@ -60,7 +60,7 @@ def failed(plugin: RunningPlugin, *arguments: str) -> dict[str, str]:
     """The points that have failed, with their remedies."""
     found: Any = json.loads(told_json(plugin, *arguments))
     assert found["ok"] is False
-    return {f"{point['area']}: {point['name']}": point["remedy"] for point in found["points"] if not point["ok"]}
+    return {f"{point['area']}: {point['name']}": point["remedy"] for point in found["points"] if point["ok"] is False}
 
 
 def told_json(plugin: RunningPlugin, *arguments: str) -> str:

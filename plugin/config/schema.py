@@ -15,6 +15,8 @@ from marshmallow import Schema, ValidationError, fields, validate
 from connectors.http.address import split_address
 from connectors.smtp.ehlo_name import is_greeting_name
 from plugin.common.mail_address import UnusableAddress, mail_address
+from plugin.common.translate import LANGUAGES
+from plugin.common.zones import newest_zone
 
 SECRET_FORM = '{ env = "NAME" } or { file = "path" }'
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -125,7 +127,7 @@ class ZoneField(fields.Field[ZoneInfo]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> ZoneInfo:
         try:
-            return ZoneInfo(value)
+            return newest_zone(value).zone
         # Names that are no path of the zone database end in one of several errors.
         except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
             raise ValidationError("no such time zone") from error
@@ -181,6 +183,7 @@ class PluginTable(Schema):
     default_script = _name("the name of a folder in the rules folder", required=True)
     rules = _text("the path of the rules folder")
     timezone = ZoneField(required=True, metadata={"allowed": "an IANA name such as Europe/Moscow"})
+    language = fields.String(validate=validate.OneOf(LANGUAGES), metadata={"allowed": '"ru" or "en"'})
 
 
 class LedgerTable(Schema):

@@ -1,4 +1,4 @@
-"""The report of an examination: checks that hold, have failed or were not tried, without secrets and personal data."""
+"""The report of an examination: what holds, failed or could not be tried, without secrets and personal data."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
-from connectors.phones import normal_phone
+from connectors.kit.phones import first_number
 from plugin.common.fields import StrictBool
 from plugin.errors import EventError
 
@@ -141,7 +141,7 @@ class _Note(_Line):
 
 class _Phone(_Line):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        number = normal_phone(super()._deserialize(value, attr, data, **kwargs))
+        number = first_number(super()._deserialize(value, attr, data, **kwargs))
         if not number:
             raise ValidationError("must be a phone number, e.g. +79161234567")
         return number

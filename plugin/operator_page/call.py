@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.phones import normal_phone
+from connectors.kit.phones import first_number
 from plugin.deciding.ruleset import LABELS
 from plugin.events.schema import MAX_NAME
 
@@ -77,7 +77,7 @@ def page_call(
     """The call from raw values; what cannot be used is left out."""
     return PageCall(
         id=id_,
-        phone=phone and (normal_phone(phone) or None),
+        phone=first_number(phone),
         operator=line(operator),
         card_type=card[0] if card else None,
         card_id=card[1] if card else None,

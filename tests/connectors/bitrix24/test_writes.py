@@ -63,15 +63,6 @@ def test_who_is_no_user_of_the_portal_cannot_be_reminded(
     assert portal.requests == []
 
 
-def test_a_text_that_cannot_be_sent_does_not_hold_the_others(
-    connector: Bitrix24Connector, card: CardRef, key: str
-) -> None:
-    outcomes = connector.write([comment(card, key, "Половина \ud83d знака"), comment(card, key)])
-    assert isinstance(outcomes[0], NotDone)
-    assert outcomes[0].permanent
-    assert isinstance(outcomes[1], Done)
-
-
 def test_more_writes_than_it_takes_at_once_are_a_mistake_of_the_caller(
     connector: Bitrix24Connector, card: CardRef, key: str
 ) -> None:
@@ -232,6 +223,7 @@ def test_a_calls_comment_reminders_and_notifications_are_one_request(
 
 
 @pytest.mark.parametrize("reminders", ["todo", "task"])
+@pytest.mark.slow
 def test_a_backlog_of_a_thousand_calls_takes_at_most_a_quarter_of_a_request_a_call(
     portal: Portal, card: CardRef, reminders: str
 ) -> None:

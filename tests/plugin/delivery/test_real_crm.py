@@ -29,6 +29,8 @@ from tests.support.databases import migrate
 from tests.support.mail import MailSink, mail_sink
 from tests.support.processes import ROOT, wait_until
 
+pytestmark = pytest.mark.slow
+
 CARD = "42"
 CALLS = {"related_to_car": True, "survey_type": "calls"}
 ALL = {"related_to_car": True, "survey_type": "all", "agreed_to_warning": "yes"}

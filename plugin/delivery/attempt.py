@@ -26,7 +26,17 @@ from plugin.delivery.retry import RetryPolicy
 from plugin.delivery.withdrawals import NEVER_WRITTEN
 from plugin.errors import LedgerUnavailable, OptoutError
 from plugin.ledger.states import MAILS, ON_CARDS, DeliveryState
-from plugin.resilience.health import ANSWERS, FAULT, NO_SIGNAL, is_login_refused, of_mail, of_read, of_write
+from plugin.resilience.health import (
+    ANSWERS,
+    BAD_SPELL,
+    FAULT,
+    NO_SIGNAL,
+    REFUSED,
+    is_login_refused,
+    of_mail,
+    of_read,
+    of_write,
+)
 from plugin.resilience.lanes import Lane, lane_of
 
 _LOG = structlog.get_logger(__name__)
@@ -117,7 +127,8 @@ class Attempt:
             case Done():
                 self._note("send", "done", started)
             case NotDone():
-                self._note("send", "not_done", started, outcome.why, status=outcome.status, code=outcome.code)
+                code = REFUSED if outcome.at_fault == "either" else outcome.code
+                self._note("send", "not_done", started, outcome.why, status=outcome.status, code=code)
             case Unknown():
                 self._note("send", "unknown", started, outcome.why, status=outcome.status, code=outcome.code)
         with self._faults_end_it():
@@ -242,7 +253,7 @@ class Attempt:
             case NotDone():
                 self.delivery = replace(self.delivery, sent_at=self._sent_before)
                 if not outcome.permanent or (self._lane is Lane.MAIL and is_login_refused(outcome)):
-                    return self._later(outcome.why, at_least=outcome.after)
+                    return self._not_now(outcome)
                 card = self.sent_as.card
                 if outcome.status in _GONE and card is not None:
                     return self._relocate(card, outcome.why)
@@ -254,6 +265,11 @@ class Attempt:
                 if outcome.code == FAULT:
                     return self._after_fault(outcome.why, at_least=settles_in)
                 return self._later(outcome.why, at_least=settles_in)
+
+    def _not_now(self, outcome: NotDone) -> DeliveryEnding:
+        if outcome.at_fault == "either" and self._is_at_fault_itself():
+            return self._parked(f"refused again and again, while others were accepted: {outcome.why}")
+        return self._later(outcome.why, at_least=outcome.after)
 
     def _relocate(self, gone: CardRef, why: str) -> DeliveryEnding:
         """Look for the card that the one that is gone was merged into; it goes there at once, or to a human."""
@@ -306,6 +322,13 @@ class Attempt:
         if faults >= most:
             return self._parked(f"given up after {most} faults: {why}", counts=counts)
         return self._later(why, at_least=at_least, counts=counts)
+
+    def _is_at_fault_itself(self) -> bool:
+        """Whether this mail is what the server refuses (``plugin.resilience.health``)."""
+        first, times = self._queue.refusals(self.delivery)
+        long_enough = first is not None and self._queue.now() - first >= BAD_SPELL
+        # Those in the ledger, and this one.
+        return long_enough and times + 1 >= self._retries.policy.most_refusals
 
     # --- the log of attempts -------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from plugin.delivery.clock_jumps import is_anything_ahead, repair_due_times
 from plugin.delivery.fair_order import any_due, next_due
 from plugin.delivery.group_commit import GroupCommit
 from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, Place, SentAs
+from plugin.delivery.refusals import Refusals, read_refusals
 from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
 from plugin.ledger.states import ENDED, ON_CARDS, DeliveryState
@@ -233,6 +234,11 @@ class Queue:
         """How many attempts ended in a fault of the code."""
         with self._ledger.read() as connection:
             return connection.execute(_FAULTS, {"id": delivery.id, "code": FAULT}).scalar_one()
+
+    def refusals(self, delivery: Delivery) -> Refusals:
+        """The mail server's refusals of it that may have been the account's fault or its own."""
+        with self._ledger.read() as connection:
+            return read_refusals(connection, delivery.id, self.now())
 
 
 def _leased(lease: str, until: datetime) -> dict[str, Any]:

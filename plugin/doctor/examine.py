@@ -45,6 +45,8 @@ class Examination:
     folder_revision: str | None = None
     connector: Connector | None = None
     has_secrets: bool = False
+    #: What can be proven only by writing and mailing is tried afterwards.
+    writes: bool = False
 
     def run(self, config: Path | None, environ: Mapping[str, str]) -> None:
         """Run every check that the configuration allows; without its secrets, those of the ledger and the rules."""
@@ -71,7 +73,8 @@ def _read_settings(seen: Examination, config: Path | None, environ: Mapping[str,
     seen.has_secrets = True
     keys = [secret for source in settings.sources for secret in source.secrets]
     smtp = settings.smtp.password if settings.smtp else None
-    seen.report.secrets = secrets_in(_secret(settings), more=[*keys, smtp, settings.web.metrics_token])
+    more = [*keys, smtp, settings.web.metrics_token, settings.alerts.webhook_secret]
+    seen.report.secrets = secrets_in(_secret(settings), more=more)
     yield DoctorCheck("settings", "plugin.toml and every secret it refers to can be read")
 
 
@@ -231,23 +234,39 @@ def _recipient(connector: Connector, role: Role, *, has_smtp: bool) -> Iterator[
         yield DoctorCheck(area, name)
 
 
-def _mail(_seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+def _mail(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
     mailer = mailer_of(settings)
     if mailer is not None:
-        yield from _checks_of("smtp", mailer.check)
-    yield from _alerts(settings)
+        recipients = [*_mailed_roles(seen), *_mailed_admins(settings)]
+        yield from _checks_of("smtp", lambda: mailer.check(recipients))
+    yield from _alerts(settings, tried=seen.writes)
 
 
-def _alerts(settings: Settings) -> Iterator[DoctorCheck]:
+def _mailed_roles(seen: Examination) -> Iterator[tuple[str, str]]:
+    """What to call each role that the plugin itself mails, and its address."""
+    crm_mails = seen.connector is None or seen.connector.sends_mail
+    for role in seen.rulebook.roles.values() if seen.rulebook is not None else ():
+        if role.address and not (crm_mails and role.email == "crm"):
+            yield f"role {role.name}", role.address
+
+
+def _mailed_admins(settings: Settings) -> Iterator[tuple[str, str]]:
+    for number, address in enumerate(settings.alerts.to, 1):
+        yield f"admin {number}", address
+
+
+def _alerts(settings: Settings, *, tried: bool) -> Iterator[DoctorCheck]:
     ways = _alert_ways(settings)
     name = f"go out by {' and '.join(ways)}" if ways else "are recorded only"
     yield DoctorCheck("alerts", name, remedy=_ONE_WAY if len(ways) == 1 else "" if ways else _NO_WAY)
+    if ways and not tried:
+        yield DoctorCheck("alerts", "not tried with a whole message (DATA)", remedy=_TRY_IT)
 
 
 def _alert_ways(settings: Settings) -> list[str]:
     """Every way that alerts take, none of which may depend on another."""
     count = len(settings.alerts.to)
-    return [f"e-mail to {count} admins"] if count else []
+    return [*([f"e-mail to {count} admins"] if count else []), *(["the webhook"] if settings.alerts.webhook else [])]
 
 
 def _sources(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
@@ -281,8 +300,9 @@ def _unverifiable(connector: Connector) -> str | None:
     return None
 
 
-_ONE_WAY = "Where this way fails nobody is told: have optout_alerts_open of GET /metrics watched too"
-_NO_WAY = "Name the admins in [alerts] to, or have optout_alerts_open of GET /metrics watched"
+_ONE_WAY = "Where this way fails nobody is told: set both [alerts] to and [alerts] webhook"
+_NO_WAY = "Name the admins in [alerts] to, set [alerts] webhook, or have optout_alerts_open of GET /metrics watched"
+_TRY_IT = "optout doctor --write --card TYPE:ID sends each admin a mail, and the webhook a request"
 #: In this order: a later check uses what an earlier one has opened. Those of the first row need no secret.
 _LOCAL = (_time_zone, _ledger_file, _ledger, _ledger_written, _folder_rules, _active_rules, _default_script)
 _REMOTE = (_crm, _mapped_facts, _recipients, _mail, _sources)

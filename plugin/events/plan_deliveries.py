@@ -8,7 +8,7 @@ from plugin.deciding.decision.model import Action, Target
 from plugin.events.load_call import LoadedCall
 from plugin.events.plan_corrections import Replaced, plan_corrections
 from plugin.events.planned import DeliveryPlan, PlanContext, PlannedDelivery
-from plugin.events.texts import target_context
+from plugin.events.texts import answer_lines, target_context, with_lines
 
 _UNFINISHED = "unfinished"
 
@@ -23,10 +23,12 @@ def plan_unfinished(context: PlanContext) -> DeliveryPlan:
     known = context.decided.loaded.decisions
     # Versions before this one left several under the same number.
     occasion = 1 + sum(one.outcome is None and one.number == context.number for one in known)
+    decided = context.decided
+    answers = answer_lines(decided.decider, decided.facts, decided.decision)
     action = Action(
         id=_UNFINISHED if occasion == 1 else f"{_UNFINISHED}:{occasion}",
         kind="reminder",
-        text=context.text("unfinished"),
+        text=with_lines(context.text("unfinished"), *answers),
         role=context.decided.decider.unfinished_role,
         subject=context.text("unfinished_subject"),
         email=True,

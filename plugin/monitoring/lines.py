@@ -35,7 +35,9 @@ def account(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """An account that is away, or blocked by the CRM."""
     what = "почтовый сервер" if about["account"] == "smtp" else f"CRM ({about['account']})"
     since = f"с {_clock(about['since'], zone)}{_reason(about)}"
-    return f"{what}: доступ заблокирован {since}. {_UNBLOCK}" if about.get("blocked") else f"{what} не отвечает {since}"
+    if about.get("blocked"):
+        return f"{what}: доступ заблокирован {since}. {_UNBLOCK}"
+    return f"{what} {'не принимает письма' if about['account'] == 'smtp' else 'не отвечает'} {since}"
 
 
 def rules(about: Mapping[str, Any], _zone: ZoneInfo) -> str:

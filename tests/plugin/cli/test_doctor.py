@@ -16,6 +16,7 @@ from tests.support.crm import TOKEN, WEBHOOK_SECRET, RunningCrm, embedded_crm
 from tests.support.mail import MailSink, mail_sink
 from tests.support.plugin import SECRET, RunningPlugin, running_plugin
 from tests.support.postgres import Databases
+from tests.support.webhook import webhook_receiver
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +64,7 @@ def failed(plugin: RunningPlugin, *arguments: str) -> dict[str, str]:
     """The points that have failed, with their remedies."""
     found: Any = json.loads(told_json(plugin, *arguments))
     assert found["ok"] is False
-    return {f"{point['area']}: {point['name']}": point["remedy"] for point in found["points"] if not point["ok"]}
+    return {f"{point['area']}: {point['name']}": point["remedy"] for point in found["points"] if point["ok"] is False}
 
 
 def told_json(plugin: RunningPlugin, *arguments: str) -> str:
@@ -138,6 +139,19 @@ def test_a_wrong_token_fails_without_being_shown(plugin: RunningPlugin) -> None:
 def test_a_mail_server_that_is_not_there_fails(plugin: RunningPlugin, mail: MailSink) -> None:
     change(plugin, "plugin.toml", (f"port = {mail.port}", "port = 9"))
     assert list(failed(plugin)) == ["smtp: the mail server answers"]
+
+
+def test_a_recipient_whom_the_mail_server_refuses_fails_and_so_does_a_mail_to_an_admin(
+    plugin: RunningPlugin, mail: MailSink
+) -> None:
+    change(plugin, "plugin.toml", ("[smtp]", '[alerts]\nto = ["admin@dealer.example"]\n\n[smtp]'))
+    mail.rcpt_replies[:] = ["550 5.1.1 no such user"]
+    assert list(failed(plugin)) == ["smtp: mail to role survey_coordinator is accepted (RCPT TO)"]
+    # Two roles and the admin are tried first, then the admin is mailed.
+    mail.data_replies[:] = ["554 5.7.1 rejected as spam"]
+    found = failed(plugin, "--write", "--card", "contact:42")
+    assert list(found) == ["alerts: a whole mail to admin 1 is accepted (DATA)"]
+    assert "554 to DATA" in next(iter(found.values()))
 
 
 def test_a_role_that_is_to_be_mailed_over_smtp_needs_a_server(plugin: RunningPlugin) -> None:
@@ -218,6 +232,20 @@ def test_beside_a_running_service_the_active_rules_count(plugin: RunningPlugin) 
     revision = re.search(r"действует редакция (\w{12})", out)
     assert revision is not None
     assert revision[1] in before
+
+
+def test_with_write_each_admin_gets_a_mail_and_the_webhook_a_request(plugin: RunningPlugin, mail: MailSink) -> None:
+    alerts = '[alerts]\nto = ["admin@dealer.example"]\nwebhook = "{url}"\nwebhook_secret = {{ env = "ALERTS_KEY" }}\n\n'
+    with webhook_receiver() as receiver:
+        change(plugin, "plugin.toml", ("[smtp]", alerts.format(url=receiver.url) + "[smtp]"))
+        environ = dict(plugin.environ) | {"ALERTS_KEY": SECRET}
+        keyed = RunningPlugin(plugin.home, environ=environ, log_file=plugin.log_file)
+        assert "отправляются: почтой, получателей: 1, и вебхуком" in " ".join(told(keyed).split())
+        assert receiver.posted == []
+        before = len(mail.messages)
+        told(keyed, "--write", "--card", "contact:43")
+        assert [posted.event["type"] for posted in receiver.posted] == ["alert.test"]
+        assert [mail.recipients for mail in mail.messages[before:]] == [("admin@dealer.example",)]
 
 
 def test_a_trial_writes_finds_and_takes_back_and_names_what_stays(plugin: RunningPlugin, crm: RunningCrm) -> None:

@@ -79,6 +79,19 @@ def test_the_reminder_may_quote_the_answers_so_far(office: Office) -> None:
     assert not [line for line in lines if line.startswith("Ответ:")]
 
 
+def test_the_reminder_and_its_mail_hold_every_answer_given(office: Office) -> None:
+    # One of them to a question that the rules have not come to.
+    office.taken({"related_to_car": False, "client_name": "Анна Петрова", "survey_type": "all"}, final=True)
+    reminder, mail = office.deliveries()
+    for row in (reminder, mail):
+        lines = row["text"].splitlines()
+        assert lines[0] == "Разговор не завершён: решить вручную."
+        assert "ФИО ответившего клиента: Анна Петрова" in lines
+        assert [line.split(": ")[0][:26] for line in lines].count("Имеет отношение к обслужив") == 1
+        assert any(line.startswith("От каких опросов отказывается: ") for line in lines)
+        assert lines[-1] == f"[ref:{row['key'][:16]}]"
+
+
 def test_after_half_an_hour_the_coordinator_is_reminded(office: Office) -> None:
     office.taken(HALF)
     office.clock.time = CALL_TIME + timedelta(minutes=30, seconds=-1)

@@ -26,8 +26,8 @@ from plugin.events.plan_change import CallChange, plan_change
 from plugin.events.respond import EventResponse, combined, respond, respond_taken, respond_to_repeat
 from plugin.events.revision_cache import RevisionCache
 from plugin.events.save_change import AnsweredEvent, save_change, save_event
-from plugin.events.schema import CallResult, ignored_keys
-from plugin.events.validate import validate
+from plugin.events.schema import CallResult
+from plugin.events.validate import event_warnings, validate
 from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
@@ -173,7 +173,7 @@ class Intake:
         accept: Accept | None,
     ) -> EventResponse:
         planned = self._plan(connection, event, result, revisions)
-        warnings = ignored_keys(event.raw, planned.decider.sources.values())
+        warnings = event_warnings(event, result, planned.decider.sources.values())
         extra: dict[str, Any] = {"warnings": warnings} if warnings else {}
         if event.source.dry_run:
             extra["dry_run"] = True

@@ -60,8 +60,7 @@ def find_event(connection: Connection, source: str, event_id: str) -> StoredEven
 
 def respond_to_repeat(connection: Connection, event: ParsedEvent) -> EventResponse | None:
     """200 for an event taken in before, None for a new one. Raises EventError 409 for another body under its id."""
-    event_id = event.raw.get("id")
-    known = find_event(connection, event.source.recorded_as, event_id) if isinstance(event_id, str) else None
+    known = find_event(connection, event.source.recorded_as, event.id) if event.id else None
     if known is None:
         return None
     if known.digest != event.digest:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from connectors.kit.names import name_key
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Decision, Target
 from plugin.events.calls import Call
@@ -102,14 +103,10 @@ def _same_target(decision: Decision, current: CurrentDecision) -> bool:
 
 
 def _same_person(one: Target | None, other: Target | None) -> bool:
-    """Whether both are the same client; a name in another spelling of blanks and case is the same name."""
+    """Whether both are the same client; a name that is written otherwise is the same name (``name_key``)."""
     if one is None or other is None:
         return one is other
-    return _folded(one.name) == _folded(other.name)
-
-
-def _folded(name: str | None) -> str:
-    return " ".join((name or "").split()).casefold()
+    return name_key(one.name or "") == name_key(other.name or "")
 
 
 def _comments(decision: Decision) -> bool:

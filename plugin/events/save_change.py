@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ _ADD_CALL = insert(calls)
 _CHANGE_CALL = update(calls).where(calls.c.id == bindparam("call"))
 _ADD_EVENT = insert(events)
 _ADD_DECISION = insert(decisions)
-_ADD_DELIVERIES = insert(deliveries)
+_ADD_DELIVERIES = insert(deliveries).returning(deliveries.c.id, deliveries.c.key)
 _HALT = update(deliveries).where(
     deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state.not_in(["done", "cancelled"])
 )
@@ -34,6 +34,14 @@ class AnsweredEvent:
     event: ParsedEvent
     result: CallResult
     answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedChange:
+    """What was stored: the call's id, and the deliveries that were added, as rows of the ledger with their ids."""
+
+    call: int
+    added: Sequence[Mapping[str, Any]] = ()
 
 
 def save_event(connection: Connection, answered: AnsweredEvent, **of_its_call: Any) -> int:
@@ -52,8 +60,8 @@ def save_event(connection: Connection, answered: AnsweredEvent, **of_its_call: A
     return _added(connection.execute(_ADD_EVENT, row | of_its_call))
 
 
-def save_change(connection: Connection, change: CallChange, answered: AnsweredEvent | None = None) -> int:
-    """Store the call, the event that changed it, its new decision and its deliveries; the call's id."""
+def save_change(connection: Connection, change: CallChange, answered: AnsweredEvent | None = None) -> SavedChange:
+    """Store the call, the event that changed it, its new decision and its deliveries."""
     call_ref = save_call(connection, change.call)
     event_ref = None
     if answered is not None:
@@ -61,10 +69,10 @@ def save_change(connection: Connection, change: CallChange, answered: AnsweredEv
     current = change.decided.loaded.current
     if change.decision is not None:
         decision_ref = _save_decision(connection, change, change.decision, call_ref, event_ref)
-        _save_plan(connection, change, call_ref, decision_ref)
-    elif current is not None:
-        _save_plan(connection, change, call_ref, current.id)
-    return call_ref
+        return SavedChange(call_ref, _save_plan(connection, change, call_ref, decision_ref))
+    if current is not None:
+        return SavedChange(call_ref, _save_plan(connection, change, call_ref, current.id))
+    return SavedChange(call_ref)
 
 
 def save_call(connection: Connection, call: Call) -> int:
@@ -95,8 +103,10 @@ def _save_decision(
     return _added(connection.execute(_ADD_DECISION, row))
 
 
-def _save_plan(connection: Connection, change: CallChange, call_ref: int, decision_ref: int) -> None:
-    """Add, cancel and stop deliveries; those of a call that is only tried out are recorded as never sent."""
+def _save_plan(
+    connection: Connection, change: CallChange, call_ref: int, decision_ref: int
+) -> Sequence[Mapping[str, Any]]:
+    """Add, cancel and stop deliveries; the rows added. Those of a call that is only tried out are never sent."""
     plan, now = change.plan, change.decided.received
     if plan.cancel:
         values = {"state": "cancelled", "why": "заменено новым решением", "finished_at": now}
@@ -104,7 +114,7 @@ def _save_plan(connection: Connection, change: CallChange, call_ref: int, decisi
     if plan.stop:
         connection.execute(_HALT.values(cancel=True), {"ids": plan.stop})
     if not plan.add:
-        return
+        return ()
     shared = {
         "call_ref": call_ref,
         "decision_ref": decision_ref,
@@ -117,7 +127,9 @@ def _save_plan(connection: Connection, change: CallChange, call_ref: int, decisi
     }
     if change.call.dry_run:
         shared |= {"state": "cancelled", "why": DRY_RUN, "finished_at": now}
-    connection.execute(_ADD_DELIVERIES, [shared | row.columns() for row in plan.add])
+    rows = [shared | row.columns() for row in plan.add]
+    ids = {row.key: row.id for row in connection.execute(_ADD_DELIVERIES, rows)}
+    return [row | {"id": ids[row["key"]]} for row in rows]
 
 
 def _added(result: Any) -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.phones import normal_phone
+from connectors.kit.phones import first_number
+from plugin.common.text import clean
 from plugin.deciding.ruleset import LABELS
 from plugin.events.schema import MAX_NAME
-
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def page_call(
     """The call from raw values; what cannot be used is left out."""
     return PageCall(
         id=id_,
-        phone=phone and (normal_phone(phone) or None),
+        phone=first_number(phone),
         operator=line(operator),
         card_type=card[0] if card else None,
         card_id=card[1] if card else None,
@@ -88,8 +86,8 @@ def page_call(
 
 
 def line(text: str | None) -> str | None:
-    """One line without control characters, not longer than an event takes; None where nothing is left."""
-    return _CONTROLS.sub(" ", text or "").strip()[:MAX_NAME].strip() or None
+    """One line, cleaned, not longer than an event takes; None where nothing is left."""
+    return clean(text or "", limit=MAX_NAME).or_none
 
 
 def call_of_about(id_: str, about: Mapping[str, Any], operator: str | None, script: str) -> PageCall:

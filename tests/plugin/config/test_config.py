@@ -166,7 +166,7 @@ def test_a_secret_file_may_have_an_absolute_path(tmp_path: Path) -> None:
     assert load_settings(file, ENVIRON).sources[0].secrets == (KEY,)
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"\n", "is empty"), (b"\xff\xfe", "is not UTF-8 text")])
+@pytest.mark.parametrize(("content", "told"), [(b"\n", "is empty"), (b"\xff\xfe", "is empty"), (b"\xff\xfa", "is not UTF-8 text")])
 def test_a_secret_file_without_a_secret_is_told(tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "secret").write_bytes(content)
     file = write(tmp_path, '[sources.pbx]\nsecrets = [{ file = "secret" }]\n')

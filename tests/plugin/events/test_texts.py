@@ -1,4 +1,4 @@
-"""Small pure parts: the delivery key, phone numbers in one notation, times as people read them."""
+"""Small pure parts: the delivery key, times as people read them."""
 
 from __future__ import annotations
 
@@ -7,33 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.phones import normal_phone
 from plugin.common.clock import local_time, utc_now
 from plugin.events.texts import delivery_key
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("+79161234567", "+79161234567"),
-        ("8 (916) 123-45-67", "+79161234567"),
-        ("89161234567", "+79161234567"),
-        ("9161234567", "+79161234567"),
-        ("79161234567", "+79161234567"),
-        ("375 29 123-45-67", "+375291234567"),
-        ("916123456", "916123456"),
-        ("tel:+7-916-123-45-67", "+79161234567"),
-        ("+49 30 123456", "+4930123456"),
-        ("112", "112"),
-        ("23-45", "2345"),
-        ("٢٣٤٥", "2345"),
-        ("123456789012345678901234", "123456789012345678901234"),
-        ("нет", None),
-        ("+", None),
-    ],
-)
-def test_a_phone_number_has_one_notation(given: str, kept: str | None) -> None:
-    assert (normal_phone(given) or None) == kept
 
 
 @pytest.mark.parametrize(

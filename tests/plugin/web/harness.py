@@ -34,6 +34,7 @@ from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import Settings
 from plugin.ledger import Ledger
 from plugin.web import WebServer, bind
+from plugin.web.limits import BodyLimits
 
 SECRET = base64.b64encode(b"a secret of the tests, 32 bytes.").decode()
 LIMIT = 20_000
@@ -191,7 +192,7 @@ class Site:
 @contextmanager
 def serving(app: Any, *, threads: int = 4, limit: int = LIMIT) -> Iterator[tuple[WebServer, threading.Thread]]:
     """waitress in a thread, stopped in the end."""
-    server = WebServer(app, bind("127.0.0.1", 0), threads=threads, max_body_bytes=limit)
+    server = WebServer(app, bind("127.0.0.1", 0), threads=threads, limits=BodyLimits(limit, limit))
     thread = threading.Thread(target=server.run, kwargs={"finish_within": 5.0})
     thread.start()
     try:

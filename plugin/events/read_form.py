@@ -1,7 +1,7 @@
 """Reads the form of an event: what the rules need is checked, and named where it is wrong; all else is cleaned.
 
-Only ``id``, ``occurred_at``, ``call.id``, ``script``, ``ruleset``, ``final``, ``facts`` and the kind of JSON value where
-an object is wanted can be wrong (contract 3.3). Whatever else had to be changed is named in a warning.
+Only ``id``, ``occurred_at``, ``call.id``, ``script``, ``ruleset``, ``final``, ``facts`` and the kind of JSON value
+where an object is wanted can be wrong (contract 3.3). Whatever else had to be changed is named in a warning.
 """
 
 from __future__ import annotations

@@ -73,11 +73,11 @@ def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger
 
         What the CRM cannot be asked for now, or what is not mapped yet, is kept (`kept`) and resolved later.
         """
-        return _take(crm, connector_name, None)
+        return _take(intake, crm, connector_name, None)
 
     def crm_event_with_secret(connector_name: str, path_secret: str) -> Response:
         """Take an event of a CRM that proves itself by a secret in the path."""
-        return _take(crm, connector_name, path_secret)
+        return _take(intake, crm, connector_name, path_secret)
 
     blueprint = Blueprint("events", __name__, url_prefix="/events", description="Call results come in")
     own_body = {"required": True, "content": {"application/json": {"schema": CallResultSchema}}}
@@ -111,8 +111,9 @@ def too_large_teller(intake: Intake, connector: Connector | None) -> Callable[[s
     return tell
 
 
-def _take(crm: _Crm | None, name: str, path_secret: str | None) -> Response:
+def _take(intake: Intake, crm: _Crm | None, name: str, path_secret: str | None) -> Response:
     if crm is None or crm.connector.name != name:
+        intake.tell_refusal(UNKNOWN_SOURCE, EventResponse(404, {"error": {"code": "unknown_connector"}}))
         return error_response(
             404, "unknown_connector", "No CRM of this name is connected", hint="Check [crm] in plugin.toml"
         )

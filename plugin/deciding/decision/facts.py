@@ -22,7 +22,7 @@ _TEXT_RULE = f"text of 1 to {MAX_TEXT} characters, not blank, without control ch
 
 
 class FilledText(fields.Field[str]):
-    """Text that is not blank and holds no control characters; otherwise it is cleaned (``plugin.common.text.clean``)."""
+    """Text that is not blank and holds no control characters; for the rest, ``plugin.common.text`` cleans it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         cleaned = clean(value) if isinstance(value, str) else Cleaned("")

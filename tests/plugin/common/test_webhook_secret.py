@@ -24,7 +24,7 @@ URL_SAFE = base64.urlsafe_b64encode(KEY).decode()
         ("whsec_AAA\u0410", "holds U+0410 CYRILLIC CAPITAL LETTER A as character 10, which base64 does not have"),
         ("AAAA AAAA", "holds U+0020 SPACE as character 5"),
         ("secret!", "holds U+0021 EXCLAMATION MARK as character 7"),
-        ('"whsec_AAAA', 'holds U+0022 QUOTATION MARK as character 1'),
+        ('"whsec_AAAA', "holds U+0022 QUOTATION MARK as character 1"),
     ],
 )
 def test_what_is_no_secret_is_refused_without_being_shown(secret: str, told: str) -> None:

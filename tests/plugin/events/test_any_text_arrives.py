@@ -1,4 +1,4 @@
-"""Any text that a keyboard, a CRM or a Windows tool can make reaches the CRM and the mail of an event that is taken in."""
+"""Any text that a keyboard, a CRM or a Windows tool can make is taken in, and reaches the CRM and the mail."""
 
 from __future__ import annotations
 

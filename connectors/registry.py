@@ -31,7 +31,7 @@ OWN = {
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 #: What a connector need not bring, but what must fit where it does.
-_OPTIONAL = ("share_quota", "keep_in", "check_assignee", "facts", "write", "remove", "open_frame")
+_OPTIONAL = ("share_quota", "keep_in", "check_assignee", "facts", "probe", "write", "remove", "open_frame")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -124,9 +124,10 @@ def check_class(candidate: object) -> None:
 
 def _check_values(candidate: type[Connector]) -> None:
     """What the class says of itself; a property says it of each account."""
-    most = getattr(candidate, "most_writes", None)
-    if not isinstance(most, property) and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
-        raise ConnectorMisfit(f"{_shown(candidate)}: most_writes is {most!r}, expected a whole number of 1 or more")
+    for count in ("most_writes", "max_event_bytes"):
+        most = getattr(candidate, count, None)
+        if not isinstance(most, property) and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+            raise ConnectorMisfit(f"{_shown(candidate)}: {count} is {most!r}, expected a whole number of 1 or more")
     for flag in ("sends_mail", "repeats_events"):
         value = getattr(candidate, flag, None)
         if not isinstance(value, property | bool):

@@ -20,6 +20,7 @@ from connectors.amocrm.client import AmoClient, each, embedded
 from connectors.amocrm.contacts import COLLECTIONS, TYPES, AmoContacts, is_id, linked
 from connectors.amocrm.events import CALL
 from connectors.base import CallResult, CardRef, Reference
+from connectors.kit.callers import caller
 from connectors.kit.mapping import FactFields, FactValue
 
 _NOTE_TYPES = ("call_in", "call_out")
@@ -138,10 +139,10 @@ class AmoCalls:
     def _about(self, call: _Call, around: Around) -> dict[str, Any]:
         record = around.get(call.card) or self._cards.record(call.card) or {}
         card = self._cards.shown(call.card, record)
-        phone = call.params.get("phone") or next(iter(card.phones), None)
+        phone = caller(call.params.get("phone"), card.phones)
         about: dict[str, Any] = {"call": {"id": str(call.params.get("uniq") or f"note-{call.note['id']}")}}
         if phone:
-            about["call"]["phone"] = str(phone)
+            about["call"]["phone"] = phone
         operator = call.note.get("responsible_user_id") or call.note.get("created_by")
         if operator:
             about["call"]["operator"] = str(operator)

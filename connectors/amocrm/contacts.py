@@ -11,7 +11,9 @@ from typing import Any
 
 from connectors.amocrm.client import AmoClient
 from connectors.base import Card, CardRef, NotDone
-from connectors.phones import notations, same_name, same_phone
+from connectors.kit.names import name_parts, same_name
+from connectors.kit.phones import notations, same_number
+from plugin.common.text import clean
 
 #: Types of card, and what the API calls all cards of the type.
 COLLECTIONS: Mapping[str, str] = {
@@ -105,15 +107,23 @@ def values_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _fits(card: Card, phone: str | None, name: str | None) -> bool:
-    by_phone = not phone or any(same_phone(phone, held) for held in card.phones)
+    by_phone = not phone or any(same_number(phone, held) for held in card.phones)
     return by_phone and (not name or same_name(name, card.name or ""))
 
 
 def _orders(name: str) -> list[str]:
-    """The full name as it may stand in a card: any of its parts first, with ё and without."""
-    parts = name.split()
+    """The full name as it may stand in a card: any of its parts first, with ё and without, and as it is compared.
+
+    None for what is no name.
+    """
+    folded = " ".join(name_parts(name))
+    if not folded:
+        return []
+    parts = clean(name).text.split()
     turned = [" ".join(parts[place:] + parts[:place]) for place in range(min(len(parts), 3))]
-    return list(dict.fromkeys(turned + [text.replace("ё", "е").replace("Ё", "Е") for text in turned]))
+    found = list(dict.fromkeys(turned + [text.replace("ё", "е").replace("Ё", "Е") for text in turned]))
+    # Look-alikes, hyphens and the like; the search makes no difference by case.
+    return found if folded in map(str.casefold, found) else [*found, folded]
 
 
 def _name(record: Mapping[str, Any]) -> str | None:

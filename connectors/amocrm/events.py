@@ -5,21 +5,30 @@ What proves them is the address they come to: its last part is a secret. Source:
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.amocrm.contacts import COLLECTIONS, TYPES, is_id
-from connectors.base import EventMalformed, EventNotAuthentic, Reference
+from connectors.base import EventMalformed, EventNotAuthentic, EventsUnverifiable, Reference
 from connectors.kit.forms import form_of
 from connectors.kit.secrets import same_secret
+
+_LOG = logging.getLogger(__name__)
 
 #: A call's note was added; a card that may hold answers was changed.
 CALL, CARD = "call", "card"
 
 _FIELD = re.compile(r"([a-z_]+)\[([a-z_]+)\]\[(\d{1,4})\](?:\[note\])?\[([a-z_]+)\]")
-_MOST_FIELDS = 5_000
-_MOST_REFERENCES = 100
+#: A change of 100 leads with 60 filled fields each has 18,200 fields in 1.4 MB.
+MOST_BYTES = 4 * 1024 * 1024
+_MOST_FIELDS = 60_000
+#: What is named beyond that is told in the log and comes again with the next change of its card.
+_MOST_REFERENCES = 1_000
+#: The fields of a record that say what it is.
+_USED = frozenset({"id", "type", "modified_user_id", "element_id", "element_type", "note_type"})
+_ACCOUNT = "account[id]"
 #: ``element_type`` of a note.
 _ELEMENTS: Mapping[str, str] = {"1": "contacts", "2": "leads", "3": "companies", "12": "customers"}
 #: ``note_type`` of a call that came in and one that went out.
@@ -30,8 +39,8 @@ _CHANGES = frozenset({"add", "update"})
 def references(settings: Mapping[str, Any], path_secret: str | None, body: bytes) -> Sequence[Reference]:
     """The calls and changed cards that a webhook names. Raises EventNotAuthentic, EventMalformed."""
     _check_secret(settings.get("webhook_secret"), path_secret)
-    form = form_of(body, _MOST_FIELDS)
-    account = form.get("account[id]")
+    form = form_of(body, _MOST_FIELDS, _is_used)
+    account = form.get(_ACCOUNT)
     if account is None:
         raise EventMalformed("the event names no account")
     if account != str(settings["account_id"]):
@@ -39,14 +48,21 @@ def references(settings: Mapping[str, Any], path_secret: str | None, body: bytes
     own = str(settings.get("own_user") or "")
     named = (_reference(*key, fields, own) for key, fields in _records(form).items())
     found = {(item.kind, item.id): item for item in named if item is not None}
+    if len(found) > _MOST_REFERENCES:
+        _LOG.warning("an event names %d records, only the first %d are read", len(found), _MOST_REFERENCES)
     return list(found.values())[:_MOST_REFERENCES]
 
 
 def _check_secret(secret: str | None, given: str | None) -> None:
     if not secret:
-        raise EventNotAuthentic("no webhook_secret is set, so no event can be verified")
+        raise EventsUnverifiable("no webhook_secret is set, so no event can be verified")
     if not same_secret(given, secret):
         raise EventNotAuthentic("the secret in the event's address is wrong")
+
+
+def _is_used(name: str) -> bool:
+    match = _FIELD.fullmatch(name)
+    return name == _ACCOUNT if match is None else match[1] in TYPES and match[4] in _USED
 
 
 def _records(form: Mapping[str, str]) -> dict[tuple[str, str, str], dict[str, str]]:
@@ -54,7 +70,7 @@ def _records(form: Mapping[str, str]) -> dict[tuple[str, str, str], dict[str, st
     found: dict[tuple[str, str, str], dict[str, str]] = {}
     for name, value in form.items():
         match = _FIELD.fullmatch(name)
-        if match is not None and match[1] in TYPES:
+        if match is not None:
             found.setdefault((match[1], match[2], match[3]), {})[match[4]] = value
     return found
 

@@ -24,6 +24,7 @@ from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.events import ACTIVITY, CALL, CARD, ITEM
 from connectors.bitrix24.settings import mapped_fields
 from connectors.bitrix24.types import CONTACT, TYPES, place, ref
+from connectors.kit.callers import caller
 from connectors.kit.mapping import FactFields, FactValue
 
 _CALL_ACTIVITY = "2"
@@ -98,7 +99,7 @@ class CallReader:
         call: dict[str, Any] = {"id": str(line.get("CALL_ID") or f"activity-{activity_id}")}
         return self._result(
             call,
-            phone=line.get("PHONE_NUMBER"),
+            phone=caller(line.get("PHONE_NUMBER")),
             operator=line.get("PORTAL_USER_ID") or activity.get("RESPONSIBLE_ID"),
             ended=ended,
             facts=facts,
@@ -170,11 +171,9 @@ class CallReader:
             return None
         card = self._card_of_item(item, contact)
         phone = item.get(self._phone_field) if self._phone_field else None
-        if phone is None and card is not None and card.phones:
-            phone = card.phones[0]
         return self._result(
             {"id": f"item-{self._record_type}-{item_id}"},
-            phone=phone,
+            phone=caller(phone, () if card is None else card.phones),
             operator=item.get("assignedById") or item.get("createdBy"),
             ended=ended,
             facts=_answers(self._of_card, item),
@@ -203,7 +202,7 @@ class CallReader:
         self,
         call: dict[str, Any],
         *,
-        phone: object,
+        phone: str | None,
         operator: object,
         ended: datetime,
         facts: dict[str, FactValue | None],
@@ -211,8 +210,8 @@ class CallReader:
         note: object,
         revision: str,
     ) -> CallResult:
-        if isinstance(phone, str) and phone.strip():
-            call["phone"] = phone.strip()
+        if phone:
+            call["phone"] = phone
         if operator:
             call["operator"] = str(operator)
         # Nothing here says that the operator has filled in the last answer.

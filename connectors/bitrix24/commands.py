@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from plugin.common.text import sendable
+
 #: Bitrix24 takes no more in one batch.
 MOST_COMMANDS = 50
 
@@ -69,7 +71,7 @@ def _pairs(params: Mapping[str, Any] | list[Any] | tuple[Any, ...], prefix: str 
     items = params.items() if isinstance(params, Mapping) else enumerate(params)
     for key, value in items:
         # Signs of a filter's key (=, %, >, <, @, !) are part of its name and would end it unencoded.
-        part = quote(str(key), safe="")
+        part = quote(sendable(str(key)), safe="")
         name = f"{prefix}[{part}]" if prefix else part
         if value is None:
             continue
@@ -82,4 +84,4 @@ def _pairs(params: Mapping[str, Any] | list[Any] | tuple[Any, ...], prefix: str 
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
-    return str(value)
+    return sendable(str(value))

@@ -99,6 +99,9 @@ class Bitrix24Connector(Connector):
 
     # --- looking -----------------------------------------------------------------------------------
 
+    def probe(self) -> None:
+        self._portal.call("scope")
+
     def check(self) -> Sequence[Check]:
         return checks.account(self._portal, self.settings, self._now())
 

@@ -6,6 +6,7 @@ Sources: https://apidocs.bitrix24.ru/api-reference/crm/universal/crm-item-get.ht
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,9 @@ from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import Command, Later
 from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.types import CONTACT, EntityType, is_id, place, ref
-from connectors.phones import normal_name, notations, same_name, same_phone
+from connectors.kit.names import name_parts, same_name
+from connectors.kit.phones import notations, same_number
+from plugin.common.text import clean
 
 _NAMES = ("lastName", "name", "secondName")
 _PAGE = 50
@@ -65,7 +68,7 @@ def read_card(portal: Bitrix24Client, card: CardRef) -> Card | None:
 def find_contacts(portal: Bitrix24Client, phone: str | None, name: str | None) -> Sequence[Card]:
     """All contacts with this phone, in any notation, and this full name. Raises CrmUnavailable, CrmRefused."""
     if phone:
-        found = [card for card in _by_phone(portal, phone) if any(same_phone(phone, own) for own in card.phones)]
+        found = [card for card in _by_phone(portal, phone) if any(same_number(phone, own) for own in card.phones)]
         return [card for card in found if not name or same_name(name, card.name or "")]
     return [card for card in _by_name(portal, name) if same_name(name, card.name or "")] if name else []
 
@@ -113,11 +116,12 @@ def _by_phone(portal: Bitrix24Client, phone: str) -> Iterator[Card]:
 
 
 def _by_name(portal: Bitrix24Client, name: str) -> Iterator[Card]:
-    words = name.split()
-    if not words:
+    folded = name_parts(name)
+    if not folded:
         return
-    spellings = list(dict.fromkeys(spelling for word in words for spelling in _spellings(word)))
-    whole = list(dict.fromkeys((" ".join(words), normal_name(name))))
+    words = clean(name).text.split()
+    spellings = list(dict.fromkeys(spelling for word in (*words, *folded) for spelling in _spellings(word)))
+    whole = list(dict.fromkeys((" ".join(words), " ".join(folded))))
     # Parts in their own fields, whichever is which, or, as imports leave it, all of it in one of them.
     either = {
         "logic": "OR",
@@ -129,8 +133,9 @@ def _by_name(portal: Bitrix24Client, name: str) -> Iterator[Card]:
 
 
 def _spellings(word: str) -> Iterator[str]:
-    """The word as it may be written: the portal may tell е from ё."""
+    """The word as it may be written: the portal may tell е from ё, and й of one character from й of two."""
     yield word
+    yield unicodedata.normalize("NFD", word)
     yield word.replace("ё", "е").replace("Ё", "Е")
     for place_, char in enumerate(word):
         if char in "еЕ":

@@ -19,6 +19,8 @@ from connectors.bitrix24.commands import Command
 from connectors.bitrix24.contacts import read_card
 from connectors.bitrix24.types import is_id, ref
 from connectors.kit.secrets import same_secret
+from plugin.common.text import sendable
+from plugin.common.text_tree import clean_tree
 
 CALL_CARD = "CALL_CARD"
 _TAB = re.compile(r"CRM_(CONTACT|LEAD|DEAL|COMPANY|DYNAMIC_\d{3,6})_DETAIL_TAB")
@@ -97,7 +99,7 @@ def _operator(portal: Bitrix24Client, settings: Mapping[str, Any], token: str) -
 
 def _options(written: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(written) if 0 < len(written) <= _LONGEST_OPTIONS else None
+        found = clean_tree(json.loads(written)).value if 0 < len(written) <= _LONGEST_OPTIONS else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -129,5 +131,5 @@ def _read(portal: Bitrix24Client, where: CardRef | None) -> Card | None:
 
 
 def _text(value: object) -> str | None:
-    written = value.strip() if isinstance(value, str) else ""
+    written = sendable(value).strip() if isinstance(value, str) else ""
     return None if written in _NONE else written

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from connectors.base import Done, EmailWrite, NotDone, Outcome, Unknown
 from connectors.bitrix24.client import Bitrix24Client
-from connectors.bitrix24.texts import as_html, is_sendable
+from connectors.bitrix24.texts import as_html
 from connectors.http.client import HttpAnswer
 
 SEND = "mail.message.send"
@@ -29,8 +29,6 @@ def send(portal: Bitrix24Client, item: EmailWrite, sender: str) -> Outcome:
     """Send this mail."""
     if not item.assignee.address:
         return NotDone("the role has no address to mail to", permanent=True)
-    if not is_sendable(item.subject, item.text):
-        return NotDone("the text cannot be sent: it holds a character that is none", permanent=True)
     body = {"from": sender, "to": [item.assignee.address], "subject": item.subject, "body": as_html(item.text)}
     result = portal.write_v3(SEND, body, item.key)
     if isinstance(result, NotDone) and result.code == _SENT_BEFORE:

@@ -13,7 +13,7 @@ from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome, 
 from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import BatchAnswer, Command
 from connectors.bitrix24.errors import is_gone
-from connectors.bitrix24.texts import is_sendable, shown_literally
+from connectors.bitrix24.texts import shown_literally
 from connectors.bitrix24.types import is_id
 from connectors.bitrix24.write_commands import TASK, delete_task, delete_todo, read_task
 from connectors.bitrix24.writes import settled_alone, without_status
@@ -34,8 +34,6 @@ def reminder_state(portal: Bitrix24Client, remote_id: str) -> ReminderState:
 
 def withdraw(portal: Bitrix24Client, remote_id: str, why: str, key: str) -> Outcome:
     """Write the reason into it and close it. One that is closed or gone stays as it is."""
-    if not is_sendable(why):
-        return NotDone("the reason cannot be sent: it holds a character that is none", permanent=True)
     try:
         record = _record(portal, remote_id)
     except (CrmUnavailable, CrmRefused) as error:

@@ -6,6 +6,7 @@ import html
 import re
 
 from connectors.kit.reference_mark import carries_mark
+from plugin.common.text import sendable
 
 #: Invisible, joins words, and is no part of any tag: behind the sign that opens markup it keeps it from being any.
 _JOINER = "\u2060"
@@ -16,8 +17,6 @@ _MARKUP = re.compile(
     r"\[(?!ref:[0-9a-f]{16}\])(?=[a-z/*])|<(?=[a-z/!?])|&(?=\#?\w{1,32};)|\$(?=[a-z])",
     re.IGNORECASE,
 )
-#: XML and JSON readers on the way refuse them, and nobody can read them.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def shown_literally(text: str) -> str:
@@ -26,21 +25,12 @@ def shown_literally(text: str) -> str:
     Bitrix24 documents no way to escape BB-codes, so each opening sign is followed by a word joiner (U+2060).
     Source: https://apidocs.bitrix24.ru/api-reference/chat-bots/chat-bots-v2/imbot.v2/messages/message-formatting.html
     """
-    return _MARKUP.sub(lambda found: found[0] + _JOINER, _CONTROLS.sub(" ", text))
+    return _MARKUP.sub(lambda found: found[0] + _JOINER, sendable(text))
 
 
 def as_html(text: str) -> str:
     """The text as simple HTML, for a mail's body."""
-    return html.escape(_CONTROLS.sub(" ", text), quote=False).replace("\n", "<br>\n")
-
-
-def is_sendable(*texts: str) -> bool:
-    """Whether all of it can be sent: half a pair of surrogates cannot."""
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return html.escape(sendable(text), quote=False).replace("\n", "<br>\n")
 
 
 def lost_mark(sent: str, kept: object, key: str) -> bool:

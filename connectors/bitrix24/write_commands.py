@@ -14,7 +14,7 @@ from typing import Any
 
 from connectors.base import CardRef, CommentWrite, EmailWrite, NotDone, ReminderWrite
 from connectors.bitrix24.commands import Command, Later
-from connectors.bitrix24.texts import is_sendable, lost_mark, shown_literally
+from connectors.bitrix24.texts import lost_mark, shown_literally
 from connectors.bitrix24.types import is_id, place
 
 #: Stands before the id of a task, so that a to-do and a task are told apart whatever the settings say by then.
@@ -49,9 +49,6 @@ class CommandBuilder:
 
     def recipe(self, item: CommentWrite | ReminderWrite | EmailWrite) -> WriteCommand | NotDone:
         """How to write this; NotDone where it can never be written."""
-        texts = (item.text,) if isinstance(item, CommentWrite) else (item.subject, item.text)
-        if not is_sendable(*texts):
-            return NotDone("the text cannot be sent: it holds a character that is none", permanent=True)
         if isinstance(item, CommentWrite):
             return comment(item)
         if not is_id(item.assignee.user):

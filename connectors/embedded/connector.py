@@ -57,6 +57,9 @@ class EmbeddedConnector(Connector):
 
     # --- reading -----------------------------------------------------------------------------------
 
+    def probe(self) -> None:
+        self._api.get("me")
+
     def check(self) -> Sequence[Check]:
         return self._checks.account()
 

@@ -1,4 +1,4 @@
-"""Clients' cards, read by id and found by phone and full name: the CRM itself compares notations and spellings."""
+"""Clients' cards, read by id and found by phone, else by full name; what the CRM has found is compared again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from connectors.base import Card, CardRef
 from connectors.embedded.client import EmbeddedClient
 from connectors.embedded.settings import CONTACT
+from connectors.kit.names import name_key, same_name
+from connectors.kit.phones import first_number, same_number
 
 
 def read_card(api: EmbeddedClient, card: CardRef) -> Card | None:
@@ -21,9 +23,17 @@ def find_contacts(api: EmbeddedClient, phone: str | None, name: str | None) -> l
 
     Raises CrmUnavailable, CrmRefused.
     """
-    params = {key: value for key, value in (("phone", phone), ("name", name)) if value}
-    # Without anything to look for, the CRM would list all cards.
-    return [_card_of(api, record) for record in api.pages("cards", params)] if params else []
+    if phone:
+        number = first_number(phone)
+        found = [] if number is None else _found(api, {"phone": number})
+        found = [card for card in found if any(same_number(number, held) for held in card.phones)]
+    else:
+        found = _found(api, {"name": name}) if name and name_key(name) else []
+    return [card for card in found if not name or same_name(name, card.name or "")]
+
+
+def _found(api: EmbeddedClient, params: Mapping[str, str]) -> list[Card]:
+    return [_card_of(api, record) for record in api.pages("cards", params)]
 
 
 def _card_of(api: EmbeddedClient, record: Mapping[str, Any]) -> Card:

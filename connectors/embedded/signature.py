@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from datetime import datetime
 
-from connectors.kit.secrets import same_secret
+from connectors.kit.secrets import bytes_of, same_secret
 
 TIMESTAMP = "X-Crm-Timestamp"
 SIGNATURE = "X-Crm-Signature"
@@ -29,5 +29,5 @@ def is_authentic(secret: str, timestamp: str, signature: str, body: bytes, now: 
 
 
 def _signature(secret: str, timestamp: str, body: bytes) -> str:
-    digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256)
+    digest = hmac.new(bytes_of(secret), bytes_of(timestamp) + b"." + body, hashlib.sha256)
     return "sha256=" + digest.hexdigest()

@@ -8,7 +8,8 @@ from typing import Any
 from connectors.base import Card, CardRef
 from connectors.espocrm.client import EspoClient, Where, any_of, contains, search
 from connectors.espocrm.settings import CARD_TYPES
-from connectors.phones import normal_name, notations, same_name, same_phone
+from connectors.kit.names import name_parts, same_name
+from connectors.kit.phones import notations, same_number
 
 _SELECT = ("id", "name", "firstName", "lastName", "middleName", "phoneNumber")
 #: A lead that was made a contact has the contact's phone number, and would hide it as a second match.
@@ -42,7 +43,7 @@ def find_people(api: EspoClient, kinds: list[str], phone: str | None, name: str 
         # The CRM keeps a number's digits beside it; the shortest notation is part of all others.
         where.append(contains("phoneNumberNumeric", digits[-1]))
     if name:
-        words = normal_name(name).split()
+        words = list(name_parts(name))
         if not words:
             return []
         where.append(_may_be_called(words))
@@ -82,7 +83,7 @@ def _full_name(record: Mapping[str, Any]) -> str:
 
 
 def _has(record: Mapping[str, Any], phone: str) -> bool:
-    return any(same_phone(known, phone) for known in _phones(record))
+    return any(same_number(known, phone) for known in _phones(record))
 
 
 def _phones(record: Mapping[str, Any]) -> Iterator[str]:

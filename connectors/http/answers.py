@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.base import Done, NotDone, Outcome, Unknown
 from connectors.http.redaction import SentRequest
+from plugin.common.text_tree import clean_tree
 
 _LONGEST_RETRY_AFTER = 86_400.0
 _LONGEST_MESSAGE = 200
@@ -71,9 +72,12 @@ def done(result: HttpAnswer | NotDone | Unknown, *path: str) -> Outcome:
 
 
 def parsed(body: bytes) -> tuple[Any, bool]:
-    """The body's JSON and whether it was any; an empty body is not."""
+    """The body's JSON and whether it was any; an empty body is not.
+
+    A byte order mark is skipped, and texts are mended, so that whatever is made of them can be stored and sent.
+    """
     try:
-        return json.loads(body), True
+        return clean_tree(json.loads(body)).value, True
     except (ValueError, RecursionError):
         return None, False
 

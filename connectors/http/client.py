@@ -5,7 +5,6 @@ Nothing is ever repeated or redirected on its own; each write ends as an answer,
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -25,8 +24,10 @@ from connectors.http.address import check_base_url, origin, segment
 from connectors.http.answers import Complaint, Explain, HttpAnswer, done, explain_json, log_safe, parsed, retry_after
 from connectors.http.deadline import BoundedHTTPPool, BoundedHTTPSPool, Stage, exchange
 from connectors.http.failures import ExchangeFailed, classify_failure
+from connectors.http.json_body import encoded_json
 from connectors.http.rate_limit import RateLimiter
 from connectors.http.redaction import SentRequest
+from plugin.common.text import sendable
 
 __all__ = ["Complaint", "HttpAnswer", "HttpClient", "check_base_url", "done", "explain_json", "segment"]
 
@@ -106,7 +107,7 @@ class HttpClient:
         A 204 is an answer whose data is None. Raises CrmUnavailable, CrmRefused.
         """
         body = _encoded(payload) if content is None else content
-        request = _Request(method, self._address(path), params, body, headers or {})
+        request = _Request(method, self._address(path), _mended(params), body, headers or {})
         try:
             answer = self._followed(request)
         except ExchangeFailed as failure:
@@ -139,9 +140,9 @@ class HttpClient:
         try:
             body = _encoded(payload) if content is None else content
         except ValueError:
-            return NotDone("the text cannot be sent: it holds a character that is none", permanent=True)
+            return NotDone("the values cannot be sent: JSON has no such number", permanent=True)
         try:
-            answer = self._exchange(_Request(method, self._address(path), params, body, headers or {}))
+            answer = self._exchange(_Request(method, self._address(path), _mended(params), body, headers or {}))
         except ExchangeFailed as failure:
             if failure.sent:
                 return Unknown(failure.why)
@@ -332,5 +333,9 @@ def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _encoded(payload: Any) -> bytes | None:
-    """JSON in UTF-8. Raises ValueError for what JSON or UTF-8 cannot hold."""
-    return None if payload is None else json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
+    """JSON in UTF-8, its texts mended. Raises ValueError for a number that JSON does not have."""
+    return None if payload is None else encoded_json(payload)
+
+
+def _mended(params: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    return None if params is None else {sendable(name): sendable(value) for name, value in params.items()}

@@ -67,7 +67,7 @@ class Grant:
     @property
     def mark(self) -> str:
         """A digest to know the grant again by."""
-        return hashlib.sha256(f"{self.type}:{self.secret}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.type}:{self.secret}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class SentRequest:
         said = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), unquote(said) if "%" in said else said)
         texts = [*self.query.values(), *_texts(self.body)]
         for secret in sorted(self._tokens(texts), key=len, reverse=True):
-            said = said.replace(secret, _HIDDEN).replace(quote(secret, safe=""), _HIDDEN)
+            said = said.replace(secret, _HIDDEN).replace(quote(secret, safe="", errors="replace"), _HIDDEN)
         return _without_words(said, texts)
 
     def _tokens(self, texts: list[str]) -> set[str]:

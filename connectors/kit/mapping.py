@@ -19,6 +19,7 @@ from marshmallow.validate import Length
 
 from connectors.base import NotMapped
 from connectors.http.answers import log_safe
+from plugin.common.text import clean
 
 FactValue = str | bool
 
@@ -35,11 +36,12 @@ class FactField:
     def read(self, value: Any) -> FactValue | None:
         """The fact's value, None where the field says nothing. Raises NotMapped."""
         written = _written(value)
-        if written == "" or written in self.empty:
+        if written == "" or written in map(_cleaned, self.empty):
             return None
         if self.values is None:
             return written
-        if written not in self.values:
+        meant = {_cleaned(key): meaning for key, meaning in self.values.items()}
+        if written not in meant:
             shown = log_safe(written)
             raise NotMapped(
                 f"field {self.field!r} holds {shown!r}, which means nothing to the plugin yet: "
@@ -48,7 +50,7 @@ class FactField:
                 value=shown,
                 fact=self.fact,
             )
-        return self.values[written]
+        return meant[written]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +117,9 @@ def _written(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value).strip()
+    return _cleaned(str(value))
+
+
+def _cleaned(text: str) -> str:
+    """Two spellings that look the same are the same: composed letters, invisible characters, blanks at the ends."""
+    return clean(text, multiline=True).text

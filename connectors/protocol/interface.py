@@ -20,6 +20,9 @@ from connectors.protocol.outcomes import NotDone, Outcome, ReminderState
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
 from connectors.protocol.store import Store
 
+#: Kept free for fiction by the North American plan, so that no client has it.
+_NO_ONES_NUMBER = "+12025550100"
+
 
 class Connector(ABC):
     """One CRM account. Thread-safe: several deliveries use one instance at once.
@@ -36,6 +39,9 @@ class Connector(ABC):
     Settings: ClassVar[type[Schema]]
     #: How many writes one ``write`` takes.
     most_writes: ClassVar[int] = 1
+    #: The largest event that the CRM sends, in bytes: a mass change can be far larger than one call. A larger one is
+    #: answered 413.
+    max_event_bytes: ClassVar[int] = 1_048_576
     #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
     #: account, so an instance is asked.
     sends_mail: bool = True
@@ -68,6 +74,14 @@ class Connector(ABC):
         Never raises, writes nothing.
         """
 
+    def probe(self) -> None:
+        """Ask the CRM something cheap, so that it shows whether it answers; what it answers does not matter.
+
+        Raises CrmUnavailable, CrmRefused. By default a contact is looked for by a number that no client has; a
+        connector whose look-up may ask nothing brings its own.
+        """
+        self.find_contact(phone=_NO_ONES_NUMBER)
+
     def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
         """Whether this person can be reminded and, where ``mailed``, be mailed by the CRM. Never raises."""
         return ()
@@ -85,7 +99,10 @@ class Connector(ABC):
 
     @abstractmethod
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
-        """All contacts with this phone (in any notation) and this full name; what is None is not looked at."""
+        """All contacts with this phone (in any notation) and this full name; what is None is not looked at.
+
+        A card has the phone if any number in its fields is it. What is no number is nobody's, and the CRM is not asked.
+        """
 
     @abstractmethod
     def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from marshmallow import ValidationError
 
 from connectors.rest.template import OMIT, BadTemplate, Names, NotRendered, Omit, TextTemplate
+from plugin.common.text import sendable
 
 _MOST_LEAVES = 500
 _DEEPEST = 20
@@ -106,11 +107,8 @@ def pairs(table: Mapping[str, Structure], context: Mapping[str, Any]) -> list[tu
 
 
 def encoded(found: list[tuple[str, str]]) -> str:
-    """Pairs as a query or form is written. Raises NotRendered."""
-    try:
-        return urlencode(found, encoding="utf-8", errors="strict")
-    except UnicodeEncodeError:
-        raise NotRendered("a value holds a character that is none") from None
+    """Pairs as a query or form is written, their texts mended."""
+    return urlencode([(sendable(name), sendable(value)) for name, value in found])
 
 
 def header_values(table: Mapping[str, Structure], context: Mapping[str, Any]) -> dict[str, str]:

@@ -7,14 +7,15 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from connectors.base import EventMalformed, Reference
+from connectors.kit.forms import form_of
 from connectors.kit.mapping import FactFields
 from connectors.rest.conditions import all_hold
 from connectors.rest.model import CallTable, EventTable
 from connectors.rest.paths import Path, as_text
+from plugin.common.text_tree import clean_tree
 
 #: The kind of the references that this connector makes.
 KIND = "call"
@@ -23,14 +24,13 @@ _MOST_RECORDS = 200
 
 
 def body_of(event: EventTable, body: bytes) -> Any:
-    """The event's content. Raises EventMalformed."""
+    """The event's content, its texts mended. Raises EventMalformed."""
+    if event.format == "form":
+        return form_of(body, _MOST_FORM_FIELDS)
     try:
-        if event.format == "form":
-            pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FORM_FIELDS, errors="strict")
-            return dict(pairs)
-        return json.loads(body)
+        return clean_tree(json.loads(body)).value
     except (ValueError, RecursionError):
-        raise EventMalformed(f"the event is not {'a form' if event.format == 'form' else 'JSON'}") from None
+        raise EventMalformed("the event is not JSON") from None
 
 
 def references(

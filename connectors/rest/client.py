@@ -229,7 +229,7 @@ class RestClient:
 
 def basic(user: str, password: str) -> str:
     """The value of an Authorization header (RFC 7617)."""
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogatepass")).decode()
 
 
 def _first_page(pages: Pages | None) -> Mapping[str, str] | None:

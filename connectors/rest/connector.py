@@ -82,6 +82,10 @@ class RestConnector(Connector):
 
     # --- looking -----------------------------------------------------------------------------------
 
+    def probe(self) -> None:
+        if not self._checks.probe():
+            super().probe()
+
     def check(self) -> Sequence[Check]:
         return self._checks.account()
 

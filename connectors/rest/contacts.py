@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base import Card, CardRef, CrmRefused
-from connectors.phones import normal_phone, notations, same_name, same_phone
+from connectors.kit.names import name_parts, same_name
+from connectors.kit.phones import first_number, notations, same_number
 from connectors.rest.client import RestClient
 from connectors.rest.context import Context, TemplateValues
 from connectors.rest.model import Contacts, Shape
 from connectors.rest.paths import as_text
 from connectors.rest.template import NotRendered
+from plugin.common.text import clean
 
 #: A name of more words is looked up by the first of them.
 _MOST_WORDS = 4
@@ -44,23 +46,35 @@ class RestContacts:
 
     def contacts(self, phone: str | None, name: str | None) -> list[Card]:
         """All contacts with this phone and this name; what is None is not looked at."""
-        described: Contacts | None = None
-        contexts: list[Context] = []
-        if phone:
-            described = self._settings["contact_by_phone"]
-            contexts = [self._values.of(phone=normal_phone(phone), notation=one) for one in notations(phone)]
-            single = described is not None and not described.find.request.uses_name("notation")
-        elif name:
-            described = self._settings["contact_by_name"]
-            contexts = [self._values.of(name=name, word=word) for word in name.split()[:_MOST_WORDS]]
-            single = described is not None and not described.find.request.uses_name("word")
-        if described is None:
+        described: Contacts | None = self._settings["contact_by_phone" if phone else "contact_by_name"]
+        if described is None or not (phone or name):
             return []
+        uses = described.find.request.uses_name
+        contexts = self._by_phone(phone, uses("notation")) if phone else self._by_name(name or "", uses("word"))
         found = {}
-        for context in contexts[:1] if single else contexts:
+        for context in contexts:
             for card in self._matching(described, context):
                 found[card.ref] = card
         return [card for card in found.values() if _is_meant(card, described, phone, name)]
+
+    def _by_phone(self, phone: str, each_notation: bool) -> list[Context]:
+        """What to ask with: once for each notation, or once; nothing for what is no number."""
+        written = notations(phone)
+        number = first_number(phone)
+        return [self._values.of(phone=number, notation=one) for one in (written if each_notation else written[:1])]
+
+    def _by_name(self, name: str, each_word: bool) -> list[Context]:
+        """The same by the words of a name, as it is written and, where that differs, as it is compared."""
+        folded = name_parts(name)
+        if not folded:
+            return []
+        words = clean(name).text.split()
+        spelt = [words] if " ".join(words).casefold().replace("ё", "е") == " ".join(folded) else [words, list(folded)]
+        return [
+            self._values.of(name=" ".join(parts), word=word)
+            for parts in spelt
+            for word in (parts[:_MOST_WORDS] if each_word else parts[:1])
+        ]
 
     def _matching(self, described: Contacts, context: Context) -> list[Card]:
         try:
@@ -95,6 +109,6 @@ def _phones(shape: Shape, record: Mapping[str, Any]) -> list[str]:
 
 def _is_meant(card: Card, described: Contacts, phone: str | None, name: str | None) -> bool:
     """By the record itself: a CRM may match parts of a number or of a name."""
-    if phone and described.shape.phones and not any(same_phone(one, phone) for one in card.phones):
+    if phone and described.shape.phones and not any(same_number(one, phone) for one in card.phones):
         return False
     return not name or same_name(card.name or "", name)

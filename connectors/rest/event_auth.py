@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connectors.base import EventNotAuthentic
+from connectors.kit.secrets import bytes_of, same_secret
 from connectors.rest.model import EventProof
 
 _PART = re.compile(rb"\{(body|timestamp|id)\}")
@@ -32,7 +33,7 @@ def check(
     places |= {"path": path_secret or "", "body": token_in_body}
     shown = places[proof.place]
     if proof.kind == "token":
-        if not _same(proof.prefix + secret, shown):
+        if not same_secret(shown, proof.prefix + secret):
             raise EventNotAuthentic("the event's token is wrong or missing")
         return
     _check_signature(proof, secret, shown, given, body, now)
@@ -50,13 +51,13 @@ def _check_signature(
         timestamp = next((value for name, value in pairs if name == (proof.timestamp or "t")), "")
     elif proof.prefix:
         candidates = [part.removeprefix(proof.prefix) for part in shown.split(" ") if part.startswith(proof.prefix)]
-    timed = b"{timestamp}" in proof.signed.encode()
+    timed = "{timestamp}" in proof.signed
     parts = {
         b"body": body,
-        b"timestamp": timestamp.encode("utf-8", "surrogateescape"),
-        b"id": headers.get(proof.id.lower(), "").encode("utf-8", "surrogateescape") if proof.id else b"",
+        b"timestamp": bytes_of(timestamp),
+        b"id": bytes_of(headers.get(proof.id.lower(), "")) if proof.id else b"",
     }
-    signed = _PART.sub(lambda match: parts[match[1]], proof.signed.encode())
+    signed = _PART.sub(lambda match: parts[match[1]], bytes_of(proof.signed))
     digest = hmac.new(_key(proof, secret), signed, getattr(hashlib, proof.algorithm)).digest()
     if not any(_is_digest(proof, digest, candidate) for candidate in candidates):
         raise EventNotAuthentic("the event's signature is wrong or missing")
@@ -66,8 +67,8 @@ def _check_signature(
 
 def _is_digest(proof: EventProof, digest: bytes, candidate: str) -> bool:
     if proof.encoding == "hex":
-        return _same(digest.hex(), candidate.lower())
-    return _same(base64.b64encode(digest).decode(), candidate)
+        return same_secret(candidate.lower(), digest.hex())
+    return same_secret(candidate, base64.b64encode(digest).decode())
 
 
 def _key(proof: EventProof, secret: str) -> bytes:
@@ -76,7 +77,7 @@ def _key(proof: EventProof, secret: str) -> bytes:
             return bytes.fromhex(secret)
         case "base64":
             return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    return secret.encode()
+    return bytes_of(secret)
 
 
 def check_secret(proof: EventProof, secret: str) -> None:
@@ -91,8 +92,3 @@ def _is_recent(timestamp: str, now: datetime, tolerance: float) -> bool:
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         return False
     return abs(now.timestamp() - int(timestamp)) <= tolerance
-
-
-def _same(expected: str, given: str) -> bool:
-    # Both sides as bytes: compare_digest refuses text that is not ASCII.
-    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape")) and given != ""

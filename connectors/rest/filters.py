@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Undefined, pass_context
 from jinja2.runtime import Context
 
-from connectors.phones import normal_phone
+from connectors.kit.phones import first_number
 
 #: The name under which a context carries the account's time zone.
 ZONE = "_zone"
@@ -108,7 +108,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "date": pass_context(_date),
     "default": _default,
     "digits": _digits,
-    "e164": lambda value: normal_phone(_text(value)),
+    "e164": lambda value: first_number(value) or "",
     "first": _first,
     "html": _html,
     "int": _int,

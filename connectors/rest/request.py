@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.http.json_body import encoded_json
 from connectors.rest.bodies import Structure, encoded, filled, header_values, pairs, templates_in
 from connectors.rest.conditions import RecordCondition, all_hold
 from connectors.rest.paths import Path, as_text, records_in
@@ -99,6 +99,6 @@ class RecordsShape:
 
 def _json(value: Any) -> bytes:
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        return encoded_json(value)
     except ValueError:
-        raise NotRendered("a value cannot stand in JSON: it holds a character that is none") from None
+        raise NotRendered("a value cannot stand in JSON, which has no such number") from None

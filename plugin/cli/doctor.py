@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from plugin.doctor.examine import Examination
 
 FAILED = 1
+#: Nothing has failed, and some points could not be tried now. (2 is a mistake on the command line.)
+NOT_TRIED = 3
 
 
 @click.command()
@@ -28,7 +30,8 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
     """Prove the configuration: settings, rules, ledger, CRM, recipients, mail server.
 
     Writes and mails nothing, unless --write is given: then a comment and a reminder to a test card, which are removed
-    again where the CRM allows that. The exit status is 1 if any point has failed.
+    again where the CRM allows that. The exit status is 1 if any point has failed, 3 if none has and some could not be
+    tried now.
     """
     from plugin.cli.format.doctor import page
     from plugin.common.clock import utc_now
@@ -45,8 +48,9 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
     if as_json:
         print_json(found.to_json())
     else:
-        click.echo(page(found))
-    return 0 if found.ok else FAILED
+        settings = examination.settings
+        click.echo(page(found, settings.language if settings else "ru"))
+    return {True: 0, False: FAILED, None: NOT_TRIED}[found.ok]
 
 
 def _try_out(examination: Examination, card: str, role: str | None) -> None:

@@ -149,6 +149,7 @@ class _Reader:
             alerts=alerts,
             retention=_retention(ledger),
             log=LogSettings(**data.get("log", {})),
+            language=plugin.get("language", "ru"),
         )
 
     def _load(self) -> dict[str, Any]:

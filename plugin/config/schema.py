@@ -12,6 +12,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from plugin.common.translate import LANGUAGES
+from plugin.common.zones import newest_zone
+
 SECRET_FORM = '{ env = "NAME" } or { file = "path" }'
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
@@ -91,7 +94,7 @@ class ZoneField(fields.Field[ZoneInfo]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> ZoneInfo:
         try:
-            return ZoneInfo(value)
+            return newest_zone(value).zone
         # Names that are no path of the zone database end in one of several errors.
         except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
             raise ValidationError("no such time zone") from error
@@ -147,6 +150,7 @@ class PluginTable(Schema):
     default_script = _name("the name of a folder in the rules folder", required=True)
     rules = _text("the path of the rules folder")
     timezone = ZoneField(required=True, metadata={"allowed": "an IANA name such as Europe/Moscow"})
+    language = fields.String(validate=validate.OneOf(LANGUAGES), metadata={"allowed": '"ru" or "en"'})
 
 
 class LedgerTable(Schema):

@@ -183,3 +183,5 @@ class Settings:
     alerts: AlertPolicy = field(default_factory=AlertPolicy)
     retention: Retention = field(default_factory=Retention)
     log: LogSettings = field(default_factory=LogSettings)
+    #: What an admin reads: ``ru`` or ``en``. Logs are English.
+    language: str = "ru"

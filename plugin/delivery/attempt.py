@@ -182,6 +182,9 @@ class Attempt:
     def _look_up(self) -> DeliveryEnding | None:
         delivery, started = self.delivery, time.monotonic()
         try:
+            if delivery.kind in ON_CARDS and delivery.place is None:
+                # It was sent by a ledger that was lost; the one that was restored does not know into which card.
+                self.delivery = delivery = replace(delivery, place=self._preparer.place(delivery))
             remote_id = self._reconciler.find_remote(delivery)
         except CrmUnavailable as error:
             self._note_error(error, "unknown", started)

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from connectors.base import CardRef, Connector
+from connectors.kit.names import name_key, same_name
+from connectors.kit.phones import numbers_in
 from plugin.delivery.model import Delivery, Place
 from plugin.ledger import Ledger
 from plugin.ledger.schema import decisions
@@ -76,7 +78,7 @@ class CardFinder:
         fallback = delivery.target is not None
         if delivery.card is not None:
             return Place(delivery.card, fallback)
-        if not delivery.phone:
+        if not numbers_in(delivery.phone):
             return Place(None, fallback, "the call names neither a card nor a phone number")
         cards = self._contacts(delivery.phone, None)
         if len(cards) == 1:
@@ -85,19 +87,26 @@ class CardFinder:
 
     def _the_other_client(self, target: Any) -> CardRef | None:
         wanted = target.get("find") or {}
-        phone, name = wanted.get("phone") or None, wanted.get("name") or None
-        if phone is None and name is None:
-            return None
-        cards = self._contacts(phone, name)
+        cards = self._contacts(wanted.get("phone"), wanted.get("name"))
         return cards[0] if len(cards) == 1 else None
 
     def _contacts(self, phone: str | None, name: str | None) -> Sequence[CardRef]:
-        return list(dict.fromkeys(card.ref for card in self._connector.find_contact(phone=phone, name=name)))
+        """The contacts with any number in this field and this name; nobody has what is neither number nor name.
+
+        With a number the CRM is asked for it alone: it knows fewer ways to write a name than people do.
+        """
+        numbers = numbers_in(phone)
+        wanted = name if name and name_key(name) else None
+        if numbers:
+            found = [card for number in numbers for card in self._connector.find_contact(phone=number)]
+        else:
+            found = [] if wanted is None else list(self._connector.find_contact(name=wanted))
+        return list(dict.fromkeys(card.ref for card in found if wanted is None or same_name(wanted, card.name or "")))
 
     def _find_again(self, delivery: Delivery, gone: CardRef, fallback: bool) -> Place:
         target = (delivery.target or {}).get("find") or {}
         phone = target.get("phone") if delivery.target and not fallback else delivery.phone
-        if not phone:
+        if not numbers_in(phone):
             return Place(None, fallback, f"the card {named(gone)} is gone, and no phone number is known to find it by")
         cards = self._contacts(phone, None)
         if gone in cards:

@@ -121,6 +121,10 @@ class Preparer:
                 return self._withdrawal(delivery, cards_read)
         raise UnsendableError(f"this version delivers no {delivery.kind!r}")
 
+    def place(self, delivery: Delivery) -> Place:
+        """The card that it goes to, as ``CardFinder.place``."""
+        return self._cards.place(delivery)
+
     def relocate(self, delivery: Delivery, gone: CardRef) -> Place:
         """Where it goes instead of a card that is gone, as ``CardFinder.relocate``."""
         return self._cards.relocate(delivery, gone)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors.base import Assignee, Check, Connector, CrmUnavailable
+from connectors.base import NO_STORE, Assignee, Check, Connector, CrmUnavailable, EventsUnverifiable
 from connectors.registry import connector_class
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.authoring.revisions.publish import checked
 from plugin.common.clock import Now
 from plugin.config.load import load_settings
 from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of, secrets_in
+from plugin.doctor.machine import ledger_file, time_zone
 from plugin.errors import ConfigError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.mapping_check import remarks
 from plugin.ledger import Ledger
@@ -41,6 +42,7 @@ class Examination:
     settings: Settings | None = None
     ledger: Ledger | None = None
     rulebook: Rulebook | None = None
+    folder_revision: str | None = None
     connector: Connector | None = None
     has_secrets: bool = False
 
@@ -83,6 +85,14 @@ def _secret(settings: Settings) -> dict[str, str]:
 # --- ledger and rules ------------------------------------------------------------------------------
 
 
+def _time_zone(_seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    return time_zone(settings)
+
+
+def _ledger_file(_seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    return ledger_file(settings)
+
+
 def _ledger(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
     area, tables = "ledger", "its tables are of this version"
     try:
@@ -93,7 +103,7 @@ def _ledger(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
         yield _failed(area, "it can be reached", error.message)
         return
     except ConfigError as error:
-        yield _failed(area, "its address can be used", str(error))
+        yield _failed(area, "it can be used", str(error))
         return
     yield DoctorCheck(area, f"it can be reached: {ledger.kind}")
     if not state.is_known:
@@ -122,6 +132,7 @@ def _folder_rules(seen: Examination, settings: Settings) -> Iterator[DoctorCheck
     try:
         seen.rulebook = checked(settings.rules_dir).rulebook
         seen.stack.callback(seen.rulebook.close)
+        seen.folder_revision = seen.rulebook.revision
         yield DoctorCheck("rules", name)
     except RulesError as error:
         yield _failed("rules", name, f"{len(error.faults)} faults, in Russian for the admin: optout rules check")
@@ -137,7 +148,10 @@ def _active_rules(seen: Examination, _settings: Settings) -> Iterator[DoctorChec
     seen.stack.callback(rules.close)
     try:
         seen.rulebook = rules.current()
-        yield DoctorCheck("rules", f"revision {seen.rulebook.revision[:12]} is active in the ledger")
+        differs = seen.folder_revision not in (None, seen.rulebook.revision)
+        remedy = "The folder holds other rules: optout rules diff shows them, optout rules publish activates them"
+        name = f"revision {seen.rulebook.revision[:12]} is active in the ledger"
+        yield DoctorCheck("rules", name, remedy=remedy if differs else "")
     except ConfigError:
         yield DoctorCheck("rules", "none are active yet: the first start takes the folder's")
     except OptoutError as error:
@@ -221,9 +235,19 @@ def _mail(_seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
     mailer = mailer_of(settings)
     if mailer is not None:
         yield from _checks_of("smtp", mailer.check)
+    yield from _alerts(settings)
+
+
+def _alerts(settings: Settings) -> Iterator[DoctorCheck]:
+    ways = _alert_ways(settings)
+    name = f"go out by {' and '.join(ways)}" if ways else "are recorded only"
+    yield DoctorCheck("alerts", name, remedy=_ONE_WAY if len(ways) == 1 else "" if ways else _NO_WAY)
+
+
+def _alert_ways(settings: Settings) -> list[str]:
+    """Every way that alerts take, none of which may depend on another."""
     count = len(settings.alerts.to)
-    told = f"are mailed to {count} admins" if count else "are recorded only: [alerts] to names nobody to mail"
-    yield DoctorCheck("alerts", told)
+    return [f"e-mail to {count} admins"] if count else []
 
 
 def _sources(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
@@ -231,11 +255,36 @@ def _sources(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
     if signed:
         yield DoctorCheck("sources", f"may send call results, signed: {', '.join(signed)}")
     if seen.connector is not None:
-        yield DoctorCheck("sources", f"the CRM's own events come in at POST /events/{seen.connector.name}")
+        yield from _guarded("sources", _crm_events(seen.connector, has_sources=bool(signed)))
 
 
+def _crm_events(connector: Connector, *, has_sources: bool) -> Iterator[DoctorCheck]:
+    """Tried with an event that nobody has signed: it must be refused for that, not for want of a secret to check by."""
+    place = f"POST /events/{connector.name}"
+    why = _unverifiable(connector)
+    if why is None:
+        yield DoctorCheck("sources", f"the CRM's own events come in at {place}")
+    elif connector.facts() or not has_sources:
+        yield _failed("sources", f"the CRM's own events come in at {place}", f"All are refused: {why}")
+    else:
+        yield DoctorCheck("sources", f"the CRM's own events are not taken at {place}", remedy=why)
+
+
+def _unverifiable(connector: Connector) -> str | None:
+    try:
+        connector.parse_event({}, None, {}, b"")
+    except EventsUnverifiable as error:
+        return str(error)
+    except Exception:
+        # Refused for another reason, as it should be.
+        return None
+    return None
+
+
+_ONE_WAY = "Where this way fails nobody is told: have optout_alerts_open of GET /metrics watched too"
+_NO_WAY = "Name the admins in [alerts] to, or have optout_alerts_open of GET /metrics watched"
 #: In this order: a later check uses what an earlier one has opened. Those of the first row need no secret.
-_LOCAL = (_ledger, _ledger_written, _folder_rules, _active_rules, _default_script)
+_LOCAL = (_time_zone, _ledger_file, _ledger, _ledger_written, _folder_rules, _active_rules, _default_script)
 _REMOTE = (_crm, _mapped_facts, _recipients, _mail, _sources)
 
 
@@ -249,6 +298,10 @@ def _failed(area: str, name: str, remedy: str) -> DoctorCheck:
 def _checks_of(area: str, ask: Callable[[], Iterable[Check]]) -> Iterator[DoctorCheck]:
     for check in ask():
         yield DoctorCheck(area, check.name, check.ok, "" if check.ok else check.remedy)
+
+
+def _untried(area: str, name: str, why: str) -> DoctorCheck:
+    return DoctorCheck(area, name, ok=None, remedy=why)
 
 
 def _guarded(area: str, checks: Iterator[DoctorCheck]) -> Iterator[DoctorCheck]:
@@ -267,4 +320,5 @@ class _NoTokenStore:
 
     def change(self, _name: str, _change: object) -> str:
         """Refused."""
-        raise CrmUnavailable("there is no ledger yet to keep renewed tokens in: run optout db upgrade first")
+        why = "there is no ledger yet to keep renewed tokens in: run optout db upgrade first"
+        raise CrmUnavailable(why, code=NO_STORE)

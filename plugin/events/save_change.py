@@ -12,6 +12,7 @@ from plugin.events.calls import Call
 from plugin.events.parse import ParsedEvent
 from plugin.events.plan_change import CallChange, NewDecision
 from plugin.events.schema import CallResult
+from plugin.ledger.restores import planned_state
 from plugin.ledger.schema import calls, decisions, deliveries, events
 
 #: Why the deliveries of a source that is only tried out are cancelled.
@@ -21,7 +22,9 @@ _ADD_CALL = insert(calls)
 _CHANGE_CALL = update(calls).where(calls.c.id == bindparam("call"))
 _ADD_EVENT = insert(events)
 _ADD_DECISION = insert(decisions)
-_ADD_DELIVERIES = insert(deliveries).returning(deliveries.c.id, deliveries.c.key)
+_NEW = (deliveries.c.id, deliveries.c.key, deliveries.c.state)
+_ADD_DELIVERIES = insert(deliveries).values(planned_state("called_at")).returning(*_NEW)
+_ADD_ENDED_DELIVERIES = insert(deliveries).returning(*_NEW)
 _HALT = update(deliveries).where(
     deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state.not_in(["done", "cancelled"])
 )
@@ -119,17 +122,18 @@ def _save_plan(
         "call_ref": call_ref,
         "decision_ref": decision_ref,
         "deadline_at": change.call.deadline_at,
-        "state": "pending",
         "not_before": now,
         "cancel": False,
         "attempts": 0,
         "created_at": now,
     }
     if change.call.dry_run:
-        shared |= {"state": "cancelled", "why": DRY_RUN, "finished_at": now}
+        statement, shared = _ADD_ENDED_DELIVERIES, shared | {"state": "cancelled", "why": DRY_RUN, "finished_at": now}
+    else:
+        statement, shared = _ADD_DELIVERIES, shared | {"called_at": change.call.first_occurred_at}
     rows = [shared | row.columns() for row in plan.add]
-    ids = {row.key: row.id for row in connection.execute(_ADD_DELIVERIES, rows)}
-    return [row | {"id": ids[row["key"]]} for row in rows]
+    new = {row.key: row for row in connection.execute(statement, rows)}
+    return [row | {"id": new[row["key"]].id, "state": new[row["key"]].state} for row in rows]
 
 
 def _added(result: Any) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from plugin.common.clock import local_time
+from plugin.delivery.reasons import russian_reason
 from plugin.delivery.words import KINDS
 from plugin.events.refusals import UNKNOWN_SOURCE
 
@@ -73,7 +74,7 @@ def event(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
 def value(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
     """A value of the CRM without a meaning."""
     if not about.get("field"):
-        return f"CRM ({about['connector']}): {about['reason']}"
+        return f"CRM ({about['connector']}): {russian_reason(about['reason'])}"
     where = f"[crm.{about['connector']}.facts.{about.get('fact') or '…'}], values"
     return f"поле {about['field']}: значение «{about['value']}» ничего не означает; впишите его в plugin.toml: {where}"
 
@@ -94,7 +95,7 @@ def refusal(about: Mapping[str, Any], zone: ZoneInfo) -> str:
 
 
 def _reason(about: Mapping[str, Any]) -> str:
-    return f": {about['reason']}" if about.get("reason") else ""
+    return f": {russian_reason(about['reason'])}" if about.get("reason") else ""
 
 
 def _clock(moment: str, zone: ZoneInfo) -> str:

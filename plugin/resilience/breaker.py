@@ -27,8 +27,6 @@ _LOG = structlog.get_logger(__name__)
 _ROW = select(breakers).where(breakers.c.account == bindparam("name"))
 _LOCKED = _ROW.with_for_update()
 _UPDATE = update(breakers).where(breakers.c.account == bindparam("name"))
-#: A number that no client has: a cheap look-up by which the CRM shows whether it answers.
-_NO_ONES_NUMBER = "+70000000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +180,7 @@ def _read(row: Any) -> BreakerState:
 def ask_account(connector: Connector) -> Verdict:
     """Whether the CRM answers at all, by one cheap read."""
     try:
-        connector.find_contact(phone=_NO_ONES_NUMBER)
+        connector.probe()
     except (CrmUnavailable, CrmRefused) as error:
         return of_read(error)
     return Verdict(Health.ANSWERS)

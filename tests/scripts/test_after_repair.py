@@ -373,6 +373,7 @@ def test_a_call_that_broke_off_is_left_to_the_planner_by_the_crms_own_mail(offic
 # --- no word of it in the code -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_python_names_anything_of_the_script_nor_holds_a_phrase_of_it() -> None:
     unwanted = names_in(RULES)
     assert {"after_repair", "repair_mark", "talk_seconds", "call_planner", "repair_unsafe"} <= unwanted

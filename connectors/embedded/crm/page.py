@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +21,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from connectors.embedded.crm import records
 from connectors.embedded.crm.mail import show_mail
 from connectors.embedded.crm.store import CrmStore
+from connectors.kit.names import name_parts
+from connectors.kit.phones import numbers_in
 from connectors.kit.secrets import same_secret
-from connectors.phones import normal_name
 
 _COOKIE = "crm_page"
 _PAGE = 50
@@ -140,13 +142,17 @@ _REMINDERS = (
 )
 
 
+#: A name's parts stand in alphabetical order in its key, so each is looked for by itself; none is nobody's.
+_HAS_PARTS = "(SELECT count(*) > 0 AND min(instr(name_key, value)) > 0 FROM json_each(?))"
+
+
 def _cards(db: sqlite3.Connection, asked: str, after: int) -> records.Record:
     """Cards found by a phone number (whole) or a part of the name."""
     where: dict[str, object] = {}
-    if sum(char.isdigit() for char in asked) >= 5:
+    if numbers_in(asked):
         where = records.cards_where(asked, None)
     elif asked:
-        where = {"instr(name_key, ?) > 0": normal_name(asked)}
+        where = {_HAS_PARTS: json.dumps(name_parts(asked))}
     return records.listed(db, "cards", _show_counted, where, records.ListPage(after, _PAGE))
 
 

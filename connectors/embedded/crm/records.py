@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.phones import normal_name, normal_phone
+from connectors.kit.names import name_key
+from connectors.kit.phones import first_number, numbers_in
 
 Record = dict[str, Any]
 Show = Callable[[sqlite3.Connection, sqlite3.Row], Record]
@@ -104,25 +105,34 @@ def user_named(db: sqlite3.Connection, field: str, user_id: str) -> sqlite3.Row:
 
 def add_card(db: sqlite3.Connection, card: Mapping[str, Any], now: datetime) -> Record:
     record_id = int(card["id"]) if card["id"] else None
-    names = {"name": card["name"], "name_key": normal_name(card["name"])}
+    names = {"name": card["name"], "name_key": name_key(card["name"])}
     written = insert(db, "cards", {"id": record_id, **names, "created_at": stamp(now)})
     for phone in card["phones"]:
-        insert(db, "phones", {"card": written["id"], "written": phone, "normal": normal_phone(phone)})
+        add_phone(db, written["id"], phone)
     return show_card(db, written)
 
 
+def add_phone(db: sqlite3.Connection, card: int, written: str) -> None:
+    """Keep a card's field; it is found by each number in it, and it may hold none."""
+    for number in numbers_in(written) or ("",):
+        insert(db, "phones", {"card": card, "written": written, "normal": number})
+
+
 def show_card(db: sqlite3.Connection, row: sqlite3.Row) -> Record:
-    phones = db.execute("SELECT written FROM phones WHERE card = ? ORDER BY id", (row["id"],))
+    phones = db.execute("SELECT written FROM phones WHERE card = ? GROUP BY written ORDER BY min(id)", (row["id"],))
     return {"id": str(row["id"]), "name": row["name"], "phones": [phone["written"] for phone in phones]}
 
 
 def cards_where(phone: str | None, name: str | None) -> dict[str, object]:
-    """The conditions for cards with this phone, in any notation, and this full name."""
+    """The conditions for cards with this phone, in any notation, and this full name.
+
+    What is no number and no name is nobody's: nothing equals NULL.
+    """
     where: dict[str, object] = {}
     if phone:
-        where["id IN (SELECT card FROM phones WHERE normal = ?)"] = normal_phone(phone)
+        where["id IN (SELECT card FROM phones WHERE normal = ?)"] = first_number(phone)
     if name:
-        where["name_key = ?"] = normal_name(name)
+        where["name_key = ?"] = name_key(name) or None
     return where
 
 

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.embedded.crm.records import add_phone
+from connectors.kit.names import name_key
+
 #: Marks the file as ours, so that another program's database is never written into ("OCRM").
 _APPLICATION_ID = 0x4F43524D
-_VERSION = 1
+_VERSION = 2
 
 _TABLES = """
 CREATE TABLE users (
@@ -86,7 +89,7 @@ class CrmStore:
         owner = self._db.execute("PRAGMA application_id").fetchone()[0]
         in_use = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if in_use and (owner, version) != (_APPLICATION_ID, _VERSION):
+        if in_use and (owner != _APPLICATION_ID or version not in (1, _VERSION)):
             raise StoreUnusable(f"{path} is another program's database, or another version's")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
@@ -96,7 +99,9 @@ class CrmStore:
                 for statement in _TABLES.split(";\n"):
                     db.execute(statement)
                 db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version = {_VERSION}")
+            elif version == 1:
+                _find_anew(db)
+            db.execute(f"PRAGMA user_version = {_VERSION}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -119,3 +124,13 @@ class CrmStore:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def _find_anew(db: sqlite3.Connection) -> None:
+    """Version 1 read a phone field as one number, and a name's parts in one order only."""
+    for card in db.execute("SELECT id, name FROM cards").fetchall():
+        db.execute("UPDATE cards SET name_key = ? WHERE id = ?", (name_key(card["name"]), card["id"]))
+    phones = db.execute("SELECT card, written FROM phones ORDER BY id").fetchall()
+    db.execute("DELETE FROM phones")
+    for phone in phones:
+        add_phone(db, phone["card"], phone["written"])

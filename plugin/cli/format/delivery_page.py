@@ -14,6 +14,7 @@ from plugin.cli.format.moments import clock
 from plugin.common.clock import local_time
 from plugin.common.log import mask_text
 from plugin.common.terminal import wrapped
+from plugin.delivery.reasons import russian_reason
 from plugin.ledger.states import DeliveryState
 
 #: States in which a next attempt has its time.
@@ -65,7 +66,7 @@ def details(delivery: Mapping[str, Any], zone: ZoneInfo, full: bool, indent: int
         "следующая попытка": clock(delivery["not_before"], zone) if delivery["state"] in _TRIED_AGAIN else "",
         "в CRM": delivery["remote_id"],
         "закончено": delivery["finished_at"] and clock(delivery["finished_at"], zone),
-        "причина": delivery["why"] and masked(delivery["why"], full),
+        "причина": delivery["why"] and masked(russian_reason(delivery["why"]), full),
     }
     for name, value in told.items():
         if value:
@@ -82,7 +83,8 @@ def attempt_line(attempt: Mapping[str, Any], zone: ZoneInfo) -> str:
     """One attempt: when, what, how it ended and how long it took."""
     step = STEPS.get(attempt["step"], attempt["step"])
     outcome = OUTCOMES.get(attempt["outcome"], attempt["outcome"])
-    notes = [str(attempt[name]) for name in ("status", "code", "why") if attempt[name] not in (None, "")]
+    notes = [str(attempt[name]) for name in ("status", "code") if attempt[name] not in (None, "")]
+    notes += [russian_reason(attempt["why"])] if attempt["why"] else []
     more = f" ({mask_text(', '.join(notes))})" if notes else ""
     return f"{clock(attempt['at'], zone, seconds=True)}  {step}: {outcome}{more}, {attempt['seconds']:.2f} с"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -61,7 +63,7 @@ def test_what_cannot_be_read_is_malformed(body: bytes) -> None:
 
 def test_a_form_without_end_is_malformed() -> None:
     with pytest.raises(EventMalformed):
-        heard(form({f"contacts[update][{n}][x]": n for n in range(6_000)}))
+        heard(form({"account[id]": ACCOUNT} | {f"contacts[update][{n}][x]": n for n in range(60_000)}))
 
 
 def test_secrets_and_clients_stand_in_no_message(payload: Payload) -> None:
@@ -134,3 +136,40 @@ def test_several_records_come_in_one_event_and_each_is_named_once(payload: Paylo
 
 def test_nothing_of_the_body_but_where_to_look_is_kept(payload: Payload) -> None:
     assert all(item.data is None for item in heard(fields(payload)))
+
+
+@pytest.mark.parametrize("odd", [b"x=%C8%E2", b"leads[update][0][name]=%C8%E2", b"leads[update][0][name]=\xff%00"])
+def test_a_field_that_nobody_needs_may_hold_anything(odd: bytes) -> None:
+    body = form({"leads[update][0][id]": 5, "account[id]": ACCOUNT})
+    assert heard(b"\xef\xbb\xbf" + odd + b"&" + body) == [Reference("card", "leads/5")]
+
+
+# --- a mass change ---------------------------------------------------------------------------------
+
+
+def mass_change(leads: int, filled: int) -> bytes:
+    """What amoCRM sends for a change of so many leads, with so many custom fields filled in each."""
+    fields: dict[str, Any] = {"account[id]": ACCOUNT, "account[subdomain]": "example"}
+    for lead in range(leads):
+        here = f"leads[update][{lead}]"
+        fields |= {f"{here}[id]": 18_000_000 + lead, f"{here}[name]": "Сделка", f"{here}[status_id]": 142}
+        for field in range(filled):
+            there = f"{here}[custom_fields][{field}]"
+            fields |= {f"{there}[id]": 500_000 + field, f"{there}[name]": "Пробег", f"{there}[values][0][value]": 7}
+    return form(fields)
+
+
+def test_a_mass_change_is_read_in_little_time_and_memory() -> None:
+    body = mass_change(100, 60)
+    assert 1_300_000 < len(body) < AmoConnector.max_event_bytes
+    began = time.perf_counter()
+    found = heard(body)
+    took = time.perf_counter() - began
+    assert found == [Reference("card", f"leads/{18_000_000 + lead}") for lead in range(100)]
+    # Wanted is one second; machines that run tests are busy.
+    assert took < 10
+    tracemalloc.start()
+    heard(body)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20_000_000

@@ -218,3 +218,22 @@ def test_absent_is_only_said_of_what_was_looked_through(crm: AmoRig, key: str) -
         crm.server.note("contacts", int(crm.card.id), params={"text": "позже"})
     with pytest.raises(CrmRefused, match="more than 1000 notes"):
         crm.connector.find("comment", crm.card, key)
+
+
+@pytest.mark.parametrize(
+    ("held", "asked"),
+    [
+        ("8 (903) 765-43-21 (жена)", "+79037654321"),
+        ("+8 (903) 765-43-21", "+79037654321"),
+        ("8 916 555-00-01, жена 8 903 765-43-21", "+79165550001"),
+        ("8 916 555-00-01, жена 8 903 765-43-21", "+79037654321"),
+        ("8-495-765-43-21, доп. 101", "+74957654321"),
+    ],
+)
+def test_a_number_is_found_in_whatever_the_field_holds(crm: AmoRig, held: str, asked: str) -> None:
+    contact = crm.server.card("contacts", "Клиент", [held])
+    assert [card.ref.id for card in crm.connector.find_contact(asked)] == [str(contact)]
+
+
+def test_a_name_with_a_latin_letter_is_looked_for_as_it_is_meant(crm: AmoRig) -> None:
+    assert [card.ref for card in crm.connector.find_contact(name="Ивaнов Ивaн Ивaнович")] == [crm.card]

@@ -176,3 +176,22 @@ def test_phone_and_name_have_both_to_fit(connector: Bitrix24Connector, portal: P
     assert names(connector.find_contact(PHONE, "Иванов Иван Иванович")) == ["42"]
     assert connector.find_contact(PHONE, "Сидоров Сидор") == []
     assert sorted(names(connector.find_contact(PHONE))) == ["42", "43"]
+
+
+@pytest.mark.parametrize("held", ["8 (903) 765-43-21 (жена)", "8 903 765-43-21 моб", "8 (903) 765-43-21 Иван"])
+def test_a_number_is_found_in_whatever_the_field_holds(connector: Bitrix24Connector, portal: Portal, held: str) -> None:
+    portal.records.add_item("contact", "1", name="Иван", phones=(held,))
+    assert names(connector.find_contact("+79037654321")) == ["1"]
+
+
+@pytest.mark.parametrize("asked", ["+79165550001", "+79037654321"])
+@responses.activate
+def test_a_field_with_two_numbers_that_the_portal_finds_is_one_of_either(asked: str) -> None:
+    held = [{"typeId": "PHONE", "value": "8 916 555-00-01, жена 8 903 765-43-21"}]
+    responses.post(f"{REST}/crm.duplicate.findbycomm", json={"result": {"CONTACT": [1]}, "time": {}})
+    responses.post(f"{REST}/crm.item.list", json={"result": {"items": [{"id": 1, "fm": held}]}, "time": {}})
+    assert names(played().find_contact(asked)) == ["1"]
+
+
+def test_a_name_with_a_latin_letter_is_looked_for_as_it_is_meant(connector: Bitrix24Connector, card: CardRef) -> None:
+    assert names(connector.find_contact(name="Ивaнов Ивaн Ивaнович")) == ["42"]

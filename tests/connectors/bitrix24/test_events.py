@@ -88,7 +88,6 @@ def test_a_refusal_tells_no_token() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"auth[application_token]=\xff\xfe",
         b"&".join(b"a%d=1" % number for number in range(501)),
         b"data=1&data[CALL_ID]=x",
     ],
@@ -153,3 +152,10 @@ def test_an_item_of_another_smart_process_is_none_of_ours() -> None:
 
 def test_the_portal_does_not_send_an_event_again() -> None:
     assert Bitrix24Connector.repeats_events is False
+
+
+@pytest.mark.parametrize("odd", [b"", b"data[COMMENT]=%C8%E2&", b"data[COMMENT]=\xc8\x00&"])
+def test_a_byte_order_mark_and_what_nobody_needs_spoil_no_event(odd: bytes) -> None:
+    expected = heard(connector(**TOKEN), call_end())
+    assert expected
+    assert heard(connector(**TOKEN), b"\xef\xbb\xbf" + odd + call_end()) == expected

@@ -31,12 +31,6 @@ def test_without_an_address_nothing_is_sent(mailer: Bitrix24Connector, portal: P
     assert portal.requests == []
 
 
-def test_a_text_that_cannot_be_sent_is_told(mailer: Bitrix24Connector, key: str) -> None:
-    outcome = mailer.notify_email(PERSON, "ИСКЛЮЧИТЬ", "\ud83d", key)
-    assert isinstance(outcome, NotDone)
-    assert outcome.permanent
-
-
 def test_a_mailbox_that_does_not_send_just_now_is_tried_again(
     mailer: Bitrix24Connector, portal: Portal, key: str
 ) -> None:

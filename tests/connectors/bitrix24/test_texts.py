@@ -9,7 +9,7 @@ import pytest
 from connectors.base import Assignee, CardRef, Done
 from connectors.bitrix24 import Bitrix24Connector
 from connectors.bitrix24.commands import Command, Later
-from connectors.bitrix24.texts import as_html, is_sendable, lost_mark, shown_literally
+from connectors.bitrix24.texts import as_html, lost_mark, shown_literally
 from connectors.kit.reference_mark import carries_mark
 from tests.connectors.bitrix24.rig import connected, with_webhook
 from tests.connectors.bitrix24.server import Portal, nested
@@ -76,9 +76,11 @@ def test_a_mails_body_shows_tags_and_keeps_its_lines() -> None:
     assert as_html("Имя: <b>&\nвторая") == "Имя: &lt;b&gt;&amp;<br>\nвторая"
 
 
-def test_half_a_pair_of_surrogates_cannot_be_sent() -> None:
-    assert not is_sendable("fine", "\ud83d")
-    assert is_sendable("👍", "Иванов")
+@pytest.mark.parametrize("half", ["\ud83d", "\ude00"])  # noqa: PT014 (two different halves)
+def test_half_a_character_is_shown_as_one_that_is_missing(half: str) -> None:
+    assert shown_literally(f"a{half}b") == "a\ufffdb"
+    assert as_html(f"a{half}b") == "a\ufffdb"
+    assert Command("m", {f"x{half}": half}).written == "m?x%EF%BF%BD=%EF%BF%BD"
 
 
 def test_a_text_that_never_had_a_mark_has_not_lost_it() -> None:

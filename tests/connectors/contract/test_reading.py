@@ -16,7 +16,8 @@ from connectors.base import (
     EventNotAuthentic,
     Reference,
 )
-from connectors.phones import same_name, same_phone
+from connectors.kit.names import same_name
+from connectors.kit.phones import same_number
 from plugin.events.schema import CallResultSchema
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Rig
 
@@ -56,7 +57,7 @@ def test_a_card_is_read_with_name_phone_and_address(rig: Rig) -> None:
     assert card.ref == rig.card
     assert card.name is not None
     assert same_name(card.name, NAME)
-    assert any(same_phone(phone, PHONE) for phone in card.phones)
+    assert any(same_number(phone, PHONE) for phone in card.phones)
     if card.url is not None:
         assert card.url.startswith(("http://", "https://"))
         assert all(secret not in card.url for secret in rig.secrets)
@@ -87,6 +88,13 @@ def test_its_limits_can_be_reckoned_with(rig: Rig) -> None:
     assert rig.connector.most_writes >= 1
 
 
+def test_its_probe_asks_the_crm(rig: Rig) -> None:
+    turns = Turns()
+    rig.connector.share_quota(turns)
+    rig.connector.probe()
+    assert turns.taken >= 1
+
+
 # --- events ----------------------------------------------------------------------------------------
 
 
@@ -107,7 +115,7 @@ def test_a_genuine_event_becomes_a_call_result_that_the_plugin_takes(rig: Rig) -
     if card is not None:
         assert (card["type"], card["id"]) == (rig.card.type, rig.card.id)
     else:
-        assert same_phone(loaded["call"]["phone"], PHONE)
+        assert same_number(loaded["call"]["phone"], PHONE)
 
 
 def test_an_event_takes_no_more_requests_than_its_lease_is_reckoned_by(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,14 @@ from tests.connectors.contract import doing
 from tests.connectors.contract.doing import DUE, SUBJECT, WORDS, check_found, job, key, play, read, written
 from tests.connectors.contract.rig import NAME, PHONE, Rig
 from tests.support.fake_api import Fault
+
+
+class Refused:
+    """A quota that nobody may ask for a turn."""
+
+    def acquire(self, longest: float) -> float:
+        raise AssertionError("the CRM was asked")
+
 
 TEXTS = {
     "cyrillic": "Просит исключить — «навсегда»; ё, №, €",
@@ -216,6 +225,15 @@ def test_what_a_trial_wrote_is_removed_or_the_crm_says_that_it_cannot(rig: Rig, 
         assert len(rig.written(kind)) == 1
 
 
+def test_a_text_with_what_is_no_character_is_written_all_the_same(rig: Rig, kind: Kind) -> None:
+    words = "Половина \ud83d знака, \0NUL, \x1bESC, \ufffe"
+    made = written(rig, kind, words)
+    assert isinstance(made, Done)
+    (record,) = rig.written(kind)
+    assert "Половина \ufffd знака,  NUL,  ESC, \ufffd" in read(record.text)
+    check_found(rig, kind, made.remote_id)
+
+
 # --- clients ---------------------------------------------------------------------------------------
 
 
@@ -223,6 +241,33 @@ def test_what_a_trial_wrote_is_removed_or_the_crm_says_that_it_cannot(rig: Rig, 
 def test_a_client_is_found_by_phone_in_any_notation(rig: Rig, notation: str) -> None:
     assert [card.ref for card in rig.connector.find_contact(phone=notation)] == [rig.card]
     assert [card.ref for card in rig.connector.find_contact(notation, NAME)] == [rig.card]
+
+
+@pytest.mark.parametrize("asked", ["Unknown", "нет", "112", "0", "8 916 123-45-6", "+7 (___) ___-__-__", "абв", ""])
+@pytest.mark.parametrize("name", [None, NAME])
+def test_what_is_no_number_is_nobodys_and_the_crm_is_not_asked(rig: Rig, asked: str, name: str | None) -> None:
+    if not asked and name:
+        return
+    rig.connector.share_quota(Refused())
+    assert list(rig.connector.find_contact(asked, name)) == []
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b\u2060", "—", "123"])
+def test_what_is_no_name_is_nobodys_and_the_crm_is_not_asked(rig: Rig, name: str) -> None:
+    rig.connector.share_quota(Refused())
+    assert list(rig.connector.find_contact(name=name)) == []
+
+
+@pytest.mark.parametrize(
+    "written_as",
+    [
+        pytest.param("Ивaнов Иван Иванович", id="a Latin letter"),
+        pytest.param(unicodedata.normalize("NFD", "Иванов Иван Иванович"), id="letters of two characters"),
+        pytest.param("Ива\u00adнов\u200b Иван Иванович", id="invisible characters"),
+    ],
+)
+def test_a_client_with_a_number_is_found_by_a_name_however_it_was_typed(rig: Rig, written_as: str) -> None:
+    assert [card.ref for card in rig.connector.find_contact(PHONE, written_as)] == [rig.card]
 
 
 @pytest.mark.parametrize("written_as", [NAME, NAME.lower(), f"  {NAME.replace(' ', '  ')} "])

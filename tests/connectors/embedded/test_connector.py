@@ -178,3 +178,22 @@ def test_all_contacts_are_found_page_by_page(connector: EmbeddedConnector, api: 
     for number in range(120):
         api.send("POST", "cards", {"name": f"Двойник {number}", "phones": ["+7 999 000-00-00"]})
     assert len({card.ref.id for card in connector.find_contact("89990000000")}) == 120
+
+
+@pytest.mark.parametrize(
+    ("held", "asked"),
+    [
+        ("8 (903) 765-43-21 (жена)", "+79037654321"),
+        ("+8 (903) 765-43-21", "+79037654321"),
+        ("8 916 555-00-01, жена 8 903 765-43-21", "+79165550001"),
+        ("8 916 555-00-01, жена 8 903 765-43-21", "+79037654321"),
+        ("8-495-765-43-21, доп. 101", "+74957654321"),
+    ],
+)
+def test_a_number_is_found_in_whatever_the_field_holds(
+    connector: EmbeddedConnector, api: CrmApi, held: str, asked: str
+) -> None:
+    card = api.send("POST", "cards", {"name": "Клиент", "phones": [held, "нет"]})
+    # Other cases have put a card with the same number there.
+    found = {one.ref.id: one.phones for one in connector.find_contact(asked)}
+    assert found[card["id"]] == (held, "нет")

@@ -177,7 +177,7 @@ def test_a_crm_that_is_down_is_surely_not_done_and_unavailable(key: str) -> None
     assert [(type(outcome), getattr(outcome, "permanent", None)) for outcome in outcomes] == [(NotDone, False)] * 4
     for read in (
         lambda: connector.read_card(card),
-        lambda: connector.find_contact("1"),
+        lambda: connector.find_contact("+79161234567"),
         lambda: connector.find("comment", card, key),
         lambda: connector.reminder_state("1"),
     ):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import responses
@@ -134,13 +136,48 @@ def test_a_loss_that_nobody_can_place_is_unknown(
     assert isinstance(client.write("POST", "notes", payload={}), Unknown)
 
 
-def test_text_that_utf8_cannot_hold_is_refused_before_it_is_sent(
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("a\ud83db", "a\ufffdb"),
+        ("\ud83d\ude00", "😀"),
+        ("a\0b\x1b", "a b "),
+        ("\uffff", "\ufffd"),
+        ("а\tб\nв", "а\tб\nв"),
+    ],
+)
+def test_any_text_can_be_sent(crm: responses.RequestsMock, client: HttpClient, text: str, sent: str) -> None:
+    crm.post(f"{URL}/notes", json={"id": 1})
+    assert isinstance(client.write("POST", "notes", payload={text: [text]}, params={"q": text}), HttpAnswer)
+    request = crm.calls[0].request
+    assert json.loads(request.body or b"") == {sent: [sent]}
+    assert dict(parse_qsl(urlsplit(str(request.url)).query)) == {"q": sent}
+
+
+def test_a_number_that_json_does_not_have_is_refused_before_it_is_sent(
     crm: responses.RequestsMock, client: HttpClient
 ) -> None:
-    outcome = client.write("POST", "notes", payload={"text": "\ud83d"})
+    outcome = client.write("POST", "notes", payload={"n": float("nan")})
     assert isinstance(outcome, NotDone)
     assert outcome.permanent
     assert not crm.calls
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_the_texts_of_an_answer_can_be_stored_and_sent(
+    crm: responses.RequestsMock, client: HttpClient, mark: bytes
+) -> None:
+    body = rb'{"id": "a\u0000b", "na\ud83dme": ["\ud83d\ude00", {"x": "\udc00\u001b"}], "n": 1.5}'
+    crm.get(f"{URL}/notes", body=mark + body)
+    assert client.read("notes").data == {"id": "a b", "na\ufffdme": ["😀", {"x": "\ufffd "}], "n": 1.5}
+
+
+def test_an_error_with_half_a_character_is_told(crm: responses.RequestsMock, client: HttpClient) -> None:
+    crm.get(f"{URL}/notes", status=400, body=rb'{"error": {"code": "\ud83d", "message": "no\u0000 \\ud83d"}}')
+    with pytest.raises(CrmRefused) as caught:
+        client.read("notes")
+    str(caught.value).encode()
+    assert "\0" not in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422])

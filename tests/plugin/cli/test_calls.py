@@ -18,6 +18,7 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
 from plugin.ledger.schema import activations, attempts, calls, deliveries, revisions
+from tests.support.databases import migrate
 
 PLUGIN_TOML = f"""
 [plugin]
@@ -58,7 +59,7 @@ class Home:
 
     def report(self, call: str, /, *, ago: timedelta = timedelta(0), **more: Any) -> None:
         """Take in a call result of ``ago`` from the source ``telephony``, named after its call."""
-        self.ledger.upgrade()
+        migrate(self.ledger)
         self._rules.activate_first(Rulebook.load(self._settings.rules_dir), "test", "start")
         event = {
             "id": f"evt-{call}",

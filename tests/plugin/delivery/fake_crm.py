@@ -28,6 +28,8 @@ from connectors.base import (
     Unknown,
     Write,
 )
+from connectors.kit.names import same_name
+from connectors.kit.phones import same_number
 
 LIMITS = Limits(connect_seconds=5, read_seconds=20, settling_seconds=30)
 START = datetime(2026, 11, 23, 7, 15, tzinfo=UTC)
@@ -138,7 +140,8 @@ class FakeCrm(Connector):
         found = [
             card
             for card in self.crm.contacts
-            if (phone is None or phone in card.phones) and (name is None or name == card.name)
+            if (phone is None or any(same_number(phone, held) for held in card.phones))
+            and (name is None or same_name(name, card.name or ""))
         ]
         self._slowly()
         return found

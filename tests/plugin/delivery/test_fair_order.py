@@ -131,6 +131,7 @@ def test_without_an_open_lane_nothing_is_claimed(house: House) -> None:
 # --- a large backlog ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_drain_without_starving_new_calls(house: House) -> None:
     fill(house, BACKLOG)
     queue = Queue(house.ledger, house.clock, "a", LEASE)

@@ -16,6 +16,8 @@ from plugin.operations.selection import Selection
 from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import FakeMailer, House
 
+pytestmark = pytest.mark.slow
+
 PROBE = 30.0
 
 

@@ -7,8 +7,32 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from connectors.kit.phones import first_number
 from plugin.common.clock import local_time, utc_now
 from plugin.events.texts import delivery_key
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("+79161234567", "+79161234567"),
+        ("8 (916) 123-45-67", "+79161234567"),
+        ("89161234567", "+79161234567"),
+        ("9161234567", "+79161234567"),
+        ("79161234567", "+79161234567"),
+        ("375 29 123-45-67", "+375291234567"),
+        ("916123456", None),
+        ("tel:+7-916-123-45-67", "+79161234567"),
+        ("+49 30 123456", "+4930123456"),
+        ("112", None),
+        ("23-45", None),
+        ("123456789012345678901234", None),
+        ("нет", None),
+        ("+", None),
+    ],
+)
+def test_a_phone_number_has_one_notation(given: str, kept: str | None) -> None:
+    assert first_number(given) == kept
 
 
 @pytest.mark.parametrize(

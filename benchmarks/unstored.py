@@ -20,6 +20,7 @@ from plugin.events.revision_cache import RevisionCache
 from plugin.events.schema import CallResult
 from plugin.ledger import Ledger
 from plugin.web import WebServer, bind, create_app
+from plugin.web.limits import BodyLimits
 
 
 class UnstoredIntake(Intake):
@@ -45,7 +46,7 @@ def main(home: Path) -> None:
     intake = UnstoredIntake(ledger, rules, settings, utc_now)
     app = create_app(intake, ledger, settings, rules, None)
     listener = bind("127.0.0.1", 0)
-    server = WebServer(app, listener, threads=settings.web.threads, max_body_bytes=settings.web.max_body_bytes)
+    server = WebServer(app, listener, threads=settings.web.threads, limits=BodyLimits.of(settings.web))
     print(f"listening on {server.url}", flush=True)
     server.run(finish_within=1.0)
 

@@ -12,6 +12,7 @@ import click
 
 from plugin.cli.options import print_json
 from plugin.common.strict_json import NotJsonError, read_object
+from plugin.common.text_files import NotText, decoded_lines
 from plugin.config.settings import Settings
 from plugin.deciding.decision.compiled_rules import Decider, Rulebook
 from plugin.errors import InputError, OptoutError
@@ -79,20 +80,21 @@ def _remark_on_folder(settings: Settings) -> None:
     click.echo("\n".join(paragraph(remark)), err=True)
 
 
-def _decide_batch(decider: Decider, lines: Iterable[bytes]) -> int:
+def _decide_batch(decider: Decider, chunks: Iterable[bytes]) -> int:
     status = 0
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, line in enumerate(decoded_lines(chunks), 1):
         try:
-            print_json(_decided(decider, line))
+            if isinstance(line, NotText):
+                raise InputError(f"the line is {line}", hint="Save the file as UTF-8") from line
+            if line.strip():
+                print_json(_decided(decider, line))
         except OptoutError as error:
             status = BAD_INPUT
             print_json({"line": number, "error": error.to_json()})
     return status
 
 
-def _decided(decider: Decider, text: str | bytes) -> dict[str, Any]:
+def _decided(decider: Decider, text: str) -> dict[str, Any]:
     try:
         raw = read_object(text)
     except NotJsonError as error:

@@ -108,8 +108,23 @@ def _password(login: str) -> str:
     if sys.stdin.isatty():
         password = str(click.prompt("Пароль", hide_input=True, confirmation_prompt="Ещё раз"))
     else:
-        password = sys.stdin.readline().rstrip("\r\n")
-        if not password:
-            raise InputError("Пароль не передан", hint="Он ожидается первой строкой стандартного ввода")
+        password = _piped(sys.stdin.buffer.read())
     check_rules(password, login)
     return password
+
+
+def _piped(data: bytes) -> str:
+    """The password on the first line of what was piped, by whatever wrote it. Raises InputError."""
+    from plugin.common.characters import describe_in_russian
+    from plugin.common.secret_text import UnusableSecret, secret_text
+
+    expected = "Он ожидается первой строкой стандартного ввода"
+    try:
+        return secret_text(data, first_line=True)
+    except UnusableSecret as error:
+        if error.character is not None:
+            what = f"В пароле есть знак, который нельзя набрать: {describe_in_russian(error.character)}"
+            raise InputError(f"{what}, место {error.position}", hint="Задайте пароль без него") from error
+        if error.why == "not_text":
+            raise InputError("Пароль передан не текстом в UTF-8 или UTF-16", hint=expected) from error
+        raise InputError("Пароль не передан", hint=expected) from error

@@ -5,8 +5,6 @@ Everything wrong with it is told at once, each fault with file, line, key and re
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,9 @@ from typing import Any
 from marshmallow import ValidationError
 
 from connectors.smtp.certificates import unusable_certificates
+from plugin.common.secret_text import UnusableSecret, secret_text
 from plugin.common.toml.source import Place, TomlUnreadable, load_toml
+from plugin.common.webhook_secret import UnusableWebhookSecret, webhook_keys
 from plugin.config.faults import FaultList, closest, unreadable
 from plugin.config.schema import (
     SECRET_FORM,
@@ -197,13 +197,14 @@ class _Reader:
         if secret is None:
             return None
         try:
-            key = base64.b64decode(secret.removeprefix("whsec_") + "==", validate=False)
-        except (binascii.Error, ValueError):
-            key = b""
-        if len(key) < _SHORTEST_KEY:
+            shortest = min(map(len, webhook_keys(secret)))
+            why = "is too short" if shortest < _SHORTEST_KEY else None
+        except UnusableWebhookSecret as error:
+            why = str(error)
+        if why is not None:
             self._faults.add(
                 place,
-                f"{_origin(ref)} does not hold a secret of Standard Webhooks",
+                f"{_origin(ref)} does not hold a secret of Standard Webhooks: it {why}",
                 f"allowed: base64 of at least {_SHORTEST_KEY} bytes, as openssl rand -base64 32 prints it",
             )
         return secret
@@ -355,25 +356,25 @@ class _Reader:
     def _secret(self, place: Place, ref: SecretRef) -> str | None:
         """The secret itself, or None after noting why it cannot be had."""
         if ref.env is not None:
-            value = self._environ.get(ref.env, "")
-            if not value.strip():
-                state = "is empty" if ref.env in self._environ else "is not set"
-                self._faults.add(place, f"the environment variable {ref.env} {state}", "set it to the secret")
+            if ref.env not in self._environ:
+                self._faults.add(place, f"the environment variable {ref.env} is not set", "set it to the secret")
                 return None
-            return value.strip()
+            return self._secret_in(place, ref, self._environ[ref.env], "set it to the secret")
         path = self._home.folder / Path(ref.file or "").expanduser()
         try:
-            value = path.read_text(encoding="utf-8").strip()
-        except UnicodeDecodeError:
-            self._faults.add(place, f"the file {path} is not UTF-8 text", "write the secret into it as text")
-            return None
+            data = path.read_bytes()
         except OSError as error:
             self._faults.add(place, f"the file {path} cannot be read ({error.strerror})", "write the secret into it")
             return None
-        if not value:
-            self._faults.add(place, f"the file {path} is empty", "write the secret into it")
+        return self._secret_in(place, SecretRef(file=str(path)), data, "write the secret into it")
+
+    def _secret_in(self, place: Place, ref: SecretRef, data: bytes | str, remedy: str) -> str | None:
+        try:
+            return secret_text(data)
+        except UnusableSecret as error:
+            remedies = {"not_text": f"{remedy} as text", "several_lines": f"{remedy}, alone and on one line"}
+            self._faults.add(place, f"{_origin(ref)} {error}", remedies.get(error.why, remedy))
             return None
-        return value
 
 
 def _retention(table: Mapping[str, Any]) -> Retention:

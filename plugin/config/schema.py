@@ -298,6 +298,7 @@ class WebTable(Schema):
     port = _whole(0, 65_535)
     threads = _whole(1, 256)
     max_body_bytes = _whole(1024, 16_777_216)
+    max_crm_event_bytes = _whole(1024, 67_108_864)
     metrics_token = SecretField()
 
 

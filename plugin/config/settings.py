@@ -139,6 +139,8 @@ class LogSettings:
 class WebSettings:
     """The address events come in at. A larger body than ``max_body_bytes`` is answered 413.
 
+    A CRM reports a mass change in one event, so that ``POST /events/<connector>`` takes ``max_crm_event_bytes``.
+
     With a ``metrics_token`` only its bearer gets ``/metrics``; without one, only this machine does.
     """
 
@@ -146,6 +148,7 @@ class WebSettings:
     port: int = 8080
     threads: int = 8
     max_body_bytes: int = 262_144
+    max_crm_event_bytes: int = 4_194_304
     metrics_token: str | None = field(default=None, repr=False)
 
 

@@ -6,26 +6,27 @@ Every way in which a signature can be missing, malformed, too old or wrong ends 
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import time
 from collections.abc import Mapping, Sequence
 
 from standardwebhooks.webhooks import Webhook, hmac_data
 
+from plugin.common.webhook_secret import UnusableWebhookSecret, webhook_keys
 from plugin.config.settings import Source
 from plugin.errors import ConfigError, EventError
 
-_PREFIX = "whsec_"
 #: How far the time of signing may be from this machine's clock, in seconds; the package's own tolerance.
 _TOLERANCE = 300.0
 
 
 class Signatures:
-    """The secrets of all sources. Thread-safe. Raises ConfigError for a secret that is not base64."""
+    """The secrets of all sources. Thread-safe. Raises ConfigError for a secret that holds no key."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self._verifiers = [(source, _Verifier(source, secret)) for source in sources for secret in source.secrets]
+        self._verifiers = [
+            (source, _Verifier(key)) for source in sources for secret in source.secrets for key in _keys(source, secret)
+        ]
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> tuple[Source, str]:
         """The source whose secret signed this body, and the signed ``webhook-id``. Raises EventError 401."""
@@ -43,14 +44,9 @@ class Signatures:
 
 
 class _Verifier:
-    def __init__(self, source: Source, secret: str) -> None:
-        try:
-            self._key = base64.b64decode(secret.removeprefix(_PREFIX) + "==")
-        except (ValueError, binascii.Error) as error:
-            raise _unusable(source) from error
-        if not self._key:
-            raise _unusable(source)
-        self._webhook = Webhook(self._key)
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._webhook = Webhook(key)
 
     def accepts(self, headers: Mapping[str, str], body: bytes) -> bool:
         # The package raises half a dozen kinds of errors on malformed headers, all of which mean the same.
@@ -90,8 +86,11 @@ def _as_sent(value: str) -> str:
         return value
 
 
-def _unusable(source: Source) -> ConfigError:
-    return ConfigError(
-        f"event source {source.name}: a secret is not base64",
-        hint="Use the form whsec_<base64>, e.g. from `openssl rand -base64 32`",
-    )
+def _keys(source: Source, secret: str) -> tuple[bytes, ...]:
+    try:
+        return webhook_keys(secret)
+    except UnusableWebhookSecret as error:
+        raise ConfigError(
+            f"event source {source.name}: a secret {error}",
+            hint="Use the form whsec_<base64>, e.g. from `openssl rand -base64 32`",
+        ) from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.kit.phones import numbers_in
 from plugin.events.schema import CallResult
 
 #: Further away than this from every event of a call, the same id is another call.
@@ -127,11 +128,17 @@ def with_event(call: Call, result: CallResult, promise_hours: int) -> Call:
 
 
 def _fits(call: Call, result: CallResult) -> bool:
-    if call.phone and result.phone and call.phone != result.phone:
+    if call.phone and result.phones and call.phone not in result.phones and _has_another_number(call, result):
         return False
     if call.card_id and result.card_id and (call.card_type, call.card_id) != (result.card_type, result.card_id):
         return False
     return _distance(call, result.occurred_at) <= REUSED_AFTER
+
+
+def _has_another_number(call: Call, result: CallResult) -> bool:
+    """Whether both have a number and share none; earlier versions kept numbers in other notations."""
+    numbers = numbers_in(call.phone)
+    return bool(numbers) and set(numbers).isdisjoint(result.phones)
 
 
 def _distance(call: Call, moment: datetime) -> timedelta:

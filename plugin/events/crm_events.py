@@ -35,6 +35,7 @@ class CrmEvents:
     def __init__(self, intake: Intake, ledger: Ledger, connector: Connector, settings: Settings, now: Now) -> None:
         self._intake = intake
         self._connector = connector
+        self._source = intake.recorded_as(connector.name)
         self._gates = AccountGates(ledger, connector, settings.delivery, now)
         # Nothing is claimed here, so that no lease is held.
         self._inbox = Inbox(ledger, connector.name, now, _NO_OWNER, 0.0)
@@ -43,6 +44,8 @@ class CrmEvents:
         """The answer to one event, everything in it committed: its decisions, or 202 with how many were kept."""
         tried = [self._resolve(item) if isinstance(item, Reference) else self._take(item) for item in parsed]
         answers = [one for one in tried if isinstance(one, EventResponse)]
+        for answer in answers:
+            self._intake.tell_refusal(self._source, answer)
         keep = [one for one in tried if isinstance(one, tuple)]
         if keep:
             self._inbox.keep(keep)
@@ -55,6 +58,10 @@ class CrmEvents:
             return answer
         status = 202 if answer.status in TAKEN else answer.status
         return EventResponse(status, answer.body | {"kept": len(keep)}, answer.headers)
+
+    def tell_refusal(self, status: int, code: str) -> None:
+        """Count an event that was refused before it could be taken, and tell the admins."""
+        self._intake.tell_refusal(self._source, EventResponse(status, {"error": {"code": code}}))
 
     def _resolve(self, reference: Reference) -> EventResponse | Kept | None:
         """The answer to a reference, or what is to be kept; None where it names no call of ours."""

@@ -78,9 +78,9 @@ def decide_event(
     decider = _decider_for(result, _script(stored, result, settings.default_script), rulebook)
     facts = typed_facts(decider, result.facts, result.call_fields)
     answers = answers_in(decider, result.facts)
-    # Where an operator handed a new call over, it counts even without an answer.
-    handed_over = event.from_page and result.final
-    if stored is None and not handed_over and all(result.facts[name] is None for name in answers):
+    # A new call counts even without an answer where an operator handed it over, or noted what the client asked for.
+    is_told = result.final and (event.from_page or result.note is not None)
+    if stored is None and not is_told and all(result.facts[name] is None for name in answers):
         return IgnoredEvent(decider)
     decided = decide_call(
         _with_event(loaded, event, result, decider, replace(report, facts=facts)),

@@ -23,11 +23,12 @@ from plugin.events.decide_call import IgnoredEvent, decide_event
 from plugin.events.load_call import load_call_of
 from plugin.events.parse import ParsedEvent, as_body, parse
 from plugin.events.plan_change import CallChange, plan_change
-from plugin.events.respond import EventResponse, combined, respond, respond_taken, respond_to_repeat
+from plugin.events.refusals import UNKNOWN_SOURCE, EventRefusal, RefusalLog
+from plugin.events.respond import EventResponse, combined, respond, respond_new, respond_taken, respond_to_repeat
 from plugin.events.revision_cache import RevisionCache
 from plugin.events.save_change import AnsweredEvent, save_change, save_event
-from plugin.events.schema import CallResult, ignored_keys
-from plugin.events.validate import validate
+from plugin.events.schema import CallResult
+from plugin.events.validate import event_warnings, validate
 from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
@@ -56,28 +57,48 @@ class Intake:
         self._settings = settings
         self._now = now
         self._signatures = Signatures(settings.sources)
+        self._refusals = RefusalLog(ledger, now)
         self._unfinished_after = timedelta(minutes=settings.delivery.unfinished_after_minutes)
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> EventResponse:
         """``POST /events/call-result``: every check of contract 3.3 in its order; never raises for bad input."""
 
+        sender = UNKNOWN_SOURCE
+
         def take() -> EventResponse:
+            nonlocal sender
             limit = self._settings.web.max_body_bytes
             if len(body) > limit:
                 raise EventError(413, "too_large", f"the body is over {limit} bytes")
             source, webhook_id = self._signatures.verify(headers, body)  # 401
+            sender = source.recorded_as
             event = parse(source, body, self._now(), webhook_id=webhook_id)  # 400
             return self._take(event)  # 409 or 200, 422, 503
 
-        return respond(take)
+        response = respond(take)
+        self.tell_refusal(sender, response)
+        return response
+
+    def tell_refusal(self, source_name: str, response: EventResponse) -> None:
+        """Count what was answered 4xx, and tell the admins; ``source_name`` as the ledger records it."""
+        for answer in response.body.get("results", [{"status": response.status} | response.body]):
+            if 400 <= answer["status"] < 500:
+                self._refusals.record(EventRefusal.of(source_name, answer["status"], answer["error"]))
+
+    def recorded_as(self, source_name: str) -> str:
+        """The name by which the ledger knows the events of this connector or source."""
+        return self._source(source_name).recorded_as
+
+    def _source(self, name: str) -> Source:
+        named = (source for source in self._settings.sources if source.name == name)
+        return next(named, Source(name, (), name))
 
     def receive_results(self, source_name: str, results: Sequence[Mapping[str, Any]]) -> EventResponse:
         """Call results of a connector, already authentic: each in a transaction of its own, one answer for all.
 
         A source of this name in plugin.toml gives the namespace; without one it is the name itself.
         """
-        named = (source for source in self._settings.sources if source.name == source_name)
-        source = next(named, Source(source_name, (), source_name))
+        source = self._source(source_name)
 
         def taking(result: Mapping[str, Any]) -> Callable[[], EventResponse]:
             return lambda: self._take(parse(source, as_body(result), self._now()))
@@ -173,7 +194,7 @@ class Intake:
         accept: Accept | None,
     ) -> EventResponse:
         planned = self._plan(connection, event, result, revisions)
-        warnings = ignored_keys(event.raw, planned.decider.sources.values())
+        warnings = event_warnings(event, result, planned.decider.sources.values())
         extra: dict[str, Any] = {"warnings": warnings} if warnings else {}
         if event.source.dry_run:
             extra["dry_run"] = True
@@ -187,9 +208,11 @@ class Intake:
         if accept is not None and not accept(decision):
             raise DecisionChanged(planned)
         answer = {"event": result.id, "call": result.call_id, "decision": decision.to_json()} | extra
-        call_ref = save_change(connection, planned, AnsweredEvent(event, result, answer))
+        saved = save_change(connection, planned, AnsweredEvent(event, result, answer))
         _log_taken(planned, names, warnings)
-        return respond_taken(connection, answer, call_ref)
+        if planned.call.id is None:
+            return respond_new(answer, saved.added)
+        return respond_taken(connection, answer, saved.call)
 
 
 def _log_taken(change: CallChange, names: Mapping[str, str], warnings: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from connectors.kit.names import name_key
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Target
 from plugin.events.calls import Call
@@ -104,11 +105,7 @@ def _moved(decided: DecidedCall, current: KnownDecision) -> bool:
 
 
 def _same_person(one: Target | None, other: Target | None) -> bool:
-    """Whether both are the same client; a name in another spelling of blanks and case is the same name."""
+    """Whether both are the same client; a name that is written otherwise is the same name (``name_key``)."""
     if one is None or other is None:
         return one is other
-    return _folded(one.name) == _folded(other.name)
-
-
-def _folded(name: str | None) -> str:
-    return " ".join((name or "").split()).casefold()
+    return name_key(one.name or "") == name_key(other.name or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 
 import structlog
@@ -60,8 +61,7 @@ def find_event(connection: Connection, source: str, event_id: str) -> StoredEven
 
 def respond_to_repeat(connection: Connection, event: ParsedEvent) -> EventResponse | None:
     """200 for an event taken in before, None for a new one. Raises EventError 409 for another body under its id."""
-    event_id = event.raw.get("id")
-    known = find_event(connection, event.source.recorded_as, event_id) if isinstance(event_id, str) else None
+    known = find_event(connection, event.source.recorded_as, event.id) if event.id else None
     if known is None:
         return None
     if known.digest != event.digest:
@@ -80,14 +80,21 @@ def respond_taken(connection: Connection, answer: dict[str, Any], call: int) -> 
     return EventResponse(202, _with_deliveries(connection, answer, call))
 
 
+def respond_new(answer: dict[str, Any], added: Sequence[Mapping[str, Any]]) -> EventResponse:
+    """The same for a call that is new, so that all its deliveries are those that were just ``added``."""
+    rows = sorted(added, key=lambda row: row["id"])
+    return EventResponse(202, answer | {"deliveries": [_shown(row) for row in rows]})
+
+
 def _with_deliveries(connection: Connection, answer: dict[str, Any], call: int) -> dict[str, Any]:
     """The answer with the call's deliveries as they are now."""
-    shown = [
-        {"id": row.id, "kind": row.kind, "role": row.role, "action": row.action, "state": row.state}
-        | ({"due_at": row.due_at.isoformat()} if row.due_at else {})
-        for row in connection.execute(_DELIVERIES, {"call": call})
-    ]
-    return answer | {"deliveries": shown}
+    rows = connection.execute(_DELIVERIES, {"call": call}).mappings()
+    return answer | {"deliveries": [_shown(row) for row in rows]}
+
+
+def _shown(row: Mapping[Any, Any]) -> dict[str, Any]:
+    shown = {name: row[name] for name in ("id", "kind", "role", "action", "state")}
+    return shown | ({"due_at": row["due_at"].astimezone(UTC).isoformat()} if row["due_at"] else {})
 
 
 # --- events that were not --------------------------------------------------------------------------

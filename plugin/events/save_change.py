@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,9 @@ _ADD_CALL = insert(calls)
 _CHANGE_CALL = update(calls).where(calls.c.id == bindparam("call"))
 _ADD_EVENT = insert(events)
 _ADD_DECISION = insert(decisions)
-_ADD_DELIVERIES = insert(deliveries).values(planned_state("called_at"))
-_ADD_ENDED_DELIVERIES = insert(deliveries)
+_NEW = (deliveries.c.id, deliveries.c.key, deliveries.c.state)
+_ADD_DELIVERIES = insert(deliveries).values(planned_state("called_at")).returning(*_NEW)
+_ADD_ENDED_DELIVERIES = insert(deliveries).returning(*_NEW)
 _HALT = update(deliveries).where(
     deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state.not_in(["done", "cancelled"])
 )
@@ -36,6 +37,14 @@ class AnsweredEvent:
     event: ParsedEvent
     result: CallResult
     answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedChange:
+    """What was stored: the call's id, and the deliveries that were added, as rows of the ledger with their ids."""
+
+    call: int
+    added: Sequence[Mapping[str, Any]] = ()
 
 
 def save_event(connection: Connection, answered: AnsweredEvent, **of_its_call: Any) -> int:
@@ -54,16 +63,16 @@ def save_event(connection: Connection, answered: AnsweredEvent, **of_its_call: A
     return _added(connection.execute(_ADD_EVENT, row | of_its_call))
 
 
-def save_change(connection: Connection, change: CallChange, answered: AnsweredEvent | None = None) -> int:
-    """Store the call, the event that changed it, its new decision and its deliveries; the call's id."""
+def save_change(connection: Connection, change: CallChange, answered: AnsweredEvent | None = None) -> SavedChange:
+    """Store the call, the event that changed it, its new decision and its deliveries."""
     call_ref = save_call(connection, change.call)
     event_ref = None
     if answered is not None:
         event_ref = save_event(connection, answered, call_ref=call_ref, facts=change.decided.event_facts)
     if change.decision is not None:
         decision_ref = _save_decision(connection, change, change.decision, call_ref, event_ref)
-        _save_plan(connection, change, call_ref, decision_ref)
-    return call_ref
+        return SavedChange(call_ref, _save_plan(connection, change, call_ref, decision_ref))
+    return SavedChange(call_ref)
 
 
 def save_call(connection: Connection, call: Call) -> int:
@@ -94,8 +103,10 @@ def _save_decision(
     return _added(connection.execute(_ADD_DECISION, row))
 
 
-def _save_plan(connection: Connection, change: CallChange, call_ref: int, decision_ref: int) -> None:
-    """Add, cancel and stop deliveries; those of a call that is only tried out are recorded as never sent."""
+def _save_plan(
+    connection: Connection, change: CallChange, call_ref: int, decision_ref: int
+) -> Sequence[Mapping[str, Any]]:
+    """Add, cancel and stop deliveries; the rows added. Those of a call that is only tried out are never sent."""
     plan, now = change.plan, change.decided.received
     if plan.cancel:
         values = {"state": "cancelled", "why": "заменено новым решением", "finished_at": now}
@@ -103,7 +114,7 @@ def _save_plan(connection: Connection, change: CallChange, call_ref: int, decisi
     if plan.stop:
         connection.execute(_HALT.values(cancel=True), {"ids": plan.stop})
     if not plan.add:
-        return
+        return ()
     shared = {
         "call_ref": call_ref,
         "decision_ref": decision_ref,
@@ -114,11 +125,12 @@ def _save_plan(connection: Connection, change: CallChange, call_ref: int, decisi
         "created_at": now,
     }
     if change.call.dry_run:
-        ended = shared | {"state": "cancelled", "why": DRY_RUN, "finished_at": now}
-        connection.execute(_ADD_ENDED_DELIVERIES, [ended | row.columns() for row in plan.add])
-        return
-    shared |= {"called_at": change.call.first_occurred_at}
-    connection.execute(_ADD_DELIVERIES, [shared | row.columns() for row in plan.add])
+        statement, shared = _ADD_ENDED_DELIVERIES, shared | {"state": "cancelled", "why": DRY_RUN, "finished_at": now}
+    else:
+        statement, shared = _ADD_DELIVERIES, shared | {"called_at": change.call.first_occurred_at}
+    rows = [shared | row.columns() for row in plan.add]
+    new = {row.key: row for row in connection.execute(statement, rows)}
+    return [row | {"id": new[row["key"]].id, "state": new[row["key"]].state} for row in rows]
 
 
 def _added(result: Any) -> int:

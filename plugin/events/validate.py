@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
+from plugin.common.text import Cleaned
+from plugin.common.text_tree import Mended
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.errors import EventError, InputError
 from plugin.events.facts import type_event_facts
 from plugin.events.parse import ParsedEvent
-from plugin.events.schema import MAX_FACTS, CallResult, FieldFaults, bad_fields, call_fields, read_call_result
+from plugin.events.read_form import call_fields, clean_facts, read_call_result
+from plugin.events.schema import MAX_FACTS, MAX_WARNINGS, CallResult, FieldFaults, bad_fields, ignored_keys
 
 #: A call that ended later than this from now has a wrong clock behind it.
 FUTURE = timedelta(minutes=5)
+_SAME_KEY = "; another key is the same then, and counts"
 
 
 def validate(event: ParsedEvent, rulebook: Rulebook | None, default_script: str) -> CallResult:
@@ -23,7 +27,7 @@ def validate(event: ParsedEvent, rulebook: Rulebook | None, default_script: str)
     Raises EventError 422 with all wrong fields.
     """
     result, wrong = _read_form(event.raw)
-    if event.webhook_id is not None and event.raw.get("id") != event.webhook_id:
+    if event.webhook_id is not None and event.id != event.webhook_id:
         wrong.setdefault("id", []).append("must equal the webhook-id header")
     if result is not None and result.occurred_at > event.received + FUTURE:
         wrong["occurred_at"] = ["lies more than 5 minutes in the future"]
@@ -33,6 +37,20 @@ def validate(event: ParsedEvent, rulebook: Rulebook | None, default_script: str)
     if rulebook is not None:
         wrong = _wrong_facts(event.raw, rulebook, default_script) | wrong
     raise bad_fields(wrong)
+
+
+def event_warnings(event: ParsedEvent, result: CallResult, mapped: Collection[str]) -> list[str]:
+    """What was cleaned, field by field, and which keys are not used; at most 20 in all.
+
+    ``mapped``: the fields of the call that the script maps.
+    """
+    cleaned = [*map(_mended_in_words, event.mended), *result.warnings]
+    return [*cleaned, *ignored_keys(event.raw, mapped)][:MAX_WARNINGS]
+
+
+def _mended_in_words(mended: Mended) -> str:
+    told = Cleaned("", mended.what).in_words()
+    return f"{mended.path}: {told or 'line ends were changed'}" + (_SAME_KEY if mended.same_key else "")
 
 
 def _read_form(raw: Mapping[str, Any]) -> tuple[CallResult | None, FieldFaults]:
@@ -57,6 +75,7 @@ def _wrong_facts(raw: Mapping[str, Any], rulebook: Rulebook, default_script: str
     if not isinstance(facts, dict) or len(facts) > MAX_FACTS:
         facts = {}
     try:
-        return type_event_facts(rulebook.script(script), facts, call_fields(raw))[1] if isinstance(script, str) else {}
+        decider = rulebook.script(script) if isinstance(script, str) else None
+        return type_event_facts(decider, clean_facts(facts), call_fields(raw))[1] if decider else {}
     except InputError:
         return {}

@@ -272,7 +272,7 @@ alerts = Table(
     "alerts",
     metadata,
     Column("id", Integer, primary_key=True),
-    # delivery_parked | promise_at_risk | promise_broken | account_away | rules_not_followed | source_silent
+    # plugin.monitoring.model.AlertKind
     Column("kind", String(24), nullable=False),
     Column("cause", Text, nullable=False),
     # The id of the delivery or call that it is about.

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement
 
-from plugin.monitoring import events, find, lines
+from plugin.monitoring import events, find, lines, refusals
 from plugin.monitoring.model import AlertCause, AlertKind, AlertLook
 
 
@@ -123,6 +123,19 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         advice="Ничего не потеряно: обработка повторяется сама. Подробности: optout events list.",
         line=lines.waiting,
         find=events.events_waiting,
+    ),
+    AlertKind.EVENT_REFUSED: AlertDefinition(
+        name="события отклоняются",
+        subject="События отклоняются",
+        over_subject="События снова принимаются",
+        advice=(
+            "Отклонённые события не записаны: просьбы клиентов в них не исполняются, пока источник не пришлёт их "
+            "исправленными. Что не так с полями, источник получил в ответе; настройки источников: [sources] "
+            "в plugin.toml, проверка: optout doctor."
+        ),
+        line=lines.refusal,
+        find=refusals.refused_events,
+        lasts=refusals.is_still_refused,
     ),
 }
 

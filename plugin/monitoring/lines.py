@@ -10,12 +10,25 @@ from zoneinfo import ZoneInfo
 from plugin.common.clock import local_time
 from plugin.delivery.reasons import russian_reason
 from plugin.delivery.words import KINDS
+from plugin.events.refusals import UNKNOWN_SOURCE
 
 #: What to do about an account that the CRM has blocked.
 _UNBLOCK = (
     "Все запросы к ней остановлены. Снимите блокировку в CRM или через её поддержку, "
     "затем выполните optout deliveries retry --state waiting"
 )
+
+#: Why an event is refused, by the code of the answer.
+_REFUSALS: Mapping[str, str] = {
+    "too_large": "тело слишком велико",
+    "bad_signature": "подпись не подходит ни к одному секрету из [sources]",
+    "not_authentic": "не доказано, что событие прислала CRM",
+    "not_json": "тело не JSON",
+    "malformed": "тело не читается",
+    "event_id_reused": "под тем же id уже пришло другое событие",
+    "bad_fields": "неверные поля",
+    "unknown_connector": "такая CRM не подключена",
+}
 
 
 def delivery(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
@@ -72,6 +85,15 @@ def waiting(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """Events of the CRM that wait for long."""
     first = _clock(about["since"], zone)
     return f"CRM ({about['connector']}): событий {about['events']}, первое ждёт с {first}{_reason(about)}"
+
+
+def refusal(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Events of a source that are refused."""
+    source = "источник не опознан" if about["source"] == UNKNOWN_SOURCE else f"источник {about['source']}"
+    why = _REFUSALS.get(about["code"], f"код {about['code']}")
+    fields = f" ({', '.join(about['fields'])})" if about.get("fields") else ""
+    first = _clock(about["since"], zone)
+    return f"{source}: отклонено событий {about['count']}, первое {first}: ответ {about['status']}, {why}{fields}"
 
 
 def _reason(about: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, String, and_, cast, exists, li
 
 from plugin.common.log import mask_text
 from plugin.config.settings import Settings
+from plugin.events import refusals
 from plugin.ledger.schema import alerts, breakers
 
 #: New causes of a kind that one look takes in; the rest wait for the next.
@@ -31,6 +32,7 @@ class AlertKind(StrEnum):
     EVENT_PARKED = "event_parked"
     VALUE_NOT_MAPPED = "value_not_mapped"
     EVENTS_WAITING = "events_waiting"
+    EVENT_REFUSED = refusals.KIND
 
 
 @dataclass(frozen=True, slots=True)

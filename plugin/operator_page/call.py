@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.kit.phones import first_number
+from plugin.common.text import clean
 from plugin.deciding.ruleset import LABELS
 from plugin.events.schema import MAX_NAME
-
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +86,8 @@ def page_call(
 
 
 def line(text: str | None) -> str | None:
-    """One line without control characters, not longer than an event takes; None where nothing is left."""
-    return _CONTROLS.sub(" ", text or "").strip()[:MAX_NAME].strip() or None
+    """One line, cleaned, not longer than an event takes; None where nothing is left."""
+    return clean(text or "", limit=MAX_NAME).or_none
 
 
 def call_of_about(id_: str, about: Mapping[str, Any], operator: str | None, script: str) -> PageCall:

@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from plugin.common.fields import messages_by_field
+from plugin.common.text import clean
 from plugin.deciding.decision.model import Decision
 from plugin.events.schema import MAX_FACTS, MAX_NOTE
 from plugin.operator_page.call import PageCall
@@ -68,7 +69,8 @@ class Confirmation:
             return not decision.complete
         target = next((action.target.name for action in decision.actions if action.target), None)
         actions = tuple(action.id for action in decision.actions)
-        return (decision.outcome, actions, target) == (self.outcome, self.actions, self.target)
+        shown = self.target and clean(self.target).text
+        return (decision.outcome, actions, target) == (self.outcome, self.actions, shown)
 
 
 def read_confirmation(raw: Mapping[str, Any]) -> Confirmation:

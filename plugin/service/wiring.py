@@ -25,6 +25,8 @@ from plugin.resilience.noted import note_account
 from plugin.service.background import LoopThread
 from plugin.service.housekeeping import HousekeepingLoop, UnfinishedCalls, alerts_step, purge_step
 from plugin.web import WebServer, create_app
+from plugin.web.events import too_large_teller
+from plugin.web.limits import BodyLimits
 
 if TYPE_CHECKING:
     from connectors.base import Connector
@@ -45,8 +47,8 @@ class Service:
         """The web side at this socket; it listens from now on, and answers once it is run."""
         intake = Intake(self.ledger, self.rules, self.settings, utc_now)
         app = create_app(intake, self.ledger, self.settings, self.rules, self.connector)
-        web = self.settings.web
-        server = WebServer(app, listener, threads=web.threads, max_body_bytes=web.max_body_bytes)
+        web, told = self.settings.web, too_large_teller(intake, self.connector)
+        server = WebServer(app, listener, threads=web.threads, limits=BodyLimits.of(web), too_large=told)
         self.stack.callback(server.close)
         return server
 

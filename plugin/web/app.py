@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
-from flask import Blueprint, Flask, current_app, g, redirect, request
+from flask import Blueprint, Flask, g, redirect, request
 from flask_smorest import Api
 from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -16,8 +17,9 @@ from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
 from plugin.web import errors
 from plugin.web.auth import guard_operators_side
-from plugin.web.events import events_blueprint
+from plugin.web.events import events_blueprint, too_large_teller
 from plugin.web.health import health_blueprint
+from plugin.web.limits import BodyLimits
 from plugin.web.metrics import Metrics
 from plugin.web.operator_page import serve_operators_page
 from plugin.web.schemas import ErrorAnswerSchema
@@ -48,11 +50,10 @@ class _Api(Api):  # type: ignore[misc]
 def create_app(
     intake: Intake, ledger: Ledger, settings: Settings, rules: ActiveRules, connector: Connector | None
 ) -> Flask:
-    """The WSGI application. Thread-safe; a body over ``settings.web.max_body_bytes`` is 413 before anything else."""
+    """The WSGI application. Thread-safe; a body over its path's limit is 413 before anything else."""
     app = Flask("optout", static_folder=None)
+    limits, too_large = BodyLimits.of(settings.web), too_large_teller(intake, connector)
     app.config.update(
-        # One more than allowed: a body without a length is read up to here, silently, and not beyond.
-        MAX_CONTENT_LENGTH=settings.web.max_body_bytes + 1,
         API_TITLE="Opt-out rules plugin",
         API_VERSION=settings.manifest.version,
         OPENAPI_VERSION="3.0.3",
@@ -60,7 +61,7 @@ def create_app(
         OPENAPI_JSON_PATH="openapi.json",
         API_SPEC_OPTIONS={"info": {"description": _DESCRIPTION}},
     )
-    app.before_request(_start)
+    app.before_request(lambda: _start(limits, too_large))
     app.after_request(_finish)
     metrics = Metrics(ledger, settings, utc_now)
     app.after_request(metrics.count)
@@ -76,10 +77,14 @@ def create_app(
     return app
 
 
-def _start() -> None:
+def _start(limits: BodyLimits, too_large: Callable[[str], None]) -> None:
     g.started = time.perf_counter()
+    limit = limits.at(request.path)
+    # One more than allowed: a body without a length is read up to here, silently, and not beyond.
+    request.max_content_length = limit + 1
     # Before the path is looked at, the signature, and the rest; Flask itself refuses only a length that is given.
-    if len(request.get_data(cache=True)) >= current_app.config["MAX_CONTENT_LENGTH"]:
+    if (request.content_length or 0) > limit or len(request.get_data(cache=True)) > limit:
+        too_large(request.path)
         raise RequestEntityTooLarge
 
 

@@ -22,7 +22,7 @@ _STANDARD: dict[int, tuple[str, str, str | None]] = {
     404: ("not_found", "Nothing is served at this path", "The paths are listed at /docs"),
     405: ("method_not_allowed", "This path does not take this method", "See the Allow header, or /docs"),
     408: ("timeout", "The request did not arrive in time", None),
-    413: ("too_large", "The body is too large", "The limit is [web] max_body_bytes in plugin.toml"),
+    413: ("too_large", "The body is too large", "The limits are [web] max_body_bytes and max_crm_event_bytes"),
     431: ("headers_too_large", "The headers are too large", None),
     500: ("internal", "The request could not be handled; the fault is in the plugin's log", None),
     501: ("not_implemented", "This transfer encoding is not supported", "Send Content-Length, or chunked"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
@@ -11,8 +12,11 @@ from flask_smorest import Blueprint
 from connectors.base import CrmUnavailable, EventMalformed, EventNotAuthentic
 from plugin.common.clock import utc_now
 from plugin.events.crm_events import CrmEvents
+from plugin.events.refusals import UNKNOWN_SOURCE
+from plugin.events.respond import EventResponse
 from plugin.events.schema import CallResultSchema
-from plugin.web.errors import error_response, json_response, retry_seconds
+from plugin.web.errors import error_body, error_response, json_response, retry_seconds
+from plugin.web.limits import connector_in, is_for_events
 from plugin.web.routes import Says, add_route
 from plugin.web.schemas import AcceptedSchema
 
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
     from connectors.base import Connector
     from plugin.config.settings import Settings
     from plugin.events.intake import Intake
-    from plugin.events.respond import EventResponse
     from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
@@ -70,11 +73,11 @@ def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger
 
         What the CRM cannot be asked for now, or what is not mapped yet, is kept (`kept`) and resolved later.
         """
-        return _take(crm, connector_name, None)
+        return _take(intake, crm, connector_name, None)
 
     def crm_event_with_secret(connector_name: str, path_secret: str) -> Response:
         """Take an event of a CRM that proves itself by a secret in the path."""
-        return _take(crm, connector_name, path_secret)
+        return _take(intake, crm, connector_name, path_secret)
 
     blueprint = Blueprint("events", __name__, url_prefix="/events", description="Call results come in")
     own_body = {"required": True, "content": {"application/json": {"schema": CallResultSchema}}}
@@ -96,8 +99,21 @@ class _Crm(NamedTuple):
     events: CrmEvents
 
 
-def _take(crm: _Crm | None, name: str, path_secret: str | None) -> Response:
+def too_large_teller(intake: Intake, connector: Connector | None) -> Callable[[str], None]:
+    """Tells the admins of an event whose body was too large, by the path that it came in at."""
+
+    def tell(path: str) -> None:
+        if is_for_events(path):
+            is_ours = connector is not None and connector_in(path) == connector.name
+            source = intake.recorded_as(connector.name) if connector and is_ours else UNKNOWN_SOURCE
+            intake.tell_refusal(source, EventResponse(413, error_body(413)))
+
+    return tell
+
+
+def _take(intake: Intake, crm: _Crm | None, name: str, path_secret: str | None) -> Response:
     if crm is None or crm.connector.name != name:
+        intake.tell_refusal(UNKNOWN_SOURCE, EventResponse(404, {"error": {"code": "unknown_connector"}}))
         return error_response(
             404, "unknown_connector", "No CRM of this name is connected", hint="Check [crm] in plugin.toml"
         )
@@ -105,8 +121,10 @@ def _take(crm: _Crm | None, name: str, path_secret: str | None) -> Response:
         parsed = crm.connector.parse_event(_headers(), path_secret, request.args.to_dict(), request.get_data())
     except EventNotAuthentic as error:
         _LOG.warning("event.not_authentic", connector=name, why=str(error))
+        crm.events.tell_refusal(401, "not_authentic")
         return error_response(401, "not_authentic", "The event does not prove that the CRM sent it")
     except EventMalformed as error:
+        crm.events.tell_refusal(400, "malformed")
         return error_response(400, "malformed", str(error))
     except CrmUnavailable as error:
         # Whether it is authentic could not be found out; an event that may be forged is not kept.

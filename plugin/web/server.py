@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ from waitress.utilities import RequestEntityTooLarge
 
 from plugin.errors import ConfigError
 from plugin.web.errors import error_body
+from plugin.web.limits import BodyLimits
 
 _LOG = structlog.get_logger(__name__)
 
@@ -42,10 +44,19 @@ _CONNECTIONS = 500
 class WebServer:
     """Serves ``app`` at a socket of ``bind``: it listens when made, and answers from ``run`` on.
 
+    ``too_large`` is told the path of a request whose body was over the limit, which never reaches the application.
     Raises ConfigError when another program listens there by now.
     """
 
-    def __init__(self, app: Callable[..., Any], listener: socket.socket, *, threads: int, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        listener: socket.socket,
+        *,
+        threads: int,
+        limits: BodyLimits,
+        too_large: Callable[[str], None] = lambda _path: None,
+    ) -> None:
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
         # Held while the trigger is pulled or closed; a signal handler may come in while its own thread holds it.
@@ -67,7 +78,7 @@ class WebServer:
             # Nothing trusts them; that there are some tells /metrics that a proxy asks, not this machine.
             clear_untrusted_proxy_headers=False,
         )
-        self._server.channel_class = _channel_class(max_body_bytes, self._stop)
+        self._server.channel_class = _channel_class(limits, too_large, self._stop)
 
     @property
     def url(self) -> str:
@@ -157,7 +168,7 @@ def _address_errors(host: str, port: int) -> Iterator[None]:
         ) from error
 
 
-def _channel_class(max_body_bytes: int, stop: threading.Event) -> type[Any]:
+def _channel_class(limits: BodyLimits, too_large: Callable[[str], None], stop: threading.Event) -> type[Any]:
     """waitress's connection with our limit, our errors, and answers that end the connection once we are stopping."""
 
     class Parser(HTTPRequestParser):  # type: ignore[misc]
@@ -169,7 +180,7 @@ def _channel_class(max_body_bytes: int, stop: threading.Event) -> type[Any]:
         def received(self, data: bytes) -> int:
             consumed: int = super().received(data)
             body = self.body_rcv
-            if body is not None and not self.dropped and max(self.content_length, len(body)) > max_body_bytes:
+            if body is not None and not self.dropped and max(self.content_length, len(body)) > limits.at(self.path):
                 self.dropped = True
                 body.getbuf().close()
                 body.buf = _Dropped()
@@ -186,10 +197,18 @@ def _channel_class(max_body_bytes: int, stop: threading.Event) -> type[Any]:
             header: bytes = super().build_response_header()
             return header
 
+    class Refusing(_JsonErrorTask):
+        """Tells of a body that was too large."""
+
+        def execute(self) -> None:
+            super().execute()
+            if self.request.error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                too_large(self.request.path)
+
     class Channel(HTTPChannel):  # type: ignore[misc]
         parser_class = Parser
         task_class = Answering
-        error_task_class = _JsonErrorTask
+        error_task_class = Refusing
 
         def handle_close(self) -> None:
             if self.socket is not None:

@@ -26,6 +26,7 @@ from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, decisions, deliveries, events
 from plugin.ledger.trails import trails
 from plugin.web import WebServer, bind, create_app
+from plugin.web.limits import BodyLimits
 from tests.plugin.auth.support import cheap_passwords
 
 KEY = base64.b64encode(b"a signing key of the tests, long enough to be one").decode()
@@ -117,7 +118,7 @@ def running_site(
     rules = ActiveRules(ledger, utc_now)
     rules.activate(first, "test", "start")
     app = create_app(Intake(ledger, rules, own, utc_now), ledger, own, rules, None)
-    server = WebServer(app, listener, threads=threads, max_body_bytes=262_144)
+    server = WebServer(app, listener, threads=threads, limits=BodyLimits(262_144, 262_144))
     thread = threading.Thread(target=server.run, kwargs={"finish_within": 5.0})
     thread.start()
     links = Links([KEY], f"{public}/operator/open", _minutes(own), utc_now)

@@ -69,7 +69,7 @@ def parse_toml(raw: bytes) -> TomlSource:
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         line = int(found.group(1)) if found else text.count("\n") + 1
-        what, hint = in_words(error)
+        what, hint = in_words(error, text)
         raise TomlUnreadable(f"ошибка TOML: {what}", hint, line) from error
     except RecursionError as error:
         raise TomlUnreadable("слишком глубокая вложенность", "упростите файл") from error

@@ -10,6 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from plugin.common import suggest
 from plugin.common.fields import StrictBool, messages_by_field
+from plugin.common.text import Cleaned, TextFlaw, clean
 from plugin.deciding.ruleset.conditions import fits_type
 from plugin.deciding.ruleset.model import Fact
 from plugin.deciding.ruleset.value_classes import parse
@@ -21,12 +22,13 @@ _TEXT_RULE = f"text of 1 to {MAX_TEXT} characters, not blank, without control ch
 
 
 class FilledText(fields.Field[str]):
-    """Text that is not blank and holds no control characters; outer blanks are taken off."""
+    """Text that is not blank and holds no control characters; for the rest, ``plugin.common.text`` cleans it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT or not _printable(value):
+        cleaned = clean(value) if isinstance(value, str) else Cleaned("")
+        if not cleaned.text or len(cleaned.text) > MAX_TEXT or TextFlaw.CONTROL in cleaned.what:
             raise ValidationError(_TEXT_RULE)
-        return value.strip()
+        return cleaned.text
 
 
 class FactTyper:
@@ -98,7 +100,3 @@ def _field(fact: Fact) -> fields.Field[Any]:
         # OneOf compares with ``==``; the values are text, so that nothing else can equal them.
         return fields.Raw(validate=validate.OneOf(fact.values, error=allowed))
     return FilledText() if fact.type == "text" else Comparable(fact)
-
-
-def _printable(text: str) -> bool:
-    return all(character.isprintable() or character == "\u00ad" for character in text)

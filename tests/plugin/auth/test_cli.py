@@ -48,8 +48,9 @@ class Shell:
         self._capsys = capsys
         self._monkeypatch = monkeypatch
 
-    def run(self, *arguments: str, piped: str = "") -> tuple[int, str, str]:
-        self._monkeypatch.setattr("sys.stdin", io.StringIO(piped))
+    def run(self, *arguments: str, piped: str | bytes = "") -> tuple[int, str, str]:
+        given = piped.encode() if isinstance(piped, str) else piped
+        self._monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
         self._capsys.readouterr()
         status = main(["--config", str(self.home), *arguments])
         said = self._capsys.readouterr()
@@ -126,6 +127,39 @@ def test_a_new_password_counts_and_the_old_one_does_not(shell: Shell) -> None:
     assert user is not None
     assert Passwords().verify(user.password_hash, "другой длинный пароль")
     assert not Passwords().verify(user.password_hash, PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "piped",
+    [
+        b"\xef\xbb\xbf" + PASSWORD.encode() + b"\r\n",
+        (PASSWORD + "\r\n").encode("utf-16"),
+        (PASSWORD + "\r\nsecond line").encode("utf-16-le"),
+        f"\u200b{PASSWORD}\u00a0\n".encode(),
+    ],
+    ids=["UTF-8 with its mark", "UTF-16 with its mark", "UTF-16 without it", "invisible signs around it"],
+)
+def test_a_password_counts_whatever_program_piped_it(shell: Shell, piped: bytes) -> None:
+    assert shell.run("user", "add", "ivanova", piped=piped)[0] == 0
+    ledger = Ledger(f"sqlite:///{shell.home / 'ledger.db'}")
+    user = Users(ledger, Passwords(), utc_now).find("ivanova")
+    ledger.close()
+    assert user is not None
+    assert Passwords().verify(user.password_hash, PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("piped", "told"),
+    [
+        ("десять\u200bзнаков".encode(), "В пароле есть знак, который нельзя набрать: U+200B"),
+        ("десять знаков".encode("cp1251"), "Пароль передан не текстом в UTF-8"),
+    ],
+)
+def test_a_password_that_nobody_could_type_is_refused_and_not_shown(shell: Shell, piped: bytes, told: str) -> None:
+    status, out, err = shell.run("user", "add", "ivanova", piped=piped)
+    assert (status, out) == (2, "")
+    assert told in err
+    assert "десять" not in err
 
 
 def test_at_a_terminal_the_password_is_asked_for_twice_and_not_echoed(home: Path) -> None:

@@ -88,6 +88,23 @@ def test_russian_is_written_and_read_as_utf_8_whatever_the_locale(tmp_path: Path
     assert done.returncode == 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_batch_file_is_read_whatever_program_wrote_it(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "facts.jsonl").write_bytes(f"{FACTS}\r\n\r\n{FACTS}\r\n".encode(encoding))
+    done = optout("decide", "--batch", "facts.jsonl", cwd=tmp_path)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+
+
+def test_a_line_of_a_batch_that_is_no_text_is_told_with_its_encoding_and_the_rest_goes_on(tmp_path: Path) -> None:
+    line = '{"client_name": "Иванов Иван Иванович"}'.encode("cp1251")
+    (tmp_path / "facts.jsonl").write_bytes(f"{FACTS}\n".encode() + line + f"\n{FACTS}\n".encode())
+    done = optout("decide", "--batch", "facts.jsonl", cwd=tmp_path)
+    _, wrong, _ = done.stdout.decode().splitlines()
+    assert done.returncode == 2
+    assert "not UTF-8 at line 2" in wrong
+    assert "windows-1251" in wrong
+
+
 def test_a_reader_that_goes_away_is_no_error_to_talk_about(tmp_path: Path) -> None:
     (tmp_path / "facts.jsonl").write_text(f"{FACTS}\n" * 2000)
     process = subprocess.Popen(

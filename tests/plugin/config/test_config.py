@@ -166,12 +166,49 @@ def test_a_secret_file_may_have_an_absolute_path(tmp_path: Path) -> None:
     assert load_settings(file, ENVIRON).sources[0].secrets == (KEY,)
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"\n", "is empty"), (b"\xff\xfe", "is not UTF-8 text")])
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"\n", "is empty"), (b"\xff\xfe", "is empty"), (b"\xff\xfa", "is not UTF-8 text.*")]
+)
 def test_a_secret_file_without_a_secret_is_told(tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "secret").write_bytes(content)
     file = write(tmp_path, '[sources.pbx]\nsecrets = [{ file = "secret" }]\n')
     with pytest.raises(ConfigError, match=f"secrets.0.: the file .*secret {told} — write the secret into it"):
         load_settings(file, ENVIRON)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + KEY.encode() + b"\r\n",
+        (KEY + "\r\n").encode("utf-16"),
+        f"\u200b {KEY}\u00a0\n".encode(),
+    ],
+    ids=["UTF-8 with its mark", "UTF-16", "invisible signs around it"],
+)
+def test_a_secret_file_counts_whatever_program_wrote_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "secret").write_bytes(content)
+    file = write(tmp_path, '[sources.pbx]\nsecrets = [{ file = "secret" }]\n')
+    assert load_settings(file, ENVIRON).sources[0].secrets == (KEY,)
+
+
+def test_a_secret_with_a_character_that_cannot_be_seen_is_told_by_it(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(f"{KEY[:9]}\u200b{KEY[9:]}", encoding="utf-8")
+    file = write(tmp_path, '[sources.pbx]\nsecrets = [{ file = "secret" }]\n')
+    with pytest.raises(ConfigError, match=r"holds U\+200B ZERO WIDTH SPACE as character 10") as refused:
+        load_settings(file, ENVIRON)
+    assert KEY[9:] not in str(refused.value)
+
+
+@pytest.mark.parametrize("secret", [KEY.upper()[:6] + KEY[6:], f"v1,{KEY}", f'"{KEY}"', "_-" * 22, "ab" * 32])
+def test_a_webhook_secret_in_another_spelling_is_understood(tmp_path: Path, secret: str) -> None:
+    file = write(tmp_path, '[sources.pbx]\nsecrets = [{ env = "WEBHOOK" }]\n')
+    assert load_settings(file, ENVIRON | {"WEBHOOK": secret}).sources[0].secrets == (secret,)
+
+
+def test_a_webhook_secret_that_is_none_is_told_by_what_is_wrong_with_it(tmp_path: Path) -> None:
+    file = write(tmp_path, '[sources.pbx]\nsecrets = [{ env = "WEBHOOK" }]\n')
+    with pytest.raises(ConfigError, match=r"it holds U\+0021 EXCLAMATION MARK as character 21"):
+        load_settings(file, ENVIRON | {"WEBHOOK": "a" * 20 + "!" + "a" * 20})
 
 
 def test_the_source_of_the_crms_own_events_needs_no_secret(tmp_path: Path) -> None:

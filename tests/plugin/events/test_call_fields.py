@@ -103,14 +103,14 @@ def test_a_field_of_the_wrong_type_is_422_naming_it_what_was_given_and_what_is_a
 
 
 def test_a_known_field_of_the_wrong_form_is_reported_once_and_by_its_form(office: Office) -> None:
-    assert fields_of(office.send(call_result(call={"operator": 7}))) == {"call.operator": ["must be text"]}
+    assert fields_of(office.send(call_result(call={"id": True}))) == {"call.id": ["must be text"]}
 
 
 def test_wrong_fields_of_the_call_and_wrong_facts_are_named_at_once(office: Office) -> None:
     event = call_result({"survey_type": 1}, call={"duration": "x"}, card={"vip": 0})
     assert set(fields_of(office.send(event))) == {"facts.survey_type", "call.duration", "card.vip"}
-    both = call_result({"survey_type": 1}, final="no", call={"duration": "x", "operator": 7}, card={"vip": 0})
-    wrong = {"final", "facts.survey_type", "call.duration", "call.operator", "card.vip"}
+    both = call_result({"survey_type": 1}, final="no", call={"duration": "x", "id": []}, card={"vip": 0})
+    wrong = {"final", "facts.survey_type", "call.duration", "call.id", "card.vip"}
     assert set(fields_of(office.send(both))) == wrong
 
 

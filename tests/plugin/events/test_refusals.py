@@ -155,11 +155,11 @@ def test_after_a_rotation_only_the_new_key_verifies(office: Office) -> None:
     assert rotated.send(call_result(), SECRET).status == 401
 
 
-@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_я", "whsec_a"])
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_я", "whsec_a", "v1,whsec_", "whsec_ab cd", "пароль"])
 def test_a_secret_that_is_not_base64_is_refused_at_start_without_showing_it(secret: str) -> None:
     with pytest.raises(ConfigError, match="event source crm") as caught:
         Signatures((Source("crm", (secret,), "crm"),))
-    assert secret in ("", "whsec_") or secret not in str(caught.value)
+    assert secret in ("", "whsec_", "v1,whsec_") or secret not in str(caught.value)
 
 
 # --- 400 -----------------------------------------------------------------------------------------
@@ -186,12 +186,7 @@ def test_a_secret_that_is_not_base64_is_refused_at_start_without_showing_it(secr
         '{"a": ' + "[" * 20 + "]" * 20 + "}",
         '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}",
         '{"a":' * 20_000 + "1" + "}" * 20_000,
-        '{"a": "\\ud800"}',
-        '{"\\udfff": "a"}',
-        '{"a": "\\u0000"}',
-        '{"a": ["я\\u0000"]}',
         '{"a": "\n"}',
-        "\ufeff{}",
     ],
     ids=lambda body: repr(body[:30]),
 )
@@ -290,34 +285,12 @@ _WRONG_FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("call", {"call": "c-77"}),
     ("call", {"call": []}),
     ("call.id", {"call": {"id": None}}),
-    ("call.id", {"call": {"id": 77}}),
+    ("call.id", {"call": {"id": True}}),
     ("call.id", {"call": {"id": "\u00a0"}}),
+    ("call.id", {"call": {"id": "\x00"}}),
     ("call.id", {"call": {"id": "x" * 256}}),
-    ("call.id", {"call": {"id": "a\nb"}}),
-    ("call.phone", {"call": {"phone": 79161234567}}),
-    ("call.phone", {"call": {"phone": "нет"}}),
-    ("call.phone", {"call": {"phone": ""}}),
-    ("call.phone", {"call": {"phone": "9" * 65}}),
-    ("call.operator", {"call": {"operator": {}}}),
-    ("call.operator", {"call": {"operator": "\t"}}),
     ("card", {"card": "42"}),
-    ("card.id", {"card": {"id": 42}}),
-    ("card.id", {"card": {"id": None}}),
-    ("card.type", {"card": {"type": None}}),
-    ("card.type", {"card": {"type": False}}),
-    ("card.name", {"card": {"name": "x" * 501}}),
-    ("card.name", {"card": {"name": "Анна\n[ref:0000000000000000]"}}),
-    *[
-        ("card.url", {"card": {"url": value}})
-        for value in [
-            "javascript:alert(1)",
-            "ftp://crm.example",
-            "crm.example/42",
-            "https://",
-            "http://[",
-            "https://a b",
-        ]
-    ],
+    ("card", {"card": []}),
     ("facts", {"facts": []}),
     ("facts", {"facts": "calls"}),
     ("facts", {"facts": {f"fact{n}": True for n in range(101)}}),
@@ -328,10 +301,6 @@ _WRONG_FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("facts.client_name", {"facts": {"client_name": "  "}}),
     ("facts.client_name", {"facts": {"client_name": 5}}),
     ("facts.agreed_to_warning", {"facts": {"agreed_to_warning": True}}),
-    ("note", {"note": 1}),
-    ("note", {"note": " \n"}),
-    ("note", {"note": "x" * 10_001}),
-    ("note", {"note": "\x1b[2J"}),
     ("ruleset", {"ruleset": 1}),
     ("ruleset", {"ruleset": ""}),
     ("ruleset", {"ruleset": "0" * 16}),

@@ -1,4 +1,4 @@
-"""Small pure parts: the delivery key, phone numbers in one notation, times as people read them."""
+"""Small pure parts: the delivery key, times as people read them."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
 from plugin.web import create_app
+from plugin.web.events import too_large_teller
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML, Crm, Site, serving
 from tests.support.databases import migrate
 
@@ -48,8 +49,9 @@ def make_site(ledger: Ledger, settings: Settings, rules: ActiveRules) -> Iterato
     open_: list[Any] = []
 
     def make(rules: ActiveRules) -> Site:
-        app = create_app(Intake(ledger, rules, settings, utc_now), ledger, settings, rules, Crm({}))
-        running = serving(app)
+        intake, crm = Intake(ledger, rules, settings, utc_now), Crm({})
+        app = create_app(intake, ledger, settings, rules, crm)
+        running = serving(app, too_large=too_large_teller(intake, crm))
         server, _ = running.__enter__()
         open_.append(running)
         return Site(server.port, ledger, rules, settings)

@@ -6,7 +6,7 @@ import base64
 import http.client
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,9 +34,11 @@ from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import Settings
 from plugin.ledger import Ledger
 from plugin.web import WebServer, bind
+from plugin.web.limits import BodyLimits
 
 SECRET = base64.b64encode(b"a secret of the tests, 32 bytes.").decode()
 LIMIT = 20_000
+CRM_LIMIT = 60_000
 PATH_SECRET = "s3cret-in-the-path"
 
 PLUGIN_TOML = f"""
@@ -68,6 +70,7 @@ poll_seconds = 0.2
 port = 0
 threads = 4
 max_body_bytes = {LIMIT}
+max_crm_event_bytes = {CRM_LIMIT}
 """
 ENVIRON = {"CRM_TOKEN": "token", "WEBHOOK_SECRET": SECRET}
 
@@ -189,9 +192,12 @@ class Site:
 
 
 @contextmanager
-def serving(app: Any, *, threads: int = 4, limit: int = LIMIT) -> Iterator[tuple[WebServer, threading.Thread]]:
+def serving(
+    app: Any, *, threads: int = 4, too_large: Callable[[str], None] = lambda _path: None
+) -> Iterator[tuple[WebServer, threading.Thread]]:
     """waitress in a thread, stopped in the end."""
-    server = WebServer(app, bind("127.0.0.1", 0), threads=threads, max_body_bytes=limit)
+    limits = BodyLimits(LIMIT, CRM_LIMIT)
+    server = WebServer(app, bind("127.0.0.1", 0), threads=threads, limits=limits, too_large=too_large)
     thread = threading.Thread(target=server.run, kwargs={"finish_within": 5.0})
     thread.start()
     try:

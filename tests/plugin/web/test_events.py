@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 
 from plugin.common.clock import utc_now
 from plugin.events.intake import Intake
-from plugin.ledger.schema import deliveries, events
+from plugin.ledger.schema import alerts, deliveries, events
 from plugin.web import create_app
-from tests.plugin.web.harness import LIMIT, PATH_SECRET, Crm, Heard, Site, call_result, signed
+from tests.plugin.web.harness import CRM_LIMIT, LIMIT, PATH_SECRET, Crm, Heard, Site, call_result, signed
+from tests.support.processes import wait_until
 
 TOKEN = {"x-crm-token": PATH_SECRET}
 
@@ -24,6 +25,13 @@ TOKEN = {"x-crm-token": PATH_SECRET}
 def stored(site: Site) -> int:
     with site.ledger.read() as connection:
         return connection.execute(select(func.count()).select_from(events)).scalar_one()
+
+
+def refusals(site: Site) -> list[tuple[str, int, str]]:
+    """Source, status and code of what the admins are told of."""
+    with site.ledger.read() as connection:
+        about = connection.execute(select(alerts.c.about).order_by(alerts.c.id)).scalars()
+        return [(one["source"], one["status"], one["code"]) for one in about]
 
 
 def code(heard: Heard) -> tuple[int, str]:
@@ -46,11 +54,54 @@ def exchange(site: Site, request: bytes) -> bytes:
 # --- too large: before everything ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/events/call-result", "/events/testcrm", "/events/nobody", "/nowhere", "/healthz"])
-def test_a_body_over_the_limit_is_413_before_the_path_the_method_and_the_signature(site: Site, path: str) -> None:
-    heard = site.ask("POST", path, b"x" * (LIMIT + 1))
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [
+        ("/events/call-result", LIMIT),
+        ("/events/call-result/", LIMIT),
+        ("/events/testcrm", CRM_LIMIT),
+        ("/events/testcrm/secret", CRM_LIMIT),
+        ("/events/nobody", CRM_LIMIT),
+        ("/nowhere", LIMIT),
+        ("/healthz", LIMIT),
+    ],
+)
+def test_a_body_over_the_limit_is_413_before_the_path_the_method_and_the_signature(
+    site: Site, path: str, limit: int
+) -> None:
+    heard = site.ask("POST", path, b"x" * (limit + 1))
     assert code(heard) == (413, "too_large")
     assert "max_body_bytes" in heard.json["error"]["hint"]
+
+
+def test_a_crms_event_may_be_larger_than_a_call_result(site: Site) -> None:
+    many = {"calls": [call_result(f"evt-{number}") for number in range(3)], "padding": "x" * LIMIT}
+    heard = site.ask("POST", f"/events/testcrm/{PATH_SECRET}", json.dumps(many).encode())
+    assert heard.status == 202
+    assert stored(site) == 3
+
+
+def test_the_admins_are_told_of_bodies_that_are_too_large_and_who_sent_them(site: Site) -> None:
+    site.ask("POST", "/healthz", b"x" * (LIMIT + 1))
+    site.ask("POST", "/events/testcrm", b"x" * (CRM_LIMIT + 1))
+    site.ask("POST", "/events/call-result", b"x" * (LIMIT + 1))
+    # The alert is written after the answer.
+    wait_until(lambda: len(refusals(site)) == 2)
+    assert refusals(site) == [("testcrm", 413, "too_large"), ("?", 413, "too_large")]
+
+
+def test_the_admins_are_told_what_a_crms_events_are_refused_for(site: Site) -> None:
+    site.ask("POST", "/events/testcrm", b"{}")
+    site.ask("POST", f"/events/testcrm/{PATH_SECRET}", b"{")
+    site.ask("POST", "/events/nobody", b"{}")
+    wrong = {"calls": [call_result("evt-1", facts={"no_such_fact": 1}), call_result("evt-2")]}
+    assert site.ask("POST", f"/events/testcrm/{PATH_SECRET}", json.dumps(wrong).encode()).status == 422
+    assert refusals(site) == [
+        ("testcrm", 401, "not_authentic"),
+        ("testcrm", 400, "malformed"),
+        ("?", 404, "unknown_connector"),
+        ("testcrm", 422, "bad_fields"),
+    ]
 
 
 def test_a_body_of_exactly_the_limit_is_looked_at(site: Site) -> None:

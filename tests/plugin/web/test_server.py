@@ -12,6 +12,7 @@ import pytest
 
 from plugin.errors import ConfigError
 from plugin.web import WebServer, bind
+from plugin.web.limits import BodyLimits
 from tests.plugin.web.harness import serving
 
 
@@ -46,7 +47,7 @@ def test_a_port_that_somebody_else_takes_in_the_meantime_is_told_too() -> None:
     second = bind("127.0.0.1", first.getsockname()[1])
     first.listen()
     with pytest.raises(ConfigError, match="cannot listen"):
-        WebServer(SlowApp(), second, threads=1, max_body_bytes=10)
+        WebServer(SlowApp(), second, threads=1, limits=BodyLimits(10, 10))
     first.close()
     second.close()
 
@@ -138,7 +139,7 @@ def test_nothing_new_is_taken_once_it_has_stopped() -> None:
 
 def test_a_request_that_never_ends_does_not_keep_it_from_ending() -> None:
     app = SlowApp()
-    server = WebServer(app, bind("127.0.0.1", 0), threads=1, max_body_bytes=100)
+    server = WebServer(app, bind("127.0.0.1", 0), threads=1, limits=BodyLimits(100, 100))
     running = threading.Thread(target=server.run, kwargs={"finish_within": 0.5})
     running.start()
     answers: list[int] = []

@@ -1,0 +1,38 @@
+"""How large a request's body may be, by its path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from plugin.config.settings import WebSettings
+
+_EVENTS = "/events/"
+_CALL_RESULT = "/events/call-result"
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """In bytes: ``usual``, and for ``crm_events``, since a CRM reports a mass change in one event."""
+
+    usual: int
+    crm_events: int
+
+    @classmethod
+    def of(cls, web: WebSettings) -> BodyLimits:
+        """The limits that are set."""
+        return cls(web.max_body_bytes, web.max_crm_event_bytes)
+
+    def at(self, path: str) -> int:
+        """The limit of this path."""
+        return self.usual if connector_in(path) is None else self.crm_events
+
+
+def is_for_events(path: str) -> bool:
+    """Whether events come in at this path."""
+    return path.startswith(_EVENTS)
+
+
+def connector_in(path: str) -> str | None:
+    """The connector whose events come in at this path; None for any other path."""
+    is_crm_event = path.startswith(_EVENTS) and path.rstrip("/") != _CALL_RESULT
+    return path.removeprefix(_EVENTS).partition("/")[0] if is_crm_event else None

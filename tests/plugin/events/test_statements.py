@@ -1,0 +1,44 @@
+"""Taking an event in is quick: how many statements its transaction has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Engine, event
+
+from tests.plugin.events.support import ALL, CALLS, OTHER_CLIENT, Office, call_result
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What is executed meanwhile by any engine."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("facts", [CALLS, ALL, OTHER_CLIENT], ids=["calls", "all", "another client"])
+def test_a_new_complete_call_takes_at_most_six_statements(office: Office, facts: dict[str, object]) -> None:
+    office.taken(facts, call={"id": "before"})
+    result = call_result(facts)
+    with statements() as seen:
+        answer = office.send(result)
+    assert answer.status == 202
+    own = [one for one in seen if not one.startswith(("BEGIN", "SET", "PRAGMA"))]
+    assert len(own) <= 6, own
+
+
+def test_the_answer_to_a_new_call_is_what_a_repeat_of_it_is_told(office: Office) -> None:
+    result = call_result(ALL)
+    first, again = office.send(result).body, office.send(result).body
+    assert first["deliveries"]
+    assert again == first | {"duplicate": True}

@@ -20,7 +20,6 @@ from connectors.protocol.outcomes import NotDone, Outcome, ReminderState
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
 from connectors.protocol.store import Store
 
-
 #: Kept free for fiction by the North American plan, so that no client has it.
 _NO_ONES_NUMBER = "+12025550100"
 

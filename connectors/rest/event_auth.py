@@ -92,4 +92,3 @@ def _is_recent(timestamp: str, now: datetime, tolerance: float) -> bool:
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         return False
     return abs(now.timestamp() - int(timestamp)) <= tolerance
-

@@ -21,9 +21,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from connectors.embedded.crm import records
 from connectors.embedded.crm.mail import show_mail
 from connectors.embedded.crm.store import CrmStore
-from connectors.kit.secrets import same_secret
 from connectors.kit.names import name_parts
 from connectors.kit.phones import numbers_in
+from connectors.kit.secrets import same_secret
 
 _COOKIE = "crm_page"
 _PAGE = 50

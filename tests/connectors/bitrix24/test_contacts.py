@@ -179,9 +179,7 @@ def test_phone_and_name_have_both_to_fit(connector: Bitrix24Connector, portal: P
 
 
 @pytest.mark.parametrize("held", ["8 (903) 765-43-21 (жена)", "8 903 765-43-21 моб", "8 (903) 765-43-21 Иван"])
-def test_a_number_is_found_in_whatever_the_field_holds(
-    connector: Bitrix24Connector, portal: Portal, held: str
-) -> None:
+def test_a_number_is_found_in_whatever_the_field_holds(connector: Bitrix24Connector, portal: Portal, held: str) -> None:
     portal.records.add_item("contact", "1", name="Иван", phones=(held,))
     assert names(connector.find_contact("+79037654321")) == ["1"]
 

@@ -13,6 +13,7 @@ from tests.connectors.contract.doing import DUE, SUBJECT, WORDS, check_found, jo
 from tests.connectors.contract.rig import NAME, PHONE, Rig
 from tests.support.fake_api import Fault
 
+
 class Refused:
     """A quota that nobody may ask for a turn."""
 

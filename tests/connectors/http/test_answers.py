@@ -138,7 +138,13 @@ def test_a_loss_that_nobody_can_place_is_unknown(
 
 @pytest.mark.parametrize(
     ("text", "sent"),
-    [("a\ud83db", "a\ufffdb"), ("\ud83d\ude00", "😀"), ("a\0b\x1b", "a b "), ("\uffff", "\ufffd"), ("а\tб\nв", "а\tб\nв")],
+    [
+        ("a\ud83db", "a\ufffdb"),
+        ("\ud83d\ude00", "😀"),
+        ("a\0b\x1b", "a b "),
+        ("\uffff", "\ufffd"),
+        ("а\tб\nв", "а\tб\nв"),
+    ],
 )
 def test_any_text_can_be_sent(crm: responses.RequestsMock, client: HttpClient, text: str, sent: str) -> None:
     crm.post(f"{URL}/notes", json={"id": 1})

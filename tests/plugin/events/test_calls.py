@@ -76,11 +76,6 @@ def test_a_call_with_nothing_but_what_is_required_is_taken(office: Office) -> No
     assert "None" not in "".join(row["text"] for row in office.deliveries())
 
 
-def test_a_short_internal_number_is_kept_as_digits(office: Office) -> None:
-    office.taken(call={"phone": "доб. 23-45"})
-    assert office.call()["phone"] == "2345"
-
-
 def test_another_clients_card_is_looked_for_and_a_fallback_line_is_ready(office: Office) -> None:
     facts = {"related_to_car": False, "is_client": True, "client_name": "Пётр Петров", "survey_type": "calls"}
     office.taken(facts)

@@ -1,5 +1,6 @@
 # make demo    play the whole script against the embedded CRM (KEEP=1: leave it running)
-# make test    style, types and every test
+# make check   style, types and every test that is not slow: before each commit
+# make test    style, types and every test (WORKERS=1: one after the other; ARGS: more for pytest, as for check)
 # make bench   speed and memory beside other engines
 # make chaos   2,000 calls and 50 kill -9 on either database; then all is counted (ARGS="--ledger sqlite": see --help)
 #
@@ -9,9 +10,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
+WORKERS := auto
+# What it compiles of the tests and of the project is kept, whatever the surroundings say: hundreds of processes import it.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 TYPED := plugin connectors demo benchmarks chaos tests/support
 
-.PHONY: help demo test bench chaos lint format clean
+.PHONY: help demo check test bench chaos lint format clean
 
 help:
 	@sed -n '1,/^$$/{/^#/s/^# \{0,1\}//p}' Makefile
@@ -20,8 +24,11 @@ demo:
 	@./scripts/setup.sh demo
 	@$(PY) -m demo
 
+check: lint
+	@OPTOUT_TEST_EXAMPLES=0.2 $(PYTEST) -m "not slow" $(ARGS)
+
 test: lint
-	@$(PY) -m pytest
+	@$(PYTEST) $(ARGS)
 
 bench:
 	@./scripts/setup.sh bench

@@ -1,16 +1,16 @@
 """What the CRM and the mailboxes must hold of a call in the end: worked out from its reports in their order.
 
 A correction that overtakes what it corrects makes two ends right: the old entry was never written, or it was and is
-taken back. Whether it was shows in what is found; everything that follows from that is exact again.
+taken back, in its own card. Whether it was shows in what is found; everything that follows from that is exact again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from chaos.script import CHANNELS, COORDINATOR, NONE, NOT_FINISHED, OUTCOMES
+from chaos.script import CHANNELS, COORDINATOR, ELSEWHERE, NONE, NOT_FINISHED, OUTCOMES
 from chaos.story import Story
 
 OPEN, WITHDRAWN = "open", "withdrawn"
@@ -21,12 +21,12 @@ class Item:
     """One comment, reminder or mail, told apart from all others of its call by what stands in it.
 
     ``place`` is whose card it is in (``own`` or ``other``), ``to`` whom it is for, ``channel`` how a mail went.
-    ``what`` is the outcome that it tells of, ``replaces`` the one that it says to correct; of the mail that takes a
-    reminder back, the new outcome and the old one. ``asks``: it says that another client answered whose card there is
-    not.
+    ``what`` is the outcome that it tells of, ``replaces`` the one that it says to correct; of a correction and of the
+    mail that takes a reminder back, the new outcome and the old one. ``asks``: it says that another client answered
+    whose card there is not.
     """
 
-    kind: Literal["comment", "reminder", "mail", "cancellation"]
+    kind: Literal["comment", "correction", "reminder", "mail", "cancellation"]
     what: str
     replaces: str | None = None
     place: str | None = None
@@ -36,85 +36,50 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """``needed``: it must be there; otherwise it must be if any of ``follows`` is, and may be in any case, once."""
+class Decision:
+    """A decision of the call; ``place`` is the card that it is written to, ``sure``: it was taken for certain."""
 
-    item: Item
-    needed: bool
-    state: str | None = None
-    follows: tuple[Item, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Decision:
     outcome: str
-    replaces: str | None
-    place: str
-    asks: bool
+    place: str = "own"
+    asks: bool = False
+    sure: bool = True
 
     @property
     def people(self) -> tuple[str, ...]:
-        return OUTCOMES[self.outcome].people
+        """Who is reminded."""
+        return (COORDINATOR,) if self.outcome == NOT_FINISHED else OUTCOMES[self.outcome].people
+
+    def items(self) -> Iterator[Item]:
+        """What it writes, but for what it says of earlier decisions."""
+        if self.outcome not in (NONE, NOT_FINISHED):
+            yield Item("comment", self.outcome, place=self.place, asks=self.asks)
+        for person in self.people:
+            yield Item("reminder", self.outcome, None, self.place, person, asks=self.asks)
+            for channel in CHANNELS[person]:
+                yield Item("mail", self.outcome, None, None, person, channel, self.asks)
 
 
-def expected(story: Story) -> list[Expected]:
-    """Everything that may be there of this call."""
-    decisions = _decisions(story)
-    found = [one for place in range(len(decisions)) for one in _of_decision(decisions, place)]
-    if story.reports[0].outcome is None and story.reports[0].facts:
-        found += _of_unfinished(decisions)
-    return found
-
-
-def _decisions(story: Story) -> list[_Decision]:
-    """Only a change of the outcome is a new decision."""
-    made: list[_Decision] = []
-    for outcome in (report.outcome for report in story.reports if report.status == 202):
-        before = made[-1] if made else None
-        if outcome is None or (before and before.outcome == outcome):
-            continue
-        place, asks = "own", False
-        if outcome == NONE and before:
-            place, asks = before.place, before.asks
-        elif outcome not in (NONE, "not_client"):
-            place, asks = ("other" if story.who == "found" else "own"), story.who == "missing"
-        made.append(_Decision(outcome, before.outcome if before else None, place, asks))
+def decided(story: Story) -> list[Decision]:
+    """The decisions of a call: every change of the outcome or of the card is one."""
+    made: list[Decision] = []
+    first = story.reports[0]
+    if first.outcome is None and first.facts:
+        # Whether it was left unfinished for a while depends on when the rest came.
+        made.append(Decision(NOT_FINISHED, sure=len(story.reports) == 1))
+    for report in story.reports:
+        if report.status == 202 and report.outcome is not None:
+            decision = _decision(report.outcome, report.who or story.who)
+            if not made or made[-1] != decision:
+                made.append(decision)
+    if made and made[-1].outcome == NOT_FINISHED:
+        made[-1] = replace(made[-1], sure=True)
     return made
 
 
-def _of_decision(decisions: Sequence[_Decision], place: int) -> Iterator[Expected]:
-    decision, later = decisions[place], decisions[place + 1 :]
-    stands = not later
-    if decision.outcome != NONE or decision.replaces:
-        yield Expected(Item("comment", decision.outcome, decision.replaces, decision.place, asks=decision.asks), stands)
-    for person in decision.people:
-        reminder = Item("reminder", decision.outcome, decision.replaces, decision.place, person, asks=decision.asks)
-        without = next((number for number, other in enumerate(later) if person not in other.people), None)
-        yield Expected(reminder, stands, OPEN if without is None else WITHDRAWN)
-        for channel in CHANNELS[person]:
-            mail = Item("mail", decision.outcome, decision.replaces, None, person, channel, decision.asks)
-            yield Expected(mail, stands)
-            if without is not None:
-                yield _cancellation(reminder, mail, later[without:])
-
-
-def _of_unfinished(decisions: Sequence[_Decision]) -> Iterator[Expected]:
-    """The reminder to finish by hand, which any outcome takes back."""
-    stands = not decisions
-    reminder = Item("reminder", NOT_FINISHED, None, "own", COORDINATOR)
-    yield Expected(reminder, stands, OPEN if stands else WITHDRAWN)
-    for channel in CHANNELS[COORDINATOR]:
-        mail = Item("mail", NOT_FINISHED, None, None, COORDINATOR, channel)
-        yield Expected(mail, stands)
-        if decisions:
-            yield _cancellation(reminder, mail, decisions)
-
-
-def _cancellation(reminder: Item, mail: Item, later: Sequence[_Decision]) -> Expected:
-    """``later`` begins with the decision that takes it back. Who is reminded anew by one after it need not be told."""
-    item = Item("cancellation", later[0].outcome, reminder.what, None, reminder.to, mail.channel)
-    told_anew = any(reminder.to in decision.people for decision in later[1:])
-    return Expected(item, False, None, () if told_anew else (reminder, mail))
+def _decision(outcome: str, who: str) -> Decision:
+    if outcome in (NONE, "not_client"):
+        return Decision(outcome)
+    return Decision(outcome, "other" if who == "found" else "own", who == "missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +93,102 @@ class Verdict:
 
 def judge(story: Story, found: Mapping[Item, Sequence[str | None]]) -> Verdict:
     """Hold what was found of a call, with the states of reminders, against what may be there."""
-    lost, doubled, wrong = [], [], []
-    possible = expected(story)
-    for one in possible:
-        states = found.get(one.item, ())
-        named = f"{story.call}: {_named(one.item)}"
-        if not states and (one.needed or any(item in found for item in one.follows)):
-            lost.append(named)
-        if len(states) > 1:
-            doubled.append(f"{named}: {len(states)} times")
-        wrong += [f"{named}: {state} instead of {one.state}" for state in states if state != one.state]
-    unknown = set(found) - {one.item for one in possible}
-    wrong += [f"{story.call}: {_named(item)} must not be there" for item in sorted(unknown, key=str)]
-    return Verdict(tuple(lost), tuple(doubled), tuple(wrong))
+    made = decided(story)
+    there = {item: states for item, states in found.items() if states}
+    named = f"{story.call}: "
+    return Verdict(
+        tuple(named + one for one in [*_missing(made, there), *_not_taken_back(made, there)]),
+        tuple(f"{named}{_named(item)}: {len(states)} times" for item, states in there.items() if len(states) > 1),
+        tuple(named + one for one in [*_not_allowed(made, there), *_wrong_states(made, there)]),
+    )
+
+
+_There = Mapping[Item, Sequence[str | None]]
+
+
+def _bare(item: Item) -> Item:
+    return replace(item, replaces=None)
+
+
+def _missing(made: Sequence[Decision], there: _There) -> Iterator[str]:
+    """What the standing decision must have written."""
+    bare = {_bare(item) for item in there}
+    for item in made[-1].items() if made else ():
+        if item not in bare:
+            yield _named(item)
+
+
+def _not_taken_back(made: Sequence[Decision], there: _There) -> Iterator[str]:
+    """Records of older decisions without a correction in their card, and people who were not told."""
+    for old, later in _before(made):
+        for place in ("own", "other"):
+            corrected = any(item.replaces == old.outcome and item.place == place for item in _comments(there))
+            if _is_written(old, place, later, there) and not corrected:
+                yield f"nothing takes «{old.outcome}» back in the {place} card"
+    standing = made[-1].people if made else ()
+    for person, channels in CHANNELS.items():
+        told = any(item.to == person and item.kind in ("reminder", "mail") for item in there)
+        for channel in channels:
+            off = any(item.kind == "cancellation" and (item.to, item.channel) == (person, channel) for item in there)
+            if told and person not in standing and not off:
+                yield f"{person} is not told by {channel} that it is off"
+
+
+def _before(made: Sequence[Decision]) -> Iterator[tuple[Decision, Sequence[Decision]]]:
+    for place, decision in enumerate(made[:-1]):
+        yield decision, made[place + 1 :]
+
+
+def _comments(there: _There) -> Iterator[Item]:
+    return (item for item in there if item.kind in ("comment", "correction"))
+
+
+def _is_written(old: Decision, place: str, later: Sequence[Decision], there: _There) -> bool:
+    """Whether an older decision has a record in this card for certain, and not a later one with the same outcome."""
+    same = [item for item in there if item.what == old.outcome and item.place == place]
+    if any(other.outcome == old.outcome and other.place == place for other in later):
+        return len([item for item in same if item.kind == "comment"]) > 1
+    return bool(same)
+
+
+def _not_allowed(made: Sequence[Decision], there: _There) -> Iterator[str]:
+    """What no decision writes, and what speaks of a record that never was."""
+    written = [item for decision in made for item in decision.items()]
+    whats = {decision.outcome for decision in made}
+    for item in there:
+        known = item.replaces is None or item.replaces in whats
+        if item.kind == "correction":
+            right = known and item.what in {*whats, ELSEWHERE}
+        elif item.kind == "cancellation":
+            right = known and item.what in whats and any(one.to == item.to for one in written)
+        else:
+            right = known and _bare(item) in written
+        if not right:
+            yield f"{_named(item)} must not be there"
+        elif item.replaces is not None and not _was_there(item, there):
+            yield f"{_named(item)} speaks of what never was"
+
+
+def _was_there(item: Item, there: _There) -> bool:
+    """Whether something of what it replaces is found: of a comment in its own card, of all else anywhere."""
+    others = (other for other in there if other is not item and other.what == item.replaces)
+    if item.kind in ("comment", "correction"):
+        return any(other.place == item.place for other in others)
+    return any(True for _ in others)
+
+
+def _wrong_states(made: Sequence[Decision], there: _There) -> Iterator[str]:
+    """Exactly the reminders of the standing decision are open, one for each person."""
+    standing = made[-1] if made else None
+    opened = [item for item, states in there.items() if item.kind == "reminder" and OPEN in states]
+    for item in opened:
+        if standing is None or item.what != standing.outcome or item.place != standing.place:
+            yield f"{_named(item)}: {OPEN} instead of {WITHDRAWN}"
+    for person in standing.people if standing else ():
+        theirs = [item for item in opened if item.to == person]
+        reminded = [item for item in there if item.kind == "reminder" and item.to == person]
+        if reminded and len(theirs) != 1:
+            yield f"{person} has {len(theirs)} open reminders"
 
 
 def _named(item: Item) -> str:

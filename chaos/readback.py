@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from chaos.model import Item
-from chaos.script import ADDRESSES, CANCEL, EXCLUDE, LABELS, NONE, NOT_FINISHED, OUTCOMES, UNFINISHED
+from chaos.script import ADDRESSES, CANCEL, ELSEWHERE, EXCLUDE, LABELS, NOT_FINISHED, OUTCOMES, UNFINISHED
 from chaos.story import Story
 from tests.support.mailbox import Mail
 
 SENDER = "opt-out@example.org"
 _PHONE = re.compile(r"\+7916\d{7}")
 _REPLACES = re.compile(r"^Исправление: прежняя запись по этому звонку \(«(.+)»\) отменена\.$", re.MULTILINE)
-_TO_NONE = re.compile(r"^Исправление по звонку .+: прежняя запись \(«(.+)»\) отменена, новый итог — «(.+)»\.$")
+_INSTEAD = re.compile(r"^ИСПРАВЛЕНИЕ: прежняя запись по этому звонку \(«(.+)»\) отменена, действует эта\.\n")
+_CORRECTS = re.compile(r"^Исправление по звонку .+: прежняя запись \(«(.+)»\) отменена, (.+)\.$", re.MULTILINE)
+_NEW = re.compile(r"новый итог — «(.+)»")
+_NOT_HERE = "она относится не к этой карточке"
 _TAKEN_BACK = re.compile(r"^Прежнее напоминание по этому звонку \(«(.+)»\) отменяется, новый итог — «(.+)»\.$")
 _ASKS = "\nОтветил другой клиент: "
 _COMMENTS = {outcome.comment: name for name, outcome in OUTCOMES.items() if outcome.comment}
@@ -60,12 +63,13 @@ def read_back(crm: Crm, mails: dict[str, Mail], stories: Sequence[Story]) -> Fou
         found.keys[name] = Counter(record["external_key"] for record in records)
     for record in [*comments, *reminders]:
         owner = cards.get(record["card"])
-        item = _reminder(record) if "assignee" in record else _comment(record)
-        if owner is None or item is None:
+        items = list(_reminder(record) if "assignee" in record else _comment(record))
+        if owner is None or not items:
             found.strange.append(f"record {record['id']} of card {record['card']}: {record['text'][:120]!r}")
         else:
             number, place = owner
-            found.add(number, replace(item, place=place), record.get("state"))
+            for item in items:
+                found.add(number, replace(item, place=place), record.get("state"))
     _sort_mails(found, mails, own_mails)
     return found
 
@@ -92,20 +96,26 @@ def _sort_mails(found: Found, mails: dict[str, Mail], own: Iterable[dict[str, An
 # --- what a text says ------------------------------------------------------------------------------
 
 
-def _comment(record: dict[str, Any]) -> Item | None:
+def _comment(record: dict[str, Any]) -> Iterator[Item]:
+    """A comment; or, where it only corrects, each correction in it."""
     text = record["text"]
-    first = _first_line(text)
-    none = _TO_NONE.match(first)
-    if none and none[2] == OUTCOMES[NONE].label:
-        return Item("comment", NONE, LABELS.get(none[1]), asks=_ASKS in text)
-    what = _COMMENTS.get(first)
-    return Item("comment", what, _replaced(text), asks=_ASKS in text) if what else None
+    what = _COMMENTS.get(_first_line(text))
+    if what is not None:
+        *more, replaced = [LABELS.get(old, old) for old in _REPLACES.findall(text)] or [None]
+        yield Item("comment", what, replaced, asks=_ASKS in text)
+        yield from (Item("correction", what, old) for old in more)
+        return
+    for old, said in _CORRECTS.findall(text):
+        new = _NEW.fullmatch(said)
+        if new or said == _NOT_HERE:
+            yield Item("correction", LABELS.get(new[1], new[1]) if new else ELSEWHERE, LABELS.get(old, old))
 
 
-def _reminder(record: dict[str, Any]) -> Item | None:
-    text = record["text"]
+def _reminder(record: dict[str, Any]) -> Iterator[Item]:
+    replaced, text = _opened(record["text"])
     what = _told(record["subject"], text)
-    return Item("reminder", what, _replaced(text), None, record["assignee"], asks=_ASKS in text) if what else None
+    if what is not None:
+        yield Item("reminder", what, replaced, None, record["assignee"], asks=_ASKS in text)
 
 
 def _mail(mail: Mail, channel: str) -> Item | None:
@@ -115,10 +125,11 @@ def _mail(mail: Mail, channel: str) -> Item | None:
         if person is None or taken is None or taken[2] not in LABELS:
             return None
         return Item("cancellation", LABELS[taken[2]], LABELS.get(taken[1]), None, person, channel)
-    what = _told(mail.subject, mail.text)
+    replaced, text = _opened(mail.text)
+    what = _told(mail.subject, text)
     if person is None or what is None:
         return None
-    return Item("mail", what, _replaced(mail.text), None, person, channel, _ASKS in mail.text)
+    return Item("mail", what, replaced, None, person, channel, _ASKS in text)
 
 
 def _told(subject: str, text: str) -> str | None:
@@ -127,9 +138,10 @@ def _told(subject: str, text: str) -> str | None:
     return _REMINDERS.get(_first_line(text)) if subject == EXCLUDE else None
 
 
-def _replaced(text: str) -> str | None:
-    line = _REPLACES.search(text)
-    return LABELS.get(line[1], line[1]) if line else None
+def _opened(text: str) -> tuple[str | None, str]:
+    """What a reminder says first that it replaces, and the rest of it."""
+    line = _INSTEAD.match(text)
+    return (LABELS.get(line[1], line[1]), text[line.end() :]) if line else (None, text)
 
 
 def _first_line(text: str) -> str:

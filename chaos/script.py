@@ -18,6 +18,8 @@ UNFINISHED = "Разговор не завершён: решить вручну�
 #: How an outcome without anything to write, and a call that never ended, are named here.
 NONE = "none"
 NOT_FINISHED = "unfinished"
+#: What a correction names in a card that the new outcome is not about.
+ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)

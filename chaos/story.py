@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal
 
@@ -29,6 +29,8 @@ class Report:
     repeats: int = 0
     status: int = 202
     alters: bool = False
+    #: Who answered after all, where that changes the card; None: as the story says.
+    who: Literal["owner", "found", "missing"] | None = None
 
 
 @dataclass(slots=True)
@@ -115,16 +117,20 @@ def _repeated(reports: list[Report], random: Random) -> list[Report]:
     more = []
     for report in reports:
         repeats = random.choices((0, 1, 2), weights=(75, 18, 7))[0]
-        more.append(Report(report.facts, report.outcome, report.final, report.after, repeats, report.status))
+        more.append(replace(report, repeats=repeats))
     last = more[-1]
     if last.outcome is not None and random.random() < 0.12:
-        more.append(Report(last.facts, last.outcome, after=_pause(random)))
+        more.append(replace(last, after=_pause(random), repeats=0))
     if random.random() < 0.04:
         more.append(Report({"related_to_car": False}, status=409, alters=True))
     return more
 
 
 def _correction(story: Story, outcome: str, random: Random) -> Report:
+    if story.who != "owner" and random.random() < 0.4:
+        # It was the owner of the card after all: perhaps the same outcome, but another card.
+        new = by_the_owner(random.choice(REFUSALS))
+        return Report(new.answers, new.outcome, after=_pause(random), who="owner")
     while (new := _conversation(story, random)).outcome == outcome:
         pass
     return Report(new.answers, new.outcome, after=_pause(random))

@@ -9,17 +9,20 @@ from connectors.protocol.errors import (
     CrmUnavailable,
     EventMalformed,
     EventNotAuthentic,
+    EventsUnverifiable,
     NotMapped,
 )
 from connectors.protocol.events import CallResult, FrameCall, Reference
 from connectors.protocol.interface import Connector
 from connectors.protocol.limits import Limits, Quota
-from connectors.protocol.outcomes import Done, NotDone, Outcome, ReminderState, Unknown
+from connectors.protocol.outcomes import AtFault, Done, NotDone, Outcome, ReminderState, Unknown
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
-from connectors.protocol.store import Store
+from connectors.protocol.store import NO_STORE, Store
 
 __all__ = [
+    "NO_STORE",
     "Assignee",
+    "AtFault",
     "CallResult",
     "Card",
     "CardRef",
@@ -33,6 +36,7 @@ __all__ = [
     "EmailWrite",
     "EventMalformed",
     "EventNotAuthentic",
+    "EventsUnverifiable",
     "FrameCall",
     "Kind",
     "Limits",

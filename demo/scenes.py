@@ -151,7 +151,7 @@ SCENES = (
             "107": Holds(
                 (ALL, CALLS),
                 (
-                    (COORDINATOR, EXCLUDE, "open"),
+                    (COORDINATOR, EXCLUDE, "withdrawn"),
                     (SMS_MANAGER, EXCLUDE, "withdrawn"),
                     (COORDINATOR, EXCLUDE, "open"),
                 ),

@@ -49,6 +49,7 @@ from plugin.deciding.ruleset.schema import (
     UnfinishedForm,
 )
 from plugin.ledger import Ledger
+from tests.support.databases import migrate
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "admin-guide.ru.md"
@@ -179,7 +180,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     lay_out(home)
     monkeypatch.chdir(home)
     ledger = Ledger(load_settings(home, {}, secrets=False).ledger_url)
-    ledger.upgrade()
+    migrate(ledger)
     rulebook = Rulebook.load(home / "rules")
     ActiveRules(ledger, utc_now).activate_first(rulebook, "serve", "first start")
     rulebook.close()

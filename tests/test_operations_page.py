@@ -15,6 +15,7 @@ from plugin.common.clock import utc_now
 from plugin.ledger import Ledger
 from plugin.web.metrics import Metrics
 from tests.plugin.events.support import SETTINGS
+from tests.support.databases import migrate
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -65,7 +66,7 @@ def test_every_explained_log_event_is_logged() -> None:
 
 def test_every_metric_is_explained_and_every_explained_one_there(tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    ledger.upgrade()
+    migrate(ledger)
     metrics = Metrics(ledger, SETTINGS, utc_now)
     there = {
         f"{family.name}_total" if family.type == "counter" else family.name

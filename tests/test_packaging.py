@@ -18,6 +18,9 @@ import pytest
 
 from connectors import registry
 
+# The wheel and its environment are made once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 

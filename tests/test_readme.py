@@ -42,7 +42,7 @@ def test_every_connector_stands_there_once_with_its_page() -> None:
 def test_every_make_target_that_it_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
-    for target in ("demo", "test", "bench", "chaos"):
+    for target in ("demo", "check", "test", "bench", "chaos"):
         assert f"make {target}" in README
         assert f"\n{target}:" in makefile
 

@@ -11,9 +11,18 @@ from typing import Any
 
 from connectors.amocrm.client import BLOCKED, UNPAID, AmoClient
 from connectors.amocrm.contacts import is_id
-from connectors.base import Assignee, Check, ConnectorError, CrmRefused, CrmUnavailable
+from connectors.base import NO_STORE, Assignee, Check, ConnectorError, CrmRefused, CrmUnavailable
 from connectors.http.oauth import TokenRefused
-from connectors.kit.checks import clocks_agree, date_header, point, stays_private, unmapped
+from connectors.kit.checks import (
+    clocks_agree,
+    date_header,
+    is_throttled,
+    point,
+    read_failed,
+    stays_private,
+    unmapped,
+    untried,
+)
 from connectors.kit.mapping import FactField, FactFields
 
 #: Lists that the plugin reads; a 403 on one of them is a right that is missing. Customers can be switched off.
@@ -74,10 +83,8 @@ class AmoChecks:
         try:
             user = self._api.record(f"users/{assignee.user}")
         except ConnectorError as error:
-            return [
-                point("the person is a user of the CRM", False, f"Users cannot be read: {_remedy(error)}"),
-                *points,
-            ]
+            unread = read_failed("the person is a user of the CRM", error, f"Users cannot be read: {_remedy(error)}")
+            return [unread, *points]
         rights = user.get("rights") if user else None
         active = user is not None and not (isinstance(rights, dict) and rights.get("is_active") is False)
         remedy = f"The CRM has no active user {assignee.user}: correct crm_user in roles.toml"
@@ -112,7 +119,7 @@ class AmoChecks:
             user = self._api.record(f"users/{account.get('current_user_id')}") or {}
         except ConnectorError as error:
             remedy = f"Only an administrator's token reads users, which the doctor needs: {_remedy(error)}"
-            yield point(name, False, remedy)
+            yield read_failed(name, error, remedy)
             return
         yield point(name, True)
         yield from _granted(user.get("rights"))
@@ -128,7 +135,7 @@ class AmoChecks:
                 for field in self._api.listed(f"{collection}/custom_fields", "custom_fields", {}, pages=_FIELD_PAGES):
                     found[str(field.get("id"))] = field
         except ConnectorError as error:
-            yield point(name, False, _remedy(error))
+            yield read_failed(name, error, _remedy(error))
             return
         yield point(name, True)
         for item in mapped.fields:
@@ -148,7 +155,7 @@ class AmoChecks:
         try:
             hooks = list(self._api.listed("webhooks", "webhooks", {}))
         except ConnectorError as error:
-            yield point(name, False, f"Only an administrator's token reads webhooks: {_remedy(error)}")
+            yield read_failed(name, error, f"Only an administrator's token reads webhooks: {_remedy(error)}")
             return
         ours = [hook for hook in hooks if str(hook.get("destination", "")).endswith(f"/{secret}")]
         remedy = "Add a webhook to https://<this plugin>/events/amocrm/<webhook_secret> (Settings, Integrations)"
@@ -163,7 +170,7 @@ class AmoChecks:
         try:
             self._api.record(path, {"limit": "1"})
         except ConnectorError as error:
-            return point(name, False, f"{remedy[0].upper()}{remedy[1:]} ({_remedy(error)})")
+            return read_failed(name, error, f"{remedy[0].upper()}{remedy[1:]} ({_remedy(error)})")
         return point(name, True)
 
 
@@ -177,6 +184,8 @@ def _not_let_in(error: ConnectorError) -> Sequence[Check]:
         return [answers, point(accepted, False, f"Make a new token in the CRM, or connect it again: {error}")]
     if status in (402, 403):
         return [answers, point("the account is open", False, _remedy(error))]
+    if is_throttled(error) or getattr(error, "code", None) == NO_STORE:
+        return [answers, untried(accepted, error)]
     return [point("the CRM answers", False, f"Correct base_url, or wait until the CRM is back: {error}")]
 
 

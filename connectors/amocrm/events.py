@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.amocrm.contacts import COLLECTIONS, TYPES, is_id
-from connectors.base import EventMalformed, EventNotAuthentic, Reference
+from connectors.base import EventMalformed, EventNotAuthentic, EventsUnverifiable, Reference
 from connectors.kit.forms import form_of
 from connectors.kit.secrets import same_secret
 
@@ -55,7 +55,7 @@ def references(settings: Mapping[str, Any], path_secret: str | None, body: bytes
 
 def _check_secret(secret: str | None, given: str | None) -> None:
     if not secret:
-        raise EventNotAuthentic("no webhook_secret is set, so no event can be verified")
+        raise EventsUnverifiable("no webhook_secret is set, so no event can be verified")
     if not same_secret(given, secret):
         raise EventNotAuthentic("the secret in the event's address is wrong")
 

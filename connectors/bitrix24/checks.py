@@ -16,7 +16,7 @@ from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import BatchAnswer, Command
 from connectors.bitrix24.settings import mapped_fields
 from connectors.bitrix24.types import EntityType, is_id, type_named
-from connectors.kit.checks import clocks_agree, point, stays_private, unmapped
+from connectors.kit.checks import clocks_agree, is_throttled, point, read_failed, stays_private, unmapped, untried
 from connectors.kit.mapping import FactField
 
 #: No portal's clock shows more; in seconds since 1970.
@@ -35,6 +35,7 @@ _METHODS = {
     "user": ("user.get",),
 }
 _PAGE = 100
+_NO_RIGHT, _ABSENT = 403, 404
 
 
 def account(portal: Bitrix24Client, settings: Mapping[str, Any], now: datetime) -> Sequence[Check]:
@@ -53,7 +54,7 @@ def account(portal: Bitrix24Client, settings: Mapping[str, Any], now: datetime) 
     try:
         return [*points, *_rights(portal, settings), *_fields(portal, settings), *_proofs(portal, settings)]
     except (CrmUnavailable, CrmRefused) as error:
-        return [*points, point("the portal answers every question", False, f"Try again later: {error}")]
+        return [*points, read_failed("the portal answers every question", error, f"Mend this first: {error}")]
 
 
 def person(portal: Bitrix24Client, settings: Mapping[str, Any], assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
@@ -68,7 +69,7 @@ def person(portal: Bitrix24Client, settings: Mapping[str, Any], assignee: Assign
     except CrmRefused as error:
         return [point(name, False, f"Give the webhook or application the scope user_basic or user: {error}")]
     except CrmUnavailable as error:
-        return [point(name, False, f"Try again once the portal answers: {error}")]
+        return [untried(name, error)]
     user = found[0] if isinstance(found, list) and found and isinstance(found[0], Mapping) else None
     if user is None:
         return [point(name, False, f"The portal has no user {assignee.user}: correct the role")]
@@ -90,6 +91,8 @@ def _not_signed_in(error: CrmUnavailable | CrmRefused) -> Sequence[Check]:
     if error.status in (401, 403):
         remedy = f"Make a new incoming webhook or install the application again: {error}"
         return [point("the portal answers", True), point(_SIGNED_IN, False, remedy)]
+    if is_throttled(error):
+        return [point("the portal answers", True), untried(_SIGNED_IN, error)]
     remedy = f"Correct the portal's address, its certificate or the network between: {error}"
     if isinstance(error, CrmUnavailable) and error.blocked:
         remedy = f"Write to the support of Bitrix24, who have shut the REST API of this portal by hand: {error}"
@@ -97,8 +100,8 @@ def _not_signed_in(error: CrmUnavailable | CrmRefused) -> Sequence[Check]:
 
 
 def _no_token(error: CrmUnavailable) -> Check:
-    remedy = "Connect the application anew and give its new refresh_token" if error.status == 401 else "Mend this first"
-    return point("a token can be had", False, f"{remedy}: {error}")
+    remedy = f"Connect the application anew and give its new refresh_token: {error}"
+    return read_failed("a token can be had", error, remedy)
 
 
 def _clocks(envelope: Mapping[str, Any], now: datetime) -> Check:
@@ -124,11 +127,16 @@ def _rights(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Iterator[Che
     commands = {f"m{i}": Command("method.get", {"name": method}) for i, method in enumerate(methods)}
     answer = portal.ask(commands)
     for key, method in zip(commands, methods, strict=True):
-        told = answer.results.get(key)
+        name, told = f"may call {method}", answer.results.get(key)
+        refused = portal.refusal(answer, key, "method.get")
+        if refused is not None:
+            # That the portal does not tell of a method says nothing about the method.
+            yield untried(name, refused)
+            continue
         there = isinstance(told, Mapping) and bool(told.get("isExisting"))
         usable = there and isinstance(told, Mapping) and bool(told.get("isAvailable"))
         remedy = "Give the webhook or application its scope" if there else "Update the portal: it has no such method"
-        yield point(f"may call {method}", usable, remedy)
+        yield point(name, usable, remedy)
     if settings["mail"] == "message":
         yield _sender(portal, settings)
 
@@ -154,7 +162,8 @@ def _sender(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Check:
     try:
         found = portal.call_v3("mail.mailbox.senders", {"pagination": {"limit": _PAGE}})
     except (CrmUnavailable, CrmRefused) as error:
-        return point(name, False, f"Give the webhook or application the right 'mail', or send over SMTP: {error}")
+        remedy = f"Give the webhook or application the right 'mail', or send over SMTP: {error}"
+        return read_failed(name, error, remedy)
     items = found.get("items") if isinstance(found, Mapping) else None
     senders = {str(item.get("email", "")).lower() for item in items or () if isinstance(item, Mapping)}
     return point(name, wanted in senders, "Connect the mailbox of mail_from to the user whose webhook or token it is")
@@ -173,19 +182,33 @@ def _fields(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Iterator[Che
     }
     answer = portal.ask(commands)
     for kind in asked:
-        refused = portal.refusal(answer, kind.name, "crm.item.fields")
-        remedy = (
-            f"Give the webhook's user the right to read and change them, or leave them out of the settings: {refused}"
-        )
-        yield point(f"cards of type {kind.name}", refused is None, remedy)
+        yield _readable(f"cards of type {kind.name}", portal.refusal(answer, kind.name, "crm.item.fields"))
     where = [record] if record is not None else kinds
+    unread = next(filter(None, (portal.refusal(answer, kind.name, "crm.item.fields") for kind in where)), None)
     for item in mapped_fields(settings["facts"], of_call=False).fields:
-        yield _mapped(item, [_described(answer, kind, item.field) for kind in where])
+        described = [_described(answer, kind, item.field) for kind in where]
+        known = any(found is not None for found in described)
+        yield _mapped(item, described) if known or unread is None else untried(_field_name(item), unread)
     for setting in ("facts_changed_field", "record_phone_field", "record_time_field"):
         name = settings[setting]
         if name:
             there = any(_described(answer, kind, name) is not None for kind in where)
-            yield point(f"field {name}", there, f"No card has it: correct {setting} or make the field")
+            missing = point(f"field {name}", there, f"No card has it: correct {setting} or make the field")
+            yield missing if there or unread is None else untried(f"field {name}", unread)
+
+
+def _readable(name: str, refused: CrmUnavailable | CrmRefused | None) -> Check:
+    """Only a right or a kind that is missing is told as such; any other refusal says nothing about the cards."""
+    if refused is None:
+        return point(name, True)
+    if refused.status not in (_NO_RIGHT, _ABSENT):
+        return untried(name, refused)
+    remedy = f"Give the webhook's user the right to read and change them, or leave them out of the settings: {refused}"
+    return point(name, False, remedy)
+
+
+def _field_name(item: FactField) -> str:
+    return f"field {item.field} of the fact {item.fact}"
 
 
 def _described(answer: BatchAnswer, kind: EntityType, field: str) -> Mapping[str, Any] | None:
@@ -196,7 +219,7 @@ def _described(answer: BatchAnswer, kind: EntityType, field: str) -> Mapping[str
 
 
 def _mapped(item: FactField, described: Sequence[Mapping[str, Any] | None]) -> Check:
-    name, known = f"field {item.field} of the fact {item.fact}", [found for found in described if found is not None]
+    name, known = _field_name(item), [found for found in described if found is not None]
     if not known:
         return point(name, False, "No card has it: correct the mapping or make the field")
     values = [(str(one.get("ID")), str(one.get("VALUE"))) for found in known for one in _list_values(found)]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.base import EventMalformed, EventNotAuthentic, Reference
+from connectors.base import EventMalformed, EventNotAuthentic, EventsUnverifiable, Reference
 from connectors.bitrix24.types import is_id, ref
 from connectors.kit.secrets import same_secret
 
@@ -31,7 +31,7 @@ def check_authentic(settings: Mapping[str, Any], auth: object) -> None:
     """Raise EventNotAuthentic unless the event bears the application's token and comes from the portal set."""
     token = settings["application_token"]
     if not token:
-        raise EventNotAuthentic("no application_token is set, so no event can be verified")
+        raise EventsUnverifiable("no application_token is set, so no event can be verified")
     given = auth if isinstance(auth, Mapping) else {}
     if not same_secret(given.get("application_token"), token):
         raise EventNotAuthentic("the event's application_token is wrong")

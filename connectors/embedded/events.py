@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from connectors.base import EventMalformed, EventNotAuthentic, Reference
+from connectors.base import EventMalformed, EventNotAuthentic, EventsUnverifiable, Reference
 from connectors.embedded.signature import SIGNATURE, TIMESTAMP, is_authentic
 from plugin.common.text_tree import clean_tree
 
@@ -14,7 +14,7 @@ from plugin.common.text_tree import clean_tree
 def references(secret: str | None, headers: Mapping[str, str], body: bytes, now: datetime) -> list[Reference]:
     """The call that an event names. Raises EventNotAuthentic, EventMalformed."""
     if not secret:
-        raise EventNotAuthentic("no webhook_secret is set, so no event can be verified")
+        raise EventsUnverifiable("no webhook_secret is set, so no event can be verified")
     given = {name.lower(): value for name, value in headers.items()}
     timestamp, signature = given.get(TIMESTAMP.lower(), ""), given.get(SIGNATURE.lower(), "")
     if not is_authentic(secret, timestamp, signature, body, now):

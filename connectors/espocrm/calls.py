@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.base import CallResult, CardRef, CrmRefused, CrmUnavailable, NotMapped, Reference
+from connectors.base import CallResult, CardRef, CrmRefused, NotMapped, Reference
 from connectors.espocrm.client import EspoClient, moment, stamp
 from connectors.espocrm.events import CLEARED
-from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, PEOPLE
+from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, PEOPLE, call_entities
+from connectors.espocrm.users import EspoUsers
 from connectors.http.answers import log_safe
 from connectors.kit.mapping import FactFields
 
@@ -35,19 +35,18 @@ _MOST_UPDATES = 200
 class EspoCalls:
     """Reads the calls of one account."""
 
-    def __init__(self, api: EspoClient, settings: Mapping[str, Any]) -> None:
+    def __init__(self, api: EspoClient, settings: Mapping[str, Any], users: EspoUsers) -> None:
         self._api = api
+        self._users = users
         self._facts: FactFields = settings["facts"]
         self._statuses: Mapping[str, str] = settings["statuses"]
         self._phone_field: str | None = settings["phone_field"]
-        self._entities = {"Call", *(webhook.entity for webhook in settings["webhooks"])}
-        self._own_user: str | None = settings["own_user"]
-        self._lock = threading.Lock()
+        self._entities = {"Call", *call_entities(settings["webhooks"])}
 
     def read(self, reference: Reference) -> CallResult | None:
         """The call result, None where there is none. Raises CrmUnavailable, CrmRefused, NotMapped."""
         record = self._api.record(reference.kind, reference.id) if reference.kind in self._entities else None
-        if record is None or (record.get("modifiedById") or record.get("createdById")) == self._me():
+        if record is None or (record.get("modifiedById") or record.get("createdById")) == self._users.own():
             return None
         state = self._state(record)
         if state == "none":
@@ -70,17 +69,6 @@ class EspoCalls:
         result |= {"note": note} if note else {}
         result |= {"card": self._shown(card, record)} if card else {}
         return {"id": _event_id(record, result), **result}
-
-    def _me(self) -> str:
-        """The API user's id, asked for once."""
-        with self._lock:
-            if self._own_user is None:
-                data = self._api.get("App/user").data
-                user = data.get("user") if isinstance(data, dict) else None
-                if not isinstance(user, dict) or not isinstance(user.get("id"), str):
-                    raise CrmUnavailable("the CRM does not say who the API user is")
-                self._own_user = user["id"]
-            return self._own_user
 
     def _state(self, record: Mapping[str, Any]) -> str:
         status = record.get("status")
@@ -121,12 +109,17 @@ class EspoCalls:
         return found
 
     def _phone(self, record: Mapping[str, Any], card: CardRef | None) -> str | None:
-        if self._phone_field:
-            return _line(record.get(self._phone_field))
+        """The number that was dialled: as its field says, else the card's, else that of the only one who has one."""
+        if self._phone_field and (dialled := _line(record.get(self._phone_field))):
+            return dialled
         numbers = record.get("phoneNumbersMap")
-        if card is None or not isinstance(numbers, Mapping):
+        if not isinstance(numbers, Mapping):
             return None
-        return _line(numbers.get(f"{CARD_TYPES[card.type]}_{card.id}"))
+        known = {str(person): line for person, number in numbers.items() if (line := _line(number))}
+        if card is not None and (own := known.get(f"{CARD_TYPES[card.type]}_{card.id}")):
+            return own
+        others = set(known.values())
+        return others.pop() if len(others) == 1 else None
 
     def _shown(self, card: CardRef, record: Mapping[str, Any]) -> dict[str, str]:
         entity = CARD_TYPES[card.type]

@@ -1,4 +1,4 @@
-"""The account tried before it is used: reachable, key, rights, card types, fields, mail, clocks. Writes nothing."""
+"""The account tried before it is used: reachable, key, rights, card types, fields, webhooks, clocks. Writes nothing."""
 
 from __future__ import annotations
 
@@ -7,34 +7,44 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
-from connectors.espocrm.client import EspoClient
+from connectors.espocrm.client import WHO_AM_I, EspoClient
+from connectors.espocrm.errors import SHUT_OUT
 from connectors.espocrm.metadata import Fields, entered, mapped_field
-from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES
+from connectors.espocrm.rights import role_points
+from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, call_entities
+from connectors.espocrm.users import EspoUsers
+from connectors.espocrm.webhook_checks import webhook_points
 from connectors.kit.checks import clocks_agree, date_header, point, stays_private
 
-_ADMIN = ("admin", "super-admin")
+_KEY_REFUSED = (
+    "Copy the API user's key anew; with the method HMAC, set hmac_secret_key too; the user must be active. "
+    "More than ten tries a minute shut out everybody at this address"
+)
+_SHUT_OUT = (
+    "Wait a minute and find out who fails to log in from this address. Behind a proxy everybody seems to come from its "
+    "address: set ipAddressServerParam in the CRM's data/config.php. This machine may also be missing in "
+    "Administration, Authentication, IP Address Whitelist"
+)
 
 
 class EspoChecks:
     """The points of ``optout doctor`` for one account."""
 
-    def __init__(self, api: EspoClient, settings: Mapping[str, Any], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, api: EspoClient, settings: Mapping[str, Any], users: EspoUsers, now: Callable[[], datetime]
+    ) -> None:
         self._api = api
         self._settings = settings
+        self._users = users
         self._now = now
 
     def account(self) -> Sequence[Check]:
         """All points of the account, as far as it can be asked."""
         points = [stays_private(self._api.http.base_url)]
         try:
-            me = self._api.get("App/user")
+            me = self._api.get(WHO_AM_I)
         except (CrmUnavailable, CrmRefused) as error:
-            if error.status != 401:
-                return [*points, point("the CRM answers", False, f"Start the CRM or correct base_url: {error}")]
-            remedy = (
-                "Copy the API user's key anew; with the method HMAC, set hmac_secret_key too; the user must be active"
-            )
-            return [*points, point("the CRM answers", True), point("the key is accepted", False, remedy)]
+            return [*points, *_not_let_in(error)]
         if not isinstance(me.data, dict) or not isinstance(me.data.get("user"), dict):
             return [*points, point("the CRM answers", False, "base_url leads to something else; correct it")]
         points += [
@@ -42,63 +52,35 @@ class EspoChecks:
             point("the key is accepted", True),
             clocks_agree(date_header(me.headers), self._now()),
         ]
-        points += [self._own_user(me.data["user"]), *self._rights(me.data)]
+        points += [self._own_user(me.data["user"]), *role_points(me.data, self._settings)]
         return [*points, *self._configuration(), *self._mail(me.data["user"]), *self._events()]
 
     def assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
         """Whether this person can be reminded and, where ``mailed``, be mailed by the CRM."""
         if not assignee.user:
-            remedy = "Set the role's crm_user to the id at the end of the user's address in the CRM"
+            remedy = "Set the role's crm_user to the id at the end of the user's address in the CRM, or to the login"
             return [point("the role has a CRM user", False, remedy)]
         try:
-            user = self._api.record("User", assignee.user)
-        except (CrmUnavailable, CrmRefused) as error:
-            remedy = f"Let the API user's role read users: {error}"
+            user = self._users.record(assignee.user)
+        except CrmUnavailable as error:
+            return [point("the user can be read", False, f"Try again: {error}")]
+        except CrmRefused as error:
+            # EspoCRM shows inactive users to administrators only (Classes/Acl/User/AccessChecker.php).
+            remedy = f"Activate the user if inactive, else let the API user's role read users: {error}"
             return [point("the user can be read", False, remedy)]
         exists = user is not None and user.get("isActive") is not False
-        points = [point("the user exists and is active", exists, "Choose another user, or activate this one")]
+        remedy = "Set the role's crm_user to the id or the login of a user who is there, or activate this one"
+        points = [point("the user exists and is active", exists, remedy)]
         if mailed:
             address = bool(assignee.address or (user or {}).get("emailAddress"))
             points.append(point("the user has an address", address, "Give the user or the role an e-mail address"))
             points.append(point("mail_sender is set", bool(self._settings["mail_sender"]), "Set mail_sender"))
         return points
 
-    # --- what the account may do -----------------------------------------------------------------------
-
     def _own_user(self, user: Mapping[str, Any]) -> Check:
         given, own = self._settings["own_user"], user.get("id")
         remedy = f"Set own_user to {own}, or leave it out"
         return point("own_user is the API user", given in (None, own), remedy)
-
-    def _rights(self, me: Mapping[str, Any]) -> list[Check]:
-        if me["user"].get("type") in _ADMIN:
-            remedy = "Use an API user with a role of its own: the key of an administrator can do everything"
-            return [point("the key is no administrator's", False, remedy)]
-        acl = me.get("acl")
-        acl = acl if isinstance(acl, dict) else {}
-        wanted = {CARD_TYPES[kind]: ["read", "stream"] for kind in self._settings["card_types"]}
-        for kind in self._settings["search_in"]:
-            wanted.setdefault(CARD_TYPES[kind], ["read"])
-        wanted |= {"Task": ["create", "read", "edit", "delete"], "User": ["read"]}
-        if self._settings["mail_sender"]:
-            wanted["Email"] = ["create", "read", "edit"]
-        for webhook in self._settings["webhooks"]:
-            wanted.setdefault(webhook.entity, ["read"])
-        points = [self._may(acl, entity, actions) for entity, actions in wanted.items()]
-        assigns = acl.get("assignmentPermission") not in (None, "no")
-        remedy = "Set the role's Assignment Permission to all (or team, with the people in the API user's team)"
-        return [*points, point("tasks may be given to others", assigns, remedy)]
-
-    @staticmethod
-    def _may(acl: Mapping[str, Any], entity: str, actions: Sequence[str]) -> Check:
-        table = acl.get("table")
-        rights = table.get(entity) if isinstance(table, dict) else None
-        if isinstance(rights, dict):
-            lacking = [action for action in actions if rights.get(action) in (None, "no", False)]
-        else:
-            lacking = [] if rights is True else list(actions)
-        name = f"the role lets {entity} be used ({', '.join(actions)})"
-        return point(name, not lacking, f"Allow in the API user's role, {entity}: {', '.join(lacking)}")
 
     # --- how the CRM is set up -------------------------------------------------------------------------
 
@@ -142,33 +124,55 @@ class EspoChecks:
         return [point(f"Task.{name} exists", fits, remedy)]
 
     def _mapping(self) -> list[Check]:
-        facts = self._settings["facts"].fields
-        calls = {webhook.entity for webhook in self._settings["webhooks"]} or {"Call"}
+        facts, dialled = self._settings["facts"].fields, self._settings["phone_field"]
+        calls = call_entities(self._settings["webhooks"])
         cards = {CARD_TYPES[kind] for kind in self._settings["card_types"]}
         needed = {entity for item in facts for entity in (cards if item.field.startswith(CARD_FIELD) else calls)}
+        needed |= calls if dialled else set()
         defs: dict[str, Fields] = {entity: self._metadata(f"entityDefs.{entity}.fields") for entity in sorted(needed)}
-        return [
+        points = [
             point
             for item in facts
             for point in mapped_field(
                 item, {e: defs[e] for e in sorted(cards if item.field.startswith(CARD_FIELD) else calls)}
             )
         ]
+        return points + ([_dialled(dialled, {entity: defs[entity] for entity in sorted(calls)})] if dialled else [])
 
     def _mail(self, user: Mapping[str, Any]) -> list[Check]:
+        """The list that an API user sees holds the system's address whether or not anything sends for it."""
         sender = self._settings["mail_sender"]
         if not sender:
             return []
         addresses = user.get("emailAddressList")
-        usable = isinstance(addresses, list) and sender.lower() in [str(address).lower() for address in addresses]
+        listed = isinstance(addresses, list) and sender.lower() in [str(address).lower() for address in addresses]
         remedy = (
-            "Share the system's outbound address (Administration, Outbound Emails), or give the API user a group "
-            "email account with SMTP, and set mail_sender to its address"
+            "Set mail_sender to the system's outbound address and tick Is Shared (Administration, Outbound Emails), or "
+            "to that of a group email account that sends and that the role may use"
         )
-        return [point("the CRM can send mail from mail_sender", usable, remedy)]
+        return [
+            point("the CRM lets the API user choose mail_sender (whether it can send is not tried)", listed, remedy)
+        ]
 
     def _events(self) -> list[Check]:
+        webhooks = self._settings["webhooks"]
+        points = webhook_points(self._api, webhooks)
         if not self._settings["facts"].fields:
-            return []
+            return points
         remedy = "Create the webhooks that the README names and set `webhooks` to their ids and keys"
-        return [point("its events can be verified", bool(self._settings["webhooks"]), remedy)]
+        return [point("its events can be verified", bool(webhooks), remedy), *points]
+
+
+def _not_let_in(error: CrmUnavailable | CrmRefused) -> list[Check]:
+    answers = point("the CRM answers", True)
+    if error.status == 401:
+        return [answers, point("the key is accepted", False, _KEY_REFUSED)]
+    if error.code == SHUT_OUT:
+        return [answers, point("the CRM lets this machine in", False, f"{_SHUT_OUT}: {error}")]
+    return [point("the CRM answers", False, f"Start the CRM or correct base_url: {error}")]
+
+
+def _dialled(name: str, calls: Mapping[str, Fields]) -> Check:
+    lacking = [entity for entity, fields in calls.items() if not isinstance(fields.get(name), Mapping)]
+    remedy = f"Create {entered(name)} in the Entity Manager of {' and '.join(lacking)}, or correct phone_field"
+    return point(f"phone_field {name} exists", not lacking, remedy)

@@ -1,7 +1,7 @@
-"""EspoCRM's REST API: requests signed as the API user, records and lists read, errors in the CRM's own terms.
+"""EspoCRM's REST API: requests signed as the API user, records and lists read, refused log-ins not repeated.
 
 https://docs.espocrm.com/development/api/ and https://docs.espocrm.com/development/api-search-params/; what these leave
-open was read in the source of 9.1 and 9.3 (``Core/Api/ErrorOutput.php``, ``Core/Record/Service.php``).
+open was read in the source of 9.1 and 9.3 (``Core/Record/Service.php``, ``Core/Select``).
 """
 
 from __future__ import annotations
@@ -9,31 +9,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Unknown
+from connectors.espocrm.admission import Admission
+from connectors.espocrm.errors import GONE, SHUT_OUT, UNEXPLAINED, explain
 from connectors.espocrm.settings import is_record_id
-from connectors.http.client import Complaint, HttpAnswer, HttpClient
+from connectors.http.client import HttpAnswer, HttpClient
+from connectors.protocol.outcomes import not_done_because
 
-#: The codes of answers that the connector tells apart.
-GONE = "notFound"
-DUPLICATE = "duplicate"
-SENDING_FAILED = "sendingFail"
-NOT_EXISTING = "cannotRelateNonExisting"
+#: Says who the API user is; refused to nobody who is let in.
+WHO_AM_I = "App/user"
 
 _ROOT = "api/v1"
 _PAGE = 200
 _MOST_PAGES = 10
-_REASON = "X-Status-Reason"
-#: Refused for a minute, before anything else is looked at (``FailedAttemptsLimit``, ``authFailedAttemptsPeriod``).
-_TOO_MANY_LOGINS = "Max failed login attempts exceeded"
-_LOGINS_FORGOTTEN_AFTER = 60.0
-#: An address that leads nowhere is no missing record.
-_NO_SUCH_ADDRESS = ("Controller", "Action")
-_IP_ADDRESS = re.compile(r" for IP address \S+")
 
 #: One condition of a search, or several below ``value``.
 Where = Mapping[str, Any]
@@ -42,7 +35,10 @@ Where = Mapping[str, Any]
 class EspoClient:
     """One account's API. Reads raise CrmUnavailable and CrmRefused; writes return what became of them."""
 
-    def __init__(self, settings: Mapping[str, Any], limits: Limits) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], limits: Limits, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._admission = Admission(monotonic)
         self._key = settings["api_key"]
         self._hmac = settings["hmac_secret_key"]
         self.http = HttpClient(
@@ -56,8 +52,14 @@ class EspoClient:
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> HttpAnswer:
         """Whatever lies at this path below the API's root."""
-        headers = self._signed("GET", path) | {"X-No-Total": "true"}
-        return self.http.read(f"{_ROOT}/{path}", params=params, headers=headers)
+        self._admission.check()
+        try:
+            return self._read(path, params)
+        except (CrmUnavailable, CrmRefused) as error:
+            turned_away = self._turned_away(path, error)
+            if turned_away is None:
+                raise
+            raise turned_away from None
 
     def record(self, entity: str, record_id: str) -> dict[str, Any] | None:
         """The record with all that the API user may see of it, or None where there is none (any more)."""
@@ -92,11 +94,39 @@ class EspoClient:
 
     def write(self, method: str, path: str, payload: Any = None) -> HttpAnswer | NotDone | Unknown:
         """Create (POST), change (PUT) or delete (DELETE) once."""
-        return self.http.write(method, f"{_ROOT}/{path}", payload=payload, headers=self._signed(method, path))
+        try:
+            self._admission.check()
+        except CrmUnavailable as error:
+            return not_done_because(error)
+        result = self.http.write(method, f"{_ROOT}/{path}", payload=payload, headers=self._signed(method, path))
+        turned_away = self._turned_away(path, result) if isinstance(result, NotDone) else None
+        return result if turned_away is None else not_done_because(turned_away)
 
     def address(self, entity: str, record_id: str) -> str:
         """Where users see the record."""
         return f"{self.http.base_url}/#{entity}/view/{record_id}"
+
+    def _read(self, path: str, params: Mapping[str, str] | None = None) -> HttpAnswer:
+        headers = self._signed("GET", path) | {"X-No-Total": "true"}
+        return self.http.read(f"{_ROOT}/{path}", params=params, headers=headers)
+
+    def _turned_away(self, path: str, refused: CrmUnavailable | CrmRefused | NotDone) -> CrmUnavailable | None:
+        """What the account as a whole met, None where the refusal is about this request alone."""
+        why = refused.why if isinstance(refused, NotDone) else str(refused)
+        if refused.status == 401:
+            return self._admission.reject(why)
+        if refused.code == SHUT_OUT or (refused.code == UNEXPLAINED and path == WHO_AM_I):
+            return self._admission.shut_out(self.http.host)
+        if refused.code != UNEXPLAINED:
+            return None
+        # Too many failed log-ins are refused without a word, and so are a few requests of an account that is let in.
+        try:
+            self._read(WHO_AM_I)
+        except (CrmUnavailable, CrmRefused) as error:
+            if isinstance(error, CrmUnavailable) and error.status != 401:
+                return error
+            return self._turned_away(WHO_AM_I, error)
+        return None
 
     def _signed(self, method: str, path: str) -> dict[str, str]:
         """https://docs.espocrm.com/development/api/#hmac-authentication: over the method and the path alone."""
@@ -106,9 +136,12 @@ class EspoClient:
         return {"X-Hmac-Authorization": base64.b64encode(f"{self._key}:{digest}".encode()).decode()}
 
 
-def search(where: Sequence[Where], *, select: Sequence[str], newest_first: bool = False) -> dict[str, str]:
-    """The query of a list: all of these conditions, these attributes."""
+def search(
+    where: Sequence[Where], *, select: Sequence[str], newest_first: bool = False, oldest_change_first: bool = False
+) -> dict[str, str]:
+    """The query of a list: all of these conditions, these attributes. Of equals, the CRM puts the lower id first."""
     order = {"orderBy": "createdAt", "order": "desc"} if newest_first else {}
+    order |= {"orderBy": "modifiedAt", "order": "asc"} if oldest_change_first else {}
     return {"select": ",".join(select), **order, **dict(_flat("where", where))}
 
 
@@ -120,6 +153,16 @@ def equals(attribute: str, value: str) -> Where:
 def contains(attribute: str, value: str) -> Where:
     """The attribute's text holds this."""
     return {"type": "contains", "attribute": attribute, "value": value}
+
+
+def after(attribute: str, value: str) -> Where:
+    """The attribute is later than this, or for texts further on in the alphabet."""
+    return {"type": "greaterThan", "attribute": attribute, "value": value}
+
+
+def all_of(*conditions: Where) -> Where:
+    """Every one of them."""
+    return {"type": "and", "value": list(conditions)}
 
 
 def any_of(*conditions: Where) -> Where:
@@ -138,40 +181,6 @@ def moment(value: object) -> datetime | None:
 def stamp(value: datetime) -> str:
     """An aware moment as the API takes it."""
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def explain(status: int, data: Any, headers: Mapping[str, str]) -> Complaint:
-    """What an error of EspoCRM says: in ``X-Status-Reason``, or in a body of its own.
-
-    The application has no rate limit. Maintenance and too many failed logins are refusals before anything was done.
-    """
-    reason = _IP_ADDRESS.sub("", headers.get(_REASON) or "")
-    if status == 403 and reason.startswith(_TOO_MANY_LOGINS):
-        return Complaint(message=reason, throttled=True, after=_LOGINS_FORGOTTEN_AFTER)
-    if status == 503 and _REASON in headers:
-        return Complaint(message=reason, throttled=True)
-    if status == 404 and _REASON in headers and not reason.startswith(_NO_SUCH_ADDRESS):
-        return Complaint(GONE, reason)
-    label, of_what = _translated(data)
-    if label is None and status in (409, 500) and reason in (DUPLICATE, SENDING_FAILED):
-        said = data.get("message") if isinstance(data, dict) else None
-        return Complaint(reason, said if isinstance(said, str) else None)
-    return Complaint(label, of_what or reason or None)
-
-
-def _translated(data: Any) -> tuple[str | None, str | None]:
-    """The label of ``messageTranslation`` and what it speaks of; a missing record is named by its type in the label."""
-    told = data.get("messageTranslation") if isinstance(data, dict) else None
-    if not isinstance(told, dict) or not isinstance(told.get("label"), str):
-        return None, None
-    label, details = told["label"], told.get("data")
-    if not isinstance(details, dict):
-        return label, None
-    if label == NOT_EXISTING:
-        return f"{label}:{details.get('foreignEntityType')}", None
-    return label, ", ".join(
-        f"{name} {details[name]}" for name in ("field", "type", "link", "action") if name in details
-    )
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:

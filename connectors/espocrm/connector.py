@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from connectors.base import (
     Store,
 )
 from connectors.espocrm.calls import EspoCalls
+from connectors.espocrm.catch_up import CatchUpPage, EspoCatchUp
 from connectors.espocrm.checks import EspoChecks
 from connectors.espocrm.client import EspoClient
 from connectors.espocrm.contacts import card_of, find_people
@@ -30,31 +32,48 @@ from connectors.espocrm.events import references
 from connectors.espocrm.mail import Mails
 from connectors.espocrm.settings import CARD_TYPES, EspoSettings
 from connectors.espocrm.unsent_mail import UnsentMails
+from connectors.espocrm.users import EspoUsers
 from connectors.espocrm.writes import EspoWrites
 from connectors.http.settings import limits_of
 
 _ENTITIES: dict[Kind, str] = {"comment": "Note", "reminder": "Task", "email": "Email"}
-#: The longest way of a mail: its draft is gone, an address is read, it is sent, and looked for where that failed.
-_REQUESTS_PER_WRITE = 4
+#: The longest way of a mail: its draft is gone, a login is looked up, the address read, the mail sent and, where that
+#: failed, looked for; a refusal without a word on the way costs one more.
+_REQUESTS_PER_WRITE = 6
+#: The call, whom it was changed by, the answers in its card; one more where a refusal is without a word.
+_REQUESTS_PER_EVENT = 4
 
 
 class EspoConnector(Connector):
-    """One account. ``settings`` are loaded by ``EspoSettings``; ``now`` is what its clock is held against."""
+    """One account. ``settings`` are loaded by ``EspoSettings``; ``now`` is what its clock is held against.
+
+    ``monotonic`` are seconds that no setting of the clock changes.
+    """
 
     name = "espocrm"
     Settings = EspoSettings
     repeats_events = True
     removes = frozenset[Kind]({"comment", "reminder"})
 
-    def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(settings)
-        self._limits = replace(limits_of(settings), requests_per_write=_REQUESTS_PER_WRITE)
-        self._api = EspoClient(settings, self._limits)
-        self._drafts = UnsentMails()
-        self._writing = EspoWrites(self._api, settings, now)
-        self._mails = Mails(self._api, settings, self._drafts)
-        self._calls = EspoCalls(self._api, settings)
-        self._checks = EspoChecks(self._api, settings, now)
+        self._limits = replace(
+            limits_of(settings), requests_per_write=_REQUESTS_PER_WRITE, requests_per_event=_REQUESTS_PER_EVENT
+        )
+        self._api = EspoClient(settings, self._limits, monotonic)
+        self._unsent = UnsentMails()
+        users = EspoUsers(self._api, settings)
+        self._writing = EspoWrites(self._api, settings, users, now)
+        self._mails = Mails(self._api, settings, users, self._unsent, now)
+        self._calls = EspoCalls(self._api, settings, users)
+        self._catch_up = EspoCatchUp(self._api, settings, users)
+        self._checks = EspoChecks(self._api, settings, users, now)
 
     def limits(self) -> Limits:
         return self._limits
@@ -63,7 +82,7 @@ class EspoConnector(Connector):
         self._api.http.share_quota(quota)
 
     def keep_in(self, store: Store) -> None:
-        self._drafts.keep_in(store)
+        self._unsent.keep_in(store)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -73,6 +92,10 @@ class EspoConnector(Connector):
 
     def check(self) -> Sequence[Check]:
         return self._checks.account()
+
+    def check_by_writing(self) -> Sequence[Check]:
+        """What only a write can tell; what it wrote is taken out again. Nobody is mailed. Never raises."""
+        return self._mails.try_sender()
 
     def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
         return self._checks.assignee(assignee, mailed=mailed)
@@ -128,3 +151,7 @@ class EspoConnector(Connector):
 
     def resolve(self, reference: Reference) -> CallResult | None:
         return self._calls.read(reference)
+
+    def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        """The calls that changed since then, in pages. Raises CrmUnavailable, CrmRefused."""
+        return self._catch_up.page(since, cursor)

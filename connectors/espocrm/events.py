@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.base import EventMalformed, EventNotAuthentic, Reference
+from connectors.base import EventMalformed, EventNotAuthentic, EventsUnverifiable, Reference
 from connectors.espocrm.settings import CARD_FIELD, Webhook, is_record_id
 from connectors.kit.mapping import FactFields
 
@@ -50,7 +50,7 @@ def _reference(entity: str, record_id: str, change: Mapping[str, Any], fields: S
 def _sender(webhooks: Sequence[Webhook], headers: Mapping[str, str], body: bytes) -> Webhook:
     """The webhook that signed this body. Raises EventNotAuthentic."""
     if not webhooks:
-        raise EventNotAuthentic("no webhooks are set, so no event can be verified")
+        raise EventsUnverifiable("no webhooks are set, so no event can be verified")
     given = {name.lower(): value for name, value in headers.items()}
     # X-Signature is the older form, which goes in EspoCRM 11.
     name, sign = ("signature", _signature) if "signature" in given else ("x-signature", _legacy_signature)

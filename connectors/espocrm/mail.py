@@ -1,44 +1,62 @@
 """Mails that EspoCRM sends: an Email created with the status Sending goes out while the request waits.
 
-``Tools/Email/SendService.php``: where sending fails, the Email stays as a draft, and is sent by changing its status.
+Where that fails, the Email stays as a draft (``Tools/Email/SendService.php``). A draft is sent by setting it to
+Sending; where that fails as well, it stays Sending, and to set Sending again does nothing (``Core/Record/Service.php``,
+``RecordHooks/Email/BeforeUpdate.php``). So an unsent Email is read before it is sent again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
-from connectors.base import Assignee, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
-from connectors.espocrm.client import GONE, SENDING_FAILED, EspoClient, Where, any_of, contains, equals, search
+from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
+from connectors.espocrm.client import EspoClient, Where, any_of, contains, equals, moment, search
+from connectors.espocrm.errors import GONE, SENDING_FAILED
 from connectors.espocrm.unsent_mail import UnsentMails
+from connectors.espocrm.users import EspoUsers
 from connectors.http.client import HttpAnswer, done
+from connectors.kit.checks import point
 from connectors.kit.reference_mark import reference_mark
 from connectors.protocol.outcomes import not_done_because
 
 _SENT = "Sent"
 _SENDING = "Sending"
-_UNSENT = ("Draft", _SENDING)
+_DRAFT = "Draft"
+_UNSENT = (_DRAFT, _SENDING)
+_TRIAL = "Проверка связи с плагином. Этот черновик можно удалить."
 
 
 class Mails:
     """The CRM's own mails of one account."""
 
-    def __init__(self, api: EspoClient, settings: Mapping[str, Any], drafts: UnsentMails) -> None:
+    def __init__(
+        self,
+        api: EspoClient,
+        settings: Mapping[str, Any],
+        users: EspoUsers,
+        unsent: UnsentMails,
+        now: Callable[[], datetime],
+    ) -> None:
         self._api = api
+        self._users = users
+        self._unsent = unsent
+        self._now = now
         self._sender: str | None = settings["mail_sender"]
         self._own_user: str | None = settings["own_user"]
-        self._drafts = drafts
+        self._settling: float = settings["settling_seconds"]
 
     def send(self, assignee: Assignee, subject: str, text: str, key: str) -> Outcome:
-        """Mail this person, plain text, the subject as it is."""
+        """Mail this person, plain text, the subject as it is; an Email of this key that was not sent is sent now."""
         if self._sender is None:
             return NotDone("mail_sender is not set, so the CRM cannot send mail")
-        draft = self._drafts.get(key)
+        draft = self._unsent.get(key)
         if draft is not None:
-            result = self._api.write("PUT", f"Email/{draft}", {"status": _SENDING})
-            if not (isinstance(result, NotDone) and result.code == GONE):
-                return self._sent(result, key)
-            self._drafts.drop(key)
+            outcome = self._send_again(draft, key)
+            if outcome is not None:
+                return outcome
+            self._unsent.drop(key)
         address = self._address(assignee)
         if isinstance(address, NotDone):
             return address
@@ -61,11 +79,60 @@ class Mails:
                 if mail.get("status") != status or not mail.get("id"):
                     continue
                 if status == _SENT:
-                    self._drafts.drop(key)
+                    self._unsent.drop(key)
                     return str(mail["id"])
-                self._drafts.put(key, str(mail["id"]))
+                self._unsent.put(key, str(mail["id"]))
                 return None
         return None
+
+    def try_sender(self) -> list[Check]:
+        """Whether the CRM takes a draft from ``mail_sender``; the draft is deleted again. Nobody is mailed."""
+        if self._sender is None:
+            return []
+        name = f"the CRM takes a draft from {self._sender} (no mail was tried)"
+        draft = {"from": self._sender, "name": _TRIAL, "subject": _TRIAL, "body": _TRIAL, "status": _DRAFT}
+        outcome = done(self._api.write("POST", "Email", draft | {"isHtml": False}), "id")
+        if not isinstance(outcome, Done):
+            remedy = f"Give mail_sender a mail server that the API user may use, as the README says: {outcome.why}"
+            return [point(name, False, remedy)]
+        removed = self._api.write("DELETE", f"Email/{outcome.remote_id}")
+        left = "" if isinstance(removed, HttpAnswer) else f"Delete the Email {outcome.remote_id} by hand: {removed.why}"
+        return [point(name, True), point("the draft is removed again", not left, left)]
+
+    # --- an Email that was not sent --------------------------------------------------------------------
+
+    def _send_again(self, draft: str, key: str) -> Outcome | None:
+        """What became of it; None where there is none any more that could be sent."""
+        try:
+            record = self._api.record("Email", draft)
+        except CrmUnavailable as error:
+            return not_done_because(error)
+        except CrmRefused as error:
+            # It may have been sent by now, so to write another one is no answer to that.
+            return Unknown(str(error), status=error.status, code=error.code)
+        status = None if record is None else record.get("status")
+        if record is None or status not in (_SENT, *_UNSENT):
+            return None
+        if status == _SENT:
+            self._unsent.drop(key)
+            return Done(draft)
+        if status != _DRAFT:
+            held = self._made_draft(draft, record)
+            if held is not None:
+                return held
+        result = self._api.write("PUT", f"Email/{draft}", {"status": _SENDING})
+        return None if isinstance(result, NotDone) and result.code == GONE else self._sent(result, key)
+
+    def _made_draft(self, draft: str, record: Mapping[str, Any]) -> NotDone | Unknown | None:
+        """None once it is a draft again. Not before the settling time: it may be on its way this very moment."""
+        changed = moment(record.get("modifiedAt") or record.get("createdAt"))
+        left = 0.0 if changed is None else self._settling - (self._now() - changed).total_seconds()
+        if left > 0:
+            return NotDone("the CRM may still be sending the mail", after=min(left, self._settling))
+        result = self._api.write("PUT", f"Email/{draft}", {"status": _DRAFT})
+        return None if isinstance(result, HttpAnswer) else result
+
+    # --- what came of it -------------------------------------------------------------------------------
 
     def _sent(self, result: HttpAnswer | NotDone | Unknown, key: str) -> Outcome:
         if isinstance(result, Unknown) and result.code == SENDING_FAILED:
@@ -74,15 +141,15 @@ class Mails:
         if not isinstance(result, HttpAnswer) or not isinstance(outcome, Done):
             return outcome
         if result.data.get("status") != _SENT:
-            self._drafts.put(key, outcome.remote_id)
+            self._unsent.put(key, outcome.remote_id)
             why = "the CRM took the mail and did not send it; let the API user's role edit an Email's status"
             return NotDone(why, status=result.status, code="cut")
-        self._drafts.drop(key)
+        self._unsent.drop(key)
         return outcome
 
     def _kept(self, failed: Unknown, key: str) -> Outcome:
         """The mail did not go out. Its draft's id is in the answer's body, which a failed write does not show."""
-        if self._drafts.get(key) is None:
+        if self._unsent.get(key) is None:
             try:
                 found = self.find(key)
             except (CrmUnavailable, CrmRefused):
@@ -97,7 +164,7 @@ class Mails:
         if not assignee.user:
             return NotDone("the role has neither a CRM user nor an address to mail to", permanent=True)
         try:
-            user = self._api.record("User", assignee.user)
+            user = self._users.record(assignee.user)
         except (CrmUnavailable, CrmRefused) as error:
             return not_done_because(error)
         address = user.get("emailAddress") if user else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,11 @@ class EspoSettings(HttpAccount):
     def _with_usual_statuses(self, data: dict[str, object], **_: object) -> dict[str, object]:
         given = data.get("statuses")
         return data | {"statuses": STATUSES | (given if isinstance(given, dict) else {})}
+
+
+def call_entities(webhooks: Sequence[Webhook]) -> frozenset[str]:
+    """The entity types whose records are calls: those that webhooks tell of, without any EspoCRM's own."""
+    return frozenset(webhook.entity for webhook in webhooks) or frozenset({"Call"})
 
 
 def is_record_id(value: object) -> bool:

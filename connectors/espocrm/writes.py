@@ -18,19 +18,11 @@ from connectors.base import (
     ReminderState,
     Unknown,
 )
-from connectors.espocrm.client import (
-    DUPLICATE,
-    GONE,
-    NOT_EXISTING,
-    EspoClient,
-    Where,
-    contains,
-    equals,
-    search,
-    stamp,
-)
+from connectors.espocrm.client import EspoClient, Where, contains, equals, search, stamp
+from connectors.espocrm.errors import DUPLICATE, GONE, NOT_EXISTING, NOT_READABLE
 from connectors.espocrm.markup import literal, name_line
 from connectors.espocrm.settings import CARD_TYPES, is_record_id
+from connectors.espocrm.users import EspoUsers
 from connectors.http.client import HttpAnswer, done
 from connectors.kit.reference_mark import LOOK_BACK, carries_mark, reference_mark
 from connectors.protocol.outcomes import not_done_because
@@ -38,6 +30,11 @@ from connectors.protocol.outcomes import not_done_because
 #: A task with one of these is not to be done any more (``scopes/Task.json``).
 CLOSED = frozenset({"Completed", "Canceled"})
 _CANCELED = "Canceled"
+#: Why EspoCRM links no task to a person, by the code of its refusal: what an admin is to do about it.
+_NO_SUCH_PERSON = {
+    f"{NOT_EXISTING}:User": "the CRM has no user with this id or login: correct the role's crm_user",
+    f"{NOT_READABLE}:User": "the user is inactive, or the API user's role does not let it be read",
+}
 #: Newest first, so that what was written lately is on the first one.
 _POSTS_A_PAGE = 100
 _MOST_POST_PAGES = 5
@@ -46,8 +43,11 @@ _MOST_POST_PAGES = 5
 class EspoWrites:
     """The writes of one account and the looks for them."""
 
-    def __init__(self, api: EspoClient, settings: Mapping[str, Any], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, api: EspoClient, settings: Mapping[str, Any], users: EspoUsers, now: Callable[[], datetime]
+    ) -> None:
         self._api = api
+        self._users = users
         self._now = now
         self._external_id: str = settings["external_id_field"]
         self._priority: str = settings["priority"]
@@ -103,9 +103,13 @@ class EspoWrites:
             return _no_such_card(card)
         if not assignee.user:
             return NotDone("the role has no CRM user to remind", permanent=True)
+        try:
+            person = self._users.id_of(assignee.user)
+        except (CrmUnavailable, CrmRefused) as error:
+            return not_done_because(error)
         written = {
             "name": name_line(subject),
-            "assignedUserId": assignee.user,
+            "assignedUserId": person,
             "parentType": entity,
             "parentId": card.id,
             "dateEnd": stamp(due),
@@ -118,7 +122,7 @@ class EspoWrites:
         if isinstance(result, NotDone) and result.code == DUPLICATE:
             return self._the_duplicate(result, card, key)
         if isinstance(result, NotDone):
-            return self._card_gone(result, card)
+            return self._refused(result, card, assignee.user)
         checked = ("assignedUserId", "parentType", "parentId", "dateEnd")
         return self._read_back("Task", result, written, checked, marked=("description", key))
 
@@ -214,21 +218,29 @@ class EspoWrites:
             return Unknown(f"{refused.why}; {error}", status=refused.status, code=refused.code)
         return refused if found is None else Done(found)
 
+    def _refused(self, refused: NotDone, card: CardRef, user: str) -> NotDone:
+        """A reminder is refused for its person or for its card."""
+        remedy = _NO_SUCH_PERSON.get(refused.code or "")
+        if remedy is None:
+            return self._card_gone(refused, card)
+        self._users.forget(user)
+        return replace(refused, why=f"{refused.why}: {remedy}")
+
     def _card_gone(self, refused: NotDone, card: CardRef) -> NotDone:
         """EspoCRM refuses what goes to a missing card like what goes to a forbidden one, with 403."""
         if refused.status != 403 or not refused.permanent:
             return refused
-        if refused.code == f"{NOT_EXISTING}:{CARD_TYPES[card.type]}":
-            return replace(refused, status=404)
-        if refused.code is not None and refused.code.startswith(NOT_EXISTING):
-            return refused
-        try:
-            gone = self._api.record(CARD_TYPES[card.type], card.id) is None
-        except CrmUnavailable as error:
-            return replace(refused, permanent=False, after=error.after)
-        except CrmRefused:
-            return refused
-        return replace(refused, status=404, code=GONE) if gone else refused
+        entity = CARD_TYPES[card.type]
+        if refused.code != f"{NOT_EXISTING}:{entity}":
+            try:
+                if self._api.record(entity, card.id) is not None:
+                    return refused
+            except CrmUnavailable as error:
+                return replace(refused, permanent=False, after=error.after, status=error.status or refused.status)
+            except CrmRefused:
+                return refused
+        why = f"the CRM has no {entity} {card.id} (any more)"
+        return NotDone(why, permanent=True, status=404, code=GONE)
 
 
 def _cut(entity: str, lost: list[str], status: int) -> NotDone:

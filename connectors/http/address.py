@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -21,6 +21,23 @@ def check_base_url(url: str) -> str:
     if parts.query or parts.fragment or any(char.isspace() for char in url):
         raise ValueError("holds a query, a fragment or a space; expected e.g. https://crm.example.com")
     return url.rstrip("/")
+
+
+def split_address(url: str) -> tuple[str, dict[str, str]]:
+    """An address of a webhook as what comes before its query, and the query.
+
+    Raises ValueError saying what is wrong, as a predicate, without the address: its path may be a secret.
+    """
+    bare, _, query = url.partition("?")
+    base = check_base_url(bare)
+    if not is_private(base):
+        raise ValueError("is not https, so that others could read what is sent there")
+    if not query:
+        return base, {}
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if not pairs or len(dict(pairs)) < len(pairs) or "#" in query or any(char.isspace() for char in query):
+        raise ValueError("has a query that cannot be sent as it is")
+    return base, dict(pairs)
 
 
 def segment(value: str) -> str:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One point of ``check()``: what was tried, whether it holds, and the remedy if it does not."""
+    """One point of ``check()``: what was tried, whether it holds, and the remedy if it does not.
+
+    ``ok`` None: it could not be tried now, such as while the CRM throttles; that says nothing about the point itself.
+    """
 
     name: str
-    ok: bool
+    ok: bool | None
     remedy: str = ""

@@ -4,6 +4,7 @@ ConnectorError
 ├── CrmUnavailable      a read did not get through: worth another try
 ├── CrmRefused          a read was refused for good
 ├── EventNotAuthentic   an event without proof: 401
+│   └── EventsUnverifiable  no event can have any, for the settings lack what it is checked by
 ├── EventMalformed      an event that cannot be read: 400
 └── NotMapped           a value of the CRM without a meaning in plugin.toml
 """
@@ -48,6 +49,10 @@ class CrmRefused(ConnectorError):
 
 class EventNotAuthentic(ConnectorError):
     """An event without the CRM's proof of authenticity: answered 401."""
+
+
+class EventsUnverifiable(EventNotAuthentic):
+    """No event can be verified: the settings lack the secret. The message names what to set."""
 
 
 class EventMalformed(ConnectorError):

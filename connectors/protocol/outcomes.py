@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Literal
 
 from connectors.protocol.errors import CrmRefused, CrmUnavailable
 
@@ -15,12 +16,17 @@ class Done:
     remote_id: str
 
 
+#: What a refusal is about.
+AtFault = Literal["record", "account", "either"]
+
+
 @dataclass(frozen=True, slots=True)
 class NotDone:
     """The CRM surely did not do it. ``permanent``: never will; else try again, at the earliest after ``after`` seconds.
 
     ``status`` is the HTTP (or SMTP) status, ``code`` the CRM's own error code, both for the log of attempts.
-    ``blocked``: the account is shut until a human lifts that; every further call makes it worse.
+    ``blocked``: the account is shut until a human lifts that; every further call makes it worse. ``at_fault`` is what
+    was refused: this record, the account whatever is written, or, where the answer does not tell, either of them.
     """
 
     why: str
@@ -29,6 +35,7 @@ class NotDone:
     status: int | None = None
     code: str | None = None
     blocked: bool = False
+    at_fault: AtFault = "record"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+#: The code of a CrmUnavailable that says that there is nowhere to keep values yet.
+NO_STORE = "no_store"
+
 
 class Store(Protocol):
     """Small values of one account that outlive the process and are shared with others, e.g. renewed tokens."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
 from connectors.http.address import is_private
+from connectors.kit.checks import is_throttled, read_failed, untried
 from connectors.rest.client import RestClient
 from connectors.rest.conditions import all_hold
 from connectors.rest.context import TemplateValues, person
@@ -36,6 +37,8 @@ class RestChecks:
                 points.append(asked)
             elif asked.status in _NOT_LET_IN or asked.blocked:
                 points.append(Check(point.name, False, f"{point.remedy} ({asked})"))
+            elif is_throttled(asked):
+                points.append(untried(point.name, asked))
             else:
                 points.append(Check(point.name, False, f"Start the CRM or correct base_url: {asked}"))
                 break
@@ -63,7 +66,8 @@ class RestChecks:
         try:
             found = next(iter(self._account.records(find.request, context, find.records, find.pages)), None)
         except (CrmUnavailable, CrmRefused, NotRendered) as error:
-            return [Check(name, False, f"The CRM does not show its users: {error}")]
+            remedy = f"The CRM does not show its users: {error}"
+            return [Check(name, False, remedy) if isinstance(error, NotRendered) else read_failed(name, error, remedy)]
         points = [_checked(name, found is not None, described.remedy)]
         if mailed and found is not None and described.address is not None:
             address = as_text(described.address.get(found))

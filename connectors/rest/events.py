@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.base import CallResult, CardRef, EventNotAuthentic, Reference
+from connectors.base import CallResult, CardRef, EventsUnverifiable, Reference
 from connectors.kit.mapping import FactFields
 from connectors.rest import calls, event_auth
 from connectors.rest.client import RestClient
@@ -43,7 +43,7 @@ class RestEvents:
     ) -> Sequence[CallResult | Reference]:
         """What an authentic event names. Raises EventNotAuthentic, EventMalformed."""
         if self._event is None or self._call is None or not self._secret:
-            raise EventNotAuthentic("no [event] is described, so no event can be verified")
+            raise EventsUnverifiable("no [event] is described, so no event can be verified")
         content: Any = None
         shown = ""
         if self._event.proof.place == "body":

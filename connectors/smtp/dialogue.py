@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import smtplib
-import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -12,21 +11,51 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Literal, Self
 
+from connectors.smtp.ehlo_name import own_greeting_name
+from connectors.smtp.message import envelope
+
 Security = Literal["none", "starttls", "tls"]
 
 
-class Step(enum.StrEnum):
-    """The steps that ``Mailer.check`` reports, in their order."""
+class Step(enum.IntEnum):
+    """The steps of a dialogue in their order. Up to ``SENDER`` nothing in them is about one mail."""
 
-    ANSWERS = "the mail server answers"
-    ENCRYPTED = "the connection is encrypted"
-    LOGGED_IN = "the log-in is accepted"
-    SENDER = "the sender is accepted"
+    ANSWERS = 1
+    GREETED = 2
+    ENCRYPTED = 3
+    GREETED_AGAIN = 4
+    LOGGED_IN = 5
+    SENDER = 6
+    RECIPIENT = 7
+    TEXT = 8
+    GIVEN_UP = 9
+
+    @property
+    def command(self) -> str:
+        """What is sent in it, as it stands in a server's log."""
+        return _COMMANDS[self]
+
+
+_NO_SUCH_COMMAND = frozenset({500, 502, 504})
+_COMMANDS = {
+    Step.ANSWERS: "the connection",
+    Step.GREETED: "EHLO",
+    Step.ENCRYPTED: "STARTTLS",
+    Step.GREETED_AGAIN: "EHLO after STARTTLS",
+    Step.LOGGED_IN: "AUTH",
+    Step.SENDER: "MAIL FROM",
+    Step.RECIPIENT: "RCPT TO",
+    Step.TEXT: "DATA",
+    Step.GIVEN_UP: "RSET",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """A server and how to speak to it. ``login`` is user and password; ``ca_file`` trusts a private authority."""
+    """A server and how to speak to it. ``login`` is user and password; ``ca_file`` trusts a private authority.
+
+    ``ehlo_name`` is what it is greeted by; None: this machine's full name, or the connection's own address.
+    """
 
     host: str
     port: int
@@ -34,14 +63,21 @@ class MailServer:
     login: tuple[str, str] | None = field(repr=False)
     step_seconds: float
     total_seconds: float
-    ca_file: str | None
+    ca_file: str | None = None
+    ehlo_name: str | None = None
 
     @property
     def steps(self) -> list[Step]:
-        """The steps that a dialogue with this server takes."""
+        """The steps that a dialogue with this server takes before a mail is begun."""
         left_out = set() if self.login else {Step.LOGGED_IN}
         left_out |= {Step.ENCRYPTED} if self.security == "none" else set()
-        return [step for step in Step if step not in left_out]
+        left_out |= {Step.GREETED_AGAIN} if self.security != "starttls" else set()
+        in_order = [step for step in Step if step < Step.SENDER and step not in left_out]
+        if self.security == "tls":
+            # Encrypted from the first byte on, it is greeted only then.
+            in_order.remove(Step.ENCRYPTED)
+            in_order.insert(1, Step.ENCRYPTED)
+        return in_order
 
 
 class Dialogue:
@@ -60,16 +96,7 @@ class Dialogue:
         context = ssl.create_default_context(cafile=self._server.ca_file) if self._server.security != "none" else None
         self._smtp = self._connected(context)
         try:
-            self._bound()
-            self._smtp.ehlo_or_helo_if_needed()
-            if self._server.security == "starttls":
-                self.step = Step.ENCRYPTED
-                self._bound()
-                self._smtp.starttls(context=context)
-            if self._server.login:
-                self.step = Step.LOGGED_IN
-                self._bound()
-                self._smtp.login(*self._server.login)
+            self._begin(context)
         except BaseException:
             self._smtp.close()
             raise
@@ -87,9 +114,10 @@ class Dialogue:
 
     def hand_over(self, message: EmailMessage) -> None:
         """The envelope, then the text, as single steps: the library's sendmail() hides where it broke."""
-        sender, to = (message[name].addresses[0].addr_spec for name in ("From", "To"))
-        self._expect(250, lambda: self._smtp.mail(sender))
-        self._expect(250, lambda: self._smtp.rcpt(to))
+        addresses = envelope(message)
+        self.name_sender(addresses["From"])
+        self.name_recipient(addresses["To"])
+        self.step = Step.TEXT
         self._expect(354, lambda: self._smtp.docmd("DATA"))
         text = message.as_bytes().replace(b"\r\n.", b"\r\n..")
         self._bound()
@@ -97,20 +125,61 @@ class Dialogue:
         self._smtp.send(text + b".\r\n")
         self._expect(250, self._smtp.getreply)
 
-    def try_sender(self, sender: str) -> None:
-        """Begin a mail from this sender and give it up again."""
+    def name_sender(self, address: str) -> None:
+        """Begin a mail from this address."""
         self.step = Step.SENDER
-        self._expect(250, lambda: self._smtp.mail(sender))
+        self._expect(250, lambda: self._smtp.mail(address))
+
+    def name_recipient(self, address: str) -> None:
+        """Address it to somebody; another refused recipient does not end it."""
+        self.step = Step.RECIPIENT
+        self._expect(250, lambda: self._smtp.rcpt(address))
+
+    def give_up(self) -> None:
+        """Give the mail that was begun up again."""
+        self.step = Step.GIVEN_UP
         self._expect(250, self._smtp.rset)
+
+    def _begin(self, context: ssl.SSLContext | None) -> None:
+        if self._smtp.sock is not None:
+            self._smtp.local_hostname = self._server.ehlo_name or own_greeting_name(self._smtp.sock)
+        self.step = Step.GREETED
+        self._greet()
+        if self._server.security == "starttls":
+            self.step = Step.ENCRYPTED
+            self._bound()
+            self._smtp.starttls(context=context)
+            # RFC 3207 §4.2: all that was said before is forgotten, the greeting too; log-in or not.
+            self.step = Step.GREETED_AGAIN
+            self._greet()
+        if self._server.login:
+            self.step = Step.LOGGED_IN
+            self._bound()
+            self._smtp.login(*self._server.login)
+
+    def _greet(self) -> None:
+        """EHLO, or HELO for a server without it (RFC 5321 §3.2); of a refusal the answer to EHLO is told."""
+        self._bound()
+        code, text = self._smtp.ehlo()
+        if 200 <= code < 300:
+            return
+        refused = smtplib.SMTPHeloError(code, text)
+        if code not in _NO_SUCH_COMMAND:
+            raise refused
+        self._bound()
+        try:
+            code, _ = self._smtp.helo()
+        except (smtplib.SMTPException, OSError):
+            raise refused from None
+        if not 200 <= code < 300:
+            raise refused
 
     def _connected(self, context: ssl.SSLContext | None) -> smtplib.SMTP:
         host, port, seconds = self._server.host, self._server.port, self._server.step_seconds
-        # Not the library's own choice: its look-up of the machine's full name can hang on a broken DNS.
-        name = socket.gethostname()
-        own_name = name if "." in name and name.isascii() else "[127.0.0.1]"
+        # The name is set once the connection is there. The library's own choice can hang on a broken DNS.
         if self._server.security == "tls":
-            return smtplib.SMTP_SSL(host, port, local_hostname=own_name, timeout=seconds, context=context)
-        return smtplib.SMTP(host, port, local_hostname=own_name, timeout=seconds)
+            return smtplib.SMTP_SSL(host, port, local_hostname="localhost", timeout=seconds, context=context)
+        return smtplib.SMTP(host, port, local_hostname="localhost", timeout=seconds)
 
     def _bound(self) -> None:
         """Let the next command wait no longer than is left. Raises TimeoutError."""

@@ -32,4 +32,8 @@ def list_(config: Path | None, *, all_: bool, limit: int, as_json: bool) -> None
     if as_json:
         print_json_lines(text.as_json(one, zone) for one in found)
     else:
-        click.echo(text.page(found, zone, told_to_somebody=bool(settings.alerts.to)) if found else text.EMPTY)
+        click.echo(
+            text.page(found, zone, told_to_somebody=bool(settings.alerts.to or settings.alerts.webhook))
+            if found
+            else text.EMPTY
+        )

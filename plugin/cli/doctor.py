@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from plugin.doctor.examine import Examination
 
 FAILED = 1
+#: Nothing has failed, and some points could not be tried now. (2 is a mistake on the command line.)
+NOT_TRIED = 3
 
 
 @click.command()
-@click.option("--write", is_flag=True, help="Also write a comment and a reminder to --card, find and remove them.")
+@click.option("--write", is_flag=True, help="Also write to --card, and send each admin a mail.")
 @click.option("--card", metavar="TYPE:ID", help="The test card to write to, such as contact:42.")
 @click.option("--role", metavar="NAME", help="Whose reminder is written; by default that of unfinished calls.")
 @json_option
@@ -28,25 +30,30 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
     """Prove the configuration: settings, rules, ledger, CRM, recipients, mail server.
 
     Writes and mails nothing, unless --write is given: then a comment and a reminder to a test card, which are removed
-    again where the CRM allows that. The exit status is 1 if any point has failed.
+    again where the CRM allows that, and one mail to each admin and one request to the webhook of [alerts]. The exit
+    status is 1 if any point has failed, 3 if none has and some could not be tried now.
     """
     from plugin.cli.format.doctor import page
     from plugin.common.clock import utc_now
+    from plugin.doctor.alert_trial import try_alerts
     from plugin.doctor.examine import Examination
 
     if write != (card is not None):
         raise InputError("--write and --card belong together", hint="Such as: optout doctor --write --card contact:42")
     with ExitStack() as stack:
-        examination = Examination(utc_now, stack)
+        examination = Examination(utc_now, stack, writes=write)
         examination.run(config, os.environ)
         if card is not None:
+            if examination.settings is not None and examination.has_secrets:
+                try_alerts(examination.settings, examination.report, utc_now)
             _try_out(examination, card, role)
         found = examination.report
     if as_json:
         print_json(found.to_json())
     else:
-        click.echo(page(found))
-    return 0 if found.ok else FAILED
+        settings = examination.settings
+        click.echo(page(found, settings.language if settings else "ru"))
+    return {True: 0, False: FAILED, None: NOT_TRIED}[found.ok]
 
 
 def _try_out(examination: Examination, card: str, role: str | None) -> None:

@@ -32,6 +32,7 @@ COMMANDS: Commands = {
     "init": ("plugin.cli.init:init", "Lay out a folder with plugin.toml and the rules, to edit."),
     "link": ("plugin.cli.link:link", "Print a signed link to the operators' page for one call."),
     "purge": ("plugin.cli.purge:purge", "Remove the personal data of old calls that are over."),
+    "restore": ("plugin.cli.restore:restore", "Put a copy of the ledger back, so that nothing is written twice."),
     "rules": ("plugin.cli.rules:rules", "Check, try, compare and publish the rules."),
     "script": ("plugin.cli.script:script", "How the scripts are used on the operators' page."),
     "serve": ("plugin.cli.serve:serve", "Take call results in and write what follows into the CRM."),

@@ -18,7 +18,7 @@ from plugin.errors import ConfigError, Fault
 _MISSING = fields.Field.default_error_messages["required"]
 _UNKNOWN = Schema.error_messages.get("unknown", "Unknown field.")
 #: What a value of the wrong type or range is answered with is the field's own ``allowed``; these say more than that.
-_OWN_WORDS = re.compile(r"a secret|not a reference|env |file |no such|not the ")
+_OWN_WORDS = re.compile(r"a secret|not a reference|env |file |no such|not the |no mail can |no request can ")
 
 
 class FaultList:

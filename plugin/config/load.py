@@ -14,6 +14,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from connectors.smtp.certificates import unusable_certificates
 from plugin.common.toml.source import Place, TomlUnreadable, load_toml
 from plugin.config.faults import FaultList, closest, unreadable
 from plugin.config.schema import (
@@ -149,6 +150,7 @@ class _Reader:
             alerts=alerts,
             retention=_retention(ledger),
             log=LogSettings(**data.get("log", {})),
+            language=plugin.get("language", "ru"),
         )
 
     def _load(self) -> dict[str, Any]:
@@ -311,6 +313,13 @@ class _Reader:
             place: Place = ("alerts", "working_until" if "working_until" in table else "working_from")
             what = f"working hours from {working.from_:%H:%M} until {working.until:%H:%M}"
             self._faults.add(place, what, "allowed: working_from before working_until, on the same day")
+        if ("webhook" in table) != ("webhook_secret" in table):
+            present, absent = ("webhook", "webhook_secret") if "webhook" in table else ("webhook_secret", "webhook")
+            written = self._source.data["alerts"]
+            if absent not in written:
+                self._faults.add(("alerts", present), f"given without {absent}", "give both or neither")
+        if "webhook_secret" in table:
+            values["webhook_secret"] = self._webhook_secret(("alerts", "webhook_secret"), table["webhook_secret"])
         if "to" in values:
             values["to"] = tuple(dict.fromkeys(values["to"]))
             if not mailed:
@@ -327,10 +336,21 @@ class _Reader:
             self._faults.add(
                 ("smtp", present), f"given without {absent}", f"give both or neither; password is {SECRET_FORM}"
             )
+        if "ca_file" in table:
+            values["ca_file"] = self._certificates(table)
         if "password" in table:
             ref = table["password"]
             values["password"] = self._secret(("smtp", "password"), ref) if self._with_secrets else None
         return SmtpServer(**values)
+
+    def _certificates(self, table: Mapping[str, Any]) -> str:
+        place: Place = ("smtp", "ca_file")
+        path = self._home.folder / Path(table["ca_file"]).expanduser()
+        if table.get("security", "none") == "none":
+            self._faults.add(place, 'given with security = "none"', 'set security to "starttls" or "tls"')
+        elif self._with_secrets and (why := unusable_certificates(path)):
+            self._faults.add(place, f"the file {path} {why}", "name a file of certificates in PEM form")
+        return str(path)
 
     def _secret(self, place: Place, ref: SecretRef) -> str | None:
         """The secret itself, or None after noting why it cannot be had."""

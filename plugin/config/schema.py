@@ -12,11 +12,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from connectors.http.address import split_address
+from connectors.smtp.ehlo_name import is_greeting_name
+from plugin.common.mail_address import UnusableAddress, mail_address
+from plugin.common.translate import LANGUAGES
+from plugin.common.zones import newest_zone
+
 SECRET_FORM = '{ env = "NAME" } or { file = "path" }'
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _LEDGER_URL = re.compile(r"sqlite:///\S+|postgresql(\+\w+)?://\S+")
-_ADDRESS = r"[^@\s]+@[^@\s]+"
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 #: In the order of ``date.weekday()``.
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -59,6 +64,37 @@ def secret_ref(value: object) -> SecretRef:
     return SecretRef(**{kind: target})
 
 
+class MailAddressField(fields.Field[str]):
+    """One e-mail address, read as it is read when a mail is sent; ``named``: also ``Name <a@b>``."""
+
+    def __init__(self, *, named: bool = False, required: bool = False) -> None:
+        self._named = named
+        allowed = "an e-mail address" + (", also with a name: Name <a@b>" if named else "")
+        super().__init__(required=required, metadata={"allowed": allowed})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        try:
+            mail_address(value, named=self._named)
+        except UnusableAddress as error:
+            raise ValidationError(f"no mail can go there: {value[:60]!r} {error}") from None
+        return value.strip()
+
+
+class WebhookField(fields.Field[str]):
+    """The address that signed requests go to; others on the way must not read them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        try:
+            split_address(value)
+        except ValueError as error:
+            raise ValidationError(f"no request can go there: it {error}") from None
+        return value
+
+
 class LedgerUrlField(fields.Field[str | SecretRef]):
     """The database's URL; one with a password in it is a secret."""
 
@@ -91,7 +127,7 @@ class ZoneField(fields.Field[ZoneInfo]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> ZoneInfo:
         try:
-            return ZoneInfo(value)
+            return newest_zone(value).zone
         # Names that are no path of the zone database end in one of several errors.
         except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
             raise ValidationError("no such time zone") from error
@@ -147,6 +183,7 @@ class PluginTable(Schema):
     default_script = _name("the name of a folder in the rules folder", required=True)
     rules = _text("the path of the rules folder")
     timezone = ZoneField(required=True, metadata={"allowed": "an IANA name such as Europe/Moscow"})
+    language = fields.String(validate=validate.OneOf(LANGUAGES), metadata={"allowed": '"ru" or "en"'})
 
 
 class LedgerTable(Schema):
@@ -190,6 +227,7 @@ class DeliveryTable(Schema):
     share_of_time_left = _number(0.001, 1)
     longest_retry_after_seconds = _number(1, 86_400)
     most_faults = _whole(1, 100)
+    most_refusals = _whole(2, 1000)
     breaker_failures = _whole(1, 100)
     probe_seconds = _number(0.01, 3600)
     blocked_probe_seconds = _number(0.01, 86_400)
@@ -207,13 +245,15 @@ class ClockField(fields.Field[time]):
 
 
 class AlertsTable(Schema):
-    """``[alerts]``: what the admins are told by e-mail, and when."""
+    """``[alerts]``: what the admins are told by e-mail and by a webhook, and when."""
 
     to = fields.List(
-        _text("an e-mail address", _ADDRESS),
+        MailAddressField(),
         validate=validate.Length(1),
         metadata={"allowed": "a list of e-mail addresses"},
     )
+    webhook = WebhookField(metadata={"allowed": "an https address; http on this machine only"})
+    webhook_secret = SecretField()
     at_risk_hours = _number(0.01, 1000)
     away_after_minutes = _number(0, 10_080)
     gather_minutes = _number(0, 1440)
@@ -227,12 +267,22 @@ class AlertsTable(Schema):
     working_until = ClockField(metadata={"allowed": 'a time such as "18:00"'})
 
 
+def _greeting_name(given: str) -> None:
+    if not is_greeting_name(given):
+        raise ValidationError("not a name to greet by")
+
+
 class SmtpTable(Schema):
     """``[smtp]``: where the plugin's own mail goes out."""
 
     host = _text("the name or address of the mail server", r"\S+", required=True)
     port = _whole(1, 65_535)
-    sender = _text("an e-mail address", _ADDRESS, required=True)
+    sender = MailAddressField(named=True, required=True)
+    reply_to = MailAddressField(named=True)
+    ehlo_name = fields.String(
+        validate=_greeting_name, metadata={"allowed": "a full name such as plugin.example.org, or [192.0.2.7]"}
+    )
+    ca_file = _text("the path of a file of certificates")
     security = fields.String(
         validate=validate.OneOf(("none", "starttls", "tls")), metadata={"allowed": '"none", "starttls" or "tls"'}
     )

@@ -65,6 +65,7 @@ class DeliveryPolicy:
     share_of_time_left: float = 0.1
     longest_retry_after_seconds: float = 86_400.0
     most_faults: int = 5
+    most_refusals: int = 5
     breaker_failures: int = 5
     probe_seconds: float = 30.0
     blocked_probe_seconds: float = 3600.0
@@ -83,9 +84,14 @@ class WorkingTime:
 
 @dataclass(frozen=True, slots=True)
 class AlertPolicy:
-    """What the admins are told by e-mail, and when. ``to`` empty: alerts are only recorded and logged."""
+    """What the admins are told, and when: by e-mail (``to``) and by signed requests to ``webhook``.
+
+    With neither, alerts are only recorded and logged.
+    """
 
     to: tuple[str, ...] = ()
+    webhook: str | None = field(default=None, repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
     at_risk_hours: float = 4.0
     away_after_minutes: float = 15.0
     gather_minutes: float = 15.0
@@ -95,7 +101,11 @@ class AlertPolicy:
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """Where the plugin's own mail goes out. ``security`` is ``none``, ``starttls`` or ``tls``."""
+    """Where the plugin's own mail goes out. ``security`` is ``none``, ``starttls`` or ``tls``.
+
+    ``sender`` and ``reply_to`` may have a name, ``Name <a@b>``. ``ehlo_name`` is what the server is greeted by; None:
+    this machine's full name, or the connection's own address. ``ca_file`` trusts a private authority.
+    """
 
     host: str
     port: int
@@ -104,6 +114,9 @@ class SmtpServer:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     timeout_seconds: float = 20.0
+    reply_to: str | None = None
+    ehlo_name: str | None = None
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,3 +193,5 @@ class Settings:
     alerts: AlertPolicy = field(default_factory=AlertPolicy)
     retention: Retention = field(default_factory=Retention)
     log: LogSettings = field(default_factory=LogSettings)
+    #: What an admin reads: ``ru`` or ``en``. Logs are English.
+    language: str = "ru"

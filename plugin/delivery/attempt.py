@@ -16,9 +16,9 @@ from typing import Literal
 
 import structlog
 
-from connectors.base import Assignee, CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
+from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from plugin.delivery.cards import named
-from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, StepOutcome
+from plugin.delivery.model import SAYS_NOTHING, AttemptStep, Delivery, DeliveryEnding, SentAs, StepOutcome
 from plugin.delivery.prepare import CardGoneError, CardsRead, NothingToDoError, Outgoing, Preparer, UnsendableError
 from plugin.delivery.queue import Begun, Queue, Started
 from plugin.delivery.reconcile import Reconciler
@@ -26,7 +26,17 @@ from plugin.delivery.retry import RetryPolicy
 from plugin.delivery.withdrawals import NEVER_WRITTEN
 from plugin.errors import LedgerUnavailable, OptoutError
 from plugin.ledger.states import MAILS, ON_CARDS, DeliveryState
-from plugin.resilience.health import ANSWERS, FAULT, NO_SIGNAL, is_login_refused, of_mail, of_read, of_write
+from plugin.resilience.health import (
+    ANSWERS,
+    BAD_SPELL,
+    FAULT,
+    NO_SIGNAL,
+    REFUSED,
+    is_login_refused,
+    of_mail,
+    of_read,
+    of_write,
+)
 from plugin.resilience.lanes import Lane, lane_of
 
 _LOG = structlog.get_logger(__name__)
@@ -117,7 +127,8 @@ class Attempt:
             case Done():
                 self._note("send", "done", started)
             case NotDone():
-                self._note("send", "not_done", started, outcome.why, status=outcome.status, code=outcome.code)
+                code = REFUSED if outcome.at_fault == "either" else outcome.code
+                self._note("send", "not_done", started, outcome.why, status=outcome.status, code=code)
             case Unknown():
                 self._note("send", "unknown", started, outcome.why, status=outcome.status, code=outcome.code)
         with self._faults_end_it():
@@ -160,9 +171,9 @@ class Attempt:
             self._end(self._after_fault(why, counts=True))
 
     @property
-    def assignee(self) -> Assignee | None:
-        """Whom it goes to, once it is prepared."""
-        return self.outgoing.assignee if self.outgoing else None
+    def sent_as(self) -> SentAs:
+        """How it goes out, once it is prepared."""
+        return self.outgoing.sent_as if self.outgoing else SAYS_NOTHING
 
     # --- reconciling after an unknown ----------------------------------------------------------------
 
@@ -182,6 +193,9 @@ class Attempt:
     def _look_up(self) -> DeliveryEnding | None:
         delivery, started = self.delivery, time.monotonic()
         try:
+            if delivery.kind in ON_CARDS and delivery.place is None:
+                # It was sent by a ledger that was lost; the one that was restored does not know into which card.
+                self.delivery = delivery = replace(delivery, place=self._preparer.place(delivery))
             remote_id = self._reconciler.find_remote(delivery)
         except CrmUnavailable as error:
             self._note_error(error, "unknown", started)
@@ -239,8 +253,8 @@ class Attempt:
             case NotDone():
                 self.delivery = replace(self.delivery, sent_at=self._sent_before)
                 if not outcome.permanent or (self._lane is Lane.MAIL and is_login_refused(outcome)):
-                    return self._later(outcome.why, at_least=outcome.after)
-                card = self.outgoing.card if self.outgoing else None
+                    return self._not_now(outcome)
+                card = self.sent_as.card
                 if outcome.status in _GONE and card is not None:
                     return self._relocate(card, outcome.why)
                 return self._parked(outcome.why)
@@ -251,6 +265,11 @@ class Attempt:
                 if outcome.code == FAULT:
                     return self._after_fault(outcome.why, at_least=settles_in)
                 return self._later(outcome.why, at_least=settles_in)
+
+    def _not_now(self, outcome: NotDone) -> DeliveryEnding:
+        if outcome.at_fault == "either" and self._is_at_fault_itself():
+            return self._parked(f"refused again and again, while others were accepted: {outcome.why}")
+        return self._later(outcome.why, at_least=outcome.after)
 
     def _relocate(self, gone: CardRef, why: str) -> DeliveryEnding:
         """Look for the card that the one that is gone was merged into; it goes there at once, or to a human."""
@@ -303,6 +322,13 @@ class Attempt:
         if faults >= most:
             return self._parked(f"given up after {most} faults: {why}", counts=counts)
         return self._later(why, at_least=at_least, counts=counts)
+
+    def _is_at_fault_itself(self) -> bool:
+        """Whether this mail is what the server refuses (``plugin.resilience.health``)."""
+        first, times = self._queue.refusals(self.delivery)
+        long_enough = first is not None and self._queue.now() - first >= BAD_SPELL
+        # Those in the ledger, and this one.
+        return long_enough and times + 1 >= self._retries.policy.most_refusals
 
     # --- the log of attempts -------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ class CardFinder:
         if delivery.place is not None:
             return delivery.place
         found = self._find(delivery)
-        return found if found.card is None else self._keep(delivery.decision_ref, found)
+        return found if found.card is None else self._keep(delivery.card_decision, found)
 
     def relocate(self, delivery: Delivery, gone: CardRef) -> Place:
         """Where a decision's actions go now that the CRM no longer has its card: cards get merged.
@@ -46,7 +46,7 @@ class CardFinder:
         Looked for once, by phone; exactly one other card found becomes the decision's. Without one the place has no
         card and says why. Raises CrmUnavailable, CrmRefused, LedgerUnavailable.
         """
-        kept = self.kept(delivery.decision_ref)
+        kept = self.kept(delivery.card_decision)
         if kept is not None and kept.card != gone:
             # Another action of the decision was quicker.
             return kept
@@ -55,7 +55,7 @@ class CardFinder:
                 None, kept.fallback, f"the card {named(gone)}, found in place of {named(kept.was)}, is gone too"
             )
         found = self._find_again(delivery, gone, kept is not None and kept.fallback)
-        return found if found.card is None else self._keep(delivery.decision_ref, found, instead_of=gone)
+        return found if found.card is None else self._keep(delivery.card_decision, found, instead_of=gone)
 
     def _keep(self, decision_ref: int, found: Place, *, instead_of: CardRef | None = None) -> Place:
         """The place that the ledger keeps from now on: another action of the decision may have been quicker."""
@@ -67,7 +67,7 @@ class CardFinder:
             return found
 
     def _find(self, delivery: Delivery) -> Place:
-        kept = None if delivery.target is None and delivery.card is not None else self.kept(delivery.decision_ref)
+        kept = None if delivery.target is None and delivery.card is not None else self.kept(delivery.card_decision)
         if kept is not None:
             # Another action of the decision was quicker: the CRM need not be asked again.
             return kept

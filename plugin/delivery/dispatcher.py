@@ -98,7 +98,7 @@ class Dispatcher:
     def _begun(self, prepared: Sequence[Attempt]) -> list[Attempt]:
         """Those that may be sent now: on the ledger's disk each is *unknown* from here on."""
         asked = self.jumps.monotonic()
-        started = self.queue.begin([(attempt.delivery, attempt.assignee) for attempt in prepared])
+        started = self.queue.begin([(attempt.delivery, attempt.sent_as) for attempt in prepared])
         held_up = self.jumps.monotonic() - asked
         for attempt, one in zip(prepared, started, strict=True):
             attempt.begin(one, held_up)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, literal_column, or_, select
 
 from plugin.ledger.schema import deliveries
-from plugin.ledger.states import OPEN, DeliveryKind
+from plugin.ledger.states import ON_CARDS, OPEN, DeliveryKind
 from plugin.resilience.lanes import LANES, Lane
 
 # As literals, in the order of the partial indexes: SQLite uses one only for the very same expression.
@@ -36,9 +36,37 @@ _OVERTAKES = exists().where(
         and_(_mate.c.role == _old.c.role, _mate.c.kind == deliveries.c.kind, _mate.c.withdraws.is_(None)),
     ),
 )
+# What says something of earlier decisions comes after they have ended, so that it says it of what was really written;
+# and a correction in another card after its decision's own records, which may say it there already.
+_BEFORE = exists().where(
+    _mate.c.call_ref == deliveries.c.call_ref,
+    _mate.c.state.in_(OPEN_LITERALS),
+    _mate.c.withdraws.is_(None),
+    or_(
+        _mate.c.decision_ref < deliveries.c.decision_ref,
+        and_(
+            deliveries.c.corrects.is_not(None),
+            _mate.c.decision_ref == deliveries.c.decision_ref,
+            _mate.c.kind.in_([literal_column(f"'{kind}'") for kind in ON_CARDS]),
+            _mate.c.id < deliveries.c.id,
+        ),
+    ),
+    # A mail server that is away holds up nothing in the CRM, and a CRM that is away no mail for long.
+    or_(
+        (_mate.c.kind == DeliveryKind.SMTP_EMAIL.value) == (deliveries.c.kind == DeliveryKind.SMTP_EMAIL.value),
+        and_(
+            deliveries.c.kind == DeliveryKind.SMTP_EMAIL.value,
+            deliveries.c.created_at > bindparam("patient_since", type_=deliveries.c.created_at.type),
+        ),
+    ),
+)
 # What may be on its way is left out by naming these states in "held".
 _FREE = deliveries.c.state.not_in(bindparam("held", expanding=True))
-_NOT_TOO_SOON = and_(_FREE, or_(deliveries.c.withdraws.is_(None), ~_OVERTAKES))
+_NOT_TOO_SOON = and_(
+    _FREE,
+    or_(deliveries.c.withdraws.is_(None), ~_OVERTAKES),
+    or_(deliveries.c.corrections.is_(None), ~_BEFORE),
+)
 _NOW = bindparam("now", type_=deliveries.c.not_before.type)
 # ``not_before`` of a leased row is the end of its lease, so that one index range finds all that is due.
 _DUE = and_(deliveries.c.state.in_(OPEN_LITERALS), deliveries.c.not_before <= _NOW, _NOT_TOO_SOON)
@@ -74,6 +102,8 @@ NEWEST_PROMISE = {
 }
 LONGEST_DUE = _claim(_DUE, order=(deliveries.c.not_before, deliveries.c.id))
 
+#: So long a mail that corrects others waits for the CRM to say whether it has what is corrected.
+MAIL_PATIENCE = timedelta(minutes=10)
 #: Kinds that a connector can write together with others.
 BATCHED = (DeliveryKind.COMMENT, DeliveryKind.REMINDER, DeliveryKind.CRM_EMAIL)
 #: What was decided together with these and may go out together with them.
@@ -98,7 +128,7 @@ _TURNS = ("deadline", "newest", "deadline", "longest")
 def any_due(connection: Connection, now: datetime, lanes: Collection[Lane] = LANES, held: Collection[str] = ()) -> bool:
     """Whether there is anything to claim in these lanes; writes nothing."""
     statements = [ANY_DUE] if set(lanes) == set(LANES) else [ANY_DUE_IN[lane] for lane in lanes]
-    given = {"now": now, "held": list(held)}
+    given = {"now": now, "patient_since": now - MAIL_PATIENCE, "held": list(held)}
     return any(connection.execute(statement, given).first() is not None for statement in statements)
 
 
@@ -129,7 +159,7 @@ def next_due(
         """Whether it had that many."""
         if most <= 0:
             return True
-        given = {"now": now, "limit": most, "taken": taken, "held": list(held)}
+        given = {"now": now, "patient_since": now - MAIL_PATIENCE, "limit": most, "taken": taken, "held": list(held)}
         found: list[int] = list(connection.execute(statement, given).scalars())
         taken.extend(found)
         return len(found) == most

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from connectors.base import CardRef
+from connectors.base import Assignee, CardRef
 from plugin.ledger.states import DeliveryState
 
 #: What one exchange of an attempt came to.
@@ -49,7 +49,8 @@ class Delivery:
     """A row of ``deliveries`` while it is leased, with what its call and decision say about the card.
 
     ``lease`` is the mark of this very claim: no other claim, not even one of the same process, has the same.
-    ``card`` is the call's, ``place`` where the decision's actions go, once that is known.
+    ``card`` is the call's, ``place`` where the actions of ``card_decision`` go, once that is known, and ``target``
+    whom that is about. ``corrects`` and ``corrections`` as in the ledger.
     ``sent_at`` set means that the CRM may hold it already: a look-up comes before any repeat.
     """
 
@@ -64,6 +65,8 @@ class Delivery:
     due_at: datetime | None
     deadline_at: datetime
     withdraws: int | None
+    corrects: int | None
+    corrections: Sequence[Mapping[str, Any]] | None
     sent_at: datetime | None
     cancel: bool
     attempts: int
@@ -74,6 +77,33 @@ class Delivery:
     card: CardRef | None
     target: Mapping[str, Any] | None
     place: Place | None
+
+    @property
+    def card_decision(self) -> int:
+        """The id of the decision whose card it goes to or tells of: of what takes something back, an older one."""
+        return self.decision_ref if self.corrects is None else self.corrects
+
+
+@dataclass(frozen=True, slots=True)
+class SentAs:
+    """How a delivery goes out, as the ledger keeps it: to whom, into which card, with which text.
+
+    ``corrected``: of a comment, what it takes back in its card (``deliveries.corrected``).
+    """
+
+    assignee: Assignee | None = None
+    card: CardRef | None = None
+    text: str | None = None
+    corrected: Mapping[str, Any] | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """The columns that keep it, but for ``assignee``."""
+        card = {"type": self.card.type, "id": self.card.id} if self.card else None
+        return {"card": card, "sent_text": self.text, "corrected": self.corrected}
+
+
+#: Of what is not known yet how it goes out.
+SAYS_NOTHING = SentAs()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ from connectors.base import (
     Write,
 )
 from plugin.delivery.cards import CardFinder, named
-from plugin.delivery.model import Delivery, Place
+from plugin.delivery.corrections import NOTHING_TOLD, Corrections, Told
+from plugin.delivery.mail_threads import MailThreads
+from plugin.delivery.model import SAYS_NOTHING, Delivery, Place, SentAs
 from plugin.delivery.texts import fill_card, full_text, message_id, names_card
 from plugin.delivery.withdrawals import Withdrawals
 from plugin.errors import ConfigError
@@ -57,13 +59,12 @@ class NothingToDoError(Exception):
 class Outgoing:
     """A delivery ready to go: a ``write`` that the CRM may be handed together with others, or what to ``call`` once.
 
-    ``assignee`` is whom it goes to, where it goes to a person; ``card`` what it is written into.
+    ``sent_as``: how it goes out, for the ledger.
     """
 
     write: Write | None = None
     call: Callable[[], Outcome] | None = None
-    assignee: Assignee | None = None
-    card: CardRef | None = None
+    sent_as: SentAs = SAYS_NOTHING
 
 
 class Preparer:
@@ -77,6 +78,8 @@ class Preparer:
         connector: Connector,
         cards: CardFinder,
         withdrawals: Withdrawals,
+        corrections: Corrections,
+        threads: MailThreads,
         *,
         mailer: Mailer | None,
         sender: str | None,
@@ -90,6 +93,8 @@ class Preparer:
         self._crm_is_away = crm_is_away
         self._cards = cards
         self._withdrawals = withdrawals
+        self._corrections = corrections
+        self._threads = threads
 
     def send(self, outgoing: Sequence[Outgoing]) -> Sequence[Outcome]:
         """Make one call, or several writes at once: an outcome for each. Raises what a fault in the code raises."""
@@ -113,61 +118,92 @@ class Preparer:
             return self._mail(delivery, cards_read)
         match delivery.kind:
             case DeliveryKind.COMMENT:
-                card, text = self._on_its_card(delivery, cards_read)
-                return Outgoing(CommentWrite(card, text, delivery.key), card=card)
+                return self._comment(delivery, cards_read)
             case DeliveryKind.REMINDER:
                 return self._reminder(delivery, cards_read)
             case DeliveryKind.WITHDRAWAL:
                 return self._withdrawal(delivery, cards_read)
         raise UnsendableError(f"this version delivers no {delivery.kind!r}")
 
+    def place(self, delivery: Delivery) -> Place:
+        """The card that it goes to, as ``CardFinder.place``."""
+        return self._cards.place(delivery)
+
     def relocate(self, delivery: Delivery, gone: CardRef) -> Place:
         """Where it goes instead of a card that is gone, as ``CardFinder.relocate``."""
         return self._cards.relocate(delivery, gone)
 
-    def _on_its_card(self, delivery: Delivery, cards_read: CardsRead) -> tuple[CardRef, str]:
-        """The card that it is written into, and the whole text."""
+    def _on_its_card(self, delivery: Delivery) -> tuple[CardRef, bool]:
+        """The card that it is written into, and whether that is only the fallback."""
+        if delivery.corrects is not None and delivery.place is None:
+            # Nothing was ever written where it would have to be corrected.
+            raise NothingToDoError
         place = self._cards.place(delivery)
         if place.card is None:
             raise UnsendableError(place.why or "no card")
-        return place.card, self._described(full_text(delivery, place.fallback), place.card, cards_read)
+        return place.card, place.fallback
+
+    def _comment(self, delivery: Delivery, cards_read: CardsRead) -> Outgoing:
+        card, fallback = self._on_its_card(delivery)
+        told = self._corrections.in_comment(delivery, card)
+        if told is None:
+            raise NothingToDoError
+        text = self._described(full_text(delivery, fallback, told), card, cards_read)
+        sent_as = SentAs(card=card, text=text, corrected=told.corrected)
+        return Outgoing(CommentWrite(card, text, delivery.key), sent_as=sent_as)
 
     def _reminder(self, delivery: Delivery, cards_read: CardsRead) -> Outgoing:
         role, assignee = self._person(delivery)
         if not assignee.user:
             raise ConfigError(f"role {role!r} has no crm_user in roles.toml")
-        card, text = self._on_its_card(delivery, cards_read)
+        card, fallback = self._on_its_card(delivery)
+        told = self._corrections.in_reminder(delivery)
+        text = self._described(full_text(delivery, fallback, told), card, cards_read)
         due = delivery.due_at or delivery.deadline_at
         write = ReminderWrite(card, assignee, delivery.subject or "", text, due, delivery.key)
-        return Outgoing(write, assignee=assignee, card=card)
+        return Outgoing(write, sent_as=SentAs(assignee, card, text))
 
     def _withdrawal(self, delivery: Delivery, cards_read: CardsRead) -> Outgoing:
         remote_id = self._withdrawals.reminder(delivery)
         if remote_id is None:
             raise NothingToDoError
         why = self._described_if_reachable(delivery.text, delivery, cards_read)
-        return Outgoing(call=lambda: self._connector.withdraw_reminder(remote_id, why, delivery.key))
+        sent_as = SentAs(text=why)
+        return Outgoing(call=lambda: self._connector.withdraw_reminder(remote_id, why, delivery.key), sent_as=sent_as)
 
     def _mail(self, delivery: Delivery, cards_read: CardsRead) -> Outgoing:
-        if delivery.withdraws is not None and self._withdrawals.retracts_nothing(delivery):
-            raise NothingToDoError
+        told = self._told_in_mail(delivery)
         role, assignee = self._person(delivery)
-        subject, text = delivery.subject or "", delivery.text
-        if delivery.fallback_text:
-            # Only then does the text depend on the card; a mail needs none, so a missing one does not hold it up.
-            text = full_text(delivery, self._place_for_mail(delivery).fallback)
-        text = self._described_if_reachable(text, delivery, cards_read)
+        subject = told.subject or delivery.subject or ""
+        # Only then does the text depend on the card; a mail needs none, so a missing one does not hold it up.
+        fallback = bool(delivery.fallback_text) and self._place_for_mail(delivery).fallback
+        text = self._described_if_reachable(full_text(delivery, fallback, told), delivery, cards_read)
+        sent_as = SentAs(assignee, text=text)
         if delivery.kind == DeliveryKind.CRM_EMAIL:
             if not (assignee.user or assignee.address):
                 raise ConfigError(f"role {role!r} has neither crm_user nor address in roles.toml")
-            return Outgoing(EmailWrite(assignee, subject, text, delivery.key), assignee=assignee)
+            return Outgoing(EmailWrite(assignee, subject, text, delivery.key), sent_as=sent_as)
         mailer, address = self._mailer, assignee.address
         if mailer is None:
             raise ConfigError("plugin.toml has no [smtp] to send mail by")
         if not address:
             raise ConfigError(f"role {role!r} has no address in roles.toml")
         mail_id = message_id(delivery.key, self._sender)
-        return Outgoing(call=lambda: mailer.send(address, subject, text, mail_id), assignee=assignee)
+        first = [message_id(key, self._sender) for key in self._threads.begun_by(delivery)]
+        return Outgoing(call=lambda: mailer.send(address, subject, text, mail_id, first), sent_as=sent_as)
+
+    def _told_in_mail(self, delivery: Delivery) -> Told:
+        """What a mail says of earlier decisions. Raises NothingToDoError where it would call off what nobody got."""
+        if delivery.withdraws is None:
+            return self._corrections.in_reminder(delivery)
+        if delivery.corrections is not None:
+            told = self._corrections.in_cancellation(delivery)
+        else:
+            # Of a version before this one.
+            told = None if self._withdrawals.retracts_nothing(delivery) else NOTHING_TOLD
+        if told is None:
+            raise NothingToDoError
+        return told
 
     def _described(self, text: str, ref: CardRef | None, cards_read: CardsRead) -> str:
         """The text with the name and the link of its card, as the CRM has them now.
@@ -198,7 +234,7 @@ class Preparer:
         if delivery.kind != DeliveryKind.SMTP_EMAIL or not self._crm_is_away():
             return self._cards.place(delivery)
         # An outage costs probes: mails that go another way must not ask the CRM one by one.
-        kept = delivery.place or self._cards.kept(delivery.decision_ref)
+        kept = delivery.place or self._cards.kept(delivery.card_decision)
         if kept is None:
             raise CrmUnavailable("the CRM is away")
         return kept

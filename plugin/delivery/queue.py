@@ -22,7 +22,8 @@ from plugin.common.clock import Now
 from plugin.delivery.clock_jumps import is_anything_ahead, repair_due_times
 from plugin.delivery.fair_order import any_due, next_due
 from plugin.delivery.group_commit import GroupCommit
-from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, Place
+from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, Place, SentAs
+from plugin.delivery.refusals import Refusals, read_refusals
 from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
 from plugin.ledger.states import ENDED, ON_CARDS, DeliveryState
@@ -33,16 +34,16 @@ _LOG = structlog.get_logger(__name__)
 
 _LOAD = (
     select(
-        deliveries,
+        *(column for column in deliveries.c if column.name != "card"),
         calls.c.call_id,
         calls.c.phone,
         calls.c.card_type,
         calls.c.card_id,
         decisions.c.target,
-        decisions.c.card,
+        decisions.c.card.label("place"),
     )
     .join(calls, calls.c.id == deliveries.c.call_ref)
-    .join(decisions, decisions.c.id == deliveries.c.decision_ref)
+    .join(decisions, decisions.c.id == func.coalesce(deliveries.c.corrects, deliveries.c.decision_ref))
     .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
 )
 _CHOOSE_CARD = update(decisions).where(decisions.c.id == bindparam("of"), decisions.c.card.is_(None))
@@ -85,8 +86,8 @@ class Begun(Enum):
 
 #: Whether it may go out, when it was sent, and until when the lease is good.
 Started = tuple[Begun, datetime, datetime]
-#: A delivery that goes out, and to whom.
-_Sending = tuple[Delivery, Assignee | None]
+#: A delivery that goes out, and how.
+_Sending = tuple[Delivery, SentAs]
 #: How a delivery ended, and the steps that led to it.
 _Ending = tuple[Delivery, DeliveryEnding, Sequence[AttemptStep]]
 
@@ -143,7 +144,7 @@ class Queue:
             self._dealt += limit
             lease = f"{self._owner}#{next(self._claims)}"
             connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)), _leased(lease, now + self._lease))
-            rows = {row.id: row for row in connection.execute(_LOAD, {"ids": ids})}
+            rows: dict[int, Any] = {row.id: row for row in connection.execute(_LOAD, {"ids": ids})}
             return _on_their_cards(connection, [_delivery(rows[id_]) for id_ in ids])
 
     def _may_claim(self, connection: Connection) -> bool:
@@ -175,7 +176,7 @@ class Queue:
         # Only now: another transaction may have held a row for a while.
         now = self._moment(connection)
         started, changes = list[Started](), list[dict[str, Any]]()
-        for delivery, assignee in sending:
+        for delivery, sent_as in sending:
             row = rows[delivery.id]
             if not _is_ours(row, delivery):
                 started.append((Begun.LOST, now, now))
@@ -183,7 +184,8 @@ class Queue:
                 started.append((Begun.CANCELLED, now, now))
             else:
                 until = max(row.lease_until, now + self._lease)
-                sent = {"sent_at": now, "attempts": row.attempts + 1, "assignee": _kept(assignee) or row.assignee}
+                assignee = _kept(sent_as.assignee) or row.assignee
+                sent = {"sent_at": now, "attempts": row.attempts + 1, "assignee": assignee} | sent_as.columns()
                 changes.append({"of": delivery.id} | _leased(delivery.lease, until) | sent)
                 started.append((Begun.YES, now, until))
         if changes:
@@ -233,6 +235,11 @@ class Queue:
         with self._ledger.read() as connection:
             return connection.execute(_FAULTS, {"id": delivery.id, "code": FAULT}).scalar_one()
 
+    def refusals(self, delivery: Delivery) -> Refusals:
+        """The mail server's refusals of it that may have been the account's fault or its own."""
+        with self._ledger.read() as connection:
+            return read_refusals(connection, delivery.id, self.now())
+
 
 def _leased(lease: str, until: datetime) -> dict[str, Any]:
     return {"state": DeliveryState.LEASED, "owner": lease, "lease_until": until, "not_before": until}
@@ -256,7 +263,11 @@ def _on_their_cards(connection: Connection, claimed: list[Delivery]) -> list[Del
     places = {
         delivery.decision_ref: Place(delivery.card)
         for delivery in claimed
-        if delivery.place is None and delivery.target is None and delivery.card and delivery.kind in ON_CARDS
+        if delivery.place is None
+        and delivery.target is None
+        and delivery.card
+        and delivery.corrects is None
+        and delivery.kind in ON_CARDS
     }
     if not places:
         return claimed
@@ -312,4 +323,4 @@ def _logged(delivery: Delivery, step: AttemptStep) -> dict[str, Any]:
 def _delivery(row: Row[Any]) -> Delivery:
     card = CardRef(row.card_type, row.card_id) if row.card_type and row.card_id else None
     same = dict(zip(_SAME_COLUMNS, _same(row), strict=True))
-    return Delivery(**same, lease=row.owner, card=card, place=Place.of(row.card))
+    return Delivery(**same, lease=row.owner, card=card, place=Place.of(row.place))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from connectors.base import Connector, Kind, ReminderState
+from connectors.base import CardRef, Connector, Kind, ReminderState
 from plugin.delivery.model import Delivery
 from plugin.delivery.withdrawals import Withdrawals
-from plugin.ledger.states import DeliveryKind
+from plugin.ledger.states import ON_CARDS, DeliveryKind
 from plugin.resilience.backoff import Timing
 
 _FOUND_AS: Mapping[str, Kind] = {
@@ -43,12 +43,23 @@ class Reconciler:
         """
         if delivery.kind == DeliveryKind.WITHDRAWAL:
             return self._withdrawn(delivery)
-        # Whatever was sent to a card was sent after the decision's card had been chosen.
-        card = delivery.place.card if delivery.place else None
-        return self._connector.find(_FOUND_AS[delivery.kind], card, delivery.key)
+        found = (self._connector.find(_FOUND_AS[delivery.kind], card, delivery.key) for card in _cards(delivery))
+        return next((remote_id for remote_id in found if remote_id is not None), None)
 
     def _withdrawn(self, delivery: Delivery) -> str | None:
         remote_id = self._withdrawals.reminder(delivery)
         if remote_id is None or self._connector.reminder_state(remote_id) is ReminderState.OPEN:
             return None
         return remote_id
+
+
+def _cards(delivery: Delivery) -> Sequence[CardRef | None]:
+    """Where it may have been written: into the decision's card and, where that is another client's, the call's.
+
+    The latter by a ledger that was lost since, which had not found the other client.
+    """
+    place = delivery.place
+    chosen = place.card if place else None
+    is_others = delivery.kind in ON_CARDS and delivery.target is not None and not (place and place.was)
+    others = [delivery.card] if is_others and delivery.card is not None else []
+    return list(dict.fromkeys([chosen, *others]))

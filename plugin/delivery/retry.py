@@ -13,6 +13,9 @@ from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import Health, Verdict
 from plugin.resilience.lanes import lane_of
 
+#: So many probes at most are made with others before a refused mail has its next turn.
+_OTHERS_FIRST = 10
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -33,4 +36,7 @@ class RetryPolicy:
         suspected = verdict.health is Health.SUSPECT and self.gates.is_away(lane_of(delivery.kind))
         held_up = verdict.health is Health.AWAY or suspected
         at_most, time_left = self.policy.probe_seconds if held_up else None, delivery.deadline_at - now
+        if verdict.health is Health.REFUSED:
+            # Longer, so that the next probes are made with other mails: this one may be at fault itself.
+            at_most = _OTHERS_FIRST * self.policy.probe_seconds
         return Waits(self.policy).after(attempts, time_left, self.rng, at_least=at_least, at_most=at_most)

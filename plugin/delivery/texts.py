@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from email.utils import parseaddr
-
 from connectors.base import Card
 from connectors.kit.reference_mark import MARK_START
+from plugin.common.mail_address import mail_address
 from plugin.deciding.ruleset import LABELS
+from plugin.delivery.corrections import NOTHING_TOLD, Told
 from plugin.delivery.model import Delivery
+from plugin.ledger.states import DeliveryKind
 
 #: What a text may wait for until its card is known.
 _CARD = ("card.id", "card.name", "card.url")
@@ -18,16 +19,25 @@ def message_id(key: str, sender: str | None) -> str:
 
     ``key`` is hex digits; ``sender`` the address the mail goes out from, whose domain it carries.
     """
-    return f"<{key[:32]}@{parseaddr(sender or '')[1].partition('@')[2] or 'optout'}>"
+    return f"<{key[:32]}@{mail_address(sender, named=True).domain if sender else 'optout'}>"
 
 
-def full_text(delivery: Delivery, fallback: bool) -> str:
-    """The text as it goes out: the line about the other client, if it is needed, stands above the reference mark."""
-    if not (fallback and delivery.fallback_text):
-        return delivery.text
+def full_text(delivery: Delivery, fallback: bool, told: Told = NOTHING_TOLD) -> str:
+    """The text as it goes out, the reference mark below everything.
+
+    What it says of earlier decisions stands above a reminder, so that it is read first, and below a comment. The line
+    about the other client, if it is needed, is the last one of a comment; who is told to do something reads it at once
+    after what to do.
+    """
     lines = delivery.text.split("\n")
     place = len(lines) - 1 if lines[-1].startswith(MARK_START) else len(lines)
-    return "\n".join([*lines[:place], delivery.fallback_text, *lines[place:]])
+    text, mark = lines[:place], lines[place:]
+    if told.instead is not None:
+        text = [told.instead]
+    other = [delivery.fallback_text] if fallback and delivery.fallback_text else []
+    if delivery.kind == DeliveryKind.COMMENT:
+        return "\n".join([*text, *told.lines, *other, *mark])
+    return "\n".join([*told.lines, *text[:1], *other, *text[1:], *mark])
 
 
 def names_card(text: str) -> bool:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,9 @@ from plugin.config.settings import Settings
 from plugin.delivery.batching import batches
 from plugin.delivery.cards import CardFinder
 from plugin.delivery.clock_jumps import ClockJumps, Monotonic
+from plugin.delivery.corrections import Corrections
 from plugin.delivery.dispatcher import Dispatcher
+from plugin.delivery.mail_threads import MailThreads
 from plugin.delivery.model import Delivery
 from plugin.delivery.prepare import Preparer
 from plugin.delivery.queue import Queue
@@ -80,14 +83,17 @@ class Worker:
         self._jumps = ClockJumps(self._queue.now, monotonic, timing.lease)
         cards = CardFinder(ledger, connector)
         withdrawals = Withdrawals(ledger, connector, cards)
+        crm_is_away = partial(self.gates.is_away, Lane.CRM)
         preparer = Preparer(
             connector,
             cards,
             withdrawals,
+            Corrections(ledger, connector, crm_is_away),
+            MailThreads(ledger),
             mailer=mailer,
             sender=settings.smtp.sender if settings.smtp else None,
             roles=lambda: rules.current().roles,
-            crm_is_away=lambda: self.gates.is_away(Lane.CRM),
+            crm_is_away=crm_is_away,
         )
         self._dispatcher = Dispatcher(
             self._queue,

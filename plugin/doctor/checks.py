@@ -1,4 +1,4 @@
-"""The report of an examination: checks that hold or have failed, without secrets and without personal data."""
+"""The report of an examination: what holds, failed or could not be tried, without secrets and personal data."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ _SHORTEST = 4
 
 @dataclass(frozen=True, slots=True)
 class DoctorCheck:
-    """One thing that was checked. ``remedy``: what to do where it has failed."""
+    """One thing that was checked. ``ok`` None: it could not be tried now, which says nothing about it.
+
+    ``remedy``: what to do; with a point that holds it is a remark.
+    """
 
     area: str
     name: str
-    ok: bool = True
+    ok: bool | None = True
     remedy: str = ""
+
+    @property
+    def state(self) -> str:
+        """The answer in a word."""
+        return "not_tried" if self.ok is None else "holds" if self.ok else "failed"
 
 
 @dataclass(slots=True)
@@ -34,13 +42,15 @@ class DoctorReport:
     left: list[str] = field(default_factory=list)
 
     @property
-    def ok(self) -> bool:
-        """Whether every check holds."""
-        return all(check.ok for check in self.checks)
+    def ok(self) -> bool | None:
+        """Whether every check holds; None where none has failed and some could not be tried."""
+        answers = {check.ok for check in self.checks}
+        return False if False in answers else None if None in answers else True
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"ok": self.ok, "points": [asdict(check) for check in self.checks], "left": list(self.left)}
+        points = [asdict(check) | {"state": check.state} for check in self.checks]
+        return {"ok": self.ok, "points": points, "left": list(self.left)}
 
     def holds(self, area: str, name: str) -> None:
         """Add a check that holds."""

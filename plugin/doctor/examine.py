@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors.base import Assignee, Check, Connector, CrmUnavailable
+from connectors.base import NO_STORE, Assignee, Check, Connector, CrmUnavailable, EventsUnverifiable
 from connectors.registry import connector_class
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.authoring.revisions.publish import checked
 from plugin.common.clock import Now
 from plugin.config.load import load_settings
 from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of, secrets_in
+from plugin.doctor.machine import ledger_file, time_zone
 from plugin.errors import ConfigError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.mapping_check import remarks
 from plugin.ledger import Ledger
@@ -41,8 +42,11 @@ class Examination:
     settings: Settings | None = None
     ledger: Ledger | None = None
     rulebook: Rulebook | None = None
+    folder_revision: str | None = None
     connector: Connector | None = None
     has_secrets: bool = False
+    #: What can be proven only by writing and mailing is tried afterwards.
+    writes: bool = False
 
     def run(self, config: Path | None, environ: Mapping[str, str]) -> None:
         """Run every check that the configuration allows; without its secrets, those of the ledger and the rules."""
@@ -69,7 +73,8 @@ def _read_settings(seen: Examination, config: Path | None, environ: Mapping[str,
     seen.has_secrets = True
     keys = [secret for source in settings.sources for secret in source.secrets]
     smtp = settings.smtp.password if settings.smtp else None
-    seen.report.secrets = secrets_in(_secret(settings), more=[*keys, smtp, settings.web.metrics_token])
+    more = [*keys, smtp, settings.web.metrics_token, settings.alerts.webhook_secret]
+    seen.report.secrets = secrets_in(_secret(settings), more=more)
     yield DoctorCheck("settings", "plugin.toml and every secret it refers to can be read")
 
 
@@ -83,6 +88,14 @@ def _secret(settings: Settings) -> dict[str, str]:
 # --- ledger and rules ------------------------------------------------------------------------------
 
 
+def _time_zone(_seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    return time_zone(settings)
+
+
+def _ledger_file(_seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    return ledger_file(settings)
+
+
 def _ledger(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
     area, tables = "ledger", "its tables are of this version"
     try:
@@ -93,7 +106,7 @@ def _ledger(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
         yield _failed(area, "it can be reached", error.message)
         return
     except ConfigError as error:
-        yield _failed(area, "its address can be used", str(error))
+        yield _failed(area, "it can be used", str(error))
         return
     yield DoctorCheck(area, f"it can be reached: {ledger.kind}")
     if not state.is_known:
@@ -122,6 +135,7 @@ def _folder_rules(seen: Examination, settings: Settings) -> Iterator[DoctorCheck
     try:
         seen.rulebook = checked(settings.rules_dir).rulebook
         seen.stack.callback(seen.rulebook.close)
+        seen.folder_revision = seen.rulebook.revision
         yield DoctorCheck("rules", name)
     except RulesError as error:
         yield _failed("rules", name, f"{len(error.faults)} faults, in Russian for the admin: optout rules check")
@@ -137,7 +151,10 @@ def _active_rules(seen: Examination, _settings: Settings) -> Iterator[DoctorChec
     seen.stack.callback(rules.close)
     try:
         seen.rulebook = rules.current()
-        yield DoctorCheck("rules", f"revision {seen.rulebook.revision[:12]} is active in the ledger")
+        differs = seen.folder_revision not in (None, seen.rulebook.revision)
+        remedy = "The folder holds other rules: optout rules diff shows them, optout rules publish activates them"
+        name = f"revision {seen.rulebook.revision[:12]} is active in the ledger"
+        yield DoctorCheck("rules", name, remedy=remedy if differs else "")
     except ConfigError:
         yield DoctorCheck("rules", "none are active yet: the first start takes the folder's")
     except OptoutError as error:
@@ -217,13 +234,39 @@ def _recipient(connector: Connector, role: Role, *, has_smtp: bool) -> Iterator[
         yield DoctorCheck(area, name)
 
 
-def _mail(_seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+def _mail(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
     mailer = mailer_of(settings)
     if mailer is not None:
-        yield from _checks_of("smtp", mailer.check)
+        recipients = [*_mailed_roles(seen), *_mailed_admins(settings)]
+        yield from _checks_of("smtp", lambda: mailer.check(recipients))
+    yield from _alerts(settings, tried=seen.writes)
+
+
+def _mailed_roles(seen: Examination) -> Iterator[tuple[str, str]]:
+    """What to call each role that the plugin itself mails, and its address."""
+    crm_mails = seen.connector is None or seen.connector.sends_mail
+    for role in seen.rulebook.roles.values() if seen.rulebook is not None else ():
+        if role.address and not (crm_mails and role.email == "crm"):
+            yield f"role {role.name}", role.address
+
+
+def _mailed_admins(settings: Settings) -> Iterator[tuple[str, str]]:
+    for number, address in enumerate(settings.alerts.to, 1):
+        yield f"admin {number}", address
+
+
+def _alerts(settings: Settings, *, tried: bool) -> Iterator[DoctorCheck]:
+    ways = _alert_ways(settings)
+    name = f"go out by {' and '.join(ways)}" if ways else "are recorded only"
+    yield DoctorCheck("alerts", name, remedy=_ONE_WAY if len(ways) == 1 else "" if ways else _NO_WAY)
+    if ways and not tried:
+        yield DoctorCheck("alerts", "not tried with a whole message (DATA)", remedy=_TRY_IT)
+
+
+def _alert_ways(settings: Settings) -> list[str]:
+    """Every way that alerts take, none of which may depend on another."""
     count = len(settings.alerts.to)
-    told = f"are mailed to {count} admins" if count else "are recorded only: [alerts] to names nobody to mail"
-    yield DoctorCheck("alerts", told)
+    return [*([f"e-mail to {count} admins"] if count else []), *(["the webhook"] if settings.alerts.webhook else [])]
 
 
 def _sources(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
@@ -231,11 +274,37 @@ def _sources(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
     if signed:
         yield DoctorCheck("sources", f"may send call results, signed: {', '.join(signed)}")
     if seen.connector is not None:
-        yield DoctorCheck("sources", f"the CRM's own events come in at POST /events/{seen.connector.name}")
+        yield from _guarded("sources", _crm_events(seen.connector, has_sources=bool(signed)))
 
 
+def _crm_events(connector: Connector, *, has_sources: bool) -> Iterator[DoctorCheck]:
+    """Tried with an event that nobody has signed: it must be refused for that, not for want of a secret to check by."""
+    place = f"POST /events/{connector.name}"
+    why = _unverifiable(connector)
+    if why is None:
+        yield DoctorCheck("sources", f"the CRM's own events come in at {place}")
+    elif connector.facts() or not has_sources:
+        yield _failed("sources", f"the CRM's own events come in at {place}", f"All are refused: {why}")
+    else:
+        yield DoctorCheck("sources", f"the CRM's own events are not taken at {place}", remedy=why)
+
+
+def _unverifiable(connector: Connector) -> str | None:
+    try:
+        connector.parse_event({}, None, {}, b"")
+    except EventsUnverifiable as error:
+        return str(error)
+    except Exception:
+        # Refused for another reason, as it should be.
+        return None
+    return None
+
+
+_ONE_WAY = "Where this way fails nobody is told: set both [alerts] to and [alerts] webhook"
+_NO_WAY = "Name the admins in [alerts] to, set [alerts] webhook, or have optout_alerts_open of GET /metrics watched"
+_TRY_IT = "optout doctor --write --card TYPE:ID sends each admin a mail, and the webhook a request"
 #: In this order: a later check uses what an earlier one has opened. Those of the first row need no secret.
-_LOCAL = (_ledger, _ledger_written, _folder_rules, _active_rules, _default_script)
+_LOCAL = (_time_zone, _ledger_file, _ledger, _ledger_written, _folder_rules, _active_rules, _default_script)
 _REMOTE = (_crm, _mapped_facts, _recipients, _mail, _sources)
 
 
@@ -249,6 +318,10 @@ def _failed(area: str, name: str, remedy: str) -> DoctorCheck:
 def _checks_of(area: str, ask: Callable[[], Iterable[Check]]) -> Iterator[DoctorCheck]:
     for check in ask():
         yield DoctorCheck(area, check.name, check.ok, "" if check.ok else check.remedy)
+
+
+def _untried(area: str, name: str, why: str) -> DoctorCheck:
+    return DoctorCheck(area, name, ok=None, remedy=why)
 
 
 def _guarded(area: str, checks: Iterator[DoctorCheck]) -> Iterator[DoctorCheck]:
@@ -267,4 +340,5 @@ class _NoTokenStore:
 
     def change(self, _name: str, _change: object) -> str:
         """Refused."""
-        raise CrmUnavailable("there is no ledger yet to keep renewed tokens in: run optout db upgrade first")
+        why = "there is no ledger yet to keep renewed tokens in: run optout db upgrade first"
+        raise CrmUnavailable(why, code=NO_STORE)

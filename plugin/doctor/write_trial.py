@@ -102,7 +102,8 @@ class WriteTrial:
             self._fails(name, outcome.why)
             return None
         remote = self._search(kind, key)
-        self._fails(name, f"{outcome.why}; it {'is there all the same' if remote else 'was not found afterwards'}")
+        missing = f"{outcome.why}; it was not found afterwards"
+        self._fails(name, f"{outcome.why}; it is there all the same" if remote else missing)
         if remote is None:
             self.report.leave(f"perhaps {what} in {self._where()}, with the mark {reference_mark(key)}")
         return remote

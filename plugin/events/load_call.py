@@ -31,15 +31,17 @@ _REPORTS = (
     .where(events.c.call_ref == bindparam("call"))
     .order_by(events.c.occurred_at, events.c.id)
 )
-_DECISIONS = select(
-    decisions.c.id, decisions.c.number, decisions.c.outcome, decisions.c.target, decisions.c.card
-).where(decisions.c.call_ref == bindparam("call"), decisions.c.number >= bindparam("number"))
+_DECISIONS = (
+    select(decisions.c.id, decisions.c.number, decisions.c.outcome, decisions.c.target, decisions.c.card)
+    .where(decisions.c.call_ref == bindparam("call"))
+    .order_by(decisions.c.id)
+)
 _d = deliveries.c
 # In the order of the fields of ExistingDelivery.
 _DELIVERIES = (
     select(
         *(_d.id, _d.decision_ref, decisions.c.number, decisions.c.outcome, _d.action, _d.kind, _d.role, _d.subject),
-        *(_d.withdraws, _d.state, _d.sent_at.is_not(None)),
+        *(_d.withdraws, _d.state, _d.sent_at.is_not(None), _d.corrects, _d.card, _d.corrected),
     )
     .join(decisions, decisions.c.id == deliveries.c.decision_ref)
     .where(deliveries.c.call_ref == bindparam("call"))
@@ -49,11 +51,15 @@ _DELIVERIES = (
 
 
 @dataclass(frozen=True, slots=True)
-class CurrentDecision:
-    """The last decision with an outcome. ``card`` is the one found for its ``target``, as the ledger keeps it."""
+class KnownDecision:
+    """A decision on the call. ``outcome`` None: it was left unfinished.
+
+    ``card`` is the one that its actions go to, as the ledger keeps it, once it was looked for.
+    """
 
     id: int
-    outcome: str
+    number: int
+    outcome: str | None
     target: Target | None
     card: Mapping[str, Any] | None
 
@@ -62,7 +68,8 @@ class CurrentDecision:
 class ExistingDelivery:
     """A delivery that was planned for the call earlier. ``outcome`` None: of an unfinished call's reminder.
 
-    ``sent``: it may have gone out; only a delivery that surely has not is without.
+    ``sent``: it may have gone out; only a delivery that surely has not is without. ``corrects``, ``card`` and
+    ``corrected`` as in the ledger.
     """
 
     id: int
@@ -76,6 +83,9 @@ class ExistingDelivery:
     withdraws: int | None
     state: str
     sent: bool
+    corrects: int | None
+    card: Mapping[str, Any] | None
+    corrected: Mapping[str, Any] | None
 
     @property
     def is_reminder(self) -> bool:
@@ -84,18 +94,21 @@ class ExistingDelivery:
 
 @dataclass(frozen=True, slots=True)
 class LoadedCall:
-    """A call with its events in order of occurrence, its current decision and all its deliveries.
+    """A call with its events in order of occurrence, its decisions, oldest first, and all its deliveries.
 
-    ``reminded``: how often a reminder of the unfinished call was planned since that decision. ``reuses_id``: the call
-    is new, and its id was another call's before.
+    ``reuses_id``: the call is new, and its id was another call's before.
     """
 
     call: Call
     reports: Sequence[CallReport] = ()
-    current: CurrentDecision | None = None
+    decisions: Sequence[KnownDecision] = ()
     deliveries: Sequence[ExistingDelivery] = ()
-    reminded: int = 0
     reuses_id: bool = False
+
+    @property
+    def current(self) -> KnownDecision | None:
+        """The decision that stands: the last one."""
+        return self.decisions[-1] if self.decisions else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +147,10 @@ def _loaded(connection: Connection, call: Call) -> LoadedCall:
         CallReport(row.occurred_at, row.id, row.facts or {}, row.final, row.revision)
         for row in connection.execute(_REPORTS, this)
     ]
-    current, reminded = None, 0
-    for row in connection.execute(_DECISIONS, this | {"number": call.decision_number}):
-        if row.outcome is None:
-            reminded += row.number == call.decision_number + 1
-        elif row.number == call.decision_number:
-            target = row.target and Target(**row.target["find"])
-            current = CurrentDecision(row.id, row.outcome, target, row.card)
-    existing = [ExistingDelivery(*row) for row in connection.execute(_DELIVERIES, this)]
-    return LoadedCall(call, reports, current, existing, reminded)
+    known = [
+        KnownDecision(row.id, row.number, row.outcome, row.target and Target(**row.target["find"]), row.card)
+        for row in connection.execute(_DECISIONS, this)
+    ]
+    rows: Sequence[Any] = connection.execute(_DELIVERIES, this).all()
+    existing = [ExistingDelivery(*row) for row in rows]
+    return LoadedCall(call, reports, known, existing)

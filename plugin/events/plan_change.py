@@ -8,20 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 from plugin.deciding.decision.decider import Decider
-from plugin.deciding.decision.model import Decision, Target
+from plugin.deciding.decision.model import Target
 from plugin.events.calls import Call
 from plugin.events.decide_call import DecidedCall
-from plugin.events.load_call import CurrentDecision
-from plugin.events.plan_deliveries import (
-    NO_DELIVERIES,
-    DeliveryPlan,
-    PlanContext,
-    has_unfinished_reminder,
-    plan_completion,
-    plan_outcome,
-    plan_unfinished,
-)
+from plugin.events.load_call import KnownDecision
+from plugin.events.plan_deliveries import is_reminded_of_unfinished, plan_outcome, plan_unfinished
+from plugin.events.planned import NO_DELIVERIES, DeliveryPlan, PlanContext
 from plugin.events.texts import target_of
+from plugin.ledger.standing import card_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +48,13 @@ class CallChange:
 
 
 def plan_change(decided: DecidedCall, unfinished_after: timedelta) -> CallChange:
-    """A new outcome, a completion, or an unfinished call to be reminded of, now or in ``unfinished_after``."""
+    """A new outcome, or an unfinished call to be reminded of, now or in ``unfinished_after``."""
     loaded, call = decided.loaded, decided.call
-    call = replace(call, late=call.late or (loaded.current is None and decided.received > call.deadline_at))
+    undecided = all(known.outcome is None for known in loaded.decisions)
+    call = replace(call, late=call.late or (undecided and decided.received > call.deadline_at))
     if decided.decision.complete:
         return _completed(decided, call)
-    if has_unfinished_reminder(loaded.deliveries):
+    if is_reminded_of_unfinished(loaded):
         return CallChange(decided, replace(call, unfinished_at=None))
     if decided.is_over:
         return _unfinished(decided, call)
@@ -74,31 +69,38 @@ def plan_overdue(decided: DecidedCall) -> CallChange:
 def _completed(decided: DecidedCall, call: Call) -> CallChange:
     current, decision = decided.loaded.current, decided.decision
     call = replace(call, unfinished_at=None)
-    if current is not None and current.outcome == decision.outcome and _same_target(decision, current):
-        return CallChange(decided, call, plan_completion(PlanContext.of(decided, call.decision_number)))
+    if current is not None and current.outcome == decision.outcome and not _moved(decided, current):
+        return CallChange(decided, call)
     number = call.decision_number + 1
-    plan = plan_outcome(PlanContext.of(decided, number))
     call = replace(call, decision_number=number, outcome=decision.outcome)
-    return CallChange(decided, call, plan, _new_decision(decided, number))
+    new = _new_decision(decided, number)
+    return CallChange(decided, call, plan_outcome(PlanContext.of(decided, number, new.card)), new)
 
 
 def _unfinished(decided: DecidedCall, call: Call) -> CallChange:
     number = call.decision_number + 1
-    plan = plan_unfinished(PlanContext.of(decided, number), decided.loaded.reminded + 1)
-    return CallChange(decided, replace(call, unfinished_at=None), plan, _new_decision(decided, number))
+    new = _new_decision(decided, number)
+    plan = plan_unfinished(PlanContext.of(decided, number, new.card))
+    return CallChange(decided, replace(call, unfinished_at=None, outcome=None), plan, new)
 
 
 def _new_decision(decided: DecidedCall, number: int) -> NewDecision:
-    current, decision = decided.loaded.current, decided.decision
-    # A mere correction is written to the card that holds the comment which it corrects.
-    corrects = decision.outcome is not None and current is not None and not _comments(decision)
-    target = current.target if current and corrects else target_of(decision)
-    known = target is not None and current is not None and _same_person(target, current.target)
-    return NewDecision(number, target, current.card if current and known else None)
+    """``card`` is known where an earlier decision was about the same person and its card was found."""
+    target, call = target_of(decided.decision), decided.call
+    if target is None and call.card_id:
+        return NewDecision(number, None, None)
+    same = (known.card for known in reversed(decided.loaded.decisions) if _same_person(target, known.target))
+    return NewDecision(number, target, next((card for card in same if card), None))
 
 
-def _same_target(decision: Decision, current: CurrentDecision) -> bool:
-    return not _comments(decision) or _same_person(target_of(decision), current.target)
+def _moved(decided: DecidedCall, current: KnownDecision) -> bool:
+    """Whether the same outcome is about another person now, or about a card that was not named before."""
+    if not any(action.kind == "comment" for action in decided.decision.actions):
+        return False
+    target, call, card = target_of(decided.decision), decided.call, current.card
+    if target is not None or current.target is not None:
+        return not _same_person(target, current.target)
+    return bool(call.card_id and card and not card.get("was") and (call.card_type, call.card_id) != card_id(card))
 
 
 def _same_person(one: Target | None, other: Target | None) -> bool:
@@ -110,7 +112,3 @@ def _same_person(one: Target | None, other: Target | None) -> bool:
 
 def _folded(name: str | None) -> str:
     return " ".join((name or "").split()).casefold()
-
-
-def _comments(decision: Decision) -> bool:
-    return any(action.kind == "comment" for action in decision.actions)

@@ -12,6 +12,7 @@ from plugin.events.calls import Call
 from plugin.events.parse import ParsedEvent
 from plugin.events.plan_change import CallChange, NewDecision
 from plugin.events.schema import CallResult
+from plugin.ledger.restores import planned_state
 from plugin.ledger.schema import calls, decisions, deliveries, events
 
 #: Why the deliveries of a source that is only tried out are cancelled.
@@ -21,7 +22,8 @@ _ADD_CALL = insert(calls)
 _CHANGE_CALL = update(calls).where(calls.c.id == bindparam("call"))
 _ADD_EVENT = insert(events)
 _ADD_DECISION = insert(decisions)
-_ADD_DELIVERIES = insert(deliveries)
+_ADD_DELIVERIES = insert(deliveries).values(planned_state("called_at"))
+_ADD_ENDED_DELIVERIES = insert(deliveries)
 _HALT = update(deliveries).where(
     deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state.not_in(["done", "cancelled"])
 )
@@ -58,12 +60,9 @@ def save_change(connection: Connection, change: CallChange, answered: AnsweredEv
     event_ref = None
     if answered is not None:
         event_ref = save_event(connection, answered, call_ref=call_ref, facts=change.decided.event_facts)
-    current = change.decided.loaded.current
     if change.decision is not None:
         decision_ref = _save_decision(connection, change, change.decision, call_ref, event_ref)
         _save_plan(connection, change, call_ref, decision_ref)
-    elif current is not None:
-        _save_plan(connection, change, call_ref, current.id)
     return call_ref
 
 
@@ -109,14 +108,16 @@ def _save_plan(connection: Connection, change: CallChange, call_ref: int, decisi
         "call_ref": call_ref,
         "decision_ref": decision_ref,
         "deadline_at": change.call.deadline_at,
-        "state": "pending",
         "not_before": now,
         "cancel": False,
         "attempts": 0,
         "created_at": now,
     }
     if change.call.dry_run:
-        shared |= {"state": "cancelled", "why": DRY_RUN, "finished_at": now}
+        ended = shared | {"state": "cancelled", "why": DRY_RUN, "finished_at": now}
+        connection.execute(_ADD_ENDED_DELIVERIES, [ended | row.columns() for row in plan.add])
+        return
+    shared |= {"called_at": change.call.first_occurred_at}
     connection.execute(_ADD_DELIVERIES, [shared | row.columns() for row in plan.add])
 
 

@@ -27,9 +27,7 @@ def call_context(call: Call, due: datetime, zone: ZoneInfo) -> dict[str, str | N
         "call.time": local_time(call.first_occurred_at, zone),
         "call.operator": call.operator,
         "call.note": call.note,
-        "card.id": call.card_id,
-        "card.name": call.card_name or LABELS["card.name"],
-        "card.url": call.card_url or LABELS["card.url"],
+        **_card_context(call),
         "deadline": local_time(due, zone),
     }
 
@@ -46,9 +44,37 @@ def fact_context(decider: Decider, facts: Mapping[str, FactValue], decision: Dec
     return {f"fact.{name}": text for name, text in (mapped | answered).items()}
 
 
+def answer_lines(decider: Decider, facts: Mapping[str, FactValue], decision: Decision) -> list[str]:
+    """Every answer that was given, a line each: what was asked, and the answer as the operator's page offers it.
+
+    In the order of the conversation; then those to questions that the rules have not come to.
+    """
+    told, script = fact_context(decider, facts, decision), decider.script
+    asked = [step.fact for step in decision.transcript]
+    given = [*asked, *(name for name in script.facts if name in facts and name not in asked)]
+    return [
+        f"{script.facts[name].label}: {told.get(f'fact.{name}') or spelt(script.facts[name], facts[name])}"
+        for name in dict.fromkeys(given)
+        if name not in decider.sources
+    ]
+
+
 def context_of_another_card(context: Mapping[str, str | None]) -> dict[str, str | None]:
     """The placeholders where not the call's card is meant but one that the delivery has still to find."""
     return {**context, **{name: LABELS[name] for name in ("card.id", "card.name", "card.url")}}
+
+
+def context_of_own_card(context: Mapping[str, str | None], call: Call) -> dict[str, str | None]:
+    """The placeholders where the call's card is meant."""
+    return {**context, **_card_context(call)}
+
+
+def _card_context(call: Call) -> dict[str, str | None]:
+    return {
+        "card.id": call.card_id,
+        "card.name": call.card_name or LABELS["card.name"],
+        "card.url": call.card_url or LABELS["card.url"],
+    }
 
 
 def target_of(decision: Decision) -> Target | None:

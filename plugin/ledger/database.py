@@ -205,6 +205,9 @@ def _prepare(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except PermissionError as error:
+        hint = f"Let this user own it, such as: sudo chown -R {os.geteuid()} {path.parent}"
+        raise ConfigError(f"ledger: {path} cannot be written by this user", hint=hint) from error
     except OSError as error:
         raise LedgerUnavailable(f"the ledger cannot be opened: {error.strerror}: {path}") from error
 

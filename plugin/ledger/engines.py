@@ -131,19 +131,30 @@ def _set_up_sqlite(connection: sqlite3.Connection, busy_seconds: float) -> None:
 def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
     """Give the file its write-ahead log, which it keeps.
 
+    A file system that cannot have it, such as a network one, is refused: no commit is safe there.
     Of several processes that open a new file at once SQLite refuses all but one on the spot, whatever the time-out:
     they would wait for each other.
     """
     until = time.monotonic() + busy_seconds
     while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            if not answers_write_ahead(connection):
+                hint = "Put the file on a disk of this machine, or use PostgreSQL"
+                raise ConfigError(
+                    "ledger: SQLite keeps no write-ahead log there, as on a network file system", hint=hint
+                )
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
                 raise
             time.sleep(_AGAIN)
         else:
             return
+
+
+def answers_write_ahead(connection: sqlite3.Connection) -> bool:
+    """Whether the file has its write-ahead log from now on. Where it cannot, SQLite keeps its old mode silently."""
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    return str(mode).lower() == "wal"
 
 
 def _begin_sqlite(connection: Connection) -> None:

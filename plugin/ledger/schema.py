@@ -192,6 +192,17 @@ deliveries = Table(
     Column("remote_id", Text),
     # Whom it went to: {"user", "address"}.
     Column("assignee", _JSON_OR_NULL),
+    # The decision whose card it goes to or tells of, where not its own: of what takes something back.
+    Column("corrects", Integer),
+    # What it says of the decisions that it replaces, each only if something of it was written:
+    # [{"decision", "text"}], a comment in an older decision's card with "elsewhere" besides, a mail with "subject".
+    Column("corrections", _JSON_OR_NULL),
+    # The card that it was written into, {"type", "id"}, and the text as it was sent; set before sending.
+    Column("card", _JSON_OR_NULL),
+    Column("sent_text", Text),
+    # Of a comment: the decisions that it took back in its card, and whether it says that the new one is not about
+    # this card: {"decisions": [], "elsewhere": bool}.
+    Column("corrected", _JSON_OR_NULL),
     Column("why", Text),
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
 from plugin.errors import ConfigError, LedgerUnavailable
+from plugin.ledger.engines import answers_write_ahead
 
 #: How long to wait for another process's lock on the file, in seconds.
 _PATIENCE = 10.0
@@ -20,6 +22,19 @@ def sqlite_path(url: str) -> Path | None:
     """The file of a ledger's url, None for a database server."""
     parsed = make_url(url)
     return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
+
+
+def takes_write_ahead_log(folder: Path) -> bool:
+    """Whether SQLite can keep its write-ahead log in this folder: network file systems share no memory.
+
+    Tried with a file that is removed again. Raises OSError where the folder cannot be written to.
+    """
+    with tempfile.TemporaryDirectory(prefix=".optout-", dir=folder) as tried:
+        try:
+            with closing(sqlite3.connect(Path(tried, "try.db"))) as connection:
+                return answers_write_ahead(connection)
+        except sqlite3.Error:
+            return False
 
 
 def copy_to(source: Path, target: Path) -> None:

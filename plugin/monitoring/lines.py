@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from plugin.common.clock import local_time
+from plugin.delivery.reasons import russian_reason
 from plugin.delivery.words import KINDS
 
 #: What to do about an account that the CRM has blocked.
@@ -34,7 +35,9 @@ def account(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """An account that is away, or blocked by the CRM."""
     what = "почтовый сервер" if about["account"] == "smtp" else f"CRM ({about['account']})"
     since = f"с {_clock(about['since'], zone)}{_reason(about)}"
-    return f"{what}: доступ заблокирован {since}. {_UNBLOCK}" if about.get("blocked") else f"{what} не отвечает {since}"
+    if about.get("blocked"):
+        return f"{what}: доступ заблокирован {since}. {_UNBLOCK}"
+    return f"{what} {'не принимает письма' if about['account'] == 'smtp' else 'не отвечает'} {since}"
 
 
 def rules(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
@@ -60,7 +63,7 @@ def event(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
 def value(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
     """A value of the CRM without a meaning."""
     if not about.get("field"):
-        return f"CRM ({about['connector']}): {about['reason']}"
+        return f"CRM ({about['connector']}): {russian_reason(about['reason'])}"
     where = f"[crm.{about['connector']}.facts.{about.get('fact') or '…'}], values"
     return f"поле {about['field']}: значение «{about['value']}» ничего не означает; впишите его в plugin.toml: {where}"
 
@@ -72,7 +75,7 @@ def waiting(about: Mapping[str, Any], zone: ZoneInfo) -> str:
 
 
 def _reason(about: Mapping[str, Any]) -> str:
-    return f": {about['reason']}" if about.get("reason") else ""
+    return f": {russian_reason(about['reason'])}" if about.get("reason") else ""
 
 
 def _clock(moment: str, zone: ZoneInfo) -> str:

@@ -1,6 +1,7 @@
-"""The mails that tell of alerts: gathered by kind, stored in the ledger, sent until the mail server accepts them.
+"""The mails and webhook requests that tell of alerts: gathered by kind, kept in the ledger, sent until accepted.
 
-Under a lease like deliveries, and with the same Message-ID each time, so that a repeat is recognised as one.
+Under a lease like deliveries, and with the same id each time, so that a repeat is recognised as one. The two ways do
+not wait for each other.
 """
 
 from __future__ import annotations
@@ -8,13 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from connectors.base import Done, NotDone, Outcome, Unknown
 from plugin.common.clock import Now, local_time
@@ -24,6 +38,7 @@ from plugin.ledger import Ledger
 from plugin.ledger.schema import alert_mails, alerts
 from plugin.monitoring.definitions import DEFINITIONS
 from plugin.monitoring.model import AlertKind, standing
+from plugin.monitoring.webhook import AlertWebhook
 from plugin.resilience.backoff import Waits
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import is_login_refused, of_mail
@@ -34,14 +49,22 @@ if TYPE_CHECKING:
 
 _LOG = structlog.get_logger(__name__)
 
+#: Stands where a mail has its address.
+WEBHOOK = "webhook"
+
 _PENDING = alert_mails.c.state == literal_column("'pending'")
-_DUE = (
-    select(alert_mails)
-    .where(_PENDING, alert_mails.c.not_before <= bindparam("now", type_=alert_mails.c.not_before.type))
-    .order_by(alert_mails.c.not_before)
-    .limit(1)
-)
-_NEXT = _DUE.with_for_update(skip_locked=True)
+
+
+def _due(way: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(alert_mails)
+        .where(_PENDING, way, alert_mails.c.not_before <= bindparam("now", type_=alert_mails.c.not_before.type))
+        .order_by(alert_mails.c.not_before)
+        .limit(1)
+    )
+
+
+_DUE_MAIL, _DUE_REQUEST = _due(alert_mails.c.address != WEBHOOK), _due(alert_mails.c.address == WEBHOOK)
 _LAST = select(func.max(alert_mails.c.created_at)).where(
     alert_mails.c.kind == bindparam("kind"), alert_mails.c.over == bindparam("over")
 )
@@ -74,8 +97,8 @@ def _text_of(kind: AlertKind, rows: Sequence[Any], zone: ZoneInfo, *, over: bool
 
 
 def gather(connection: Connection, settings: Settings, now: datetime) -> int:
-    """Write the mails about untold alerts and ends; how many. The transaction must be alone."""
-    if not settings.alerts.to:
+    """Write what tells of what nobody has been told of yet; how many. The transaction must be alone."""
+    if not _addressees(settings):
         return 0
     return sum(_gather(connection, settings, kind, over, now) for kind in AlertKind for over in (False, True))
 
@@ -94,14 +117,19 @@ def _gather(connection: Connection, settings: Settings, kind: AlertKind, over: b
     subject, text = _text_of(kind, rows, settings.timezone, over=over, sender=settings.manifest.id)
     one = {"batch": batch, "kind": str(kind), "over": over, "subject": subject, "text": text, "state": "pending"}
     one |= {"not_before": now, "attempts": 0, "created_at": now}
-    connection.execute(insert(alert_mails), [one | {"address": address} for address in settings.alerts.to])
+    addressees = _addressees(settings)
+    connection.execute(insert(alert_mails), [one | {"address": address} for address in addressees])
     connection.execute(update(alerts).where(which).values(**{"end_batch" if over else "batch": batch}))
-    return len(settings.alerts.to)
+    return len(addressees)
+
+
+def _addressees(settings: Settings) -> Sequence[str]:
+    return [*settings.alerts.to, *([WEBHOOK] if settings.alerts.webhook else [])]
 
 
 def is_anything_untold(connection: Connection, settings: Settings) -> bool:
     """Whether there is anything to gather, now or in a while."""
-    if not settings.alerts.to:
+    if not _addressees(settings):
         return False
     return any(connection.execute(one).first() is not None for one in (_UNTOLD, _UNTOLD_END))
 
@@ -110,8 +138,17 @@ def _untold_ends(kind: AlertKind) -> ColumnElement[bool]:
     return and_(_END_UNTOLD, alerts.c.kind == str(kind))
 
 
-class AlertMailer:
-    """Sends the mails that are due. Everything raises LedgerUnavailable."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way to the admins: what is ``due`` on it, how one is sent, and the longest that this takes, in seconds."""
+
+    due: Select[Any]
+    send: Callable[[Any], Outcome]
+    seconds: float
+
+
+class AlertPost:
+    """Sends the mails and requests that are due. Everything raises LedgerUnavailable."""
 
     def __init__(
         self,
@@ -131,32 +168,59 @@ class AlertMailer:
         self._rng = rng
         self._waits = Waits(settings.delivery)
         self._sender = settings.smtp.sender if settings.smtp else None
+        self._plugin = settings.manifest.id
+        url, secret = settings.alerts.webhook, settings.alerts.webhook_secret
+        self._webhook = AlertWebhook(url, secret, now) if url and secret else None
 
     def send_due(self, stopped: Callable[[], bool]) -> int:
         """Send what is due until nothing is, or ``stopped``; how many were tried."""
         tried = 0
-        while self._mailer is not None and not stopped():
-            claimed = self._claim(self._mailer.total_seconds + _MARGIN)
-            if claimed is None:
-                break
-            outcome = self._mailer.send(claimed.address, claimed.subject, claimed.text, self._message_id(claimed))
-            self._finish(claimed, outcome)
-            # Negative, so as not to be taken for a delivery.
-            self._gates.report(Lane.MAIL, -claimed.id, of_mail(outcome))
-            tried += 1
+        for way in self._ways():
+            while not stopped():
+                claimed = self._claim(way)
+                if claimed is None:
+                    break
+                outcome = way.send(claimed)
+                self._finish(claimed, outcome)
+                if claimed.address != WEBHOOK:
+                    # Negative, so as not to be taken for a delivery.
+                    self._gates.report(Lane.MAIL, -claimed.id, of_mail(outcome))
+                tried += 1
         return tried
 
-    def _message_id(self, row: Any) -> str:
-        return message_id(_digest([row.batch, row.address]), self._sender)
+    def _ways(self) -> list[_Way]:
+        """The webhook comes first: it must not wait while mails, one after the other, meet no mail server."""
+        ways = []
+        if self._webhook is not None:
+            ways.append(_Way(_DUE_REQUEST, self._request, self._webhook.total_seconds))
+        if self._mailer is not None:
+            ways.append(_Way(_DUE_MAIL, self._mail, self._mailer.total_seconds))
+        return ways
 
-    def _claim(self, lease: float) -> Any:
+    def _mail(self, row: Any) -> Outcome:
+        assert self._mailer is not None
+        mail_id = message_id(_digest([row.batch, row.address]), self._sender)
+        return self._mailer.send(row.address, row.subject, row.text, mail_id)
+
+    def _request(self, row: Any) -> Outcome:
+        assert self._webhook is not None
+        data = {"plugin": self._plugin, "kind": row.kind, "over": row.over, "subject": row.subject, "text": row.text}
+        event = {"type": "alert.over" if row.over else "alert.opened", "timestamp": row.created_at.isoformat()}
+        outcome = self._webhook.send(f"alert_{_digest([row.batch, row.address])[:32]}", event | {"data": data})
+        if isinstance(outcome, NotDone) and outcome.permanent:
+            # A receiver that was set up wrongly is mended sooner or later: what is refused is only later.
+            return replace(outcome, permanent=False)
+        return outcome
+
+    def _claim(self, way: _Way) -> Any:
+        lease = way.seconds + _MARGIN
         with self._ledger.read() as connection:
             now = self._ledger.moment(connection, self._now)
-            if connection.execute(_DUE, {"now": now}).first() is None:
+            if connection.execute(way.due, {"now": now}).first() is None:
                 return None
         with self._ledger.write() as connection:
             now = self._ledger.moment(connection, self._now)
-            row = connection.execute(_NEXT, {"now": now}).first()
+            row = connection.execute(way.due.with_for_update(skip_locked=True), {"now": now}).first()
             if row is not None:
                 values = {"not_before": now + timedelta(seconds=lease), "owner": self._owner}
                 connection.execute(update(alert_mails).where(alert_mails.c.id == row.id).values(**values))
@@ -182,11 +246,11 @@ class AlertMailer:
                 _note_told(connection, row.batch, now)
         match outcome:
             case Done():
-                _LOG.info("alert.mailed", mail=row.id, kind=row.kind, over=row.over)
+                _LOG.info("alert.sent", mail=row.id, way=_way(row), kind=row.kind, over=row.over)
             case NotDone(permanent=True) if values.get("state"):
-                _LOG.error("alert.mail_refused", mail=row.id, why=outcome.why)
+                _LOG.error("alert.refused", mail=row.id, way=_way(row), why=outcome.why)
             case NotDone() | Unknown():
-                _LOG.info("alert.mail_waits", mail=row.id, why=outcome.why)
+                _LOG.info("alert.waits", mail=row.id, way=_way(row), why=outcome.why)
 
 
 def _note_told(connection: Connection, batch: str, now: datetime) -> None:
@@ -194,6 +258,10 @@ def _note_told(connection: Connection, batch: str, now: datetime) -> None:
     unsent = exists().where(_PENDING, alert_mails.c.batch == batch)
     told = update(alerts).where(alerts.c.batch == batch, ~unsent, alerts.c.notified_at.is_(None))
     connection.execute(told.values(notified_at=now))
+
+
+def _way(row: Any) -> str:
+    return WEBHOOK if row.address == WEBHOOK else "mail"
 
 
 def _digest(value: Any) -> str:

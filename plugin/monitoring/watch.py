@@ -17,7 +17,7 @@ from plugin.errors import LedgerUnavailable, OptoutError
 from plugin.ledger import Ledger
 from plugin.monitoring.changes import changes
 from plugin.monitoring.model import AlertCause, AlertKind, AlertLook
-from plugin.monitoring.post import AlertMailer, gather, is_anything_untold
+from plugin.monitoring.post import AlertPost, gather, is_anything_untold
 from plugin.monitoring.record import close_alerts, open_alerts
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.lanes import Lane
@@ -49,7 +49,7 @@ class AlertWatch:
         self._host = owner.partition(":")[0]
         self._gates = gates
         self._blocked: frozenset[Lane] = frozenset()
-        self._mailer = AlertMailer(ledger, mailer, settings, gates, now, owner, rng)
+        self._post = AlertPost(ledger, mailer, settings, gates, now, owner, rng)
         self._looked_at: datetime | None = None
         self._unfollowed: str | None = None
         self._broken = False
@@ -66,7 +66,7 @@ class AlertWatch:
         self._looked_at = self._now()
         try:
             self._look()
-            self._mailer.send_due(stopped)
+            self._post.send_due(stopped)
         except LedgerUnavailable:
             raise
         except Exception:

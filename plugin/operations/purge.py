@@ -28,7 +28,8 @@ BATCH = 50
 _UNDONE = exists().where(deliveries.c.call_ref == calls.c.id, in_states((*OPEN, DeliveryState.PARKED)))
 _PARKED = exists().where(deliveries.c.call_ref == calls.c.id, in_states((DeliveryState.PARKED,)))
 _CALL_BLANK = dict.fromkeys(("phone", "operator", "card_id", "card_name", "card_url", "note"))
-_DELIVERY_BLANK = dict.fromkeys(("subject", "fallback_text", "remote_id", "why")) | {"text": ""}
+_DELIVERY_BLANK = dict.fromkeys(("subject", "fallback_text", "remote_id", "why", "sent_text")) | {"text": ""}
+_DELIVERY_JSON = ("assignee", "corrections", "card")
 
 _CHANGE_CALLS = update(calls).where(calls.c.id.in_(bindparam("ids", expanding=True)))
 _CHANGE_DELIVERIES = update(deliveries).where(deliveries.c.call_ref.in_(bindparam("ids", expanding=True)))
@@ -135,7 +136,9 @@ class Purge:
             connection.execute(update(decisions).where(decisions.c.id == row.id).values(**values))
         connection.execute(_CHANGE_ATTEMPTS.values(why=None), chosen)
         connection.execute(_CHANGE_ACTS.values(why=""), chosen)
-        connection.execute(_CHANGE_DELIVERIES.values(**_DELIVERY_BLANK, assignee=null()), chosen)
+        connection.execute(
+            _CHANGE_DELIVERIES.values(**_DELIVERY_BLANK, **dict.fromkeys(_DELIVERY_JSON, null())), chosen
+        )
         connection.execute(_CHANGE_CALLS.values(**_CALL_BLANK, purged_at=self._now()), chosen)
 
     def _facts(

@@ -7,7 +7,7 @@ from typing import Any
 
 from plugin.deciding.ruleset import Role
 from plugin.events.plan_change import CallChange
-from plugin.events.plan_deliveries import PlannedDelivery
+from plugin.events.planned import PlannedDelivery
 
 _MAILS = ("smtp_email", "crm_email")
 
@@ -51,8 +51,17 @@ def _belongs(mail: PlannedDelivery, row: PlannedDelivery) -> bool:
     return mail.role == row.role and mail.withdraws == row.withdraws
 
 
+def _text(row: PlannedDelivery) -> str:
+    """The text with what it is going to say of the decision that it replaces, as far as that was written."""
+    if not row.corrections or row.corrects is not None:
+        return row.text
+    line = str(row.corrections[-1]["text"])
+    text, _, mark = row.text.rpartition("\n")
+    return "\n".join([text, line, mark] if row.kind == "comment" else [line, text, mark])
+
+
 def _write(row: PlannedDelivery, mails: list[PlannedDelivery], roles: Mapping[str, Role]) -> dict[str, Any]:
-    written: dict[str, Any] = {"kind": row.kind, "text": row.text, "fallback": row.fallback_text}
+    written: dict[str, Any] = {"kind": row.kind, "text": _text(row), "fallback": row.fallback_text}
     if row.role is None:
         return written
     who = person(row.role, roles)

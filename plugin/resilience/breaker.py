@@ -2,6 +2,8 @@
 
 After so many failures in a row that are the account's (not one record's) nothing is sent to it but one probe an
 interval; as soon as one works, everything goes on. That the account went away is logged once, and its return once.
+Of refusals that may be the account's or one mail's alone, two of different mails in a row are enough: the first one
+told nothing, and every further mail that is refused makes the sender's name worse.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ _LOG = structlog.get_logger(__name__)
 _ROW = select(breakers).where(breakers.c.account == bindparam("name"))
 _LOCKED = _ROW.with_for_update()
 _UPDATE = update(breakers).where(breakers.c.account == bindparam("name"))
+#: Mails refused in a row that show that it is the account.
+_REFUSALS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ def after_failure(
     blocked = state.blocked or verdict.blocked
     why = state.why if state.blocked and not verdict.blocked else verdict.why[:500] or None
     state = replace(state, failures=failures, suspects=suspects, why=why, blocked=blocked)
-    if state.opened_at is None and not blocked and failures + len(suspects) < policy.breaker_failures:
+    needed = _REFUSALS if verdict.health is Health.REFUSED else policy.breaker_failures
+    if state.opened_at is None and not blocked and failures + len(suspects) < min(needed, policy.breaker_failures):
         return state
     wait = max(probe_interval(policy, blocked), min(verdict.after or 0.0, policy.longest_retry_after_seconds))
     return replace(state, opened_at=state.opened_at or now, probed_at=now, probe_wait=wait)

@@ -38,5 +38,14 @@ def mailer_of(settings: Settings) -> Mailer | None:
     if smtp is None:
         return None
     return Mailer(
-        smtp.host, smtp.port, smtp.sender, cast(Security, smtp.security), smtp.user, smtp.password, smtp.timeout_seconds
+        smtp.host,
+        smtp.port,
+        smtp.sender,
+        cast(Security, smtp.security),
+        smtp.user,
+        smtp.password,
+        smtp.timeout_seconds,
+        ca_file=smtp.ca_file,
+        ehlo_name=smtp.ehlo_name,
+        reply_to=smtp.reply_to,
     )

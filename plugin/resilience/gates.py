@@ -17,6 +17,8 @@ from plugin.resilience.quota import probing
 MAIL_ACCOUNT = "smtp"
 #: Deliveries tried in one probe, where the first ones end without an exchange.
 _MOST_TRIED = 5
+#: Mails refused in one probe: the first one may be at fault itself, and must not hold up the others for ever.
+_MOST_REFUSED = 2
 
 
 class AccountGates:
@@ -58,7 +60,7 @@ class AccountGates:
         match verdict.health:
             case Health.ANSWERS:
                 breaker.answered(probed=probing)
-            case Health.AWAY:
+            case Health.AWAY | Health.REFUSED:
                 breaker.failed(delivery, verdict)
             case Health.SUSPECT:
                 self._suspect(lane, delivery, verdict)
@@ -79,14 +81,15 @@ class AccountGates:
                 if verdict.health is not Health.NO_SIGNAL:
                     self._breakers[lane].failed(0, verdict)
                 return 0
-        done = 0
+        done = refused = 0
         # Some deliveries end without asking anybody: the next one will tell.
         for _ in range(_MOST_TRIED):
             health = deliver()
             if health is None:
                 break
             done += 1
-            if health is not Health.NO_SIGNAL:
+            refused += health is Health.REFUSED
+            if health is not Health.NO_SIGNAL and (health is not Health.REFUSED or refused == _MOST_REFUSED):
                 return done
         if lane is Lane.CRM:
             self._breakers[lane].answered()

@@ -1,15 +1,29 @@
-"""What one exchange says about the health of the account: it answers, it is away, or only this record is at fault."""
+"""What one exchange says about the health of the account: it answers, it is away, or only this record is at fault.
+
+A mail server's refusal for good is one of three (``NotDone.at_fault``). Of *this recipient or text*: that mail is
+parked. Of *the account*, which is all that comes before a recipient is named: nothing is parked, and it counts as away.
+Of *either*, such as «554 5.7.1 rejected as spam»: then the first mail only waits, as a suspect. A second, different one
+refused before anything has got through shows that it is the account: the breaker opens (``plugin.resilience.breaker``),
+mails wait and are tried one by one until one gets through, and then all go out. A mail that is refused again and again
+while others get through in between is at fault itself: after ``[delivery] most_refusals`` it is parked, but never
+within ``BAD_SPELL`` of its first refusal, so that one bad hour of a mail server costs no mail.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 
 from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome
 
 #: The code under which a fault of our own or a connector's code stands in the log of attempts.
 FAULT = "fault"
+#: The code under which a refusal that the account or that mail alone may have caused stands there.
+REFUSED = "refused"
+#: No mail is given up for refusals that may be the account's before so much time has passed.
+BAD_SPELL = timedelta(hours=1)
 
 #: No login is taken (401), too much was asked (429), or the service is closed for now (503; 421 of a mail server).
 _ACCOUNT = frozenset({401, 421, 429, 503})
@@ -18,11 +32,15 @@ _NO_LOGIN = frozenset({530, 534, 535, 538})
 
 
 class Health(Enum):
-    """``SUSPECT``: a 5xx or a time-out, which the account or this one record may have caused. ``NO_SIGNAL``: none."""
+    """``SUSPECT``: a 5xx or a time-out, which the account or this one record may have caused. ``NO_SIGNAL``: none.
+
+    ``REFUSED``: a mail server's refusal for good, which the account or this one mail may have caused.
+    """
 
     ANSWERS = "answers"
     AWAY = "away"
     SUSPECT = "suspect"
+    REFUSED = "refused"
     NO_SIGNAL = "no_signal"
 
 
@@ -60,7 +78,10 @@ def of_write(outcome: Outcome) -> Verdict:
 
 
 def of_mail(outcome: Outcome) -> Verdict:
-    """The same for a mail server, whose 4xx replies are about one recipient."""
+    """The same for a mail server, whose 4xx replies to RCPT and to the text are about one recipient."""
+    if isinstance(outcome, NotDone) and outcome.at_fault != "record":
+        health = Health.AWAY if outcome.at_fault == "account" else Health.REFUSED
+        return Verdict(health, outcome.why, outcome.after)
     if isinstance(outcome, NotDone) and not outcome.permanent and outcome.status not in (None, *_ACCOUNT):
         return ANSWERS
     return of_write(outcome)
@@ -82,6 +103,7 @@ def of_batch(verdicts: Sequence[Verdict]) -> Verdict:
         lambda one: one.health is Health.ANSWERS,
         lambda one: one.health is Health.AWAY,
         lambda one: one.health is Health.SUSPECT,
+        lambda one: one.health is Health.REFUSED,
     ):
         found = next((verdict for verdict in verdicts if telling(verdict)), None)
         if found is not None:

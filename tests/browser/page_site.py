@@ -35,7 +35,7 @@ CALL = LinkedCall(
 OPERATOR = "Петрова Анна"
 PASSWORD = "верная лошадь батарея"
 #: Longer than any step of a test needs on a busy machine; milliseconds.
-PATIENCE = 15_000
+PATIENCE = 60_000
 
 
 @dataclass

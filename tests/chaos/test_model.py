@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, Literal
 
 import pytest
 
-from chaos.model import Item, expected, judge
+from chaos.model import Item, decided, judge
 from chaos.readback import Found, read_back
 from chaos.records import Row, records
 from chaos.run import disagreements
@@ -78,14 +79,16 @@ def corrected() -> tuple[Holding, Holding, Holding]:
         Item("reminder", "calls", "all", "own", COORDINATOR),
         Item("mail", "calls", "all", None, COORDINATOR, "smtp"),
     )
-    old = WHOLE | {REMINDERS[1]: ["withdrawn"]}
+    old = WHOLE | {reminder: ["withdrawn"] for reminder in REMINDERS}
     taken_back = [Item("cancellation", "calls", "all", None, SMS_MANAGER, way) for way in ("smtp", "crm")]
     return new, old, holding(*taken_back)
 
 
 def test_a_correction_may_have_overtaken_all_that_it_corrects_or_nothing_of_it() -> None:
     new, old, taken_back = corrected()
-    for right in (new, new | old | taken_back):
+    # What overtook all of it has nothing to correct.
+    alone = {replace(item, replaces=None): states for item, states in new.items()}
+    for right in (alone, new | old | taken_back):
         verdict = judge(story("all", "calls"), right)
         assert (verdict.lost, verdict.doubled, verdict.wrong) == ((), (), ())
 
@@ -101,11 +104,38 @@ def test_a_reminder_that_is_corrected_must_not_stay_open() -> None:
 
 
 def test_a_call_that_ended_without_an_outcome_is_reminded_of() -> None:
-    assert [one.item.kind for one in expected(story(None)) if one.needed] == ["reminder", "mail"]
+    (decision,) = decided(story(None))
+    assert [item.kind for item in decision.items()] == ["reminder", "mail"]
+    assert len(judge(story(None), {}).lost) == 2
 
 
 def test_the_same_outcome_again_is_no_decision() -> None:
-    assert expected(story("all", "all")) == expected(story("all"))
+    assert decided(story("all", "all")) == decided(story("all"))
+
+
+def test_the_same_outcome_in_another_card_must_be_taken_back_in_the_first() -> None:
+    told = story("calls", "calls", who="found")
+    told.reports = [told.reports[0], replace(told.reports[1], who="owner")]
+    old = holding(
+        Item("comment", "calls", place="other"),
+        Item("reminder", "calls", place="other", to=COORDINATOR),
+        Item("mail", "calls", to=COORDINATOR, channel="smtp"),
+        state="withdrawn",
+    )
+    new = holding(
+        Item("comment", "calls", place="own"),
+        Item("reminder", "calls", "calls", "own", COORDINATOR),
+        Item("mail", "calls", "calls", None, COORDINATOR, "smtp"),
+    )
+    taken_back = holding(Item("correction", "elsewhere", "calls", "other"))
+    verdict = judge(told, old | new | taken_back)
+    assert (verdict.lost, verdict.doubled, verdict.wrong) == ((), (), ())
+    assert len(judge(told, old | new).lost) == 1
+
+
+def test_what_speaks_of_a_record_that_never_was_is_wrong() -> None:
+    new, _, _ = corrected()
+    assert judge(story("all", "calls"), new).wrong
 
 
 def test_the_same_seed_plays_the_same_calls() -> None:

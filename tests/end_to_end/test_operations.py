@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.request import urlopen
 
@@ -79,24 +80,49 @@ def test_what_is_cancelled_while_the_crm_is_away_is_never_written(client: Client
     assert client.reminders == Counter()
 
 
-def test_a_restored_copy_writes_nothing_twice(client: Client) -> None:
-    plugin = client.plugin
+@pytest.mark.parametrize("order", [("serve", "events"), ("deliver", "web", "events"), ("web", "events", "deliver")])
+def test_a_restored_copy_writes_nothing_twice_whatever_is_started_first(client: Client, order: tuple[str, ...]) -> None:
+    """One call is in the copy and not yet sent, the other came in and was carried out after the copy was made."""
+    plugin, lost = client.plugin, Client(client.crm, client.mail, client.plugin)
     client.crm.stop()
-    client.report(CALLS)
-    copy = plugin.home / "copy.db"
+    events = [client.event(CALLS), lost.event(CALLS)]
+    plugin.send(events[0])
+    copy = plugin.home / f"{client.call}.db"
     made = plugin.run("backup", str(copy))
     assert made.returncode == 0, made.stderr
     client.crm.start()
-    client.settle()
-    assert (client.comments, client.reminders, client.mails) == ([COMMENT], REMINDERS, MAILS)
+    plugin.send(events[1])
+    for one in (client, lost):
+        one.settle()
+        assert (one.comments, one.reminders, one.mails) == ([COMMENT], REMINDERS, MAILS)
 
+    refused = plugin.run("restore", str(copy), "--yes")
+    assert (refused.returncode, "журнал сейчас открыт" in refused.stderr) == (2, True), refused
     assert plugin.stop() == 0
-    for file in plugin.home.glob("ledger.db*"):
-        file.unlink()
-    shutil.copy(copy, plugin.home / "ledger.db")
-    states = ("--state", "pending", "--state", "waiting", "--state", "unknown", "--state", "leased")
-    told(plugin, "deliveries", "retry", *states, "--look-first", *DO)
-    plugin.start()
-    client.settle()
-    assert set(client.plugin.states(client.call)["comment"]) == {"done"}
-    assert (client.comments, client.reminders, client.mails) == ([COMMENT], REMINDERS, MAILS)
+    restored = plugin.run("restore", str(copy), "--yes")
+    assert restored.returncode == 0, restored.stderr
+    with run_in_order(plugin, order, events):
+        for one in (client, lost):
+            one.settle()
+            assert set(plugin.states(one.call)["comment"]) == {"done"}
+            assert (one.comments, one.reminders, one.mails) == ([COMMENT], REMINDERS, MAILS)
+
+
+@contextmanager
+def run_in_order(plugin: RunningPlugin, order: tuple[str, ...], events: list[dict[str, Any]]) -> Iterator[None]:
+    """Start what the order names, one process each; ``events``: the source sends all again."""
+    deliverer = RunningPlugin(plugin.home, environ=plugin.environ, log_file=plugin.home / "deliver.log")
+    try:
+        for step in order:
+            if step == "events":
+                assert {plugin.send(event).status for event in events} <= {200, 202}
+            elif step == "deliver":
+                deliverer.start(command="deliver")
+            else:
+                plugin.start(command=step)
+        yield
+    finally:
+        if "deliver" in order:
+            deliverer.stop()
+        plugin.stop()
+        plugin.start()

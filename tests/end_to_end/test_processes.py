@@ -122,6 +122,8 @@ def test_a_correction_and_its_correction_leave_the_first_word(client: Client) ->
 
     assert [text for text in client.comments if text == COMMENT] == [COMMENT] * 2
     assert client.reminders["sms", "ИСКЛЮЧИТЬ", "withdrawn"] == 1
+    assert client.reminders["coordinator", "ИСКЛЮЧИТЬ", "withdrawn"] == 2
+    assert client.reminders["coordinator", "ИСКЛЮЧИТЬ", "open"] == 1
     assert ("sms", "ИСКЛЮЧИТЬ", "open") not in client.reminders
     assert client.mails["sms.manager@dealer.example", "ОТМЕНА: ИСКЛЮЧИТЬ"] == 1
 

@@ -175,7 +175,7 @@ def test_a_correction_withdraws_the_reminder_and_asks_to_exclude_again(office: O
     office.deliver()
     office.taken({"wanted_again": "changed_mind"}, script=SCRIPT, occurred_at=at(1))
     rows = office.deliveries(2)
-    assert [row["kind"] for row in rows] == ["comment", "withdrawal", "smtp_email", "withdrawal", "smtp_email"]
+    assert [row["kind"] for row in rows] == ["comment", "withdrawal", "withdrawal", "smtp_email", "smtp_email"]
     assert "снова включить в звонки с опросом и рассылки" in rows[0]["text"]
     assert "верните исключение" in rows[1]["text"]
     assert {row["subject"] for row in rows if row["kind"] == "smtp_email"} == {"ОТМЕНА: СНОВА ВКЛЮЧИТЬ"}

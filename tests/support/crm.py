@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from connectors.embedded import EmbeddedConnector
-from tests.support.processes import ROOT, ReadyProcess
+from tests.support.processes import ROOT, ReadyProcess, free_port
 
 TOKEN = "crm-test-token"
 WEBHOOK_SECRET = "crm-test-webhook-secret"
@@ -69,7 +69,7 @@ class CrmApi:
         if params:
             address += "?" + urlencode(params)
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        connection = HTTPConnection(urlsplit(self.base_url).netloc, timeout=20)
+        connection = HTTPConnection(urlsplit(self.base_url).netloc, timeout=60)
         try:
             connection.request(
                 method, address, content, {"Authorization": f"Bearer {self.token}"} | dict(headers or {})
@@ -172,9 +172,18 @@ def crm_command(
 ) -> list[str]:
     """The command that runs a CRM with its files in ``folder``, where the seed is written; see ``crm_environ``.
 
-    ``mail``: ``outbox``, ``HOST:PORT`` of a mail server, or None. ``seed``: cards and users to begin with.
+    ``mail``: ``outbox``, ``HOST:PORT`` of a mail server, or None. ``seed``: cards and users to begin with. Without a
+    ``port`` it gets one that stays its own when it is started again.
     """
-    command = [sys.executable, "-m", "connectors.embedded", "--port", str(port), "--token-env", "CRM_TOKEN"]
+    command = [
+        sys.executable,
+        "-m",
+        "connectors.embedded",
+        "--port",
+        str(port or free_port()),
+        "--token-env",
+        "CRM_TOKEN",
+    ]
     command += ["--database", str(folder / "crm.db")]
     if seed is not None:
         (folder / "seed.json").write_text(json.dumps(seed, ensure_ascii=False), encoding="utf-8")

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +18,7 @@ import pytest
 
 from plugin.ledger import Ledger
 from tests.support.postgres import VARIABLE, Databases, NoPostgres, PostgresServer, databases, own_server
+from tests.support.shared_postgres import shared_databases
 
 T = TypeVar("T")
 
@@ -42,10 +45,16 @@ def or_skip(server: AbstractContextManager[T]) -> Iterator[T]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Databases]:
-    """The session's server."""
-    with or_skip(databases()) as found:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """The session's server; where several processes run the tests, one for all of them."""
+    with or_skip(_shared(tmp_path_factory) if "PYTEST_XDIST_WORKER" in os.environ else databases()) as found:
         yield found
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> AbstractContextManager[Databases]:
+    folder = tmp_path_factory.getbasetemp().parent / "postgres"
+    folder.mkdir(exist_ok=True)
+    return shared_databases(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -71,7 +80,31 @@ def postgres_url(postgres: Databases) -> Iterator[str]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty ledger to copy: migrating takes longer than most tests."""
     path = tmp_path_factory.mktemp("ledger") / "empty.db"
-    ledger = Ledger(f"sqlite:///{path}")
-    ledger.upgrade()
-    ledger.close()
+    _lay_empty_ledger(path)
     return path
+
+
+def migrate(ledger: Ledger) -> None:
+    """What ``ledger.upgrade()`` does; a new SQLite file comes from one that was migrated before, which is quicker."""
+    path = ledger._path()
+    if path is not None and not path.exists():
+        _lay_empty_ledger(path)
+    ledger.upgrade()
+
+
+def _lay_empty_ledger(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Readable by its owner only, as a ledger that is made in place.
+    path.touch(0o600)
+    path.write_bytes(_empty_ledger())
+
+
+@cache
+def _empty_ledger() -> bytes:
+    """A SQLite file with a ledger's tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        ledger = Ledger(f"sqlite:///{path}")
+        ledger.upgrade()
+        ledger.close()
+        return path.read_bytes()

@@ -28,7 +28,7 @@ class Fault(enum.Enum):
     ERROR_AFTER = "error after"
     DROP_BEFORE = "drop before"
     DROP_AFTER = "drop after"
-    #: Longer than any client waits that was given a second.
+    #: Longer than a client waits that was told of slow faults.
     TIME_OUT_AFTER = "time-out after"
     HTML = "html instead of json, executed"
     NOT_UTF8 = "invalid utf-8, executed"
@@ -37,6 +37,20 @@ class Fault(enum.Enum):
     REDIRECT = "redirect"
     REPEATING = "an error that repeats the request"
     REPEATING_IN_200 = "200 with an error that repeats the request"
+
+
+#: Those that only the client's own time limit ends.
+SLOW = (Fault.TIME_OUT_AFTER, Fault.DRIP)
+
+
+@dataclass
+class Patience:
+    """How long clients wait for an answer here: long, so that on a busy machine only a slow fault makes a time-out."""
+
+    read_seconds: float = 20.0
+
+
+PATIENCE = Patience()
 
 
 @dataclass(frozen=True)

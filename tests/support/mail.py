@@ -110,14 +110,14 @@ def mail_sink(*, user: str | None = None, password: str = "", tls_context: Any =
     thread = threading.Thread(target=loop.run_forever, name="mail-sink", daemon=True)
     thread.start()
     # Not run in this thread, where a browser's loop may be running already.
-    server = asyncio.run_coroutine_threadsafe(loop.create_server(session, sink.host, 0), loop).result(5)
+    server = asyncio.run_coroutine_threadsafe(loop.create_server(session, sink.host, 0), loop).result(30)
     sink.port = server.sockets[0].getsockname()[1]
     try:
         yield sink
     finally:
-        asyncio.run_coroutine_threadsafe(_end(server), loop).result(5)
+        asyncio.run_coroutine_threadsafe(_end(server), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(30)
         loop.close()
 
 

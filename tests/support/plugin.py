@@ -79,7 +79,7 @@ class RunningPlugin(ReadyProcess):
         """Send a call result, signed by the Standard Webhooks scheme."""
         body = json.dumps(event, ensure_ascii=False)
         headers = signed_headers(str(event["id"]), body, secret)
-        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=20)
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=60)
         try:
             connection.request("POST", "/events/call-result", body.encode(), headers)
             response = connection.getresponse()

@@ -10,6 +10,7 @@ import ctypes
 import importlib.util
 import itertools
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -30,7 +31,7 @@ from plugin.ledger.schema import metadata
 from plugin.ledger.versions import HEAD
 
 VARIABLE = "OPTOUT_TEST_POSTGRES"
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 _numbers = itertools.count(1)
 _libc = ctypes.CDLL(None)
 _THROW_OUT = """
@@ -47,9 +48,10 @@ class NoPostgres(Exception):
 
 @dataclass
 class Databases:
-    """A server at ``url``, which names a database that may be connected to."""
+    """A server at ``url``, which names a database that may be connected to; ``template``: an empty ledger on it."""
 
     url: str
+    template: str = ""
     spare: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -61,8 +63,8 @@ class Databases:
         if migrated and self.spare:
             name = self.spare.pop()
         else:
-            name = f"optout_test_{os.getpid()}_{next(_numbers)}"
-            self.run("CREATE DATABASE {} TEMPLATE {}", name, self._template if migrated else "template0")
+            name = _new_name()
+            self.run("CREATE DATABASE {} TEMPLATE {}", name, self.template_name() if migrated else "template0")
         try:
             yield self.url_of(name)
         finally:
@@ -97,20 +99,19 @@ class Databases:
 
     def close(self) -> None:
         """Drop what is kept for all tests."""
-        for name in [*self.spare, *([self._made] if "_made" in self.__dict__ else [])]:
+        for name in filter(None, [*self.spare, self.template]):
             self.run("DROP DATABASE {} WITH (FORCE)", name)
 
-    @property
-    def _template(self) -> str:
+    def template_name(self) -> str:
         """An empty ledger to copy: migrating takes longer than most tests."""
-        if "_made" not in self.__dict__:
-            name = f"optout_test_{os.getpid()}_{next(_numbers)}_template"
+        if not self.template:
+            name = f"{_new_name()}_template"
             self.run("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", name)
             ledger = Ledger(self.url_of(name))
             ledger.upgrade()
             ledger.close()
-            self._made = name
-        return self._made
+            self.template = name
+        return self.template
 
 
 @dataclass
@@ -243,6 +244,11 @@ def databases() -> Iterator[Databases]:
 
 
 # --- details ---------------------------------------------------------------------------------------
+
+
+def _new_name() -> str:
+    """A database's name that nobody has had: neither another process nor one that was killed with the same number."""
+    return f"optout_test_{os.getpid()}_{secrets.token_hex(4)}_{next(_numbers)}"
 
 
 def _programs() -> Path | None:

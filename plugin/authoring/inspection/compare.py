@@ -14,7 +14,9 @@ from plugin.deciding.ruleset.model import ActionSpec, OutcomeSpec, Question
 _KINDS = {"comment": "комментарий в карточку", "reminder": "напоминание"}
 _TEXTS: Mapping[str, str] = {
     "correction": "Строка исправления",
+    "correction_reminder": "Строка исправления в напоминании",
     "correction_comment": "Комментарий исправления",
+    "correction_elsewhere": "Комментарий исправления в другой карточке",
     "withdrawal_subject": "Тема отмены напоминания",
     "withdrawal": "Текст отмены напоминания",
     "other_client_comment": "Строка о другом клиенте в комментарии",

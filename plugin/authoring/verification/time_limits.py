@@ -18,7 +18,7 @@ _SCRIPT_FILE = "script.toml"
 
 #: Texts that may promise a term. What a client answers (a label in the rules) or what is asked of it promises nothing.
 _TEXTS: Mapping[str, frozenset[str]] = {
-    _SCRIPT_FILE: frozenset({"details", "text", "line", "comment", "withdrawal", "reminder", "subject"}),
+    _SCRIPT_FILE: frozenset({"details", "text", "line", "comment", "other_card", "withdrawal", "reminder", "subject"}),
     RULES_FILE: frozenset({"say", "hint"}),
     _OUTCOMES_FILE: frozenset({"label", "say", "text", "subject"}),
 }

@@ -7,11 +7,20 @@ from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import UNFINISHED, masked, phone_text
 from plugin.cli.format.calls_words import ScriptLabels
-from plugin.cli.format.delivery_page import acts_lines, attempt_line, details, field, hanging, text_lines, title
+from plugin.cli.format.delivery_page import (
+    acts_lines,
+    attempt_line,
+    details,
+    field,
+    hanging,
+    text_lines,
+    text_of,
+    title,
+)
 from plugin.cli.format.moments import clock
 from plugin.common.clock import local_time
 from plugin.ledger.history import CallHistory, CallSummary
-from plugin.ledger.states import DeliveryState
+from plugin.ledger.states import ON_CARDS, DeliveryState
 
 
 def page(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool, *, others: Sequence[int]) -> str:
@@ -86,14 +95,19 @@ def _decisions(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: 
 
 def _deliveries(history: CallHistory, zone: ZoneInfo, full: bool) -> Iterator[str]:
     told: dict[str, int] = {}
-    for delivery in history.deliveries:
+    cards = {decision["id"]: decision["card"] for decision in history.decisions}
+    for kept in history.deliveries:
+        # Where a version did not keep it yet, it is the card of the decision.
+        card = kept["card"] or (cards.get(kept["decision_ref"]) if kept["kind"] in ON_CARDS else None)
+        delivery = dict(kept, card=card)
         yield from hanging(title(delivery), 2)
         yield from details(delivery, zone, full, 6)
-        text, _, mark = delivery["text"].rpartition("\n")
+        written = text_of(delivery)
+        text, _, mark = written.rpartition("\n")
         # A reminder and its mails, and those of another role, say the same.
         if told.setdefault(text, delivery["id"]) != delivery["id"]:
             text = f"(текст как в № {told[text]})"
-        if delivery["text"]:
+        if written:
             yield from text_lines(f"{text}\n{mark}", full, 6)
         for attempt in delivery["attempts"]:
             yield from hanging(attempt_line(attempt, zone), 6)

@@ -14,6 +14,7 @@ from plugin.cli.format.moments import iso
 from plugin.common import terminal
 from plugin.common.clock import local_time
 from plugin.common.log import mask_phone, mask_text
+from plugin.delivery.reasons import russian_reason
 from plugin.ledger.states import DeliveryState
 from plugin.operations.deliveries import NAMED, CalledOffPromise, OperationPlan
 from plugin.operations.transitions import Refusal, TransitionKind
@@ -35,7 +36,7 @@ def table(found: Sequence[Mapping[str, Any]], zone: ZoneInfo, now: datetime) -> 
             row["call_id"],
             SHORT_KINDS.get(row["kind"], row["kind"]),
             STATES.get(row["state"], row["state"]),
-            mask_text(row["why"] or ""),
+            mask_text(russian_reason(row["why"] or "")),
         ]
         for row in found
     ]

@@ -14,6 +14,7 @@ from plugin.cli.format.moments import clock
 from plugin.common.clock import local_time
 from plugin.common.log import mask_text
 from plugin.common.terminal import wrapped
+from plugin.delivery.reasons import russian_reason
 from plugin.ledger.states import DeliveryState
 
 #: States in which a next attempt has its time.
@@ -36,7 +37,7 @@ def page(delivery: Mapping[str, Any], outcome: str, zone: ZoneInfo, full: bool) 
         *details(delivery, zone, full),
         "",
         "Текст",
-        *(text_lines(delivery["text"], full) or ["  нет"]),
+        *(text_lines(text_of(delivery), full) or ["  нет"]),
         "",
         "Попытки",
         *(line for attempt in delivery["tries"] for line in hanging(attempt_line(attempt, zone), 2)),
@@ -55,21 +56,33 @@ def title(delivery: Mapping[str, Any]) -> str:
 
 
 def details(delivery: Mapping[str, Any], zone: ZoneInfo, full: bool, indent: int = 2) -> Iterator[str]:
-    """Whom it goes to, when, and why it stands as it does; only what there is."""
+    """Whom and which card it went to, when, and why it stands as it does; only what there is."""
     to = delivery["assignee"] or {}
     reached = [part for part in (to.get("user"), to.get("address")) if part]
     told = {
         "кому": ", ".join(reached),
+        "карточка": _card(delivery),
         "тема": delivery["subject"],
         "к сроку": delivery["due_at"] and clock(delivery["due_at"], zone),
         "следующая попытка": clock(delivery["not_before"], zone) if delivery["state"] in _TRIED_AGAIN else "",
         "в CRM": delivery["remote_id"],
         "закончено": delivery["finished_at"] and clock(delivery["finished_at"], zone),
-        "причина": delivery["why"] and masked(delivery["why"], full),
+        "причина": delivery["why"] and masked(russian_reason(delivery["why"]), full),
     }
     for name, value in told.items():
         if value:
             yield from hanging(f"{name}: {value}", indent)
+
+
+def text_of(delivery: Mapping[str, Any]) -> str:
+    """The text as it was written, or, of what has not gone out, as it was planned."""
+    text: str = (went_out(delivery) and delivery["sent_text"]) or delivery["text"]
+    return text
+
+
+def went_out(delivery: Mapping[str, Any]) -> bool:
+    """Whether it did, or may have."""
+    return delivery["state"] == "done" or delivery["sent_at"] is not None
 
 
 def text_lines(text: str, full: bool, indent: int = 2) -> list[str]:
@@ -82,7 +95,8 @@ def attempt_line(attempt: Mapping[str, Any], zone: ZoneInfo) -> str:
     """One attempt: when, what, how it ended and how long it took."""
     step = STEPS.get(attempt["step"], attempt["step"])
     outcome = OUTCOMES.get(attempt["outcome"], attempt["outcome"])
-    notes = [str(attempt[name]) for name in ("status", "code", "why") if attempt[name] not in (None, "")]
+    notes = [str(attempt[name]) for name in ("status", "code") if attempt[name] not in (None, "")]
+    notes += [russian_reason(attempt["why"])] if attempt["why"] else []
     more = f" ({mask_text(', '.join(notes))})" if notes else ""
     return f"{clock(attempt['at'], zone, seconds=True)}  {step}: {outcome}{more}, {attempt['seconds']:.2f} с"
 
@@ -108,6 +122,11 @@ def _act(act: Mapping[str, Any]) -> str:
     before, after = (STATES.get(told[name], told[name]) if told[name] else "—" for name in ("before", "after"))
     revision = f", редакция правил {told['revision']}" if "revision" in told else ""
     return f"{named}{whose}: {before} → {after}{revision}"
+
+
+def _card(delivery: Mapping[str, Any]) -> str | None:
+    card = delivery["card"]
+    return f"{card['type']} {card['id']}" if card and went_out(delivery) else None
 
 
 def _kept(delivery: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from plugin.cli.format.delivery_words import PLAN_ONLY
 from plugin.cli.format.moments import clock, iso
 from plugin.common.log import mask_text
 from plugin.common.terminal import wrapped
+from plugin.delivery.reasons import russian_reason
 from plugin.events.inbox_by_hand import InboxEntry
 
 EMPTY = "Таких событий нет."
@@ -68,7 +69,7 @@ def _lines(one: InboxEntry, zone: ZoneInfo) -> list[str]:
         what = f"поле {one.about['field']}: значение «{one.about['value']}» не сопоставлено в plugin.toml"
         lines += wrapped(f"{what} (факт {one.about.get('fact') or '?'})", 4)
     elif one.why:
-        lines += wrapped(mask_text(one.why), 4)
+        lines += wrapped(mask_text(russian_reason(one.why)), 4)
     if one.state == "waiting":
         lines += wrapped(f"попыток: {one.attempts}, следующая {clock(one.not_before, zone)}", 4)
     return lines

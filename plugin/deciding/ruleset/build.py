@@ -30,12 +30,16 @@ class _TextPlace:
     table: str
     key: str
     extra: frozenset[str] = frozenset()
+    #: The key of the text that stands in for it where the folder has none, as those of earlier versions.
+    instead: str = ""
 
 
 #: The texts of a script that are not an outcome's: name → where they stand.
 TEXTS: Mapping[str, _TextPlace] = {
     "correction": _TextPlace("correction", "line", _PREVIOUS),
+    "correction_reminder": _TextPlace("correction", "reminder", _CHANGE, instead="line"),
     "correction_comment": _TextPlace("correction", "comment", _CHANGE),
+    "correction_elsewhere": _TextPlace("correction", "other_card", _CHANGE, instead="line"),
     "withdrawal_subject": _TextPlace("correction", "withdrawal_subject", frozenset({"reminder.subject"})),
     "withdrawal": _TextPlace("correction", "withdrawal", _CHANGE),
     "other_client_comment": _TextPlace("other_client", "comment", _TARGET),
@@ -271,7 +275,7 @@ class _Builder:
         self._template(details or "", "script.toml", ("reminder", "details"))
         texts = {}
         for name, at in TEXTS.items():
-            text = script[at.table][at.key]
+            text = script[at.table][at.key] or script[at.table][at.instead]
             self._template(text, "script.toml", (at.table, at.key), at.extra)
             texts[name] = Template(text.rstrip("\n") + _below(details) if name == "unfinished" else text)
         return texts

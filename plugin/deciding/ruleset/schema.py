@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, pre_load, validate
 
 from plugin.common.fields import Messages, StrictBool, WholeNumber
+from plugin.common.mail_address import UnusableAddress, mail_address
 from plugin.deciding.ruleset.faults import meant
 
 _REQUIRED: Messages = {"required": "обязательное поле не задано", "null": "значение не задано"}
@@ -196,7 +197,9 @@ class CorrectionForm(Strict):
     """[correction] in script.toml."""
 
     line = filled(required=True)
+    reminder = filled(load_default=None)
     comment = filled(required=True)
+    other_card = filled(load_default=None)
     withdrawal_subject = filled(required=True)
     withdrawal = filled(required=True)
 
@@ -219,12 +222,24 @@ class ScriptForm(Strict):
     other_client = table(OtherClientForm, required=True)
 
 
+class RoleAddressField(fields.String):
+    """A mail address, read as it is read when a mail is sent there."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            mail_address(text)
+        except UnusableAddress as error:
+            raise ValidationError(f"это не почтовый адрес: {error.russian}") from None
+        return text.strip()
+
+
 class RoleForm(Strict):
     """[role.NAME] in roles.toml."""
 
     label = filled(required=True)
     crm_user = filled(load_default=None)
-    address = fields.Email(load_default=None, error_messages=_REQUIRED | {"invalid": "это не почтовый адрес"})
+    address = RoleAddressField(load_default=None, error_messages=_REQUIRED | {"invalid": "это не почтовый адрес"})
     email = filled(
         load_default="smtp", valid=validate.OneOf(["crm", "smtp", "both"], error="допустимы: crm, smtp, both")
     )

@@ -24,7 +24,7 @@ from tests.connectors.amocrm.server import (
     webhook,
 )
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
-from tests.support.fake_api import Fault
+from tests.support.fake_api import PATIENCE, Fault
 
 SECRET = "webhook-secret-0123456789"
 #: The custom field of the answers that the rig maps.
@@ -42,7 +42,7 @@ def settings(url: str, **more: Any) -> dict[str, Any]:
         "own_user": OWN,
         "webhook_secret": SECRET,
         "facts": FACTS,
-        "read_seconds": 1.0,
+        "read_seconds": PATIENCE.read_seconds,
         "connect_seconds": 1.0,
         "settling_seconds": 0.0,
         "burst": 1000,

@@ -13,7 +13,7 @@ from connectors.amocrm import AmoConnector
 from connectors.base import Assignee, Check
 from tests.connectors.amocrm.rig import FIELD, SECRET, AmoRig, settings
 from tests.connectors.amocrm.server import ACCOUNT, COORDINATOR, OWN, Account
-from tests.support.fake_api import ApiAnswer, Fault
+from tests.support.fake_api import ApiAnswer, ApiRequest, Fault
 from tests.support.processes import free_port
 
 Prepare = Callable[[Account], None]
@@ -31,7 +31,7 @@ def named(connector: AmoConnector) -> dict[str, Check]:
 
 
 def by_name(points: Sequence[Check]) -> dict[str, Check]:
-    assert all(bool(point.remedy) != point.ok for point in points)
+    assert all(bool(point.remedy) != bool(point.ok) for point in points)
     assert len({point.name for point in points}) == len(points)
     return {point.name: point for point in points}
 
@@ -267,6 +267,38 @@ def test_users_that_cannot_be_read_are_said(crm: AmoRig) -> None:
 
 def test_a_good_person_passes(crm: AmoRig) -> None:
     assert all(all(person(crm, assignee).values()) for assignee in crm.people)
+
+
+def throttled_after(crm: AmoRig, first: int) -> None:
+    """From its request ``first`` on the CRM answers 429."""
+    answer, begun = crm.server.answer, len(crm.server.requests)
+
+    def late(request: ApiRequest) -> ApiAnswer:
+        return answer(request) if len(crm.server.requests) - begun <= first else crm.server.worded(Fault.THROTTLED)
+
+    crm.server.answer = late  # type: ignore[method-assign]
+
+
+def test_a_crm_that_throttles_is_not_said_to_lack_a_right(crm: AmoRig) -> None:
+    throttled_after(crm, 1)
+    found = checked(crm)
+    untried = [name for name, point in found.items() if point.ok is None]
+    assert [name for name, point in found.items() if point.ok is False] == []
+    assert {"contacts can be read", "users can be read", "its webhook is set up"} <= set(untried)
+    for name in untried:
+        assert found[name].remedy.startswith("Try again in a minute, the CRM answers and throttles: ")
+
+
+def test_a_crm_that_throttles_at_once_answers_all_the_same(crm: AmoRig) -> None:
+    throttled_after(crm, 0)
+    found = {name: point.ok for name, point in checked(crm).items()}
+    assert found == {"what is sent stays private": True, "the CRM answers": True, "the token is accepted": None}
+
+
+def test_a_person_who_cannot_be_looked_for_now_is_not_said_to_be_missing(crm: AmoRig) -> None:
+    throttled_after(crm, 0)
+    (point,) = crm.connector.check_assignee(crm.people[0], mailed=False)
+    assert point.ok is None
 
 
 def test_no_check_raises_whatever_the_crm_does(crm: AmoRig) -> None:

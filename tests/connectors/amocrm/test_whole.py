@@ -28,6 +28,8 @@ from tests.support.mail import MailSink, mail_sink
 from tests.support.plugin import RunningPlugin, plugin_at
 from tests.support.processes import wait_until
 
+pytestmark = pytest.mark.slow
+
 RELATED, REFUSES, WARNED = 601, 602, 603
 
 _SETTINGS = """

@@ -14,7 +14,7 @@ from tests.connectors.bitrix24 import server
 from tests.connectors.bitrix24.records import TYPES
 from tests.connectors.bitrix24.server import Portal
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
-from tests.support.fake_api import Fault
+from tests.support.fake_api import PATIENCE, Fault
 
 #: The field of the contact that a robot fills when the answers are entered, and the answers' own fields.
 CHANGED, RELATED, SURVEYS = "UF_CRM_1700000000", "UF_CRM_1700000001", "UF_CRM_1700000002"
@@ -23,12 +23,16 @@ FACTS = {
     "survey_type": {"field": SURVEYS, "values": {"45": "calls", "46": "online", "47": "all"}, "empty": ["44"]},
 }
 CALL_STARTED = "2026-11-22T10:10:00+03:00"
-_FAST = {"connect_seconds": 1.0, "read_seconds": 1.0, "requests_per_second": 1000.0, "burst": 1000}
+_FAST = {"connect_seconds": 1.0, "requests_per_second": 1000.0, "burst": 1000}
+
+
+def _fast() -> dict[str, float]:
+    return _FAST | {"read_seconds": PATIENCE.read_seconds}
 
 
 def with_webhook(portal: Portal, **settings: Any) -> dict[str, Any]:
     """The settings of an account that comes in by a webhook."""
-    return {"webhook": portal.webhook, "application_token": server.APPLICATION_TOKEN, **_FAST, **settings}
+    return {"webhook": portal.webhook, "application_token": server.APPLICATION_TOKEN, **_fast(), **settings}
 
 
 def with_application(portal: Portal, **settings: Any) -> dict[str, Any]:
@@ -42,7 +46,7 @@ def with_application(portal: Portal, **settings: Any) -> dict[str, Any]:
         "application_token": server.APPLICATION_TOKEN,
         "own_user": server.USER,
     }
-    return application | _FAST | settings
+    return application | _fast() | settings
 
 
 def connected(

@@ -104,10 +104,10 @@ def test_an_application_whose_tokens_cannot_be_kept_is_told(portal: Portal) -> N
     connector = connected(with_application(portal))
     connector.keep_in(NoStore())
     assert failed(connector.check()) == {
-        "a token can be had": "Mend this first: there is no place to keep tokens in",
+        "a token can be had": "Try again later: there is no place to keep tokens in",
     }
     found = failed(connector.check_assignee(Assignee("5"), mailed=False))
-    assert "Try again once the portal answers" in found["the person can be reminded"]
+    assert "Try again later" in found["the person can be reminded"]
 
 
 @pytest.mark.parametrize("off", [timedelta(minutes=2), -timedelta(minutes=2)])
@@ -178,6 +178,42 @@ def test_an_application_that_does_not_know_its_own_changes_is_told(portal: Porta
     portal.records.fields[3] = FIELDS
     connector = connected(with_application(portal, own_user=None, **MAPPED))
     assert list(failed(connector.check())) == ["the plugin's own changes can be told apart"]
+
+
+def untried(portal: Portal, **settings: Any) -> list[str]:
+    """The points that could not be tried."""
+    return [point.name for point in connected(with_webhook(portal, **settings)).check() if point.ok is None]
+
+
+def test_a_method_that_the_portal_does_not_tell_of_now_is_not_said_to_be_missing(portal: Portal) -> None:
+    portal.failing["method.get"] = [{"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}] * 3
+    found = checked(portal)
+    assert len(found) == 3
+    assert all(remedy.startswith("Try again") for remedy in found.values())
+    portal.failing["method.get"] = [{"error": "INTERNAL_SERVER_ERROR", "error_description": ""}]
+    assert untried(portal) == ["may call crm.item.get"]
+
+
+def test_cards_whose_fields_the_portal_does_not_tell_now_are_not_said_to_lack_a_right(portal: Portal) -> None:
+    portal.records.fields[3] = dict(FIELDS)
+    throttled = {"error": "OPERATION_TIME_LIMIT", "error_description": "Method is blocked"}
+    portal.failing["crm.item.fields"] = [throttled] * 3
+    found = untried(portal, **MAPPED)
+    assert "cards of type contact" in found
+    assert f"field {SURVEYS} of the fact survey_type" in found
+
+
+def test_a_right_to_the_cards_that_is_missing_is_told(portal: Portal) -> None:
+    portal.failing["crm.item.fields"] = [{"error": "ACCESS_DENIED", "error_description": ""}]
+    (remedy,) = checked(portal).values()
+    assert "the right to read" in remedy
+
+
+def test_a_portal_that_throttles_answers_all_the_same(portal: Portal) -> None:
+    portal.answer = lambda request: ApiAnswer(429, {"error": "OPERATION_TIME_LIMIT"})  # type: ignore[method-assign]
+    points = {point.name: point.ok for point in connected(with_webhook(portal)).check()}
+    assert points["the portal answers"] is True
+    assert points["the portal accepts the webhook or token"] is None
 
 
 def test_a_portal_that_stops_answering_in_the_middle_is_told(portal: Portal) -> None:

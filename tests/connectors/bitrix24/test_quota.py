@@ -28,6 +28,7 @@ class Clock:
 
 
 @pytest.mark.parametrize(("rate", "bucket"), [(2.0, 50), (5.0, 250)])
+@pytest.mark.slow
 def test_a_backlog_drains_at_what_the_quota_allows_without_being_throttled(rate: float, bucket: int) -> None:
     clock = Clock()
     portal = Portal(allowed=(rate, bucket), clock=clock.read)

@@ -22,6 +22,8 @@ from tests.support.home import lay_out
 from tests.support.plugin import RunningPlugin, plugin_at
 from tests.support.processes import wait_until
 
+pytestmark = pytest.mark.slow
+
 WARNED = "UF_CRM_1700000003"
 CALL = "externalCall.7b0c7de811455ef32b18dc5917e4306a.1773239327"
 _MARK = re.compile(r"\[ref:[0-9a-f]{16}\]$")

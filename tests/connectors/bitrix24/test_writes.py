@@ -194,11 +194,12 @@ def test_what_befalls_the_whole_batch_befalls_every_write_in_it(
     assert len(portal.requests) == 1
 
 
+@pytest.mark.parametrize("fault", [Fault.TIME_OUT_AFTER])
 def test_of_a_batch_that_timed_out_each_write_is_found_by_its_key(
-    connector: Bitrix24Connector, portal: Portal, card: CardRef
+    connector: Bitrix24Connector, portal: Portal, card: CardRef, fault: Fault
 ) -> None:
     writes = whole_call(card, 1)
-    portal.fault(Fault.TIME_OUT_AFTER)
+    portal.fault(fault)
     connector.write(writes)
     assert connector.find("comment", card, writes[0].key) == "1001"
     assert connector.find("reminder", card, writes[1].key) == "1002"
@@ -222,6 +223,7 @@ def test_a_calls_comment_reminders_and_notifications_are_one_request(
 
 
 @pytest.mark.parametrize("reminders", ["todo", "task"])
+@pytest.mark.slow
 def test_a_backlog_of_a_thousand_calls_takes_at_most_a_quarter_of_a_request_a_call(
     portal: Portal, card: CardRef, reminders: str
 ) -> None:

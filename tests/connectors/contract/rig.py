@@ -38,7 +38,7 @@ class CrmEvent:
 
 
 class Rig(Protocol):
-    """A fresh CRM and a connector to it whose requests time out after 1 s and that settles at once."""
+    """A fresh CRM and a connector to it whose requests time out by ``PATIENCE`` and that settles at once."""
 
     #: Shows none of this rig's secrets in anything it returns, raises or logs.
     connector: Connector

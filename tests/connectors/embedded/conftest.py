@@ -29,7 +29,7 @@ def api(crm: RunningCrm) -> Iterator[CrmApi]:
 
 @pytest.fixture
 def connector(crm: RunningCrm) -> Iterator[EmbeddedConnector]:
-    connector = crm.connector(read_seconds=1.0)
+    connector = crm.connector(read_seconds=2.0)
     yield connector
     connector.close()
 

@@ -20,7 +20,7 @@ from connectors.embedded.crm.server import application
 from connectors.embedded.crm.store import CrmStore
 from connectors.embedded.signature import signed_headers
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
-from tests.support.fake_api import ApiAnswer, ApiRequest, FakeApi, Fault
+from tests.support.fake_api import PATIENCE, ApiAnswer, ApiRequest, FakeApi, Fault
 
 TOKEN = "embedded-crm-token"
 SECRET = "embedded-webhook-secret"
@@ -69,7 +69,7 @@ class EmbeddedRig:
         self.missing = CardRef("contact", "999999")
         self.people = (self._user("coordinator"), self._user("sms"))
         account = {"base_url": front.url, "token": TOKEN, "webhook_secret": SECRET}
-        quick = {"connect_seconds": 0.3, "read_seconds": 0.9, "settling_seconds": 0.0}
+        quick = {"connect_seconds": 0.3, "read_seconds": PATIENCE.read_seconds, "settling_seconds": 0.0}
         self.connector = EmbeddedConnector(EmbeddedConnector.Settings().load(account | quick | overrides))
 
     def api(self, method: str, path: str, body: Any = None, **query: str) -> Any:

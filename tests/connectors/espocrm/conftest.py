@@ -11,6 +11,7 @@ import responses
 
 from connectors.espocrm import EspoConnector
 from tests.connectors.espocrm.payloads import settings
+from tests.connectors.espocrm.points import FIELDS, Points, failed
 from tests.connectors.espocrm.rig import EspoRig, rig
 
 #: What the connectors' clock says.
@@ -39,6 +40,18 @@ def make() -> Iterator[Callable[..., EspoConnector]]:
 @pytest.fixture
 def connector(make: Callable[..., EspoConnector]) -> EspoConnector:
     return make()
+
+
+@pytest.fixture
+def sound(espo: EspoRig) -> EspoRig:
+    """An account that has all it needs."""
+    espo.server.call_fields = {name: dict(field) for name, field in FIELDS.items()}
+    return espo
+
+
+@pytest.fixture
+def points() -> Points:
+    return failed
 
 
 @pytest.fixture

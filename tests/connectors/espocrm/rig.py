@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,11 +17,20 @@ from connectors.espocrm.client import moment
 from connectors.espocrm.markup import shown
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
 from tests.connectors.espocrm.search import Record
-from tests.connectors.espocrm.server import API_KEY, SENDER, EspoServer
-from tests.support.fake_api import Fault
+from tests.connectors.espocrm.server import API_KEY, OWN_USER, SENDER, EspoServer
+from tests.support.fake_api import PATIENCE, Fault
 
 WEBHOOK = "65f00000000000w01"
 WEBHOOK_SECRET = "9d2f6c1b8a7e4d3c5b0f9e8d7c6b5a49"
+#: The webhook as an admin makes it in the CRM, for the API user.
+HOOK: dict[str, Any] = {
+    "id": WEBHOOK,
+    "event": "Call.create",
+    "url": "https://plugin.example.org/events/espocrm",
+    "isActive": True,
+    "userId": OWN_USER,
+    "secretKey": WEBHOOK_SECRET,
+}
 FACTS: dict[str, Any] = {
     "related": {"field": "cRelated", "values": {"Yes": True, "No": False}},
     "kind": {"field": "cKind", "values": {"Calls": "calls", "All": "all"}},
@@ -39,7 +49,7 @@ def account(server: EspoServer, **overrides: Any) -> dict[str, Any]:
         "mail_sender": SENDER,
         "facts": FACTS,
         "connect_seconds": 0.3,
-        "read_seconds": 0.9,
+        "read_seconds": PATIENCE.read_seconds,
         "settling_seconds": 0.0,
         "requests_per_second": 500.0,
         "burst": 500,
@@ -62,7 +72,7 @@ class EspoRig:
 
     secrets = (API_KEY, WEBHOOK_SECRET)
     never: Mapping[Fault, str] = {
-        Fault.BLOCKED: "EspoCRM shuts no account: after failed logins it refuses for a minute"
+        Fault.BLOCKED: "EspoCRM shuts no account: after failed log-ins it refuses for a minute, which is throttling"
     }
 
     def __init__(self, server: EspoServer, **overrides: Any) -> None:
@@ -72,8 +82,13 @@ class EspoRig:
         contact = server.add("Contact", lastName=last, firstName=first, middleName=middle, phones=phones)
         self.card = CardRef("contact", contact)
         self.missing = CardRef("contact", "65fffffffffffffff")
+        server.add("Webhook", **HOOK)
         self.people = (self._employee("coordinator"), self._employee("sms"))
-        self.connector = EspoConnector(account(server, **overrides), now=lambda: server.now)
+        # An hour passes between any two requests, so that no fault holds back what a test does next.
+        hours = itertools.count(3600.0, 3600.0)
+        self.connector = EspoConnector(
+            account(server, **overrides), now=lambda: server.now, monotonic=lambda: next(hours)
+        )
 
     def _employee(self, name: str) -> Assignee:
         address = f"{name}@example.org"

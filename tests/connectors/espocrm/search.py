@@ -62,6 +62,8 @@ def _compared(kind: str, held: Any, value: str) -> bool:
             return _like(text, f"%{value}%")
         case "like":
             return _like(text, value)
+        case "after" | "greaterThan":
+            return held is not None and text > value
         case _:
             raise BadSearch(f"Unknown where type '{kind}'.")
 

@@ -9,51 +9,13 @@ from typing import Any
 import pytest
 import responses
 
-from connectors.base import Assignee, Check
+from connectors.base import Assignee
 from connectors.espocrm import EspoConnector
 from tests.connectors.espocrm.payloads import PERSON, SITE, URL
-from tests.connectors.espocrm.rig import FACTS, WEBHOOK, WEBHOOK_SECRET, EspoRig, account
-from tests.connectors.espocrm.server import API_KEY, OWN_USER
+from tests.connectors.espocrm.points import FIELDS, Points, faults
+from tests.connectors.espocrm.rig import FACTS, WEBHOOK, WEBHOOK_SECRET, EspoRig
+from tests.connectors.espocrm.server import API_KEY
 from tests.support.processes import free_port
-
-FIELDS: dict[str, dict[str, Any]] = {
-    "cRelated": {"type": "enum", "options": ["", "Yes", "No"]},
-    "cKind": {"type": "enum", "options": ["", "Calls", "All"]},
-    "cWho": {"type": "varchar", "maxLength": 150},
-}
-
-
-@pytest.fixture
-def sound(espo: EspoRig) -> EspoRig:
-    """An account that has all it needs."""
-    espo.server.call_fields = {name: dict(field) for name, field in FIELDS.items()}
-    return espo
-
-
-@pytest.fixture
-def points() -> Callable[..., dict[str, str]]:
-    """The points that fail, with their remedies, of an account of this server with these settings."""
-
-    def failed(espo: EspoRig, now: datetime | None = None, **overrides: Any) -> dict[str, str]:
-        connector = EspoConnector(account(espo.server, **overrides), now=lambda: now or datetime.now(UTC))
-        before = espo.writes()
-        found = connector.check()
-        connector.close()
-        assert espo.writes() == before
-        return faults(found)
-
-    return failed
-
-
-def faults(found: Any) -> dict[str, str]:
-    assert all(isinstance(point, Check) and bool(point.remedy) != point.ok for point in found)
-    names = [point.name for point in found]
-    assert len(names) == len(set(names))
-    return {point.name: point.remedy for point in found if not point.ok}
-
-
-Points = Callable[..., dict[str, str]]
-
 
 # --- not reachable ---------------------------------------------------------------------------------
 
@@ -73,6 +35,13 @@ def test_a_wrong_key_is_said_without_repeating_it(sound: EspoRig, points: Points
 def test_hmac_without_its_key_is_said(sound: EspoRig, points: Points) -> None:
     sound.server.hmac = True
     assert "hmac_secret_key" in points(sound)["the key is accepted"]
+
+
+def test_a_machine_that_is_shut_out_is_told_why(sound: EspoRig, points: Points) -> None:
+    sound.server.fail_log_ins()
+    found = points(sound)
+    assert list(found) == ["the CRM lets this machine in"]
+    assert "Wait a minute" in found["the CRM lets this machine in"]
 
 
 @pytest.mark.parametrize("body", [{}, [], {"user": None}])
@@ -102,58 +71,6 @@ def test_an_answer_without_a_date_is_said(
     crm.get(f"{URL}/App/user", json={"user": {}}, headers={"Date": date} if date else {})
     crm.get(f"{URL}/Metadata", json={})
     assert "Date header" in faults(connector.check())["the clocks agree"]
-
-
-# --- rights ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("entity", "action", "name"),
-    [
-        ("Contact", "stream", "the role lets Contact be used (read, stream)"),
-        ("Case", "read", "the role lets Case be used (read, stream)"),
-        ("Task", "create", "the role lets Task be used (create, read, edit, delete)"),
-        ("Email", "create", "the role lets Email be used (create, read, edit)"),
-        ("Call", "read", "the role lets Call be used (read)"),
-        ("User", "read", "the role lets User be used (read)"),
-    ],
-)
-def test_a_right_that_lacks_is_named(sound: EspoRig, points: Points, entity: str, action: str, name: str) -> None:
-    sound.server.role[entity] = sound.server.role[entity] | {action: "no"}
-    assert points(sound) == {name: f"Allow in the API user's role, {entity}: {action}"}
-
-
-@pytest.mark.parametrize("rights", [False, None, {}])
-def test_an_entity_that_the_role_does_not_know_is_named(sound: EspoRig, points: Points, rights: Any) -> None:
-    sound.server.role["Lead"] = rights
-    assert "read, stream" in points(sound)["the role lets Lead be used (read, stream)"]
-
-
-@pytest.mark.parametrize("level", ["no", None])
-def test_a_role_that_may_assign_to_nobody_is_said(sound: EspoRig, points: Points, level: str | None) -> None:
-    sound.server.assignment_permission = level  # type: ignore[assignment]
-    assert "Assignment Permission" in points(sound)["tasks may be given to others"]
-
-
-def test_an_administrators_key_is_said(sound: EspoRig, points: Points) -> None:
-    sound.server.user_type = "admin"
-    assert "role of its own" in points(sound)["the key is no administrator's"]
-
-
-def test_a_wrong_own_user_is_said(sound: EspoRig, points: Points) -> None:
-    assert f"Set own_user to {OWN_USER}" in points(sound, own_user="65fa")["own_user is the API user"]
-    assert points(sound, own_user=OWN_USER) == {}
-
-
-def test_what_is_not_used_needs_no_rights(sound: EspoRig, points: Points) -> None:
-    for entity in ("Lead", "Account", "Opportunity", "Case", "Email", "Call"):
-        sound.server.role[entity] = False
-        sound.server.disabled_streams.add(entity)
-    sound.server.senders = []
-    alone = {"base_url": sound.server.url, "api_key": API_KEY, "card_types": ["contact"], "requests_per_second": 500}
-    connector = EspoConnector(EspoConnector.Settings().load(alone))
-    assert faults(connector.check()) == {}
-    connector.close()
 
 
 # --- set-up ----------------------------------------------------------------------------------------
@@ -219,8 +136,14 @@ def test_metadata_that_cannot_be_read_is_said(crm: responses.RequestsMock, conne
 
 def test_an_address_that_mail_cannot_be_sent_from_is_said(sound: EspoRig, points: Points) -> None:
     found = points(sound, mail_sender="other@example.org")
-    assert "outbound address" in found["the CRM can send mail from mail_sender"]
+    assert "outbound address" in "".join(found[name] for name in found if "choose mail_sender" in name)
     assert points(sound, mail_sender="CRM@example.org") == {}
+
+
+def test_a_phone_field_that_does_not_exist_is_said(sound: EspoRig, points: Points) -> None:
+    assert "Create dialled" in points(sound, phone_field="cDialled")["phone_field cDialled exists"]
+    sound.server.call_fields["cDialled"] = {"type": "varchar"}
+    assert points(sound, phone_field="cDialled") == {}
 
 
 def test_facts_without_webhooks_are_said(sound: EspoRig, points: Points) -> None:
@@ -232,7 +155,7 @@ def test_facts_without_webhooks_are_said(sound: EspoRig, points: Points) -> None
 
 def test_a_good_account_passes_every_point(sound: EspoRig, points: Points) -> None:
     assert points(sound) == {}
-    assert len(sound.connector.check()) > 30
+    assert len(sound.connector.check()) > 40
 
 
 def test_nothing_of_the_account_is_told(sound: EspoRig) -> None:
@@ -255,7 +178,9 @@ def test_people_who_can_be_reminded_and_mailed_pass(sound: EspoRig) -> None:
     [
         ({}, Assignee(None, "a@example.org"), "the role has a CRM user"),
         ({}, Assignee("65fnobody"), "the user exists and is active"),
-        ({"isActive": False}, None, "the user exists and is active"),
+        # EspoCRM shows inactive users to administrators only.
+        ({"isActive": False}, None, "the user can be read"),
+        ({}, Assignee("nobody.at.all"), "the user exists and is active"),
         ({"emailAddress": None}, None, "the user has an address"),
     ],
 )
@@ -266,6 +191,17 @@ def test_people_who_cannot_are_named_with_the_remedy(
     assert name in faults(sound.connector.check_assignee(assignee or Assignee(made), mailed=True))
 
 
+def test_a_user_may_be_named_by_the_login(sound: EspoRig) -> None:
+    assert faults(sound.connector.check_assignee(Assignee("coordinator"), mailed=True)) == {}
+
+
+def test_an_inactive_user_is_said_to_be_that_perhaps(sound: EspoRig) -> None:
+    user = str(sound.people[0].user)
+    sound.server.records["User"][user]["isActive"] = False
+    found = faults(sound.connector.check_assignee(Assignee(user), mailed=False))
+    assert found["the user can be read"].startswith("Activate the user if inactive")
+
+
 def test_mail_needs_a_sender(make: Callable[..., EspoConnector], crm: responses.RequestsMock) -> None:
     crm.get(f"{URL}/User/{PERSON.user}", json={"id": PERSON.user, "isActive": True})
     connector = make(mail_sender=None)
@@ -274,6 +210,6 @@ def test_mail_needs_a_sender(make: Callable[..., EspoConnector], crm: responses.
 
 
 def test_people_who_cannot_be_read_are_said(crm: responses.RequestsMock, connector: EspoConnector) -> None:
-    crm.get(f"{URL}/User/{PERSON.user}", status=403)
+    crm.get(f"{URL}/User/{PERSON.user}", status=403, headers={"X-Status-Reason": "No 'read' access."})
     assert "read users" in faults(connector.check_assignee(PERSON, mailed=False))["the user can be read"]
     assert SITE not in str(connector.check_assignee(PERSON, mailed=False))

@@ -86,4 +86,4 @@ def test_limits_come_from_the_settings() -> None:
     limits = connector.limits()
     connector.close()
     assert (limits.requests_per_second, limits.burst, limits.settling_seconds) == (3, 2, 7)
-    assert limits.requests_per_write == 4
+    assert (limits.requests_per_write, limits.requests_per_event) == (6, 4)

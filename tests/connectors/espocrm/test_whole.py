@@ -21,6 +21,8 @@ from tests.support.home import lay_out
 from tests.support.plugin import RunningPlugin, plugin_at
 from tests.support.processes import wait_until
 
+pytestmark = pytest.mark.slow
+
 _MARK = re.compile(r"\[ref:[0-9a-f]{16}\]$")
 _SETTINGS = """
 [crm]
@@ -101,8 +103,8 @@ def test_a_refusal_that_the_crm_reports_is_written_once_whatever_breaks(office: 
     # The CRM tells of the same call again, and of nothing new.
     office.tell({"status": "Held"})
 
-    wait_until(lambda: len(office.server.mails) == 2 and len(office.espo.written("reminder")) == 2, 40)
-    wait_until(office.settled, 40)
+    wait_until(lambda: len(office.server.mails) == 2 and len(office.espo.written("reminder")) == 2, 90)
+    wait_until(office.settled, 90)
 
     (comment,) = office.espo.written("comment")
     assert comment.card == office.espo.card

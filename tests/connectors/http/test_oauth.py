@@ -18,6 +18,7 @@ from connectors.http.memory_store import MemoryStore
 from connectors.http.oauth import FixedToken, Grant, TokenKeeper, TokenRefused, Tokens, tokens_of
 from plugin.ledger import Ledger
 from plugin.resilience.token_store import LedgerStore
+from tests.support.databases import migrate
 from tests.support.processes import wait_until
 
 NOW = datetime(2026, 11, 23, 7, 15, tzinfo=UTC)
@@ -264,7 +265,7 @@ def test_a_token_that_is_still_good_is_used_on_where_it_cannot_be_renewed_early(
 def test_processes_on_one_ledger_renew_once(authority: Authority, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     ledgers = [Ledger(url) for _ in range(3)]
-    ledgers[0].upgrade()
+    migrate(ledgers[0])
     keepers = [
         authority.keeper(store=LedgerStore(ledger, "crm", Limits(), lambda: authority.now))  # type: ignore[arg-type]
         for ledger in ledgers

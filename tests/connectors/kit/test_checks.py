@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors.kit.checks import clocks_agree, date_header, point, stays_private, unmapped
+from connectors.base import ConnectorError, CrmRefused, CrmUnavailable
+from connectors.kit.checks import clocks_agree, date_header, point, read_failed, stays_private, unmapped, untried
 from connectors.kit.mapping import FactField
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
@@ -16,6 +17,33 @@ SURVEY = FactField("survey", "UF_1", {"45": "calls", "Онлайн": "online"}, 
 def test_a_point_that_holds_needs_no_remedy() -> None:
     assert point("it answers", True, "Start it").remedy == ""
     assert point("it answers", False, "Start it").remedy == "Start it"
+
+
+@pytest.mark.parametrize(
+    ("error", "ok", "remedy"),
+    [
+        (CrmRefused("no", status=403), False, "Give the right"),
+        (CrmUnavailable("no", status=401), False, "Give the right"),
+        (CrmUnavailable("shut", status=503, blocked=True), False, "Give the right"),
+        (CrmUnavailable("busy", status=429), None, "Try again in a minute, the CRM answers and throttles: busy"),
+        (
+            CrmUnavailable("busy", status=503, after=2.0),
+            None,
+            "Try again in a minute, the CRM answers and throttles: busy",
+        ),
+        (CrmUnavailable("gone"), None, "Try again later: gone"),
+        (CrmUnavailable("broken", status=500), None, "Try again later: broken"),
+    ],
+)
+def test_a_read_that_failed_is_a_refusal_or_says_nothing_of_the_point(
+    error: ConnectorError, ok: bool | None, remedy: str
+) -> None:
+    found = read_failed("it may", error, "Give the right")
+    assert (found.ok, found.remedy) == (ok, remedy)
+
+
+def test_a_point_that_waits_for_another_is_not_tried() -> None:
+    assert untried("it may", "no ledger yet").ok is None
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ from connectors.rest import RestConnector
 from connectors.rest.profiles import laid_over
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Written
 from tests.connectors.rest.server import CLIENT_SECRET, Polka
-from tests.support.fake_api import Fault
+from tests.support.fake_api import PATIENCE, Fault
 
 README = Path(__file__).parents[3] / "connectors/rest/README.md"
 EVENT_SECRET = "polka-event-secret"
 SECRETS = {"client_secret": CLIENT_SECRET, "event_secret": EVENT_SECRET}
-_QUICK = {"connect_seconds": 0.5, "read_seconds": 0.5, "settling_seconds": 0, "requests_per_second": 200, "burst": 200}
+_QUICK = {"connect_seconds": 0.5, "settling_seconds": 0, "requests_per_second": 200, "burst": 200}
 
 
 def example() -> dict[str, Any]:
@@ -49,7 +49,10 @@ def without(data: Mapping[str, Any], places: str) -> dict[str, Any]:
 
 def settings(url: str, leave_out: str = "", **changes: Any) -> dict[str, Any]:
     """Loaded settings of an account at this Polka; ``changes`` are laid over the description, less ``leave_out``."""
-    given = laid_over(without(example(), leave_out), {**SECRETS, **_QUICK, "base_url": f"{url}/v2", **changes})
+    given = laid_over(
+        without(example(), leave_out),
+        {**SECRETS, **_QUICK, "read_seconds": PATIENCE.read_seconds, "base_url": f"{url}/v2", **changes},
+    )
     return dict(RestConnector.Settings().load(given))
 
 

@@ -51,10 +51,8 @@ def send(port: int, **options: Any) -> Any:
         ("", "s", "t", MESSAGE_ID),
         ("иван@b.example", "s", "t", MESSAGE_ID),
         ("a@", "s", "t", MESSAGE_ID),
-        (TO, "s\nBcc: c@d.example", "t", MESSAGE_ID),
-        (TO, "s\rX: y", "t", MESSAGE_ID),
-        (TO, "s\0", "t", MESSAGE_ID),
-        (TO, "s", "\ud83d", MESSAGE_ID),
+        ("ivаnov@dealer.example", "s", "t", MESSAGE_ID),
+        ("Анна <anna@b.example>", "s", "t", MESSAGE_ID),
         (TO, "s", "t", "<a@b>\nX: y"),
         (TO, "s", "t", "no-domain"),
         (TO, "s", "t", "<a b@c>"),
@@ -79,7 +77,7 @@ def test_a_server_that_refuses_the_connection_is_worth_another_try() -> None:
 
 @pytest.mark.parametrize(
     ("greeting", "permanent", "status"),
-    [(b"421 busy\r\n", False, 421), (b"554 not here\r\n", True, 554), (b"", False, None), (b"hello\r\n", False, None)],
+    [(b"421 busy\r\n", False, 421), (b"554 not here\r\n", False, 554), (b"", False, None), (b"hello\r\n", False, None)],
 )
 def test_a_server_that_does_not_greet(greeting: bytes, permanent: bool, status: int | None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -101,7 +99,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         started = time.monotonic()
         outcome = send(listener.getsockname()[1], timeout_seconds=0.3)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 15
     assert isinstance(outcome, NotDone)
     assert not outcome.permanent
     assert "in time" in outcome.why
@@ -116,7 +114,9 @@ def test_a_refused_recipient(sink: MailSink, reply: str, permanent: bool) -> Non
     assert sink.messages == []
 
 
-@pytest.mark.parametrize(("reply", "permanent"), [("554 5.7.1 spam", True), ("452 4.2.2 disk full", False)])
+@pytest.mark.parametrize(
+    ("reply", "permanent"), [("554 5.7.1 spam", False), ("552 5.3.4 too big", True), ("452 4.2.2 disk full", False)]
+)
 def test_a_refused_text(sink: MailSink, reply: str, permanent: bool) -> None:
     sink.data_replies.append(reply)
     outcome = send(sink.port)
@@ -142,11 +142,11 @@ def test_a_connection_lost_after_the_text_is_unknown(sink: MailSink, reply: str)
     assert isinstance(send(sink.port), Unknown)
 
 
-def test_a_wrong_password_is_refused_for_good_and_not_told() -> None:
+def test_a_wrong_password_is_the_accounts_and_not_told() -> None:
     with mail_sink(user="crm", password="right") as sink:
         outcome = send(sink.port, user="crm", password="wr0ng")
     assert isinstance(outcome, NotDone)
-    assert (outcome.permanent, outcome.status) == (True, 535)
+    assert (outcome.permanent, outcome.status, outcome.at_fault) == (False, 535, "account")
     assert "wr0ng" not in repr((outcome, mailer(sink.port, user="crm", password="wr0ng")))
 
 
@@ -210,6 +210,7 @@ def test_headers_travel_in_ascii_on_lines_of_their_own(sink: MailSink) -> None:
     assert head.isascii()
     assert f"Message-ID: {MESSAGE_ID}\r\n".encode() in head
     assert all(len(line) <= 998 for line in head.split(b"\r\n"))
+    assert all(len(line) <= 76 for line in head.split(b"\r\n") if b"=?" in line)
     assert received.message["Subject"] == subject.strip()
 
 
@@ -260,62 +261,119 @@ def test_tls_from_the_first_byte() -> None:
 def test_a_message_can_be_built_on_its_own() -> None:
     message = build_message(SENDER, TO, "ИСКЛЮЧИТЬ", "Текст", "a@b", NOW)
     assert message["Message-ID"] == "<a@b>"
-    with pytest.raises(UnusableMail, match="subject: holds a line end"):
-        build_message(SENDER, TO, "a\nb", "Текст", "a@b", NOW)
+    with pytest.raises(UnusableMail, match="message id"):
+        build_message(SENDER, TO, "a", "Текст", "a@b\nX: y", NOW)
+
+
+@pytest.mark.parametrize(
+    ("subject", "arrives"),
+    [("s\nBcc: c@d.example", "s Bcc: c@d.example"), ("s\r\nX: y", "s X: y"), ("a\0b", "a b"), ("\ud83d!", "\ufffd!")],
+)
+def test_a_subject_stays_on_one_line_and_is_mended(sink: MailSink, subject: str, arrives: str) -> None:
+    assert isinstance(mailer(sink.port).send(TO, subject, "Полтора \ud83d знака\0", MESSAGE_ID), Done)
+    (received,) = sink.messages
+    assert received.message["Subject"] == arrives
+    assert received.message["Bcc"] is received.message["X"] is None
+    assert received.text.rstrip("\n ") == "Полтора \ufffd знака"
+    assert received.recipients == (TO,)
+
+
+def test_a_reply_goes_to_whom_the_settings_name(sink: MailSink) -> None:
+    assert isinstance(send(sink.port, reply_to="Отдел контроля <otk@dealer.example>"), Done)
+    assert sink.messages[0].message["Reply-To"] == "Отдел контроля <otk@dealer.example>"
+
+
+def test_a_mail_may_refer_to_an_earlier_one(sink: MailSink) -> None:
+    assert mailer(sink.port).send(TO, "s", "t", MESSAGE_ID, refers_to="<first@dealer.example>") == Done(MESSAGE_ID)
+    message = sink.messages[0].message
+    assert message["References"] == message["In-Reply-To"] == "<first@dealer.example>"
 
 
 # --- without mailing anybody -----------------------------------------------------------------------
 
+ANSWERS, GREETED, GREETED_AGAIN = (
+    "the mail server answers",
+    "it takes the plugin's greeting (EHLO)",
+    "it takes the greeting again, encrypted (EHLO)",
+)
+ENCRYPTED, LOGGED_IN, SENDS = (
+    "the connection is encrypted",
+    "the log-in is accepted",
+    "the sender is accepted (MAIL FROM)",
+)
 
-def points(port: int, **options: Any) -> list[tuple[str, bool]]:
-    return [(point.name, point.ok) for point in mailer(port, **options).check()]
+
+def points(port: int, *recipients: tuple[str, str], **options: Any) -> list[tuple[str, str]]:
+    """Each point and what became of it."""
+    found = mailer(port, **options).check(recipients)
+    return [(point.name, {True: "ok", False: "failed", None: "not tried"}[point.ok]) for point in found]
 
 
 def test_a_server_that_is_not_there_fails_the_first_point_with_a_remedy() -> None:
-    (point,) = mailer(free_port()).check()
-    assert (point.name, point.ok) == ("the mail server answers", False)
-    assert point.remedy.startswith("Correct [smtp] host and port, or start the server: the mail server: ")
+    point, *others = mailer(free_port()).check()
+    assert (point.name, point.ok) == (ANSWERS, False)
+    assert point.remedy.startswith("Correct [smtp] host and port, ")
+    assert [other.ok for other in others] == [None, None]
 
 
 def test_a_server_without_encryption_fails_where_it_is_asked_for(sink: MailSink) -> None:
-    found = points(sink.port, security="starttls")
-    assert found == [("the mail server answers", True), ("the connection is encrypted", False)]
+    assert points(sink.port, security="starttls") == [
+        (ANSWERS, "ok"),
+        (GREETED, "ok"),
+        (ENCRYPTED, "failed"),
+        (GREETED_AGAIN, "not tried"),
+        (SENDS, "not tried"),
+    ]
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
 def test_a_certificate_that_is_not_trusted_fails_encryption(security: str) -> None:
     context = server_context()
     with mail_sink(tls_context=context if security == "starttls" else None) as sink:
-        found = points(sink.port, security=security)
-    assert found[-1] == ("the connection is encrypted", False)
+        found = dict(points(sink.port, security=security))
+    assert (found[ANSWERS], found[ENCRYPTED], found[SENDS]) == ("ok", "failed", "not tried")
 
 
 def test_a_wrong_password_fails_the_log_in_and_is_not_repeated_in_the_remedy() -> None:
     with mail_sink(user="opt-out", password="right") as sink:
         found = mailer(sink.port, user="opt-out", password="wr0ng-pass").check()
-    assert [(point.name, point.ok) for point in found][-1] == ("the log-in is accepted", False)
-    assert "535" in found[-1].remedy
+    refused = next(point for point in found if point.name == LOGGED_IN)
+    assert not refused.ok
+    assert "535" in refused.remedy
     assert "wr0ng-pass" not in repr(found)
 
 
-def test_a_sender_that_the_server_does_not_take_fails_the_last_point() -> None:
+def test_a_sender_that_the_server_does_not_take_fails_and_recipients_are_not_tried() -> None:
     with mail_sink(user="opt-out", password="right") as sink:
         # Who has not logged in may not send.
-        found = points(sink.port)
-    assert found == [("the mail server answers", True), ("the sender is accepted", False)]
+        found = points(sink.port, ("role a", TO))
+    assert found[-2:] == [(SENDS, "failed"), ("mail to role a is accepted (RCPT TO)", "not tried")]
+
+
+def test_each_recipient_is_a_point_and_one_that_is_refused_does_not_hide_the_others(sink: MailSink) -> None:
+    sink.rcpt_replies += ["550 5.1.1 no such user", "451 4.7.1 greylisted", "250 OK"]
+    recipients = [("role a", "a@b.example"), ("role b", "b@b.example"), ("admin 1", "c@b.example")]
+    found = points(sink.port, *recipients, ("admin 2", "коорд@b.example"))
+    assert [state for _, state in found] == ["ok", "ok", "ok", "failed", "not tried", "ok", "failed"]
+    assert sink.messages == []
 
 
 def test_a_server_that_takes_everything_is_mailed_nothing(sink: MailSink) -> None:
-    assert points(sink.port) == [("the mail server answers", True), ("the sender is accepted", True)]
+    assert points(sink.port) == [(ANSWERS, "ok"), (GREETED, "ok"), (SENDS, "ok")]
     assert sink.messages == []
 
 
 def test_with_encryption_and_log_in_each_is_a_point_of_its_own() -> None:
     with mail_sink(user="opt-out", password="right", tls_context=server_context()) as sink:
         found = points(sink.port, security="starttls", user="opt-out", password="right", ca_file=str(CERTIFICATE))
-    assert found == [
-        ("the mail server answers", True),
-        ("the connection is encrypted", True),
-        ("the log-in is accepted", True),
-        ("the sender is accepted", True),
-    ]
+    names = (ANSWERS, GREETED, ENCRYPTED, GREETED_AGAIN, LOGGED_IN, SENDS)
+    assert found == [(name, "ok") for name in names]
+
+
+def test_a_mail_refers_to_the_first_of_its_thread_and_answers_the_last() -> None:
+    message = build_message(SENDER, TO, "ИСКЛЮЧИТЬ", "Текст", "c@b", NOW, refers_to=["<a@b>", "b@b"])
+    assert (message["References"], message["In-Reply-To"]) == ("<a@b> <b@b>", "<b@b>")
+    alone = build_message(SENDER, TO, "ИСКЛЮЧИТЬ", "Текст", "c@b", NOW)
+    assert (alone["References"], alone["In-Reply-To"]) == (None, None)
+    with pytest.raises(UnusableMail, match="message id"):
+        build_message(SENDER, TO, "ИСКЛЮЧИТЬ", "Текст", "c@b", NOW, refers_to=["a@b\nBcc: x@y"])

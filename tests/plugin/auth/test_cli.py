@@ -24,6 +24,7 @@ from plugin.config.load import load_settings
 from plugin.ledger import Ledger
 from tests.plugin.auth.support import FULL, KEY, PASSWORD
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
+from tests.support.databases import migrate
 
 PAGE_TOML = '\n[page]\nsecret = { env = "PAGE_SECRET" }\npublic_url = "https://optout.example.org"\n'
 
@@ -32,7 +33,7 @@ PAGE_TOML = '\n[page]\nsecret = { env = "PAGE_SECRET" }\npublic_url = "https://o
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "plugin.toml").write_text(PLUGIN_TOML + PAGE_TOML, encoding="utf-8")
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    ledger.upgrade()
+    migrate(ledger)
     ledger.close()
     for name, value in (ENVIRON | {"PAGE_SECRET": KEY}).items():
         monkeypatch.setenv(name, value)

@@ -15,6 +15,7 @@ from plugin.ledger import Ledger
 from tests.plugin.cli.test_calls import PLUGIN_TOML
 from tests.plugin.delivery.fake_crm import START
 from tests.plugin.monitoring.watched import Watched
+from tests.support.databases import migrate
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     (tmp_path / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     ledger = Ledger(url)
-    ledger.upgrade()
+    migrate(ledger)
     ledger.close()
     watched = Watched(url)
     yield watched

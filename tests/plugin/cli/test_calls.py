@@ -17,7 +17,8 @@ from plugin.config.load import load_settings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
-from plugin.ledger.schema import activations, attempts, calls, deliveries, revisions
+from plugin.ledger.schema import activations, attempts, calls, decisions, deliveries, revisions
+from tests.support.databases import migrate
 
 PLUGIN_TOML = f"""
 [plugin]
@@ -58,7 +59,7 @@ class Home:
 
     def report(self, call: str, /, *, ago: timedelta = timedelta(0), **more: Any) -> None:
         """Take in a call result of ``ago`` from the source ``telephony``, named after its call."""
-        self.ledger.upgrade()
+        migrate(self.ledger)
         self._rules.activate_first(Rulebook.load(self._settings.rules_dir), "test", "start")
         event = {
             "id": f"evt-{call}",
@@ -333,6 +334,29 @@ def test_one_call_is_told_with_its_conversation_its_deliveries_and_their_attempt
     assert "1234567" not in out
     assert "765" not in out
     assert "в срок" in out
+
+
+def test_what_was_written_is_shown_with_its_card_and_in_its_own_words(cli: Cli, home: Home) -> None:
+    home.report("c-1", card={"type": "contact", "id": "42"})
+    written = "Исправлено, клиент Петров\n[ref:0123456789abcdef]"
+    home.set_deliveries(1, sent_text=written, card={"type": "contact", "id": "7"})
+    planned = cli.out("show", "1")
+    assert "карточка: contact 7" not in planned
+    assert "клиент Петров" not in planned
+    home.set_deliveries(1, state="done", finished_at=home.now, sent_at=home.now)
+    out = cli.out("show", "1")
+    assert "карточка: contact 7" in out
+    assert "Исправлено, клиент Петров" in out
+    assert "Клиент просит исключить из звонков" not in out
+    assert json.loads(cli.out("show", "1", "--json"))["deliveries"][0]["sent_text"] == written
+
+
+def test_a_card_that_an_earlier_version_wrote_to_is_that_of_its_decision(cli: Cli, home: Home) -> None:
+    home.report("c-1", card={"type": "contact", "id": "42"})
+    home.set_deliveries(1, state="done", finished_at=home.now, sent_at=home.now)
+    with home.ledger.write() as connection:
+        connection.execute(update(decisions).values(card={"type": "contact", "id": "7", "fallback": False}))
+    assert "карточка: contact 7" in cli.out("show", "1")
 
 
 def test_full_shows_every_phone_of_the_call(cli: Cli, home: Home) -> None:

@@ -10,10 +10,15 @@ from typing import Any
 
 import pytest
 
+from connectors.base import Check
+from plugin.cli.main import main
 from tests.support.crm import TOKEN, WEBHOOK_SECRET, RunningCrm, embedded_crm
 from tests.support.mail import MailSink, mail_sink
 from tests.support.plugin import SECRET, RunningPlugin, running_plugin
 from tests.support.postgres import Databases
+from tests.support.webhook import webhook_receiver
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +64,7 @@ def failed(plugin: RunningPlugin, *arguments: str) -> dict[str, str]:
     """The points that have failed, with their remedies."""
     found: Any = json.loads(told_json(plugin, *arguments))
     assert found["ok"] is False
-    return {f"{point['area']}: {point['name']}": point["remedy"] for point in found["points"] if not point["ok"]}
+    return {f"{point['area']}: {point['name']}": point["remedy"] for point in found["points"] if point["ok"] is False}
 
 
 def told_json(plugin: RunningPlugin, *arguments: str) -> str:
@@ -93,9 +98,9 @@ def test_a_plugin_toml_that_cannot_be_read_is_all_there_is_to_say(plugin: Runnin
 
 def test_a_secret_that_is_missing_is_named_and_what_needs_none_is_still_tried(plugin: RunningPlugin) -> None:
     without = {name: value for name, value in plugin.environ.items() if name != "OPTOUT_CRM_TOKEN"}
-    out = told(RunningPlugin(plugin.home, without), status=1)
+    out = told(RunningPlugin(plugin.home, environ=without, log_file=plugin.log_file), status=1)
     assert "OPTOUT_CRM_TOKEN is not set" in " ".join(out.split())
-    assert "  ok      the folder's rules pass every check" in out
+    assert "  да      правила в папке проходят все проверки" in out
     assert "embedded\n" not in out
 
 
@@ -123,15 +128,30 @@ def test_a_crm_that_is_not_there_fails_and_the_mail_server_is_tried_all_the_same
 
 
 def test_a_wrong_token_fails_without_being_shown(plugin: RunningPlugin) -> None:
-    wrong = RunningPlugin(plugin.home, dict(plugin.environ) | {"OPTOUT_CRM_TOKEN": "wr0ng-token"})
+    wrong = RunningPlugin(
+        plugin.home, environ=dict(plugin.environ) | {"OPTOUT_CRM_TOKEN": "wr0ng-token"}, log_file=plugin.log_file
+    )
     out = told(wrong, status=1)
-    assert "failed  the token is accepted" in out
+    assert "НЕТ     ключ принят" in out
     assert "wr0ng-token" not in out
 
 
 def test_a_mail_server_that_is_not_there_fails(plugin: RunningPlugin, mail: MailSink) -> None:
     change(plugin, "plugin.toml", (f"port = {mail.port}", "port = 9"))
     assert list(failed(plugin)) == ["smtp: the mail server answers"]
+
+
+def test_a_recipient_whom_the_mail_server_refuses_fails_and_so_does_a_mail_to_an_admin(
+    plugin: RunningPlugin, mail: MailSink
+) -> None:
+    change(plugin, "plugin.toml", ("[smtp]", '[alerts]\nto = ["admin@dealer.example"]\n\n[smtp]'))
+    mail.rcpt_replies[:] = ["550 5.1.1 no such user"]
+    assert list(failed(plugin)) == ["smtp: mail to role survey_coordinator is accepted (RCPT TO)"]
+    # Two roles and the admin are tried first, then the admin is mailed.
+    mail.data_replies[:] = ["554 5.7.1 rejected as spam"]
+    found = failed(plugin, "--write", "--card", "contact:42")
+    assert list(found) == ["alerts: a whole mail to admin 1 is accepted (DATA)"]
+    assert "554 to DATA" in next(iter(found.values()))
 
 
 def test_a_role_that_is_to_be_mailed_over_smtp_needs_a_server(plugin: RunningPlugin) -> None:
@@ -171,7 +191,7 @@ def test_old_tables_on_postgresql_fail_with_what_to_run(
     ):
         assert failed(empty) == {"ledger: its tables are of this version": "Run: optout db upgrade"}
         assert empty.run("db", "upgrade").returncode == 0
-        assert "ok      it can be written" in told(empty)
+        assert "да      в него можно писать" in told(empty)
 
 
 def test_a_card_that_is_not_there_is_not_written_to(plugin: RunningPlugin, crm: RunningCrm) -> None:
@@ -183,7 +203,9 @@ def test_a_card_that_is_not_there_is_not_written_to(plugin: RunningPlugin, crm: 
 
 def test_a_trial_without_an_account_says_what_comes_first(plugin: RunningPlugin) -> None:
     without = {name: value for name, value in plugin.environ.items() if name != "OPTOUT_CRM_TOKEN"}
-    found = failed(RunningPlugin(plugin.home, without), "--write", "--card", "contact:42")
+    found = failed(
+        RunningPlugin(plugin.home, environ=without, log_file=plugin.log_file), "--write", "--card", "contact:42"
+    )
     assert found["trial: a trial can be made"] == "Mend the points above first"
 
 
@@ -195,8 +217,8 @@ def test_a_configuration_that_holds_is_told_so_and_nothing_is_written_or_mailed(
 ) -> None:
     before = (len(crm.api.comments("42")), len(crm.api.reminders()), len(mail.messages))
     out = told(plugin)
-    assert re.search(r"^\d+ ok$", out, re.MULTILINE)
-    assert "it is not there yet: the first start makes it" in out
+    assert re.search(r"^в порядке: \d+, не в порядке: 0, не удалось проверить: 0$", out, re.MULTILINE)
+    assert "его ещё нет: заведёт первый запуск" in out
     assert not (plugin.home / "ledger.db").exists()
     assert (len(crm.api.comments("42")), len(crm.api.reminders()), len(mail.messages)) == before
 
@@ -205,15 +227,63 @@ def test_beside_a_running_service_the_active_rules_count(plugin: RunningPlugin) 
     plugin.start()
     before = plugin.run("rules", "history", "--json").stdout
     change(plugin, "rules/survey_opt_out/outcomes.toml", ("исключать не требуется", "исключать никого не нужно"))
-    revision = re.search(r"revision (\w{12}) is active in the ledger", told(plugin))
+    out = told(plugin)
+    assert "В папке другие правила" in out
+    revision = re.search(r"действует редакция (\w{12})", out)
     assert revision is not None
     assert revision[1] in before
+
+
+def test_with_write_each_admin_gets_a_mail_and_the_webhook_a_request(plugin: RunningPlugin, mail: MailSink) -> None:
+    alerts = '[alerts]\nto = ["admin@dealer.example"]\nwebhook = "{url}"\nwebhook_secret = {{ env = "ALERTS_KEY" }}\n\n'
+    with webhook_receiver() as receiver:
+        change(plugin, "plugin.toml", ("[smtp]", alerts.format(url=receiver.url) + "[smtp]"))
+        environ = dict(plugin.environ) | {"ALERTS_KEY": SECRET}
+        keyed = RunningPlugin(plugin.home, environ=environ, log_file=plugin.log_file)
+        assert "отправляются: почтой, получателей: 1, и вебхуком" in " ".join(told(keyed).split())
+        assert receiver.posted == []
+        before = len(mail.messages)
+        told(keyed, "--write", "--card", "contact:43")
+        assert [posted.event["type"] for posted in receiver.posted] == ["alert.test"]
+        assert [mail.recipients for mail in mail.messages[before:]] == [("admin@dealer.example",)]
 
 
 def test_a_trial_writes_finds_and_takes_back_and_names_what_stays(plugin: RunningPlugin, crm: RunningCrm) -> None:
     before = len(crm.api.comments("43"))
     out = told(plugin, "--write", "--card", "contact:43")
-    for name in ("a comment is written", "the comment is found by its key", "the reminder is open"):
-        assert f"  ok      {name}" in out
-    assert len(crm.api.comments("43")) - before == out.count("- comment ")
+    for name in ("комментарий записан", "комментарий находится по ключу", "напоминание открыто"):
+        assert f"  да      {name}" in out
+    assert len(crm.api.comments("43")) - before == out.count("- комментарий ")
     assert [one["state"] for one in crm.api.reminders(card="43")] in ([], ["withdrawn"])
+
+
+def test_it_speaks_english_where_that_is_set(plugin: RunningPlugin) -> None:
+    change(plugin, "plugin.toml", ('timezone = "Europe/Moscow"', 'timezone = "Europe/Moscow"\nlanguage = "en"'))
+    out = told(plugin)
+    assert "  ok      the folder's rules pass every check" in out
+    assert re.search(r"^\d+ ok, 0 failed, 0 not tried$", out, re.MULTILINE)
+
+
+def test_what_could_not_be_tried_has_a_status_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, plugin: RunningPlugin
+) -> None:
+    """As while the CRM throttles the account."""
+    unsure = [Check("the token is accepted", None, "Try again later: CRM answered 429")]
+    monkeypatch.setattr("connectors.embedded.checks.EmbeddedChecks.account", lambda _: unsure)
+    for name, value in plugin.environ.items():
+        monkeypatch.setenv(name, value)
+    assert main(["--config", str(plugin.home), "doctor"]) == 3
+    out = capsys.readouterr().out
+    assert "  ?       ключ принят" in out
+    assert "-> Повторите позже: CRM ответил 429" in out
+    assert main(["--config", str(plugin.home), "doctor", "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] is None
+    assert [point["state"] for point in found["points"] if point["area"] == "embedded"] == ["not_tried"]
+
+
+def test_events_that_no_secret_is_set_for_are_not_said_to_come_in(plugin: RunningPlugin) -> None:
+    change(plugin, "plugin.toml", ('webhook_secret = { env = "OPTOUT_CRM_EVENTS_SECRET" }', ""))
+    ended = plugin.run("doctor")
+    assert "события самой CRM принимает" not in ended.stdout
+    assert "события самой CRM не принимаются (POST /events/embedded)" in " ".join(ended.stdout.split())

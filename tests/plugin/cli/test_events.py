@@ -18,6 +18,7 @@ from plugin.ledger import Ledger
 from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import acts
 from tests.plugin.cli.test_calls import PLUGIN_TOML
+from tests.support.databases import migrate
 
 START = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
 SIGNED = ("--yes", "--by", "Иванова", "--reason", "права исправлены")
@@ -30,7 +31,7 @@ Run = Callable[..., str]
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     (tmp_path / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    ledger.upgrade()
+    migrate(ledger)
     yield ledger
     ledger.close()
 

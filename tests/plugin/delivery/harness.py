@@ -59,9 +59,11 @@ class FakeMailer:
     def __init__(self) -> None:
         self.mails: list[tuple[str, str, str, str]] = []
         self.answers: list[str] = []
+        #: The Message-IDs that each mail refers to.
+        self.references: dict[str, tuple[str, ...]] = {}
         self.dead = False
 
-    def send(self, to: str, subject: str, text: str, message_id: str) -> Outcome:
+    def send(self, to: str, subject: str, text: str, message_id: str, refers_to: Sequence[str] = ()) -> Outcome:
         answer = self.answers.pop(0) if self.answers else "ok"
         if answer == "killed" or self.dead:
             self.dead = True
@@ -75,6 +77,7 @@ class FakeMailer:
         if answer == "refused":
             return NotDone("the mail server answered 550 (no such user)", permanent=True, status=550)
         self.mails.append((to, subject, text, message_id))
+        self.references[message_id] = tuple(refers_to)
         return Unknown("no answer in time") if answer == "unknown" else Done(message_id)
 
 

@@ -21,7 +21,9 @@ from tests.plugin.delivery.backlog import CALL, fill
 from tests.plugin.delivery.fake_crm import Clock
 from tests.plugin.delivery.harness import BreakableLedger, House
 
-PATIENCE = 60.0
+pytestmark = pytest.mark.slow
+
+PATIENCE = 240.0
 #: Faster than the real quota of 2 a second, so that a thousand calls take seconds and not a minute.
 RATE, BUCKET = 5.0, 50
 

@@ -298,6 +298,7 @@ def test_a_call_costs_one_request(house: House) -> None:
     assert states(house) == {"done": 20}
 
 
+@pytest.mark.slow
 def test_a_backlog_of_a_thousand_calls_costs_a_tenth_of_a_request_each(house: House) -> None:
     fill(house, 1000)
     crm = BigCrm(house.crm)
@@ -307,6 +308,7 @@ def test_a_backlog_of_a_thousand_calls_costs_a_tenth_of_a_request_each(house: Ho
     assert len(house.crm.records) == len({record.key for record in house.crm.records}) == 3000
 
 
+@pytest.mark.slow
 def test_mails_of_a_backlog_do_not_make_the_requests_smaller_than_a_quarter_a_call(house: House) -> None:
     fill(house, 200, [*CALL, "smtp_email", "smtp_email"])
     crm = BigCrm(house.crm)

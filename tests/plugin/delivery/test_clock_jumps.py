@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from plugin.config.settings import DeliveryPolicy
 from tests.plugin.delivery.fake_crm import FakeCrm, Killed
 from tests.plugin.delivery.harness import LEASE, House
+from tests.support.examples import examples
 
 HOUR = 3600.0
 JUMPS = [-30 * 24 * HOUR, -HOUR, -60, 60, HOUR, 30 * 24 * HOUR]
@@ -126,7 +127,7 @@ def test_an_account_that_is_away_is_probed_an_interval_later_at_most(house: Hous
     assert house.row(delivery).state == "done" or len(crm.log) > asked
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
         st.tuples(

@@ -131,6 +131,7 @@ def test_without_an_open_lane_nothing_is_claimed(house: House) -> None:
 # --- a large backlog ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_drain_without_starving_new_calls(house: House) -> None:
     fill(house, BACKLOG)
     queue = Queue(house.ledger, house.clock, "a", LEASE)
@@ -186,7 +187,7 @@ def test_nothing_waits_for_ever_behind_deliveries_that_keep_failing(house: House
 
 def plan(house: House, statement: Select[Any]) -> list[str]:
     """How SQLite goes about it, for texts in place of all parameters."""
-    given = statement.params(now=START, limit=10, taken=[0], held=["x"])
+    given = statement.params(now=START, patient_since=START, limit=10, taken=[0], held=["x"])
     compiled = given.compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True})
     parameters = ("2026-11-23",) * str(compiled).count("?")
     with house.ledger.read() as connection:

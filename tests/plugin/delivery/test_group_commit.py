@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from plugin.delivery.group_commit import GroupCommit
 from plugin.errors import LedgerUnavailable
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class OneLedger:

@@ -16,6 +16,8 @@ from plugin.operations.selection import Selection
 from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import FakeMailer, House
 
+pytestmark = pytest.mark.slow
+
 PROBE = 30.0
 
 
@@ -63,11 +65,11 @@ class DeadMailer(FakeMailer):
     away = True
     tried = 0
 
-    def send(self, to: str, subject: str, text: str, message_id: str) -> Outcome:
+    def send(self, to: str, subject: str, text: str, message_id: str, refers_to: Sequence[str] = ()) -> Outcome:
         if self.away:
             self.tried += 1
             self.answers.insert(0, "error")
-        return super().send(to, subject, text, message_id)
+        return super().send(to, subject, text, message_id, refers_to)
 
 
 @pytest.fixture

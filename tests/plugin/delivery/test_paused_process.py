@@ -16,6 +16,8 @@ from tests.plugin.delivery.fake_crm import START
 from tests.plugin.delivery.harness import LEASE, House
 from tests.support.processes import ROOT, wait_until
 
+pytestmark = pytest.mark.slow
+
 LABEL = "Карточка: ‹ссылка на карточку›"
 MOMENTS = ["claimed", "reading the card", "between ledger and CRM"]
 

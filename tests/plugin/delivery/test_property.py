@@ -24,6 +24,7 @@ from plugin.ledger import Ledger
 from plugin.ledger.states import OPEN
 from tests.plugin.delivery.fake_crm import EXCHANGES, READS, WRITES, BatchingCrm, Clock, FakeCrm, Killed
 from tests.plugin.delivery.harness import LEASE, BreakableLedger, FakeMailer, House
+from tests.support.examples import examples
 from tests.support.postgres import Databases
 
 PHONE = "+79160000042"
@@ -244,7 +245,7 @@ class Deliveries(RuleBasedStateMachine):
 
 TestDeliveries = Deliveries.TestCase
 TestDeliveries.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(60), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -284,7 +285,9 @@ class OnPostgres(Deliveries):
 
 
 class TestOnPostgres(OnPostgres.TestCase):  # type: ignore[name-defined, misc]
-    settings = settings(max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+    settings = settings(
+        max_examples=examples(25), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    )
 
     @pytest.fixture(autouse=True)
     def on_the_sessions_server(self, postgres: Databases) -> None:

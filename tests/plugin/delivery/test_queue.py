@@ -10,7 +10,7 @@ from sqlalchemy import text, update
 from structlog.testing import capture_logs
 
 from connectors.base import CardRef
-from plugin.delivery.model import Delivery, DeliveryEnding, Place
+from plugin.delivery.model import Delivery, DeliveryEnding, Place, SentAs
 from plugin.delivery.queue import Begun, Queue, Started
 from plugin.ledger.schema import decisions
 from plugin.ledger.states import OPEN, DeliveryState
@@ -29,7 +29,7 @@ def queue(house: House, owner: str = "host:1") -> Queue:
 
 
 def begin(queue: Queue, claimed: Delivery) -> Started:
-    return queue.begin([(claimed, None)])[0]
+    return queue.begin([(claimed, SentAs())])[0]
 
 
 def test_what_one_process_claimed_no_other_gets(house: House) -> None:
@@ -123,7 +123,7 @@ def test_an_answer_that_comes_after_the_lease_still_keeps_the_next_one_from_send
     slow.meanwhile = taken_over
     house.worker(slow).run_once()
     assert house.row(delivery).state == "done"
-    assert quick.begin(taken[0], None)[0] is Begun.LOST
+    assert begin(quick, taken[0])[0] is Begun.LOST
     assert house.written(delivery) == 1
 
 

@@ -25,8 +25,11 @@ from plugin.ledger import Ledger
 from plugin.ledger.schema import deliveries
 from plugin.service.housekeeping import UnfinishedCalls
 from tests.support.crm import COORDINATOR, SEED, CrmApi, RunningCrm, embedded_crm
+from tests.support.databases import migrate
 from tests.support.mail import MailSink, mail_sink
 from tests.support.processes import ROOT, wait_until
+
+pytestmark = pytest.mark.slow
 
 CARD = "42"
 CALLS = {"related_to_car": True, "survey_type": "calls"}
@@ -47,7 +50,7 @@ class Shop:
     worker: Worker = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ledger.upgrade()
+        migrate(self.ledger)
         self.rules = ActiveRules(self.ledger, self.now)
         self.rules.activate(Rulebook.load(ROOT / "rules"), "test", "first")
         self.settings = Settings(

@@ -16,7 +16,7 @@ from plugin.delivery import Worker
 from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import House
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture

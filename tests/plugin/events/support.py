@@ -24,6 +24,7 @@ from plugin.deciding.ruleset import read_folder
 from plugin.events import EventResponse, Intake, remind_of_unfinished
 from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, decisions, deliveries, events
+from tests.support.databases import migrate
 
 RULES = Path(__file__).parents[3] / "rules"
 #: The present of these tests: the business clock is injected, only signatures go by the machine's clock.
@@ -225,7 +226,7 @@ def office_at(path: Path, *, busy_seconds: float = 5.0) -> Iterator[Office]:
 def office_on(url: str, *, busy_seconds: float = 5.0) -> Iterator[Office]:
     """An office on the ledger at this url, with the shipped rules active."""
     ledger = Ledger(url, busy_seconds=busy_seconds)
-    ledger.upgrade()
+    migrate(ledger)
     clock = Clock()
     rules = ActiveRules(ledger, clock)
     rules.activate(rulebook(), "test", "test")

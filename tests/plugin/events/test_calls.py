@@ -196,6 +196,7 @@ def test_events_of_one_call_merge_and_the_call_is_decided_once_it_is_complete(of
     assert len(office.events()) == 3
 
 
+@pytest.mark.slow
 def test_the_order_of_arrival_makes_no_difference_to_the_outcome(tmp_path: Path) -> None:
     parts: list[tuple[float, dict[str, Any]]] = [
         (0, {"related_to_car": True, "survey_type": "online"}),

@@ -47,11 +47,12 @@ def test_an_ignored_event_of_a_dry_run_says_so_too(trial: Office) -> None:
     assert trial.send(call_result({})).body == {"ignored": "no opt-out request", "dry_run": True}
 
 
-def test_a_correction_in_a_dry_run_is_recorded_and_withdraws_nothing(trial: Office) -> None:
+def test_a_correction_in_a_dry_run_is_recorded_and_takes_nothing_back(trial: Office) -> None:
     trial.taken(ALL)
     trial.taken(NONE, occurred_at=at(1))
     assert trial.outcomes() == [(1, "exclude_all"), (2, "none")]
-    assert trial.planned(2) == [("comment", None)]
+    # Nothing was ever written that could be corrected.
+    assert trial.planned(2) == []
     assert {row["state"] for row in trial.deliveries()} == {"cancelled"}
 
 

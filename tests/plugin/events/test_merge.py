@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from plugin.deciding.ruleset.values import FactValue
 from plugin.events.merge import CallReport, merged
 from tests.plugin.events.support import CALL_TIME, rulebook
+from tests.support.examples import examples
 
 _FACTS: dict[str, list[FactValue | None]] = {
     "related_to_car": [True, False, None],
@@ -96,7 +97,7 @@ def test_of_two_reports_of_one_moment_the_one_received_later_counts() -> None:
 _REPORT = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in _FACTS.items()})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(said=st.lists(_REPORT, max_size=5), data=st.data())
 def test_the_order_of_arrival_makes_no_difference(said: list[dict[str, Any]], data: st.DataObject) -> None:
     path = rulebook().script("survey_opt_out").path
@@ -106,7 +107,7 @@ def test_the_order_of_arrival_makes_no_difference(said: list[dict[str, Any]], da
     assert merged(renumbered, path) == merged(reports, path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(said=st.lists(_REPORT, min_size=1, max_size=5))
 def test_the_last_reports_facts_hold(said: list[dict[str, Any]]) -> None:
     known = merge(*said)

@@ -61,6 +61,16 @@ def test_a_body_over_the_limit_is_413_even_unsigned(office: Office) -> None:
 
 _BODY = as_bytes(call_result(id="evt-sig"))
 _GOOD = headers_for(SECRET, "evt-sig", _BODY)
+_OTHERS = headers_for("whsec_AAAA", "evt-sig", _BODY)["webhook-signature"]
+
+
+def _named(change: dict[str, str | None]) -> str:
+    """The case's name, which must be the same in every process: what is signed now differs from one to the next."""
+    now = {_GOOD["webhook-signature"].split(",")[1]: "signature", _OTHERS.split(",")[1]: "other"}
+    texts = {name: str(value) for name, value in change.items()}
+    for made, word in now.items():
+        texts = {name: text.replace(made, word) for name, text in texts.items()}
+    return " ".join(f"{name}={text[:20]!r}" for name, text in texts.items())
 
 
 @pytest.mark.parametrize(
@@ -92,9 +102,9 @@ _GOOD = headers_for(SECRET, "evt-sig", _BODY)
         {"webhook-signature": "v1,\udc80"},
         {"webhook-signature": "v2," + _GOOD["webhook-signature"].split(",")[1]},
         {"webhook-signature": _GOOD["webhook-signature"].split(",")[1]},
-        {"webhook-signature": headers_for("whsec_AAAA", "evt-sig", _BODY)["webhook-signature"]},
+        {"webhook-signature": _OTHERS},
     ],
-    ids=lambda change: " ".join(f"{name}={str(value)[:20]!r}" for name, value in change.items()),
+    ids=_named,
 )
 def test_a_malformed_or_wrong_signature_is_401(office: Office, change: dict[str, str | None]) -> None:
     headers = {name: value for name, value in (_GOOD | change).items() if value is not None}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from plugin.ledger import Ledger
+from tests.support.databases import migrate
 from tests.support.postgres import Databases
 
 
@@ -21,7 +22,7 @@ def url(tmp_path: Path) -> str:
 def ledger(url: str) -> Iterator[Ledger]:
     """A ledger in a SQLite file."""
     ledger = Ledger(url, busy_seconds=0.2)
-    ledger.upgrade()
+    migrate(ledger)
     yield ledger
     ledger.close()
 

@@ -195,6 +195,7 @@ def test_a_ledger_of_the_first_version_keeps_all_it_holds(empty_url: str) -> Non
 # --- several at once -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_of_several_processes_that_upgrade_at_once_one_does_it(empty_url: str, tmp_path: Path) -> None:
     told = in_processes("print(len(Ledger(sys.argv[1]).upgrade().pending))", empty_url, 3, tmp_path)
     # One that only looked when it was done finds nothing to do, and one that waited for it neither.
@@ -224,6 +225,7 @@ def test_an_upgrade_waits_for_another_longer_than_a_writer_does(empty_url: str) 
     second.close()
 
 
+@pytest.mark.slow
 def test_new_files_that_several_processes_open_at_the_same_moment_are_opened_by_all(tmp_path: Path) -> None:
     # Each opens the same files, every one at a moment that all of them await.
     code = """

@@ -23,6 +23,8 @@ from plugin.ledger.schema import revisions
 from tests.support.databases import server_of_its_own
 from tests.support.postgres import Databases, PostgresServer
 
+pytestmark = pytest.mark.slow
+
 MOMENT = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
 ROOT = Path(__file__).parents[3]
 

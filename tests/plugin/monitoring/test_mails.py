@@ -10,7 +10,7 @@ from random import Random
 
 from structlog.testing import capture_logs
 
-from plugin.monitoring.post import AlertMailer
+from plugin.monitoring.post import AlertPost
 from plugin.resilience.gates import AccountGates
 from tests.plugin.delivery.fake_crm import START, FakeCrm
 from tests.plugin.monitoring.watched import ADMIN, CHIEF, Watched
@@ -66,7 +66,7 @@ def test_a_mail_refused_for_good_is_not_repeated_and_the_others_go_out(watched: 
         for _ in range(3):
             watched.look(20)
     assert [row.state for row in watched.mails()] == ["parked", "done"]
-    assert [entry["log_level"] for entry in logs if entry["event"] == "alert.mail_refused"] == ["error"]
+    assert [entry["log_level"] for entry in logs if entry["event"] == "alert.refused"] == ["error"]
     assert watched.alerts()[0].notified_at is not None
 
 
@@ -207,6 +207,5 @@ def test_without_a_mail_server_what_was_to_be_sent_waits(watched: Watched) -> No
     watched.look()
     settings = watched.settings
     gates = AccountGates(watched.ledger, FakeCrm(watched.house.crm), settings.delivery, watched.clock)
-    assert (
-        AlertMailer(watched.ledger, None, settings, gates, watched.clock, "x", Random(1)).send_due(lambda: False) == 0
-    )
+    post = AlertPost(watched.ledger, None, settings, gates, watched.clock, "x", Random(1))
+    assert post.send_due(lambda: False) == 0

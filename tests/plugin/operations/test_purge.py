@@ -46,6 +46,9 @@ def finish(firm: Firm) -> None:
         finished_at=firm.clock(),
         remote_id="u-77",
         why="the CRM knows Карточкина",
+        sent_text=f"Клиент карточки: Карточкина, {NOTE}",
+        card={"type": "contact", "id": "u-77"},
+        corrections=[{"decision": 1, "text": "Карточкина"}],
         assignee={"user": "u-77", "address": "coordinator@dealer.example"},
     )
 

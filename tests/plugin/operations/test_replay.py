@@ -145,8 +145,8 @@ def test_a_replay_corrects_and_repeated_it_writes_nothing(either_firm: Firm) -> 
     (call,) = firm.office.calls()
     assert (call["outcome"], call["decision_number"]) == ("exclude_all", 2)
     new = firm.office.deliveries(2)
-    assert {row["kind"] for row in new} == {"comment", "reminder", "smtp_email"}
-    assert "Исправление" in new[0]["text"] or "заменяет" in new[0]["text"]
+    assert {row["kind"] for row in new} == {"comment", "reminder", "smtp_email", "withdrawal"}
+    assert "Исправление" in new[0]["corrections"][0]["text"]
     count = len(firm.states())
 
     again = firm.json(*TODAY, "c-1", *DO)

@@ -22,6 +22,7 @@ POLICY = DeliveryPolicy(breaker_failures=3, probe_seconds=30, longest_retry_afte
 AWAY = Verdict(Health.AWAY, "no connection")
 SHUT = Verdict(Health.AWAY, "the account is shut", blocked=True)
 SUSPECT = Verdict(Health.SUSPECT, "answered 500")
+REFUSED = Verdict(Health.REFUSED, "answered 554 to DATA")
 
 
 def breaker(house: House) -> Breaker:
@@ -100,6 +101,9 @@ def test_health_told_by_a_write(outcome: Outcome, health: Health) -> None:
         (NotDone("greylisted", status=451), Health.ANSWERS),
         (NotDone("no such user", permanent=True, status=550), Health.ANSWERS),
         (Unknown("no answer after the text"), Health.SUSPECT),
+        (NotDone("refused greeting", status=554, at_fault="account"), Health.AWAY),
+        (NotDone("sender's quota", status=450, at_fault="account"), Health.AWAY),
+        (NotDone("spam", status=554, at_fault="either"), Health.REFUSED),
     ],
 )
 def test_health_told_by_a_mail(outcome: Outcome, health: Health) -> None:
@@ -136,6 +140,7 @@ def test_a_blocked_account_is_away_whatever_else_the_outcome_says(permanent: boo
         ([ANSWERS, SHUT], SHUT),
         ([NO_SIGNAL, SUSPECT, AWAY], AWAY),
         ([NO_SIGNAL, SUSPECT], SUSPECT),
+        ([NO_SIGNAL, REFUSED], REFUSED),
         ([NO_SIGNAL], NO_SIGNAL),
     ],
 )
@@ -163,6 +168,14 @@ def test_one_record_that_always_fails_does_not_open_the_breaker_and_as_many_diff
     for delivery in (2, 3):
         state = after_failure(state, SUSPECT, delivery, START, POLICY)
     assert state.opened_at == START
+
+
+def test_one_mail_refused_again_and_again_is_a_suspect_and_a_second_one_opens_the_breaker() -> None:
+    state = BreakerState()
+    for _ in range(20):
+        state = after_failure(state, REFUSED, 1, START, POLICY)
+    assert (state.opened_at, state.suspects) == (None, (1,))
+    assert after_failure(state, REFUSED, 2, START, POLICY).opened_at == START
 
 
 def test_the_time_that_the_account_asked_for_is_waited_for_before_the_next_probe() -> None:

@@ -173,6 +173,7 @@ def test_of_several_that_open_the_bucket_at_once_none_fails(ledger_url: str, tim
 
 @pytest.mark.parametrize(("rate", "burst"), [(10, 10), (2, 50), (7, 1)])
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.slow
 def test_processes_together_never_exceed_the_quota(
     ledger: CountingLedger, time_: Time, rate: int, burst: int, seed: int
 ) -> None:
@@ -211,6 +212,7 @@ def test_many_requests_cost_few_queries(ledger: CountingLedger, time_: Time) -> 
     assert time_.seconds == pytest.approx(10, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_process_that_needs_few_turns_leaves_the_rest_to_others(ledger: CountingLedger, time_: Time) -> None:
     limits = Limits(requests_per_second=50, burst=20)
     modest, busy = quota(ledger, time_, limits), quota(ledger, time_, limits)
@@ -315,6 +317,7 @@ def counting_server() -> Iterator[tuple[str, list[float]]]:
         server.server_close()
 
 
+@pytest.mark.slow
 def test_three_processes_keep_to_the_quota_at_a_real_server(ledger_url: str) -> None:
     limits, seconds = Limits(requests_per_second=30, burst=20), 4.0
     with counting_server() as (url, heard):

@@ -323,6 +323,7 @@ store.change("tokens", exchanging)
 """
 
 
+@pytest.mark.slow
 def test_processes_take_turns(ledger_url: str) -> None:
     command = [sys.executable, "-W", "error", "-c", _CHANGES, ledger_url]
     running = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)]

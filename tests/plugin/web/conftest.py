@@ -17,6 +17,7 @@ from plugin.events.intake import Intake
 from plugin.ledger import Ledger
 from plugin.web import create_app
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML, Crm, Site, serving
+from tests.support.databases import migrate
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def ledger(settings: Settings) -> Iterator[Ledger]:
     ledger = Ledger(settings.ledger_url, busy_seconds=0.2)
-    ledger.upgrade()
+    migrate(ledger)
     yield ledger
     ledger.close()
 

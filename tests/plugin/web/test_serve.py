@@ -24,6 +24,8 @@ from plugin.ledger import Ledger
 from plugin.ledger.schema import activations, deliveries, events
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML, Heard, Site, call_result, signed
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

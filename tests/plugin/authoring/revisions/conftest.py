@@ -22,6 +22,7 @@ from plugin.ledger.schema import activations
 from tests.plugin.ledger.conftest import either, ledger, url
 
 __all__ = ["either", "ledger", "url"]
+from tests.support.databases import migrate
 
 MOMENT = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
 
@@ -54,7 +55,7 @@ class Home:
 
     def activate(self, by: str = "иванова", reason: str = "так надо") -> str:
         """Make the rules folder active as it is, a minute after the last time; its revision."""
-        self.ledger.upgrade()
+        migrate(self.ledger)
         with closing(Rulebook.load(self.rules)) as rulebook:
             at = MOMENT + timedelta(minutes=self._activated)
             activate(self.ledger, rulebook, at=at, by=by, reason=reason)

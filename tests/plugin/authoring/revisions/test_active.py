@@ -370,6 +370,7 @@ def test_the_engines_of_old_revisions_are_freed_but_never_in_somebodys_hands(
             decider.path({})
 
 
+@pytest.mark.slow
 def test_many_activations_keep_a_bounded_number_of_engines(
     rules: ActiveRules, elsewhere: ActiveRules, clock: Clock, revise: Revise
 ) -> None:

@@ -30,6 +30,8 @@ from plugin.ledger.schema import decisions, events
 from tests.support.plugin import SECRET, RunningPlugin
 from tests.support.processes import ROOT
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "survey_opt_out"
 #: Whole conversations, and one that breaks off.
 SAID: list[dict[str, Any]] = [

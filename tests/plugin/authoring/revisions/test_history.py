@@ -6,6 +6,7 @@ import json
 
 from plugin.ledger import Ledger
 from tests.plugin.authoring.revisions.conftest import Home, Rules
+from tests.support.databases import migrate
 
 
 def test_without_a_ledger_it_says_what_to_do_and_makes_none(home: Home, rules: Rules) -> None:
@@ -22,7 +23,7 @@ def test_a_ledger_that_is_none_is_one_line(home: Home, rules: Rules) -> None:
 
 
 def test_a_ledger_in_which_nothing_was_ever_active_says_so(home: Home, rules: Rules) -> None:
-    home.ledger.upgrade()
+    migrate(home.ledger)
     assert rules("history").out == "Активных правил ещё не было.\n"
     assert rules("history", "--json").out == ""
 

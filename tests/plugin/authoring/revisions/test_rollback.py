@@ -9,6 +9,7 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.ledger.migrations import upgrade
 from plugin.ledger.schema import activations, revisions
 from tests.plugin.authoring.revisions.conftest import MOMENT, Home, Rules
+from tests.support.databases import migrate
 
 SIGNED = ("--by", "петрова", "--reason", "ошибка в фразе")
 
@@ -36,7 +37,7 @@ def test_without_a_ledger_there_is_nothing_to_come_back(home: Home, rules: Rules
 
 
 def test_a_ledger_in_which_nothing_was_ever_active_says_so(home: Home, rules: Rules) -> None:
-    home.ledger.upgrade()
+    migrate(home.ledger)
     assert rules("rollback", *SIGNED).status == 2
     assert home.activated() == []
 

@@ -14,6 +14,7 @@ from plugin.errors import ConfigError, InputError, RulesError
 from plugin.ledger.migrations import upgrade
 from plugin.ledger.schema import revisions
 from tests.plugin.authoring.revisions.conftest import MOMENT, Home
+from tests.support.databases import migrate
 
 
 def named(home: Home, name: str | None) -> str:
@@ -41,7 +42,7 @@ def test_an_open_ledger_is_asked_for_in_vain_where_there_is_none(home: Home) -> 
 
 
 def test_in_a_ledger_without_activations_nothing_is_active(home: Home) -> None:
-    home.ledger.upgrade()
+    migrate(home.ledger)
     with pytest.raises(InputError, match="Активных правил ещё нет"):
         named(home, "active")
 

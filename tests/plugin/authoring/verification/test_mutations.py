@@ -22,6 +22,8 @@ from plugin.deciding.ruleset import read_folder
 from plugin.errors import OptoutError, RulesError
 from tests.support.rules_folder import ROOT
 
+pytestmark = pytest.mark.slow
+
 CONTENT = read_folder(ROOT / "rules")[0]
 SCRIPTS = sorted(name.split("/")[0] for name in CONTENT if name.endswith("/script.toml"))
 

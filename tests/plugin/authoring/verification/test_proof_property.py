@@ -17,6 +17,7 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.conversations import conversations
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset import read_folder
+from tests.support.examples import examples
 
 GOOD = read_folder(Path(__file__).parent / "bad_rules" / "good")[0]
 
@@ -105,7 +106,7 @@ def _together(logic: Logic, limits: ProofLimits) -> tuple[Counter[str], set[str]
     return ends, {entry.id for number, entry in enumerate(logic.listed) if walked.fired >> number & 1}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scripts())
 def test_conversations_taken_together_end_as_one_by_one(content: dict[str, Any]) -> None:
     rulebook = Rulebook.from_content(content)
@@ -116,7 +117,7 @@ def test_conversations_taken_together_end_as_one_by_one(content: dict[str, Any])
         rulebook.close()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scripts())
 def test_rules_are_found_sound_only_where_each_conversation_has_one_end_and_each_rule_its_conversation(
     content: dict[str, Any],
@@ -135,7 +136,7 @@ def test_rules_are_found_sound_only_where_each_conversation_has_one_end_and_each
     assert report.scripts[0].conversations == sum(ends.values())
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scripts(), st.integers(1, 12))
 def test_a_walk_cut_short_never_tells_what_is_not_so_and_says_that_it_was_cut(
     content: dict[str, Any], states: int

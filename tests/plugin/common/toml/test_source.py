@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plugin.common.toml.source import Place, TomlSource, TomlUnreadable, load_toml, parse_toml
+from tests.support.examples import examples
 
 # --- files that cannot be read --------------------------------------------------------------------
 
@@ -291,7 +292,7 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[Place, int]]:
     return writer.text, writer.lines
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(documents())
 def test_every_key_of_any_document_is_found_on_its_line(document: tuple[str, dict[Place, int]]) -> None:
     text, expected = document
@@ -302,7 +303,7 @@ def test_every_key_of_any_document_is_found_on_its_line(document: tuple[str, dic
     assert dict(source.lines) == expected
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(documents())
 def test_every_line_that_is_told_is_of_something_that_is_there(document: tuple[str, dict[Place, int]]) -> None:
     source = parse_toml(document[0].encode())

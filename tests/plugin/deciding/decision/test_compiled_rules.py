@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from plugin.deciding.decision.compiled_rules import Decider, Rulebook
 from plugin.deciding.decision.model import Decision
 from plugin.errors import BadFacts, InputError, NoOutcome, OutcomeConflict
+from tests.support.examples import examples
 
 ROOT = Path(__file__).parents[4]
 SCRIPT = "survey_opt_out"
@@ -89,7 +90,7 @@ def test_a_fact_that_the_path_does_not_ask_for_changes_nothing(
 
 
 @given(facts=FACTS)
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_a_decision_seen_before_equals_the_first_one(
     rulebook: Rulebook, script: Decider, facts: dict[str, Any]
 ) -> None:

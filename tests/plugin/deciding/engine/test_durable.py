@@ -248,7 +248,9 @@ for number, name in enumerate(NAMES):
 """)
 
 
-@pytest.mark.parametrize("value", ["\ud800", 1, None, object(), {"a"}, 1e400, b"x"], ids=repr)
+@pytest.mark.parametrize(
+    "value", ["\ud800", 1, None, object(), {"a"}, 1e400, b"x"], ids=lambda value: type(value).__name__
+)
 def test_a_value_that_is_no_text_is_a_clear_error_or_no_match_and_the_engine_goes_on(
     survey: Engine, value: object
 ) -> None:

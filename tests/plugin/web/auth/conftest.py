@@ -14,6 +14,7 @@ from plugin.ledger import Ledger
 from tests.plugin.auth.support import PASSWORD, HandClock, cheap_passwords
 from tests.plugin.web.auth.browser import FRAMED, PAGE, Site, guarded_app
 from tests.plugin.web.harness import serving
+from tests.support.databases import migrate
 
 MakeSite = Callable[..., Site]
 
@@ -27,7 +28,7 @@ def make_site(settings: Settings) -> Iterator[MakeSite]:
             clock = HandClock()
             ledger = Ledger(url, clock=clock)
             stack.callback(ledger.close)
-            ledger.upgrade()
+            migrate(ledger)
             users = Users(ledger, cheap_passwords(), clock)
             if users.find("ivanova") is None:
                 users.add("ivanova", "operator", PASSWORD)

@@ -17,6 +17,8 @@ from tests.plugin.web.auth.browser import Site
 from tests.plugin.web.auth.conftest import MakeSite
 from tests.plugin.web.harness import serving
 
+pytestmark = pytest.mark.slow
+
 AXE = (Path(__file__).parents[3] / "browser" / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 
 if TYPE_CHECKING:

@@ -1,0 +1,88 @@
+"""Calls that changed since a moment, page by page: what webhooks would have told of during an outage of the plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from connectors.base import CrmRefused, Reference
+from connectors.espocrm.client import EspoClient, Where, after, all_of, any_of, equals, moment, search, stamp
+from connectors.espocrm.settings import call_entities, is_record_id
+from connectors.espocrm.users import EspoUsers
+
+_CHANGED = "modifiedAt"
+_PAGE = 100
+
+
+class CatchUpPage(NamedTuple):
+    """Some of the calls, to be resolved like those of events; ``next_cursor`` leads to more, None: that was all."""
+
+    items: tuple[Reference, ...]
+    next_cursor: str | None
+
+
+class _Place(NamedTuple):
+    """How far it was read: of this entity all up to this change, and of several at that moment up to this id."""
+
+    entity: str
+    changed: str = ""
+    record_id: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(self)
+
+
+class EspoCatchUp:
+    """The calls of one account in the order of their last change. Each page is one request (the first may be two)."""
+
+    def __init__(self, api: EspoClient, settings: Mapping[str, Any], users: EspoUsers) -> None:
+        self._api = api
+        self._users = users
+        self._entities = sorted(call_entities(settings["webhooks"]))
+
+    def page(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        """The calls after ``cursor`` (None: the first ones) that others than the API user changed since then.
+
+        A call that is changed meanwhile moves to the end and comes again there. A change that the CRM commits late
+        has an earlier time than others that can be read already: let ``since`` overlap by some minutes. Raises
+        CrmUnavailable, CrmRefused.
+        """
+        place = self._place(cursor)
+        where = self._beyond(place, since)
+        select = ("id", _CHANGED, "modifiedById", "createdById")
+        records = self._api.page(place.entity, search([where], select=select, oldest_change_first=True), most=_PAGE)
+        own = self._users.own() if records else None
+        items = tuple(
+            Reference(place.entity, str(record["id"]))
+            for record in records
+            if is_record_id(record.get("id")) and (record.get("modifiedById") or record.get("createdById")) != own
+        )
+        return CatchUpPage(items, self._next(place, records))
+
+    def _place(self, cursor: str | None) -> _Place:
+        if cursor is None:
+            return _Place(self._entities[0])
+        entity, *reached = cursor.split("/")
+        if entity in self._entities and reached == ["", ""]:
+            return _Place(entity)
+        if entity in self._entities and len(reached) == 2 and moment(reached[0]) and is_record_id(reached[1]):
+            return _Place(entity, *reached)
+        raise CrmRefused("the cursor is none of this connector's, or the webhooks have changed: begin anew")
+
+    @staticmethod
+    def _beyond(place: _Place, since: datetime) -> Where:
+        if not place.changed:
+            # The CRM keeps whole seconds, and the search leaves out the one that it is given.
+            return after(_CHANGED, stamp(since - timedelta(seconds=1)))
+        same = all_of(equals(_CHANGED, place.changed), after("id", place.record_id))
+        return any_of(after(_CHANGED, place.changed), same)
+
+    def _next(self, place: _Place, records: list[dict[str, Any]]) -> str | None:
+        if len(records) == _PAGE:
+            last = records[-1]
+            if moment(last.get(_CHANGED)) is None or not is_record_id(last.get("id")):
+                raise CrmRefused("the CRM does not show when a call was changed: let the API user's role read that")
+            return str(_Place(place.entity, str(last[_CHANGED]), str(last["id"])))
+        others = [entity for entity in self._entities if entity > place.entity]
+        return str(_Place(others[0])) if others else None

@@ -116,7 +116,7 @@ class OutsideConnector(Connector):
 
 USE = """
 from connectors import registry
-from connectors.base import CardRef, CommentWrite, EventNotAuthentic
+from connectors.base import CardRef, CommentWrite, CrmRefused, EventNotAuthentic
 
 assert "outside" in registry.names()
 kind = registry.connector_class("outside")
@@ -128,6 +128,10 @@ try:
     connector.open_frame({}, {})
 except EventNotAuthentic as error:
     print(error)
+try:
+    connector.probe()
+except CrmRefused as error:
+    print(error, connector.max_event_bytes)
 """
 
 
@@ -159,12 +163,13 @@ def test_the_base_keeps_every_name_that_it_has_offered() -> None:
 
 
 def test_a_connector_of_another_package_is_found_loaded_and_used(site: Path) -> None:
-    written, read, frame = run(site, "-c", USE).splitlines()
+    written, read, frame, probe = run(site, "-c", USE).splitlines()
     assert written == (
         "[Done(remote_id='7'), NotDone(why='no such card', permanent=True, after=None, status=None, code=None, "
         "blocked=False)]"
     )
     assert read == "Анна 30.0 {}"
+    assert probe == "it cannot be searched 1048576"
     assert frame == "this CRM has no place of its own for the page: use signed links"
 
 

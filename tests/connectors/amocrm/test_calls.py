@@ -405,3 +405,21 @@ def test_documented_payloads_make_a_call_result(payload: Callable[[str], Any]) -
         "limit": "100",
         "page": "1",
     }
+
+
+@pytest.mark.parametrize("shown", ["Unknown", "anonymous", "", None, "0"])
+def test_a_caller_who_hides_the_number_goes_by_that_of_the_card(office: Office, shown: str | None) -> None:
+    call = office.call(params=PARAMS | {"phone": shown})
+    office.fill(ALL)
+    result = office.connector.resolve(call)
+    assert result is not None
+    assert result["call"]["phone"] == "8 (916) 123-45-67"
+
+
+def test_a_hidden_caller_without_a_card_that_has_a_number_is_told_as_one(office: Office) -> None:
+    nobody = office.server.card("contacts", "Клиент без номера", ["нет"])
+    call = office.call(card=nobody, params=PARAMS | {"phone": "Unknown"})
+    office.fill(ALL, card=nobody)
+    result = office.connector.resolve(call)
+    assert result is not None
+    assert result["call"]["phone"] == "Unknown"

@@ -255,6 +255,15 @@ def test_a_call_without_a_card_is_told_by_its_number(portal: Portal) -> None:
     assert result["call"]["phone"] == "+79161234567"
 
 
+@pytest.mark.parametrize("shown", ["Unknown", "anonymous"])
+def test_a_hidden_caller_is_told_as_one_with_the_card(portal: Portal, shown: str) -> None:
+    with_client(portal)
+    with_call(portal, PHONE_NUMBER=shown)
+    result = connected(with_webhook(portal)).resolve(BY_CALL)
+    assert result is not None
+    assert (result["call"]["phone"], result["card"]["id"]) == (shown, "42")
+
+
 # --- items of a smart process ---------------------------------------------------------------------------------
 
 
@@ -281,6 +290,15 @@ def test_an_item_is_linked_to_a_deal_where_it_has_no_contact(portal: Portal) -> 
     result = connector.resolve(Reference("item", "24"))
     assert result is not None
     assert (result["card"]["type"], result["call"]["phone"]) == ("deal", "+7 916 123-45-67")
+
+
+@pytest.mark.parametrize("shown", ["Unknown", "номер скрыт", "", 0])
+def test_an_item_without_a_number_goes_by_that_of_its_card(portal: Portal, shown: object) -> None:
+    portal.records.add_item("deal", "10", title="Сделка", phones=("+7 916 123-45-67",))
+    item(portal, contactId=0, parentId2=10, UF_CRM_PHONE=shown)
+    result = connected(with_webhook(portal, facts=FACTS, **RECORD)).resolve(Reference("item", "24"))
+    assert result is not None
+    assert result["call"]["phone"] == "+7 916 123-45-67"
 
 
 def test_an_item_that_says_no_time_yet_is_not_ready(portal: Portal, card: CardRef) -> None:

@@ -81,6 +81,15 @@ def test_values_are_read_however_the_crm_writes_them() -> None:
     assert fields.read({"UF_1": False}) == {"related": False}
 
 
+@pytest.mark.parametrize(
+    ("mapped", "held"), [("Мой", "Мои\u0306"), ("Мои\u0306", "Мой"), ("Да", "\ufeffДа\u200b\u00a0")]
+)
+def test_a_value_is_read_however_its_letters_are_composed(mapped: str, held: str) -> None:
+    fields = loaded({"kind": {"field": "UF_1", "values": {mapped: "calls"}, "empty": [f"Не {mapped}"]}})
+    assert fields.read({"UF_1": held}) == {"kind": "calls"}
+    assert fields.read({"UF_1": f"Не {held}"}) == {}
+
+
 def test_it_tells_which_facts_and_values_can_come() -> None:
     fields = loaded({"related": {"field": "UF_1", "values": {"45": True, "46": False}}, "name": {"field": "UF_3"}})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -130,6 +132,55 @@ def test_a_target_without_phone_and_name_is_ignored(house: House, target: dict[s
     crm = house.run_once()
     assert crm.log == ["comment"]
     assert house.card_of(decision)["fallback"] is True
+
+
+@pytest.mark.parametrize(
+    ("held", "asked"),
+    [
+        ("8 (903) 765-43-21 (жена)", "+79037654321"),
+        ("+8 (903) 765-43-21", "8 903 765-43-21"),
+        ("8 916 555-00-01, жена 8 903 765-43-21", "+79037654321"),
+        ("+79037654321", "8 916 555-00-01, жена 8 903 765-43-21"),
+        ("+79037654321", "8 903 765-43-21 моб"),
+    ],
+)
+@pytest.mark.parametrize("called", [None, "Зайцев Андрей"])
+def test_another_client_is_found_by_any_number_of_both_fields(
+    house: House, held: str, asked: str, called: str | None
+) -> None:
+    decomposed = unicodedata.normalize("NFD", "Зайцев Андрей")
+    house.crm.contacts += [Card(OTHER, decomposed, phones=(held,)), Card(CardRef("contact", "78"), "Зайцев Пётр")]
+    house.delivery(house.decision(target={"name": called, "phone": asked}), fallback_text=FALLBACK)
+    house.worker().run_once()
+    assert [record.card for record in house.crm.records] == [OTHER]
+
+
+@pytest.mark.parametrize("phone", ["Unknown", "не знает", "8 903 765-43-2", "112"])
+def test_what_is_no_number_is_never_looked_for(house: House, phone: str) -> None:
+    house.crm.contacts.append(Card(OTHER, "Кто-то", phones=(phone,)))
+    target = house.decision(target={"name": " ", "phone": phone})
+    house.delivery(target)
+    caller = house.delivery(house.decision(card=None, phone=phone))
+    crm = house.run_once()
+    assert crm.log == ["comment"]
+    assert house.card_of(target)["fallback"] is True
+    assert house.row(caller).why == "the call names neither a card nor a phone number"
+
+
+def test_the_crm_is_asked_for_the_number_alone_and_the_name_is_compared_here(house: House) -> None:
+    asked: list[tuple[str | None, str | None]] = []
+
+    class Listening(FakeCrm):
+        def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
+            asked.append((phone, name))
+            return super().find_contact(phone, name)
+
+    other_client(house, "77")
+    house.crm.contacts.append(Card(CardRef("contact", "78"), "Жена Клиента", phones=(PHONE,)))
+    house.delivery(house.decision(target={"name": "клиент  другoй", "phone": PHONE}), fallback_text=FALLBACK)
+    house.worker(Listening(house.crm)).run_once()
+    assert asked == [(PHONE, None)]
+    assert [record.card for record in house.crm.records] == [OTHER]
 
 
 # --- once settled ------------------------------------------------------------------------------------

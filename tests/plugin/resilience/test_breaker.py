@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
+from connectors.base import Card, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
+from connectors.kit.phones import numbers_in
 from plugin.config.settings import DeliveryPolicy
 from plugin.ledger.schema import breakers
-from plugin.resilience.breaker import Breaker, BreakerState, after_failure
+from plugin.resilience.breaker import Breaker, BreakerState, after_failure, ask_account
 from plugin.resilience.health import ANSWERS, NO_SIGNAL, Health, Verdict, of_batch, of_mail, of_read, of_write
-from tests.plugin.delivery.fake_crm import START
+from tests.plugin.delivery.fake_crm import START, Clock, Crm, FakeCrm
 from tests.plugin.delivery.harness import House
 
 POLICY = DeliveryPolicy(breaker_failures=3, probe_seconds=30, longest_retry_after_seconds=3600)
@@ -31,6 +33,39 @@ def look(one: Breaker, house: House) -> Breaker:
     with house.ledger.read() as connection:
         one.refresh(connection)
     return one
+
+
+# --- the probe ---------------------------------------------------------------------------------------
+
+
+class Probed(FakeCrm):
+    """A CRM whose connector has a read of its own for probes."""
+
+    def probe(self) -> None:
+        self._read("probe")
+
+
+@pytest.mark.parametrize(("kind", "asked"), [(FakeCrm, "find_contact"), (Probed, "probe")])
+@pytest.mark.parametrize(("answer", "health"), [("ok", Health.ANSWERS), ("blocked", Health.AWAY)])
+def test_the_crm_shows_by_one_read_whether_it_answers(
+    kind: type[FakeCrm], asked: str, answer: str, health: Health
+) -> None:
+    crm = kind(Crm(Clock()))
+    crm.reads.append(answer)
+    assert ask_account(crm).health is health
+    assert crm.log == [asked]
+
+
+def test_the_number_that_is_looked_for_to_probe_is_one() -> None:
+    asked: list[str | None] = []
+
+    class Listening(FakeCrm):
+        def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
+            asked.append(phone)
+            return []
+
+    ask_account(Listening(Crm(Clock())))
+    assert [len(numbers_in(phone)) for phone in asked] == [1]
 
 
 # --- what an exchange says about the account ---------------------------------------------------------

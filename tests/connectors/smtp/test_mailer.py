@@ -267,7 +267,7 @@ def test_a_message_can_be_built_on_its_own() -> None:
 # --- without mailing anybody -----------------------------------------------------------------------
 
 
-def points(port: int, **options: Any) -> list[tuple[str, bool]]:
+def points(port: int, **options: Any) -> list[tuple[str, bool | None]]:
     return [(point.name, point.ok) for point in mailer(port, **options).check()]
 
 

@@ -152,7 +152,7 @@ def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
 
 
 def answers_write_ahead(connection: sqlite3.Connection) -> bool:
-    """Whether the file has its write-ahead log from now on: where it cannot, SQLite goes on in its old mode silently."""
+    """Whether the file has its write-ahead log from now on; where it cannot have one, SQLite says so and goes on."""
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     return str(mode).lower() == "wal"
 

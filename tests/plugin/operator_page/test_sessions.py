@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from plugin.errors import EventError
 from plugin.events.unfinished import remind_of_unfinished
+from plugin.ledger.schema import deliveries
 from plugin.operator_page.confirmation import read_confirming
 from plugin.operator_page.journal import answers, read_saving
 from tests.plugin.operator_page.office import SCRIPT, Office
@@ -226,6 +228,8 @@ def test_what_is_decided_otherwise_is_shown_and_not_recorded(
 
 def test_another_confirmation_of_another_end_is_a_correction(office: Office) -> None:
     confirm(office, office.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
+    with office.ledger.write() as connection:
+        connection.execute(update(deliveries).values(state="done"))
     facts = {"related_to_car": True, "survey_type": "all", "agreed_to_warning": "changed_mind"}
     status, _ = confirm(office, office.confirmation(facts, "none", id="confirm-2"))
 

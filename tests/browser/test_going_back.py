@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
+from sqlalchemy import update
 
 from plugin.events.unfinished import remind_of_unfinished
-from plugin.ledger.schema import calls
+from plugin.ledger.schema import calls, deliveries
 from tests.browser.page_site import Site, phrase, press, saved, screen
 
 ASKED = "Уточните, пожалуйста, Вы хотите отказаться от звонков с опросом"
@@ -102,6 +103,8 @@ def test_an_end_confirmed_by_mistake_is_corrected(site: Site, tab: Tab) -> None:
     tab.goto(site.link(call))
     press(tab, "1", "1", "Enter")
     screen(tab, "done")
+    with site.ledger.write() as connection:
+        connection.execute(update(deliveries).values(state="done"))
     tab.get_by_role("button", name="Исправить итог").click()
     screen(tab, "ending")
     assert "уже записан" in tab.locator("#notices").inner_text()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from plugin.errors import EventError
 from plugin.events.unfinished import remind_of_unfinished
+from plugin.ledger.schema import deliveries
 from plugin.operator_page.confirmation import read_confirmation
 from plugin.operator_page.journal import current_answers, read_journal_save
 from tests.plugin.operator_page.pages import SCRIPT, PageHarness
@@ -226,6 +228,8 @@ def test_what_is_decided_otherwise_is_shown_and_not_recorded(
 
 def test_another_confirmation_of_another_end_is_a_correction(pages: PageHarness) -> None:
     confirm(pages, pages.confirmation(CALLS, "exclude_calls", CALLS_ACTIONS))
+    with pages.ledger.write() as connection:
+        connection.execute(update(deliveries).values(state="done"))
     facts = {"related_to_car": True, "survey_type": "all", "agreed_to_warning": "changed_mind"}
     status, _ = confirm(pages, pages.confirmation(facts, "none", id="confirm-2"))
 

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from plugin.common.clock import Now
 from plugin.errors import ConfigError, InputError, LedgerUnavailable
@@ -180,7 +181,7 @@ def _new_file(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path)
 
 
-def _value(path: Path, question: str) -> object:
+def _value(path: Path, question: str) -> Any:
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
         return connection.execute(question).fetchone()[0]
 

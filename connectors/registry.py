@@ -124,10 +124,9 @@ def check_class(candidate: object) -> None:
 
 def _check_values(candidate: type[Connector]) -> None:
     """What the class says of itself; a property says it of each account."""
-    for count in ("most_writes", "max_event_bytes"):
-        most = getattr(candidate, count, None)
-        if not isinstance(most, property) and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
-            raise ConnectorMisfit(f"{_shown(candidate)}: {count} is {most!r}, expected a whole number of 1 or more")
+    most = getattr(candidate, "most_writes", None)
+    if not isinstance(most, property) and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+        raise ConnectorMisfit(f"{_shown(candidate)}: most_writes is {most!r}, expected a whole number of 1 or more")
     for flag in ("sends_mail", "repeats_events"):
         value = getattr(candidate, flag, None)
         if not isinstance(value, property | bool):

@@ -11,7 +11,7 @@ from connectors.amocrm.calls import AmoCalls
 from connectors.amocrm.checks import AmoChecks
 from connectors.amocrm.client import AmoClient
 from connectors.amocrm.contacts import AmoContacts
-from connectors.amocrm.events import MOST_BYTES, references
+from connectors.amocrm.events import references
 from connectors.amocrm.records import AmoRecords
 from connectors.amocrm.settings import AmoSettings
 from connectors.amocrm.writes import NO_MAIL, REQUESTS, AmoWrites
@@ -51,7 +51,6 @@ class AmoConnector(Connector):
     Settings = AmoSettings
     #: The API takes 250 at once and its makers advise no more than 50.
     most_writes = 50
-    max_event_bytes = MOST_BYTES
     sends_mail = False
     repeats_events = False
 

@@ -39,9 +39,6 @@ class Connector(ABC):
     Settings: ClassVar[type[Schema]]
     #: How many writes one ``write`` takes.
     most_writes: ClassVar[int] = 1
-    #: The largest event that the CRM sends, in bytes: a mass change can be far larger than one call. A larger one is
-    #: answered 413.
-    max_event_bytes: ClassVar[int] = 1_048_576
     #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
     #: account, so an instance is asked.
     sends_mail: bool = True

@@ -131,7 +131,7 @@ except EventNotAuthentic as error:
 try:
     connector.probe()
 except CrmRefused as error:
-    print(error, connector.max_event_bytes)
+    print(error)
 """
 
 
@@ -169,7 +169,7 @@ def test_a_connector_of_another_package_is_found_loaded_and_used(site: Path) -> 
         "blocked=False)]"
     )
     assert read == "Анна 30.0 {}"
-    assert probe == "it cannot be searched 1048576"
+    assert probe == "it cannot be searched"
     assert frame == "this CRM has no place of its own for the page: use signed links"
 
 

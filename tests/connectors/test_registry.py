@@ -70,7 +70,6 @@ class TakesMore(EmbeddedConnector):
             r"keep_in is .*\(self, where\), expected keep_in\(self, store",
         ),
         (variant(probe=None), r"probe is None, expected probe\("),
-        (variant(max_event_bytes=0), r"max_event_bytes is 0, expected a whole number of 1 or more"),
         (variant(facts={}), r"Variant: facts is {}, expected facts\(self\)"),
         (
             variant(check_assignee=lambda self, assignee: ()),

@@ -166,7 +166,7 @@ def test_a_connector_of_another_package_is_found_loaded_and_used(site: Path) -> 
     written, read, frame, probe = run(site, "-c", USE).splitlines()
     assert written == (
         "[Done(remote_id='7'), NotDone(why='no such card', permanent=True, after=None, status=None, code=None, "
-        "blocked=False)]"
+        "blocked=False, at_fault='record')]"
     )
     assert read == "Анна 30.0 {}"
     assert probe == "it cannot be searched"

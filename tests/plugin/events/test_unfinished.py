@@ -279,21 +279,3 @@ def test_a_call_whose_script_is_gone_is_postponed_and_does_not_hold_up_the_other
 def test_a_sweep_with_nothing_due_does_nothing(office: Office, facts: dict[str, Any]) -> None:
     office.taken(facts)
     assert office.sweep() == 0
-
-
-def test_the_reminder_holds_every_answer_that_was_given(office: Office) -> None:
-    answers = {"related_to_car": False, "is_client": True, "client_name": "Пётр Петров"}
-    office.taken(answers, final=True)
-    reminder, mail = office.deliveries()
-    for text in (reminder["text"], mail["text"]):
-        assert "клиенту карточки или автомобилю: Нет, не имеет отношения" in text
-        assert "Является ли клиентом Компании: Является клиентом" in text
-        assert "Ответивший клиент: Пётр Петров" in text
-        assert "От каких опросов" not in text
-
-
-@pytest.mark.parametrize("name", sorted(rulebook().scripts))
-def test_the_unfinished_reminder_of_every_shipped_script_names_every_question(name: str) -> None:
-    script = rulebook().scripts[name].script
-    asked = {f"fact.{question.fact}" for question in script.questions}
-    assert asked <= script.texts["unfinished"].names

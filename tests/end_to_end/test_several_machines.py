@@ -35,8 +35,9 @@ def processes(plugin: RunningPlugin, *commands: str) -> Iterator[list[RunningPlu
     """More processes on the same home, ended with the block."""
     running: list[RunningPlugin] = []
     try:
-        for command in commands:
-            one = RunningPlugin(plugin.home, plugin.environ)
+        for number, command in enumerate(commands):
+            log_file = plugin.home / f"{command}-{number}.log"
+            one = RunningPlugin(plugin.home, environ=plugin.environ, log_file=log_file)
             one.start(command=command)
             running.append(one)
         yield running

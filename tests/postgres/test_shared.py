@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from tests.support import shared_postgres
-from tests.support.crm import ROOT, wait_until
 from tests.support.databases import or_skip
 from tests.support.postgres import VARIABLE, NoPostgres
+from tests.support.processes import ROOT, wait_until
 from tests.support.shared_postgres import shared_databases
 
 pytestmark = pytest.mark.slow

@@ -284,7 +284,7 @@ def test_a_reply_goes_to_whom_the_settings_name(sink: MailSink) -> None:
 
 
 def test_a_mail_may_refer_to_an_earlier_one(sink: MailSink) -> None:
-    assert mailer(sink.port).send(TO, "s", "t", MESSAGE_ID, refers_to="<first@dealer.example>") == Done(MESSAGE_ID)
+    assert mailer(sink.port).send(TO, "s", "t", MESSAGE_ID, refers_to=["<first@dealer.example>"]) == Done(MESSAGE_ID)
     message = sink.messages[0].message
     assert message["References"] == message["In-Reply-To"] == "<first@dealer.example>"
 

@@ -125,7 +125,7 @@ def home(tmp_path: Path, ledger_url: str) -> Path:
 @pytest.fixture
 def processes(home: Path) -> Iterator[list[RunningPlugin]]:
     environ = os.environ | {"OPTOUT_CRM_TOKEN": "none", "OPTOUT_WEBHOOK_SECRET": SECRET, "PYTHONPATH": str(ROOT)}
-    found = [RunningPlugin(home, environ) for _ in range(2)]
+    found = [RunningPlugin(home, environ=environ, log_file=home / f"{name}.log") for name in ("first", "second")]
     started = []
     try:
         for process in found:

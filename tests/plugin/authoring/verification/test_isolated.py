@@ -20,9 +20,9 @@ CASES = Path(__file__).parent / "bad_rules" / "cases"
 #: The same process with the limits lifted that keep durable-rules from hanging.
 LIFTED = """
 import sys
-from plugin.deciding.engine import durable_rules
-from plugin.authoring.verification import size
-for module in (engine_rules, size):
+from plugin.authoring.verification import engine_limits
+from plugin.deciding.engine import network
+for module in (network, engine_limits):
     module.MAX_CODES_OF_ONE_SUBJECT = 10**9
 from plugin.authoring.verification.__main__ import main
 main(sys.argv[1:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -36,8 +36,9 @@ class BuildingMailer:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def send(self, to: str, subject: str, text: str, message_id: str) -> Outcome:
-        built = build_message(SENDER, to, subject, text, message_id, datetime(2026, 11, 22, tzinfo=UTC))
+    def send(self, to: str, subject: str, text: str, message_id: str, refers_to: Sequence[str] = ()) -> Outcome:
+        date = datetime(2026, 11, 22, tzinfo=UTC)
+        built = build_message(SENDER, to, subject, text, message_id, date, refers_to=refers_to)
         received = message_from_bytes(built.as_bytes(), policy=default_policy)
         assert isinstance(received, EmailMessage)
         self.texts.append(str(received.get_content()).replace("\r\n", "\n"))

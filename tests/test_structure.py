@@ -24,7 +24,21 @@ CRMS = {path.parent.name for path in (ROOT / "connectors").glob("*/connector.py"
     *("bitrix", "bitrix24", "amocrm", "espocrm", "odoo"),
 }
 #: Ordinary words of programming that the rules happen to use for something of theirs as well.
-ORDINARY = {"none", "all", "calls", "yes", "comment", "reminder", "1", "2", "rest", "online", "section", "point"}
+ORDINARY = {
+    "none",
+    "all",
+    "calls",
+    "yes",
+    "comment",
+    "reminder",
+    "1",
+    "2",
+    "rest",
+    "online",
+    "section",
+    "point",
+    "other_card",
+}
 LONGEST_FILE = 400
 
 

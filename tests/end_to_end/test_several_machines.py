@@ -35,9 +35,8 @@ def processes(plugin: RunningPlugin, *commands: str) -> Iterator[list[RunningPlu
     """More processes on the same home, ended with the block."""
     running: list[RunningPlugin] = []
     try:
-        for number, command in enumerate(commands):
-            log_file = plugin.home / f"{command}-{number}.log"
-            one = RunningPlugin(plugin.home, environ=plugin.environ, log_file=log_file)
+        for command in commands:
+            one = RunningPlugin(plugin.home, environ=plugin.environ, log_file=plugin.log_file)
             one.start(command=command)
             running.append(one)
         yield running

@@ -22,7 +22,6 @@ CALL, CARD = "call", "card"
 
 _FIELD = re.compile(r"([a-z_]+)\[([a-z_]+)\]\[(\d{1,4})\](?:\[note\])?\[([a-z_]+)\]")
 #: A change of 100 leads with 60 filled fields each has 18,200 fields in 1.4 MB.
-MOST_BYTES = 4 * 1024 * 1024
 _MOST_FIELDS = 60_000
 #: What is named beyond that is told in the log and comes again with the next change of its card.
 _MOST_REFERENCES = 1_000

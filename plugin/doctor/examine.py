@@ -320,10 +320,6 @@ def _checks_of(area: str, ask: Callable[[], Iterable[Check]]) -> Iterator[Doctor
         yield DoctorCheck(area, check.name, check.ok, "" if check.ok else check.remedy)
 
 
-def _untried(area: str, name: str, why: str) -> DoctorCheck:
-    return DoctorCheck(area, name, ok=None, remedy=why)
-
-
 def _guarded(area: str, checks: Iterator[DoctorCheck]) -> Iterator[DoctorCheck]:
     """A connector must not raise here; one that does has failed, and the later checks are made all the same."""
     try:

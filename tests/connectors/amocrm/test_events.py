@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import pytest
 
 from connectors.amocrm import AmoConnector
-from connectors.amocrm.events import MOST_BYTES
 from connectors.base import EventMalformed, EventNotAuthentic, Reference
+from plugin.config.settings import WebSettings
 from tests.connectors.amocrm.rig import SECRET, settings
 from tests.connectors.amocrm.server import ACCOUNT, OWN
 
@@ -162,7 +162,7 @@ def mass_change(leads: int, filled: int) -> bytes:
 
 def test_a_mass_change_is_read_in_little_time_and_memory() -> None:
     body = mass_change(100, 60)
-    assert 1_300_000 < len(body) < MOST_BYTES
+    assert 1_300_000 < len(body) < WebSettings().max_crm_event_bytes
     began = time.perf_counter()
     found = heard(body)
     took = time.perf_counter() - began

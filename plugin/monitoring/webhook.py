@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from connectors.base import Done, Limits, Outcome
 from connectors.http.address import split_address
 from connectors.http.client import HttpAnswer, HttpClient
 from plugin.common.clock import Now
+from plugin.common.webhook_secret import webhook_keys
 
 #: Of one request, in seconds.
 _CONNECT, _READ = 5.0, 20.0
@@ -30,7 +30,8 @@ class AlertWebhook:
 
     def __init__(self, url: str, secret: str, now: Now) -> None:
         base, self._query = split_address(url)
-        self._key = base64.b64decode(secret.removeprefix("whsec_") + "==")
+        # Of digits that may be hexadecimal or base64, the scheme means base64.
+        self._key = webhook_keys(secret)[0]
         self._client = HttpClient(
             base, _LIMITS, secrets=(secret, *self._query.values()), max_answer_bytes=_LONGEST_ANSWER, longest_wait=_TURN
         )

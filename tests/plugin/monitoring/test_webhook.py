@@ -19,6 +19,7 @@ from tests.support.processes import free_port
 from tests.support.webhook import Receiver, webhook_receiver
 
 SECRET = "whsec_" + base64.b64encode(b"w" * 32).decode()
+URL_SAFE = "whsec_" + base64.urlsafe_b64encode(b"\xfb\xff" * 16).decode()
 
 
 @pytest.fixture
@@ -113,6 +114,17 @@ def test_a_secret_without_prefix_or_padding_is_the_same_one(receiver: Receiver) 
     bare = SECRET.removeprefix("whsec_").rstrip("=")
     assert AlertWebhook(receiver.url, bare, lambda: moment).send("alert_1", {"type": "x"}) == Done("alert_1")
     Webhook(SECRET).verify(receiver.posted[0].body, dict(receiver.posted[0].headers))
+
+
+@pytest.mark.parametrize("as_pasted", ["v1,{}", '"{}"', " {}\n"])
+def test_a_secret_is_read_here_as_sources_secrets_are(receiver: Receiver, as_pasted: str) -> None:
+    moment = datetime.now(UTC)
+    webhook = AlertWebhook(receiver.url, as_pasted.format(URL_SAFE), lambda: moment)
+    assert webhook.send("alert_1", {"type": "x"}) == Done("alert_1")
+    [posted] = receiver.posted
+    assert posted.headers["webhook-signature"] == Webhook(b"\xfb\xff" * 16).sign(
+        "alert_1", moment, posted.body.decode()
+    )
 
 
 def test_a_refusal_says_who_answered_what(receiver: Receiver) -> None:

@@ -60,7 +60,7 @@ class Confirmation:
     target: str | None
 
     def event(self, call: PageCall, script: str) -> dict[str, Any]:
-        """The call result: the same each time the request is repeated."""
+        """The call result as it was confirmed."""
         return own_event(self.id, self.at, call, script, self.revision, facts=self.facts, note=self.note, final=True)
 
     def is_shown(self, decision: Decision) -> bool:

@@ -111,8 +111,7 @@ def _action(action: ActionSpec, fill: _Filling) -> dict[str, Any]:
 def _target(decider: Decider, ending: PageEnding) -> TargetSpec | None:
     if not any(action.target for action in ending.decision.actions):
         return None
-    fired = decider.fired(ending.facts)
-    return next((rule.target for rule in decider.script.rules if rule.target and rule.id in fired), None)
+    return decider.script.target(decider.fired(ending.facts))
 
 
 def _target_node(decider: Decider, target: TargetSpec, fill: _Filling) -> dict[str, Any]:

@@ -6,6 +6,7 @@ The page walks through the conversation by itself; its end is decided here again
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from hashlib import sha256
@@ -20,7 +21,7 @@ from plugin.config.settings import Settings, Source
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.values import FactValue
-from plugin.errors import BadFacts, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
+from plugin.errors import BadFacts, DecisionError, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.facts import mapped_fields
 from plugin.events.intake import DecisionChanged, Intake
 from plugin.events.respond import find_event
@@ -29,6 +30,7 @@ from plugin.operator_page.answer_hints import wanted_words
 from plugin.operator_page.call import PageCall, call_of_about
 from plugin.operator_page.confirmation import Confirmation, own_event
 from plugin.operator_page.endings import unfinished_node
+from plugin.operator_page.handing_over import handed_over, open_part
 from plugin.operator_page.journal import JournalSave, current_answers, last_moment
 from plugin.operator_page.journal_store import (
     Journal,
@@ -208,23 +210,19 @@ class PageSessions:
 
         None where the rules do not take them.
         """
-        left = dict(given)
         try:
             book = self._pinned(journal.script, journal.revision)
             decider = book.script(journal.script)
-            call_facts = self._call_facts(decider, call)
-            while left and decider.decide({**decider.type_facts(left), **call_facts}).complete:
-                left.popitem()
+            return open_part(decider, self._call_facts(decider, call), given)
         except OptoutError as error:
             _LOG.warning("operator.progress_not_decided", code=error.code)
             return None
-        return left
 
     # --- the end ---------------------------------------------------------------------------------
 
     def preview(self, call: PageCall, script: str, confirmation: Confirmation) -> dict[str, Any]:
         """What confirming would write now (``preview_json``). Raises EventError, DecisionError."""
-        change = self._intake.preview(self._source, confirmation.event(call, script))
+        change = self._intake.preview(self._source, self._result(call, script, confirmation))
         return preview_json(change, self._rules.current().roles)
 
     def confirm(self, call: PageCall, script: str, confirmation: Confirmation) -> tuple[int, dict[str, Any]]:
@@ -233,13 +231,23 @@ class PageSessions:
         409 ``decided_otherwise`` with what would be written instead where the operator was shown something else:
         nothing is stored then, and the operator confirms again.
         """
-        event = confirmation.event(call, script)
+        event = self._result(call, script, confirmation)
         try:
             answer = self._intake.receive_own(self._source, event, confirmation.is_shown)
         except DecisionChanged as other:
             error = {"code": "decided_otherwise", "message": "the decision is not the one that was confirmed"}
             return 409, {"error": error, "foresight": preview_json(other.change, self._rules.current().roles)}
         return answer.status, answer.body
+
+    def _result(self, call: PageCall, script: str, confirmation: Confirmation) -> dict[str, Any]:
+        """The call result: the same each time the request is repeated."""
+        if confirmation.outcome is None:
+            book = self._pinned(script, confirmation.revision)
+            decider = book.script(script)
+            # Answers that do not fit are refused by name where the event is taken in.
+            with suppress(BadFacts, DecisionError):
+                confirmation = handed_over(decider, self._call_facts(decider, call), confirmation)
+        return confirmation.event(call, script)
 
     def progress(self, call: PageCall, event_id: str) -> dict[str, Any] | None:
         """How far its deliveries have got (``delivery_progress``); None for an event of another call."""

@@ -138,7 +138,8 @@ def _minutes(settings: Settings) -> Any:
     return timedelta(minutes=settings.page.link_minutes)
 
 
-#: The page waits for 400 ms, rounded; the key itself takes a moment.
+#: The page takes an answer 300 ms after a phrase has come, a confirmation after 400; the key itself takes a moment.
+_UNSEEN = 320.0
 _TOO_SOON = 420.0
 
 # --- what an operator does -------------------------------------------------------------------------
@@ -154,8 +155,16 @@ def press(tab: Tab, *keys: str) -> None:
     for key in keys:
         if key == "Enter":
             _confirm(tab)
-        else:
-            tab.keyboard.press(key)
+            continue
+        if key.isdigit():
+            seen(tab)
+        tab.keyboard.press(key)
+
+
+def seen(tab: Tab) -> None:
+    """Wait until the page takes an answer to its screen."""
+    while _stood(tab) < _UNSEEN:
+        tab.wait_for_timeout(25)
 
 
 def _confirm(tab: Tab) -> None:
@@ -180,6 +189,7 @@ def _stood(tab: Tab) -> float:
 def type_answer(tab: Tab, text: str) -> None:
     """Type into the answer that has the focus."""
     tab.keyboard.type(text)
+    seen(tab)
     tab.keyboard.press("Enter")
 
 

@@ -214,7 +214,7 @@ def test_what_is_confirmed_is_recorded_once(pages: PageHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "actions"), [("none", ()), ("exclude_calls", ("comment",)), (None, ()), ("exclude_all", CALLS_ACTIONS)]
+    ("outcome", "actions"), [("none", ()), ("exclude_calls", ("comment",)), ("exclude_all", CALLS_ACTIONS)]
 )
 def test_what_is_decided_otherwise_is_shown_and_not_recorded(
     pages: PageHarness, outcome: str | None, actions: tuple[str, ...]
@@ -224,6 +224,16 @@ def test_what_is_decided_otherwise_is_shown_and_not_recorded(
     assert (status, body["error"]["code"]) == (409, "decided_otherwise")
     assert body["foresight"]["outcome"] == "exclude_calls"
     assert pages.events == pages.calls == pages.deliveries == []
+
+
+def test_a_hand_over_is_not_decided_by_its_answers_and_tells_them_all(pages: PageHarness) -> None:
+    status, body = confirm(pages, pages.confirmation(CALLS, None, (), note="Разговор прервался."))
+
+    assert (status, body["decision"]["complete"]) == (202, False)
+    reminder = next(row["text"] for row in pages.deliveries if row["kind"] == "reminder")
+    assert "Заметка оператора: Разговор прервался.\nОт каких опросов отказывается: Только от звонков" in reminder
+    assert "Да, имеет отношение" in reminder
+    assert confirm(pages, pages.confirmation(CALLS, None, (), note="Разговор прервался.", id="confirm-2"))[0] == 202
 
 
 def test_another_confirmation_of_another_end_is_a_correction(pages: PageHarness) -> None:

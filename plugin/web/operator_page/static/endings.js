@@ -6,9 +6,9 @@ const HOUR = 3600000;
 
 /**
  * `{outcome, label, say, complete, same, writes, target, shown, exact}` of an end in the tree.
- * `shown` goes back with the confirmation; `exact` false: worked out on this page alone.
+ * `told`: lines below each text, the answers of a call that is handed over. `shown` goes back with the confirmation; `exact` false: worked out on this page alone.
  */
-export function endingOf(node, data, values, began) {
+export function endingOf(node, data, values, began, told = []) {
   const due = (hours) => new Date(began.getTime() + hours * HOUR);
   const target = node.target && {
     name: fill(node.target.name, values),
@@ -16,7 +16,7 @@ export function endingOf(node, data, values, began) {
   };
   const more = target ? { ...values, "target.name": target.name, "target.phone": target.phone } : values;
   const writes = node.actions.map((action) => {
-    const written = { kind: action.kind, text: fill(action.text, values), fallback: null };
+    const written = { kind: action.kind, text: [fill(action.text, values), ...told].join("\n"), fallback: null };
     if (target) written.fallback = fill(node.target[action.kind], more);
     if (!action.role) return written;
     const role = data.roles[action.role] ?? { to: action.role, address: null };
@@ -33,7 +33,8 @@ export function endingOf(node, data, values, began) {
     target,
     shown: {
       outcome: node.outcome,
-      actions: node.actions.map((action) => action.id),
+      // As the server tells it: a call that is handed over has no outcome, and thus no actions of one.
+      actions: node.outcome === null ? [] : node.actions.map((action) => action.id),
       target: target ? target.name : null,
     },
     exact: false,

@@ -14,6 +14,8 @@ import { localTime, plain, readTyped, spelt, warmUp } from "./texts.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const HOUR = 3600000;
+/** A screen has been seen once it has stood for so many milliseconds. */
+const SEEN_AFTER = 300;
 
 class Page extends ConfirmFlow {
   constructor() {
@@ -142,8 +144,10 @@ class Page extends ConfirmFlow {
   get ending() {
     if (this.exact) return this.exact;
     const began = this.began;
-    const node = this.handover ? data.unfinished : this.place.node;
-    return endingOf(node, data, this.values(began), began);
+    if (!this.handover) return endingOf(this.place.node, data, this.values(began), began);
+    const { steps } = this.place;
+    const told = steps.map(({ node, answer }) => `${node.label}: ${answer.words}`);
+    return endingOf(data.unfinished, data, this.values(began), began, told);
   }
 
   get screen() {
@@ -183,6 +187,8 @@ class Page extends ConfirmFlow {
   }
 
   answer(value, words) {
+    // An answer counts only for a phrase that was seen: not the second one of a key pressed twice.
+    if (performance.now() - this.shown < SEEN_AFTER) return;
     const { node } = this.place;
     const asked = new Date(this.server.now().getTime() - (performance.now() - this.shown)).toISOString();
     this.resetMoment();

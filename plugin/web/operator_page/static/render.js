@@ -2,6 +2,7 @@
 
 import * as conversation from "./conversation.js";
 import * as screens from "./screens.js";
+import { minuteTime } from "./texts.js";
 
 export const byId = (id) => document.getElementById(id);
 
@@ -19,8 +20,14 @@ export class Renderer {
     if (document.activeElement !== note) note.value = conversation.noteAt(this.log, this.place.node?.fact ?? null);
     note.disabled = Boolean(this.pending) || this.screen === "done";
     const end = conversation.lastEnd(this.log);
-    const again = end && this.screen !== "done" && this.screen !== "sending" && end.kind === "confirmed";
-    this.notice("correcting", again ? `Итог «${end.words ?? end.outcome}» уже записан и остаётся в силе, пока не подтверждён другой.` : null);
+    const goesOn = end && this.screen !== "done" && this.screen !== "sending";
+    this.notice("correcting", goesOn ? this.standing(end) : null);
+  }
+
+  /** What holds while the conversation goes on after an end. */
+  standing(end) {
+    if (end.kind === "confirmed") return `Уже записано: «${end.words ?? end.outcome}». Действует, пока вы не подтвердите новый итог.`;
+    return `Передано координатору в ${minuteTime(new Date(end.at), this.data.zone)}. Когда подтвердите итог, он узнает об этом.`;
   }
 
   /** Answers that the rules of this page do not ask for are taken back. */

@@ -44,6 +44,11 @@ export function questionScreen(node, actions, { canGoBack, again }) {
   ];
 }
 
+/** The second click of a double click was meant for the screen before. */
+function once(action) {
+  return (event) => event.detail > 1 || action();
+}
+
 function answerButtons(node, actions) {
   const buttons = node.answers.map((answer, place) =>
     make(
@@ -51,7 +56,7 @@ function answerButtons(node, actions) {
       {},
       make(
         "button",
-        { type: "button", class: "answer", "data-place": place, onclick: () => actions.answer(answer) },
+        { type: "button", class: "answer", "data-place": place, onclick: once(() => actions.answer(answer)) },
         place < 9 && key(String(place + 1)),
         make("span", {}, answer.label),
       ),
@@ -144,7 +149,7 @@ export function endingScreen(ending, actions, { zone, now, changed, handover, re
     closing,
     make(
       "section",
-      { class: "result", "aria-labelledby": "result-title" },
+      { class: "result", "aria-labelledby": "result-title", "data-exact": String(ending.exact) },
       make("h2", { id: "result-title" }, make("span", { class: "soft" }, "Итог: "), ending.label ?? "разговор не завершён"),
       recorded && make("p", { class: "notice" }, `По этому звонку уже записано: «${recorded}».`),
       ending.same ? make("p", {}, "Этот итог уже записан: повторно ничего не пишется.") : writes(ending, zone, now),
@@ -152,7 +157,7 @@ export function endingScreen(ending, actions, { zone, now, changed, handover, re
     make(
       "div",
       { class: "confirm" },
-      make("button", { type: "button", class: "main", id: "confirm", onclick: actions.confirm }, confirm, key("Enter")),
+      make("button", { type: "button", class: "main", id: "confirm", onclick: once(actions.confirm) }, confirm, key("Enter")),
     ),
     make(
       "div",
@@ -262,7 +267,7 @@ export function doneScreen(end, progress, actions, { zone, label, waiting }) {
     make(
       "div",
       { class: "others" },
-      unfinished && make("button", { type: "button", class: "main", onclick: actions.resume }, "Продолжить разговор"),
+      unfinished && make("button", { type: "button", class: "quiet", onclick: once(actions.resume) }, "Продолжить разговор"),
       !unfinished && make("button", { type: "button", class: "quiet", onclick: actions.resume }, "Исправить итог"),
     ),
   ];

@@ -61,6 +61,11 @@ export function clockTime(moment, zone) {
   return `${parts.hour}:${parts.minute}:${parts.second}`;
 }
 
+/** 16:01 */
+export function minuteTime(moment, zone) {
+  return clockTime(moment, zone).slice(0, 5);
+}
+
 /** Making a format takes longer than a frame: each is made once, before it is needed. */
 const formats = new Map();
 

@@ -27,7 +27,7 @@ from plugin.events.intake import DecisionChanged, Intake
 from plugin.events.respond import find_event
 from plugin.ledger import Ledger
 from plugin.operator_page.answer_hints import wanted_words
-from plugin.operator_page.call import PageCall, call_of_about
+from plugin.operator_page.call import PageCall, as_kept, call_of_about
 from plugin.operator_page.confirmation import Confirmation, own_event
 from plugin.operator_page.endings import unfinished_node
 from plugin.operator_page.handing_over import handed_over, open_part
@@ -38,6 +38,7 @@ from plugin.operator_page.journal_store import (
     is_decided,
     journal_of,
     newest_journal,
+    note_end,
     note_reported,
     save_journal,
 )
@@ -116,6 +117,7 @@ class PageSessions:
         """
         with self._ledger.read() as connection:
             journal = journal_of(connection, self._namespace, call, self._now())
+        call = as_kept(call, journal.about if journal else None)
         pin = journal.revision if journal else begun_with
         book = self._book(pin) if pin else None
         if book is None or (journal and journal.script not in book.scripts):
@@ -237,6 +239,10 @@ class PageSessions:
         except DecisionChanged as other:
             error = {"code": "decided_otherwise", "message": "the decision is not the one that was confirmed"}
             return 409, {"error": error, "foresight": preview_json(other.change, self._rules.current().roles)}
+        if answer.status in (200, 202):
+            # It is taken in, whatever becomes of the journal.
+            with suppress(LedgerUnavailable), self._ledger.write() as connection:
+                note_end(connection, self._namespace, call, confirmation.end())
         return answer.status, answer.body
 
     def _result(self, call: PageCall, script: str, confirmation: Confirmation) -> dict[str, Any]:

@@ -81,6 +81,10 @@ class Site:
         """What was reported of a call."""
         return [event for call in self.rows(calls, call_id=call_id) for event in self.rows(events, call_ref=call["id"])]
 
+    def rows_of_calls(self, call_id: str) -> list[Mapping[str, Any]]:
+        """The call's rows."""
+        return self.rows(calls, call_id=call_id)
+
     def planned(self, call_id: str) -> list[Mapping[str, Any]]:
         """What goes to the CRM and by mail."""
         found = self.rows(calls, call_id=call_id)

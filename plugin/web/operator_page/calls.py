@@ -7,7 +7,9 @@ from flask import abort, request
 from plugin.auth.visitor import LinkedCall
 from plugin.operator_page.call import PageCall, page_call
 from plugin.operator_page.sessions import PageSessions
+from plugin.operator_page.tickets import Tickets
 from plugin.web.auth import visitor
+from plugin.web.auth.guards import needs_session
 
 
 def asked_call(sessions: PageSessions) -> PageCall | None:
@@ -26,6 +28,18 @@ def needed_call(sessions: PageSessions) -> PageCall:
     if call is None:
         abort(404)
     return call
+
+
+def sent_call(sessions: PageSessions, tickets: Tickets) -> PageCall:
+    """The call that something is sent for: that of the page's ticket, whoever has signed in since, else as asked for.
+
+    A ticket counts in a browser that somebody is known in. Raises NotAllowed; 404 for an unknown call.
+    """
+    by_ticket = tickets.read(request.headers.get("X-Page-Ticket"), request.args.get("call"))
+    if by_ticket is None:
+        return needed_call(sessions)
+    needs_session()
+    return by_ticket
 
 
 def of_link(known: LinkedCall, operator: str) -> PageCall:

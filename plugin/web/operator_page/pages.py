@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from plugin.config.settings import Settings
 from plugin.operator_page.call import line, page_call
 from plugin.operator_page.sessions import OpenedPage, PageSessions
+from plugin.operator_page.tickets import Tickets
 from plugin.web.auth import page_view, visitor
 from plugin.web.auth.places import call_url
 from plugin.web.operator_page.assets import Assets
@@ -21,7 +22,9 @@ from plugin.web.operator_page.calls import asked_call
 _LONGEST_CARD = 255
 
 
-def add_pages(blueprint: Blueprint, sessions: PageSessions, settings: Settings, assets: Assets) -> None:
+def add_pages(
+    blueprint: Blueprint, sessions: PageSessions, settings: Settings, assets: Assets, tickets: Tickets
+) -> None:
     """Serve both."""
 
     @page_view
@@ -37,14 +40,14 @@ def add_pages(blueprint: Blueprint, sessions: PageSessions, settings: Settings, 
         first = opened.tree.nodes[opened.tree.start] if opened.journal is None else None
         return render_template(
             "operator/page.html",
-            call=call,
+            call=opened.call,
             opened=opened,
             operator=who.operator,
             may_start=not who.is_linked,
             first=first,
             # Not the filter ``tojson``: it would escape every Russian letter.
             data=htmlsafe_json_dumps(
-                _data(opened, sessions, settings, who.csrf), ensure_ascii=False, separators=(",", ":")
+                _data(opened, sessions, settings, tickets, who.csrf), ensure_ascii=False, separators=(",", ":")
             ),
             assets=assets,
         )
@@ -69,12 +72,14 @@ def add_pages(blueprint: Blueprint, sessions: PageSessions, settings: Settings, 
         return redirect(call_url(call.id), 303)
 
     def _form(given: dict[str, str], fault: str | None) -> str:
+        who = visitor()
         return render_template(
             "operator/start.html",
             given=given,
             fault=fault,
-            csrf=visitor().csrf,
-            operator=visitor().operator,
+            csrf=who.csrf,
+            operator=who.operator,
+            data=htmlsafe_json_dumps({"csrf": who.csrf, "operator": who.operator, "root": url_for("operator.home")}),
             assets=assets,
         )
 
@@ -92,7 +97,7 @@ def shown_phone(phone: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
-def _data(opened: OpenedPage, sessions: PageSessions, settings: Settings, csrf: str) -> dict[str, Any]:
+def _data(opened: OpenedPage, sessions: PageSessions, settings: Settings, tickets: Tickets, csrf: str) -> dict[str, Any]:
     """The data that the page's script works with."""
     call = opened.call
     return {
@@ -108,5 +113,7 @@ def _data(opened: OpenedPage, sessions: PageSessions, settings: Settings, csrf: 
         "now": sessions.now(),
         "zone": settings.timezone.key,
         "csrf": csrf,
+        "operator": call.operator,
+        "ticket": tickets.make(call),
         "root": url_for("operator.home"),
     }

@@ -12,30 +12,32 @@ from plugin.events.schema import MAX_FACTS
 from plugin.operator_page.confirmation import read_confirmation
 from plugin.operator_page.journal import bad_page_request, read_journal_save
 from plugin.operator_page.sessions import PageSessions
+from plugin.operator_page.tickets import Tickets
 from plugin.web.auth import json_view
+from plugin.web.auth.guards import json_route
 from plugin.web.errors import json_response
-from plugin.web.operator_page.calls import needed_call
+from plugin.web.operator_page.calls import needed_call, sent_call
 
 
-def add_routes(blueprint: Blueprint, sessions: PageSessions) -> None:
+def add_routes(blueprint: Blueprint, sessions: PageSessions, tickets: Tickets) -> None:
     """Serve them."""
 
-    @json_view
+    @json_route
     def next_question() -> Response:
         """The conversation from the answers given so far on, where the page cannot know it."""
         body = _body()
         facts = body.get("facts")
         if not isinstance(facts, dict) or len(facts) > MAX_FACTS:
             raise bad_page_request(["facts"])
-        tree = sessions.next(needed_call(sessions), _text(body, "script"), _text(body, "revision"), facts)
+        tree = sessions.next(sent_call(sessions, tickets), _text(body, "script"), _text(body, "revision"), facts)
         return json_response(200, {"tree": tree.to_json()})
 
-    @json_view
+    @json_route
     def save_journal() -> Response:
         """Save the journal; 409 with that of another window that continued the call meanwhile."""
         body = _body()
         save = read_journal_save(body)
-        journal, taken = sessions.save(needed_call(sessions), _text(body, "script"), save)
+        journal, taken = sessions.save(sent_call(sessions, tickets), _text(body, "script"), save)
         answer: dict[str, Any] = {"seq": journal.seq, "now": sessions.now()}
         return json_response(200, answer) if taken else json_response(409, answer | {"trail": journal.to_json()})
 
@@ -45,19 +47,19 @@ def add_routes(blueprint: Blueprint, sessions: PageSessions) -> None:
         journal = sessions.journal(needed_call(sessions))
         return json_response(200, {"trail": journal.to_json() if journal else None, "now": sessions.now()})
 
-    @json_view
+    @json_route
     def preview() -> Response:
         """What confirming would write now."""
         body = _body()
         return json_response(
-            200, sessions.preview(needed_call(sessions), _text(body, "script"), read_confirmation(body))
+            200, sessions.preview(sent_call(sessions, tickets), _text(body, "script"), read_confirmation(body))
         )
 
-    @json_view
+    @json_route
     def confirm() -> Response:
         """Report the end: it is decided again, and carried out."""
         body = _body()
-        status, answer = sessions.confirm(needed_call(sessions), _text(body, "script"), read_confirmation(body))
+        status, answer = sessions.confirm(sent_call(sessions, tickets), _text(body, "script"), read_confirmation(body))
         return json_response(status, answer)
 
     @json_view

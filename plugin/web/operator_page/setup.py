@@ -8,6 +8,7 @@ from flask import Blueprint, Flask
 
 from plugin.common.clock import Now, utc_now
 from plugin.operator_page.sessions import PageSessions
+from plugin.operator_page.tickets import Tickets
 from plugin.web.auth.setup import answer_people
 from plugin.web.operator_page.assets import Assets
 from plugin.web.operator_page.pages import add_pages
@@ -31,7 +32,8 @@ def serve_operators_page(
     blueprint = Blueprint("operator", __name__, url_prefix=ROOT, template_folder="templates")
     assets = Assets()
     assets.add_to(blueprint)
-    add_pages(blueprint, sessions, settings, assets)
-    add_routes(blueprint, sessions)
+    tickets = Tickets.of(settings.page, now)
+    add_pages(blueprint, sessions, settings, assets, tickets)
+    add_routes(blueprint, sessions, tickets)
     answer_people(blueprint)
     app.register_blueprint(blueprint)

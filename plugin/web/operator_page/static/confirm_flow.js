@@ -57,7 +57,7 @@ export class ConfirmFlow extends Renderer {
   waitToSend(why) {
     this.sendingWhy = why;
     if (this.screen === "sending") this.renderStage(false);
-    this.showConnection(why === "signed out" ? "signed out" : "offline");
+    this.showConnection(this.session.ended ? "signed out" : "offline");
   }
 
   refused(status, error) {

@@ -145,7 +145,7 @@ export function endingScreen(ending, actions, { zone, now, changed, handover, re
   const confirm = ending.writes.length && !ending.same ? "Подтвердить и записать " : "Подтвердить и закончить ";
   return [
     changed &&
-      make("p", { class: "notice warn", role: "alert" }, "Сервер решил иначе, чем показывала страница: проверьте итог и подтвердите ещё раз."),
+      make("p", { class: "notice warn", role: "alert" }, "Итог изменился. Проверьте его и подтвердите ещё раз."),
     closing,
     make(
       "section",
@@ -208,16 +208,19 @@ function written(group, zone, now) {
   );
 }
 
-const WAITING = {
-  offline: "Нет связи с сервером. Подтверждение сохранено в этом браузере и уйдёт само, как только связь вернётся. Не закрывайте вкладку; обновить её можно.",
-  busy: "Сервер занят и просит подождать. Подтверждение сохранено и уйдёт само.",
-  "signed out": "Вход на страницу закончился. Подтверждение сохранено в этом браузере: откройте страницу из CRM ещё раз (или войдите) на этом же компьютере, и оно уйдёт само.",
-};
+/** Why a confirmation has not left; `works`: whether this browser keeps anything beyond the tab. */
+function waitingWords(why, works) {
+  const kept = works ? "Подтверждение сохранено в этом браузере" : "Подтверждение хранится только в этой вкладке";
+  const stay = works ? "" : " Не закрывайте и не обновляйте её.";
+  if (why === "signed out") return `Сеанс завершён — войдите снова, здесь или в любой вкладке. ${kept} и сразу уйдёт само.${stay}`;
+  if (why === "busy") return `Сервер занят и просит подождать. ${kept} и уйдёт само.${stay}`;
+  return `Нет связи с сервером. ${kept} и уйдёт само, как только связь вернётся.${stay}`;
+}
 
-export function sendingScreen(why) {
+export function sendingScreen(why, works) {
   return [
     make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, why ? "Подтверждено, ещё не передано" : "Передаётся…"),
-    why && make("p", { class: "notice warn" }, WAITING[why]),
+    why && make("p", { class: "notice warn" }, waitingWords(why, works)),
   ];
 }
 

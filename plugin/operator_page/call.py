@@ -14,7 +14,8 @@ from plugin.events.schema import MAX_NAME
 
 @dataclass(frozen=True, slots=True)
 class PageCall:
-    """``phone`` is in one notation, None where what was given is no number. A card has both its type and its id.
+    """``phone`` is in one notation, None where what was given is no number. A card has both its type and its id, or
+    neither, where only the client's name is known.
 
     ``script`` None: the default one. ``given``: phone, card type and card id as they were told when the call was
     opened, where the operator has changed them since.
@@ -48,7 +49,7 @@ class PageCall:
         call = {"id": self.id, "phone": self.phone, "operator": self.operator}
         card = {"type": self.card_type, "id": self.card_id, "name": self.card_name, "url": self.card_url}
         body: dict[str, Any] = {"call": {name: value for name, value in call.items() if value}}
-        if self.card_type and self.card_id:
+        if any(card.values()):
             body["card"] = {name: value for name, value in card.items() if value}
         return body
 
@@ -59,14 +60,13 @@ class PageCall:
 
     def context(self) -> dict[str, str | None]:
         """Values for the gaps of texts, without time and deadline, which only the end of the call gives."""
-        known = self.card_type and self.card_id
         return {
             "call.id": self.id,
             "call.phone": self.phone,
             "call.operator": self.operator,
-            "card.id": self.card_id if known else None,
-            "card.name": (self.card_name if known else None) or LABELS["card.name"],
-            "card.url": (self.card_url if known else None) or LABELS["card.url"],
+            "card.id": self.card_id,
+            "card.name": self.card_name or LABELS["card.name"],
+            "card.url": self.card_url or LABELS["card.url"],
         }
 
 

@@ -30,7 +30,7 @@ class PageEnding:
 
 
 def ending_node(decider: Decider, ending: PageEnding) -> dict[str, Any]:
-    """``{"outcome", "label", "say", "actions", "target"}``.
+    """``{"outcome", "label", "say", "read", "about", "actions", "target"}``.
 
     An action is ``{"id", "kind", "text"}`` and a reminder's ``role``, ``subject``, ``hours``, ``email``. ``target``
     (or null) is whose card it is written to instead: ``name`` and ``phone``, and the lines written to the call's card
@@ -45,6 +45,8 @@ def ending_node(decider: Decider, ending: PageEnding) -> dict[str, Any]:
         "outcome": outcome,
         "label": spec.label,
         "say": spec.say,
+        "read": spec.read,
+        "about": spec.about,
         "actions": [_action(action, fill) for action in spec.actions],
         "target": None if target is None else _target_node(decider, target, fill),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from plugin.events.calls import REUSED_AFTER
 from plugin.ledger.schema import calls
@@ -124,6 +124,25 @@ def note_end(connection: Connection, namespace: str, call: PageCall, end: Mappin
         return
     row = {"entries": [*journal.entries, end], "state": end["kind"], "event_id": end["event"]}
     connection.execute(_CHANGE, {"trail": journal.id, "outcome": end.get("outcome"), **row})
+
+
+def change_call(connection: Connection, namespace: str, call: PageCall) -> None:
+    """Correct the number and the card of a call without an outcome, in its journal and where it has been reported."""
+    journal = newest_journal(connection, namespace, call.id, lock=True)
+    if journal is not None:
+        connection.execute(_CHANGE, {"trail": journal.id, "about": call.about()})
+    newest = select(func.max(calls.c.generation)).where(calls.c.namespace == namespace, calls.c.call_id == call.id)
+    card = {"card_type": call.card_type, "card_id": call.card_id, "card_name": call.card_name}
+    connection.execute(
+        update(calls)
+        .where(
+            calls.c.namespace == namespace,
+            calls.c.call_id == call.id,
+            calls.c.generation == newest.scalar_subquery(),
+            calls.c.decision_number == 0,
+        )
+        .values(phone=call.phone, card_url=call.card_url, **card)
+    )
 
 
 def note_reported(connection: Connection, journal: Journal, reported: Mapping[str, Any]) -> None:

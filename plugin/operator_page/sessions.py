@@ -20,6 +20,7 @@ from plugin.common.clock import Now
 from plugin.config.settings import Settings, Source
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
+from plugin.deciding.ruleset.model import OutcomeSpec
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, DecisionError, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.facts import mapped_fields
@@ -81,8 +82,29 @@ class PageSessions:
         self._source = next(named, Source(name, (), name))
 
     @property
-    def _namespace(self) -> str:
+    def namespace(self) -> str:
+        """The namespace of the calls that the page reports."""
         return self._source.namespace
+
+    @property
+    def outcomes(self) -> Mapping[str, Mapping[str, OutcomeSpec]]:
+        """The outcomes of each script of the active rules."""
+        book = self._rules.current()
+        return {name: book.script(name).script.outcomes for name in book.scripts}
+
+    def context(self, call: PageCall, script: str, revision: str) -> dict[str, str | None]:
+        """Values for the gaps of texts, as ``OpenedPage.context``. Raises EventError 422 for unknown rules."""
+        book = self._pinned(script, revision)
+        return self._context(book.script(script), call)
+
+    def _context(self, decider: Decider, call: PageCall) -> dict[str, str | None]:
+        return {**call.context(), **call_fact_words(decider, self._call_facts(decider, call))}
+
+    def tells_the_same(self, one: PageCall, other: PageCall, script: str, revision: str) -> bool:
+        """Whether both bring the same facts along, so that the conversation on the page holds for both."""
+        book = self._pinned(script, revision)
+        decider = book.script(script)
+        return self._call_facts(decider, one) == self._call_facts(decider, other)
 
     def now(self) -> str:
         """The server's time, which pages follow instead of their machine's clock."""
@@ -95,17 +117,17 @@ class PageSessions:
         book = self._rules.current()
         script = self._script_name(book, call.script)
         with self._ledger.write() as connection:
-            begin_journal(connection, self._namespace, call, script, book.revision, self._now())
+            begin_journal(connection, self.namespace, call, script, book.revision, self._now())
 
     def journal(self, call: PageCall) -> Journal | None:
         """The call's present journal."""
         with self._ledger.read() as connection:
-            return journal_of(connection, self._namespace, call, self._now())
+            return journal_of(connection, self.namespace, call, self._now())
 
     def begun(self, call_id: str, operator: str) -> PageCall | None:
         """The call that a journal holds under this id; None where there is none."""
         with self._ledger.read() as connection:
-            journal = newest_journal(connection, self._namespace, call_id)
+            journal = newest_journal(connection, self.namespace, call_id)
         if journal is None or journal.about is None:
             return None
         return call_of_about(call_id, journal.about, operator, journal.script)
@@ -116,7 +138,7 @@ class PageSessions:
         ``begun_with`` is the revision that the browser knows of a call whose journal could not be saved yet.
         """
         with self._ledger.read() as connection:
-            journal = journal_of(connection, self._namespace, call, self._now())
+            journal = journal_of(connection, self.namespace, call, self._now())
         call = as_kept(call, journal.about if journal else None)
         pin = journal.revision if journal else begun_with
         book = self._book(pin) if pin else None
@@ -134,7 +156,7 @@ class PageSessions:
             promise_hours=decider.promise_hours,
             tree=self._trees.of(decider, call_facts),
             unfinished=unfinished_node(decider),
-            context={**call.context(), **call_fact_words(decider, call_facts)},
+            context=self._context(decider, call),
             roles={
                 role.name: {"to": role.label, "address": role.address if role.email else None}
                 for role in roles.values()
@@ -163,7 +185,7 @@ class PageSessions:
         for _ in range(_TRIES):
             try:
                 with self._ledger.write() as connection:
-                    journal, taken = save_journal(connection, self._namespace, call, script, save, self._now())
+                    journal, taken = save_journal(connection, self.namespace, call, script, save, self._now())
                 break
             except IntegrityError:
                 continue
@@ -185,7 +207,7 @@ class PageSessions:
         if at is None or not facts or reported == before:
             return
         with self._ledger.read() as connection:
-            if is_decided(connection, self._namespace, call.id):
+            if is_decided(connection, self.namespace, call.id):
                 return
         key = f"{call.id}\0{journal.generation}\0{save.tab}\0{save.seq}"
         event = own_event(
@@ -242,7 +264,7 @@ class PageSessions:
         if answer.status in (200, 202):
             # It is taken in, whatever becomes of the journal.
             with suppress(LedgerUnavailable), self._ledger.write() as connection:
-                note_end(connection, self._namespace, call, confirmation.end())
+                note_end(connection, self.namespace, call, confirmation.end())
         return answer.status, answer.body
 
     def _result(self, call: PageCall, script: str, confirmation: Confirmation) -> dict[str, Any]:

@@ -34,7 +34,7 @@ _KEPT = 32
 class PageTree:
     """The conversation from here on. ``nodes[start]`` comes next; ``json`` is both, safe to stand inside HTML.
 
-    A node is a question, ``{"q", "fact", "label", "say", "hint"}`` with ``answers`` (``value``, ``label``, ``next``) or
+    A node is a question, ``{"q", "fact", "label", "say", "hint"}`` (and ``read``: how ``say`` is read out) with ``answers`` (``value``, ``label``, ``next``) or
     with ``input`` (what is typed in) and ``next``; or an end, ``plugin.operator_page.endings``; or ``{"fault": true}``
     where the rules do not know an end. ``next`` null: ask the server with all facts.
     """
@@ -131,6 +131,8 @@ class _Grower:
         fact = script.facts[question.fact]
         node: dict[str, Any] = {"q": question.id, "fact": fact.name, "label": fact.label}
         node |= {"say": question.say, "hint": question.hint}
+        if question.read:
+            node["read"] = question.read
 
         def after(value: FactValue, words: str | None) -> int | None:
             if depth + 1 >= self.deepest:

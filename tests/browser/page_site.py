@@ -13,7 +13,7 @@ from typing import Any
 from playwright.sync_api import Page as Tab
 from sqlalchemy import select
 
-from connectors.base import CardRef
+from connectors.base import CardRef, Connector
 from plugin.auth.links import Links
 from plugin.auth.users import Users
 from plugin.auth.visitor import LinkedCall
@@ -107,7 +107,7 @@ class Site:
 
 @contextmanager
 def running_site(
-    settings: Settings, rules_folder: Path, ledger_url: str, *, threads: int = 8, **page: Any
+    settings: Settings, rules_folder: Path, ledger_url: str, *, threads: int = 8, connector: Connector | None = None, **page: Any
 ) -> Iterator[Site]:
     """The page for the length of the block; ``page``: settings of ``[page]`` besides the key."""
     first = Rulebook.load(rules_folder)
@@ -121,7 +121,7 @@ def running_site(
     ledger.upgrade()
     rules = ActiveRules(ledger, utc_now)
     rules.activate(first, "test", "start")
-    app = create_app(Intake(ledger, rules, own, utc_now), ledger, own, rules, None)
+    app = create_app(Intake(ledger, rules, own, utc_now), ledger, own, rules, connector)
     server = WebServer(app, listener, threads=threads, limits=BodyLimits(262_144, 262_144))
     thread = threading.Thread(target=server.run, kwargs={"finish_within": 5.0})
     thread.start()

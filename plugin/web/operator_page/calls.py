@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import phonenumbers
 from flask import abort, request
 
 from plugin.auth.visitor import LinkedCall
@@ -40,6 +43,23 @@ def sent_call(sessions: PageSessions, tickets: Tickets) -> PageCall:
         return needed_call(sessions)
     needs_session()
     return by_ticket
+
+
+def call_json(call: PageCall) -> dict[str, Any]:
+    """The call as the page shows it."""
+    card = {"type": call.card_type, "id": call.card_id} if call.card_id else None
+    phone = shown_phone(call.phone) if call.phone else None
+    shown = {"shown": phone, "name": call.card_name, "url": call.card_url, "card": card}
+    return {"id": call.id, "phone": call.phone, **shown}
+
+
+def shown_phone(phone: str) -> str:
+    """The number in groups: +7 916 123-45-67."""
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return phone
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 def of_link(known: LinkedCall, operator: str) -> PageCall:

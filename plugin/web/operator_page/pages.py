@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-import phonenumbers
 from flask import Blueprint, redirect, render_template, request, url_for
 from jinja2.utils import htmlsafe_json_dumps
 from werkzeug.wrappers import Response
@@ -17,7 +16,7 @@ from plugin.operator_page.tickets import Tickets
 from plugin.web.auth import page_view, visitor
 from plugin.web.auth.places import call_url
 from plugin.web.operator_page.assets import Assets
-from plugin.web.operator_page.calls import asked_call
+from plugin.web.operator_page.calls import asked_call, call_json, shown_phone
 
 _LONGEST_CARD = 255
 
@@ -66,17 +65,20 @@ def add_pages(
             card=("contact", given["card"]) if given["card"] else None,
             card_name=given["name"],
         )
+        if given["phone"] and not call.phone:
+            return _form(given, "Это не похоже на номер телефона. Проверьте цифры.", "phone"), 422
         if not call.phone and not call.card_id:
-            return _form(given, "Укажите номер телефона или номер карточки: иначе запись некуда сделать."), 422
+            return _form(given, "Укажите номер телефона или номер карточки: иначе запись некуда сделать.", "phone"), 422
         sessions.begin(call)
         return redirect(call_url(call.id), 303)
 
-    def _form(given: dict[str, str], fault: str | None) -> str:
+    def _form(given: dict[str, str], fault: str | None, field: str | None = None) -> str:
         who = visitor()
         return render_template(
             "operator/start.html",
             given=given,
             fault=fault,
+            field=field,
             csrf=who.csrf,
             operator=who.operator,
             data=htmlsafe_json_dumps({"csrf": who.csrf, "operator": who.operator, "root": url_for("operator.home")}),
@@ -88,20 +90,11 @@ def add_pages(
     blueprint.add_url_rule("/start", "start", start, methods=["POST"])
 
 
-def shown_phone(phone: str) -> str:
-    """The number in groups: +7 916 123-45-67."""
-    try:
-        number = phonenumbers.parse(phone)
-    except phonenumbers.NumberParseException:
-        return phone
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-
-
 def _data(opened: OpenedPage, sessions: PageSessions, settings: Settings, tickets: Tickets, csrf: str) -> dict[str, Any]:
     """The data that the page's script works with."""
     call = opened.call
     return {
-        "call": {"id": call.id, "phone": call.phone, "name": call.card_name},
+        "call": call_json(call),
         "script": opened.script,
         "revision": opened.revision,
         "hours": opened.promise_hours,

@@ -9,6 +9,8 @@ from flask import Blueprint, Response, request
 from plugin.common.strict_json import NotJsonError, read_object
 from plugin.errors import EventError
 from plugin.events.schema import MAX_FACTS
+from plugin.operator_page.call import PageCall
+from plugin.operator_page.client_lookup import ClientLookup, FoundClient
 from plugin.operator_page.confirmation import read_confirmation
 from plugin.operator_page.journal import bad_page_request, read_journal_save
 from plugin.operator_page.sessions import PageSessions
@@ -16,10 +18,10 @@ from plugin.operator_page.tickets import Tickets
 from plugin.web.auth import json_view
 from plugin.web.auth.guards import json_route
 from plugin.web.errors import json_response
-from plugin.web.operator_page.calls import needed_call, sent_call
+from plugin.web.operator_page.calls import call_json, needed_call, sent_call
 
 
-def add_routes(blueprint: Blueprint, sessions: PageSessions, tickets: Tickets) -> None:
+def add_routes(blueprint: Blueprint, sessions: PageSessions, clients: ClientLookup, tickets: Tickets) -> None:
     """Serve them."""
 
     @json_route
@@ -68,10 +70,32 @@ def add_routes(blueprint: Blueprint, sessions: PageSessions, tickets: Tickets) -
         found = sessions.progress(needed_call(sessions), request.args.get("event", ""))
         return json_response(200, {"progress": found, "now": sessions.now()})
 
+    @json_route
+    def look_up() -> Response:
+        """The client's card and what the number asked for before, while the first phrase is being read."""
+        body, call = _body(), sent_call(sessions, tickets)
+        return _client(body, call, clients.look_up(call))
+
+    @json_route
+    def change_client() -> Response:
+        """Another number or card; the fields that cannot be used are named in Russian."""
+        body, call = _body(), sent_call(sessions, tickets)
+        return _client(body, call, clients.change(call, body))
+
+    def _client(body: dict[str, Any], before: PageCall, found: FoundClient) -> Response:
+        script, revision, call = _text(body, "script"), _text(body, "revision"), found.call
+        if not sessions.tells_the_same(before, call, script, revision):
+            # The conversation may be another one: the page is opened anew for what was changed by hand.
+            return json_response(200, {"client": found.to_json(), "reload": True})
+        told = {"context": sessions.context(call, script, revision), "ticket": tickets.make(call)}
+        return json_response(200, {"client": found.to_json(), "call": call_json(call), **told})
+
     for path, method, view in (
         ("/next", "POST", next_question),
         ("/trail", "PUT", save_journal),
         ("/trail", "GET", read_journal),
+        ("/client", "POST", look_up),
+        ("/client", "PUT", change_client),
         ("/foresee", "POST", preview),
         ("/confirm", "POST", confirm),
         ("/progress", "GET", progress),

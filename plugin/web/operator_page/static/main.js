@@ -1,7 +1,7 @@
 /** The page of one call: the operator's actions are appended to the log, and the log is rendered. */
 
 import * as conversation from "./conversation.js";
-import { SignInDialog } from "./sign_in.js";
+import { ClientCard } from "./client_card.js";
 import { afterPaint } from "./dom.js";
 import { endingOf } from "./endings.js";
 import { listen } from "./keys.js";
@@ -20,7 +20,7 @@ const HOUR = 3600000;
 /** A screen has been seen once it has stood for so many milliseconds. */
 const SEEN_AFTER = 300;
 
-class Page extends SignInDialog {
+class Page extends ClientCard {
   constructor() {
     super(data);
     this.session = new Session(data);
@@ -83,7 +83,11 @@ class Page extends SignInDialog {
     if (this.pending) this.sender.send(this.pending);
     this.showConnection("saved");
     this.outbox.now();
-    afterPaint(() => warmUp(data.zone));
+    afterPaint(() => {
+      warmUp(data.zone);
+      // In the background: the first phrase does not wait for the CRM.
+      this.lookUp();
+    });
   }
 
   /** A call begun offline continues with the rules revision it was begun with. */
@@ -112,6 +116,7 @@ class Page extends SignInDialog {
     addEventListener("online", () => this.refresh());
     askBeforeLeaving(() => this.pending || this.saver.isFailing || this.outbox.waiting.length > 0);
     this.wireSignIn();
+    this.wireClient();
     listen(this);
   }
 
@@ -195,6 +200,7 @@ class Page extends SignInDialog {
       seq: this.seq,
       ticket: this.server.ticket,
       about: data.call,
+      context: data.context,
     });
   }
 
@@ -380,6 +386,7 @@ class Page extends SignInDialog {
     if (state.tab === this.tab || state.revision !== data.revision) return;
     const newer = conversation.isNewer(state.log, this.log);
     if (newer) this.log = state.log;
+    this.adoptClient(state);
     this.grafts = { ...state.grafts, ...this.grafts };
     const pending = state.refused ? null : state.pending;
     if (this.pending && !pending) this.sender.drop();

@@ -17,6 +17,7 @@ export class Renderer {
     this.dropMisfits();
     this.renderStage();
     this.renderJournal();
+    this.showClient();
     const note = byId("note");
     if (document.activeElement !== note) note.value = conversation.noteAt(this.log, this.place.node?.fact ?? null);
     note.disabled = Boolean(this.pending) || this.screen === "done";
@@ -68,6 +69,7 @@ export class Renderer {
       retry: () => this.retry(),
       confirm: () => this.confirm(),
       resume: () => this.resume(),
+      client: () => this.openClient(),
     };
     const canGoBack = this.answers.length > 0;
     const { zone } = this.data;
@@ -84,6 +86,8 @@ export class Renderer {
       zone,
       now: this.server.now(),
       changed: this.changed,
+      lacking: this.lacking,
+      unwritable: this.unwritable,
       handover: this.handover,
     });
   }

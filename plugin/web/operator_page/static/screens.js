@@ -7,14 +7,14 @@ import { clockTime, shortTime } from "./texts.js";
 /** A longer phrase is set smaller, so that its answers stay on the screen; in characters. */
 const LONG = 200;
 
-/** What is read out, or what is to be found out: never to be mistaken for each other. */
-function phrase(say, hint, headingId = "phrase") {
+/** What is read out, or what is to be found out: never to be mistaken for each other. `read`: how `say` is read out. */
+function phrase(say, hint, read = null, headingId = "phrase") {
   const parts = [];
   const words = (text, first) =>
     make(first ? "h1" : "p", { class: "words", id: first ? headingId : null, tabindex: first ? "-1" : null }, text);
   if (say) {
     parts.push(
-      make("section", { class: say.length > LONG ? "phrase say long" : "phrase say" }, make("p", { class: "how" }, "Прочитайте дословно"), words(say, true)),
+      make("section", { class: say.length > LONG ? "phrase say long" : "phrase say" }, make("p", { class: "how" }, "Прочитайте дословно"), words(read ?? say, true)),
     );
   }
   if (hint) {
@@ -38,7 +38,7 @@ function others(actions, { canGoBack }) {
 export function questionScreen(node, actions, { canGoBack, again }) {
   return [
     again && make("p", { class: "again" }, "Записано. Спросите ещё раз:"),
-    phrase(node.say, node.hint),
+    phrase(node.say, node.hint, node.read),
     node.answers ? answerButtons(node, actions) : typedAnswer(node, actions),
     others(actions, { canGoBack }),
   ];
@@ -138,9 +138,9 @@ export function faultScreen(actions) {
   ];
 }
 
-export function endingScreen(ending, actions, { zone, now, changed, handover, recorded }) {
+export function endingScreen(ending, actions, { zone, now, changed, handover, recorded, lacking, unwritable }) {
   const closing = ending.say
-    ? phrase(ending.say, null)
+    ? phrase(ending.say, null, ending.read)
     : phrase(null, handover ? "Скажите клиенту, что его просьба передана и по ней примут решение" : "Завершающей фразы в скрипте нет: поблагодарите и попрощайтесь");
   const confirm = ending.writes.length && !ending.same ? "Подтвердить и записать " : "Подтвердить и закончить ";
   return [
@@ -152,12 +152,15 @@ export function endingScreen(ending, actions, { zone, now, changed, handover, re
       { class: "result", "aria-labelledby": "result-title", "data-exact": String(ending.exact) },
       make("h2", { id: "result-title" }, make("span", { class: "soft" }, "Итог: "), ending.label ?? "разговор не завершён"),
       recorded && make("p", { class: "notice" }, `По этому звонку уже записано: «${recorded}».`),
+      ending.writes.length > 0 && !ending.same && (lacking || unwritable) && missing(lacking, unwritable, actions),
       ending.same ? make("p", {}, "Этот итог уже записан: повторно ничего не пишется.") : writes(ending, zone, now),
     ),
     make(
       "div",
       { class: "confirm" },
-      make("button", { type: "button", class: "main", id: "confirm", onclick: once(actions.confirm) }, confirm, key("Enter")),
+      lacking
+        ? make("button", { type: "button", class: "main", id: "confirm", onclick: once(actions.client) }, "Указать номер ", key("Enter"))
+        : make("button", { type: "button", class: "main", id: "confirm", onclick: once(actions.confirm) }, confirm, key("Enter")),
     ),
     make(
       "div",
@@ -168,12 +171,23 @@ export function endingScreen(ending, actions, { zone, now, changed, handover, re
   ];
 }
 
+/** What cannot be carried out as it is, and where to mend it. */
+function missing(lacking, unwritable, actions) {
+  const words = lacking ? "Номер не указан, а без него записывать некуда. Укажите номер, по которому идёт разговор." : unwritable;
+  return make(
+    "div",
+    { class: "notice warn missing" },
+    make("p", {}, words),
+    !lacking && make("button", { type: "button", onclick: actions.client }, "Изменить номер / карточку"),
+  );
+}
+
 function writes(ending, zone, now) {
   if (!ending.writes.length) return make("p", {}, "В CRM ничего не пишется, напоминаний нет.");
   return [
     make("p", { class: "soft" }, ending.exact ? "Будет записано:" : "Будет записано (точное время поставит сервер):"),
     ending.target &&
-      make("p", {}, "В карточку ответившего: ", make("strong", {}, ending.target.name), `, номер ${ending.target.phone}.`),
+      make("p", {}, "В карточку ответившего: ", make("strong", {}, ending.target.name), `, номер ${ending.target.phone || "не указан"}.`),
     make("ul", { class: "writes", role: "list" }, grouped(ending.writes).map((group) => written(group, zone, now))),
     ending.target &&
       make(

@@ -107,7 +107,13 @@ class Site:
 
 @contextmanager
 def running_site(
-    settings: Settings, rules_folder: Path, ledger_url: str, *, threads: int = 8, connector: Connector | None = None, **page: Any
+    settings: Settings,
+    rules_folder: Path,
+    ledger_url: str,
+    *,
+    threads: int = 8,
+    connector: Connector | None = None,
+    **page: Any,
 ) -> Iterator[Site]:
     """The page for the length of the block; ``page``: settings of ``[page]`` besides the key."""
     first = Rulebook.load(rules_folder)
@@ -200,6 +206,11 @@ def type_answer(tab: Tab, text: str) -> None:
 def screen(tab: Tab, name: str) -> None:
     """Wait for a kind of screen."""
     tab.locator(f'#stage[data-screen="{name}"]').wait_for(timeout=PATIENCE)
+
+
+def exact(tab: Tab) -> None:
+    """Wait until the end shows what the server is going to write."""
+    tab.locator('.result[data-exact="true"]').wait_for()
 
 
 def saved(tab: Tab) -> None:

@@ -29,8 +29,8 @@ class Reference:
 class CatchUpPage:
     """Some of what changed in the CRM since a moment: call results, or references as events bring them.
 
-    ``next_cursor`` leads to more, None: that was all. It is the connector's own, text of at most 1,000 characters without
-    personal data, and holds after a restart of the process.
+    ``next_cursor`` leads to more, None: that was all. It is the connector's own: text of at most 1,000 characters
+    without personal data, good after a restart too.
     """
 
     items: Sequence[CallResult | Reference]

@@ -166,12 +166,12 @@ class Connector(ABC):
         """Read the call that an event named; None where it is no call of ours. Raises as reads do."""
 
     def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
-        """What others than the plugin changed at ``since`` (aware) or later, the first page of it or that at ``cursor``.
+        """What others than the plugin changed since then (aware): its first page (None), or the one at ``cursor``.
 
-        It names all that the CRM's events would have told, and may name more: ``resolve`` looks at each. A record that is
-        named by an event as well gives the same reference, so that neither is taken twice. What changes while pages are
-        read comes on a later page or with its own event, and hides nothing. One page is at most ``requests_per_event``
-        requests. Raises as reads do; CrmRefused for a cursor that it does not know (any more): begin anew.
+        All that the CRM's events would have told is named, and more may be: ``resolve`` looks at each. The call result
+        of a record is the same event, whatever named the record. What changes while pages are read comes on a later
+        page or with its own event, and hides nothing. A page takes at most ``requests_per_event`` requests. Raises as
+        reads do; CrmRefused for a cursor that it does not know (any more): begin anew.
         """
         raise CrmRefused("this CRM cannot be asked what has changed")
 

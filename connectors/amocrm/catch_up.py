@@ -1,7 +1,7 @@
 """Calls and changed answers since a moment, out of the account's list of events, the newest first.
 
-Source: developers' pages «События и примечания»: the types ``incoming_call`` and ``outgoing_call``, whose ``value_after``
-names the note, and ``custom_field_{id}_value_changed``.
+Source: developers' pages «События и примечания»: the types ``incoming_call`` and ``outgoing_call``, whose
+``value_after`` names the note, and ``custom_field_{id}_value_changed``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Catching up: what changed in the CRM while its events reached nobody is read from it, and taken in like events.
 
 After each start, after an outage, after a silence, or by hand. In pages, in the background: the next one is read once
-few events are due, and nothing is read while the account is away. A record that an event named as well is the same event.
+few events are due, and nothing is read while the account is away. A record that an event named too is the same event.
 """
 
 from __future__ import annotations

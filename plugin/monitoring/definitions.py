@@ -142,8 +142,9 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         subject="Пропущенное в CRM не прочитано",
         over_subject="Пропущенное в CRM прочитано",
         advice=(
-            "Звонки, о которых CRM сообщила, пока плагин не работал или не был виден, ещё не приняты. Чтение повторяется "
-            "само; чего не хватает, покажет optout doctor. Повторить вручную: optout events catch-up --since ВРЕМЯ."
+            "Звонки, о которых CRM сообщала, пока плагин не работал или не был виден, ещё не приняты. Чтение "
+            "повторяется само; чего не хватает, покажет optout doctor. Повторить вручную: "
+            "optout events catch-up --since ВРЕМЯ."
         ),
         line=lines.catch_up,
         find=events.catch_ups_failing,

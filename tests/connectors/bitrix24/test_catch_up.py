@@ -52,7 +52,7 @@ def test_a_list_that_is_refused_just_now_leaves_nothing_out(
 
 def test_a_right_that_lacks_is_told(reader: Bitrix24Connector, portal: Portal) -> None:
     portal.failing["crm.activity.list"] = [{"error": "ACCESS_DENIED", "error_description": "Access denied"}]
-    with pytest.raises(CrmRefused, match="crm.activity.list"):
+    with pytest.raises(CrmRefused, match=r"crm\.activity\.list"):
         reader.catch_up(STARTED, None)
 
 

@@ -67,7 +67,8 @@ class CatchUpProgress:
                 heard = self._last_heard(connection)
                 if not known and heard is None:
                     return None
-                since = max(filter(None, (heard, row.covered_at if known else None))) - OVERLAP
+                last: datetime = max(filter(None, (heard, row.covered_at if known else None)))
+                since = last - OVERLAP
             self._change(connection, _asked(row, since, now))
         return since
 
@@ -77,7 +78,8 @@ class CatchUpProgress:
             row = connection.execute(_ROW, self._key).one_or_none()
             if row is None or row.since is not None:
                 return None
-            return max(filter(None, (self._last_heard(connection), row.covered_at)))
+            last: datetime = max(filter(None, (self._last_heard(connection), row.covered_at)))
+        return last
 
     def is_asked(self) -> bool:
         """Whether something is yet to be read."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import CallResult, CardRef, CrmRefused, NotMapped, Reference
 from connectors.espocrm.client import EspoClient, moment, stamp
-from connectors.espocrm.events import CLEARED
+from connectors.espocrm.events import CLEARED, MISSED
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, PEOPLE, call_entities
 from connectors.espocrm.users import EspoUsers
 from connectors.http.answers import log_safe
@@ -57,7 +57,9 @@ class EspoCalls:
             return None
         card = _card(record)
         facts: dict[str, Any] = dict(self._facts.read(record | self._answers_in(card, record)))
-        cleared = (reference.data or {}).get(CLEARED, ())
+        # An old call without answers is nobody's wish in words, whatever it is described by.
+        is_told = bool(facts) or not (reference.data or {}).get(MISSED)
+        cleared = self._cleared(reference)
         facts |= {item.fact: None for item in self._facts.fields if item.field in cleared and item.fact not in facts}
         if not facts:
             return None
@@ -73,9 +75,16 @@ class EspoCalls:
             "facts": facts,
         }
         note = _CONTROLS.sub("", str(record.get("description") or "")).strip()[:_LONGEST_NOTE]
-        result |= {"note": note} if note else {}
+        result |= {"note": note} if note and is_told else {}
         result |= {"card": self._shown(card, record)} if card else {}
         return {"id": _event_id(record, result), **result}
+
+    def _cleared(self, reference: Reference) -> Sequence[str]:
+        """The fields of the call that count as taken back where they are empty."""
+        data = reference.data or {}
+        if data.get(MISSED):
+            return [name for name in self._facts.names if not name.startswith(CARD_FIELD)]
+        return list(data.get(CLEARED, ()))
 
     def _state(self, record: Mapping[str, Any]) -> str:
         status = record.get("status")

@@ -37,6 +37,7 @@ from connectors.rest.context import TemplateValues, keyed, person
 from connectors.rest.error_map import ErrorMap
 from connectors.rest.events import RestEvents
 from connectors.rest.model import Create, ReminderTable
+from connectors.rest.presence import CardPresence
 from connectors.rest.request import Request
 from connectors.rest.settings import RestSettings
 from connectors.rest.template import NotRendered
@@ -59,7 +60,8 @@ class RestConnector(Connector):
         limits = limits_of(settings)
         self._client = RestClient(settings, limits, meanings)
         self._limits = replace(limits, requests_per_write=_requests_per_write(settings, self._client.renews))
-        self._contacts = RestContacts(self._client, self._values, settings)
+        self._presence = CardPresence(now)
+        self._contacts = RestContacts(self._client, self._values, settings, self._presence.note)
         self._writer = RestWrites(self._client, self._values, settings)
         self._events = RestEvents(self._client, self._values, self._contacts, settings, now)
         self._checks = RestChecks(self._client, self._values, settings)
@@ -114,18 +116,20 @@ class RestConnector(Connector):
     # --- writing -----------------------------------------------------------------------------------
 
     def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
-        if card.type not in self.settings["card"]:
-            return _no_such_card(card)
+        lacking = self._lacking(card)
+        if lacking is not None:
+            return lacking
         context = self._values.of(card=self._values.card(card), text=text, **keyed(key))
         return self._writer.create("comment", self.settings["comment"], context)
 
     def create_reminder(
         self, card: CardRef, assignee: Assignee, subject: str, text: str, due: datetime, key: str
     ) -> Outcome:
-        if card.type not in self.settings["card"]:
-            return _no_such_card(card)
         if not assignee.user:
             return NotDone("the role has no CRM user to remind", permanent=True)
+        lacking = self._lacking(card)
+        if lacking is not None:
+            return lacking
         context = self._values.of(
             card=self._values.card(card),
             assignee=person(assignee),
@@ -182,6 +186,13 @@ class RestConnector(Connector):
 
     # --- details -----------------------------------------------------------------------------------
 
+    def _lacking(self, card: CardRef) -> NotDone | None:
+        if card.type not in self.settings["card"]:
+            return NotDone(f"the description has no cards of type {card.type!r}", permanent=True)
+        if not self.settings["card_must_exist"]:
+            return None
+        return self._presence.lacking(card, self._contacts.exists)
+
     def _reminder(self, remote_id: str) -> tuple[ReminderState, dict[str, Any]]:
         described: ReminderTable = self.settings["reminder_state"]
         try:
@@ -205,7 +216,7 @@ class RestConnector(Connector):
 
 
 def _requests_per_write(settings: Mapping[str, Any], renews: bool) -> int:
-    """The most requests, one after the other, of the longest write: writing, looking up, reading back, removing."""
+    """The most requests, one after the other, of the longest write: the card, the record, its look-ups, its removal."""
     longest = 2  # a withdrawal reads the reminder first
     for kind in ("comment", "reminder", "email"):
         create: Create | None = settings[kind]
@@ -215,11 +226,8 @@ def _requests_per_write(settings: Mapping[str, Any], renews: bool) -> int:
         looks = 0 if create.answer is not None else (pages.most if pages else 1)
         reads = 0 if create.verify is None or create.verify.request is None else 1
         reads += create.require is not None
+        reads += settings["card_must_exist"] and kind != "email"
         removes = 0 if create.verify is None or kind not in settings["remove"] else 1
         longest = max(longest, 1 + looks + reads + removes)
     # A refused token costs the request, its renewal and the request again.
     return longest + (2 if renews else 0)
-
-
-def _no_such_card(card: CardRef) -> NotDone:
-    return NotDone(f"the description has no cards of type {card.type!r}", permanent=True)

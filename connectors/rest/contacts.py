@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from connectors.base import Card, CardRef, CrmRefused
@@ -20,12 +20,15 @@ _MOST_WORDS = 4
 
 
 class RestContacts:
-    """Reads of clients' records. Raises CrmUnavailable, CrmRefused."""
+    """Reads of clients' records; ``seen`` is told of each card that is there. Raises CrmUnavailable, CrmRefused."""
 
-    def __init__(self, account: RestClient, values: TemplateValues, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, account: RestClient, values: TemplateValues, settings: Mapping[str, Any], seen: Callable[[CardRef], None]
+    ) -> None:
         self._account = account
         self._values = values
         self._settings = settings
+        self._seen = seen
 
     def card(self, ref: CardRef) -> Card | None:
         """The card, or None where there is none of this type and id."""
@@ -42,7 +45,12 @@ class RestContacts:
             return None
         if not isinstance(record, dict):
             raise CrmRefused("the CRM's answer holds no card where the description looks for it")
+        self._seen(ref)
         return self._shaped(kind.shape, ref, record)
+
+    def exists(self, ref: CardRef) -> bool:
+        """Whether there is such a card."""
+        return self.card(ref) is not None
 
     def contacts(self, phone: str | None, name: str | None) -> list[Card]:
         """All contacts with this phone and this name; what is None is not looked at."""
@@ -86,7 +94,9 @@ class RestContacts:
         for record in records:
             remote_id = described.find.records.id_of(record)
             if remote_id is not None:
-                cards.append(self._shaped(described.shape, CardRef(described.type, remote_id), record))
+                ref = CardRef(described.type, remote_id)
+                self._seen(ref)
+                cards.append(self._shaped(described.shape, ref, record))
         return cards
 
     def _shaped(self, shape: Shape, ref: CardRef, record: Mapping[str, Any]) -> Card:

@@ -90,6 +90,8 @@ class RestSettings(HttpAccount):
     answers = fields.List(rule_table(), load_default=list)
     error = error_table()
     card = fields.Dict(keys=words(), values=card_table(), required=True, validate=Length(min=1))
+    #: Whether a card is read before the first write to it; false: the CRM itself refuses one that it does not have.
+    card_must_exist = fields.Boolean(load_default=True, truthy={True}, falsy={False})
     contact_by_phone = contacts_table(placeholders.BY_PHONE)
     contact_by_name = contacts_table(placeholders.BY_NAME)
     comment = create_table(placeholders.COMMENT, required=True)

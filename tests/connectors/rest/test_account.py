@@ -156,7 +156,7 @@ def test_every_request_takes_a_turn_also_for_a_token(polka: PolkaRig) -> None:
     turns = Turns()
     polka.connector.share_quota(turns)
     assert isinstance(polka.connector.create_reminder(polka.card, polka.people[0], "s", "x", polka_due(), KEY), Done)
-    assert turns.taken == len(polka.api.requests) == 3
+    assert turns.taken == len(polka.api.requests) == 4
 
 
 def test_without_a_turn_nothing_is_sent(polka: PolkaRig) -> None:

@@ -151,8 +151,8 @@ def test_what_was_written_is_removed_and_missing_counts_as_removed(polka: PolkaR
 
 
 def test_a_lease_is_reckoned_by_the_longest_write(polka: PolkaRig) -> None:
-    # Written, read back, removed; and a token renewed on the way: its request, and the refused one again.
-    assert polka.connector.limits().requests_per_write == 5
+    # The card read, written, read back, removed; and a token renewed on the way: its request, and the refused one again.
+    assert polka.connector.limits().requests_per_write == 6
 
 
 # --- optout doctor -----------------------------------------------------------------------------------

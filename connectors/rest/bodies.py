@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 from marshmallow import ValidationError
 
-from connectors.rest.template import OMIT, BadTemplate, Names, NotRendered, Omit, TextTemplate
+from connectors.rest.syntax import BadTemplate, Names
+from connectors.rest.template import OMIT, NotRendered, Omit, TextTemplate
 from plugin.common.text import sendable
 
 _MOST_LEAVES = 500

@@ -11,6 +11,7 @@ from connectors.kit.checks import is_throttled, read_failed, untried
 from connectors.rest.client import RestClient
 from connectors.rest.conditions import all_hold
 from connectors.rest.context import TemplateValues, person
+from connectors.rest.misfit import not_read
 from connectors.rest.model import CheckPoint, Person
 from connectors.rest.paths import as_text
 from connectors.rest.template import NotRendered
@@ -51,7 +52,7 @@ class RestChecks:
         try:
             self._account.read(self._points[0].request, self._values.of())
         except NotRendered as error:
-            raise CrmRefused(f"the first check cannot be asked: {error}") from None
+            raise not_read("the first check cannot be asked", error) from None
         return True
 
     def assignee(self, assignee: Assignee, *, mailed: bool) -> list[Check]:

@@ -36,11 +36,12 @@ from connectors.rest.contacts import RestContacts
 from connectors.rest.context import TemplateValues, keyed, person
 from connectors.rest.error_map import ErrorMap
 from connectors.rest.events import RestEvents
+from connectors.rest.misfit import not_read, not_written
 from connectors.rest.model import Create, ReminderTable
 from connectors.rest.presence import CardPresence
 from connectors.rest.request import Request
 from connectors.rest.settings import RestSettings
-from connectors.rest.template import NotRendered
+from connectors.rest.template import NoAddress, NotRendered
 from connectors.rest.writes import RestWrites
 
 
@@ -162,7 +163,7 @@ class RestConnector(Connector):
             context = self._values.of(id=remote_id, why=why, record=record, **keyed(key))
             result, meaning = self._client.write(request, context)
         except NotRendered as error:
-            return NotDone(f"it cannot be withdrawn as described: {error}", permanent=True)
+            return not_written("it cannot be withdrawn", error)
         if isinstance(result, HttpAnswer) or meaning in ("missing", "done"):
             return Done(remote_id)
         return result
@@ -197,21 +198,25 @@ class RestConnector(Connector):
         described: ReminderTable = self.settings["reminder_state"]
         try:
             data = self._client.read(described.request, self._values.of(id=remote_id))
-        except NotRendered:
-            # An id that can stand in no address is no reminder's.
+        except NoAddress:
+            # Such an id is no reminder's.
             return ReminderState.MISSING, {}
+        except NotRendered as error:
+            raise not_read("the reminder cannot be read", error) from None
         record = described.record.get(data)
         if record is None:
             return ReminderState.MISSING, {}
         if not isinstance(record, dict):
-            raise CrmUnavailable("the CRM's answer holds no reminder where the description looks for it")
+            raise not_read(
+                "the reminder cannot be read", "the CRM's answer holds none where [reminder_state] record says"
+            )
         context = self._values.of(id=remote_id, record=record)
         try:
             if described.missing and all_hold(described.missing, record, context):
                 return ReminderState.MISSING, record
             done = all_hold(described.done, record, context)
         except NotRendered as error:
-            raise CrmRefused(f"the reminder's state is not as described: {error}") from None
+            raise not_read("the reminder's state is not as described", error) from None
         return (ReminderState.DONE if done else ReminderState.OPEN), record
 
 

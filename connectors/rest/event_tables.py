@@ -12,8 +12,8 @@ from connectors.rest import model, placeholders
 from connectors.rest.fields import ConditionsField, PathField, words
 from connectors.rest.paths import Path
 from connectors.rest.request import RecordsShape, Request
+from connectors.rest.syntax import suggestion
 from connectors.rest.tables import request_fields, table
-from connectors.rest.template import suggestion
 
 ALGORITHMS = ("sha1", "sha256", "sha384", "sha512")
 #: What ``signed`` may be put together of.

@@ -14,7 +14,7 @@ from connectors.rest.contacts import RestContacts
 from connectors.rest.context import TemplateValues
 from connectors.rest.model import CallTable, EventTable
 from connectors.rest.paths import Path, as_text
-from connectors.rest.template import NotRendered
+from connectors.rest.template import NoAddress
 
 
 class RestEvents:
@@ -70,8 +70,8 @@ class RestEvents:
             return calls.kept_record(reference.data or {})
         try:
             record = call.record.get(self._client.read(call.request, self._values.of(id=reference.id)))
-        except NotRendered:
-            # An id that can stand in no address is no call's.
+        except NoAddress:
+            # Such an id is no call's.
             return None
         return record if isinstance(record, dict) else None
 

@@ -11,7 +11,7 @@ from marshmallow.validate import Length
 from connectors.rest.bodies import check_header_name, structure, template
 from connectors.rest.conditions import TESTS, RecordCondition
 from connectors.rest.paths import Path
-from connectors.rest.template import Names, suggestion
+from connectors.rest.syntax import Names, suggestion
 
 
 class TemplateField(fields.Field[Any]):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from connectors.rest.template import suggestion
+from connectors.rest.syntax import suggestion
 
 _FOLDER = files("connectors.rest") / "profiles"
 

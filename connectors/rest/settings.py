@@ -11,10 +11,11 @@ from marshmallow.validate import Length, OneOf
 
 from connectors.http.settings import HttpAccount
 from connectors.kit.mapping import FactFields, FactsTable
-from connectors.rest import event_auth, placeholders, profiles
+from connectors.rest import event_auth, placeholders, profiles, quoting, samples
 from connectors.rest.event_tables import call_table, event_table
 from connectors.rest.fields import parsed_path, words
-from connectors.rest.model import templates_of
+from connectors.rest.places import merged, nested, templates_at
+from connectors.rest.syntax import suggestion
 from connectors.rest.tables import (
     card_table,
     check_table,
@@ -29,7 +30,6 @@ from connectors.rest.tables import (
     table,
     withdraw_table,
 )
-from connectors.rest.template import suggestion
 
 #: What each way of proving the account needs: keys of [auth], and secrets of [crm.rest].
 _NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -125,6 +125,9 @@ class RestSettings(HttpAccount):
         wrong: dict[str, Any] = {}
         for key, what in (*_auth_faults(data, unresolved), *_faults(data, unresolved), *_template_faults(data)):
             wrong.setdefault(key, what)
+        if not wrong:
+            for place, said in (*quoting.faults(data), *samples.faults(data)):
+                wrong = merged(wrong, nested(place, said))
         if wrong:
             raise ValidationError(wrong)
 
@@ -187,14 +190,14 @@ def _event_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterat
 
 def _template_faults(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What only the whole description tells of its templates."""
-    for key, part in data.items():
-        for template in templates_of(part):
-            if template.local and data["time_zone"] is None:
-                yield "time_zone", [f"missing: {template.source!r} needs it, e.g. Europe/Moscow"]
-            for use in template.uses:
-                if use.name != "constants":
-                    continue
-                known = [f"constants.{name}" for name in data["constants"]]
-                whole = f"constants.{use.attribute}" if use.attribute else "constants"
-                if whole not in known:
-                    yield key, [f"unknown placeholder {whole!r} in {template.source!r}{suggestion(whole, known)}"]
+    for place, template in templates_at(data):
+        if template.local and data["time_zone"] is None:
+            yield "time_zone", [f"missing: {template.source!r} needs it, e.g. Europe/Moscow"]
+        for use in template.uses:
+            if use.name != "constants":
+                continue
+            known = [f"constants.{name}" for name in data["constants"]]
+            whole = f"constants.{use.attribute}" if use.attribute else "constants"
+            if whole not in known:
+                said = f"unknown placeholder {whole!r} in {template.source!r}{suggestion(whole, known)}"
+                yield str(place[0]), nested(place[1:], said)

@@ -28,7 +28,7 @@ from connectors.rest.fields import (
 )
 from connectors.rest.paths import Path
 from connectors.rest.request import Pages, RecordsShape, Request
-from connectors.rest.template import Names
+from connectors.rest.syntax import Names
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _REQUEST = ("path", "method", "query", "headers", "json", "form", "may_be_empty")

@@ -11,10 +11,13 @@ from connectors.rest.checks import checked
 from connectors.rest.client import RestClient
 from connectors.rest.conditions import RecordCondition, all_hold
 from connectors.rest.context import Context, TemplateValues
+from connectors.rest.misfit import not_read, not_written
 from connectors.rest.model import Create, Find, Verify
 from connectors.rest.request import RecordsShape, Request
 from connectors.rest.template import NotRendered
 
+#: The seconds until it is seen again whether what must be there first is there; no account is away meanwhile.
+_UNTIL_READY = 60.0
 _UNREADABLE = "it was written, but could not be read back"
 
 
@@ -36,7 +39,7 @@ class RestWrites:
         try:
             result, meaning = self._account.write(create.request, context)
         except NotRendered as error:
-            return NotDone(f"it cannot be written as described: {error}", permanent=True)
+            return not_written("it cannot be written", error)
         if not isinstance(result, HttpAnswer):
             if meaning != "done":
                 return result
@@ -64,7 +67,7 @@ class RestWrites:
         try:
             result, meaning = self._account.write(request, context)
         except NotRendered as error:
-            return NotDone(f"it cannot be removed as described: {error}", permanent=True)
+            return not_written("it cannot be removed", error)
         gone = isinstance(result, HttpAnswer) or meaning in ("missing", "done")
         return Done(str(context["id"])) if gone else result  # type: ignore[return-value]
 
@@ -78,7 +81,7 @@ class RestWrites:
         if isinstance(point, CrmUnavailable):
             return NotDone(str(point), after=point.after, status=point.status, code=point.code, blocked=point.blocked)
         if not point.ok:
-            return NotDone(f"nothing is written yet: {point.remedy}")
+            return NotDone(f"nothing is written yet: {point.remedy}", after=_UNTIL_READY)
         self._ready.add(kind)
         return None
 
@@ -94,7 +97,7 @@ class RestWrites:
                 cut = cut or record
             return cut
         except NotRendered as error:
-            raise CrmRefused(f"it cannot be looked for as described: {error}") from None
+            raise not_read("it cannot be looked for", error) from None
 
     def _looked_up(self, kind: Kind, context: Context) -> dict[str, Any] | Unknown:
         try:

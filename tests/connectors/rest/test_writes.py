@@ -151,7 +151,7 @@ def test_what_was_written_is_removed_and_missing_counts_as_removed(polka: PolkaR
 
 
 def test_a_lease_is_reckoned_by_the_longest_write(polka: PolkaRig) -> None:
-    # The card read, written, read back, removed; and a token renewed on the way: its request, and the refused one again.
+    # The card read, the record written, read back and removed; a token renewed on the way: its request, and one again.
     assert polka.connector.limits().requests_per_write == 6
 
 

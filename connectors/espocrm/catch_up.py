@@ -6,20 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from connectors.base import CrmRefused, Reference
+from connectors.base import CatchUpPage, CrmRefused, Reference
 from connectors.espocrm.client import EspoClient, Where, after, all_of, any_of, equals, moment, search, stamp
 from connectors.espocrm.settings import call_entities, is_record_id
 from connectors.espocrm.users import EspoUsers
 
 _CHANGED = "modifiedAt"
 _PAGE = 100
-
-
-class CatchUpPage(NamedTuple):
-    """Some of the calls, to be resolved like those of events; ``next_cursor`` leads to more, None: that was all."""
-
-    items: tuple[Reference, ...]
-    next_cursor: str | None
 
 
 class _Place(NamedTuple):

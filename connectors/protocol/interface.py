@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from marshmallow import Schema
 
 from connectors.protocol.check import Check
-from connectors.protocol.errors import EventNotAuthentic
-from connectors.protocol.events import CallResult, FrameCall, Reference
+from connectors.protocol.errors import CrmRefused, EventNotAuthentic
+from connectors.protocol.events import CallResult, CatchUpPage, FrameCall, Reference
 from connectors.protocol.limits import Limits, Quota
 from connectors.protocol.outcomes import NotDone, Outcome, ReminderState
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
@@ -45,6 +45,8 @@ class Connector(ABC):
     #: Whether the CRM sends an event again that was answered 503. Where not, events are answered before they are
     #: resolved. May depend on the account, too.
     repeats_events: bool = False
+    #: Whether ``catch_up`` works: the CRM can be asked what changed while it reached nobody. May depend on the account.
+    catches_up: bool = False
     #: What ``remove`` takes out of the CRM again of a trial's comment and reminder. May depend on the account, too.
     removes: frozenset[Kind] = frozenset()
 
@@ -70,6 +72,13 @@ class Connector(ABC):
 
         Never raises, writes nothing.
         """
+
+    def check_by_writing(self) -> Sequence[Check]:
+        """The points that only a write can tell, beside those of a trial's comment and reminder. Never raises.
+
+        What it writes it takes out again, and what it cannot take out is a point that failed. Nobody is mailed.
+        """
+        return ()
 
     def probe(self) -> None:
         """Ask the CRM something cheap, so that it shows whether it answers; what it answers does not matter.
@@ -155,6 +164,16 @@ class Connector(ABC):
     @abstractmethod
     def resolve(self, reference: Reference) -> CallResult | None:
         """Read the call that an event named; None where it is no call of ours. Raises as reads do."""
+
+    def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        """What others than the plugin changed at ``since`` (aware) or later, the first page of it or that at ``cursor``.
+
+        It names all that the CRM's events would have told, and may name more: ``resolve`` looks at each. A record that is
+        named by an event as well gives the same reference, so that neither is taken twice. What changes while pages are
+        read comes on a later page or with its own event, and hides nothing. One page is at most ``requests_per_event``
+        requests. Raises as reads do; CrmRefused for a cursor that it does not know (any more): begin anew.
+        """
+        raise CrmRefused("this CRM cannot be asked what has changed")
 
     def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
         """Take a record that a trial wrote out of the CRM again; where the CRM cannot do that, say so in NotDone."""

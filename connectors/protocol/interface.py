@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema
 
+from connectors.protocol.card_check import card_checks
 from connectors.protocol.check import Check
 from connectors.protocol.errors import CrmRefused, EventNotAuthentic
 from connectors.protocol.events import CallResult, CatchUpPage, FrameCall, Reference
@@ -72,6 +73,13 @@ class Connector(ABC):
 
         Never raises, writes nothing.
         """
+
+    def check_card(self, card: CardRef) -> Sequence[Check]:
+        """Whether a test card is there, the first point, and is found by its own number and name. Never raises.
+
+        A CRM whose cards cannot be looked up brings its own.
+        """
+        return list(card_checks(card, self.read_card, self.find_contact))
 
     def check_by_writing(self) -> Sequence[Check]:
         """The points that only a write can tell, beside those of a trial's comment and reminder. Never raises.

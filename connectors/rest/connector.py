@@ -95,6 +95,9 @@ class RestConnector(Connector):
     def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
         return self._checks.assignee(assignee, mailed=mailed)
 
+    def check_card(self, card: CardRef) -> Sequence[Check]:
+        return self._checks.card(card, self._contacts)
+
     def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
         return self._facts.facts()
 

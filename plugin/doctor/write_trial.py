@@ -22,7 +22,7 @@ from connectors.base import (
 )
 from connectors.kit.reference_mark import reference_mark
 from plugin.common.clock import Now
-from plugin.doctor.checks import DoctorReport, fault_of
+from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of
 
 AREA = "trial"
 #: What the CRM shows meanwhile, for a person who comes across it.
@@ -47,16 +47,10 @@ class WriteTrial:
 
     def run(self) -> None:
         """Write, find, read and remove, each a check; what could not be removed is left and named."""
-        try:
-            card = self.connector.read_card(self.card)
-        except Exception as error:
-            self._fails("the test card can be read", _why(error))
+        points = self.connector.check_card(self.card)
+        self.report.add(*(DoctorCheck(AREA, one.name, one.ok, one.remedy) for one in points))
+        if not points[0].ok:
             return
-        if card is None:
-            remedy = f"The CRM has no {self.card.type} {self.card.id}: name a card that may be written to"
-            self._fails("the test card is there", remedy)
-            return
-        self._holds("the test card is there")
         self._comment()
         self._reminder()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import CardRef, CrmUnavailable, Done, NotDone
+from connectors.base import NO_STORE, CardRef, CrmUnavailable, Done, NotDone
 from connectors.rest import RestConnector
 from plugin.resilience.health import NO_SIGNAL, of_read, of_write
 from tests.connectors.contract.rig import NAME, PHONE
@@ -85,3 +85,53 @@ def test_notations_that_come_out_equal_are_asked_once(polka: PolkaRig) -> None:
     assert polka.connector.find_contact(phone=PHONE)
     asked = [one.query["number"] for one in polka.api.requests if one.path == "/v2/clients"]
     assert asked == ["79161234567", "89161234567", "9161234567"]
+
+
+# --- what the doctor sees ----------------------------------------------------------------------------
+
+
+def points(connector: RestConnector, card: CardRef) -> dict[str, bool | None]:
+    return {point.name: point.ok for point in connector.check_card(card)}
+
+
+def test_the_doctor_expects_the_test_card_back_by_its_own_number_and_name(polka: PolkaRig) -> None:
+    found = points(polka.connector, polka.card)
+    assert list(found) == [
+        "the test card is there",
+        "the test card is found by its own number",
+        "the test card is found by its own name",
+    ]
+    assert all(found.values())
+
+
+@pytest.mark.parametrize("table", ["contact_by_phone", "contact_by_name"])
+def test_a_look_up_that_finds_the_card_no_more_fails(polka: PolkaRig, table: str) -> None:
+    asked = {"number": "7{{ phone | digits }}"} if table == "contact_by_phone" else {"name": "x{{ word }}"}
+    made = by(polka, **{table: {"query": asked}})
+    (failed,) = [point for point in made.check_card(polka.card) if not point.ok]
+    assert ("number" in failed.name) is (table == "contact_by_phone")
+    assert "would not be found" in failed.remedy
+    made.close()
+
+
+def test_a_card_of_a_type_that_is_not_described_is_told_as_that(polka: PolkaRig) -> None:
+    (point,) = polka.connector.check_card(CardRef("lead", "999"))
+    assert not point.ok
+    assert point.remedy == "No [card.lead]; known: client"
+    (point,) = polka.connector.check_card(polka.missing)
+    assert point.remedy.startswith("The CRM has no client 404")
+
+
+def test_before_there_is_a_ledger_a_token_is_said_to_need_one(polka: PolkaRig) -> None:
+    class NoStore:
+        def get(self, _name: str) -> None:
+            """Nothing is kept."""
+
+        def change(self, _name: str, _change: object) -> str:
+            raise CrmUnavailable("there is no ledger yet: run optout db upgrade first", code=NO_STORE)
+
+    polka.connector.keep_in(NoStore())
+    point = polka.connector.check()[-1]
+    assert point.ok is None
+    assert "optout db upgrade" in point.remedy
+    assert "base_url" not in point.remedy

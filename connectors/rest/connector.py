@@ -68,6 +68,7 @@ class RestConnector(Connector):
         self._checks = RestChecks(self._client, self._values, settings)
         self.sends_mail = self._email is not None
         self.repeats_events = settings["repeats_events"]
+        self.always_answers = settings["event"].always_answers if settings["event"] else None
         self.removes = frozenset[Kind](settings["remove"])
 
     def limits(self) -> Limits:
@@ -185,7 +186,7 @@ class RestConnector(Connector):
     ) -> Sequence[CallResult | Reference]:
         return self._events.parse(headers, path_secret, query, body)
 
-    def resolve(self, reference: Reference) -> CallResult | None:
+    def resolve(self, reference: Reference) -> CallResult | Sequence[Reference] | None:
         return self._events.resolve(reference)
 
     # --- details -----------------------------------------------------------------------------------

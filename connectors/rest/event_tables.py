@@ -45,7 +45,9 @@ def _proof(data: dict[str, Any]) -> model.EventProof:
 
 def _event(data: dict[str, Any]) -> model.EventTable:
     records = RecordsShape(data.get("items", Path("")), data.get("id", Path.parse("id")))
-    return model.EventTable(data["proof"], data["format"], records, data["when"], data["own"])
+    return model.EventTable(
+        data["proof"], data["format"], records, data["when"], data["own"], data.get("always_answers")
+    )
 
 
 def event_table() -> fields.Nested:
@@ -74,6 +76,7 @@ def event_table() -> fields.Nested:
         id=PathField(),
         when=ConditionsField(placeholders.with_record(placeholders.NOTHING)),
         own=ConditionsField(placeholders.with_record(placeholders.NOTHING)),
+        always_answers=fields.Integer(strict=True, validate=Range(min=200, max=299)),
         load_default=None,
     )
 

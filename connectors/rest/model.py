@@ -144,3 +144,4 @@ class EventTable:
     records: RecordsShape
     when: tuple[RecordCondition, ...]
     own: tuple[RecordCondition, ...]
+    always_answers: int | None = None

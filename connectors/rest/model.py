@@ -145,3 +145,5 @@ class EventTable:
     when: tuple[RecordCondition, ...]
     own: tuple[RecordCondition, ...]
     always_answers: int | None = None
+    #: Whether the description says where a record's id is.
+    names_id: bool = False

@@ -43,7 +43,7 @@ def test_an_event_that_is_not_genuine_is_refused(polka: PolkaRig) -> None:
 
 
 def test_without_a_described_event_none_is_believed() -> None:
-    given = settings("http://127.0.0.1:1", "event call facts")
+    given = settings("http://127.0.0.1:1", "event call facts event_secret repeats_events")
     with pytest.raises(EventNotAuthentic, match="no \\[event\\]"):
         heard(RestConnector(given), event(ENDED))
 
@@ -142,6 +142,7 @@ def test_the_plugin_is_told_which_facts_can_come(polka: PolkaRig) -> None:
 
 # --- events that bring the call along ----------------------------------------------------------------
 
+BROUGHT_ALONG = "call.path call.record event.id event.proof"
 BROUGHT: dict[str, Any] = {
     "event": {"items": "calls", "proof": {"kind": "token", "place": "body", "name": "token", "prefix": ""}},
     "time_zone": "Europe/Moscow",
@@ -150,7 +151,7 @@ BROUGHT: dict[str, Any] = {
 
 def brought(**changes: Any) -> RestConnector:
     given = {**BROUGHT, "call": {"card_name": "number"}, **changes}
-    return RestConnector(settings("http://127.0.0.1:1", "call.path call.record", **given))
+    return RestConnector(settings("http://127.0.0.1:1", BROUGHT_ALONG, **given))
 
 
 def test_records_in_the_event_need_no_reading_and_only_what_is_needed_is_kept() -> None:
@@ -208,7 +209,7 @@ def test_a_form_is_read_by_the_names_of_its_fields(polka: PolkaRig) -> None:
             "proof": {"kind": "token", "place": "body", "name": '["auth[token]"]', "prefix": ""},
         }
     }
-    connector = RestConnector(settings(polka.api.url, **changes))
+    connector = RestConnector(settings(polka.api.url, "event.proof", **changes))
     form = {"event": "ONCALLEND", "data[ID]": "c-1", "auth[token]": EVENT_SECRET}
     assert heard(connector, CrmEvent({}, None, {}, urlencode(form).encode())) == [Reference("call", "c-1")]
     with pytest.raises(EventNotAuthentic):

@@ -17,8 +17,8 @@ from connectors.espocrm.errors import GONE, SENDING_FAILED
 from connectors.espocrm.unsent_mail import UnsentMails
 from connectors.espocrm.users import EspoUsers
 from connectors.http.client import HttpAnswer, done
-from connectors.kit.checks import point, untried
 from connectors.kit.reference_mark import reference_mark
+from connectors.protocol.check import point, untried
 from connectors.protocol.outcomes import not_done_because
 
 _SENT = "Sent"

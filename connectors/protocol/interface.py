@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema
 
+from connectors.protocol.card_check import card_checks
 from connectors.protocol.check import Check
 from connectors.protocol.errors import CrmRefused, EventNotAuthentic
 from connectors.protocol.events import CallResult, CatchUpPage, FrameCall, Reference
@@ -45,6 +46,9 @@ class Connector(ABC):
     #: Whether the CRM sends an event again that was answered 503. Where not, events are answered before they are
     #: resolved. May depend on the account, too.
     repeats_events: bool = False
+    #: The status that every event is answered with, whatever becomes of it: for a CRM that lets what a user saves fail
+    #: where its event is refused. None: the status that says what became of it. May depend on the account, too.
+    always_answers: int | None = None
     #: Whether ``catch_up`` works: the CRM can be asked what changed while it reached nobody. May depend on the account.
     catches_up: bool = False
     #: What ``remove`` takes out of the CRM again of a trial's comment and reminder. May depend on the account, too.
@@ -72,6 +76,13 @@ class Connector(ABC):
 
         Never raises, writes nothing.
         """
+
+    def check_card(self, card: CardRef) -> Sequence[Check]:
+        """Whether a test card is there, the first point, and is found by its own number and name. Never raises.
+
+        A CRM whose cards cannot be looked up brings its own.
+        """
+        return list(card_checks(card, self.read_card, self.find_contact))
 
     def check_by_writing(self) -> Sequence[Check]:
         """The points that only a write can tell, beside those of a trial's comment and reminder. Never raises.
@@ -162,8 +173,11 @@ class Connector(ABC):
         """
 
     @abstractmethod
-    def resolve(self, reference: Reference) -> CallResult | None:
-        """Read the call that an event named; None where it is no call of ours. Raises as reads do."""
+    def resolve(self, reference: Reference) -> CallResult | Sequence[Reference] | None:
+        """Read the call that an event named; None where it is no call of ours. Raises as reads do, and NotMapped.
+
+        An event that could not be read when it came may turn out to name several calls: these are resolved next.
+        """
 
     def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
         """What others than the plugin changed since then (aware): its first page (None), or the one at ``cursor``.

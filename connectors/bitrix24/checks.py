@@ -16,7 +16,16 @@ from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import BatchAnswer, Command
 from connectors.bitrix24.settings import mapped_fields
 from connectors.bitrix24.types import EntityType, is_id, type_named
-from connectors.kit.checks import clocks_agree, is_throttled, point, read_failed, stays_private, unmapped, untried
+from connectors.kit.checks import (
+    FRAMES_PROVEN,
+    clocks_agree,
+    is_throttled,
+    point,
+    read_failed,
+    stays_private,
+    unmapped,
+    untried,
+)
 from connectors.kit.mapping import FactField
 
 #: No portal's clock shows more; in seconds since 1970.
@@ -236,6 +245,9 @@ def _list_values(described: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _proofs(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Iterator[Check]:
+    if settings["client_id"]:
+        remedy = "Set frame_token or member_id: without, no frame of the operators' page is opened"
+        yield point(FRAMES_PROVEN, bool(settings["frame_token"] or settings["member_id"]), remedy)
     if settings["facts"].fields:
         remedy = "Set application_token to the token of the outgoing webhook or of the application"
         yield point("its events can be verified", bool(settings["application_token"]), remedy)

@@ -13,6 +13,8 @@ from connectors.kit.mapping import FactField
 #: Clocks further apart make deadlines wrong, and answers of a call cannot be matched to it.
 _CLOCKS_APART = 60.0
 _CLOCKS = "the clocks agree"
+#: Tells whether frames of the page are proven; of no interest where the page allows none.
+FRAMES_PROVEN = "its frames can be verified"
 #: Not signed in, not paid, not allowed.
 _NO = frozenset({401, 402, 403})
 _THROTTLED = 429

@@ -92,7 +92,10 @@ def _opened(operator: str, call: LinkedCall) -> Response:
 
 def _call_of(frame_call: FrameCall) -> LinkedCall:
     call_id = frame_call.call_id
-    if call_id is None and frame_call.card is not None and (token := access().cookies.get("visit")):
+    if call_id is not None and not access().begun.may_go_on(frame_call):
+        _LOG.warning("page.frame_call_of_another", call=call_id)
+        call_id = None
+    elif call_id is None and frame_call.card is not None and (token := access().cookies.get("visit")):
         call_id = access().sessions.recent_call_of(token, frame_call.card, _SAME_CONVERSATION)
     return LinkedCall(call_id or f"page-{secrets.token_hex(8)}", frame_call.phone, frame_call.card, frame_call.name)
 

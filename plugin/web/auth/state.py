@@ -12,6 +12,7 @@ from plugin.web.auth.cookies import Cookies
 
 if TYPE_CHECKING:
     from connectors.base import Connector
+    from plugin.auth.begun_calls import BegunCalls
     from plugin.auth.links import Links
     from plugin.auth.sign_in import SignIn
     from plugin.config.settings import PageSettings
@@ -26,6 +27,7 @@ class Access:
     sessions: Sessions
     sign_in: SignIn
     links: Links
+    begun: BegunCalls
     connector: Connector | None
     form_key: bytes
 

@@ -19,6 +19,7 @@ from connectors.base import (
     FrameCall,
 )
 from plugin.auth.links import PATH, SIGN, LinkFault, read_plain
+from plugin.auth.sessions import OperatorDisabled
 from plugin.auth.visitor import LinkedCall
 from plugin.web.auth.guards import access, own_csrf
 from plugin.web.auth.pages import page
@@ -83,7 +84,11 @@ def _open_plainly(given: dict[str, list[str]]) -> Response:
 def _opened(operator: str, call: LinkedCall) -> Response:
     """A session bound to this call, and on to the page by an address that holds no more than the call's id."""
     own = access()
-    token = own.sessions.open_call(operator, call, own.cookies.get("visit"))
+    try:
+        token = own.sessions.open_call(operator, call, own.cookies.get("visit"))
+    except OperatorDisabled:
+        _LOG.warning("page.operator_disabled")
+        return page("operator_disabled", 403)
     _LOG.info("page.opened", call=call.id)
     response = redirect(call_url(call.id), 303)
     own.cookies.set(response, "visit", token)

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
 from plugin.auth.begun_calls import BegunCalls
+from plugin.auth.devices import Devices
 from plugin.auth.digests import derived_key
 from plugin.auth.links import Links
 from plugin.auth.passwords import Passwords
@@ -91,6 +92,7 @@ def _access(
         cookies=Cookies.of(own),
         sessions=Sessions(ledger, now, timedelta(hours=own.session_hours), derived_key(key, "tokens")),
         sign_in=SignIn(Users(ledger, passwords, now), passwords, throttle),
+        devices=Devices(derived_key(key, "known browsers"), now),
         links=Links.of(own, now),
         begun=BegunCalls(ledger, settings),
         connector=connector,

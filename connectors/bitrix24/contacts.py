@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.base import Card, CardRef, CrmRefused, CrmUnavailable
 from connectors.bitrix24.client import Bitrix24Client
-from connectors.bitrix24.commands import Command, Later
+from connectors.bitrix24.commands import BatchAnswer, Command, Later
 from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.types import CONTACT, EntityType, is_id, place, ref
 from connectors.kit.names import name_parts, same_name
@@ -30,14 +30,24 @@ def read_item(portal: Bitrix24Client, card: CardRef) -> tuple[dict[str, Any], di
     One request. User fields have the names by which the portal's settings show them (UF_CRM_…). Raises CrmUnavailable,
     CrmRefused.
     """
+    commands = card_commands(card)
+    return card_in(portal, portal.ask(commands)) if commands else None
+
+
+def card_commands(card: CardRef) -> dict[str, Command]:
+    """What reads the card and its contact; nothing for a kind of card that the portal does not have."""
     where = place(card)
     if where is None:
-        return None
+        return {}
     kind, card_id = where
     commands = {"card": _get(kind.number, card_id)}
     if kind is not CONTACT:
         commands["contact"] = _get(CONTACT.number, Later("card", ("item", "contactId")))
-    answer = portal.ask(commands)
+    return commands
+
+
+def card_in(portal: Bitrix24Client, answer: BatchAnswer) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """What ``card_commands`` were answered with, as ``read_item`` gives it. Raises CrmUnavailable, CrmRefused."""
     refused = portal.refusal(answer, "card", "crm.item.get")
     if isinstance(refused, CrmRefused) and is_gone(refused):
         return None

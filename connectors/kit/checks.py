@@ -14,6 +14,8 @@ from connectors.protocol.check import point
 #: Clocks further apart make deadlines wrong, and answers of a call cannot be matched to it.
 _CLOCKS_APART = 60.0
 _CLOCKS = "the clocks agree"
+#: Tells whether frames of the page are proven; of no interest where the page allows none.
+FRAMES_PROVEN = "its frames can be verified"
 
 
 def stays_private(*addresses: str) -> Check:

@@ -301,6 +301,7 @@ class WebTable(Schema):
     max_body_bytes = _whole(1024, 16_777_216)
     max_crm_event_bytes = _whole(1024, 67_108_864)
     metrics_token = SecretField()
+    docs = _switch()
 
 
 class PageTable(Schema):

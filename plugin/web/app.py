@@ -73,7 +73,7 @@ def create_app(
     api.register_blueprint(health_blueprint(ledger, rules))
     api.register_blueprint(metrics.blueprint())
     if guard_operators_side(app, ledger, settings, connector):
-        serve_operators_page(app, ledger, rules, intake, settings)
+        serve_operators_page(app, ledger, rules, intake, settings, connector)
     serve_docs(app, settings.web)
     app.add_url_rule("/", "root", lambda: redirect("/docs/"))
     return app

@@ -33,7 +33,7 @@ from connectors.base import (
 from connectors.bitrix24 import checks, contacts, events, finding, frame, mails, reminders
 from connectors.bitrix24.calls import CallReader
 from connectors.bitrix24.client import Bitrix24Client
-from connectors.bitrix24.commands import Command
+from connectors.bitrix24.commands import MOST_COMMANDS, Command
 from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.bitrix24.types import is_id
@@ -58,6 +58,7 @@ class Bitrix24Connector(Connector):
     name = "bitrix24"
     Settings = Bitrix24Settings
     most_writes = MOST_WRITES
+    most_cards = MOST_COMMANDS
     #: The portal does not send an event again, whatever it is answered.
     repeats_events = False
     removes = frozenset[Kind]({"comment", "reminder"})
@@ -114,6 +115,9 @@ class Bitrix24Connector(Connector):
 
     def read_card(self, card: CardRef) -> Card | None:
         return contacts.read_card(self._portal, card)
+
+    def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
+        return contacts.read_cards(self._portal, cards)
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         return contacts.find_contacts(self._portal, phone, name)

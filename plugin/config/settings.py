@@ -71,6 +71,7 @@ class DeliveryPolicy:
     blocked_probe_seconds: float = 3600.0
     lease_margin_seconds: float = 30.0
     unfinished_after_minutes: float = 30.0
+    mail_without_card_hours: float = 6.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def _asked(
     for key, card in asked.items():
         try:
             items = _items(portal, answer, key)
-        except (CrmUnavailable, CrmRefused):
+        except CrmRefused:
             # Asked for by itself it will tell why.
             continue
         found[card] = None if items is None else card_of(portal, card, *items)

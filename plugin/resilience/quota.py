@@ -24,7 +24,7 @@ from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
 from plugin.ledger.insert import lock_or_insert
-from plugin.ledger.schema import breakers, quotas
+from plugin.ledger.schema import UtcTime, breakers, quotas
 from plugin.resilience.backoff import LONGEST_TURN
 
 _LOG = structlog.get_logger(__name__)
@@ -39,7 +39,8 @@ _WHILE_BLOCKED = 60.0
 
 _BLOCKED = select(breakers.c.account).where(breakers.c.account == bindparam("account"), breakers.c.blocked)
 _BUCKET = select(quotas.c.full_at).where(quotas.c.account == bindparam("account")).with_for_update()
-_HOLD = update(quotas).where(quotas.c.account == bindparam("of"), quotas.c.full_at < bindparam("full_at"))
+_UNTIL = bindparam("until", type_=UtcTime)
+_HOLD = update(quotas).where(quotas.c.account == bindparam("of"), quotas.c.full_at < _UNTIL).values(full_at=_UNTIL)
 _DRAW = update(quotas).where(quotas.c.account == bindparam("of"))
 
 
@@ -147,7 +148,7 @@ class SharedQuota:
                 lock_or_insert(connection, quotas, _BUCKET, name, lambda: name | {"full_at": now})
                 # The bucket as it would be had so much been asked for that the first turn is then.
                 full_at = now + timedelta(seconds=self._terms.slack + min(seconds, LONGEST_TURN))
-                connection.execute(_HOLD, {"of": self._account, "full_at": full_at})
+                connection.execute(_HOLD, {"of": self._account, "until": full_at})
         except LedgerUnavailable as error:
             _LOG.warning("quota.ledger_unavailable", why=error.message)
 

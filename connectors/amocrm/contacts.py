@@ -89,7 +89,11 @@ class AmoContacts:
         # One page: where the filter is not heeded, the others hold no more of what was asked for than this one.
         params = {**each("id", list(wanted)), **(_linked_to(kind) or {})}
         found = self._api.listed(COLLECTIONS[kind], COLLECTIONS[kind], params, one_page=True)
-        return {wanted[str(record.get("id"))]: record for record in found if str(record.get("id")) in wanted}
+        return {
+            wanted[str(record.get("id"))]: record
+            for record in found
+            if str(record.get("id")) in wanted and record.get("is_deleted") is not True
+        }
 
     def shown(self, ref: CardRef, record: Mapping[str, Any]) -> Card:
         """The card of a record. A lead and a customer go by the name and the phones of their main contact."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,3 +105,22 @@ def test_what_cannot_be_looked_for_is_unknown_and_not_written_again(
     row = house.row(delivery)
     assert (rig.writes(), row.sent_at is None) == (before, False), row.why
     assert row.state in ("unknown", "parked")
+
+
+@pytest.mark.parametrize("rig", ["espocrm"], indirect=True)
+def test_while_only_the_crms_mail_server_is_away_comments_and_reminders_go_on(house: House, rig: Any) -> None:
+    rig.server.smtp = "no connection"
+    mails = waiting(house, rig, "crm_email")
+    worker = house.worker(rig.connector)
+    for _ in range(6):
+        worker.run_once()
+        house.clock.advance(5)
+    others = house.planned(house.decision(card=rig.card), ["comment", "reminder"], text=TEXT)
+    worker.run_once()
+    assert {house.row(one).state for one in others} == {"done"}
+    rig.server.smtp = None
+    for _ in range(30):
+        house.clock.advance(5)
+        worker.run_once()
+    assert {house.row(one).state for one in mails} == {"done"}
+    assert len(rig.server.mails) == len(mails)

@@ -35,7 +35,7 @@ from connectors.bitrix24 import checks, contacts, events, finding, mails, remind
 from connectors.bitrix24.calls import CallReader
 from connectors.bitrix24.catch_up import Bitrix24CatchUp
 from connectors.bitrix24.client import Bitrix24Client
-from connectors.bitrix24.commands import Command
+from connectors.bitrix24.commands import MOST_COMMANDS, Command
 from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.frame import FrameOpener
 from connectors.bitrix24.settings import Bitrix24Settings
@@ -61,6 +61,7 @@ class Bitrix24Connector(Connector):
     name = "bitrix24"
     Settings = Bitrix24Settings
     most_writes = MOST_WRITES
+    most_cards = MOST_COMMANDS
     #: The portal does not send an event again, whatever it is answered.
     repeats_events = False
     removes = frozenset[Kind]({"comment", "reminder"})
@@ -120,6 +121,9 @@ class Bitrix24Connector(Connector):
 
     def read_card(self, card: CardRef) -> Card | None:
         return contacts.read_card(self._portal, card)
+
+    def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
+        return contacts.read_cards(self._portal, cards)
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         return contacts.find_contacts(self._portal, phone, name)

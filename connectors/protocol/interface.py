@@ -40,6 +40,8 @@ class Connector(ABC):
     Settings: ClassVar[type[Schema]]
     #: How many writes one ``write`` takes.
     most_writes: ClassVar[int] = 1
+    #: How many cards one ``read_cards`` takes.
+    most_cards: ClassVar[int] = 1
     #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
     #: account, so an instance is asked.
     sends_mail: bool = True
@@ -113,6 +115,14 @@ class Connector(ABC):
     @abstractmethod
     def read_card(self, card: CardRef) -> Card | None:
         """The card, or None where it does not exist (any more)."""
+
+    def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
+        """These cards, at most ``most_cards``, with as few requests as the CRM allows; None for one that is not there.
+
+        One that is left out could not be read together with others: ``read_card`` tells why. Phones may be missing.
+        Raises as reads do where none of them could be asked for.
+        """
+        return {card: self.read_card(card) for card in cards}
 
     @abstractmethod
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:

@@ -234,6 +234,7 @@ class DeliveryTable(Schema):
     lease_margin_seconds = _number(0, 3600)
     unfinished_after_minutes = _number(0.01, 1440)
     quiet_minutes = _number(0, 1440)
+    mail_without_card_hours = _number(0, 24)
 
 
 class ClockField(fields.Field[time]):

@@ -72,6 +72,7 @@ class DeliveryPolicy:
     lease_margin_seconds: float = 30.0
     unfinished_after_minutes: float = 30.0
     quiet_minutes: float = 5.0
+    mail_without_card_hours: float = 6.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,13 @@ class Site:
 
 @contextmanager
 def running_site(
-    settings: Settings, rules_folder: Path, ledger_url: str, *, threads: int = 8, connector: Connector | None = None, **page: Any
+    settings: Settings,
+    rules_folder: Path,
+    ledger_url: str,
+    *,
+    threads: int = 8,
+    connector: Connector | None = None,
+    **page: Any,
 ) -> Iterator[Site]:
     """The page for the length of the block; ``page``: settings of ``[page]`` besides the key."""
     first = Rulebook.load(rules_folder)

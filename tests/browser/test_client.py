@@ -205,9 +205,7 @@ def test_a_crm_that_is_away_stops_nothing(looking: Site, tab: Tab, crm: Cards) -
     assert looking.outcome(call) == "exclude_calls"
 
 
-def test_what_the_number_asked_for_before_is_shown(
-    looking: Site, open_context: Callable[..., BrowserContext]
-) -> None:
+def test_what_the_number_asked_for_before_is_shown(looking: Site, open_context: Callable[..., BrowserContext]) -> None:
     tab = open_context().new_page()
     opened(looking, tab, ONE)
     press(tab, "1", "1", "Enter")

@@ -171,9 +171,7 @@ class OutcomeForm(Strict):
     say = filled(load_default=None)
     read = filled(load_default=None)
     #: Whom the outcome is about: the card's client, or the number itself.
-    about = filled(
-        load_default="client", valid=validate.OneOf(["client", "number"], error="допустимы: client, number")
-    )
+    about = filled(load_default="client", valid=validate.OneOf(["client", "number"], error="допустимы: client, number"))
     action = list_of(table(ActionForm), load_default=[])
 
 

@@ -37,9 +37,7 @@ def sign_in_here() -> Response:
     own = access()
     found = own.sign_in.check(login, password, client_address(request, own.page.trusted_proxies))
     if isinstance(found, TooOften):
-        return error_response(
-            429, "too_often", "too many failures", headers={"Retry-After": str(found.seconds)}
-        )
+        return error_response(429, "too_often", "too many failures", headers={"Retry-After": str(found.seconds)})
     token = None
     if isinstance(found, User):
         token = own.sessions.sign_in(found.id, found.login, found.password_at, own.cookies.get("session"))

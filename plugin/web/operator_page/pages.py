@@ -90,7 +90,9 @@ def add_pages(
     blueprint.add_url_rule("/start", "start", start, methods=["POST"])
 
 
-def _data(opened: OpenedPage, sessions: PageSessions, settings: Settings, tickets: Tickets, csrf: str) -> dict[str, Any]:
+def _data(
+    opened: OpenedPage, sessions: PageSessions, settings: Settings, tickets: Tickets, csrf: str
+) -> dict[str, Any]:
     """The data that the page's script works with."""
     call = opened.call
     return {

@@ -65,9 +65,7 @@ def recent_calls(
     return sorted(listed, key=lambda one: not one.is_open)
 
 
-def _found(
-    connection: Connection, namespace: str, operator: str | None, since: datetime, search: str
-) -> Sequence[Any]:
+def _found(connection: Connection, namespace: str, operator: str | None, since: datetime, search: str) -> Sequence[Any]:
     query = select(*_COLUMNS).where(
         trails.c.namespace == namespace, trails.c.started_at >= since, trails.c.purged_at.is_(None)
     )

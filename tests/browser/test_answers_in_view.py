@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from plugin.deciding.ruleset.values import FactValue
 from tests.browser.page_site import Site, press, screen, seen, type_answer
 from tests.browser.test_leaves import DECIDER, ENDS, NAME, long_house
 
@@ -60,7 +61,7 @@ def test_every_leaf_by_keyboard(
 ) -> None:
     tab = open_at(long_house, open_context(viewport={"width": room[0], "height": room[1]}), room)
     for end in ENDS:
-        known = {}
+        known: dict[str, FactValue] = {}
         while (question := DECIDER.decide(known).next) is not None:
             assert cut_off(tab) == [], f"{room} after {known}"
             value = end.answers[question.fact]

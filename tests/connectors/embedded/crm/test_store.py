@@ -60,10 +60,8 @@ def test_cards_of_version_1_are_found_by_each_number_and_by_name_in_any_order(
 def test_calls_of_an_earlier_version_count_as_changed_when_they_were_made(file: Path) -> None:
     call = ("c-1", "+79161234567", "{}", "2026-11-22T10:15:00+03:00", 1, 1, "2026-11-22T07:20:00Z")
     with sqlite3.connect(file) as db:
-        db.execute(
-            "INSERT INTO calls (id, phone, facts, occurred_at, final, revision, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            call,
-        )
+        columns = "id, phone, facts, occurred_at, final, revision, created_at"
+        db.execute(f"INSERT INTO calls ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", call)
     db.close()
     store = CrmStore(file)
     with store.reading() as db:

@@ -72,9 +72,8 @@ class CrmEvents:
         try:
             result = self._connector.resolve(reference)
         except (CrmUnavailable, CrmRefused, NotMapped) as error:
-            self._gates.report(
-                Lane.CRM, _suspect(reference), ANSWERS if isinstance(error, NotMapped) else of_read(error)
-            )
+            verdict = ANSWERS if isinstance(error, NotMapped) else of_read(error)
+            self._gates.report(Lane.CRM, _suspect(reference), verdict)
             _LOG.warning("events.not_resolved", connector=self._connector.name, why=str(error))
             return reference, getattr(error, "after", None) or 0.0
         self._gates.report(Lane.CRM, _suspect(reference), ANSWERS)

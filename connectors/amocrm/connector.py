@@ -38,6 +38,7 @@ from connectors.base import (
     Store,
     Write,
 )
+from connectors.http.rate_limit import RateLimiter
 from connectors.http.settings import limits_of
 from connectors.protocol.outcomes import not_done_because
 
@@ -47,19 +48,29 @@ _REQUESTS_PER_EVENT = 12
 
 
 class AmoConnector(Connector):
-    """One account. ``settings`` are loaded by ``AmoSettings``; cards are of type lead, contact, company, customer."""
+    """One account. ``settings`` are loaded by ``AmoSettings``; cards are of type lead, contact, company, customer.
+
+    ``limiter`` stands in for the one that the settings ask for.
+    """
 
     name = "amocrm"
     Settings = AmoSettings
     #: The API takes 250 at once and its makers advise no more than 50.
     most_writes = 50
+    most_cards = 50
     sends_mail = False
     repeats_events = False
 
-    def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        limiter: RateLimiter | None = None,
+    ) -> None:
         super().__init__(settings)
         self._limits = replace(limits_of(settings), requests_per_write=REQUESTS, requests_per_event=_REQUESTS_PER_EVENT)
-        self._api = AmoClient(settings, self._limits, now)
+        self._api = AmoClient(settings, self._limits, now, limiter)
         self._cards = AmoContacts(self._api)
         self._records = AmoRecords(self._api, now)
         self._writer = AmoWrites(self._api, self._records, settings["task_type"])
@@ -98,6 +109,9 @@ class AmoConnector(Connector):
 
     def read_card(self, card: CardRef) -> Card | None:
         return self._cards.read(card)
+
+    def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
+        return self._cards.read_many(cards)
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         return self._cards.find(phone, name)

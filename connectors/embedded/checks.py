@@ -7,7 +7,8 @@ from typing import Any
 
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
 from connectors.embedded.client import EmbeddedClient
-from connectors.kit.checks import is_throttled, point, read_failed, stays_private, untried
+from connectors.kit.checks import stays_private
+from connectors.protocol.check import is_throttled, point, read_failed, untried
 
 _USER = "is a user of the CRM"
 

@@ -30,6 +30,10 @@ _LONGEST_LINE = 500
 #: A call that was held before its planned start: how long it may have taken.
 _LONGEST_CALL = timedelta(hours=1)
 _MOST_UPDATES = 200
+_CHANGED_BY_OWN = (
+    "a call with answers was last changed under the plugin's own user, which nothing else may use: "
+    "give the other program or workflow a user of its own, then save the call again"
+)
 
 
 class EspoCalls:
@@ -46,7 +50,7 @@ class EspoCalls:
     def read(self, reference: Reference) -> CallResult | None:
         """The call result, None where there is none. Raises CrmUnavailable, CrmRefused, NotMapped."""
         record = self._api.record(reference.kind, reference.id) if reference.kind in self._entities else None
-        if record is None or (record.get("modifiedById") or record.get("createdById")) == self._users.own():
+        if record is None:
             return None
         state = self._state(record)
         if state == "none":
@@ -59,6 +63,9 @@ class EspoCalls:
         facts |= {item.fact: None for item in self._facts.fields if item.field in cleared and item.fact not in facts}
         if not facts:
             return None
+        if (record.get("modifiedById") or record.get("createdById")) == self._users.own():
+            # The plugin never changes a call. Whoever does so under its user may also have overwritten an answer.
+            raise NotMapped(_CHANGED_BY_OWN)
         operator = _line(record.get("assignedUserName"))
         call = {"id": record["id"], "phone": self._phone(record, card), "operator": operator}
         result: dict[str, Any] = {

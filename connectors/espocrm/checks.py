@@ -14,7 +14,8 @@ from connectors.espocrm.rights import role_points
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, call_entities
 from connectors.espocrm.users import EspoUsers
 from connectors.espocrm.webhook_checks import webhook_points
-from connectors.kit.checks import clocks_agree, date_header, is_throttled, point, stays_private, untried
+from connectors.kit.checks import clocks_agree, date_header, stays_private
+from connectors.protocol.check import is_throttled, point, untried
 
 _KEY_REFUSED = (
     "Copy the API user's key anew; with the method HMAC, set hmac_secret_key too; the user must be active. "

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from connectors.base import Check, CrmRefused, CrmUnavailable
 from connectors.espocrm.client import EspoClient
 from connectors.espocrm.settings import Webhook
-from connectors.kit.checks import point, untried
+from connectors.protocol.check import point, untried
 
 #: Where the plugin takes this CRM's events, below whatever address a proxy gives it.
 _PATH = "/events/espocrm"

@@ -39,10 +39,14 @@ class CatchUpPage:
 
 @dataclass(frozen=True, slots=True)
 class FrameCall:
-    """What the CRM says of the call when it opens the operator's page in a frame of its own."""
+    """What the CRM says of the call when it opens the operator's page in a frame of its own.
+
+    ``card_seen``: the CRM has shown the card to this operator, by the operator's own rights.
+    """
 
     operator: str
     call_id: str | None = None
     phone: str | None = None
     card: CardRef | None = None
     name: str | None = None
+    card_seen: bool = False

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema
 
+from connectors.protocol.card_check import card_checks
 from connectors.protocol.check import Check
 from connectors.protocol.errors import CrmRefused, EventNotAuthentic
 from connectors.protocol.events import CallResult, CatchUpPage, FrameCall, Reference
@@ -39,12 +40,17 @@ class Connector(ABC):
     Settings: ClassVar[type[Schema]]
     #: How many writes one ``write`` takes.
     most_writes: ClassVar[int] = 1
+    #: How many cards one ``read_cards`` takes.
+    most_cards: ClassVar[int] = 1
     #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
     #: account, so an instance is asked.
     sends_mail: bool = True
     #: Whether the CRM sends an event again that was answered 503. Where not, events are answered before they are
     #: resolved. May depend on the account, too.
     repeats_events: bool = False
+    #: The status that every event is answered with, whatever becomes of it: for a CRM that lets what a user saves fail
+    #: where its event is refused. None: the status that says what became of it. May depend on the account, too.
+    always_answers: int | None = None
     #: Whether ``catch_up`` works: the CRM can be asked what changed while it reached nobody. May depend on the account.
     catches_up: bool = False
     #: What ``remove`` takes out of the CRM again of a trial's comment and reminder. May depend on the account, too.
@@ -72,6 +78,13 @@ class Connector(ABC):
 
         Never raises, writes nothing.
         """
+
+    def check_card(self, card: CardRef) -> Sequence[Check]:
+        """Whether a test card is there, the first point, and is found by its own number and name. Never raises.
+
+        A CRM whose cards cannot be looked up brings its own.
+        """
+        return list(card_checks(card, self.read_card, self.find_contact))
 
     def check_by_writing(self) -> Sequence[Check]:
         """The points that only a write can tell, beside those of a trial's comment and reminder. Never raises.
@@ -102,6 +115,14 @@ class Connector(ABC):
     @abstractmethod
     def read_card(self, card: CardRef) -> Card | None:
         """The card, or None where it does not exist (any more)."""
+
+    def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
+        """These cards, at most ``most_cards``, with as few requests as the CRM allows; None for one that is not there.
+
+        One that is left out could not be read together with others: ``read_card`` tells why. Phones may be missing.
+        Raises as reads do where none of them could be asked for.
+        """
+        return {card: self.read_card(card) for card in cards}
 
     @abstractmethod
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
@@ -162,8 +183,11 @@ class Connector(ABC):
         """
 
     @abstractmethod
-    def resolve(self, reference: Reference) -> CallResult | None:
-        """Read the call that an event named; None where it is no call of ours. Raises as reads do."""
+    def resolve(self, reference: Reference) -> CallResult | Sequence[Reference] | None:
+        """Read the call that an event named; None where it is no call of ours. Raises as reads do, and NotMapped.
+
+        An event that could not be read when it came may turn out to name several calls: these are resolved next.
+        """
 
     def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
         """What others than the plugin changed since then (aware): its first page (None), or the one at ``cursor``.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from connectors.base import (
     Assignee,
     CardRef,
+    Check,
     Connector,
     ConnectorError,
     CrmRefused,
@@ -22,8 +23,8 @@ from connectors.base import (
     Outcome,
     ReminderState,
 )
-from connectors.kit.checks import read_failed, untried
 from connectors.kit.reference_mark import reference_mark
+from connectors.protocol.check import read_failed, untried
 from plugin.common.clock import Now
 from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of
 
@@ -56,25 +57,19 @@ class WriteTrial:
         """
         self._records()
         try:
-            points = self.connector.check_by_writing()
+            self._adds(self.connector.check_by_writing())
         except Exception as error:
             self._fails("the connector can tell", fault_of(error))
-            return
-        self.report.add(
-            *(DoctorCheck(AREA, point.name, point.ok, "" if point.ok else point.remedy) for point in points)
-        )
 
     def _records(self) -> None:
         try:
-            card = self.connector.read_card(self.card)
+            points = self.connector.check_card(self.card)
         except Exception as error:
-            self._unread("the test card can be read", error)
+            self._fails("the connector can tell", fault_of(error))
             return
-        if card is None:
-            remedy = f"The CRM has no {self.card.type} {self.card.id}: name a card that may be written to"
-            self._fails("the test card is there", remedy)
+        self._adds(points)
+        if not points[0].ok:
             return
-        self._holds("the test card is there")
         self._comment()
         self._reminder()
 
@@ -169,6 +164,9 @@ class WriteTrial:
         if kind in self.connector.removes:
             # It could and may not: a right that lacks here lacks there.
             self._fails(name, outcome.why)
+
+    def _adds(self, points: Sequence[Check]) -> None:
+        self.report.add(*(DoctorCheck(AREA, one.name, one.ok, "" if one.ok else one.remedy) for one in points))
 
     def _where(self) -> str:
         return f"{self.card.type}:{self.card.id}"

@@ -80,6 +80,8 @@ class CrmEvents:
         if result is None:
             self._inbox.settle([reference])
             return None
+        if isinstance(result, Sequence):
+            return reference, 0.0
         answer = self._received(result)
         if answer.status in TAKEN:
             self._inbox.settle([reference])

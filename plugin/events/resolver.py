@@ -7,7 +7,7 @@ a human, and one that waits (for the CRM, for a value's mapping, for rules that 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from random import Random
@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from sqlalchemy import bindparam, select
 
-from connectors.base import Connector, CrmRefused, CrmUnavailable, Limits, NotMapped
+from connectors.base import Connector, CrmRefused, CrmUnavailable, Limits, NotMapped, Reference
 from plugin.common.clock import Now
 from plugin.config.settings import DeliveryPolicy
 from plugin.errors import LedgerUnavailable
@@ -157,8 +157,8 @@ class Resolver:
             why = f"a fault of the connector: {type(error).__name__}"
             parks = kept.faults + 1 >= self._policy.most_faults
             return InboxEnding("parked" if parks else "waiting", self._wait(kept), why, answered=False, fault=True)
-        if result is None:
-            return InboxEnding("ignored")
+        if not isinstance(result, Mapping):
+            return self._several(result)
         return self._taken(kept, self._intake.receive_results(self._connector.name, [result]))
 
     def _away(self) -> str | None:
@@ -170,7 +170,7 @@ class Resolver:
             why = connection.execute(_WHY, {"account": self._connector.name}).scalar_one_or_none()
         return why or "the account is away"
 
-    def _resolve(self, kept: InboxEvent) -> Mapping[str, Any] | None:
+    def _resolve(self, kept: InboxEvent) -> Mapping[str, Any] | Sequence[Reference] | None:
         """The call result that the CRM makes of it; the account's gates learn whether the account answers."""
         why = self._away()
         if why is not None:
@@ -183,6 +183,13 @@ class Resolver:
             raise
         self._gates.report(Lane.CRM, -kept.id, ANSWERS)
         return found
+
+    def _several(self, found: Sequence[Reference] | None) -> InboxEnding:
+        """An event that could be read only now is replaced by the calls that it names."""
+        if found is None:
+            return InboxEnding("ignored")
+        self._inbox.keep([(one, 0.0) for one in found])
+        return InboxEnding("done")
 
     def _taken(self, kept: InboxEvent, answer: EventResponse) -> InboxEnding:
         if answer.status in TAKEN:

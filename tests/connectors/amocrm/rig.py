@@ -10,6 +10,7 @@ from typing import Any
 from connectors.amocrm import AmoConnector
 from connectors.amocrm.contacts import TYPES
 from connectors.base import Assignee, CardRef, Kind
+from connectors.http.rate_limit import RateLimiter
 from tests.connectors.amocrm.server import (
     ACCOUNT,
     CLIENT_ID,
@@ -57,6 +58,17 @@ def oauth(**more: Any) -> dict[str, Any]:
     return {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "redirect_uri": REDIRECT, "code": CODE} | more
 
 
+class Turns:
+    """The turns of a client that never really waits: ``waited`` is how many seconds it would have, all in all."""
+
+    def __init__(self) -> None:
+        self.waited = 0.0
+        self.limiter = RateLimiter(1000.0, 1000, clock=lambda: self.waited, sleep=self._wait)
+
+    def _wait(self, seconds: float) -> None:
+        self.waited += seconds
+
+
 class AmoRig:
     """As ``tests.connectors.contract.rig.Rig``."""
 
@@ -65,7 +77,10 @@ class AmoRig:
 
     def __init__(self, server: AmoServer, **more: Any) -> None:
         self.server = server
-        self.connector = AmoConnector(AmoConnector.Settings().load(settings(server.url, **more)))
+        self.turns = Turns()
+        self.connector = AmoConnector(
+            AmoConnector.Settings().load(settings(server.url, **more)), limiter=self.turns.limiter
+        )
         server.account.fields["contacts"] = [{"id": FIELD, "name": "Отказ", "type": "select", "enums": ENTRIES}]
         address = f"https://optout.example.org/events/amocrm/{SECRET}"
         server.account.webhooks = [{"id": 1, "destination": address, "settings": TOLD, "disabled": False}]

@@ -43,7 +43,7 @@ class Account:
     forbidden: set[str] = field(default_factory=set)
     cut: Callable[[dict[str, Any]], None] = lambda record: None
     customers_mode: str = "segments"
-    #: Whether the list of events heeds its filters: not every account does.
+    #: Whether the lists of events and cards heed their filters: not every account does.
     filters: bool = True
 
 
@@ -207,6 +207,9 @@ class AmoServer(FakeApi):
 
     def _cards(self, collection: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """``query`` is looked for in all filled fields, numbers whatever stands between their digits."""
+        ids = listed(query, "id")
+        if ids and self.account.filters:
+            return [record for number, record in self.account.cards[collection].items() if str(number) in ids]
         wanted = query.get("query", "")
         digits = _SPACE.sub("", wanted)
         return [

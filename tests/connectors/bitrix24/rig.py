@@ -45,6 +45,7 @@ def with_application(portal: Portal, **settings: Any) -> dict[str, Any]:
         "refresh_token": server.FIRST_REFRESH,
         "application_token": server.APPLICATION_TOKEN,
         "own_user": server.USER,
+        "member_id": server.MEMBER,
     }
     return application | _fast() | settings
 

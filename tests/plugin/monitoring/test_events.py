@@ -126,6 +126,16 @@ def test_while_their_account_is_known_to_be_away_their_waiting_is_no_cause_of_it
     assert watched.standing() == ["events_waiting:testcrm"]
 
 
+def test_a_standing_alert_shows_the_reason_that_there_is_now(watched: Watched) -> None:
+    event = kept(watched, why="no answer in time")
+    watched.look(15)
+    change(watched, event, why="the CRM answered 403: no right")
+    watched.look(1)
+    (alert,) = watched.alerts()
+    assert alert.about["reason"] == "the CRM answered 403: no right"
+    assert len(watched.mailer.mails) == 1
+
+
 # --- what was missed ---------------------------------------------------------------------------------
 
 

@@ -52,7 +52,14 @@ def faults(settings: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
     for place, request in requests_at(settings):
         if any(one[: len(place)] == place for one in told):
             continue
-        error = next((why for one in _contexts(values, settings, place) if (why := _unsendable(request, one))), None)
+        error = next(
+            (
+                why
+                for one in _contexts(values, settings, place)
+                if (why := _unsendable(settings["defaults"].under(request), one))
+            ),
+            None,
+        )
         if error is not None:
             yield place, f"{error} (tried with sample values)"
 

@@ -88,8 +88,9 @@ class ErrorMap:
         code, message = self._said(self.code, data), self._said(self.message, data)
         if rule is None:
             return Complaint(code, message)
+        # As it may be logged already: a code that has to be redacted afterwards loses what it means.
         return Complaint(
-            ErrorCode(code or "", rule.means),
+            ErrorCode(log_safe(code or ""), rule.means),
             message,
             throttled=rule.means in WAITING,
             after=rule.wait(data),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
 from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Quota, Store, Unknown
 from connectors.http.client import HttpAnswer, HttpClient
@@ -20,6 +20,8 @@ from connectors.rest.request import Pages, Prepared, RecordsShape, Request
 Written = HttpAnswer | NotDone | Unknown
 
 _SECRETS = ("token", "password", "client_secret", "refresh_token")
+_NOT_SIGNED_IN = 401
+_ERRORS = 400
 #: Answers without a body by their very status.
 _BODILESS = frozenset({204, 205})
 
@@ -83,6 +85,44 @@ class RestClient:
         Raises NotRendered, CrmUnavailable, CrmRefused.
         """
         return self._asked(request, self._prepared(request, context))
+
+    def prepared(self, request: Request, context: Mapping[str, Any]) -> Prepared:
+        """What goes out, but for how the account proves itself. Raises NotRendered."""
+        return self._prepared(request, context)
+
+    def tried(self, request: Request, prepared: Prepared) -> Written:
+        """Send it once as it is: the answer, an error's too where it is JSON. Never raises."""
+        accepted = [status for status in range(400, 600) if status != _NOT_SIGNED_IN or not self.renews]
+        return self._tokens.write(
+            lambda token: self.http.write(
+                prepared.method,
+                self._address(prepared.address, token),
+                content=prepared.content,
+                headers={**prepared.headers, **self._headers(token)},
+                json_expected=False,
+                accept=accepted,
+            )
+        )
+
+    def meaning(self, request: Request, answer: HttpAnswer) -> str:
+        """What the description says of an answer, in a word."""
+        with self._meanings.of_request(request.answers):
+            rule = self._meanings.of(answer.status, answer.data)
+        if rule is not None:
+            return f"{rule.means} (by [[answers]])"
+        return f"{'done' if answer.status < _ERRORS else 'an error'} (by its status)"
+
+    def shown_headers(self) -> dict[str, str]:
+        """The headers by which the account proves itself, for showing."""
+        return self._fixed_headers() or self._headers("***")
+
+    def masked(self, text: str) -> str:
+        """The text without the account's secrets."""
+        secrets = [str(self._settings[name]) for name in (*_SECRETS, "event_secret") if self._settings.get(name)]
+        encoded = [self._fixed_headers().get("Authorization", "").removeprefix("Basic ")]
+        for secret in sorted(filter(None, [*secrets, *encoded]), key=len, reverse=True):
+            text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
+        return text
 
     def records(
         self, request: Request, context: Mapping[str, Any], records: RecordsShape, pages: Pages | None

@@ -28,7 +28,7 @@ from connectors.espocrm.calls import EspoCalls
 from connectors.espocrm.catch_up import EspoCatchUp
 from connectors.espocrm.checks import EspoChecks
 from connectors.espocrm.client import EspoClient
-from connectors.espocrm.contacts import card_of, find_people
+from connectors.espocrm.contacts import card_of, find_people, read_cards
 from connectors.espocrm.events import references
 from connectors.espocrm.mail import Mails
 from connectors.espocrm.settings import CARD_TYPES, EspoSettings
@@ -54,6 +54,7 @@ class EspoConnector(Connector):
     name = "espocrm"
     Settings = EspoSettings
     repeats_events = True
+    most_cards = 50
     removes = frozenset[Kind]({"comment", "reminder"})
 
     def __init__(
@@ -108,6 +109,9 @@ class EspoConnector(Connector):
     def read_card(self, card: CardRef) -> Card | None:
         record = self._api.record(CARD_TYPES[card.type], card.id) if card.type in CARD_TYPES else None
         return None if record is None else card_of(self._api, card.type, record)
+
+    def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
+        return read_cards(self._api, cards)
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         return find_people(self._api, self.settings["search_in"], phone, name)

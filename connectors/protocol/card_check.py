@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from connectors.protocol.check import Check
-from connectors.protocol.errors import ConnectorError
+from connectors.protocol.check import Check, read_failed
+from connectors.protocol.errors import ConnectorError, CrmRefused, CrmUnavailable
 from connectors.protocol.records import Card, CardRef
 
 _THERE = "the test card is there"
@@ -20,7 +20,7 @@ def card_checks(
     try:
         shown = read(card)
     except Exception as error:
-        yield Check("the test card can be read", False, _why(error))
+        yield _unread("the test card can be read", error)
         return
     if shown is None:
         remedy = f"The CRM has no {card.type} {card.id}: name a card that may be written to"
@@ -37,9 +37,16 @@ def _found(name: str, card: CardRef, look: Callable[[], Sequence[Card]]) -> Chec
     try:
         found = {one.ref for one in look()}
     except Exception as error:
-        return Check(name, False, _why(error))
+        return _unread(name, error)
     remedy = f"The look-up finds {len(found)} cards and not this one: a client who gave no card would not be found"
     return Check(name, card in found, "" if card in found else remedy)
+
+
+def _unread(name: str, error: Exception) -> Check:
+    """A read that failed: no answer is not the answer no."""
+    if isinstance(error, CrmUnavailable | CrmRefused):
+        return read_failed(name, error, str(error))
+    return Check(name, False, _why(error))
 
 
 def _why(error: Exception) -> str:

@@ -29,8 +29,8 @@ class Reference:
 class CatchUpPage:
     """Some of what changed in the CRM since a moment: call results, or references as events bring them.
 
-    ``next_cursor`` leads to more, None: that was all. It is the connector's own, text of at most 1,000 characters without
-    personal data, and holds after a restart of the process.
+    ``next_cursor`` leads to more, None: that was all. It is the connector's own: text of at most 1,000 characters
+    without personal data, good after a restart too.
     """
 
     items: Sequence[CallResult | Reference]
@@ -39,10 +39,14 @@ class CatchUpPage:
 
 @dataclass(frozen=True, slots=True)
 class FrameCall:
-    """What the CRM says of the call when it opens the operator's page in a frame of its own."""
+    """What the CRM says of the call when it opens the operator's page in a frame of its own.
+
+    ``card_seen``: the CRM has shown the card to this operator, by the operator's own rights.
+    """
 
     operator: str
     call_id: str | None = None
     phone: str | None = None
     card: CardRef | None = None
     name: str | None = None
+    card_seen: bool = False

@@ -41,6 +41,8 @@ class Connector(ABC):
     Settings: ClassVar[type[Schema]]
     #: How many writes one ``write`` takes.
     most_writes: ClassVar[int] = 1
+    #: How many cards one ``read_cards`` takes.
+    most_cards: ClassVar[int] = 1
     #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
     #: account, so an instance is asked.
     sends_mail: bool = True
@@ -134,6 +136,14 @@ class Connector(ABC):
     def read_card(self, card: CardRef) -> Card | None:
         """The card, or None where it does not exist (any more)."""
 
+    def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
+        """These cards, at most ``most_cards``, with as few requests as the CRM allows; None for one that is not there.
+
+        One that is left out could not be read together with others: ``read_card`` tells why. Phones may be missing.
+        Raises as reads do where none of them could be asked for.
+        """
+        return {card: self.read_card(card) for card in cards}
+
     @abstractmethod
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         """All contacts with this phone (in any notation) and this full name; what is None is not looked at.
@@ -200,12 +210,12 @@ class Connector(ABC):
         """
 
     def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
-        """What others than the plugin changed at ``since`` (aware) or later, the first page of it or that at ``cursor``.
+        """What others than the plugin changed since then (aware): its first page (None), or the one at ``cursor``.
 
-        It names all that the CRM's events would have told, and may name more: ``resolve`` looks at each. A record that is
-        named by an event as well gives the same reference, so that neither is taken twice. What changes while pages are
-        read comes on a later page or with its own event, and hides nothing. One page is at most ``requests_per_event``
-        requests. Raises as reads do; CrmRefused for a cursor that it does not know (any more): begin anew.
+        All that the CRM's events would have told is named, and more may be: ``resolve`` looks at each. The call result
+        of a record is the same event, whatever named the record. What changes while pages are read comes on a later
+        page or with its own event, and hides nothing. A page takes at most ``requests_per_event`` requests. Raises as
+        reads do; CrmRefused for a cursor that it does not know (any more): begin anew.
         """
         raise CrmRefused("this CRM cannot be asked what has changed")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +29,13 @@ class Quota(Protocol):
 
     def acquire(self, longest: float) -> float:
         """Wait for a turn and return 0.0; if it is more than ``longest`` s away, take none and return how far."""
+        ...
+
+
+@runtime_checkable
+class HeldQuota(Quota, Protocol):
+    """A quota that can be told that it was too much all the same."""
+
+    def hold(self, seconds: float) -> None:
+        """Give nobody a turn for so long: the account was asked for too much."""
         ...

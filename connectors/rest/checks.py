@@ -7,8 +7,8 @@ from typing import Any
 
 from connectors.base import NO_STORE, Assignee, Card, CardRef, Check, CrmRefused, CrmUnavailable
 from connectors.http.address import is_private
-from connectors.kit.checks import is_throttled, read_failed, untried
 from connectors.protocol.card_check import BY_NAME, BY_NUMBER, card_checks
+from connectors.protocol.check import is_throttled, read_failed, untried
 from connectors.rest.client import RestClient
 from connectors.rest.conditions import all_hold
 from connectors.rest.contacts import RestContacts

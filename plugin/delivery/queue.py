@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select, text, update
 
 from connectors.base import Assignee, CardRef
 from plugin.common.clock import Now
@@ -26,7 +26,7 @@ from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, Place, 
 from plugin.delivery.refusals import Refusals, read_refusals
 from plugin.ledger import Ledger
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
-from plugin.ledger.states import ENDED, ON_CARDS, DeliveryState
+from plugin.ledger.states import ENDED, ON_CARDS, DeliveryKind, DeliveryState
 from plugin.resilience.health import FAULT
 from plugin.resilience.lanes import LANES, Lane
 
@@ -64,6 +64,15 @@ _LOCK = (
     .with_for_update()
 )
 _CHANGE = update(deliveries).where(deliveries.c.id == bindparam("of"))
+_WAKE = (
+    update(deliveries)
+    .where(
+        deliveries.c.state == literal_column(f"'{DeliveryState.WAITING}'"),
+        deliveries.c.kind == literal_column(f"'{DeliveryKind.SMTP_EMAIL}'"),
+        deliveries.c.why.like(bindparam("reason", type_=deliveries.c.why.type)),
+    )
+    .values(not_before=bindparam("moment", type_=deliveries.c.not_before.type))
+)
 _FAULTS = select(func.count()).where(
     attempts.c.delivery_ref == bindparam("id"), attempts.c.code == bindparam("code", type_=attempts.c.code.type)
 )
@@ -72,7 +81,8 @@ _CLAIMING = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=0x6F70
 _MOST_PASSED_OVER = 5
 _STEP_COLUMNS = [field.name for field in fields(AttemptStep)]
 #: What a Delivery takes over from its row as it is.
-_SAME_COLUMNS = [field.name for field in fields(Delivery) if field.name not in ("lease", "card", "place")]
+_OWN = ("lease", "card", "place", "sent_text", "sent_to")
+_SAME_COLUMNS = [field.name for field in fields(Delivery) if field.name not in _OWN]
 _same = attrgetter(*_SAME_COLUMNS)
 
 
@@ -123,12 +133,19 @@ class Queue:
         return moment
 
     def claim(
-        self, limit: int, lanes: Collection[Lane] = LANES, held: Collection[str] = (), *, batch_mates: int = 0
+        self,
+        limit: int,
+        lanes: Collection[Lane] = LANES,
+        held: Collection[str] = (),
+        *,
+        batch_mates: int = 0,
+        without: Collection[int] = (),
     ) -> list[Delivery]:
         """Lease up to ``limit`` due deliveries of these lanes, dealt out as ``plugin.delivery.fair_order`` says.
 
-        Those of a state in ``held`` are left alone. With ``batch_mates``, up to so many more that were decided together
-        with them; while another process claims so, nothing is claimed, or the two would tear them apart.
+        Those of a state in ``held``, and those named in ``without``, are left alone. With ``batch_mates``, up to so
+        many more that were decided together with them; while another process claims so, nothing is claimed, or the two
+        would tear them apart.
         """
         with self._ledger.read() as connection:
             # An idle loop must not take the writers' turn every second.
@@ -138,7 +155,16 @@ class Queue:
             if batch_mates and not self._may_claim(connection):
                 return []
             now = self._moment(connection)
-            ids = next_due(connection, now, limit, first=self._dealt, lanes=lanes, held=held, batch_mates=batch_mates)
+            ids = next_due(
+                connection,
+                now,
+                limit,
+                first=self._dealt,
+                lanes=lanes,
+                held=held,
+                batch_mates=batch_mates,
+                without=without,
+            )
             if not ids:
                 return []
             self._dealt += limit
@@ -229,6 +255,11 @@ class Queue:
             ]
             if changes:
                 connection.execute(_CHANGE, changes)
+
+    def wake(self, why: str) -> None:
+        """Make the plugin's own mails due now that wait for a reason which begins so."""
+        with self._ledger.write() as connection:
+            connection.execute(_WAKE, {"moment": self._moment(connection), "reason": f"{why}%"})
 
     def faults(self, delivery: Delivery) -> int:
         """How many attempts ended in a fault of the code."""
@@ -323,4 +354,13 @@ def _logged(delivery: Delivery, step: AttemptStep) -> dict[str, Any]:
 def _delivery(row: Row[Any]) -> Delivery:
     card = CardRef(row.card_type, row.card_id) if row.card_type and row.card_id else None
     same = dict(zip(_SAME_COLUMNS, _same(row), strict=True))
-    return Delivery(**same, lease=row.owner, card=card, place=Place.of(row.place))
+    # How it went out last counts as long as that may have arrived.
+    to = row.assignee if row.sent_at else None
+    return Delivery(
+        **same,
+        lease=row.owner,
+        card=card,
+        place=Place.of(row.place),
+        sent_text=row.sent_text if row.sent_at else None,
+        sent_to=Assignee(to.get("user"), to.get("address")) if to else None,
+    )

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,9 @@ from connectors.base import Connector
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import Now
 from plugin.config.settings import Settings
+from plugin.delivery.attempt import WAITS_FOR_CARD
 from plugin.delivery.batching import batches
+from plugin.delivery.card_reader import CardReader
 from plugin.delivery.cards import CardFinder
 from plugin.delivery.clock_jumps import ClockJumps, Monotonic
 from plugin.delivery.corrections import Corrections
@@ -39,6 +41,7 @@ from plugin.resilience.backoff import Timing
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import Health
 from plugin.resilience.lanes import Lane
+from plugin.resilience.reads import CrmReads
 
 if TYPE_CHECKING:
     from connectors.smtp import Mailer
@@ -81,24 +84,27 @@ class Worker:
         self.outages = OutageLog()
         self.gates = AccountGates(ledger, connector, policy, self._queue.now)
         self._jumps = ClockJumps(self._queue.now, monotonic, timing.lease)
-        cards = CardFinder(ledger, connector)
-        withdrawals = Withdrawals(ledger, connector, cards)
-        crm_is_away = partial(self.gates.is_away, Lane.CRM)
-        preparer = Preparer(
+        self.gates.on_back = self._wake_what_waited
+        reads = CrmReads(connector, self.gates)
+        cards = CardFinder(ledger, reads, monotonic)
+        withdrawals = Withdrawals(ledger, reads, cards)
+        self._preparer = preparer = Preparer(
             connector,
             cards,
+            CardReader(reads, connector.most_cards, monotonic),
             withdrawals,
-            Corrections(ledger, connector, crm_is_away),
+            Corrections(ledger, reads),
             MailThreads(ledger),
             mailer=mailer,
             sender=settings.smtp.sender if settings.smtp else None,
             roles=lambda: rules.current().roles,
-            crm_is_away=crm_is_away,
+            without_card=timedelta(hours=policy.mail_without_card_hours),
+            now=self._queue.now,
         )
         self._dispatcher = Dispatcher(
             self._queue,
             preparer,
-            Reconciler(connector, withdrawals, timing),
+            Reconciler(reads, withdrawals, timing),
             RetryPolicy(policy, timing, self.gates, rng),
             self._jumps,
             threading.BoundedSemaphore(policy.threads),
@@ -188,9 +194,18 @@ class Worker:
         """Deliveries of the lanes that are open, with their batch mates, or of the one lane that is probed, alone."""
         held = PERHAPS_SENT if self._jumps.distrusts_clock else ()
         if lane is not None:
-            return self._queue.claim(limit, [lane], held)
+            # One that may be at fault itself tells little; where there is no other, it has to do.
+            suspects = self.gates.suspects(lane)
+            found = self._queue.claim(limit, [lane], held, without=suspects) if suspects else []
+            return found or self._queue.claim(limit, [lane], held)
         mates = self._batch_limit if self._batch_limit > 1 else 0
-        return self._queue.claim(limit, self.gates.open_lanes(), held, batch_mates=mates)
+        claimed = self._queue.claim(limit, self.gates.open_lanes(), held, batch_mates=mates)
+        self._preparer.expect(claimed)
+        return claimed
+
+    def _wake_what_waited(self, lane: Lane) -> None:
+        if lane is Lane.CRM:
+            self._queue.wake(WAITS_FOR_CARD)
 
     def _look_at_the_clock(self) -> None:
         if self._jumps.look() < -_SET_BACK:

@@ -24,7 +24,7 @@ from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
 from plugin.ledger.insert import lock_or_insert
-from plugin.ledger.schema import breakers, quotas
+from plugin.ledger.schema import UtcTime, breakers, quotas
 from plugin.resilience.backoff import LONGEST_TURN
 
 _LOG = structlog.get_logger(__name__)
@@ -39,6 +39,8 @@ _WHILE_BLOCKED = 60.0
 
 _BLOCKED = select(breakers.c.account).where(breakers.c.account == bindparam("account"), breakers.c.blocked)
 _BUCKET = select(quotas.c.full_at).where(quotas.c.account == bindparam("account")).with_for_update()
+_UNTIL = bindparam("until", type_=UtcTime)
+_HOLD = update(quotas).where(quotas.c.account == bindparam("of"), quotas.c.full_at < _UNTIL).values(full_at=_UNTIL)
 _DRAW = update(quotas).where(quotas.c.account == bindparam("of"))
 
 
@@ -80,6 +82,11 @@ def probing() -> Iterator[None]:
         yield
     finally:
         _probe.is_one = False
+
+
+def is_probing() -> bool:
+    """Whether this thread is in such a block."""
+    return getattr(_probe, "is_one", False)
 
 
 class SharedQuota:
@@ -130,6 +137,21 @@ class SharedQuota:
             self._sleep(wait)
         return 0.0
 
+    def hold(self, seconds: float) -> None:
+        """Give no process a turn for so long. Where the ledger cannot be asked, this one holds back all the same."""
+        with self._lock:
+            self._held.clear()
+        try:
+            with self._ledger.write() as connection:
+                name = {"account": self._account}
+                now = self._ledger.moment(connection, self._now)
+                lock_or_insert(connection, quotas, _BUCKET, name, lambda: name | {"full_at": now})
+                # The bucket as it would be had so much been asked for that the first turn is then.
+                full_at = now + timedelta(seconds=self._terms.slack + min(seconds, LONGEST_TURN))
+                connection.execute(_HOLD, {"of": self._account, "until": full_at})
+        except LedgerUnavailable as error:
+            _LOG.warning("quota.ledger_unavailable", why=error.message)
+
     def _give_up_old(self) -> None:
         given_up = False
         while self._held and self._held[0].until < self._clock():
@@ -163,7 +185,7 @@ class SharedQuota:
     def _draw(self, connection: Connection, longest: float) -> list[float]:
         """How many seconds from now each request taken may be made; a single one beyond ``longest`` is not taken."""
         terms, name = self._terms, {"account": self._account}
-        is_probe = getattr(_probe, "is_one", False)
+        is_probe = is_probing()
         if not is_probe and connection.execute(_BLOCKED, name).first() is not None:
             return [longest + _WHILE_BLOCKED]
         row = lock_or_insert(

@@ -121,6 +121,19 @@ def test_while_the_account_is_blocked_only_a_probe_gets_a_turn(ledger: CountingL
     assert mine.acquire(10) == 0.0
 
 
+def test_after_too_many_requests_no_process_has_a_turn_for_a_while(ledger: CountingLedger, time_: Time) -> None:
+    mine, other = quota(ledger, time_), quota(ledger, time_)
+    assert other.acquire(10) == 0.0
+    mine.hold(4.0)
+    time_.seconds += 2
+    assert mine.acquire(1) == pytest.approx(2, abs=0.01)
+    assert other.acquire(1) == pytest.approx(2, abs=0.01)
+    assert other.acquire(10) == 0.0
+    assert time_.seconds == pytest.approx(4, abs=0.01)
+    ledger.broken = True
+    mine.hold(1.0)
+
+
 def test_a_turn_that_is_too_far_away_is_not_taken(ledger: CountingLedger, time_: Time) -> None:
     limits = Limits(requests_per_second=0.1, burst=1)
     assert quota(ledger, time_, limits).acquire(0) == 0.0

@@ -34,6 +34,8 @@ class Polka(FakeApi):
         self.mails: dict[str, Record] = {}
         self.calls: dict[str, Record] = {}
         self.tokens: set[str] = set()
+        #: Each is good for one exchange, which brings the next.
+        self.refresh_tokens: set[str] = set()
         #: A to-do for somebody unknown, or for a client unknown, is taken without them.
         self.cuts: set[str] = set()
         #: It has no foreign keys: a note or a to-do for any client is taken as it comes.
@@ -81,8 +83,14 @@ class Polka(FakeApi):
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             return ApiAnswer(401, {"error": "invalid_client"})
         token = f"polka-token-{next(self._ids)}"
+        answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer", "expires_in": 3600}
+        if form.get("grant_type") == "refresh_token":
+            if form.get("refresh_token") not in self.refresh_tokens:
+                return ApiAnswer(400, {"error": "invalid_grant"})
+            self.refresh_tokens = {f"polka-refresh-{next(self._ids)}"}
+            answer["refresh_token"] = next(iter(self.refresh_tokens))
         self.tokens.add(token)
-        return ApiAnswer(200, {"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+        return ApiAnswer(200, answer)
 
     def _clients(self, parts: list[str], request: ApiRequest) -> ApiAnswer:
         if not parts:

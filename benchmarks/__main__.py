@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import checking, decisions, draining, events, ledger, operator_page, outage, publishing, rules
+from benchmarks import checking, decisions, draining, events, hostile, ledger, operator_page, outage, publishing, rules
 from benchmarks.measure import Row, show
 
 TABLES: dict[str, Callable[[], list[Row]]] = {
@@ -13,6 +13,8 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "Decisions on facts never seen": decisions.first_time,
     "Memory of deciding": decisions.memory,
     "Call results taken in (SQLite)": events.answer_times,
+    "Call results beside hostile connections": hostile.connections,
+    "Call results beside 24 sign-ins at once": hostile.sign_ins,
     "Memory of the service": events.memory,
     "Start": events.readiness,
     "Claims at 1,000,000 deliveries ÷ at 10,000": ledger.claims,

@@ -12,7 +12,7 @@ from connectors.protocol.errors import (
     EventsUnverifiable,
     NotMapped,
 )
-from connectors.protocol.events import CallResult, FrameCall, Reference
+from connectors.protocol.events import CallResult, CatchUpPage, FrameCall, Reference
 from connectors.protocol.interface import Connector
 from connectors.protocol.limits import Limits, Quota
 from connectors.protocol.outcomes import AtFault, Done, NotDone, Outcome, ReminderState, Unknown
@@ -26,6 +26,7 @@ __all__ = [
     "CallResult",
     "Card",
     "CardRef",
+    "CatchUpPage",
     "Check",
     "CommentWrite",
     "Connector",

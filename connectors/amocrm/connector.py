@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.amocrm.calls import AmoCalls
+from connectors.amocrm.catch_up import AmoCatchUp
 from connectors.amocrm.checks import AmoChecks
 from connectors.amocrm.client import AmoClient
 from connectors.amocrm.contacts import AmoContacts
@@ -20,6 +21,7 @@ from connectors.base import (
     CallResult,
     Card,
     CardRef,
+    CatchUpPage,
     Check,
     CommentWrite,
     Connector,
@@ -73,7 +75,9 @@ class AmoConnector(Connector):
         self._records = AmoRecords(self._api, now)
         self._writer = AmoWrites(self._api, self._records, settings["task_type"])
         self._calls = AmoCalls(self._api, self._cards, settings, now)
+        self._catch_up = AmoCatchUp(self._api, settings["facts"], settings.get("own_user"), now)
         self._checks = AmoChecks(self._api, settings, now)
+        self.catches_up = bool(settings.get("webhook_secret") and settings["facts"].fields)
 
     def limits(self) -> Limits:
         return self._limits
@@ -155,3 +159,6 @@ class AmoConnector(Connector):
 
     def resolve(self, reference: Reference) -> CallResult | None:
         return self._calls.resolve(reference)
+
+    def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        return self._catch_up.page(since, cursor)

@@ -16,8 +16,9 @@ from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import BatchAnswer, Command
 from connectors.bitrix24.settings import mapped_fields
 from connectors.bitrix24.types import EntityType, is_id, type_named
-from connectors.kit.checks import clocks_agree, is_throttled, point, read_failed, stays_private, unmapped, untried
+from connectors.kit.checks import FRAMES_PROVEN, clocks_agree, stays_private, unmapped
 from connectors.kit.mapping import FactField
+from connectors.protocol.check import is_throttled, point, read_failed, untried
 
 #: No portal's clock shows more; in seconds since 1970.
 _LATEST = 2**33
@@ -236,6 +237,9 @@ def _list_values(described: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _proofs(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Iterator[Check]:
+    if settings["client_id"]:
+        remedy = "Set frame_token or member_id: without, no frame of the operators' page is opened"
+        yield point(FRAMES_PROVEN, bool(settings["frame_token"] or settings["member_id"]), remedy)
     if settings["facts"].fields:
         remedy = "Set application_token to the token of the outgoing webhook or of the application"
         yield point("its events can be verified", bool(settings["application_token"]), remedy)

@@ -33,6 +33,8 @@ from connectors.http.rate_limit import RateLimiter
 Now = Callable[[], datetime]
 _TOKEN_PATH = "oauth/token/"
 _NOT_FOUND = 404
+#: How long a person's request waits for its turn, in seconds.
+PEOPLE_WAIT = 0.5
 
 
 class Bitrix24Client:
@@ -48,16 +50,10 @@ class Bitrix24Client:
         self._settings = settings
         self._way = way_of(settings)
         self._now = now
-        self._http = HttpClient(
-            self._way.portal,
-            limits,
-            secrets=self._way.secrets,
-            connections=settings["connections"],
-            ca_file=settings["ca_file"],
-            explain=self._explained,
-            limiter=limiter,
-            now=now,
-        )
+        limiter = limiter or RateLimiter(limits.requests_per_second, limits.burst)
+        self._http = self._client(limits, limiter)
+        # For people who wait before their screens: the same quota, with little patience.
+        self._for_people = self._client(limits, limiter, longest_wait=PEOPLE_WAIT)
         secrets = [*filter(None, (settings["client_secret"], settings["refresh_token"]))]
         self._tokens = HttpClient(
             settings["oauth_server"], limits, secrets=secrets, connections=1, ca_file=settings["ca_file"]
@@ -82,8 +78,22 @@ class Bitrix24Client:
         """Whose webhook it is; None where an application comes in."""
         return self._way.webhook_user
 
+    def _client(self, limits: Limits, limiter: RateLimiter, longest_wait: float = 10.0) -> HttpClient:
+        return HttpClient(
+            self._way.portal,
+            limits,
+            secrets=self._way.secrets,
+            connections=self._settings["connections"],
+            ca_file=self._settings["ca_file"],
+            explain=self._explained,
+            limiter=limiter,
+            longest_wait=longest_wait,
+            now=self._now,
+        )
+
     def share_quota(self, quota: Quota) -> None:
         self._http.share_quota(quota)
+        self._for_people.share_quota(quota)
 
     def keep_in(self, store: Store) -> None:
         if self._keeper is not None:
@@ -97,6 +107,7 @@ class Bitrix24Client:
     def close(self) -> None:
         """Close the idle connections."""
         self._http.close()
+        self._for_people.close()
         self._tokens.close()
 
     # --- reading -----------------------------------------------------------------------------------
@@ -124,10 +135,10 @@ class Bitrix24Client:
         return answer
 
     def ask_as(self, token: str, commands: Mapping[str, Command]) -> BatchAnswer:
-        """The same, as the user whom the portal gave this token to. Raises CrmUnavailable, CrmRefused."""
+        """The same, as the user whom the portal gave this token to; waits less long for a turn. Raises as ``ask``."""
         cmd = {key: command.written for key, command in commands.items()}
         payload = {"halt": 0, "cmd": cmd, "auth": token}
-        whole = self._http.read("rest/batch", method="POST", payload=payload)
+        whole = self._for_people.read("rest/batch", method="POST", payload=payload)
         if has_error(whole.data):
             raise not_read(discreet(whole.data, whole.sent), "batch")
         answer = _each(whole)

@@ -12,6 +12,7 @@ from connectors.base import (
     CallResult,
     Card,
     CardRef,
+    CatchUpPage,
     Check,
     CommentWrite,
     Connector,
@@ -30,11 +31,13 @@ from connectors.base import (
     Store,
     Write,
 )
-from connectors.bitrix24 import checks, contacts, events, finding, frame, mails, reminders
+from connectors.bitrix24 import checks, contacts, events, finding, mails, reminders
 from connectors.bitrix24.calls import CallReader
+from connectors.bitrix24.catch_up import Bitrix24CatchUp
 from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import MOST_COMMANDS, Command
 from connectors.bitrix24.errors import is_gone
+from connectors.bitrix24.frame import FrameOpener
 from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.bitrix24.types import is_id
 from connectors.bitrix24.write_commands import CommandBuilder, delete_comment
@@ -73,8 +76,11 @@ class Bitrix24Connector(Connector):
         super().__init__(settings)
         self._now = now
         self._portal = Bitrix24Client(settings, limits_of(settings), now, limiter)
+        self._frames = FrameOpener(self._portal, settings, limits_of(settings))
         self._own_user: str | None = settings["own_user"] or self._portal.webhook_user
         self._calls = CallReader(self._portal, settings, self._own_user)
+        self._catch_up = Bitrix24CatchUp(self._portal, settings, self._own_user)
+        self.catches_up = bool(settings["application_token"] and settings["facts"].fields)
         client = settings["notify_client"] if self._portal.webhook_user else None
         self._writer = CommandBuilder(settings["reminders"], tuple(settings["ping_minutes"]), client)
 
@@ -200,5 +206,8 @@ class Bitrix24Connector(Connector):
     def resolve(self, reference: Reference) -> CallResult | None:
         return self._calls.resolve(reference)
 
+    def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        return self._catch_up.page(since, cursor)
+
     def open_frame(self, query: Mapping[str, str], form: Mapping[str, str]) -> FrameCall:
-        return frame.opened(self._portal, self.settings, query, form)
+        return self._frames.opened(query, form)

@@ -30,8 +30,37 @@ def read_item(portal: Bitrix24Client, card: CardRef) -> tuple[dict[str, Any], di
     One request. User fields have the names by which the portal's settings show them (UF_CRM_…). Raises CrmUnavailable,
     CrmRefused.
     """
-    commands = _commands(card, "card")
-    return _items(portal, portal.ask(commands), "card") if commands else None
+    commands = card_commands(card)
+    return card_in(portal, portal.ask(commands)) if commands else None
+
+
+def card_commands(card: CardRef, key: str = "card") -> dict[str, Command]:
+    """What reads a card under this key, and the contact it belongs to; nothing for a card that cannot exist."""
+    where = place(card)
+    if where is None:
+        return {}
+    kind, card_id = where
+    commands = {key: _get(kind.number, card_id)}
+    if kind is not CONTACT:
+        commands[f"{key}_contact"] = _get(CONTACT.number, Later(key, ("item", "contactId")))
+    return commands
+
+
+def card_in(
+    portal: Bitrix24Client, answer: BatchAnswer, key: str = "card"
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """What ``card_commands`` were answered with, as ``read_item`` gives it. Raises CrmUnavailable, CrmRefused."""
+    refused = portal.refusal(answer, key, "crm.item.get")
+    if isinstance(refused, CrmRefused) and is_gone(refused):
+        return None
+    if refused is not None:
+        raise refused
+    item = _item(answer.results[key])
+    if item is None:
+        raise CrmUnavailable(f"{portal.host} answered crm.item.get with something that is no card")
+    contact = _item(answer.results.get(f"{key}_contact")) or {}
+    # A reference to an empty field is filled in with something else, and might read another contact.
+    return item, contact if str(contact.get("id")) == str(item.get("contactId")) else {}
 
 
 def read_cards(portal: Bitrix24Client, cards: Sequence[CardRef]) -> dict[CardRef, Card | None]:
@@ -43,7 +72,7 @@ def read_cards(portal: Bitrix24Client, cards: Sequence[CardRef]) -> dict[CardRef
     batch: dict[str, Command] = {}
     asked: dict[str, CardRef] = {}
     for number, card in enumerate(cards):
-        commands = _commands(card, f"c{number}")
+        commands = card_commands(card, f"c{number}")
         if not commands:
             found[card] = None
         if len(batch) + len(commands) > MOST_COMMANDS:
@@ -84,18 +113,6 @@ def full_name(item: Mapping[str, Any]) -> str:
 # --- details ---------------------------------------------------------------------------------------
 
 
-def _commands(card: CardRef, key: str) -> dict[str, Command]:
-    """What reads a card, and the contact it belongs to; nothing for a card that cannot exist."""
-    where = place(card)
-    if where is None:
-        return {}
-    kind, card_id = where
-    commands = {key: _get(kind.number, card_id)}
-    if kind is not CONTACT:
-        commands[f"{key}_contact"] = _get(CONTACT.number, Later(key, ("item", "contactId")))
-    return commands
-
-
 def _asked(
     portal: Bitrix24Client, batch: Mapping[str, Command], asked: Mapping[str, CardRef]
 ) -> dict[CardRef, Card | None]:
@@ -103,27 +120,12 @@ def _asked(
     answer = portal.ask(batch) if batch else BatchAnswer()
     for key, card in asked.items():
         try:
-            items = _items(portal, answer, key)
+            items = card_in(portal, answer, key)
         except CrmRefused:
             # Asked for by itself it will tell why.
             continue
         found[card] = None if items is None else card_of(portal, card, *items)
     return found
-
-
-def _items(portal: Bitrix24Client, answer: BatchAnswer, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The card under this key and its contact; None where there is none. Raises CrmUnavailable, CrmRefused."""
-    refused = portal.refusal(answer, key, "crm.item.get")
-    if isinstance(refused, CrmRefused) and is_gone(refused):
-        return None
-    if refused is not None:
-        raise refused
-    item = _item(answer.results[key])
-    if item is None:
-        raise CrmUnavailable(f"{portal.host} answered crm.item.get with something that is no card")
-    contact = _item(answer.results.get(f"{key}_contact")) or {}
-    # A reference to an empty field is filled in with something else, and might read another contact.
-    return item, contact if str(contact.get("id")) == str(item.get("contactId")) else {}
 
 
 def _get(number: int, card_id: str | Later) -> Command:

@@ -10,14 +10,27 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
-from connectors.base import Card, CardRef, CrmRefused, CrmUnavailable, EventMalformed, EventNotAuthentic, FrameCall
-from connectors.bitrix24.client import Bitrix24Client
-from connectors.bitrix24.commands import Command
-from connectors.bitrix24.contacts import read_card
+from connectors.base import (
+    Card,
+    CardRef,
+    CrmRefused,
+    CrmUnavailable,
+    EventMalformed,
+    EventNotAuthentic,
+    FrameCall,
+    Limits,
+)
+from connectors.bitrix24.client import PEOPLE_WAIT, Bitrix24Client
+from connectors.bitrix24.commands import BatchAnswer, Command
+from connectors.bitrix24.contacts import card_commands, card_in, card_of
 from connectors.bitrix24.types import is_id, ref
+from connectors.http.rate_limit import RateLimiter
 from connectors.kit.secrets import same_secret
 from plugin.common.text import sendable
 from plugin.common.text_tree import clean_tree
@@ -26,34 +39,96 @@ CALL_CARD = "CALL_CARD"
 _TAB = re.compile(r"CRM_(CONTACT|LEAD|DEAL|COMPANY|DYNAMIC_\d{3,6})_DETAIL_TAB")
 _TOKEN = re.compile(r"[A-Za-z0-9]{16,256}")
 _LONGEST_OPTIONS = 20_000
+#: Of the account's quota, for opening pages.
+_SHARE = 0.2
+_MOST_REFUSED = 10_000
 #: What is written where the call has no activity yet.
 _NONE = frozenset({"", "0", "undefined", "null"})
 
 
-def opened(
-    portal: Bitrix24Client, settings: Mapping[str, Any], query: Mapping[str, str], form: Mapping[str, str]
-) -> FrameCall:
-    """Who opened the page, and for which call. Raises EventNotAuthentic, EventMalformed, CrmUnavailable, CrmRefused."""
-    given = {**query, **form}
-    _check_proofs(portal, settings, given)
-    operator = _operator(portal, settings, given.get("AUTH_ID", ""))
+class FrameOpener:
+    """Opens the page for people of one portal. Thread-safe.
+
+    ``limiter`` stands in for the openings' own budget: a fifth of the account's quota, so that
+    deliveries keep the rest.
+    """
+
+    def __init__(
+        self,
+        portal: Bitrix24Client,
+        settings: Mapping[str, Any],
+        limits: Limits,
+        limiter: RateLimiter | None = None,
+    ) -> None:
+        self._portal = portal
+        self._settings = settings
+        burst = max(1, int(limits.burst * _SHARE))
+        self._budget = limiter or RateLimiter(limits.requests_per_second * _SHARE, burst)
+        self._refused = _RefusedTokens()
+
+    def opened(self, query: Mapping[str, str], form: Mapping[str, str]) -> FrameCall:
+        """Who opened the page, and for which call.
+
+        Raises EventNotAuthentic, EventMalformed, CrmUnavailable, CrmRefused.
+        """
+        given = {**query, **form}
+        _check_proofs(self._portal, self._settings, given)
+        where, call_id, phone = _asked(given)
+        operator, card = self._ask(given["AUTH_ID"], where)
+        if phone is None and card is not None and card.phones:
+            phone = card.phones[0]
+        is_seen = card is not None and card.url is not None
+        name = None if card is None else card.name
+        return FrameCall(operator, call_id, phone, None if card is None else card.ref, name, is_seen)
+
+    def _ask(self, token: str, where: CardRef | None) -> tuple[str, Card | None]:
+        """Whose token it is, and the card as that person sees it: one request, as that person."""
+        if self._refused.has(token):
+            raise EventNotAuthentic("the portal has refused the page's token before")
+        wait = self._budget.acquire(PEOPLE_WAIT)
+        if wait:
+            raise CrmUnavailable("the page is opened more often than the portal can be asked for it", after=wait)
+        commands = {"user": Command("profile"), "app": Command("app.info")}
+        try:
+            answer = _as_person(self._portal, token, commands | (card_commands(where) if where else {}))
+            operator = _operator(self._portal, self._settings, answer)
+        except EventNotAuthentic:
+            self._refused.add(token)
+            raise
+        return operator, _card(self._portal, where, answer)
+
+
+class _RefusedTokens:
+    """Tokens that the portal did not take, by their digests: they do not become valid again. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._digests: OrderedDict[bytes, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def has(self, token: str) -> bool:
+        with self._lock:
+            return sha256(token.encode()).digest() in self._digests
+
+    def add(self, token: str) -> None:
+        with self._lock:
+            self._digests[sha256(token.encode()).digest()] = None
+            if len(self._digests) > _MOST_REFUSED:
+                self._digests.popitem(last=False)
+
+
+def _asked(given: Mapping[str, str]) -> tuple[CardRef | None, str | None, str | None]:
+    """The card, the call and its number that the page was opened for, as the opening says."""
     placement, options = given.get("PLACEMENT", ""), _options(given.get("PLACEMENT_OPTIONS", ""))
     if placement == CALL_CARD:
-        where = _card_of_call(options)
-        call_id, phone = _text(options.get("CALL_ID")), _text(options.get("PHONE_NUMBER"))
+        call_id = _text(options.get("CALL_ID"))
         if call_id is None:
             raise EventMalformed("the portal opened the page without naming the call")
-    else:
-        tab = _TAB.fullmatch(placement)
-        where = ref(tab[1], options.get("ID")) if tab else None
-        call_id = phone = None
-        if where is None:
-            raise EventMalformed("the page was opened in a place that it is not made for")
-    card = _read(portal, where)
-    name = None if card is None else card.name
-    if phone is None and card is not None and card.phones:
-        phone = card.phones[0]
-    return FrameCall(operator, call_id, phone, None if card is None else card.ref, name)
+        return _card_of_call(options), call_id, _text(options.get("PHONE_NUMBER"))
+    tab = _TAB.fullmatch(placement)
+    where = ref(tab[1], options.get("ID")) if tab else None
+    if where is None:
+        raise EventMalformed("the page was opened in a place that it is not made for")
+    return where, None, None
 
 
 def _check_proofs(portal: Bitrix24Client, settings: Mapping[str, Any], given: Mapping[str, str]) -> None:
@@ -62,6 +137,8 @@ def _check_proofs(portal: Bitrix24Client, settings: Mapping[str, Any], given: Ma
     domain = given.get("DOMAIN")
     if domain is not None and domain.lower().partition(":")[0] != portal.host.lower().partition(":")[0]:
         raise EventNotAuthentic("the page was opened by another portal")
+    if not settings["frame_token"] and not settings["member_id"]:
+        raise EventNotAuthentic("neither frame_token nor member_id is set, so anybody could have opened the page")
     token = settings["frame_token"]
     if token and not same_secret(given.get("APPLICATION_TOKEN"), token):
         raise EventNotAuthentic("the page's APPLICATION_TOKEN is wrong")
@@ -72,16 +149,19 @@ def _check_proofs(portal: Bitrix24Client, settings: Mapping[str, Any], given: Ma
         raise EventNotAuthentic("the page was opened without the portal's token")
 
 
-def _operator(portal: Bitrix24Client, settings: Mapping[str, Any], token: str) -> str:
-    """Whom the portal gave the token to, asked of the portal itself."""
+def _as_person(portal: Bitrix24Client, token: str, commands: Mapping[str, Command]) -> BatchAnswer:
     try:
-        answer = portal.ask_as(token, {"user": Command("profile"), "app": Command("app.info")})
+        return portal.ask_as(token, commands)
     except CrmRefused as error:
         raise EventNotAuthentic(f"the portal does not accept the page's token: {error}") from None
     except CrmUnavailable as error:
         if error.status == 401:
             raise EventNotAuthentic("the portal does not accept the page's token") from None
         raise
+
+
+def _operator(portal: Bitrix24Client, settings: Mapping[str, Any], answer: BatchAnswer) -> str:
+    """Whom the portal gave the token to, as the portal itself says."""
     for key, method in (("user", "profile"), ("app", "app.info")):
         refused = portal.refusal(answer, key, method)
         if isinstance(refused, CrmRefused):
@@ -120,14 +200,15 @@ def _card_of_call(options: Mapping[str, Any]) -> CardRef | None:
     return next((card for card in found if card.type == "contact"), found[0] if found else None)
 
 
-def _read(portal: Bitrix24Client, where: CardRef | None) -> Card | None:
-    """The card as the plugin's own user sees it; without rights to it the page still opens."""
+def _card(portal: Bitrix24Client, where: CardRef | None, answer: BatchAnswer) -> Card | None:
+    """The card as the operator sees it; without rights to it the page still opens, and shows nothing of it."""
     if where is None:
         return None
     try:
-        return read_card(portal, where)
+        found = card_in(portal, answer)
     except CrmRefused:
         return Card(where)
+    return None if found is None else card_of(portal, where, *found)
 
 
 def _text(value: object) -> str | None:

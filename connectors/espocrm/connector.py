@@ -13,6 +13,7 @@ from connectors.base import (
     CallResult,
     Card,
     CardRef,
+    CatchUpPage,
     Check,
     Connector,
     Kind,
@@ -24,7 +25,7 @@ from connectors.base import (
     Store,
 )
 from connectors.espocrm.calls import EspoCalls
-from connectors.espocrm.catch_up import CatchUpPage, EspoCatchUp
+from connectors.espocrm.catch_up import EspoCatchUp
 from connectors.espocrm.checks import EspoChecks
 from connectors.espocrm.client import EspoClient
 from connectors.espocrm.contacts import card_of, find_people, read_cards
@@ -75,6 +76,7 @@ class EspoConnector(Connector):
         self._calls = EspoCalls(self._api, settings, users)
         self._catch_up = EspoCatchUp(self._api, settings, users)
         self._checks = EspoChecks(self._api, settings, users, now)
+        self.catches_up = bool(settings["webhooks"] and settings["facts"].fields)
 
     def limits(self) -> Limits:
         return self._limits
@@ -95,7 +97,6 @@ class EspoConnector(Connector):
         return self._checks.account()
 
     def check_by_writing(self) -> Sequence[Check]:
-        """What only a write can tell; what it wrote is taken out again. Nobody is mailed. Never raises."""
         return self._mails.try_sender()
 
     def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
@@ -157,5 +158,4 @@ class EspoConnector(Connector):
         return self._calls.read(reference)
 
     def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
-        """The calls that changed since then, in pages. Raises CrmUnavailable, CrmRefused."""
         return self._catch_up.page(since, cursor)

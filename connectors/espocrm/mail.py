@@ -17,8 +17,8 @@ from connectors.espocrm.errors import GONE, SENDING_FAILED
 from connectors.espocrm.unsent_mail import UnsentMails
 from connectors.espocrm.users import EspoUsers
 from connectors.http.client import HttpAnswer, done
-from connectors.kit.checks import point
 from connectors.kit.reference_mark import reference_mark
+from connectors.protocol.check import point, untried
 from connectors.protocol.outcomes import not_done_because
 
 _SENT = "Sent"
@@ -94,6 +94,10 @@ class Mails:
         name = f"the CRM takes a draft from {self._sender} (no mail was tried)"
         draft = {"from": self._sender, "name": _TRIAL, "subject": _TRIAL, "body": _TRIAL, "status": _DRAFT}
         outcome = done(self._api.write("POST", "Email", draft | {"isHtml": False}), "id")
+        if isinstance(outcome, Unknown):
+            return [untried(name, f"{outcome.why}; a draft «{_TRIAL}» may be left: delete it by hand")]
+        if isinstance(outcome, NotDone) and not outcome.permanent:
+            return [untried(name, outcome.why)]
         if not isinstance(outcome, Done):
             remedy = f"Give mail_sender a mail server that the API user may use, as the README says: {outcome.why}"
             return [point(name, False, remedy)]

@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema
 
+from connectors.protocol.card_check import card_checks
 from connectors.protocol.check import Check
-from connectors.protocol.errors import EventNotAuthentic
-from connectors.protocol.events import CallResult, FrameCall, Reference
+from connectors.protocol.errors import CrmRefused, EventNotAuthentic
+from connectors.protocol.events import CallResult, CatchUpPage, FrameCall, Reference
 from connectors.protocol.limits import Limits, Quota
 from connectors.protocol.outcomes import NotDone, Outcome, ReminderState
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
@@ -47,6 +48,11 @@ class Connector(ABC):
     #: Whether the CRM sends an event again that was answered 503. Where not, events are answered before they are
     #: resolved. May depend on the account, too.
     repeats_events: bool = False
+    #: The status that every event is answered with, whatever becomes of it: for a CRM that lets what a user saves fail
+    #: where its event is refused. None: the status that says what became of it. May depend on the account, too.
+    always_answers: int | None = None
+    #: Whether ``catch_up`` works: the CRM can be asked what changed while it reached nobody. May depend on the account.
+    catches_up: bool = False
     #: What ``remove`` takes out of the CRM again of a trial's comment and reminder. May depend on the account, too.
     removes: frozenset[Kind] = frozenset()
 
@@ -72,6 +78,20 @@ class Connector(ABC):
 
         Never raises, writes nothing.
         """
+
+    def check_card(self, card: CardRef) -> Sequence[Check]:
+        """Whether a test card is there, the first point, and is found by its own number and name. Never raises.
+
+        A CRM whose cards cannot be looked up brings its own.
+        """
+        return list(card_checks(card, self.read_card, self.find_contact))
+
+    def check_by_writing(self) -> Sequence[Check]:
+        """The points that only a write can tell, beside those of a trial's comment and reminder. Never raises.
+
+        What it writes it takes out again, and what it cannot take out is a point that failed. Nobody is mailed.
+        """
+        return ()
 
     def probe(self) -> None:
         """Ask the CRM something cheap, so that it shows whether it answers; what it answers does not matter.
@@ -163,8 +183,21 @@ class Connector(ABC):
         """
 
     @abstractmethod
-    def resolve(self, reference: Reference) -> CallResult | None:
-        """Read the call that an event named; None where it is no call of ours. Raises as reads do."""
+    def resolve(self, reference: Reference) -> CallResult | Sequence[Reference] | None:
+        """Read the call that an event named; None where it is no call of ours. Raises as reads do, and NotMapped.
+
+        An event that could not be read when it came may turn out to name several calls: these are resolved next.
+        """
+
+    def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        """What others than the plugin changed since then (aware): its first page (None), or the one at ``cursor``.
+
+        All that the CRM's events would have told is named, and more may be: ``resolve`` looks at each. The call result
+        of a record is the same event, whatever named the record. What changes while pages are read comes on a later
+        page or with its own event, and hides nothing. A page takes at most ``requests_per_event`` requests. Raises as
+        reads do; CrmRefused for a cursor that it does not know (any more): begin anew.
+        """
+        raise CrmRefused("this CRM cannot be asked what has changed")
 
     def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
         """Take a record that a trial wrote out of the CRM again; where the CRM cannot do that, say so in NotDone."""

@@ -18,7 +18,7 @@ from connectors.rest.paths import Path, as_text
 Meaning = Literal["done", "missing", "throttled", "token", "waits", "refused", "blocked", "unknown"]
 MEANINGS: tuple[str, ...] = get_args(Meaning)
 #: Surely not executed, and worth another try.
-_WAITING = frozenset({"throttled", "token", "waits"})
+WAITING = frozenset({"throttled", "token", "waits"})
 #: The status that the plugin knows a meaning by, whatever the CRM's own.
 _STATUS: Mapping[str, int] = {"throttled": 429, "token": 401, "missing": 404}
 _LONGEST_WAIT = 86_400.0
@@ -76,7 +76,7 @@ class ErrorMap:
         return Complaint(
             ErrorCode(code or "", rule.means),
             message,
-            throttled=rule.means in _WAITING,
+            throttled=rule.means in WAITING,
             after=rule.wait(data),
             blocked=rule.means == "blocked",
         )

@@ -11,7 +11,7 @@ from marshmallow.validate import Length
 from connectors.rest.bodies import check_header_name, structure, template
 from connectors.rest.conditions import TESTS, RecordCondition
 from connectors.rest.paths import Path
-from connectors.rest.template import Names, suggestion
+from connectors.rest.syntax import Names, suggestion
 
 
 class TemplateField(fields.Field[Any]):
@@ -101,24 +101,26 @@ class AfterField(fields.Field[Any]):
 class ConditionsField(fields.List[Any]):
     """A list of conditions, all of which must hold; loads as a tuple."""
 
-    def __init__(self, names: Names, **kwargs: Any) -> None:
+    def __init__(self, names: Names, *, problems: bool = False, **kwargs: Any) -> None:
+        """``problems``: whether a condition may say what is wrong where it does not hold."""
         if not kwargs.get("required"):
             kwargs.setdefault("load_default", ())
-        super().__init__(_ConditionField(names), **kwargs)
+        super().__init__(_ConditionField(names, problems=problems), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         return tuple(super()._deserialize(value, attr, data, **kwargs))
 
 
 class _ConditionField(fields.Field[Any]):
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, *, problems: bool) -> None:
         super().__init__()
         self._names = names
+        self._problems = problems
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, Mapping):
             raise ValidationError("not a table such as { path = 'status', equals = 'open' }")
-        known = ("path", "problem", *TESTS)
+        known = ("path", *(["problem"] if self._problems else []), *TESTS)
         wrong = {key: [f"unknown key{suggestion(key, known)}"] for key in value if key not in known}
         if wrong:
             raise ValidationError(wrong)
@@ -133,6 +135,8 @@ class _ConditionField(fields.Field[Any]):
         )
 
     def _wanted(self, test: str, wanted: Any) -> Any:
+        if test == "marked" and "key" not in self._names:
+            raise ValidationError("no effect here: there is no key whose mark could stand in the text")
         if test in ("present", "marked"):
             if not isinstance(wanted, bool):
                 raise ValidationError("allowed: true, false")
@@ -163,6 +167,8 @@ def parsed_path(value: Any) -> Path:
     """The path. Raises ValidationError."""
     if not isinstance(value, str):
         raise ValidationError("not a path such as task.contacts[0].id")
+    if "{{" in value:
+        raise ValidationError("a path holds no placeholders")
     try:
         return Path.parse(value)
     except ValueError as error:

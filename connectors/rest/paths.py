@@ -58,6 +58,10 @@ class Path:
         """The name that it begins with; None where it begins otherwise."""
         return self._steps[0] if self._steps and isinstance(self._steps[0], str) else None
 
+    def blanked(self, data: Any) -> Any:
+        """The data with nothing at this path: where it holds a secret that must not be kept."""
+        return _blanked(data, self._steps)
+
     def get(self, data: Any) -> Any:
         """The value there or None; with ``[*]`` a list of all values that are there."""
         found = list(_found(data, self._steps))
@@ -88,6 +92,18 @@ def _found(data: Any, steps: tuple[_Step, ...]) -> Iterator[Any]:
             yield from _found(data[step], rest)
     elif isinstance(data, dict):
         yield from _found(data.get(step), rest)
+
+
+def _blanked(data: Any, steps: tuple[_Step, ...]) -> Any:
+    if not steps:
+        return None
+    step, rest = steps[0], steps[1:]
+    if isinstance(data, dict):
+        return {key: _blanked(inner, rest) if step in (key, _EVERY) else inner for key, inner in data.items()}
+    if isinstance(data, list):
+        number = step + len(data) if isinstance(step, int) and step < 0 else step
+        return [_blanked(inner, rest) if number in (at, _EVERY) else inner for at, inner in enumerate(data)]
+    return data
 
 
 def as_text(value: Any) -> str:

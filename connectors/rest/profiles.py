@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from connectors.rest.template import suggestion
+from connectors.rest.syntax import suggestion
 
 _FOLDER = files("connectors.rest") / "profiles"
 
@@ -23,7 +23,12 @@ def over_profile(name: str, account: Mapping[str, Any]) -> dict[str, Any]:
     """The account's keys over the profile's. Raises ValueError for a name that is none."""
     if name not in names():
         raise ValueError(f"unknown profile {name!r}{suggestion(name, names())}")
-    return laid_over(_profile(name), account)
+    profile = dict(_profile(name))
+    auth = account.get("auth")
+    if isinstance(auth, Mapping) and "kind" in auth:
+        # Another way to prove the account has other keys.
+        profile.pop("auth", None)
+    return laid_over(profile, account)
 
 
 def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ A fault names its key; an unknown placeholder or key suggests the closest there 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from marshmallow.validate import OneOf, Range
 
 from connectors.http.settings import count
 from connectors.rest import model, placeholders
-from connectors.rest.error_map import MEANINGS, AnswerRule
+from connectors.rest.error_map import MEANINGS, WAITING, AnswerRule
 from connectors.rest.fields import (
     AfterField,
     ConditionsField,
@@ -28,7 +28,7 @@ from connectors.rest.fields import (
 )
 from connectors.rest.paths import Path
 from connectors.rest.request import Pages, RecordsShape, Request
-from connectors.rest.template import Names
+from connectors.rest.syntax import Names
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _REQUEST = ("path", "method", "query", "headers", "json", "form", "may_be_empty")
@@ -63,8 +63,16 @@ def table(build: Build, **given: Any) -> fields.Nested:
     return fields.Nested(schema, **options)
 
 
-def request_fields(of: Names, *, required: bool = True) -> dict[str, fields.Field[Any]]:
-    """The fields of a request."""
+def check_effect(data: Mapping[str, Any], used: Collection[str], where: str) -> None:
+    """Raise ValidationError for a given key that is not used there: who wrote it believes that it does something."""
+    stray = {key: [f"has no effect {where}"] for key in data if key not in used}
+    if stray:
+        raise ValidationError(stray)
+
+
+def request_fields(of: Names, *, required: bool = True, writes: bool = False) -> dict[str, fields.Field[Any]]:
+    """The fields of a request; only to one that ``writes`` may an empty answer be a good one."""
+    empty = {"may_be_empty": fields.Boolean(truthy={True}, falsy={False})} if writes else {}
     return {
         "path": TemplateField(of, path=True, required=required),
         "method": fields.String(validate=OneOf(_METHODS)),
@@ -72,7 +80,7 @@ def request_fields(of: Names, *, required: bool = True) -> dict[str, fields.Fiel
         "headers": HeadersField(of),
         "json": StructureField(of),
         "form": PairsField(of),
-        "may_be_empty": fields.Boolean(truthy={True}, falsy={False}),
+        **empty,
     }
 
 
@@ -89,11 +97,21 @@ def _records(data: dict[str, Any]) -> RecordsShape:
     return RecordsShape(**{key: data.pop(key) for key in ("items", "id", "where") if key in data})
 
 
+#: What each way needs, and what it may have.
+_PAGE_KEYS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "link": (("next",), ()),
+    "cursor": (("next", "parameter"), ()),
+    "number": (("parameter",), ("first", "size")),
+    "offset": (("parameter", "size"), ()),
+}
+
+
 def _checked_pages(data: dict[str, Any]) -> Pages:
-    needs = {"link": ("next",), "cursor": ("next", "parameter"), "number": ("parameter",)}
-    for key in needs.get(data["by"], ("parameter", "size")):
+    needs, may = _PAGE_KEYS[data["by"]]
+    for key in needs:
         if key not in data:
             raise ValidationError({key: [f"missing: pages by {data['by']} need it"]})
+    check_effect(data, {"by", "most", *needs, *may}, f"with pages by {data['by']}")
     return Pages(**data)
 
 
@@ -144,9 +162,14 @@ def create_table(of: Names, **options: Any) -> fields.Nested:
         _verify,
         **request_fields(again, required=False),
         record=PathField(),
-        expect=ConditionsField(placeholders.with_record(again), required=True),
+        expect=ConditionsField(placeholders.with_record(again), problems=True, required=True),
     )
-    fields_of_one = {**request_fields(of), **_records_fields(of), "verify": verify, "require": check_table()}
+    fields_of_one = {
+        **request_fields(of, writes=True),
+        **_records_fields(of),
+        "verify": verify,
+        "require": check_table(),
+    }
     return table(_create, **fields_of_one, **options)
 
 
@@ -163,12 +186,12 @@ def find_table() -> fields.Nested:
 
 def withdraw_table() -> fields.Nested:
     """``[withdraw]``."""
-    return table(_request, **request_fields(placeholders.WITHDRAW), required=True)
+    return table(_request, **request_fields(placeholders.WITHDRAW, writes=True), required=True)
 
 
 def remove_table() -> fields.Nested:
     """``[remove.<kind>]``."""
-    return table(_request, **request_fields(placeholders.REMOVE))
+    return table(_request, **request_fields(placeholders.REMOVE, writes=True))
 
 
 def _state(data: dict[str, Any]) -> model.ReminderTable:
@@ -258,6 +281,8 @@ def rule_table() -> fields.Nested:
     def build(data: dict[str, Any]) -> AnswerRule:
         if not data["status"] and not data["when"]:
             raise ValidationError({"when": ["missing: a rule looks at the status, at the answer, or at both"]})
+        if data["after"] is not None and data["means"] not in WAITING:
+            raise ValidationError({"after": [f"has no effect where an answer means {data['means']}"]})
         return AnswerRule(data["means"], tuple(data["status"]), data["when"], data["after"])
 
     status = fields.Integer(strict=True, validate=Range(min=200, max=599))

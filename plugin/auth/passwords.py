@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -15,6 +17,12 @@ SHORTEST = 10
 LONGEST = 200
 #: At most so many are hashed at once in a process: each takes 64 MiB for a moment.
 _AT_ONCE = 2
+#: How long somebody waits for a turn, in seconds.
+LONGEST_WAIT = 1.0
+
+
+class PasswordsBusy(Exception):
+    """Too many passwords are being checked: this one was not looked at."""
 
 
 class Passwords:
@@ -27,14 +35,20 @@ class Passwords:
         self._unknown = self._hasher.hash("nobody's password")
 
     def hash(self, password: str) -> str:
-        """The digest to keep, with parameters and salt. Raises InputError for a password that is not taken."""
+        """The digest to keep, with parameters and salt.
+
+        Raises InputError for a password that is not taken, and PasswordsBusy.
+        """
         check_rules(password)
-        with self._turns:
+        with self._turn():
             return self._hasher.hash(_normal(password))
 
     def verify(self, kept: str | None, password: str) -> bool:
-        """Whether the password is that of the digest; ``None`` (no such user) takes as long, and is false."""
-        with self._turns:
+        """Whether the password is that of the digest; ``None`` (no such user) takes as long, and is false.
+
+        Raises PasswordsBusy.
+        """
+        with self._turn():
             try:
                 self._hasher.verify(self._unknown if kept is None else kept, _normal(password[: LONGEST + 1]))
             except (VerificationError, InvalidHashError):
@@ -44,6 +58,15 @@ class Passwords:
     def is_outdated(self, kept: str) -> bool:
         """Whether argon2's parameters have changed since: the password is to be hashed again."""
         return self._hasher.check_needs_rehash(kept)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._turns.acquire(timeout=LONGEST_WAIT):
+            raise PasswordsBusy
+        try:
+            yield
+        finally:
+            self._turns.release()
 
 
 def check_rules(password: str, login: str = "") -> None:

@@ -1,7 +1,8 @@
 """Sessions of the operators' page: opened by signing in, or by a link or frame for one call and then another.
 
 A session is a random token that only the browser knows; the ledger holds its digest. It ends by itself some hours
-after it was last used, at the latest after a week, and at once when its user is disabled or gets another password.
+after it was last used, at the latest after a long shift, and at once when its operator is disabled or gets another
+password.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from connectors.base import CardRef
 from plugin.auth.digests import encoded, token_digest
-from plugin.auth.visitor import LinkedCall, Role
+from plugin.auth.visitor import LinkedCall, Role, normal_login
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
 from plugin.ledger.access import session_calls, sessions, users
 
-#: However much it is used.
-_LONGEST = timedelta(days=7)
+#: However much it is used: after signing in, unless it may rest even longer; after a link or frame was opened.
+_LONGEST_SIGNED_IN = timedelta(hours=16)
+_LONGEST_VISIT = timedelta(hours=12)
 #: Use is noted when it moves the end by so much of the session's length: not with every request.
 _NOTED = 0.05
 #: Requests that a browser sent with the same cookie arrive so close to each other.
@@ -48,6 +50,8 @@ _OF_TOKEN = (
         users.c.disabled_at.is_(None),
     )
 )
+# Locked: whoever is disabled at this moment is let in before, and put out by that, or not let in.
+_USER = select(users.c.disabled_at).where(users.c.login == bindparam("login")).with_for_update()
 _OPEN = (
     sessions.c.user_ref.is_(None),
     sessions.c.operator == bindparam("operator"),
@@ -64,6 +68,10 @@ _NEWEST_CALL = _CALLS.order_by(session_calls.c.opened_at.desc(), session_calls.c
 _FORGET_CALL = delete(session_calls).where(
     session_calls.c.session_ref == bindparam("session"), session_calls.c.call_id == bindparam("call")
 )
+
+
+class OperatorDisabled(Exception):
+    """The operator whom a link or a frame names may no longer use the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +118,12 @@ class Sessions:
         """Open a session for this call, or add the call to the operator's linked session; its token.
 
         A ``previous`` session of the same operator continues under the next token, so that other tabs can still send;
-        another operator's ends. Two calls opened at the same moment share one session.
+        another operator's ends. Two calls opened at the same moment share one session. Raises OperatorDisabled.
         """
         with self._ledger.write() as connection:
+            user = connection.execute(_USER, {"login": normal_login(operator)}).one_or_none()
+            if user is not None and user.disabled_at is not None:
+                raise OperatorDisabled
             now = self._now()
             self._clean(connection, now)
             going_on = previous and self._goes_on(connection, previous, operator, now)
@@ -138,7 +149,8 @@ class Sessions:
             row = connection.execute(_OF_TOKEN, {"digest": token_digest(token), "now": now}).one_or_none()
         if row is None:
             return None
-        self._note_use(row.id, row.created_at, row.expires_at, now)
+        longest = _LONGEST_VISIT if row.user_ref is None else max(self._idle, _LONGEST_SIGNED_IN)
+        self._note_use(row.id, row.created_at + longest, row.expires_at, now)
         return Session(row.id, row.operator, row.role or "operator", row.csrf, row.user_ref is None)
 
     def call(self, session: Session, call_id: str | None) -> LinkedCall | None:
@@ -181,7 +193,7 @@ class Sessions:
             "operator": operator,
             "csrf": secrets.token_urlsafe(32),
             "created_at": now,
-            "expires_at": now + self._idle,
+            "expires_at": now + (min(self._idle, _LONGEST_VISIT) if user_id is None else self._idle),
         }
         made = connection.execute(insert(sessions).returning(sessions.c.id), row).scalar_one()
         return int(made), token
@@ -192,7 +204,8 @@ class Sessions:
         asked = {"digest": digest, "now": now, "operator": operator}
         row = connection.execute(_LINKED, asked).one_or_none()
         if row is not None:
-            renewed = {"token": token_digest(following), "created_at": now, "expires_at": now + self._idle}
+            renewed = {"token": token_digest(following), "created_at": now}
+            renewed |= {"expires_at": now + min(self._idle, _LONGEST_VISIT)}
             before = {"replaced": digest, "replaced_until": now + _MOMENT}
             connection.execute(update(sessions).where(sessions.c.id == row.id).values(**renewed, **before))
             return int(row.id), following
@@ -203,8 +216,8 @@ class Sessions:
         """The token after this one: the same for requests that were sent at once, and unpredictable without the key."""
         return base64.urlsafe_b64encode(hmac.digest(self._key, encoded(token), "sha256")).decode().rstrip("=")
 
-    def _note_use(self, session: int, created: datetime, expires: datetime, now: datetime) -> None:
-        until = min(now + self._idle, created + _LONGEST)
+    def _note_use(self, session: int, latest: datetime, expires: datetime, now: datetime) -> None:
+        until = min(now + self._idle, latest)
         if until - expires > self._idle * _NOTED:
             # An operator on the phone does not wait for a busy ledger.
             with suppress(LedgerUnavailable), self._ledger.write() as connection:
@@ -214,13 +227,6 @@ class Sessions:
         gone = select(sessions.c.id).where(sessions.c.expires_at <= now)
         connection.execute(delete(session_calls).where(session_calls.c.session_ref.in_(gone)))
         connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
-
-
-def end_sessions_of(connection: Connection, user_id: int) -> None:
-    """End every session of a user."""
-    theirs = select(sessions.c.id).where(sessions.c.user_ref == user_id)
-    connection.execute(delete(session_calls).where(session_calls.c.session_ref.in_(theirs)))
-    connection.execute(delete(sessions).where(sessions.c.user_ref == user_id))
 
 
 def _end(connection: Connection, digests: list[str]) -> None:

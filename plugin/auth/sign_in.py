@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from plugin.auth.passwords import LONGEST, Passwords
+from plugin.auth.passwords import LONGEST, Passwords, PasswordsBusy
 from plugin.auth.throttle import Throttle
-from plugin.auth.users import User, Users, normal_login
+from plugin.auth.users import User, Users
+from plugin.auth.visitor import normal_login
 from plugin.errors import InputError, LedgerUnavailable
 
 _LOG = structlog.get_logger(__name__)
@@ -18,6 +19,11 @@ _LOG = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Wrong:
     """The login or the password is wrong, or the account is disabled: the answer does not say which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Too many sign in at this moment: the password was not looked at, and nothing was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +41,30 @@ class SignIn:
         self._passwords = passwords
         self._throttle = throttle
 
-    def check(self, login: str, password: str, address: str) -> User | Wrong | TooOften:
-        """The user, if name and password are right and it is not too soon after failures."""
+    def check(
+        self, login: str, password: str, address: str, device: str | None = None
+    ) -> User | Wrong | TooOften | Busy:
+        """The user, if name and password are right and it is not too soon after failures.
+
+        ``device``: the browser, where it is known for this login (``plugin.auth.devices``).
+        """
         login = normal_login(login)
-        wait = self._throttle.begin(login, address)
+        wait = self._throttle.begin(login, address, device)
         if wait:
             _LOG.warning("page.sign_in_slowed", client=address, seconds=wait)
             return TooOften(wait)
         user = self._users.find(login)
-        right = self._passwords.verify(user.password_hash if user else None, password)
+        try:
+            right = self._passwords.verify(user.password_hash if user else None, password)
+        except PasswordsBusy:
+            self._throttle.not_tried(login, address, device)
+            return Busy()
         if user is None or not right or user.disabled_at is not None or len(password) > LONGEST:
             _LOG.warning("page.sign_in_failed", client=address, user=user.id if user else None)
             return Wrong()
-        self._throttle.succeeded(login, address)
+        self._throttle.succeeded(login, address, device)
         if self._passwords.is_outdated(user.password_hash):
             # A password that was taken once still counts where the rules have become stricter.
-            with suppress(LedgerUnavailable, InputError):
+            with suppress(LedgerUnavailable, InputError, PasswordsBusy):
                 self._users.hash_again(user, password)
         return user

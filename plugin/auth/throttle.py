@@ -1,6 +1,7 @@
 """Slows guessing of passwords: after some failures each further try has to wait, longer each time.
 
-Counted by account and by the client's address, in the ledger, so that every process knows of every try. A try is
+Counted by account and by the client's address, or by the browser where its owner has signed in by it before; in the
+ledger, so that every process knows of every try. A try is
 counted before its password is looked at, and given back if it was right: tries made at once get through no more often
 than tries made one by one.
 """
@@ -40,7 +41,7 @@ class Pace:
         return timedelta() if beyond < 0 else min(self.longest, self.first * 2 ** min(beyond, 20))
 
 
-#: An account's wait stays short enough that a stranger who keeps failing does not lock its owner out for long.
+#: For an account with a browser that is not known for it, and for one that is.
 BY_ACCOUNT = Pace(5, timedelta(seconds=5), timedelta(minutes=5))
 #: A whole office may share an address.
 BY_ADDRESS = Pace(30, timedelta(seconds=5), timedelta(minutes=15))
@@ -54,30 +55,40 @@ class Throttle:
         self._key = key
         self._now = now
 
-    def begin(self, login: str, address: str) -> int:
+    def begin(self, login: str, address: str, device: str | None = None) -> int:
         """Count a try. Returns 0, or the seconds to wait before another one; then it is not to be made.
 
-        Raises LedgerUnavailable.
+        ``device``: the browser that is known for this account. Raises LedgerUnavailable.
         """
         for last in range(_TRIES, 0, -1):
             try:
                 with self._ledger.write() as connection:
-                    return self._count(connection, self._keys(login, address))
+                    return self._count(connection, self._keys(login, address, device))
             except IntegrityError:
                 # Another process has just counted the first failure of the same account or address.
                 if last == 1:
                     raise
         raise AssertionError
 
-    def succeeded(self, login: str, address: str) -> None:
-        """The password was right: the account's failures are forgotten, and the address has one less."""
-        (account, _), (client, _) = self._keys(login, address)
+    def succeeded(self, login: str, address: str, device: str | None = None) -> None:
+        """The password was right: the account's failures, or the browser's, are forgotten; the address has one less.
+
+        What strangers failed is not forgotten where the browser is known: they get no more tries by it.
+        """
+        forgotten, *others = self._keys(login, address, device)
         with self._ledger.write() as connection:
-            connection.execute(delete(failures).where(failures.c.key == account))
-            fewer = {"failures": failures.c.failures - 1, "not_before": self._now()}
-            connection.execute(
-                update(failures).where(failures.c.key == client, failures.c.failures > 0).values(**fewer)
-            )
+            connection.execute(delete(failures).where(failures.c.key == forgotten[0]))
+            self._one_less(connection, others)
+
+    def not_tried(self, login: str, address: str, device: str | None = None) -> None:
+        """The password could not be looked at: the try does not count."""
+        with self._ledger.write() as connection:
+            self._one_less(connection, self._keys(login, address, device))
+
+    def _one_less(self, connection: Connection, keys: Sequence[tuple[str, Pace]]) -> None:
+        fewer = {"failures": failures.c.failures - 1, "not_before": self._now()}
+        for key, _ in sorted(keys):
+            connection.execute(update(failures).where(failures.c.key == key, failures.c.failures > 0).values(**fewer))
 
     def _count(self, connection: Connection, keys: Sequence[tuple[str, Pace]]) -> int:
         now = self._ledger.moment(connection, self._now)
@@ -100,6 +111,8 @@ class Throttle:
         else:
             connection.execute(update(failures).where(failures.c.key == key).values(**values))
 
-    def _keys(self, login: str, address: str) -> tuple[tuple[str, Pace], tuple[str, Pace]]:
+    def _keys(self, login: str, address: str, device: str | None) -> Sequence[tuple[str, Pace]]:
+        if device is not None:
+            return [(keyed_digest(self._key, f"device:{login}\n{device}"), BY_ACCOUNT)]
         account, client = (keyed_digest(self._key, name) for name in (f"account:{login}", f"address:{address}"))
-        return (account, BY_ACCOUNT), (client, BY_ADDRESS)
+        return [(account, BY_ACCOUNT), (client, BY_ADDRESS)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from plugin.auth.open_sessions import end_sessions_of, end_sign_ins_of
 from plugin.auth.passwords import Passwords, check_rules
-from plugin.auth.sessions import end_sessions_of
-from plugin.auth.visitor import Role
+from plugin.auth.visitor import Role, normal_login
 from plugin.common.clock import Now
 from plugin.errors import InputError
 from plugin.ledger import Ledger
@@ -76,12 +75,12 @@ class Users:
         return None if row is None else _user(row)
 
     def disable(self, login: str) -> User:
-        """Disable the login and end its sessions; disabling it again changes nothing."""
+        """Disable the login, end its sessions, and refuse the links and frames that name it; again changes nothing."""
         with self._ledger.write() as connection:
             user = self._of(connection, login)
             if user.disabled_at is None:
                 connection.execute(update(users).where(users.c.id == user.id).values(disabled_at=self._now()))
-            end_sessions_of(connection, user.id)
+            end_sessions_of(connection, user.login)
             return self._of(connection, login)
 
     def enable(self, login: str) -> User:
@@ -99,7 +98,7 @@ class Users:
             user = self._of(connection, login)
             values: dict[str, Any] = {"password_hash": digest, "password_at": self._now()}
             connection.execute(update(users).where(users.c.id == user.id).values(**values))
-            end_sessions_of(connection, user.id)
+            end_sign_ins_of(connection, user.id)
             return self._of(connection, login)
 
     def hash_again(self, user: User, password: str) -> None:
@@ -114,11 +113,6 @@ class Users:
         if row is None:
             raise InputError(f"Логина {normal_login(login)[:64]!r} нет", hint="Логины печатает optout user list")
         return _user(row)
-
-
-def normal_login(login: str) -> str:
-    """The login as it is kept: two that look the same are the same."""
-    return unicodedata.normalize("NFC", login.strip()).casefold()
 
 
 def checked_login(login: str) -> str:

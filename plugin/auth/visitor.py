@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
 from connectors.base import CardRef
 
 Role = Literal["operator", "admin"]
+
+
+def normal_login(login: str) -> str:
+    """The login as it is kept: two that look the same are the same."""
+    return unicodedata.normalize("NFC", login.strip()).casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,10 +61,10 @@ def list_(config: Path | None, /, *, as_json: bool) -> None:
 @click.argument("login")
 @click.pass_obj
 def disable(config: Path | None, /, login: str) -> None:
-    """Let LOGIN in no more; whoever is signed in by it is out at once."""
+    """Let LOGIN in no more, by no way; whoever is on the page by it, also from the CRM, is out at once."""
     with _users(config) as users:
         one = users.disable(login)
-    click.echo(f"{one.login} отключён: больше не войдёт, открытые сеансы завершены.")
+    click.echo(f"{one.login} отключён: больше не войдёт ни паролем, ни из CRM, открытые сеансы завершены.")
 
 
 @user.command()

@@ -233,6 +233,7 @@ class DeliveryTable(Schema):
     blocked_probe_seconds = _number(0.01, 86_400)
     lease_margin_seconds = _number(0, 3600)
     unfinished_after_minutes = _number(0.01, 1440)
+    quiet_minutes = _number(0, 1440)
     mail_without_card_hours = _number(0, 24)
 
 
@@ -301,6 +302,7 @@ class WebTable(Schema):
     max_body_bytes = _whole(1024, 16_777_216)
     max_crm_event_bytes = _whole(1024, 67_108_864)
     metrics_token = SecretField()
+    docs = _switch()
 
 
 class PageTable(Schema):

@@ -71,6 +71,7 @@ class DeliveryPolicy:
     blocked_probe_seconds: float = 3600.0
     lease_margin_seconds: float = 30.0
     unfinished_after_minutes: float = 30.0
+    quiet_minutes: float = 5.0
     mail_without_card_hours: float = 6.0
 
 
@@ -142,7 +143,8 @@ class WebSettings:
 
     A CRM reports a mass change in one event, so that ``POST /events/<connector>`` takes ``max_crm_event_bytes``.
 
-    With a ``metrics_token`` only its bearer gets ``/metrics``; without one, only this machine does.
+    With a ``metrics_token`` only its bearer gets ``/metrics``; without one, only this machine does. Only this machine
+    gets ``/docs`` too, unless ``docs`` opens them to everybody.
     """
 
     host: str = "127.0.0.1"
@@ -151,6 +153,7 @@ class WebSettings:
     max_body_bytes: int = 262_144
     max_crm_event_bytes: int = 4_194_304
     metrics_token: str | None = field(default=None, repr=False)
+    docs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +202,8 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     #: What an admin reads: ``ru`` or ``en``. Logs are English.
     language: str = "ru"
+
+    def source_of(self, name: str) -> Source:
+        """The source of this name; where plugin.toml has none, one whose namespace is its name."""
+        named = (source for source in self.sources if source.name == name)
+        return next(named, Source(name, (), name))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.base import NO_STORE, Assignee, Check, Connector, CrmUnavailable, EventsUnverifiable
+from connectors.kit.checks import FRAMES_PROVEN
 from connectors.registry import connector_class
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.authoring.revisions.publish import checked
@@ -188,7 +189,9 @@ def _crm(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
         yield _failed(area, "the account's settings can be used", why)
         return
     seen.connector = connector
-    yield from _guarded(area, _checks_of(area, connector.check))
+    told = _checks_of(area, connector.check)
+    framed = bool(settings.page.frame_ancestors)
+    yield from _guarded(area, (one for one in told if framed or one.name != FRAMES_PROVEN))
 
 
 def _mapped_facts(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:

@@ -74,6 +74,8 @@ class CrmEvents:
             return reference, getattr(error, "after", None) or 0.0
         if result is None:
             return None
+        if isinstance(result, Sequence):
+            return reference, 0.0
         answer = self._received(result)
         # A refusal of the CRM's own call reaches no reader there: it waits, or is parked, and the admins are told.
         return answer if answer.status in TAKEN or _comes_again(answer) else (reference, 0.0)

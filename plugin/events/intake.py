@@ -87,18 +87,14 @@ class Intake:
 
     def recorded_as(self, source_name: str) -> str:
         """The name by which the ledger knows the events of this connector or source."""
-        return self._source(source_name).recorded_as
-
-    def _source(self, name: str) -> Source:
-        named = (source for source in self._settings.sources if source.name == name)
-        return next(named, Source(name, (), name))
+        return self._settings.source_of(source_name).recorded_as
 
     def receive_results(self, source_name: str, results: Sequence[Mapping[str, Any]]) -> EventResponse:
         """Call results of a connector, already authentic: each in a transaction of its own, one answer for all.
 
         A source of this name in plugin.toml gives the namespace; without one it is the name itself.
         """
-        source = self._source(source_name)
+        source = self._settings.source_of(source_name)
 
         def taking(result: Mapping[str, Any]) -> Callable[[], EventResponse]:
             return lambda: self._take(parse(source, as_body(result), self._now()))

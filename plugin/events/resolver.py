@@ -7,7 +7,7 @@ a human, and one that waits (for the CRM, for a value's mapping, for rules that 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from random import Random
@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from connectors.base import Connector, CrmRefused, CrmUnavailable, Limits, NotMapped
+from connectors.base import Connector, CrmRefused, CrmUnavailable, Limits, NotMapped, Reference
 from plugin.common.clock import Now
 from plugin.config.settings import DeliveryPolicy
 from plugin.errors import LedgerUnavailable
@@ -145,11 +145,11 @@ class Resolver:
             why = f"a fault of the connector: {type(error).__name__}"
             parks = kept.faults + 1 >= self._policy.most_faults
             return InboxEnding("parked" if parks else "waiting", self._wait(kept), why, answered=False, fault=True)
-        if result is None:
-            return InboxEnding("ignored")
+        if not isinstance(result, Mapping):
+            return self._several(result)
         return self._taken(kept, self._intake.receive_results(self._connector.name, [result]))
 
-    def _resolve(self, kept: InboxEvent) -> Mapping[str, Any] | None:
+    def _resolve(self, kept: InboxEvent) -> Mapping[str, Any] | Sequence[Reference] | None:
         """The call result that the CRM makes of it; the account's gates learn whether the account answers."""
         try:
             found = self._connector.resolve(kept.reference)
@@ -159,6 +159,13 @@ class Resolver:
             raise
         self._gates.report(Lane.CRM, -kept.id, ANSWERS)
         return found
+
+    def _several(self, found: Sequence[Reference] | None) -> InboxEnding:
+        """An event that could be read only now is replaced by the calls that it names."""
+        if found is None:
+            return InboxEnding("ignored")
+        self._inbox.keep([(one, 0.0) for one in found])
+        return InboxEnding("done")
 
     def _taken(self, kept: InboxEvent, answer: EventResponse) -> InboxEnding:
         if answer.status in TAKEN:

@@ -97,6 +97,12 @@ def waiting(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"CRM ({about['connector']}): событий {about['events']}, первое ждёт с {first}{_reason(about)}"
 
 
+def catch_up(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """What changed in the CRM while its events reached nobody, and cannot be read."""
+    since, first = _clock(about["since"], zone), _clock(about["failing"], zone)
+    return f"CRM ({about['connector']}): изменения с {since} не читаются с {first}{_reason(about)}"
+
+
 def refusal(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """Events of a source that are refused."""
     source = "источник не опознан" if about["source"] == UNKNOWN_SOURCE else f"источник {about['source']}"

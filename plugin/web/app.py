@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
-from flask import Blueprint, Flask, g, redirect, request
+from flask import Flask, g, redirect, request
 from flask_smorest import Api
-from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -17,11 +16,14 @@ from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
 from plugin.web import errors
 from plugin.web.auth import guard_operators_side
+from plugin.web.docs import serve_docs
 from plugin.web.events import events_blueprint, too_large_teller
+from plugin.web.headers import put_security_headers
 from plugin.web.health import health_blueprint
 from plugin.web.limits import BodyLimits
 from plugin.web.metrics import Metrics
 from plugin.web.operator_page import serve_operators_page
+from plugin.web.redirects import keep_here
 from plugin.web.schemas import ErrorAnswerSchema
 
 if TYPE_CHECKING:
@@ -71,8 +73,8 @@ def create_app(
     api.register_blueprint(health_blueprint(ledger, rules))
     api.register_blueprint(metrics.blueprint())
     if guard_operators_side(app, ledger, settings, connector):
-        serve_operators_page(app, ledger, rules, intake, settings)
-    app.register_blueprint(_swagger_ui())
+        serve_operators_page(app, ledger, rules, intake, settings, connector)
+    serve_docs(app, settings.web)
     app.add_url_rule("/", "root", lambda: redirect("/docs/"))
     return app
 
@@ -89,22 +91,10 @@ def _start(limits: BodyLimits, too_large: Callable[[str], None]) -> None:
 
 
 def _finish(response: AnyResponse) -> AnyResponse:
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    keep_here(put_security_headers(response))
     if response.status_code >= 400:
         # What was taken in is logged where it is taken in. The rule, not the path: a path may hold a CRM's secret.
         route = request.url_rule.rule if request.url_rule else None
         seconds = round(time.perf_counter() - g.started, 4) if "started" in g else None
         _LOG.info("request", method=request.method, route=route, status=response.status_code, seconds=seconds)
     return response
-
-
-def _swagger_ui() -> Blueprint:
-    # The template writes the configuration into a script: nothing of the request (Host) may get there, and no badge is
-    # to be fetched from a validator on the internet.
-    config = {
-        "app_name": "Opt-out rules plugin",
-        "validatorUrl": None,
-        "oauth2RedirectUrl": "/docs/oauth2-redirect.html",
-    }
-    page: Blueprint = get_swaggerui_blueprint("/docs", "/openapi.json", config=config)
-    return page

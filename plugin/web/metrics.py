@@ -10,7 +10,6 @@ import time
 from collections import Counter as Tally
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import structlog
@@ -29,6 +28,7 @@ from plugin.monitoring.figures import Figures, States, cumulated
 from plugin.web.errors import error_response
 from plugin.web.routes import Says, add_route
 from plugin.web.schemas import MetricsSchema
+from plugin.web.this_machine import is_from_this_machine
 
 if TYPE_CHECKING:
     from plugin.config.settings import Settings
@@ -45,8 +45,6 @@ _OTHER = "(other)"
 #: What a connector's label says of the plugin's own mail.
 _SMTP = "smtp"
 _REVISION_DIGITS = 12
-#: Headers by which a proxy tells that it asks for another machine.
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 class Metrics:
@@ -97,12 +95,7 @@ class Metrics:
         if self._token is not None:
             kind, _, given = request.headers.get("Authorization", "").partition(" ")
             return kind.lower() == "bearer" and is_same(given.strip(), self._token)
-        if any(name in request.headers for name in _FORWARDED):
-            return False
-        try:
-            return ip_address(request.remote_addr or "").is_loopback
-        except ValueError:
-            return False
+        return is_from_this_machine(request)
 
 
 class _LedgerCollector(Collector):

@@ -5,27 +5,22 @@ Stopping keeps every promise made: connections that have arrived are answered, t
 
 from __future__ import annotations
 
-import json
 import select
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http import HTTPStatus
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
-from waitress.server import create_server
-from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import RequestEntityTooLarge
 
 from plugin.errors import ConfigError
-from plugin.web.errors import error_body
+from plugin.web.connection import connection_class
+from plugin.web.lanes import Lanes
 from plugin.web.limits import BodyLimits
+from plugin.web.listening import Listening
 
 _LOG = structlog.get_logger(__name__)
 
@@ -33,19 +28,15 @@ _LOG = structlog.get_logger(__name__)
 #: sending loses the answer.
 _READ_AND_DROPPED = 64 * 1024 * 1024
 _HEADERS = 32 * 1024
-#: A connection that brings nothing for this long while stopping is closed; seconds.
-_QUIET = 0.3
-#: Reads of 64 KiB before a connection is closed.
-_LEFTOVERS = 64
 _BACKLOG = 1024
-_CONNECTIONS = 500
 
 
 class WebServer:
     """Serves ``app`` at a socket of ``bind``: it listens when made, and answers from ``run`` on.
 
-    ``too_large`` is told the path of a request whose body was over the limit, which never reaches the application.
-    Raises ConfigError when another program listens there by now.
+    ``threads`` answer events; pages and passwords have threads of their own (``plugin.web.lanes``). ``too_large`` is
+    told the path of a request whose body was over the limit, which never reaches the application. Raises ConfigError
+    when another program listens there by now.
     """
 
     def __init__(
@@ -65,12 +56,13 @@ class WebServer:
         self.host, self.port = listener.getsockname()[:2]
         with _address_errors(self.host, self.port):
             listener.listen(_BACKLOG)
-        self._server = create_server(
+        self._lanes = Lanes(threads)
+        self._server = Listening(
             app,
-            map=self._map,
-            sockets=[self._socket],
-            threads=threads,
-            connection_limit=_CONNECTIONS,
+            self._socket,
+            connection_class(limits, too_large, self._stop),
+            self._lanes,
+            self._map,
             backlog=_BACKLOG,
             max_request_header_size=_HEADERS,
             max_request_body_size=_READ_AND_DROPPED,
@@ -78,7 +70,6 @@ class WebServer:
             # Nothing trusts them; that there are some tells /metrics that a proxy asks, not this machine.
             clear_untrusted_proxy_headers=False,
         )
-        self._server.channel_class = _channel_class(limits, too_large, self._stop)
 
     @property
     def url(self) -> str:
@@ -90,11 +81,13 @@ class WebServer:
         """Serve until ``stop``, then answer what has arrived, for at most ``finish_within`` seconds, and close."""
         while not self._stop.is_set():
             self._turn(1.0)
-        deadline = time.monotonic() + finish_within
+        stopped_at = time.monotonic()
+        deadline = stopped_at + finish_within
         self._accept_the_rest()
         wasyncore.dispatcher.close(self._server)
         while self._server.active_channels and time.monotonic() < deadline:
-            self._close_quiet_channels()
+            for channel in list(self._server.active_channels.values()):
+                channel.close_if_quiet(time.monotonic(), stopped_at)
             self._turn(0.05)
         if self._server.active_channels:
             _LOG.warning("web.cut_off", connections=len(self._server.active_channels))
@@ -109,7 +102,7 @@ class WebServer:
 
     def close(self, *, finish_within: float = 0.1) -> None:
         """Give everything up; ``run`` does so itself in the end."""
-        self._server.task_dispatcher.shutdown(timeout=finish_within)
+        self._lanes.shutdown(timeout=finish_within)
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()
         with self._trigger:
@@ -124,14 +117,6 @@ class WebServer:
         """Take the connections that the system has accepted for us: their requests may be under way."""
         while select.select([self._socket], [], [], 0)[0]:
             self._server.handle_accept()
-
-    def _close_quiet_channels(self) -> None:
-        now = time.time()
-        for channel in list(self._server.active_channels.values()):
-            # In this order: a request leaves ``requests`` only after its answer is in the buffer.
-            busy = channel.requests or channel.request is not None or channel.total_outbufs_len
-            if not busy and now - channel.last_activity > _QUIET:
-                channel.will_close = True
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -166,90 +151,3 @@ def _address_errors(host: str, port: int) -> Iterator[None]:
             f"cannot listen on {host}:{port}: {error.strerror}",
             hint="Choose another port with --port or [web] port, or stop the process that has it",
         ) from error
-
-
-def _channel_class(limits: BodyLimits, too_large: Callable[[str], None], stop: threading.Event) -> type[Any]:
-    """waitress's connection with our limit, our errors, and answers that end the connection once we are stopping."""
-
-    class Parser(HTTPRequestParser):  # type: ignore[misc]
-        """Drops a body over the limit instead of keeping it, whatever its length was said to be."""
-
-        dropped = False
-        error: Any
-
-        def received(self, data: bytes) -> int:
-            consumed: int = super().received(data)
-            body = self.body_rcv
-            if body is not None and not self.dropped and max(self.content_length, len(body)) > limits.at(self.path):
-                self.dropped = True
-                body.getbuf().close()
-                body.buf = _Dropped()
-            if self.dropped and self.completed and self.error is None:
-                self.error = RequestEntityTooLarge("")
-            return consumed
-
-    class Answering(WSGITask):  # type: ignore[misc]
-        """Tells a client that keeps its connection to come back on a new one."""
-
-        def build_response_header(self) -> bytes:
-            if stop.is_set():
-                self.set_close_on_finish()
-            header: bytes = super().build_response_header()
-            return header
-
-    class Refusing(_JsonErrorTask):
-        """Tells of a body that was too large."""
-
-        def execute(self) -> None:
-            super().execute()
-            if self.request.error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                too_large(self.request.path)
-
-    class Channel(HTTPChannel):  # type: ignore[misc]
-        parser_class = Parser
-        task_class = Answering
-        error_task_class = Refusing
-
-        def handle_close(self) -> None:
-            if self.socket is not None:
-                _read_leftovers(self.socket)
-            super().handle_close()
-
-    return Channel
-
-
-def _read_leftovers(connection: socket.socket) -> None:
-    """Read what has arrived: closing over unread data resets the connection, and the answer is lost with it."""
-    with suppress(OSError):
-        for _ in range(_LEFTOVERS):
-            if not connection.recv(65536):
-                break
-
-
-class _JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """What the server refuses before the application sees it, in the application's shape."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        body = json.dumps(error_body(error.code), separators=(",", ":")).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json"))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Dropped:
-    """A body's buffer that keeps nothing but the length."""
-
-    def __init__(self) -> None:
-        self._length = 0
-
-    def append(self, data: bytes) -> None:
-        self._length += len(data)
-
-    def __len__(self) -> int:
-        return self._length
-
-    def close(self) -> None:
-        """Nothing is held."""

@@ -21,6 +21,9 @@ from plugin.errors import Fault, RulesError
 #: File name relative to the rules folder → parsed TOML, e.g. ``survey_opt_out/rules.toml``.
 RulesContent = Mapping[str, Any]
 
+#: Of a folder, in bytes, as file systems have it.
+_LONGEST_NAME = 255
+
 
 def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, TomlSource]]:
     """The content of a rules folder and the sources that know the lines. Raises RulesError for unreadable files."""
@@ -46,6 +49,19 @@ def file_names(folder: Path) -> list[str]:
     """The files that a rules folder has, or should have: the roles', and those of each folder with a script.toml."""
     scripts = sorted(file.parent.name for file in folder.glob("*/script.toml") if file.is_file())
     return [ROLES_FILE, *(f"{script}/{file}" for script in scripts for file in (*SCRIPT_FILES, *OPTIONAL_FILES))]
+
+
+def is_file_name(name: object) -> bool:
+    """Whether ``read_folder`` can give a file of that name: of the folder itself, or of a script's folder in it."""
+    if not isinstance(name, str):
+        return False
+    script, separator, file = name.partition("/")
+    if not separator:
+        return name == ROLES_FILE
+    if file not in (*SCRIPT_FILES, *OPTIONAL_FILES):
+        return False
+    is_plain = script.isprintable() and not any(sign in script for sign in '\\:*?"<>|')
+    return is_plain and script.strip(". ") == script != "" and len(script.encode()) <= _LONGEST_NAME
 
 
 def digest(content: RulesContent) -> str:

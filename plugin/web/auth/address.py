@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address, ip_address
 
 from flask import Request
+
+#: A client whose proxy does not say who it is in a way that can be read; all of them count as one.
+UNKNOWN = "unknown"
+_WITH_PORT = re.compile(r"\[(?P<bracketed>[^\[\]]+)\](:\d{1,5})?|(?P<plain>[^:\[\]]+)(:\d{1,5})?")
 
 
 def client_address(request: Request, trusted_proxies: int) -> str:
@@ -23,11 +28,17 @@ def client_address(request: Request, trusted_proxies: int) -> str:
 
 def _network(text: str) -> str:
     try:
-        address = ip_address(text.strip("[]"))
+        address = ip_address(_without_port(text))
     except ValueError:
-        return "unknown"
+        return UNKNOWN
     if not isinstance(address, IPv6Address):
         return str(address)
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+
+
+def _without_port(text: str) -> str:
+    """Some proxies write the port too: ``192.0.2.1:5555``, ``[2001:db8::1]:443``."""
+    found = _WITH_PORT.fullmatch(text.strip().strip('"'))
+    return text.strip() if found is None else found["bracketed"] or found["plain"]

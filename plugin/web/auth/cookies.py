@@ -8,11 +8,15 @@ from typing import Any, Literal
 from flask import request
 from werkzeug.wrappers import Response
 
+from plugin.auth.devices import LIFE
 from plugin.config.settings import PageSettings
 
-#: A signed-in person's session, a session bound to calls, and what a sign-in form is tied to.
-Kind = Literal["session", "visit", "form"]
+#: A signed-in person's session, a session bound to calls, what a sign-in form is tied to, and that somebody has signed
+#: in by this browser before.
+Kind = Literal["session", "visit", "form", "device"]
 _LONGEST_TOKEN = 100
+#: Operators who share a browser; each is some 150 bytes of every request.
+_MOST_DEVICES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +35,27 @@ class Cookies:
         framed = bool(page.frame_ancestors)
         return cls(framed or page.public_url.startswith("https://"), framed)
 
-    def name(self, kind: Kind) -> str:
+    def name(self, kind: Kind, of: str = "") -> str:
         """By the prefix browsers hold the cookie to this: Secure, for this host alone, set by no other host."""
-        return f"__Host-optout_{kind}" if self.secure else f"optout_{kind}"
+        name = f"optout_{kind}_{of}" if of else f"optout_{kind}"
+        return f"__Host-{name}" if self.secure else name
 
-    def get(self, kind: Kind) -> str | None:
-        """The request's token of this kind."""
-        token = request.cookies.get(self.name(kind))
+    def get(self, kind: Kind, of: str = "") -> str | None:
+        """The request's token of this kind; ``of``: whose, where a browser has several."""
+        token = request.cookies.get(self.name(kind, of))
         return token if token and len(token) <= _LONGEST_TOKEN else None
 
     def set(self, response: Response, kind: Kind, token: str) -> None:
         """Have the browser keep a token until it is closed."""
         response.set_cookie(self.name(kind), token, **self._attributes)
+
+    def set_device(self, response: Response, of: str, token: str) -> None:
+        """Have the browser keep a device's token for long; beyond some logins it forgets the others."""
+        kept = self.name("device", of)
+        known = [name for name in request.cookies if name.startswith(self.name("device")) and name != kept]
+        for name in known[_MOST_DEVICES - 1 :]:
+            response.delete_cookie(name, **self._attributes)
+        response.set_cookie(kept, token, max_age=LIFE, **self._attributes)
 
     def forget(self, response: Response, kind: Kind) -> None:
         """Have the browser forget it."""

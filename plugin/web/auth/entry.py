@@ -19,6 +19,7 @@ from connectors.base import (
     FrameCall,
 )
 from plugin.auth.links import PATH, SIGN, LinkFault, read_plain
+from plugin.auth.sessions import OperatorDisabled
 from plugin.auth.visitor import LinkedCall
 from plugin.web.auth.guards import access, own_csrf
 from plugin.web.auth.pages import page
@@ -83,7 +84,11 @@ def _open_plainly(given: dict[str, list[str]]) -> Response:
 def _opened(operator: str, call: LinkedCall) -> Response:
     """A session bound to this call, and on to the page by an address that holds no more than the call's id."""
     own = access()
-    token = own.sessions.open_call(operator, call, own.cookies.get("visit"))
+    try:
+        token = own.sessions.open_call(operator, call, own.cookies.get("visit"))
+    except OperatorDisabled:
+        _LOG.warning("page.operator_disabled")
+        return page("operator_disabled", 403)
     _LOG.info("page.opened", call=call.id)
     response = redirect(call_url(call.id), 303)
     own.cookies.set(response, "visit", token)
@@ -92,7 +97,10 @@ def _opened(operator: str, call: LinkedCall) -> Response:
 
 def _call_of(frame_call: FrameCall) -> LinkedCall:
     call_id = frame_call.call_id
-    if call_id is None and frame_call.card is not None and (token := access().cookies.get("visit")):
+    if call_id is not None and not access().begun.may_go_on(frame_call):
+        _LOG.warning("page.frame_call_of_another", call=call_id)
+        call_id = None
+    elif call_id is None and frame_call.card is not None and (token := access().cookies.get("visit")):
         call_id = access().sessions.recent_call_of(token, frame_call.card, _SAME_CONVERSATION)
     return LinkedCall(call_id or f"page-{secrets.token_hex(8)}", frame_call.phone, frame_call.card, frame_call.name)
 

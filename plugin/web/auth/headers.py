@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 from werkzeug.wrappers import Response
 
+from plugin.web.headers import put_security_headers
+
 #: Nothing inline, nothing from elsewhere.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -24,12 +26,10 @@ def security_headers(frame_ancestors: Sequence[str]) -> Callable[[Response], Res
     def put(response: Response) -> Response:
         headers = response.headers
         headers["Content-Security-Policy"] = policy
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "no-referrer"
         headers.setdefault("Cache-Control", "no-store")
         if not frame_ancestors:
             # For browsers that do not know frame-ancestors.
             headers["X-Frame-Options"] = "DENY"
-        return response
+        return put_security_headers(response)
 
     return put

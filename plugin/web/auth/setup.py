@@ -10,6 +10,8 @@ from flask import Blueprint, Flask, request
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
+from plugin.auth.begun_calls import BegunCalls
+from plugin.auth.devices import Devices
 from plugin.auth.digests import derived_key
 from plugin.auth.links import Links
 from plugin.auth.passwords import Passwords
@@ -26,12 +28,13 @@ from plugin.web.auth.guards import NotAllowed, answer_refusal, check_csrf, wants
 from plugin.web.auth.headers import security_headers
 from plugin.web.auth.pages import page
 from plugin.web.auth.places import ROOT
+from plugin.web.auth.session_json import add_session_routes
 from plugin.web.auth.state import Access
 from plugin.web.auth.views import add_views
 
 if TYPE_CHECKING:
     from connectors.base import Connector
-    from plugin.config.settings import PageSettings, Settings
+    from plugin.config.settings import Settings
     from plugin.ledger import Ledger
 
 _LOG = structlog.get_logger(__name__)
@@ -54,7 +57,7 @@ def guard_operators_side(
     if key is None:
         _switch_off(app)
         return False
-    app.extensions["optout_access"] = _access(key, ledger, settings.page, connector, now, passwords or Passwords())
+    app.extensions["optout_access"] = _access(key, ledger, settings, connector, now, passwords or Passwords())
     put_headers = security_headers(settings.page.frame_ancestors)
     app.before_request(lambda: check_csrf() if _is_ours() else None)
     app.after_request(lambda response: put_headers(response) if _is_ours() else response)
@@ -64,6 +67,7 @@ def guard_operators_side(
     )
     add_views(blueprint)
     add_entries(blueprint)
+    add_session_routes(blueprint)
     answer_people(blueprint)
     app.register_blueprint(blueprint)
     return True
@@ -81,15 +85,18 @@ def answer_people(blueprint: Blueprint) -> None:
 
 
 def _access(
-    key: str, ledger: Ledger, settings: PageSettings, connector: Connector | None, now: Now, passwords: Passwords
+    key: str, ledger: Ledger, settings: Settings, connector: Connector | None, now: Now, passwords: Passwords
 ) -> Access:
+    own = settings.page
     throttle = Throttle(ledger, derived_key(key, "sign-in failures"), now)
     return Access(
-        page=settings,
-        cookies=Cookies.of(settings),
-        sessions=Sessions(ledger, now, timedelta(hours=settings.session_hours), derived_key(key, "tokens")),
+        page=own,
+        cookies=Cookies.of(own),
+        sessions=Sessions(ledger, now, timedelta(hours=own.session_hours), derived_key(key, "tokens")),
         sign_in=SignIn(Users(ledger, passwords, now), passwords, throttle),
-        links=Links.of(settings, now),
+        devices=Devices(derived_key(key, "known browsers"), now),
+        links=Links.of(own, now),
+        begun=BegunCalls(ledger, settings),
         connector=connector,
         form_key=derived_key(key, "sign-in form"),
     )

@@ -12,6 +12,8 @@ from plugin.web.auth.cookies import Cookies
 
 if TYPE_CHECKING:
     from connectors.base import Connector
+    from plugin.auth.begun_calls import BegunCalls
+    from plugin.auth.devices import Devices
     from plugin.auth.links import Links
     from plugin.auth.sign_in import SignIn
     from plugin.config.settings import PageSettings
@@ -25,7 +27,9 @@ class Access:
     cookies: Cookies
     sessions: Sessions
     sign_in: SignIn
+    devices: Devices
     links: Links
+    begun: BegunCalls
     connector: Connector | None
     form_key: bytes
 

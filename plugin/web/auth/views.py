@@ -9,15 +9,19 @@ from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from plugin.auth.digests import is_same, keyed_digest
-from plugin.auth.sign_in import TooOften, Wrong
+from plugin.auth.passwords import LONGEST_WAIT
+from plugin.auth.sign_in import Busy, TooOften, Wrong
 from plugin.auth.users import User
+from plugin.auth.visitor import normal_login
 from plugin.web.auth.address import client_address
 from plugin.web.auth.guards import access, own_csrf
 from plugin.web.auth.places import SIGN_IN, SIGN_OUT, safe_next
+from plugin.web.connection import WAITED
 
 _LOG = structlog.get_logger(__name__)
 
 _WRONG = "Логин или пароль не подошли."
+_BUSY = "Сейчас входят многие. Подождите несколько секунд и нажмите «Войти» ещё раз."
 _STALE = "Страница входа устарела. Введите логин и пароль ещё раз."
 
 
@@ -39,7 +43,14 @@ def sign_in() -> AnyResponse:
         return _form(back, login, _STALE, 400)
     if not login.strip() or not password:
         return _form(back, login, "Введите логин и пароль.", 422)
-    found = own.sign_in.check(login, password, client_address(request, own.page.trusted_proxies))
+    address = client_address(request, own.page.trusted_proxies)
+    device = own.devices.read(normal_login(login), own.cookies.get("device", own.devices.name(normal_login(login))))
+    # Whoever waited too long for a thread is sent away before anything is counted or hashed.
+    waited = request.environ.get(WAITED, 0.0) > LONGEST_WAIT
+    found = Busy() if waited else own.sign_in.check(login, password, address, device)
+    if isinstance(found, Busy):
+        _LOG.warning("page.sign_in_busy", client=address)
+        return _form(back, login, _BUSY, 503, {"Retry-After": "3"})
     if isinstance(found, TooOften):
         headers = {"Retry-After": str(found.seconds)}
         return _form(
@@ -48,16 +59,19 @@ def sign_in() -> AnyResponse:
     token = _session_of(found) if isinstance(found, User) else None
     if isinstance(found, Wrong) or token is None:
         return _form(back, login, _WRONG, 403)
-    _LOG.info("page.signed_in", user=found.id, role=found.role)
+    _LOG.info("page.signed_in", user=found.id, role=found.role, client=address)
     response = redirect(back, 303)
     own.cookies.set(response, "session", token)
     own.cookies.forget(response, "form")
+    own.cookies.set_device(response, own.devices.name(found.login), own.devices.make(found.login))
     return response
 
 
 def sign_out() -> AnyResponse:
     """End this browser's sessions, also those that links opened."""
     own = access()
+    if (person := own.session("session")) is not None:
+        _LOG.info("page.signed_out", operator=person.operator, client=client_address(request, own.page.trusted_proxies))
     own.sessions.end(*(token for kind in ("session", "visit") if (token := own.cookies.get(kind))))
     response = redirect(SIGN_IN, 303)
     own.cookies.forget(response, "session")

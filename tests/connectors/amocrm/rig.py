@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.amocrm import AmoConnector
@@ -111,13 +111,30 @@ class AmoRig:
         return CardRef("contact", str(self.server.card("contacts", NAME, [PHONE])))
 
     def genuine_event(self) -> CrmEvent | None:
-        server, card = self.server, int(self.card.id)
-        params = {"uniq": "call-77", "duration": 60, "source": "АТС", "phone": "+79161234567", "call_status": 4}
-        note = server.note("contacts", card, note_type="call_out", params=params, responsible_user_id=COORDINATOR)
-        server.fill("contacts", card, FIELD, [{"value": "Звонки", "enum_id": 901}])
+        card = int(self.card.id)
+        note = self._call(card, "call-77")
         fields = {"id": note, "element_id": card, "element_type": 1, "note_type": 11, "created_by": COORDINATOR}
         body = webhook({f"contacts[note][0][note][{name}]": value for name, value in fields.items()})
         return CrmEvent({"content-type": "application/x-www-form-urlencoded"}, SECRET, {}, body)
+
+    def missed(self, number: int) -> datetime:
+        since = datetime.now(UTC) - timedelta(seconds=1)
+        for _ in range(number):
+            card = int(self.card.id) if number == 1 else self.server.card("contacts", NAME, [PHONE])
+            self._call(card, uniq=f"call-{card}")
+        return since
+
+    def answered_otherwise(self) -> datetime:
+        since = datetime.now(UTC)
+        told = int(since.timestamp()) + 1
+        self.server.fill("contacts", int(self.card.id), FIELD, [{"value": "Все", "enum_id": 902}], created_at=told)
+        return since
+
+    def _call(self, card: int, uniq: str) -> int:
+        params = {"uniq": uniq, "duration": 60, "source": "АТС", "phone": "+79161234567", "call_status": 4}
+        note = self.server.note("contacts", card, note_type="call_out", params=params, responsible_user_id=COORDINATOR)
+        self.server.fill("contacts", card, FIELD, [{"value": "Звонки", "enum_id": 901}])
+        return note
 
 
 def _card(collection: str, record: Mapping[str, Any]) -> CardRef:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,6 +49,46 @@ def test_without_a_client_id_nobody_is_believed(connector: Bitrix24Connector, po
     assert portal.requests == []
 
 
+def test_without_a_proof_of_the_portal_nobody_is_believed(portal: Portal) -> None:
+    connector = connected(with_webhook(portal, client_id=server.CLIENT_ID))
+    with pytest.raises(EventNotAuthentic, match="neither frame_token nor member_id is set"):
+        connector.open_frame(*opening(portal))
+    assert portal.requests == []
+
+
+def test_a_token_that_was_refused_is_not_asked_about_again(host: Bitrix24Connector, portal: Portal) -> None:
+    forged = opening(portal, AUTH_ID="0123456789abcdef0123456789abcdef")
+    for _ in range(3):
+        with pytest.raises(EventNotAuthentic):
+            host.open_frame(*forged)
+    assert len(portal.requests) == 1
+    host.open_frame(*opening(portal))
+
+
+def test_openings_take_a_fifth_of_the_quota_and_wait_no_longer_than_a_moment(portal: Portal) -> None:
+    with_client(portal)
+    slow = {"requests_per_second": 1.0, "burst": 50, "frame_token": server.APPLICATION_TOKEN}
+    connector = connected(with_webhook(portal, client_id=server.CLIENT_ID, **slow))
+    for _ in range(10):
+        connector.open_frame(*opening(portal))
+    started = time.monotonic()
+    with pytest.raises(CrmUnavailable) as error:
+        connector.open_frame(*opening(portal))
+    assert time.monotonic() - started < 1.0
+    assert error.value.after is not None
+    assert len(portal.requests) == 10
+    # What deliveries need is left.
+    assert connector.read_card(CardRef("contact", "42")) is not None
+
+
+def test_a_card_is_read_by_the_operators_own_rights(host: Bitrix24Connector, portal: Portal) -> None:
+    portal.failing["crm.item.get"] = [{"error": "ACCESS_DENIED", "error_description": "Access denied."}]
+    opened = host.open_frame(*opening(portal, "placement__contact_tab"))
+    assert opened == FrameCall("7", None, None, CardRef("contact", "42"), None, card_seen=False)
+    assert [request.path for request in portal.requests] == ["/rest/batch"]
+    assert portal.requests[0].data["auth"] == server.FRAME_AUTH
+
+
 @pytest.mark.parametrize(
     "forged",
     [
@@ -83,7 +124,7 @@ def test_the_token_is_shown_to_the_portal_of_the_settings_alone() -> None:
     given = fixture("placement__call_card")
     form = given["form"] | {"SERVER_ENDPOINT": "https://evil.example.org/rest/"}
     with pytest.raises(EventNotAuthentic) as error:
-        played(client_id=server.CLIENT_ID).open_frame(given["query"], form)
+        played(client_id=server.CLIENT_ID, member_id=given["form"]["member_id"]).open_frame(given["query"], form)
     assert [call.request.url for call in responses.calls] == ["https://portal.example.org/rest/batch"]
     assert form["AUTH_ID"] not in str(error.value)
 
@@ -141,12 +182,13 @@ def test_the_documented_call_card_opens_for_its_call(host: Bitrix24Connector, po
         phone="+79001234567",
         card=CardRef("company", "17"),
         name="ООО «Ромашка»",
+        card_seen=True,
     )
 
 
 def test_the_documented_tab_opens_for_its_card(host: Bitrix24Connector, portal: Portal) -> None:
     assert host.open_frame(*opening(portal, "placement__contact_tab")) == FrameCall(
-        "7", None, "8 (916) 123-45-67", CardRef("contact", "42"), "Иванов Иван Иванович"
+        "7", None, "8 (916) 123-45-67", CardRef("contact", "42"), "Иванов Иван Иванович", card_seen=True
     )
 
 

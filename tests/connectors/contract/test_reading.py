@@ -81,6 +81,24 @@ def test_the_doctors_points_write_nothing_and_tell_no_secret(rig: Rig, caplog: p
     assert [secret for secret in rig.secrets if secret in told] == []
 
 
+class NoTurn:
+    """A quota that is used up."""
+
+    def acquire(self, longest: float) -> float:
+        return 30.0
+
+
+def test_what_cannot_be_asked_now_is_no_point_that_failed(rig: Rig) -> None:
+    rig.connector.share_quota(NoTurn())
+    points = [*rig.connector.check(), *rig.connector.check_by_writing()]
+    for person in rig.people:
+        points += rig.connector.check_assignee(person, mailed=rig.connector.sends_mail)
+    assert [point for point in points if point.ok is False] == []
+    assert any(point.ok is None for point in points)
+    assert all(point.remedy for point in points if point.ok is None)
+    assert rig.writes() == 0
+
+
 def test_its_limits_can_be_reckoned_with(rig: Rig) -> None:
     limits = rig.connector.limits()
     assert limits.connect_seconds > 0

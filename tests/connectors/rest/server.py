@@ -36,6 +36,10 @@ class Polka(FakeApi):
         self.tokens: set[str] = set()
         #: A to-do for somebody unknown, or for a client unknown, is taken without them.
         self.cuts: set[str] = set()
+        #: It has no foreign keys: a note or a to-do for any client is taken as it comes.
+        self.takes_any_client = False
+        #: Reads of these paths are answered 500.
+        self.ailing: set[str] = set()
 
     def expire_tokens(self) -> None:
         """Whoever has a token needs a new one."""
@@ -64,6 +68,8 @@ class Polka(FakeApi):
             return self._token(request.form)
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
             return _error(401, "token_expired")
+        if request.method == "GET" and request.path in self.ailing:
+            return _error(500, "oops")
         _, _, *parts = request.path.split("/")
         parts = [unquote(part) for part in parts]
         handler: Callable[[list[str], ApiRequest], ApiAnswer] | None = getattr(self, f"_{parts[0]}", None)
@@ -82,9 +88,10 @@ class Polka(FakeApi):
         if not parts:
             return self._list(request, self.clients, self._looks_like(request.query))
         client = self.clients.get(parts[0])
-        if client is None:
+        writes_note = parts[1:] == ["notes"] and request.method == "POST"
+        if client is None and not (writes_note and self.takes_any_client):
             return _error(404, "no_such_record")
-        if parts[1:] == ["notes"] and request.method == "POST":
+        if writes_note:
             return self._add(self.notes, {**request.data, "client": parts[0]})
         return ApiAnswer(200, {"data": client | {"link": f"{self.url}/clients/{client['id']}"}})
 
@@ -108,7 +115,7 @@ class Polka(FakeApi):
             given = request.form
             if given["person"] not in self.people:
                 given["person"] = ""
-            if given["client"] not in self.clients:
+            if given["client"] not in self.clients and not self.takes_any_client:
                 given["client"] = ""
             given |= dict.fromkeys(self.cuts, "")
             return self._add(self.todos, {**given, "state": "open"})

@@ -34,6 +34,7 @@ SMALL: dict[str, Any] = {
     "requests_per_second": 1000,
     "burst": 1000,
     "auth": {"kind": "header"},
+    "card_must_exist": False,
     "card": {"contact": {"path": "contacts/{{ card.id }}"}},
     "comment": {"method": "POST", "path": "notes", "json": {"text": "{{ text }}"}, "id": "id"},
     "reminder": {"method": "POST", "path": "tasks", "json": {"text": "{{ text }}"}, "id": "id"},

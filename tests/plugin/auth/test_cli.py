@@ -9,6 +9,7 @@ import pty
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +17,7 @@ import pytest
 
 from plugin.auth.links import Links, OpenedLink
 from plugin.auth.passwords import Passwords
+from plugin.auth.sessions import Sessions
 from plugin.auth.users import Users
 from plugin.auth.visitor import LinkedCall
 from plugin.cli.main import main
@@ -116,6 +118,26 @@ def test_users_are_added_listed_disabled_and_enabled(shell: Shell) -> None:
     assert shell.run("user", "enable", "ivanova")[1].startswith("ivanova снова может войти")
     assert "отключён" not in shell.run("user", "list")[1]
     assert "argon2" not in shell.run("user", "list", "--json")[1]
+
+
+def test_sessions_are_listed_and_ended(shell: Shell) -> None:
+    assert shell.run("sessions", "list")[1] == "На странице оператора сейчас никого нет.\n"
+    ledger = Ledger(f"sqlite:///{shell.home / 'ledger.db'}")
+    opened = Sessions(ledger, utc_now, timedelta(hours=1), b"key")
+    opened.open_call("ivanova", FULL)
+    opened.open_call("petrov", FULL)
+    lines = shell.run("sessions", "list")[1].splitlines()
+    assert [line.split()[:3] for line in lines[1:]] == [["ivanova", "из", "CRM"], ["petrov", "из", "CRM"]]
+    told = [json.loads(line) for line in shell.run("sessions", "list", "--json")[1].splitlines()]
+    assert [(one["operator"], one["kind"], one["calls"]) for one in told] == [
+        ("ivanova", "crm", 1),
+        ("petrov", "crm", 1),
+    ]
+    for arguments in ((), ("--operator", "ivanova", "--all")):
+        assert shell.run("sessions", "end", *arguments)[0] == 2
+    assert shell.run("sessions", "end", "--operator", "ivanova")[1] == "Завершено сеансов оператора ivanova: 1.\n"
+    assert shell.run("sessions", "end", "--all")[1] == "Завершено сеансов: 1.\n"
+    ledger.close()
 
 
 def test_a_new_password_counts_and_the_old_one_does_not(shell: Shell) -> None:

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select, text, update
 
 from connectors.base import CardRef
-from plugin.auth.sessions import Session, Sessions
+from plugin.auth.open_sessions import OpenSessions
+from plugin.auth.sessions import OperatorDisabled, Session, Sessions
 from plugin.auth.users import User, Users
 from plugin.auth.visitor import LinkedCall
 from plugin.ledger import Ledger
@@ -63,13 +64,63 @@ def test_a_session_ends_when_it_is_not_used(sessions: Sessions, user: User, cloc
     assert sessions.find(token) is None
 
 
-def test_use_prolongs_a_session_up_to_a_week(sessions: Sessions, user: User, clock: HandClock) -> None:
+def test_use_prolongs_a_session_up_to_a_long_shift(sessions: Sessions, user: User, clock: HandClock) -> None:
     token = sign_in(sessions, user)
-    for _ in range(20):
-        clock.forward(hours=8)
+    for _ in range(3):
+        clock.forward(hours=5)
         found(sessions, token)
-    clock.forward(hours=8)
+    clock.forward(hours=1)
     assert sessions.find(token) is None
+
+
+def test_a_visit_ends_twelve_hours_after_the_last_opening(sessions: Sessions, clock: HandClock) -> None:
+    token = sessions.open_call("ivanova", FULL)
+    clock.forward(hours=5)
+    token = sessions.open_call("ivanova", LinkedCall("next"), token)
+    for _ in range(2):
+        clock.forward(hours=5)
+        found(sessions, token)
+    clock.forward(hours=2)
+    assert sessions.find(token) is None
+
+
+def test_a_visit_of_a_long_idle_time_ends_as_soon(ledger: Ledger, clock: HandClock) -> None:
+    sessions = Sessions(ledger, clock, timedelta(hours=100), b"key")
+    token = sessions.open_call("ivanova", FULL)
+    clock.forward(hours=12)
+    assert sessions.find(token) is None
+
+
+def test_disabling_ends_what_links_have_opened_and_lets_no_new_one_in(
+    sessions: Sessions, user: User, users: Users, ledger: Ledger
+) -> None:
+    token, other = sessions.open_call(" IVANOVA", FULL), sessions.open_call("petrov", FULL)
+    users.disable("ivanova")
+    assert sessions.find(token) is None
+    assert sessions.find(other) is not None
+    for name in ("ivanova", "Ivanova "):
+        with pytest.raises(OperatorDisabled):
+            sessions.open_call(name, FULL)
+    users.enable("ivanova")
+    assert sessions.find(sessions.open_call("ivanova", FULL)) is not None
+
+
+def test_open_sessions_are_listed_and_ended_by_operator_or_all(
+    sessions: Sessions, user: User, ledger: Ledger, clock: HandClock
+) -> None:
+    signed_in, visit = sign_in(sessions, user), sessions.open_call("Ivanova", FULL)
+    other = sessions.open_call("Пётр", FULL)
+    every = OpenSessions(ledger, clock)
+    listed = [(one.operator, one.kind, one.calls) for one in every.all()]
+    assert sorted(listed) == [("Ivanova", "crm", 1), ("ivanova", "sign_in", 0), ("Пётр", "crm", 1)]
+    assert every.end("nobody") == 0
+    assert every.end("IVANOVA") == 2
+    assert [sessions.find(token) for token in (signed_in, visit)] == [None, None]
+    assert sessions.find(other) is not None
+    assert every.end("пётр") == 1
+    sign_in(sessions, user)
+    assert every.end() == 1
+    assert every.all() == []
 
 
 def test_the_password_was_changed_or_the_user_disabled_between_the_check_and_the_session(
@@ -224,8 +275,8 @@ def test_a_call_opened_for_a_card_not_long_ago_is_found_again(sessions: Sessions
     assert sessions.recent_call_of(token, card, hour) is None
 
 
-def test_use_is_noted_seldom(sessions: Sessions, ledger: Ledger, clock: HandClock) -> None:
-    token = sessions.open_call("ivanova", FULL)
+def test_use_is_noted_seldom(sessions: Sessions, user: User, ledger: Ledger, clock: HandClock) -> None:
+    token = sign_in(sessions, user)
 
     def expires() -> str:
         with ledger.read() as connection:

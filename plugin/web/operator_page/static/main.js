@@ -1,12 +1,15 @@
 /** The page of one call: the operator's actions are appended to the log, and the log is rendered. */
 
 import * as conversation from "./conversation.js";
-import { ConfirmFlow } from "./confirm_flow.js";
+import { ClientCard } from "./client_card.js";
 import { afterPaint } from "./dom.js";
 import { endingOf } from "./endings.js";
 import { listen } from "./keys.js";
+import { notice } from "./notices.js";
+import { Outbox, askBeforeLeaving } from "./outbox.js";
 import { Saver } from "./saver.js";
 import { Sender } from "./sender.js";
+import { Session } from "./session.js";
 import { NoResponse, Server, newId } from "./server.js";
 import { LocalStore } from "./local_store.js";
 import { byId } from "./render.js";
@@ -14,11 +17,16 @@ import { localTime, plain, readTyped, spelt, warmUp } from "./texts.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const HOUR = 3600000;
+/** A screen has been seen once it has stood for so many milliseconds. */
+const SEEN_AFTER = 300;
 
-class Page extends ConfirmFlow {
+class Page extends ClientCard {
   constructor() {
     super(data);
-    this.server = new Server(data);
+    this.session = new Session(data);
+    this.server = new Server(this.session, data.call.id, data.ticket);
+    this.server.startClock(data.now);
+    this.outbox = new Outbox(this.session, data.call.id, notice);
     this.tab = newId();
     this.log = [];
     this.grafts = {};
@@ -32,7 +40,7 @@ class Page extends ConfirmFlow {
       saved: (seq) => this.saved(seq),
       elsewhere: (trail) => this.adoptFromServer(trail),
       offline: () => this.showConnection("offline"),
-      refused: (status) => this.showConnection(status === 401 || status === 403 ? "signed out" : "offline"),
+      refused: () => this.showConnection(this.session.ended ? "signed out" : "offline"),
     });
     this.sender = new Sender(this.server, {
       accepted: (body, answer) => this.accepted(body, answer),
@@ -66,7 +74,7 @@ class Page extends ConfirmFlow {
       this.log = useful.log;
       this.saver.save();
     }
-    this.pending = kept?.pending ?? null;
+    this.pending = kept?.refused ? null : (kept?.pending ?? null);
     if (this.log.length && !this.pending && !conversation.ended(this.log)) {
       this.notice("resumed", "Разговор продолжен с того места, где остановился.");
     }
@@ -74,7 +82,12 @@ class Page extends ConfirmFlow {
     this.render();
     if (this.pending) this.sender.send(this.pending);
     this.showConnection("saved");
-    afterPaint(() => warmUp(data.zone));
+    this.outbox.now();
+    afterPaint(() => {
+      warmUp(data.zone);
+      // In the background: the first phrase does not wait for the CRM.
+      this.lookUp();
+    });
   }
 
   /** A call begun offline continues with the rules revision it was begun with. */
@@ -101,6 +114,9 @@ class Page extends ConfirmFlow {
       if (document.visibilityState === "visible") this.refresh();
     });
     addEventListener("online", () => this.refresh());
+    askBeforeLeaving(() => this.pending || this.saver.isFailing || this.outbox.waiting.length > 0);
+    this.wireSignIn();
+    this.wireClient();
     listen(this);
   }
 
@@ -142,8 +158,10 @@ class Page extends ConfirmFlow {
   get ending() {
     if (this.exact) return this.exact;
     const began = this.began;
-    const node = this.handover ? data.unfinished : this.place.node;
-    return endingOf(node, data, this.values(began), began);
+    if (!this.handover) return endingOf(this.place.node, data, this.values(began), began);
+    const { steps } = this.place;
+    const told = steps.map(({ node, answer }) => `${node.label}: ${answer.words}`);
+    return endingOf(data.unfinished, data, this.values(began), began, told);
   }
 
   get screen() {
@@ -179,10 +197,16 @@ class Page extends ConfirmFlow {
       grafts: this.grafts,
       pending: this.pending,
       tab: this.tab,
+      seq: this.seq,
+      ticket: this.server.ticket,
+      about: data.call,
+      context: data.context,
     });
   }
 
   answer(value, words) {
+    // An answer counts only for a phrase that was seen: not the second one of a key pressed twice.
+    if (performance.now() - this.shown < SEEN_AFTER) return;
     const { node } = this.place;
     const asked = new Date(this.server.now().getTime() - (performance.now() - this.shown)).toISOString();
     this.resetMoment();
@@ -362,10 +386,12 @@ class Page extends ConfirmFlow {
     if (state.tab === this.tab || state.revision !== data.revision) return;
     const newer = conversation.isNewer(state.log, this.log);
     if (newer) this.log = state.log;
+    this.adoptClient(state);
     this.grafts = { ...state.grafts, ...this.grafts };
-    if (this.pending && !state.pending) this.sender.drop();
-    this.pending = state.pending;
-    if (newer || state.pending) this.showAdopted("Этот звонок открыт ещё в одной вкладке и продолжен там: здесь показано то же самое.");
+    const pending = state.refused ? null : state.pending;
+    if (this.pending && !pending) this.sender.drop();
+    this.pending = pending;
+    if (newer || pending) this.showAdopted("Этот звонок открыт ещё в одной вкладке и продолжен там: здесь показано то же самое.");
   }
 
   /** Another window, perhaps on another machine, saved a newer journal. */

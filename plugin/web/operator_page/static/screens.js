@@ -7,14 +7,14 @@ import { clockTime, shortTime } from "./texts.js";
 /** A longer phrase is set smaller, so that its answers stay on the screen; in characters. */
 const LONG = 200;
 
-/** What is read out, or what is to be found out: never to be mistaken for each other. */
-function phrase(say, hint, headingId = "phrase") {
+/** What is read out, or what is to be found out: never to be mistaken for each other. `read`: how `say` is read out. */
+function phrase(say, hint, read = null, headingId = "phrase") {
   const parts = [];
   const words = (text, first) =>
     make(first ? "h1" : "p", { class: "words", id: first ? headingId : null, tabindex: first ? "-1" : null }, text);
   if (say) {
     parts.push(
-      make("section", { class: say.length > LONG ? "phrase say long" : "phrase say" }, make("p", { class: "how" }, "Прочитайте дословно"), words(say, true)),
+      make("section", { class: say.length > LONG ? "phrase say long" : "phrase say" }, make("p", { class: "how" }, "Прочитайте дословно"), words(read ?? say, true)),
     );
   }
   if (hint) {
@@ -38,10 +38,15 @@ function others(actions, { canGoBack }) {
 export function questionScreen(node, actions, { canGoBack, again }) {
   return [
     again && make("p", { class: "again" }, "Записано. Спросите ещё раз:"),
-    phrase(node.say, node.hint),
+    phrase(node.say, node.hint, node.read),
     node.answers ? answerButtons(node, actions) : typedAnswer(node, actions),
     others(actions, { canGoBack }),
   ];
+}
+
+/** The second click of a double click was meant for the screen before. */
+function once(action) {
+  return (event) => event.detail > 1 || action();
 }
 
 function answerButtons(node, actions) {
@@ -51,7 +56,7 @@ function answerButtons(node, actions) {
       {},
       make(
         "button",
-        { type: "button", class: "answer", "data-place": place, onclick: () => actions.answer(answer) },
+        { type: "button", class: "answer", "data-place": place, onclick: once(() => actions.answer(answer)) },
         place < 9 && key(String(place + 1)),
         make("span", {}, answer.label),
       ),
@@ -133,26 +138,29 @@ export function faultScreen(actions) {
   ];
 }
 
-export function endingScreen(ending, actions, { zone, now, changed, handover, recorded }) {
+export function endingScreen(ending, actions, { zone, now, changed, handover, recorded, lacking, unwritable }) {
   const closing = ending.say
-    ? phrase(ending.say, null)
+    ? phrase(ending.say, null, ending.read)
     : phrase(null, handover ? "Скажите клиенту, что его просьба передана и по ней примут решение" : "Завершающей фразы в скрипте нет: поблагодарите и попрощайтесь");
   const confirm = ending.writes.length && !ending.same ? "Подтвердить и записать " : "Подтвердить и закончить ";
   return [
     changed &&
-      make("p", { class: "notice warn", role: "alert" }, "Сервер решил иначе, чем показывала страница: проверьте итог и подтвердите ещё раз."),
+      make("p", { class: "notice warn", role: "alert" }, "Итог изменился. Проверьте его и подтвердите ещё раз."),
     closing,
     make(
       "section",
-      { class: "result", "aria-labelledby": "result-title" },
+      { class: "result", "aria-labelledby": "result-title", "data-exact": String(ending.exact) },
       make("h2", { id: "result-title" }, make("span", { class: "soft" }, "Итог: "), ending.label ?? "разговор не завершён"),
       recorded && make("p", { class: "notice" }, `По этому звонку уже записано: «${recorded}».`),
+      ending.writes.length > 0 && !ending.same && (lacking || unwritable) && missing(lacking, unwritable, actions),
       ending.same ? make("p", {}, "Этот итог уже записан: повторно ничего не пишется.") : writes(ending, zone, now),
     ),
     make(
       "div",
       { class: "confirm" },
-      make("button", { type: "button", class: "main", id: "confirm", onclick: actions.confirm }, confirm, key("Enter")),
+      lacking
+        ? make("button", { type: "button", class: "main", id: "confirm", onclick: once(actions.client) }, "Указать номер ", key("Enter"))
+        : make("button", { type: "button", class: "main", id: "confirm", onclick: once(actions.confirm) }, confirm, key("Enter")),
     ),
     make(
       "div",
@@ -163,12 +171,23 @@ export function endingScreen(ending, actions, { zone, now, changed, handover, re
   ];
 }
 
+/** What cannot be carried out as it is, and where to mend it. */
+function missing(lacking, unwritable, actions) {
+  const words = lacking ? "Номер не указан, а без него записывать некуда. Укажите номер, по которому идёт разговор." : unwritable;
+  return make(
+    "div",
+    { class: "notice warn missing" },
+    make("p", {}, words),
+    !lacking && make("button", { type: "button", onclick: actions.client }, "Изменить номер / карточку"),
+  );
+}
+
 function writes(ending, zone, now) {
   if (!ending.writes.length) return make("p", {}, "В CRM ничего не пишется, напоминаний нет.");
   return [
     make("p", { class: "soft" }, ending.exact ? "Будет записано:" : "Будет записано (точное время поставит сервер):"),
     ending.target &&
-      make("p", {}, "В карточку ответившего: ", make("strong", {}, ending.target.name), `, номер ${ending.target.phone}.`),
+      make("p", {}, "В карточку ответившего: ", make("strong", {}, ending.target.name), `, номер ${ending.target.phone || "не указан"}.`),
     make("ul", { class: "writes", role: "list" }, grouped(ending.writes).map((group) => written(group, zone, now))),
     ending.target &&
       make(
@@ -203,16 +222,19 @@ function written(group, zone, now) {
   );
 }
 
-const WAITING = {
-  offline: "Нет связи с сервером. Подтверждение сохранено в этом браузере и уйдёт само, как только связь вернётся. Не закрывайте вкладку; обновить её можно.",
-  busy: "Сервер занят и просит подождать. Подтверждение сохранено и уйдёт само.",
-  "signed out": "Вход на страницу закончился. Подтверждение сохранено в этом браузере: откройте страницу из CRM ещё раз (или войдите) на этом же компьютере, и оно уйдёт само.",
-};
+/** Why a confirmation has not left; `works`: whether this browser keeps anything beyond the tab. */
+function waitingWords(why, works) {
+  const kept = works ? "Подтверждение сохранено в этом браузере" : "Подтверждение хранится только в этой вкладке";
+  const stay = works ? "" : " Не закрывайте и не обновляйте её.";
+  if (why === "signed out") return `Сеанс завершён — войдите снова, здесь или в любой вкладке. ${kept} и сразу уйдёт само.${stay}`;
+  if (why === "busy") return `Сервер занят и просит подождать. ${kept} и уйдёт само.${stay}`;
+  return `Нет связи с сервером. ${kept} и уйдёт само, как только связь вернётся.${stay}`;
+}
 
-export function sendingScreen(why) {
+export function sendingScreen(why, works) {
   return [
     make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, why ? "Подтверждено, ещё не передано" : "Передаётся…"),
-    why && make("p", { class: "notice warn" }, WAITING[why]),
+    why && make("p", { class: "notice warn" }, waitingWords(why, works)),
   ];
 }
 
@@ -262,7 +284,7 @@ export function doneScreen(end, progress, actions, { zone, label, waiting }) {
     make(
       "div",
       { class: "others" },
-      unfinished && make("button", { type: "button", class: "main", onclick: actions.resume }, "Продолжить разговор"),
+      unfinished && make("button", { type: "button", class: "quiet", onclick: once(actions.resume) }, "Продолжить разговор"),
       !unfinished && make("button", { type: "button", class: "quiet", onclick: actions.resume }, "Исправить итог"),
     ),
   ];

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.ledger.schema import revisions
@@ -74,6 +75,64 @@ def test_files_that_say_something_else_than_the_revision_are_not_handed_out(
     assert said.status == 2
     assert "повреждена" in said.err
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x.toml",
+        "../../x.txt",
+        "{outside}/x.txt",
+        "roles.toml/../../x.txt",
+        "script/../../x.txt",
+        "../script.toml",
+        "./script.toml",
+        "script/deeper/script.toml",
+        "script\\..\\script.toml",
+        "C:x/script.toml",
+        "\x00/script.toml",
+        "/script.toml",
+        "script/roles.toml",
+        "script.toml",
+        "x" * 300 + "/script.toml",
+        "",
+    ],
+)
+@pytest.mark.parametrize("kept_in", ["files", "content"])
+def test_a_name_that_no_rules_folder_can_hold_writes_nothing_anywhere(
+    home: Home, rules: Rules, tmp_path: Path, name: str, kept_in: str
+) -> None:
+    home.activate()
+    name = name.format(outside=tmp_path / "elsewhere")
+    with home.ledger.write() as connection:
+        row = connection.execute(select(revisions.c.files, revisions.c.content)).one()
+        if kept_in == "files":
+            values: dict[str, object] = {"files": {**row.files, name: "planted"}}
+        else:
+            values = {"files": None, "content": {**row.content, name: {"a": 1}}}
+        connection.execute(update(revisions).values(**values))
+    before = sorted(tmp_path.rglob("*"))
+    said = rules("export", "active", str(tmp_path / "new" / "out"))
+    assert said.status == 2
+    assert "повреждена" in said.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("content", [[], "x", {"roles.toml": 1}, {"roles.toml": {"a": None}}, {"roles.toml": []}])
+def test_content_that_is_none_writes_nothing(home: Home, rules: Rules, tmp_path: Path, content: object) -> None:
+    home.activate()
+    with home.ledger.write() as connection:
+        connection.execute(update(revisions).values(files=None, content=content))
+    assert rules("export", "active", str(tmp_path / "out")).status == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+def test_a_planted_link_is_not_followed(home: Home, rules: Rules, tmp_path: Path) -> None:
+    home.activate()
+    (tmp_path / "victim").mkdir()
+    (tmp_path / f".out.{os.getpid()}").symlink_to(tmp_path / "victim")
+    assert rules("export", "active", str(tmp_path / "out")).status == 0
+    assert list((tmp_path / "victim").iterdir()) == []
 
 
 def test_the_files_are_to_the_byte_what_was_published(home: Home, rules: Rules, tmp_path: Path) -> None:

@@ -36,7 +36,10 @@ class Crm(EventsCrm):
     Settings = Schema
 
     def open_frame(self, query: Mapping[str, str], form: Mapping[str, str]) -> FrameCall:
-        match {**query, **form}:
+        given = {**query, **form}
+        match given:
+            case {"token": "portal", "call": call, "card": card}:
+                return FrameCall("ivanova", call, None, CardRef("contact", card), card_seen="seen" in given)
             case {"token": "portal", "card": card}:
                 return FrameCall("ivanova", None, "+79161234567", CardRef("contact", card), "Иванов")
             case {"token": "portal", "call": call}:

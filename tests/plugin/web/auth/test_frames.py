@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import insert
 
+from plugin.ledger.trails import trails
 from tests.plugin.web.auth.browser import Site
 
 FRAME = "/operator/frame/testcrm"
@@ -58,6 +60,36 @@ def test_a_card_without_a_call_gets_one_that_is_gone_on_with_when_it_is_opened_a
     assert framed.browser().ask("POST", FRAME, {"token": "portal", "card": "42"}).to != first
     framed.clock.forward(hours=1)
     assert opened("42") != first
+
+
+def begin(framed: Site, call: str, operator: str, card: str | None) -> None:
+    """A call that somebody has begun on the page."""
+    about = {"card": {"type": "contact", "id": card}} if card else {}
+    now = framed.clock()
+    row = {"namespace": framed.page.source, "call_id": call, "generation": 1, "script": "s", "revision": "r", "seq": 1}
+    row |= {"operator": operator, "about": about, "entries": [], "state": "open", "started_at": now, "updated_at": now}
+    with framed.ledger.write() as connection:
+        connection.execute(insert(trails), row)
+
+
+@pytest.mark.parametrize(
+    ("operator", "card", "form", "goes_on"),
+    [
+        ("ivanova", None, {}, True),
+        ("petrov", "42", {}, False),
+        ("petrov", "42", {"card": "43", "seen": "1"}, False),
+        ("petrov", "42", {"card": "42"}, False),
+        ("petrov", "42", {"card": "42", "seen": "1"}, True),
+        ("petrov", None, {"card": "42", "seen": "1"}, False),
+    ],
+)
+def test_a_call_that_somebody_else_has_begun_goes_on_only_where_the_crm_shows_its_card(
+    framed: Site, operator: str, card: str | None, form: dict[str, str], goes_on: bool
+) -> None:
+    begin(framed, "c-1", operator, card)
+    answer = framed.browser().ask("POST", FRAME, {"token": "portal", "call": "c-1"} | form)
+    assert answer.status == 303
+    assert (answer.to == "/operator/?call=c-1") is goes_on
 
 
 def test_only_the_named_origins_may_show_the_page_in_a_frame(framed: Site, site: Site) -> None:

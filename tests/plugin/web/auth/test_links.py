@@ -175,3 +175,12 @@ def test_a_link_holds_a_card_as_the_page_needs_it(site: Site) -> None:
     assert call == FULL
     assert call is not None
     assert call.card == CardRef("contact", "42")
+
+
+def test_a_link_of_a_disabled_operator_opens_nothing_and_ends_what_is_open(site: Site) -> None:
+    browser = site.opened(LinkedCall("c-1"))
+    who = browser.who("c-1")
+    site.users.disable("ivanova")
+    assert browser.save(who["csrf"], "c-1").status == 401
+    answer = site.browser().get(site.link(LinkedCall("c-2")))
+    assert (answer.status, answer.title) == (403, "Вам закрыт доступ к этой странице")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 from argon2 import PasswordHasher
 
-from plugin.auth.passwords import Passwords
+from plugin.auth.passwords import Passwords, PasswordsBusy
 from plugin.auth.users import Users
 from plugin.config.settings import Settings
 from tests.plugin.auth.support import PASSWORD
@@ -85,6 +87,103 @@ def test_failures_are_slowed_for_everybody_alike_and_the_right_password_has_to_w
     either.clock.forward(seconds=5)
     assert either.browser().sign_in("ivanova").status == 303
     assert either.browser().sign_in("petrov").status == 403
+
+
+def test_a_browser_that_has_signed_its_owner_in_is_not_kept_out_by_strangers(either: Site) -> None:
+    owner = either.browser()
+    assert owner.sign_in().status == 303
+    let_in = []
+    for minute in range(50):
+        stranger = [either.browser().sign_in("ivanova", f"guess {minute}").status for _ in range(2)]
+        assert minute < 3 or 429 in stranger
+        let_in.append(over_night(owner).sign_in().status)
+        either.clock.forward(seconds=20)
+    assert set(let_in) == {303}
+
+
+def over_night(browser: Browser) -> Browser:
+    """The browser with nothing but what it keeps when it is closed."""
+    return Browser(browser.port, {name: value for name, value in browser.cookies.items() if "device" in name})
+
+
+def test_an_owners_sign_in_gives_strangers_no_more_tries(site: Site) -> None:
+    owner = site.browser()
+    owner.sign_in()
+    assert [site.browser().sign_in("ivanova", "guess").status for _ in range(6)] == [403] * 5 + [429]
+    assert over_night(owner).sign_in().status == 303
+    assert site.browser().sign_in("ivanova", "guess").status == 429
+
+
+def test_a_known_browser_is_slowed_by_its_own_failures(site: Site) -> None:
+    owner = site.browser()
+    owner.sign_in()
+    assert [over_night(owner).sign_in("ivanova", "guess").status for _ in range(6)] == [403] * 5 + [429]
+    # Other browsers have their own count.
+    assert site.browser().sign_in().status == 303
+
+
+@pytest.mark.parametrize("token", ["", ".", "..", "a.1.b", "a.9999999999.", "ы.9999999999.ы", "a" * 100])
+def test_a_forged_or_foreign_token_of_a_browser_proves_nothing(site: Site, token: str) -> None:
+    owner = site.browser()
+    owner.sign_in()
+    site.users.add("petrov", "operator", PASSWORD)
+    (name,) = [name for name in owner.cookies if "device" in name]
+    other = site.browser()
+    other.sign_in("petrov")
+    (own,) = [value for name, value in other.cookies.items() if "device" in name]
+    for _ in range(5):
+        site.browser().sign_in("ivanova", "guess")
+    for given in (token, own, owner.cookies[name] + "0"):
+        assert Browser(site.port, {name: quote(given)}).sign_in().status == 429
+
+
+def test_a_known_browser_is_forgotten_in_the_end(site: Site) -> None:
+    owner = site.browser()
+    owner.sign_in()
+    site.clock.forward(days=181)
+    for _ in range(5):
+        site.browser().sign_in("ivanova", "guess")
+    assert over_night(owner).sign_in().status == 429
+
+
+def test_a_browser_that_many_share_keeps_some_of_them(site: Site) -> None:
+    shared = site.browser()
+    for number in range(23):
+        site.users.add(f"user{number}", "operator", PASSWORD)
+        shared = over_night(shared)
+        assert shared.sign_in(f"user{number}").status == 303
+    assert len([name for name in shared.cookies if "device" in name]) == 20
+
+
+def test_whoever_waited_too_long_for_a_turn_is_asked_to_come_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Passwords, "verify", _busy)
+    answer = site.browser().sign_in()
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "3")
+    assert "Сейчас входят многие" in answer.body
+    monkeypatch.undo()
+    # Nothing was counted.
+    assert [site.browser().sign_in("ivanova", "guess").status for _ in range(5)] == [403] * 5
+
+
+def _busy(*_: object) -> bool:
+    raise PasswordsBusy
+
+
+@pytest.mark.slow
+def test_a_flood_of_sign_ins_holds_up_no_other_request(site: Site) -> None:
+    statuses: list[int] = []
+    forms = [site.browser() for _ in range(24)]
+    threads = [
+        threading.Thread(target=lambda one=one: statuses.append(one.sign_in("x", "guess").status)) for one in forms
+    ]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    assert site.browser().get("/operator/").status == 303
+    assert time.monotonic() - started < 10
+    for thread in threads:
+        thread.join(60)
+    assert set(statuses) <= {403, 429, 503}
 
 
 def test_failures_are_counted_for_the_address_that_the_proxy_tells(site: Site) -> None:
@@ -186,15 +285,15 @@ def test_signing_out_ends_the_session_for_whoever_has_its_token(either: Site) ->
     assert browser.ask("POST", "/operator/sign-out", {"csrf": "wrong"}).status == 403
     assert thief.get("/operator/").status == 200
     assert browser.ask("POST", "/operator/sign-out", {"csrf": browser.who()["csrf"]}).to == SIGN_IN
-    assert browser.cookies == {}
+    assert [name for name in browser.cookies if "device" not in name] == []
     assert thief.get("/operator/").status == 303
 
 
 def test_a_session_that_is_not_used_ends_and_use_prolongs_it(site: Site) -> None:
     browser = site.browser()
     browser.sign_in()
-    for _ in range(3):
-        site.clock.forward(hours=11)
+    for _ in range(2):
+        site.clock.forward(hours=7)
         assert browser.get("/operator/").status == 200
     site.clock.forward(hours=12)
     assert browser.get("/operator/").status == 303

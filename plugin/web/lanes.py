@@ -1,0 +1,46 @@
+"""Threads of their own for events, for people's pages and for signing in: none of them waits for the others."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from waitress.task import ThreadedTaskDispatcher
+
+Lane = Literal["events", "pages", "passwords"]
+_PAGES = "/operator"
+#: Where a password is hashed, which takes a processor for a moment.
+_PASSWORDS = (f"{_PAGES}/sign-in", f"{_PAGES}/password")
+#: Threads that hash: more would only take the processors from events.
+_HASHING = 2
+
+
+class Lanes:
+    """``threads`` for events and everything that programs ask for, half as many for pages, two for passwords."""
+
+    def __init__(self, threads: int) -> None:
+        counts: dict[Lane, int] = {"events": threads, "pages": max(1, threads // 2), "passwords": _HASHING}
+        self._dispatchers = {lane: ThreadedTaskDispatcher() for lane in counts}
+        for lane, count in counts.items():
+            self._dispatchers[lane].set_thread_count(count)
+
+    def add_task(self, channel: Any) -> None:
+        """Have the connection's request answered by a thread of its lane."""
+        request = channel.requests[0]
+        lane = "events" if request.error else lane_of(request.command, request.path)
+        self._dispatchers[lane].add_task(channel)
+
+    def shutdown(self, timeout: float) -> None:
+        """End the threads; those that are at work have so many seconds in all."""
+        for dispatcher in self._dispatchers.values():
+            dispatcher.set_thread_count(0)
+        until = time.monotonic() + timeout
+        for dispatcher in self._dispatchers.values():
+            dispatcher.shutdown(timeout=max(0.0, until - time.monotonic()))
+
+
+def lane_of(method: str, path: str) -> Lane:
+    """Whose threads answer a request."""
+    if path != _PAGES and not path.startswith(f"{_PAGES}/"):
+        return "events"
+    return "passwords" if method == "POST" and path in _PASSWORDS else "pages"

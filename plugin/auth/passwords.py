@@ -1,4 +1,4 @@
-"""Passwords: rules, storage as argon2id digests, and checks whose duration tells nothing."""
+"""Passwords: storage as argon2id digests, and checks whose duration tells nothing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from plugin.errors import InputError
+from plugin.auth.password_rules import LONGEST, check_rules
 
 T = TypeVar("T")
 
-SHORTEST = 10
-#: Hashing a longer one would only cost memory.
-LONGEST = 200
 #: At most so many are hashed at once in a process: each takes 64 MiB and several processors for a moment.
 _AT_ONCE = 1
 #: How far hashing stands back behind events; 19 is the farthest.
@@ -82,16 +79,6 @@ def _give_way() -> None:
     if sys.platform == "linux":  # elsewhere a thread has no priority of its own
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-
-
-def check_rules(password: str, login: str = "") -> None:
-    """Raises InputError, in Russian, for a password that is too short, too long, or easily guessed."""
-    if len(password) < SHORTEST:
-        raise InputError(f"Пароль короче {SHORTEST} знаков", hint="Возьмите несколько слов подряд")
-    if len(password) > LONGEST:
-        raise InputError(f"Пароль длиннее {LONGEST} знаков")
-    if len(set(password)) < 4 or (login and login.casefold() in password.casefold()):
-        raise InputError("Пароль легко угадать", hint="Без логина и без повторов одного знака")
 
 
 def _normal(password: str) -> bytes:

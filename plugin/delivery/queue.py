@@ -21,10 +21,10 @@ from connectors.base import Assignee, CardRef
 from plugin.common.clock import Now
 from plugin.delivery.clock_jumps import is_anything_ahead, repair_due_times
 from plugin.delivery.fair_order import OPEN_LITERALS, any_due, next_due
-from plugin.delivery.group_commit import GroupCommit
 from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, Place, SentAs
 from plugin.delivery.refusals import Refusals, read_refusals
 from plugin.ledger import Ledger
+from plugin.ledger.group_commit import GroupCommit
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
 from plugin.ledger.states import ENDED, ON_CARDS, DeliveryKind, DeliveryState
 from plugin.resilience.health import FAULT

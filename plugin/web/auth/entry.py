@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from flask import Blueprint, redirect, request, url_for
@@ -114,7 +115,8 @@ def _in_frame() -> bool:
 
 def _without_trial() -> str:
     """The link that was opened, for a tab of its own."""
-    return url_for("access.open_link", **{name: value for name, value in request.args.items() if name != _TRIED})
+    given: dict[str, Any] = {name: value for name, value in request.args.items() if name != _TRIED}
+    return url_for("access.open_link", **given)
 
 
 def _call_of(frame_call: FrameCall) -> LinkedCall:

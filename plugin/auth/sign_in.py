@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from plugin.auth.passwords import LONGEST, Passwords, PasswordsBusy
+from plugin.auth.password_rules import LONGEST
+from plugin.auth.passwords import Passwords, PasswordsBusy
 from plugin.auth.throttle import Throttle
 from plugin.auth.users import User, Users
 from plugin.auth.visitor import normal_login

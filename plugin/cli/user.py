@@ -103,7 +103,7 @@ def _users(config: Path | None) -> Iterator[Users]:
 
 def _password(login: str) -> str:
     """Typed twice, unseen, at a terminal; else the first line of standard input. Raises InputError."""
-    from plugin.auth.passwords import check_rules
+    from plugin.auth.password_rules import check_rules
 
     if sys.stdin.isatty():
         password = str(click.prompt("Пароль", hide_input=True, confirmation_prompt="Ещё раз"))

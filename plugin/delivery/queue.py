@@ -20,11 +20,11 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column,
 from connectors.base import Assignee, CardRef
 from plugin.common.clock import Now
 from plugin.delivery.clock_jumps import is_anything_ahead, repair_due_times
-from plugin.delivery.fair_order import any_due, next_due
-from plugin.delivery.group_commit import GroupCommit
+from plugin.delivery.fair_order import OPEN_LITERALS, any_due, next_due
 from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, Place, SentAs
 from plugin.delivery.refusals import Refusals, read_refusals
 from plugin.ledger import Ledger
+from plugin.ledger.group_commit import GroupCommit
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
 from plugin.ledger.states import ENDED, ON_CARDS, DeliveryKind, DeliveryState
 from plugin.resilience.health import FAULT
@@ -64,6 +64,18 @@ _LOCK = (
     .with_for_update()
 )
 _CHANGE = update(deliveries).where(deliveries.c.id == bindparam("of"))
+# What has been begun is leased for longer than any claim is.
+_TO_RENEW = (
+    select(deliveries.c.id)
+    .where(
+        deliveries.c.state.in_(OPEN_LITERALS),
+        deliveries.c.not_before < bindparam("until", type_=deliveries.c.not_before.type),
+        deliveries.c.state == literal_column(f"'{DeliveryState.LEASED}'"),
+        deliveries.c.owner.in_(bindparam("claims", expanding=True)),
+    )
+    .order_by(deliveries.c.id)
+    .with_for_update(skip_locked=True)
+)
 _WAKE = (
     update(deliveries)
     .where(
@@ -105,16 +117,20 @@ _Ending = tuple[Delivery, DeliveryEnding, Sequence[AttemptStep]]
 class Queue:
     """The deliveries of one ledger as one process sees them. Thread-safe. Everything raises LedgerUnavailable.
 
-    ``owner`` names this start of this process and no other; ``lease_seconds`` is how long a claim is good for.
+    ``owner`` names this start of this process and no other. What has been begun is left alone by all others for
+    ``lease_seconds``; what is only claimed for ``claim_seconds``, unless that is renewed.
     All times are the ledger's (``Ledger.moment``): the clocks of its machines need not agree. ``now`` is this one's.
     """
 
-    def __init__(self, ledger: Ledger, now: Now, owner: str, lease_seconds: float) -> None:
+    def __init__(
+        self, ledger: Ledger, now: Now, owner: str, lease_seconds: float, claim_seconds: float | None = None
+    ) -> None:
         self._ledger = ledger
         self._here = now
         self._ahead = timedelta(0)
         self._owner = owner
         self._lease = timedelta(seconds=lease_seconds)
+        self._claim = timedelta(seconds=lease_seconds if claim_seconds is None else claim_seconds)
         self._claims = itertools.count(1)
         self._dealt = 0
         self._passed_over = 0
@@ -169,9 +185,18 @@ class Queue:
                 return []
             self._dealt += limit
             lease = f"{self._owner}#{next(self._claims)}"
-            connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)), _leased(lease, now + self._lease))
+            connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)), _leased(lease, now + self._claim))
             rows: dict[int, Any] = {row.id: row for row in connection.execute(_LOAD, {"ids": ids})}
             return _on_their_cards(connection, [_delivery(rows[id_]) for id_ in ids])
+
+    def renew(self, claims: Collection[str]) -> None:
+        """Go on holding what of these claims (``Delivery.lease``) has neither been begun nor lost."""
+        with self._ledger.write() as connection:
+            until = self._moment(connection) + self._claim
+            ids = list(connection.execute(_TO_RENEW, {"claims": list(claims), "until": until}).scalars())
+            if ids:
+                held = {"lease_until": until, "not_before": until}
+                connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(**held))
 
     def _may_claim(self, connection: Connection) -> bool:
         """Whether no other process is claiming; one that was stopped in the middle is not waited for long."""

@@ -23,6 +23,7 @@ from plugin.delivery.attempt import WAITS_FOR_CARD
 from plugin.delivery.batching import batches
 from plugin.delivery.card_reader import CardReader
 from plugin.delivery.cards import CardFinder
+from plugin.delivery.claims import Claims
 from plugin.delivery.clock_jumps import ClockJumps, Monotonic
 from plugin.delivery.corrections import Corrections
 from plugin.delivery.dispatcher import Dispatcher
@@ -51,6 +52,9 @@ _LOG = structlog.get_logger(__name__)
 #: What is on its way or waits for a free thread, by what it ends with.
 _InHand = dict[Future[None], list[Delivery]]
 
+#: So long is held what was claimed and has not been begun, unless the process lives to renew it: what a killed one had
+#: not begun goes out soon, however long the CRM's time-outs are. Seconds.
+CLAIM_SECONDS = 10.0
 #: How soon a stop is noticed while nothing happens, in seconds.
 _NOTICE = 0.2
 #: By less than this, in seconds, a clock may be set back without anything being waited for too long.
@@ -61,7 +65,8 @@ class Worker:
     """One process's share of the deliveries of a ledger.
 
     ``owner`` must name this start of this process and no other (host, process id and something random): leases are
-    told apart by it. ``rng`` varies the waits. ``monotonic`` are seconds that no setting of the clock changes.
+    told apart by it. ``rng`` varies the waits. ``monotonic`` are seconds that no setting of the clock changes;
+    ``claim_seconds``, how long what has not been begun is held without a sign of life.
     ``gates`` and ``outages`` are what it finds out about the accounts and the ledger, for the process's other loops.
     """
 
@@ -77,10 +82,12 @@ class Worker:
         rng: Random,
         *,
         monotonic: Monotonic = time.monotonic,
+        claim_seconds: float = CLAIM_SECONDS,
     ) -> None:
         self._policy = policy = settings.delivery
         timing = Timing.of(connector.limits(), mailer.total_seconds if mailer else 0.0, policy.lease_margin_seconds)
-        self._queue = Queue(ledger, now, owner, timing.lease)
+        self._queue = Queue(ledger, now, owner, timing.lease, min(claim_seconds, timing.lease))
+        self._claims = Claims(self._queue, monotonic, claim_seconds, timing.lease)
         self.outages = OutageLog()
         self.gates = AccountGates(ledger, connector, policy, self._queue.now)
         self._jumps = ClockJumps(self._queue.now, monotonic, timing.lease)
@@ -141,7 +148,8 @@ class Worker:
         pool = self._pool()
         try:
             while not stop.is_set():
-                self._pause(stop, self._turn(pool, in_hand))
+                wait = self._turn(pool, in_hand)
+                self._pause(stop, min(wait, self._claims.renew_every) if in_hand else wait)
         finally:
             self._leave(pool, in_hand)
 
@@ -162,6 +170,7 @@ class Worker:
         enough = max(1, policy.batch // 2) if self._batch_limit == 1 else self._claim_limit
         try:
             self._look_at_the_clock()
+            self._claims.renew(in_hand.values())
             self.gates.refresh()
             for lane in self.gates.take_probes():
                 pool.submit(self._probe, lane)

@@ -8,6 +8,7 @@ ROOT = "/operator"
 HOME = f"{ROOT}/"
 SIGN_IN = f"{ROOT}/sign-in"
 SIGN_OUT = f"{ROOT}/sign-out"
+PASSWORD = f"{ROOT}/password"
 _LONGEST = 2000
 
 

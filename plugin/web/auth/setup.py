@@ -27,6 +27,7 @@ from plugin.web.auth.entry import add_entries
 from plugin.web.auth.guards import NotAllowed, answer_refusal, check_csrf, wants_json
 from plugin.web.auth.headers import security_headers
 from plugin.web.auth.pages import page
+from plugin.web.auth.password import add_password_page
 from plugin.web.auth.places import ROOT
 from plugin.web.auth.session_json import add_session_routes
 from plugin.web.auth.state import Access
@@ -66,6 +67,7 @@ def guard_operators_side(
         "access", __name__, template_folder="templates", static_folder="static", static_url_path=f"{ROOT}/access"
     )
     add_views(blueprint)
+    add_password_page(blueprint)
     add_entries(blueprint)
     add_session_routes(blueprint)
     answer_people(blueprint)
@@ -87,13 +89,14 @@ def answer_people(blueprint: Blueprint) -> None:
 def _access(
     key: str, ledger: Ledger, settings: Settings, connector: Connector | None, now: Now, passwords: Passwords
 ) -> Access:
-    own = settings.page
+    own, users = settings.page, Users(ledger, passwords, now)
     throttle = Throttle(ledger, derived_key(key, "sign-in failures"), now)
     return Access(
         page=own,
         cookies=Cookies.of(own),
         sessions=Sessions(ledger, now, timedelta(hours=own.session_hours), derived_key(key, "tokens")),
-        sign_in=SignIn(Users(ledger, passwords, now), passwords, throttle),
+        users=users,
+        sign_in=SignIn(users, passwords, throttle),
         devices=Devices(derived_key(key, "known browsers"), now),
         links=Links.of(own, now),
         begun=BegunCalls(ledger, settings),

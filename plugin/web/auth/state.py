@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from plugin.auth.devices import Devices
     from plugin.auth.links import Links
     from plugin.auth.sign_in import SignIn
+    from plugin.auth.users import Users
     from plugin.config.settings import PageSettings
 
 
@@ -26,6 +27,7 @@ class Access:
     page: PageSettings
     cookies: Cookies
     sessions: Sessions
+    users: Users
     sign_in: SignIn
     devices: Devices
     links: Links

@@ -9,19 +9,16 @@ from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from plugin.auth.digests import is_same, keyed_digest
-from plugin.auth.passwords import LONGEST_WAIT
 from plugin.auth.sign_in import Busy, TooOften, Wrong
 from plugin.auth.users import User
-from plugin.auth.visitor import normal_login
 from plugin.web.auth.address import client_address
+from plugin.web.auth.attempts import BUSY, check_password, too_often
 from plugin.web.auth.guards import access, own_csrf
 from plugin.web.auth.places import SIGN_IN, SIGN_OUT, safe_next
-from plugin.web.connection import WAITED
 
 _LOG = structlog.get_logger(__name__)
 
 _WRONG = "Логин или пароль не подошли."
-_BUSY = "Сейчас входят многие. Подождите несколько секунд и нажмите «Войти» ещё раз."
 _STALE = "Страница входа устарела. Введите логин и пароль ещё раз."
 
 
@@ -43,19 +40,11 @@ def sign_in() -> AnyResponse:
         return _form(back, login, _STALE, 400)
     if not login.strip() or not password:
         return _form(back, login, "Введите логин и пароль.", 422)
-    address = client_address(request, own.page.trusted_proxies)
-    device = own.devices.read(normal_login(login), own.cookies.get("device", own.devices.name(normal_login(login))))
-    # Whoever waited too long for a thread is sent away before anything is counted or hashed.
-    waited = request.environ.get(WAITED, 0.0) > LONGEST_WAIT
-    found = Busy() if waited else own.sign_in.check(login, password, address, device)
+    found, address = check_password(login, password)
     if isinstance(found, Busy):
-        _LOG.warning("page.sign_in_busy", client=address)
-        return _form(back, login, _BUSY, 503, {"Retry-After": "3"})
+        return _form(back, login, BUSY, 503, {"Retry-After": "3"})
     if isinstance(found, TooOften):
-        headers = {"Retry-After": str(found.seconds)}
-        return _form(
-            back, login, f"Слишком много неудачных попыток. Подождите {_minutes(found.seconds)}.", 429, headers
-        )
+        return _form(back, login, too_often(found), 429, {"Retry-After": str(found.seconds)})
     token = _session_of(found) if isinstance(found, User) else None
     if isinstance(found, Wrong) or token is None:
         return _form(back, login, _WRONG, 403)
@@ -113,7 +102,3 @@ def _is_own_form() -> bool:
 
 def _proof(tied: str) -> str:
     return keyed_digest(access().form_key, tied)
-
-
-def _minutes(seconds: int) -> str:
-    return f"{seconds} с" if seconds < 90 else f"{-(-seconds // 60)} мин"

@@ -6,6 +6,7 @@ Nothing is ever repeated or redirected on its own; each write ends as an answer,
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -42,6 +43,8 @@ _OWN_HEADERS = {
     "User-Agent": "optout",
     "Connection": "keep-alive",
 }
+#: An address in which nothing is to be quoted, resolved or written otherwise: to find that out takes long.
+_AS_IT_IS = re.compile(r"https?://[a-z0-9.:-]+(?:/(?!\.)[A-Za-z0-9._~-]+)+")
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
 _REDIRECTS_OF_A_READ = 3
 _NO_CONTENT = 204
@@ -268,7 +271,10 @@ class HttpClient:
         """
         prepared = requests.PreparedRequest()
         prepared.prepare_method(request.method)
-        prepared.prepare_url(request.address, request.params)
+        if request.params is None and _AS_IT_IS.fullmatch(request.address):
+            prepared.url = request.address
+        else:
+            prepared.prepare_url(request.address, request.params)
         prepared.prepare_headers({**self._base_headers(request), **request.headers})
         prepared.prepare_cookies({})
         prepared.prepare_hooks({})

@@ -60,7 +60,7 @@ def sign_out() -> AnyResponse:
     """End this browser's sessions, also those that links opened."""
     own = access()
     if (person := own.session("session")) is not None:
-        _LOG.info("page.signed_out", operator=person.operator, client=client_address(request, own.page.trusted_proxies))
+        _LOG.info("page.signed_out", session=person.id, client=client_address(request, own.page.trusted_proxies))
     own.sessions.end(*(token for kind in ("session", "visit") if (token := own.cookies.get(kind))))
     response = redirect(SIGN_IN, 303)
     own.cookies.forget(response, "session")

@@ -12,12 +12,13 @@ from connectors.protocol.errors import (
     EventsUnverifiable,
     NotMapped,
 )
-from connectors.protocol.events import CallResult, FrameCall, Reference
+from connectors.protocol.events import CallResult, CatchUpPage, FrameCall, Reference
 from connectors.protocol.interface import Connector
 from connectors.protocol.limits import Limits, Quota
 from connectors.protocol.outcomes import AtFault, Done, NotDone, Outcome, ReminderState, Unknown
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
 from connectors.protocol.store import NO_STORE, Store
+from connectors.protocol.trying import TryStep, TryValues
 
 __all__ = [
     "NO_STORE",
@@ -26,6 +27,7 @@ __all__ = [
     "CallResult",
     "Card",
     "CardRef",
+    "CatchUpPage",
     "Check",
     "CommentWrite",
     "Connector",
@@ -48,6 +50,8 @@ __all__ = [
     "ReminderState",
     "ReminderWrite",
     "Store",
+    "TryStep",
+    "TryValues",
     "Unknown",
     "Write",
 ]

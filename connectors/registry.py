@@ -31,7 +31,10 @@ OWN = {
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 #: What a connector need not bring, but what must fit where it does.
-_OPTIONAL = ("share_quota", "keep_in", "check_assignee", "facts", "probe", "write", "remove", "open_frame")
+_OPTIONAL = (
+    *("share_quota", "keep_in", "check_assignee", "check_card", "check_by_writing", "facts", "probe"),
+    *("write", "remove", "catch_up", "open_frame"),
+)
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -127,7 +130,7 @@ def _check_values(candidate: type[Connector]) -> None:
     most = getattr(candidate, "most_writes", None)
     if not isinstance(most, property) and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
         raise ConnectorMisfit(f"{_shown(candidate)}: most_writes is {most!r}, expected a whole number of 1 or more")
-    for flag in ("sends_mail", "repeats_events"):
+    for flag in ("sends_mail", "repeats_events", "catches_up"):
         value = getattr(candidate, flag, None)
         if not isinstance(value, property | bool):
             raise ConnectorMisfit(f"{_shown(candidate)}: {flag} is {value!r}, expected True or False")

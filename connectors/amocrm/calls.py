@@ -18,7 +18,7 @@ from typing import Any
 from connectors.amocrm.changes import FieldChanges
 from connectors.amocrm.client import AmoClient, each, embedded
 from connectors.amocrm.contacts import COLLECTIONS, TYPES, AmoContacts, is_id, linked
-from connectors.amocrm.events import CALL
+from connectors.amocrm.events import AT, CALL
 from connectors.base import CallResult, CardRef, Reference
 from connectors.kit.callers import caller
 from connectors.kit.mapping import FactFields, FactValue
@@ -74,7 +74,9 @@ class AmoCalls:
         ):
             return None
         card = CardRef(TYPES[place[0]], place[1])
-        if len(place) == 2 and not self._changes.any_since(card, self._window):
+        changed = (reference.data or {}).get(AT)
+        at = int(self._now().timestamp() if changed is None else changed)
+        if len(place) == 2 and not self._changes.any_since(card, at - self._window):
             return None
         record = self._cards.record(card)
         if record is None:
@@ -84,8 +86,11 @@ class AmoCalls:
         if reference.kind == CALL and len(place) == 3:
             call = self._call(card, self._api.record(f"{place[0]}/{place[1]}/notes/{place[2]}"))
         else:
-            now = self._now().timestamp()
-            call = max((call for call in calls if call.until >= now), key=_order, default=None)
+            # A moment of the CRM's own clock tells earlier calls from later ones; ours may be behind.
+            began_by = at if changed is not None else float("inf")
+            call = max(
+                (call for call in calls if call.began <= began_by and at <= call.until), key=_order, default=None
+            )
         if call is None:
             return None
         until = [call.until, *(other.began - 1 for other in calls if _order(other) > _order(call))]

@@ -51,10 +51,9 @@ class FieldChanges:
         self._own = own
         self._now = now
 
-    def any_since(self, card: CardRef, seconds: int) -> bool:
-        """Whether somebody else than the plugin has changed a mapped field of this card in this time."""
-        since = int(self._now().timestamp()) - seconds - _CLOCKS_SECONDS
-        return any(not change.ours for change in self._all(card.type, [card.id], since))
+    def any_since(self, card: CardRef, since: int) -> bool:
+        """Whether somebody else than the plugin has changed a mapped field of this card since, in unix seconds."""
+        return any(not change.ours for change in self._all(card.type, [card.id], since - _CLOCKS_SECONDS))
 
     def last(self, cards: Sequence[CardRef], since: int, until: int) -> dict[str, FieldChange]:
         """The last change of each mapped field on any of these cards between both moments, not by the plugin."""

@@ -13,17 +13,9 @@ from connectors.amocrm.client import BLOCKED, UNPAID, AmoClient
 from connectors.amocrm.contacts import is_id
 from connectors.base import NO_STORE, Assignee, Check, ConnectorError, CrmRefused, CrmUnavailable
 from connectors.http.oauth import TokenRefused
-from connectors.kit.checks import (
-    clocks_agree,
-    date_header,
-    is_throttled,
-    point,
-    read_failed,
-    stays_private,
-    unmapped,
-    untried,
-)
+from connectors.kit.checks import clocks_agree, date_header, stays_private, unmapped
 from connectors.kit.mapping import FactField, FactFields
+from connectors.protocol.check import is_throttled, point, read_failed, untried
 
 #: Lists that the plugin reads; a 403 on one of them is a right that is missing. Customers can be switched off.
 _READ = ("leads", "contacts", "companies", "tasks")

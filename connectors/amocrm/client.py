@@ -13,6 +13,7 @@ from connectors.base import CrmRefused, CrmUnavailable, Limits, NotDone, Quota, 
 from connectors.http.answers import Complaint, HttpAnswer
 from connectors.http.client import HttpClient
 from connectors.http.oauth import FixedToken, Grant, TokenKeeper, Tokens, TokenSource, tokens_of
+from connectors.http.rate_limit import RateLimiter
 
 _API = "api/v4"
 _SECRETS = ("token", "client_secret", "code", "refresh_token")
@@ -24,6 +25,7 @@ _LONGEST_WAIT = 86_400.0
 #: An access token is renewed so long before it ends, which saves the refused request.
 _EARLY = timedelta(seconds=60)
 
+_TOO_MANY = 429
 #: The code of an error answer that speaks of the whole account: nothing goes through until a human has lifted that.
 BLOCKED, UNPAID = "blocked", "unpaid"
 
@@ -31,7 +33,13 @@ BLOCKED, UNPAID = "blocked", "unpaid"
 class AmoClient:
     """One account's API. Thread-safe. Paths are below ``/api/v4``."""
 
-    def __init__(self, settings: Mapping[str, Any], limits: Limits, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        limits: Limits,
+        now: Callable[[], datetime],
+        limiter: RateLimiter | None = None,
+    ) -> None:
         self._http = HttpClient(
             settings["base_url"],
             limits,
@@ -39,6 +47,7 @@ class AmoClient:
             connections=settings["connections"],
             ca_file=settings["ca_file"],
             explain=explain,
+            limiter=limiter,
         )
         self._settings = settings
         self._now = now
@@ -78,11 +87,19 @@ class AmoClient:
         return data
 
     def listed(
-        self, path: str, name: str, params: Mapping[str, str], *, limit: int = PAGE, pages: int = _MOST_PAGES
+        self,
+        path: str,
+        name: str,
+        params: Mapping[str, str],
+        *,
+        limit: int = PAGE,
+        pages: int = _MOST_PAGES,
+        one_page: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """Every record of a list, page by page as they are wanted; ``name`` is the list's name in the answer.
 
-        Raises CrmUnavailable, CrmRefused, the latter also where there is more than so many pages.
+        Raises CrmUnavailable, CrmRefused, the latter also where there is more than so many pages. ``one_page``: the
+        first one will do.
         """
         for page in range(1, pages + 1):
             data = self.record(path, {**params, "limit": str(limit), "page": str(page)})
@@ -90,7 +107,7 @@ class AmoClient:
                 return
             yield from embedded(data, name)
             links = data.get("_links")
-            if not (isinstance(links, dict) and links.get("next")):
+            if one_page or not (isinstance(links, dict) and links.get("next")):
                 return
         raise CrmRefused(f"the CRM has more than {pages * limit} {name} to look through")
 
@@ -127,7 +144,8 @@ def explain(status: int, data: Any, _headers: Mapping[str, str]) -> Complaint:
     """What an error answer means.
 
     The API's own errors are JSON (``title``, ``status``, ``detail``, ``validation-errors``). A 403 that is none comes
-    from the gate before the API: the account or this machine's address is shut for having asked too much. Of details
+    from the gate before the API: the account or this machine's address is shut for having asked too much, which ten 429
+    within a minute come to. Of details
     only those are told that repeat nothing of the request.
     """
     if status == 402:
@@ -135,16 +153,15 @@ def explain(status: int, data: Any, _headers: Mapping[str, str]) -> Complaint:
     if not isinstance(data, dict):
         if status == 403:
             return Complaint(BLOCKED, "the CRM has shut its API to this account or address", blocked=True)
-        return Complaint()
+        return Complaint(holds=status == _TOO_MANY)
     if status == 403 and "block" in str(data.get("detail", "")).lower():
         return Complaint(BLOCKED, "the CRM has shut its API to this account", blocked=True)
     refused = refusals(data)
     if refused:
         return Complaint(*next(iter(refused.values())))
     title = data.get("title") or data.get("hint") or data.get("error") or data.get("error_type")
-    return Complaint(
-        str(title) if isinstance(title, str) and title else None, throttled=status == 429, after=_after(data)
-    )
+    code = str(title) if isinstance(title, str) and title else None
+    return Complaint(code, throttled=status == _TOO_MANY, after=_after(data), holds=status == _TOO_MANY)
 
 
 def refusals(data: Any) -> dict[str, tuple[str, str]]:

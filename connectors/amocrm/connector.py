@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.amocrm.calls import AmoCalls
+from connectors.amocrm.catch_up import AmoCatchUp
 from connectors.amocrm.checks import AmoChecks
 from connectors.amocrm.client import AmoClient
 from connectors.amocrm.contacts import AmoContacts
@@ -20,6 +21,7 @@ from connectors.base import (
     CallResult,
     Card,
     CardRef,
+    CatchUpPage,
     Check,
     CommentWrite,
     Connector,
@@ -36,6 +38,7 @@ from connectors.base import (
     Store,
     Write,
 )
+from connectors.http.rate_limit import RateLimiter
 from connectors.http.settings import limits_of
 from connectors.protocol.outcomes import not_done_because
 
@@ -45,24 +48,36 @@ _REQUESTS_PER_EVENT = 12
 
 
 class AmoConnector(Connector):
-    """One account. ``settings`` are loaded by ``AmoSettings``; cards are of type lead, contact, company, customer."""
+    """One account. ``settings`` are loaded by ``AmoSettings``; cards are of type lead, contact, company, customer.
+
+    ``limiter`` stands in for the one that the settings ask for.
+    """
 
     name = "amocrm"
     Settings = AmoSettings
     #: The API takes 250 at once and its makers advise no more than 50.
     most_writes = 50
+    most_cards = 50
     sends_mail = False
     repeats_events = False
 
-    def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        limiter: RateLimiter | None = None,
+    ) -> None:
         super().__init__(settings)
         self._limits = replace(limits_of(settings), requests_per_write=REQUESTS, requests_per_event=_REQUESTS_PER_EVENT)
-        self._api = AmoClient(settings, self._limits, now)
+        self._api = AmoClient(settings, self._limits, now, limiter)
         self._cards = AmoContacts(self._api)
         self._records = AmoRecords(self._api, now)
         self._writer = AmoWrites(self._api, self._records, settings["task_type"])
         self._calls = AmoCalls(self._api, self._cards, settings, now)
+        self._catch_up = AmoCatchUp(self._api, settings["facts"], settings.get("own_user"), now)
         self._checks = AmoChecks(self._api, settings, now)
+        self.catches_up = bool(settings.get("webhook_secret") and settings["facts"].fields)
 
     def limits(self) -> Limits:
         return self._limits
@@ -94,6 +109,9 @@ class AmoConnector(Connector):
 
     def read_card(self, card: CardRef) -> Card | None:
         return self._cards.read(card)
+
+    def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
+        return self._cards.read_many(cards)
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         return self._cards.find(phone, name)
@@ -141,3 +159,6 @@ class AmoConnector(Connector):
 
     def resolve(self, reference: Reference) -> CallResult | None:
         return self._calls.resolve(reference)
+
+    def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        return self._catch_up.page(since, cursor)

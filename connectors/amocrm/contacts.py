@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.amocrm.client import AmoClient
+from connectors.amocrm.client import AmoClient, each
 from connectors.base import Card, CardRef, NotDone
 from connectors.kit.names import name_parts, same_name
 from connectors.kit.phones import notations, same_number
@@ -57,17 +57,49 @@ class AmoContacts:
         path = path_of(card)
         if path is None:
             return None
-        linked = {"contact": "leads", "lead": "contacts", "customer": "contacts"}.get(card.type)
-        record = self._api.record(path, {"with": linked} if linked else None)
+        record = self._api.record(path, _linked_to(card.type))
         return None if record is None or record.get("is_deleted") is True else record
 
     def read(self, card: CardRef) -> Card | None:
         record = self.record(card)
         return None if record is None else self.shown(card, record)
 
+    def read_many(self, cards: Sequence[CardRef]) -> dict[CardRef, Card]:
+        """Those of the cards that a filter finds, a request for each type and one for their main contacts.
+
+        An account may not heed the filter, and a list shows no card that was deleted, so what is left out may be there.
+        """
+        records = {card: record for kind in COLLECTIONS for card, record in self._filtered(kind, cards).items()}
+        mains = {
+            card: CardRef("contact", str(main["id"]))
+            for card, record in records.items()
+            if card.type in _OF_A_CONTACT and (main := _main_of(record)) is not None
+        }
+        people = self._filtered("contact", list(dict.fromkeys(mains.values())))
+        return {
+            card: self._card(card, record, people.get(mains[card]) if card in mains else None)
+            for card, record in records.items()
+            if card not in mains or mains[card] in people
+        }
+
+    def _filtered(self, kind: str, cards: Sequence[CardRef]) -> dict[CardRef, dict[str, Any]]:
+        wanted = {card.id: card for card in cards if card.type == kind and is_id(card.id)}
+        if not wanted:
+            return {}
+        # One page: where the filter is not heeded, the others hold no more of what was asked for than this one.
+        params = {**each("id", list(wanted)), **(_linked_to(kind) or {})}
+        found = self._api.listed(COLLECTIONS[kind], COLLECTIONS[kind], params, one_page=True)
+        return {
+            wanted[str(record.get("id"))]: record
+            for record in found
+            if str(record.get("id")) in wanted and record.get("is_deleted") is not True
+        }
+
     def shown(self, ref: CardRef, record: Mapping[str, Any]) -> Card:
         """The card of a record. A lead and a customer go by the name and the phones of their main contact."""
-        person = self._main_contact(record) if ref.type in _OF_A_CONTACT else None
+        return self._card(ref, record, self._main_contact(record) if ref.type in _OF_A_CONTACT else None)
+
+    def _card(self, ref: CardRef, record: Mapping[str, Any], person: Mapping[str, Any] | None) -> Card:
         url = f"{self._api.base_url}/{COLLECTIONS[ref.type]}/detail/{ref.id}"
         if person is None:
             return Card(ref, _name(record), url, _phones(record))
@@ -76,21 +108,36 @@ class AmoContacts:
     def find(self, phone: str | None, name: str | None) -> Sequence[Card]:
         """All contacts with this phone and this full name.
 
-        ``query`` looks for a text in all filled fields, so it is asked for every notation and order of names, and what
-        comes is looked through here.
+        ``query`` looks for a text in all filled fields, whatever stands between the digits of a number. So a name is
+        asked for in every order, a number by notations until one of them finds somebody, and what comes is looked
+        through here.
         """
         found: dict[str, Card] = {}
-        for query in notations(phone) if phone else _orders(name or ""):
+        # The last notation is part of all others: what is written in any way is found by it, mostly.
+        for query in notations(phone)[::-1] if phone else _orders(name or ""):
             for record in self._api.listed("contacts", "contacts", {"query": query}):
                 card = self.shown(CardRef("contact", str(record.get("id"))), record)
                 if _fits(card, phone, name):
                     found[card.ref.id] = card
+            if phone and found:
+                break
         return list(found.values())
 
     def _main_contact(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
-        contacts = linked(record, "contacts")
-        main = next((contact for contact in contacts if contact.get("is_main")), contacts[0] if contacts else None)
+        main = _main_of(record)
         return None if main is None else self.record(CardRef("contact", str(main.get("id"))))
+
+
+def _linked_to(kind: str) -> dict[str, str] | None:
+    """What a card is asked for together with, by the API's parameter."""
+    links = {"contact": "leads", "lead": "contacts", "customer": "contacts"}.get(kind)
+    return {"with": links} if links else None
+
+
+def _main_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a lead or a customer says of its main contact."""
+    contacts = linked(record, "contacts")
+    return next((contact for contact in contacts if contact.get("is_main")), contacts[0] if contacts else None)
 
 
 def linked(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ _LOG = logging.getLogger(__name__)
 
 #: A call's note was added; a card that may hold answers was changed.
 CALL, CARD = "call", "card"
+#: ``Reference.data`` of a card that was read of later: when its answers were filled in, in unix seconds.
+AT = "at"
 
 _FIELD = re.compile(r"([a-z_]+)\[([a-z_]+)\]\[(\d{1,4})\](?:\[note\])?\[([a-z_]+)\]")
 #: A change of 100 leads with 60 filled fields each has 18,200 fields in 1.4 MB.

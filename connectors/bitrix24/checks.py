@@ -16,17 +16,9 @@ from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import BatchAnswer, Command
 from connectors.bitrix24.settings import mapped_fields
 from connectors.bitrix24.types import EntityType, is_id, type_named
-from connectors.kit.checks import (
-    FRAMES_PROVEN,
-    clocks_agree,
-    is_throttled,
-    point,
-    read_failed,
-    stays_private,
-    unmapped,
-    untried,
-)
+from connectors.kit.checks import FRAMES_PROVEN, clocks_agree, stays_private, unmapped
 from connectors.kit.mapping import FactField
+from connectors.protocol.check import is_throttled, point, read_failed, untried
 
 #: No portal's clock shows more; in seconds since 1970.
 _LATEST = 2**33

@@ -12,6 +12,7 @@ from connectors.base import (
     CallResult,
     Card,
     CardRef,
+    CatchUpPage,
     Check,
     CommentWrite,
     Connector,
@@ -32,8 +33,9 @@ from connectors.base import (
 )
 from connectors.bitrix24 import checks, contacts, events, finding, mails, reminders
 from connectors.bitrix24.calls import CallReader
+from connectors.bitrix24.catch_up import Bitrix24CatchUp
 from connectors.bitrix24.client import Bitrix24Client
-from connectors.bitrix24.commands import Command
+from connectors.bitrix24.commands import MOST_COMMANDS, Command
 from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.frame import FrameOpener
 from connectors.bitrix24.settings import Bitrix24Settings
@@ -59,6 +61,7 @@ class Bitrix24Connector(Connector):
     name = "bitrix24"
     Settings = Bitrix24Settings
     most_writes = MOST_WRITES
+    most_cards = MOST_COMMANDS
     #: The portal does not send an event again, whatever it is answered.
     repeats_events = False
     removes = frozenset[Kind]({"comment", "reminder"})
@@ -76,6 +79,8 @@ class Bitrix24Connector(Connector):
         self._frames = FrameOpener(self._portal, settings, limits_of(settings))
         self._own_user: str | None = settings["own_user"] or self._portal.webhook_user
         self._calls = CallReader(self._portal, settings, self._own_user)
+        self._catch_up = Bitrix24CatchUp(self._portal, settings, self._own_user)
+        self.catches_up = bool(settings["application_token"] and settings["facts"].fields)
         client = settings["notify_client"] if self._portal.webhook_user else None
         self._writer = CommandBuilder(settings["reminders"], tuple(settings["ping_minutes"]), client)
 
@@ -116,6 +121,9 @@ class Bitrix24Connector(Connector):
 
     def read_card(self, card: CardRef) -> Card | None:
         return contacts.read_card(self._portal, card)
+
+    def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
+        return contacts.read_cards(self._portal, cards)
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         return contacts.find_contacts(self._portal, phone, name)
@@ -197,6 +205,9 @@ class Bitrix24Connector(Connector):
 
     def resolve(self, reference: Reference) -> CallResult | None:
         return self._calls.resolve(reference)
+
+    def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        return self._catch_up.page(since, cursor)
 
     def open_frame(self, query: Mapping[str, str], form: Mapping[str, str]) -> FrameCall:
         return self._frames.opened(query, form)

@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.base import Card, CardRef, CrmRefused, CrmUnavailable
 from connectors.bitrix24.client import Bitrix24Client
-from connectors.bitrix24.commands import BatchAnswer, Command, Later
+from connectors.bitrix24.commands import MOST_COMMANDS, BatchAnswer, Command, Later
 from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.types import CONTACT, EntityType, is_id, place, ref
 from connectors.kit.names import name_parts, same_name
@@ -34,31 +34,53 @@ def read_item(portal: Bitrix24Client, card: CardRef) -> tuple[dict[str, Any], di
     return card_in(portal, portal.ask(commands)) if commands else None
 
 
-def card_commands(card: CardRef) -> dict[str, Command]:
-    """What reads the card and its contact; nothing for a kind of card that the portal does not have."""
+def card_commands(card: CardRef, key: str = "card") -> dict[str, Command]:
+    """What reads a card under this key, and the contact it belongs to; nothing for a card that cannot exist."""
     where = place(card)
     if where is None:
         return {}
     kind, card_id = where
-    commands = {"card": _get(kind.number, card_id)}
+    commands = {key: _get(kind.number, card_id)}
     if kind is not CONTACT:
-        commands["contact"] = _get(CONTACT.number, Later("card", ("item", "contactId")))
+        commands[f"{key}_contact"] = _get(CONTACT.number, Later(key, ("item", "contactId")))
     return commands
 
 
-def card_in(portal: Bitrix24Client, answer: BatchAnswer) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def card_in(
+    portal: Bitrix24Client, answer: BatchAnswer, key: str = "card"
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """What ``card_commands`` were answered with, as ``read_item`` gives it. Raises CrmUnavailable, CrmRefused."""
-    refused = portal.refusal(answer, "card", "crm.item.get")
+    refused = portal.refusal(answer, key, "crm.item.get")
     if isinstance(refused, CrmRefused) and is_gone(refused):
         return None
     if refused is not None:
         raise refused
-    item = _item(answer.results["card"])
+    item = _item(answer.results[key])
     if item is None:
         raise CrmUnavailable(f"{portal.host} answered crm.item.get with something that is no card")
-    contact = _item(answer.results.get("contact")) or {}
+    contact = _item(answer.results.get(f"{key}_contact")) or {}
     # A reference to an empty field is filled in with something else, and might read another contact.
     return item, contact if str(contact.get("id")) == str(item.get("contactId")) else {}
+
+
+def read_cards(portal: Bitrix24Client, cards: Sequence[CardRef]) -> dict[CardRef, Card | None]:
+    """The cards by as few batches as hold them, None for each that is not there; one that is refused is left out.
+
+    Raises CrmUnavailable, CrmRefused.
+    """
+    found: dict[CardRef, Card | None] = {}
+    batch: dict[str, Command] = {}
+    asked: dict[str, CardRef] = {}
+    for number, card in enumerate(cards):
+        commands = card_commands(card, f"c{number}")
+        if not commands:
+            found[card] = None
+        if len(batch) + len(commands) > MOST_COMMANDS:
+            found |= _asked(portal, batch, asked)
+            batch, asked = {}, {}
+        batch |= commands
+        asked |= {f"c{number}": card} if commands else {}
+    return found | _asked(portal, batch, asked)
 
 
 def card_of(portal: Bitrix24Client, card: CardRef, item: Mapping[str, Any], contact: Mapping[str, Any]) -> Card:
@@ -89,6 +111,21 @@ def full_name(item: Mapping[str, Any]) -> str:
 
 
 # --- details ---------------------------------------------------------------------------------------
+
+
+def _asked(
+    portal: Bitrix24Client, batch: Mapping[str, Command], asked: Mapping[str, CardRef]
+) -> dict[CardRef, Card | None]:
+    found: dict[CardRef, Card | None] = {}
+    answer = portal.ask(batch) if batch else BatchAnswer()
+    for key, card in asked.items():
+        try:
+            items = card_in(portal, answer, key)
+        except CrmRefused:
+            # Asked for by itself it will tell why.
+            continue
+        found[card] = None if items is None else card_of(portal, card, *items)
+    return found
 
 
 def _get(number: int, card_id: str | Later) -> Command:

@@ -40,6 +40,8 @@ _OWN_CODE = re.compile(r"[A-Z][A-Z_]{4,}")
 OPERATION_TIME_LIMIT = "OPERATION_TIME_LIMIT"
 #: A method that used up its time is free again after so long at the latest.
 LONGEST_HOLD = 600.0
+#: The whole portal was asked for too much; who goes on is shut out.
+_TOO_MANY = "QUERY_LIMIT_EXCEEDED"
 _REFUSED, _ABSENT, _NO_RIGHT = 400, 404, 403
 
 
@@ -50,7 +52,9 @@ def explained(data: Any, now: datetime) -> Complaint:
     code, message = named(data)
     word = (code or "").upper()
     after = _until_reset(data, now) if word == OPERATION_TIME_LIMIT else None
-    return Complaint(code, message, throttled=word in _LATER, after=after, blocked=word in _BLOCKED)
+    return Complaint(
+        code, message, throttled=word in _LATER, after=after, blocked=word in _BLOCKED, holds=word == _TOO_MANY
+    )
 
 
 def named(error: Mapping[str, Any]) -> tuple[str | None, str | None]:

@@ -9,6 +9,7 @@ Sources: https://apidocs.bitrix24.ru/api-reference/mail/message/mail-message-sen
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from connectors.base import Done, EmailWrite, NotDone, Outcome, Unknown
 from connectors.bitrix24.client import Bitrix24Client
@@ -19,6 +20,8 @@ SEND = "mail.message.send"
 #: Stands before what a mail is known by; the portal gives none of its mails an id.
 MAIL = "mail-"
 _SENT_BEFORE = "BITRIX_REST_V3_EXCEPTION_IDEMPOTENCYKEYREUSEDEXCEPTION"
+#: The portal answers, and the mailbox that it sends from does not take the mail.
+_NOT_SENT = "MESSAGE_SEND_FAILED"
 
 #: Mails that one ``write`` sends, and how it ends for the others.
 MOST_MAILS = 6
@@ -34,6 +37,8 @@ def send(portal: Bitrix24Client, item: EmailWrite, sender: str) -> Outcome:
     if isinstance(result, NotDone) and result.code == _SENT_BEFORE:
         # Answers are kept under a key only where the mail went out; it went out with another wording.
         return Done(MAIL + item.key[:16])
+    if isinstance(result, NotDone) and result.code == _NOT_SENT:
+        return replace(result, at_fault="part")
     return _said(result, portal.host, item.key) if isinstance(result, HttpAnswer) else result
 
 

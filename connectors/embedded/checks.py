@@ -7,7 +7,8 @@ from typing import Any
 
 from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
 from connectors.embedded.client import EmbeddedClient
-from connectors.kit.checks import point, stays_private
+from connectors.kit.checks import stays_private
+from connectors.protocol.check import is_throttled, point, read_failed, untried
 
 _USER = "is a user of the CRM"
 
@@ -25,6 +26,8 @@ class EmbeddedChecks:
         try:
             me = self._api.get("me").data
         except (CrmUnavailable, CrmRefused) as error:
+            if is_throttled(error):
+                return [*points, untried("the token is accepted", error)]
             if error.status not in (401, 403):
                 return [*points, point("the CRM answers", False, f"Start the CRM or correct base_url: {error}")]
             remedy = "Give the plugin the token that the CRM was started with"
@@ -40,7 +43,7 @@ class EmbeddedChecks:
         try:
             user = self._api.record("users", assignee.user)
         except (CrmUnavailable, CrmRefused) as error:
-            return [point(_USER, False, f"The CRM could not be asked: {error}")]
+            return [read_failed(_USER, error, f"The CRM does not show its users: {error}")]
         if user is None:
             return [point(_USER, False, f"The CRM has no user {assignee.user}: correct crm_user")]
         points = [point(_USER, True)]

@@ -11,6 +11,7 @@ from connectors.base import (
     CallResult,
     Card,
     CardRef,
+    CatchUpPage,
     Check,
     Connector,
     Kind,
@@ -21,6 +22,7 @@ from connectors.base import (
     ReminderState,
 )
 from connectors.embedded.calls import read_call
+from connectors.embedded.catch_up import changed_calls
 from connectors.embedded.checks import EmbeddedChecks
 from connectors.embedded.client import EmbeddedClient
 from connectors.embedded.contacts import find_contacts, read_card
@@ -44,6 +46,7 @@ class EmbeddedConnector(Connector):
         self._api = EmbeddedClient(settings, self._limits)
         self._writes = EmbeddedWrites(self._api)
         self._checks = EmbeddedChecks(self._api, settings)
+        self.catches_up = bool(settings.get("webhook_secret"))
 
     def limits(self) -> Limits:
         return self._limits
@@ -103,3 +106,6 @@ class EmbeddedConnector(Connector):
 
     def resolve(self, reference: Reference) -> CallResult | None:
         return read_call(self._api, reference)
+
+    def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        return changed_calls(self._api, since, cursor)

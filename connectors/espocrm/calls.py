@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import CallResult, CardRef, CrmRefused, NotMapped, Reference
 from connectors.espocrm.client import EspoClient, moment, stamp
-from connectors.espocrm.events import CLEARED
+from connectors.espocrm.events import CLEARED, MISSED
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, PEOPLE, call_entities
 from connectors.espocrm.users import EspoUsers
 from connectors.http.answers import log_safe
@@ -30,6 +30,10 @@ _LONGEST_LINE = 500
 #: A call that was held before its planned start: how long it may have taken.
 _LONGEST_CALL = timedelta(hours=1)
 _MOST_UPDATES = 200
+_CHANGED_BY_OWN = (
+    "a call with answers was last changed under the plugin's own user, which nothing else may use: "
+    "give the other program or workflow a user of its own, then save the call again"
+)
 
 
 class EspoCalls:
@@ -46,17 +50,22 @@ class EspoCalls:
     def read(self, reference: Reference) -> CallResult | None:
         """The call result, None where there is none. Raises CrmUnavailable, CrmRefused, NotMapped."""
         record = self._api.record(reference.kind, reference.id) if reference.kind in self._entities else None
-        if record is None or (record.get("modifiedById") or record.get("createdById")) == self._users.own():
+        if record is None:
             return None
         state = self._state(record)
         if state == "none":
             return None
         card = _card(record)
         facts: dict[str, Any] = dict(self._facts.read(record | self._answers_in(card, record)))
-        cleared = (reference.data or {}).get(CLEARED, ())
+        # An old call without answers is nobody's wish in words, whatever it is described by.
+        is_told = bool(facts) or not (reference.data or {}).get(MISSED)
+        cleared = self._cleared(reference)
         facts |= {item.fact: None for item in self._facts.fields if item.field in cleared and item.fact not in facts}
         if not facts:
             return None
+        if (record.get("modifiedById") or record.get("createdById")) == self._users.own():
+            # The plugin never changes a call. Whoever does so under its user may also have overwritten an answer.
+            raise NotMapped(_CHANGED_BY_OWN)
         operator = _line(record.get("assignedUserName"))
         call = {"id": record["id"], "phone": self._phone(record, card), "operator": operator}
         result: dict[str, Any] = {
@@ -66,9 +75,16 @@ class EspoCalls:
             "facts": facts,
         }
         note = _CONTROLS.sub("", str(record.get("description") or "")).strip()[:_LONGEST_NOTE]
-        result |= {"note": note} if note else {}
+        result |= {"note": note} if note and is_told else {}
         result |= {"card": self._shown(card, record)} if card else {}
         return {"id": _event_id(record, result), **result}
+
+    def _cleared(self, reference: Reference) -> Sequence[str]:
+        """The fields of the call that count as taken back where they are empty."""
+        data = reference.data or {}
+        if data.get(MISSED):
+            return [name for name in self._facts.names if not name.startswith(CARD_FIELD)]
+        return list(data.get(CLEARED, ()))
 
     def _state(self, record: Mapping[str, Any]) -> str:
         status = record.get("status")

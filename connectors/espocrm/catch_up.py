@@ -6,20 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from connectors.base import CrmRefused, Reference
+from connectors.base import CatchUpPage, CrmRefused, Reference
 from connectors.espocrm.client import EspoClient, Where, after, all_of, any_of, equals, moment, search, stamp
+from connectors.espocrm.events import MISSED
 from connectors.espocrm.settings import call_entities, is_record_id
 from connectors.espocrm.users import EspoUsers
 
 _CHANGED = "modifiedAt"
 _PAGE = 100
-
-
-class CatchUpPage(NamedTuple):
-    """Some of the calls, to be resolved like those of events; ``next_cursor`` leads to more, None: that was all."""
-
-    items: tuple[Reference, ...]
-    next_cursor: str | None
 
 
 class _Place(NamedTuple):
@@ -50,11 +44,11 @@ class EspoCatchUp:
         """
         place = self._place(cursor)
         where = self._beyond(place, since)
-        select = ("id", _CHANGED, "modifiedById", "createdById")
+        select = ("id", _CHANGED, "createdAt", "modifiedById", "createdById")
         records = self._api.page(place.entity, search([where], select=select, oldest_change_first=True), most=_PAGE)
         own = self._users.own() if records else None
         items = tuple(
-            Reference(place.entity, str(record["id"]))
+            Reference(place.entity, str(record["id"]), {MISSED: True} if _is_changed(record) else None)
             for record in records
             if is_record_id(record.get("id")) and (record.get("modifiedById") or record.get("createdById")) != own
         )
@@ -86,3 +80,8 @@ class EspoCatchUp:
             return str(_Place(place.entity, str(last[_CHANGED]), str(last["id"])))
         others = [entity for entity in self._entities if entity > place.entity]
         return str(_Place(others[0])) if others else None
+
+
+def _is_changed(record: Mapping[str, Any]) -> bool:
+    """Whether a call was changed after it had been made."""
+    return record.get("createdAt") not in (None, record.get(_CHANGED))

@@ -14,7 +14,8 @@ from connectors.espocrm.rights import role_points
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, call_entities
 from connectors.espocrm.users import EspoUsers
 from connectors.espocrm.webhook_checks import webhook_points
-from connectors.kit.checks import clocks_agree, date_header, point, stays_private
+from connectors.kit.checks import clocks_agree, date_header, stays_private
+from connectors.protocol.check import is_throttled, point, untried
 
 _KEY_REFUSED = (
     "Copy the API user's key anew; with the method HMAC, set hmac_secret_key too; the user must be active. "
@@ -63,7 +64,7 @@ class EspoChecks:
         try:
             user = self._users.record(assignee.user)
         except CrmUnavailable as error:
-            return [point("the user can be read", False, f"Try again: {error}")]
+            return [untried("the user can be read", error)]
         except CrmRefused as error:
             # EspoCRM shows inactive users to administrators only (Classes/Acl/User/AccessChecker.php).
             remedy = f"Activate the user if inactive, else let the API user's role read users: {error}"
@@ -89,8 +90,10 @@ class EspoChecks:
             scopes = self._metadata("scopes")
             task = self._metadata("entityDefs.Task.fields")
             return [*self._card_types(scopes, task), *self._external_id(task), *self._mapping()]
-        except (CrmUnavailable, CrmRefused) as error:
-            return [point("its metadata can be read", False, f"Try again, or see the CRM's log: {error}")]
+        except CrmUnavailable as error:
+            return [untried("its metadata can be read", error)]
+        except CrmRefused as error:
+            return [point("its metadata can be read", False, f"See the CRM's log: {error}")]
 
     def _metadata(self, key: str) -> Mapping[str, Any]:
         """https://docs.espocrm.com/development/api/metadata/: what the API user may see of it."""
@@ -169,6 +172,8 @@ def _not_let_in(error: CrmUnavailable | CrmRefused) -> list[Check]:
         return [answers, point("the key is accepted", False, _KEY_REFUSED)]
     if error.code == SHUT_OUT:
         return [answers, point("the CRM lets this machine in", False, f"{_SHUT_OUT}: {error}")]
+    if is_throttled(error):
+        return [answers, untried("the key is accepted", error)]
     return [point("the CRM answers", False, f"Start the CRM or correct base_url: {error}")]
 
 

@@ -13,6 +13,7 @@ from connectors.base import (
     CallResult,
     Card,
     CardRef,
+    CatchUpPage,
     Check,
     Connector,
     Kind,
@@ -24,10 +25,10 @@ from connectors.base import (
     Store,
 )
 from connectors.espocrm.calls import EspoCalls
-from connectors.espocrm.catch_up import CatchUpPage, EspoCatchUp
+from connectors.espocrm.catch_up import EspoCatchUp
 from connectors.espocrm.checks import EspoChecks
 from connectors.espocrm.client import EspoClient
-from connectors.espocrm.contacts import card_of, find_people
+from connectors.espocrm.contacts import card_of, find_people, read_cards
 from connectors.espocrm.events import references
 from connectors.espocrm.mail import Mails
 from connectors.espocrm.settings import CARD_TYPES, EspoSettings
@@ -53,6 +54,7 @@ class EspoConnector(Connector):
     name = "espocrm"
     Settings = EspoSettings
     repeats_events = True
+    most_cards = 50
     removes = frozenset[Kind]({"comment", "reminder"})
 
     def __init__(
@@ -74,6 +76,7 @@ class EspoConnector(Connector):
         self._calls = EspoCalls(self._api, settings, users)
         self._catch_up = EspoCatchUp(self._api, settings, users)
         self._checks = EspoChecks(self._api, settings, users, now)
+        self.catches_up = bool(settings["webhooks"] and settings["facts"].fields)
 
     def limits(self) -> Limits:
         return self._limits
@@ -94,7 +97,6 @@ class EspoConnector(Connector):
         return self._checks.account()
 
     def check_by_writing(self) -> Sequence[Check]:
-        """What only a write can tell; what it wrote is taken out again. Nobody is mailed. Never raises."""
         return self._mails.try_sender()
 
     def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
@@ -107,6 +109,9 @@ class EspoConnector(Connector):
     def read_card(self, card: CardRef) -> Card | None:
         record = self._api.record(CARD_TYPES[card.type], card.id) if card.type in CARD_TYPES else None
         return None if record is None else card_of(self._api, card.type, record)
+
+    def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
+        return read_cards(self._api, cards)
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         return find_people(self._api, self.settings["search_in"], phone, name)
@@ -153,5 +158,4 @@ class EspoConnector(Connector):
         return self._calls.read(reference)
 
     def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
-        """The calls that changed since then, in pages. Raises CrmUnavailable, CrmRefused."""
         return self._catch_up.page(since, cursor)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.base import Card, CardRef
 from connectors.espocrm.client import EspoClient, Where, any_of, contains, search
-from connectors.espocrm.settings import CARD_TYPES
+from connectors.espocrm.settings import CARD_TYPES, is_record_id
 from connectors.kit.names import name_parts, same_name
 from connectors.kit.phones import notations, same_number
 
 _SELECT = ("id", "name", "firstName", "lastName", "middleName", "phoneNumber")
+_NAMED = ("id", "name")
 #: A lead that was made a contact has the contact's phone number, and would hide it as a second match.
 _CONVERTED: Where = {"type": "notEquals", "attribute": "status", "value": "Converted"}
 
@@ -26,6 +27,22 @@ def card_of(api: EspoClient, kind: str, record: Mapping[str, Any]) -> Card:
         api.address(entity, record_id),
         tuple(_phones(record)),
     )
+
+
+def read_cards(api: EspoClient, cards: Sequence[CardRef]) -> dict[CardRef, Card]:
+    """Those of the cards that a list shows, a request for each type; of their phones only the main one.
+
+    Raises CrmUnavailable, CrmRefused.
+    """
+    found: dict[CardRef, Card] = {}
+    for kind, entity in CARD_TYPES.items():
+        wanted = {card.id: card for card in cards if card.type == kind and is_record_id(card.id)}
+        if wanted:
+            where: Where = {"type": "in", "attribute": "id", "value": list(wanted)}
+            records = api.page(entity, search([where], select=_NAMED), most=len(wanted))
+            shown = (record for record in records if record.get("id") in wanted)
+            found |= {wanted[record["id"]]: card_of(api, kind, record) for record in shown}
+    return found
 
 
 def find_people(api: EspoClient, kinds: list[str], phone: str | None, name: str | None) -> list[Card]:

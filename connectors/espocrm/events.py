@@ -18,6 +18,9 @@ from connectors.kit.mapping import FactFields
 
 #: ``Reference.data``: the fields that the event says were emptied.
 CLEARED = "cleared"
+#: ``Reference.data`` of a call that was changed after it was made, and whose events are not known: which fields were
+#: emptied is not known either, so that every empty one counts.
+MISSED = "missed"
 
 
 def references(

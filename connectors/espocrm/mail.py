@@ -17,14 +17,16 @@ from connectors.espocrm.errors import GONE, SENDING_FAILED
 from connectors.espocrm.unsent_mail import UnsentMails
 from connectors.espocrm.users import EspoUsers
 from connectors.http.client import HttpAnswer, done
-from connectors.kit.checks import point
 from connectors.kit.reference_mark import reference_mark
+from connectors.protocol.check import point, untried
 from connectors.protocol.outcomes import not_done_because
 
 _SENT = "Sent"
 _SENDING = "Sending"
 _DRAFT = "Draft"
 _UNSENT = (_DRAFT, _SENDING)
+#: How long a mail waits at least for settings to be mended; seconds.
+_UNTIL_MENDED = 60.0
 _TRIAL = "Проверка связи с плагином. Этот черновик можно удалить."
 
 
@@ -50,7 +52,7 @@ class Mails:
     def send(self, assignee: Assignee, subject: str, text: str, key: str) -> Outcome:
         """Mail this person, plain text, the subject as it is; an Email of this key that was not sent is sent now."""
         if self._sender is None:
-            return NotDone("mail_sender is not set, so the CRM cannot send mail")
+            return NotDone("mail_sender is not set, so the CRM cannot send mail", after=_UNTIL_MENDED)
         draft = self._unsent.get(key)
         if draft is not None:
             outcome = self._send_again(draft, key)
@@ -92,6 +94,10 @@ class Mails:
         name = f"the CRM takes a draft from {self._sender} (no mail was tried)"
         draft = {"from": self._sender, "name": _TRIAL, "subject": _TRIAL, "body": _TRIAL, "status": _DRAFT}
         outcome = done(self._api.write("POST", "Email", draft | {"isHtml": False}), "id")
+        if isinstance(outcome, Unknown):
+            return [untried(name, f"{outcome.why}; a draft «{_TRIAL}» may be left: delete it by hand")]
+        if isinstance(outcome, NotDone) and not outcome.permanent:
+            return [untried(name, outcome.why)]
         if not isinstance(outcome, Done):
             remedy = f"Give mail_sender a mail server that the API user may use, as the README says: {outcome.why}"
             return [point(name, False, remedy)]
@@ -156,7 +162,7 @@ class Mails:
                 found = None
             if found is not None:
                 return Done(found)
-        return NotDone(failed.why, status=failed.status, code=failed.code)
+        return NotDone(failed.why, status=failed.status, code=failed.code, at_fault="part")
 
     def _address(self, assignee: Assignee) -> str | NotDone:
         if assignee.address:
@@ -169,5 +175,5 @@ class Mails:
             return not_done_because(error)
         address = user.get("emailAddress") if user else None
         if not isinstance(address, str) or not address:
-            return NotDone("the role's CRM user does not exist or has no address to mail to")
+            return NotDone("the role's CRM user does not exist or has no address to mail to", after=_UNTIL_MENDED)
         return address

@@ -7,8 +7,9 @@ from typing import Any
 
 from connectors.base import Check
 from connectors.espocrm.settings import CARD_FIELD
-from connectors.kit.checks import point, unmapped
+from connectors.kit.checks import unmapped
 from connectors.kit.mapping import FactField
+from connectors.protocol.check import point
 
 #: The definitions of an entity's fields, by field: ``entityDefs.<entity>.fields``.
 Fields = Mapping[str, Mapping[str, Any]]

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.base import Check
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, PEOPLE, call_entities
-from connectors.kit.checks import point
+from connectors.protocol.check import point
 
 _ADMIN = ("admin", "super-admin")
 #: The lowest level that is enough, and all levels above it.

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from connectors.base import Check, CrmRefused, CrmUnavailable
 from connectors.espocrm.client import EspoClient
 from connectors.espocrm.settings import Webhook
-from connectors.kit.checks import point
+from connectors.protocol.check import point, untried
 
 #: Where the plugin takes this CRM's events, below whatever address a proxy gives it.
 _PATH = "/events/espocrm"
@@ -26,7 +26,7 @@ def _point(api: EspoClient, number: int, webhook: Webhook) -> Check:
     try:
         record = api.record("Webhook", webhook.id)
     except CrmUnavailable as error:
-        return point(name, False, f"Try again: {error}")
+        return untried(name, error)
     except CrmRefused as error:
         # EspoCRM shows a webhook to the API user that is set in it, and to nobody else but administrators.
         remedy = (

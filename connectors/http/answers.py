@@ -35,7 +35,8 @@ class Complaint:
     """What an error answer says in the CRM's own terms.
 
     ``throttled``: rejected for now, surely not executed; ``after`` seconds it may be tried again, where the CRM says so
-    elsewhere than in Retry-After. ``blocked``: the account is shut until a human lifts that.
+    elsewhere than in Retry-After. ``blocked``: the account is shut until a human lifts that. ``holds``: so much was
+    asked for that the CRM may shut the account, so that nothing at all goes out for a while.
     """
 
     code: str | None = None
@@ -43,6 +44,7 @@ class Complaint:
     throttled: bool = False
     after: float | None = None
     blocked: bool = False
+    holds: bool = False
 
 
 #: Reads a CRM's error: the HTTP status, the answer's JSON (None where it is none) and its headers.

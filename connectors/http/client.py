@@ -27,6 +27,7 @@ from connectors.http.failures import ExchangeFailed, classify_failure
 from connectors.http.json_body import encoded_json
 from connectors.http.rate_limit import RateLimiter
 from connectors.http.redaction import SentRequest
+from connectors.protocol.limits import AccountShut, HeldQuota
 from plugin.common.text import sendable
 
 __all__ = ["Complaint", "HttpAnswer", "HttpClient", "check_base_url", "done", "explain_json", "segment"]
@@ -87,6 +88,12 @@ class HttpClient:
     def share_quota(self, quota: Quota) -> None:
         """Take a turn of ``quota`` too before every request; the client's own limiter stays the second line."""
         self._quota = quota
+
+    def hold(self) -> None:
+        """Too much was asked for: let nothing go out for a while, by any thread or process."""
+        seconds = self._limiter.hold()
+        if isinstance(self._quota, HeldQuota):
+            self._quota.hold(seconds)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -191,6 +198,8 @@ class HttpClient:
     def _complaint(self, answer: _Answer) -> Complaint:
         """What the CRM says, in words that are fit for a log."""
         complaint = self._explain(answer.status, answer.data, answer.headers)
+        if complaint.holds:
+            self.hold()
         code, message = (part and log_safe(answer.sent.redacted(part)) for part in (complaint.code, complaint.message))
         # A code may know more than its text, so a code without private data is kept as it is.
         return replace(complaint, code=complaint.code if code == complaint.code else code, message=message)
@@ -222,7 +231,11 @@ class HttpClient:
         return answer
 
     def _exchange(self, request: _Request) -> _Answer:
-        wait = self._wait_for_turn()
+        try:
+            wait = self._wait_for_turn()
+        except AccountShut as shut:
+            why = f"{self.host}: the CRM has shut the account; only probes go out, the next one in {shut.after:.0f} s"
+            raise ExchangeFailed(why, sent=False, after=shut.after) from None
         if wait:
             why = f"{self.host}: the account's own rate limit; the next turn is {wait:.0f} s away"
             raise ExchangeFailed(why, sent=False, after=wait)
@@ -255,7 +268,7 @@ class HttpClient:
         return SentRequest(self._secrets, self._headers | dict(request.headers), query, request.body)
 
     def _wait_for_turn(self) -> float:
-        """0.0 once it is this request's turn; else how far away that is, in seconds."""
+        """0.0 once it is this request's turn; else how far away that is, in seconds. Raises AccountShut."""
         started = time.monotonic()
         wait = self._limiter.acquire(self._longest_wait)
         if wait or self._quota is None:

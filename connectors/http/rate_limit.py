@@ -1,10 +1,20 @@
-"""A thread-safe rate limit: ``burst`` requests at once, then ``per_second``; no caller waits longer than agreed."""
+"""A thread-safe rate limit: ``burst`` requests at once, then ``per_second``; no caller waits longer than agreed.
+
+Where the CRM says that it was too much all the same, everything is held for a while, each time for longer.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+
+#: After one "too many requests" nothing goes out for so long, after a second one for twice as long, …; seconds.
+_FIRST_HOLD = 1.0
+_LONGEST_HOLD = 60.0
+#: For so long one is remembered: amoCRM shuts an account after ten within a minute.
+_REMEMBERED = 60.0
 
 
 class RateLimiter:
@@ -27,6 +37,8 @@ class RateLimiter:
         self._lock = threading.Lock()
         # When the bucket will be full again; behind ``now`` it is full.
         self._full_at = float("-inf")
+        self._held_until = float("-inf")
+        self._refused: deque[float] = deque()
 
     def acquire(self, longest: float) -> float:
         """Wait for a turn and return 0.0; if it is more than ``longest`` seconds away, take none and return how far."""
@@ -39,3 +51,19 @@ class RateLimiter:
         if wait > 0:
             self._sleep(wait)
         return 0.0
+
+    def hold(self) -> float:
+        """It was too much: let nothing go out for a while; returns for how many seconds."""
+        with self._lock:
+            now = self._clock()
+            while self._refused and now - self._refused[0] > _REMEMBERED:
+                self._refused.popleft()
+            if now < self._held_until and self._refused:
+                # A request that was under way when the hold began tells nothing new.
+                return self._held_until - now
+            seconds: float = min(_FIRST_HOLD * 2.0 ** len(self._refused), _LONGEST_HOLD)
+            self._refused.append(now)
+            self._held_until = now + seconds
+            # The bucket is empty then: no burst follows.
+            self._full_at = max(self._full_at, self._held_until + self._slack)
+            return seconds

@@ -1,8 +1,8 @@
-"""What comes in from a CRM: call results, references to them, and the call for which a page is opened."""
+"""What comes in from a CRM: call results, references to them, what changed since, and the call of a page in a frame."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,18 @@ class Reference:
     kind: str
     id: str
     data: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUpPage:
+    """Some of what changed in the CRM since a moment: call results, or references as events bring them.
+
+    ``next_cursor`` leads to more, None: that was all. It is the connector's own: text of at most 1,000 characters
+    without personal data, good after a restart too.
+    """
+
+    items: Sequence[CallResult | Reference]
+    next_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

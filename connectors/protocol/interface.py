@@ -6,19 +6,21 @@ A connector knows its CRM and nothing of rules, facts or outcomes. ``connectors.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from marshmallow import Schema
 
+from connectors.protocol.card_check import card_checks
 from connectors.protocol.check import Check
-from connectors.protocol.errors import EventNotAuthentic
-from connectors.protocol.events import CallResult, FrameCall, Reference
+from connectors.protocol.errors import CrmRefused, EventNotAuthentic
+from connectors.protocol.events import CallResult, CatchUpPage, FrameCall, Reference
 from connectors.protocol.limits import Limits, Quota
 from connectors.protocol.outcomes import NotDone, Outcome, ReminderState
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
 from connectors.protocol.store import Store
+from connectors.protocol.trying import TryStep, TryValues
 
 #: Kept free for fiction by the North American plan, so that no client has it.
 _NO_ONES_NUMBER = "+12025550100"
@@ -39,12 +41,19 @@ class Connector(ABC):
     Settings: ClassVar[type[Schema]]
     #: How many writes one ``write`` takes.
     most_writes: ClassVar[int] = 1
+    #: How many cards one ``read_cards`` takes.
+    most_cards: ClassVar[int] = 1
     #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
     #: account, so an instance is asked.
     sends_mail: bool = True
     #: Whether the CRM sends an event again that was answered 503. Where not, events are answered before they are
     #: resolved. May depend on the account, too.
     repeats_events: bool = False
+    #: The status that every event is answered with, whatever becomes of it: for a CRM that lets what a user saves fail
+    #: where its event is refused. None: the status that says what became of it. May depend on the account, too.
+    always_answers: int | None = None
+    #: Whether ``catch_up`` works: the CRM can be asked what changed while it reached nobody. May depend on the account.
+    catches_up: bool = False
     #: What ``remove`` takes out of the CRM again of a trial's comment and reminder. May depend on the account, too.
     removes: frozenset[Kind] = frozenset()
 
@@ -71,6 +80,39 @@ class Connector(ABC):
         Never raises, writes nothing.
         """
 
+    @classmethod
+    def beginnings(cls) -> Mapping[str, str]:
+        """Pieces of plugin.toml to begin with, by the names of the products that they are for."""
+        return {}
+
+    def try_table(self, table: str, given: TryValues, *, send: bool) -> Iterator[TryStep]:
+        """What one table of the account's description asks with these values, and what it makes of the answer.
+
+        Nothing is sent without ``send``. Raises CrmRefused for a table that there is not, or that cannot be filled.
+        """
+        raise CrmRefused("this connector has no tables that describe requests")
+
+    def try_event(self, headers: Mapping[str, str], body: bytes, *, send: bool) -> Iterator[TryStep]:
+        """What the account's description makes of an event; with ``send`` the calls in it are read.
+
+        Raises CrmRefused where none is described.
+        """
+        raise CrmRefused("this connector has no tables that describe events")
+
+    def check_card(self, card: CardRef) -> Sequence[Check]:
+        """Whether a test card is there, the first point, and is found by its own number and name. Never raises.
+
+        A CRM whose cards cannot be looked up brings its own.
+        """
+        return list(card_checks(card, self.read_card, self.find_contact))
+
+    def check_by_writing(self) -> Sequence[Check]:
+        """The points that only a write can tell, beside those of a trial's comment and reminder. Never raises.
+
+        What it writes it takes out again, and what it cannot take out is a point that failed. Nobody is mailed.
+        """
+        return ()
+
     def probe(self) -> None:
         """Ask the CRM something cheap, so that it shows whether it answers; what it answers does not matter.
 
@@ -93,6 +135,14 @@ class Connector(ABC):
     @abstractmethod
     def read_card(self, card: CardRef) -> Card | None:
         """The card, or None where it does not exist (any more)."""
+
+    def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
+        """These cards, at most ``most_cards``, with as few requests as the CRM allows; None for one that is not there.
+
+        One that is left out could not be read together with others: ``read_card`` tells why. Phones may be missing.
+        Raises as reads do where none of them could be asked for.
+        """
+        return {card: self.read_card(card) for card in cards}
 
     @abstractmethod
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
@@ -153,8 +203,21 @@ class Connector(ABC):
         """
 
     @abstractmethod
-    def resolve(self, reference: Reference) -> CallResult | None:
-        """Read the call that an event named; None where it is no call of ours. Raises as reads do."""
+    def resolve(self, reference: Reference) -> CallResult | Sequence[Reference] | None:
+        """Read the call that an event named; None where it is no call of ours. Raises as reads do, and NotMapped.
+
+        An event that could not be read when it came may turn out to name several calls: these are resolved next.
+        """
+
+    def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        """What others than the plugin changed since then (aware): its first page (None), or the one at ``cursor``.
+
+        All that the CRM's events would have told is named, and more may be: ``resolve`` looks at each. The call result
+        of a record is the same event, whatever named the record. What changes while pages are read comes on a later
+        page or with its own event, and hides nothing. A page takes at most ``requests_per_event`` requests. Raises as
+        reads do; CrmRefused for a cursor that it does not know (any more): begin anew.
+        """
+        raise CrmRefused("this CRM cannot be asked what has changed")
 
     def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
         """Take a record that a trial wrote out of the CRM again; where the CRM cannot do that, say so in NotDone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,29 @@ class Limits:
     requests_per_event: int = 3
 
 
+class AccountShut(Exception):
+    """The CRM has shut the account: only probes get a turn, and the next one comes in ``after`` seconds."""
+
+    def __init__(self, after: float) -> None:
+        super().__init__(f"the account is shut; the next probe comes in {after:.0f} s")
+        self.after = after
+
+
 class Quota(Protocol):
     """Turns at an account's requests, shared with other processes."""
 
     def acquire(self, longest: float) -> float:
-        """Wait for a turn and return 0.0; if it is more than ``longest`` s away, take none and return how far."""
+        """Wait for a turn and return 0.0; if it is more than ``longest`` s away, take none and return how far.
+
+        Raises AccountShut.
+        """
+        ...
+
+
+@runtime_checkable
+class HeldQuota(Quota, Protocol):
+    """A quota that can be told that it was too much all the same."""
+
+    def hold(self, seconds: float) -> None:
+        """Give nobody a turn for so long: the account was asked for too much."""
         ...

@@ -17,7 +17,7 @@ class Done:
 
 
 #: What a refusal is about.
-AtFault = Literal["record", "account", "either"]
+AtFault = Literal["record", "account", "either", "part"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class NotDone:
 
     ``status`` is the HTTP (or SMTP) status, ``code`` the CRM's own error code, both for the log of attempts.
     ``blocked``: the account is shut until a human lifts that; every further call makes it worse. ``at_fault`` is what
-    was refused: this record, the account whatever is written, or, where the answer does not tell, either of them.
+    was refused: this record, the account whatever is written, or, where the answer does not tell, either of them; or a
+    *part* of a CRM that answers, such as the mail server that it sends by.
     """
 
     why: str

@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 from marshmallow import ValidationError
 
-from connectors.rest.template import OMIT, BadTemplate, Names, NotRendered, Omit, TextTemplate
+from connectors.rest.syntax import BadTemplate, Names
+from connectors.rest.template import OMIT, NotRendered, Omit, TextTemplate
 from plugin.common.text import sendable
 
 _MOST_LEAVES = 500
@@ -48,12 +49,18 @@ def _each(items: Any, names: Names, depth: int) -> dict[Any, Structure]:
     made, wrong = {}, {}
     for key, inner in items:
         try:
+            _check_key(key)
             made[key] = structure(inner, names, depth + 1)
         except ValidationError as error:
             wrong[key] = error.messages
     if wrong:
         raise ValidationError(wrong)
     return made
+
+
+def _check_key(key: Any) -> None:
+    if isinstance(key, str) and ("{{" in key or "{%" in key):
+        raise ValidationError('a key is no template; write the table as one value: "{{ {card.id: 1} }}"')
 
 
 def template(source: str, names: Names, *, path: bool = False) -> TextTemplate:

@@ -17,10 +17,11 @@ from connectors.rest.model import CallTable, EventTable
 from connectors.rest.paths import Path, as_text
 from plugin.common.text_tree import clean_tree
 
-#: The kind of the references that this connector makes.
+#: The kinds of the references that this connector makes: a call, and an event that the description cannot read yet.
 KIND = "call"
+UNREAD = "event"
 _MOST_FORM_FIELDS = 1000
-_MOST_RECORDS = 200
+_MOST_RECORDS = 1000
 
 
 def body_of(event: EventTable, body: bytes) -> Any:
@@ -36,7 +37,7 @@ def body_of(event: EventTable, body: bytes) -> Any:
 def references(
     event: EventTable, call: CallTable, facts: FactFields, content: Any, context: Mapping[str, Any]
 ) -> list[Reference]:
-    """The calls that an authentic event tells of. Raises EventMalformed."""
+    """The calls that an authentic event tells of. Raises EventMalformed, NotRendered."""
     if not all_hold(event.when, content, context) or (event.own and all_hold(event.own, content, context)):
         return []
     records = event.records.of(content, context)
@@ -54,6 +55,13 @@ def references(
         elif all_hold(call.when, record, context):
             found.append(Reference(KIND, call_id, data=_needed(call, facts, record)))
     return found
+
+
+def unread(content: Any) -> Reference:
+    """An authentic event as it is kept until the description can read it; ``content`` is its JSON, or its text."""
+    kept = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    digest = hashlib.sha256(kept.encode("utf-8", "surrogatepass")).hexdigest()
+    return Reference(UNREAD, digest[:32], data={"event": content})
 
 
 def call_result(

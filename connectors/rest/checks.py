@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
+from connectors.base import NO_STORE, Assignee, Card, CardRef, Check, CrmRefused, CrmUnavailable
 from connectors.http.address import is_private
-from connectors.kit.checks import is_throttled, read_failed, untried
+from connectors.protocol.card_check import BY_NAME, BY_NUMBER, card_checks
+from connectors.protocol.check import is_throttled, read_failed, untried
 from connectors.rest.client import RestClient
 from connectors.rest.conditions import all_hold
+from connectors.rest.contacts import RestContacts
 from connectors.rest.context import TemplateValues, person
-from connectors.rest.model import CheckPoint, Person
+from connectors.rest.misfit import not_read
+from connectors.rest.model import CheckPoint, Contacts, Person
 from connectors.rest.paths import as_text
 from connectors.rest.template import NotRendered
 
@@ -26,6 +29,8 @@ class RestChecks:
         self._values = values
         self._points: Sequence[CheckPoint] = settings["check"]
         self._person: Person | None = settings["person"]
+        self._kinds: Mapping[str, object] = settings["card"]
+        self._settings = settings
 
     def account(self) -> list[Check]:
         """The account's points; after one that was not even answered, the rest are left out."""
@@ -37,12 +42,35 @@ class RestChecks:
                 points.append(asked)
             elif asked.status in _NOT_LET_IN or asked.blocked:
                 points.append(Check(point.name, False, f"{point.remedy} ({asked})"))
+            elif asked.code == NO_STORE:
+                points.append(Check(point.name, None, str(asked)))
             elif is_throttled(asked):
                 points.append(untried(point.name, asked))
             else:
                 points.append(Check(point.name, False, f"Start the CRM or correct base_url: {asked}"))
                 break
         return points
+
+    def card(self, card: CardRef, contacts: RestContacts) -> list[Check]:
+        """Whether this card is there and, of a type that is looked up, is found by its own number and name."""
+        if card.type not in self._kinds:
+            known = ", ".join(sorted(self._kinds))
+            return [Check("the description has cards of this type", False, f"No [card.{card.type}]; known: {known}")]
+
+        def find(**given: str) -> Sequence[Card]:
+            return contacts.contacts(given.get("phone"), given.get("name"))
+
+        def looked_up(table: str) -> bool:
+            described: Contacts | None = self._settings[table]
+            return described is not None and described.type == card.type
+
+        points = card_checks(card, contacts.card, find)
+        left_out = {
+            name
+            for table, name in (("contact_by_phone", BY_NUMBER), ("contact_by_name", BY_NAME))
+            if not looked_up(table)
+        }
+        return [point for point in points if point.name not in left_out]
 
     def probe(self) -> bool:
         """Ask what the first point asks; False where none is described. Raises CrmUnavailable, CrmRefused."""
@@ -51,7 +79,7 @@ class RestChecks:
         try:
             self._account.read(self._points[0].request, self._values.of())
         except NotRendered as error:
-            raise CrmRefused(f"the first check cannot be asked: {error}") from None
+            raise not_read("the first check cannot be asked", error) from None
         return True
 
     def assignee(self, assignee: Assignee, *, mailed: bool) -> list[Check]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,10 +25,13 @@ from connectors.base import (
     Reference,
     ReminderState,
     Store,
+    TryStep,
+    TryValues,
 )
 from connectors.http.client import HttpAnswer
 from connectors.http.settings import limits_of
 from connectors.kit.mapping import FactFields
+from connectors.rest import profiles
 from connectors.rest.checks import RestChecks
 from connectors.rest.client import RestClient
 from connectors.rest.conditions import all_hold
@@ -36,10 +39,13 @@ from connectors.rest.contacts import RestContacts
 from connectors.rest.context import TemplateValues, keyed, person
 from connectors.rest.error_map import ErrorMap
 from connectors.rest.events import RestEvents
+from connectors.rest.misfit import not_read, not_written
 from connectors.rest.model import Create, ReminderTable
+from connectors.rest.presence import CardPresence
 from connectors.rest.request import Request
 from connectors.rest.settings import RestSettings
-from connectors.rest.template import NotRendered
+from connectors.rest.template import NoAddress, NotRendered
+from connectors.rest.trying import RestTrial
 from connectors.rest.writes import RestWrites
 
 
@@ -59,13 +65,20 @@ class RestConnector(Connector):
         limits = limits_of(settings)
         self._client = RestClient(settings, limits, meanings)
         self._limits = replace(limits, requests_per_write=_requests_per_write(settings, self._client.renews))
-        self._contacts = RestContacts(self._client, self._values, settings)
+        self._presence = CardPresence(now)
+        self._contacts = RestContacts(self._client, self._values, settings, self._presence.note)
         self._writer = RestWrites(self._client, self._values, settings)
         self._events = RestEvents(self._client, self._values, self._contacts, settings, now)
+        self._trial = RestTrial(self._client, self._values, self._contacts, settings)
         self._checks = RestChecks(self._client, self._values, settings)
         self.sends_mail = self._email is not None
         self.repeats_events = settings["repeats_events"]
+        self.always_answers = settings["event"].always_answers if settings["event"] else None
         self.removes = frozenset[Kind](settings["remove"])
+
+    @classmethod
+    def beginnings(cls) -> Mapping[str, str]:
+        return {name: profiles.beginning(name) for name in profiles.names()}
 
     def limits(self) -> Limits:
         return self._limits
@@ -92,6 +105,18 @@ class RestConnector(Connector):
     def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
         return self._checks.assignee(assignee, mailed=mailed)
 
+    def try_table(self, table: str, given: TryValues, *, send: bool) -> Iterator[TryStep]:
+        try:
+            yield from self._trial.table(table, given, send=send)
+        except NotRendered as error:
+            raise CrmRefused(str(error)) from None
+
+    def try_event(self, headers: Mapping[str, str], body: bytes, *, send: bool) -> Iterator[TryStep]:
+        return self._events.tried(headers, body, send=send)
+
+    def check_card(self, card: CardRef) -> Sequence[Check]:
+        return self._checks.card(card, self._contacts)
+
     def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
         return self._facts.facts()
 
@@ -114,18 +139,20 @@ class RestConnector(Connector):
     # --- writing -----------------------------------------------------------------------------------
 
     def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
-        if card.type not in self.settings["card"]:
-            return _no_such_card(card)
+        lacking = self._lacking(card)
+        if lacking is not None:
+            return lacking
         context = self._values.of(card=self._values.card(card), text=text, **keyed(key))
         return self._writer.create("comment", self.settings["comment"], context)
 
     def create_reminder(
         self, card: CardRef, assignee: Assignee, subject: str, text: str, due: datetime, key: str
     ) -> Outcome:
-        if card.type not in self.settings["card"]:
-            return _no_such_card(card)
         if not assignee.user:
             return NotDone("the role has no CRM user to remind", permanent=True)
+        lacking = self._lacking(card)
+        if lacking is not None:
+            return lacking
         context = self._values.of(
             card=self._values.card(card),
             assignee=person(assignee),
@@ -158,7 +185,7 @@ class RestConnector(Connector):
             context = self._values.of(id=remote_id, why=why, record=record, **keyed(key))
             result, meaning = self._client.write(request, context)
         except NotRendered as error:
-            return NotDone(f"it cannot be withdrawn as described: {error}", permanent=True)
+            return not_written("it cannot be withdrawn", error)
         if isinstance(result, HttpAnswer) or meaning in ("missing", "done"):
             return Done(remote_id)
         return result
@@ -177,35 +204,46 @@ class RestConnector(Connector):
     ) -> Sequence[CallResult | Reference]:
         return self._events.parse(headers, path_secret, query, body)
 
-    def resolve(self, reference: Reference) -> CallResult | None:
+    def resolve(self, reference: Reference) -> CallResult | Sequence[Reference] | None:
         return self._events.resolve(reference)
 
     # --- details -----------------------------------------------------------------------------------
+
+    def _lacking(self, card: CardRef) -> NotDone | None:
+        if card.type not in self.settings["card"]:
+            return NotDone(f"the description has no cards of type {card.type!r}", permanent=True)
+        if not self.settings["card_must_exist"]:
+            return None
+        return self._presence.lacking(card, self._contacts.exists)
 
     def _reminder(self, remote_id: str) -> tuple[ReminderState, dict[str, Any]]:
         described: ReminderTable = self.settings["reminder_state"]
         try:
             data = self._client.read(described.request, self._values.of(id=remote_id))
-        except NotRendered:
-            # An id that can stand in no address is no reminder's.
+        except NoAddress:
+            # Such an id is no reminder's.
             return ReminderState.MISSING, {}
+        except NotRendered as error:
+            raise not_read("the reminder cannot be read", error) from None
         record = described.record.get(data)
         if record is None:
             return ReminderState.MISSING, {}
         if not isinstance(record, dict):
-            raise CrmUnavailable("the CRM's answer holds no reminder where the description looks for it")
+            raise not_read(
+                "the reminder cannot be read", "the CRM's answer holds none where [reminder_state] record says"
+            )
         context = self._values.of(id=remote_id, record=record)
         try:
             if described.missing and all_hold(described.missing, record, context):
                 return ReminderState.MISSING, record
             done = all_hold(described.done, record, context)
         except NotRendered as error:
-            raise CrmRefused(f"the reminder's state is not as described: {error}") from None
+            raise not_read("the reminder's state is not as described", error) from None
         return (ReminderState.DONE if done else ReminderState.OPEN), record
 
 
 def _requests_per_write(settings: Mapping[str, Any], renews: bool) -> int:
-    """The most requests, one after the other, of the longest write: writing, looking up, reading back, removing."""
+    """The most requests, one after the other, of the longest write: the card, the record, its look-ups, its removal."""
     longest = 2  # a withdrawal reads the reminder first
     for kind in ("comment", "reminder", "email"):
         create: Create | None = settings[kind]
@@ -215,11 +253,8 @@ def _requests_per_write(settings: Mapping[str, Any], renews: bool) -> int:
         looks = 0 if create.answer is not None else (pages.most if pages else 1)
         reads = 0 if create.verify is None or create.verify.request is None else 1
         reads += create.require is not None
+        reads += settings["card_must_exist"] and kind != "email"
         removes = 0 if create.verify is None or kind not in settings["remove"] else 1
         longest = max(longest, 1 + looks + reads + removes)
     # A refused token costs the request, its renewal and the request again.
     return longest + (2 if renews else 0)
-
-
-def _no_such_card(card: CardRef) -> NotDone:
-    return NotDone(f"the description has no cards of type {card.type!r}", permanent=True)

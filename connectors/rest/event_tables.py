@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -12,14 +13,15 @@ from connectors.rest import model, placeholders
 from connectors.rest.fields import ConditionsField, PathField, words
 from connectors.rest.paths import Path
 from connectors.rest.request import RecordsShape, Request
-from connectors.rest.tables import request_fields, table
-from connectors.rest.template import suggestion
+from connectors.rest.syntax import suggestion
+from connectors.rest.tables import check_effect, request_fields, table
 
 ALGORITHMS = ("sha1", "sha256", "sha384", "sha512")
 #: What ``signed`` may be put together of.
-PARTS = ("body", "timestamp", "id")
+PARTS = ("body", "timestamp", "id", "method", "address")
 #: What a call's record gives besides id, time and facts, as the plugin's own event names it.
 VALUES = ("phone", "operator", "note", "script", "ruleset", "card_id", "card_type", "card_name", "card_url")
+_OF_CARD = ("card_type", "card_name", "card_url")
 _PART = re.compile(r"\{([^{}]*)\}")
 
 
@@ -30,6 +32,8 @@ def _proof(data: dict[str, Any]) -> model.EventProof:
         wanted.append("timestamp")
     if proof.kind == "hmac" and "{id}" in proof.signed:
         wanted.append("id")
+    if proof.kind == "hmac" and "{address}" in proof.signed:
+        wanted.append("address")
     for key in wanted:
         if not getattr(proof, key):
             raise ValidationError({key: [f"missing: this kind of proof needs it ({proof.kind}, {proof.place})"]})
@@ -40,12 +44,26 @@ def _proof(data: dict[str, Any]) -> model.EventProof:
     for part in _PART.findall(proof.signed):
         if part not in PARTS:
             raise ValidationError({"signed": [f"unknown part {part!r}{suggestion(part, PARTS)}"]})
+    check_effect(data, {"kind", *_proof_keys(proof)}, f"with this kind of proof ({proof.kind}, {proof.place})")
     return proof
+
+
+def _proof_keys(proof: model.EventProof) -> set[str]:
+    """The keys that this kind of proof looks at."""
+    used = {"place", "prefix"} if proof.kind == "token" and proof.place == "path" else {"place", "prefix", "name"}
+    if proof.kind == "token":
+        return used
+    used |= {"algorithm", "encoding", "secret_is", "signed", "pairs"}
+    if "{timestamp}" in proof.signed:
+        used |= {"timestamp", "tolerance_seconds"}
+    return used | {part for part in ("id", "address") if f"{{{part}}}" in proof.signed}
 
 
 def _event(data: dict[str, Any]) -> model.EventTable:
     records = RecordsShape(data.get("items", Path("")), data.get("id", Path.parse("id")))
-    return model.EventTable(data["proof"], data["format"], records, data["when"], data["own"])
+    return model.EventTable(
+        data["proof"], data["format"], records, data["when"], data["own"], data.get("always_answers"), "id" in data
+    )
 
 
 def event_table() -> fields.Nested:
@@ -62,6 +80,7 @@ def event_table() -> fields.Nested:
         signed=words(),
         timestamp=words(),
         id=words(),
+        address=words(),
         pairs=fields.Boolean(truthy={True}, falsy={False}),
         tolerance_seconds=fields.Float(validate=Range(min=1, max=86_400)),
         required=True,
@@ -74,6 +93,7 @@ def event_table() -> fields.Nested:
         id=PathField(),
         when=ConditionsField(placeholders.with_record(placeholders.NOTHING)),
         own=ConditionsField(placeholders.with_record(placeholders.NOTHING)),
+        always_answers=fields.Integer(strict=True, validate=Range(min=200, max=299)),
         load_default=None,
     )
 
@@ -83,9 +103,14 @@ def _call(data: dict[str, Any]) -> model.CallTable:
     if request_keys and "path" not in data:
         raise ValidationError({request_keys[0]: ["given without path"]})
     request = Request(**{key: data.pop(key) for key in request_keys}) if request_keys else None
+    if request is None and "record" in data:
+        raise ValidationError(
+            {"record": ["has no effect without path: [event] items says where the event's records are"]}
+        )
     values = {key: data.pop(key) for key in VALUES if key in data}
     if "card_id" in values and "card_type" not in values and data.get("default_card_type") is None:
         raise ValidationError({"card_type": ["missing: of which type is card_id? give card_type or default_card_type"]})
+    _check_card_keys(values, data)
     return model.CallTable(
         data["id"],
         data["occurred_at"],
@@ -99,6 +124,15 @@ def _call(data: dict[str, Any]) -> model.CallTable:
         data.get("default_card_type"),
         data["card_types"],
     )
+
+
+def _check_card_keys(values: Mapping[str, Path], data: Mapping[str, Any]) -> None:
+    given = [key for key in _OF_CARD if key in values]
+    given += [key for key in ("default_card_type", "card_types") if data.get(key)]
+    if given and "card_id" not in values:
+        raise ValidationError({key: ["has no effect without card_id"] for key in given})
+    if data["card_types"] and "card_type" not in values:
+        raise ValidationError({"card_types": ["has no effect without card_type"]})
 
 
 def call_table() -> fields.Nested:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.base import CallResult, CardRef, EventsUnverifiable, Reference
+from connectors.base import (
+    CallResult,
+    CardRef,
+    CrmRefused,
+    EventMalformed,
+    EventsUnverifiable,
+    NotMapped,
+    Reference,
+    TryStep,
+)
 from connectors.kit.mapping import FactFields
 from connectors.rest import calls, event_auth
 from connectors.rest.client import RestClient
@@ -14,7 +24,10 @@ from connectors.rest.contacts import RestContacts
 from connectors.rest.context import TemplateValues
 from connectors.rest.model import CallTable, EventTable
 from connectors.rest.paths import Path, as_text
-from connectors.rest.template import NotRendered
+from connectors.rest.template import NoAddress, NotRendered
+from connectors.rest.trying_events import tried_event
+
+_LOG = logging.getLogger(__name__)
 
 
 class RestEvents:
@@ -41,37 +54,78 @@ class RestEvents:
     def parse(
         self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
     ) -> Sequence[CallResult | Reference]:
-        """What an authentic event names. Raises EventNotAuthentic, EventMalformed."""
+        """What an authentic event names; one that the description cannot read is named whole, to be read later.
+
+        Raises EventNotAuthentic.
+        """
         if self._event is None or self._call is None or not self._secret:
             raise EventsUnverifiable("no [event] is described, so no event can be verified")
-        content: Any = None
-        shown = ""
-        if self._event.proof.place == "body":
-            content = calls.body_of(self._event, body)
-            shown = as_text(Path.parse(self._event.proof.name).get(content))
+        shown, token = "", None
+        try:
+            content: Any = calls.body_of(self._event, body)
+            readable = True
+        except EventMalformed:
+            content, readable = body.decode("utf-8", "replace"), False
+        if self._event.proof.place == "body" and readable:
+            token = Path.parse(self._event.proof.name)
+            shown = as_text(token.get(content))
         event_auth.check(self._event.proof, self._secret, headers, path_secret, query, body, shown, self._now())
-        if content is None:
-            content = calls.body_of(self._event, body)
-        return calls.references(self._event, self._call, self._facts, content, self._values.of())
+        try:
+            return self._read(content)
+        except (EventMalformed, NotRendered) as error:
+            _LOG.warning("an event of the CRM is kept, for the description cannot read it: %s", error)
+            return [calls.unread(content if token is None else token.blanked(content))]
 
-    def resolve(self, reference: Reference) -> CallResult | None:
-        """The call that an event named, None where it is no call of ours. Raises as reads do."""
+    def tried(self, headers: Mapping[str, str], body: bytes, *, send: bool) -> Iterator[TryStep]:
+        """What the description makes of an event that was kept in a file. Raises CrmRefused where none is described."""
+        event, call = self._event, self._call
+        if event is None or call is None:
+            raise CrmRefused("no [event] is described")
+
+        def prove() -> object:
+            return self.parse(headers, headers.get("path-secret"), {}, body)
+
+        resolve = self.resolve if send or call.request is None else None
+        proof = prove if headers or event.proof.place == "body" else None
+        return tried_event(event, body, self._values.of(), proof, self._read, resolve)
+
+    def resolve(self, reference: Reference) -> CallResult | Sequence[Reference] | None:
+        """The call that an event named, None where it is no call of ours; several where one was read only now.
+
+        Raises as reads do; NotMapped for what the description cannot read yet.
+        """
         call = self._call
-        if call is None or reference.kind != calls.KIND:
+        if call is None:
             return None
-        record = self._record_of(call, reference)
-        if record is None:
-            return None
-        result = calls.call_result(call, self._facts, record, self._time_zone, self._values.of())
+        try:
+            if reference.kind == calls.UNREAD:
+                found = self._read((reference.data or {}).get("event"))
+                return found if len(found) > 1 else self.resolve(found[0]) if found else None
+            record = self._record_of(call, reference) if reference.kind == calls.KIND else None
+            if record is None:
+                return None
+            result = calls.call_result(call, self._facts, record, self._time_zone, self._values.of())
+        except (EventMalformed, NotRendered) as error:
+            raise NotMapped(f"{error}; mend the description in plugin.toml") from None
         return None if result is None else self._with_card(call, result)
+
+    def _read(self, content: Any) -> list[Reference]:
+        """The calls of an event's content. Raises EventMalformed, NotRendered."""
+        event, call = self._event, self._call
+        assert event is not None
+        assert call is not None
+        if isinstance(content, str):
+            # It was no JSON when it came; another format may be described by now.
+            content = calls.body_of(event, content.encode("utf-8", "surrogatepass"))
+        return calls.references(event, call, self._facts, content, self._values.of())
 
     def _record_of(self, call: CallTable, reference: Reference) -> dict[str, Any] | None:
         if call.request is None:
             return calls.kept_record(reference.data or {})
         try:
             record = call.record.get(self._client.read(call.request, self._values.of(id=reference.id)))
-        except NotRendered:
-            # An id that can stand in no address is no call's.
+        except NoAddress:
+            # Such an id is no call's.
             return None
         return record if isinstance(record, dict) else None
 

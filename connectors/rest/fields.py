@@ -9,9 +9,9 @@ from marshmallow import ValidationError, fields
 from marshmallow.validate import Length
 
 from connectors.rest.bodies import check_header_name, structure, template
-from connectors.rest.conditions import TESTS, RecordCondition
+from connectors.rest.conditions import TESTS, AnyOf, RecordCondition
 from connectors.rest.paths import Path
-from connectors.rest.template import Names, suggestion
+from connectors.rest.syntax import Names, suggestion
 
 
 class TemplateField(fields.Field[Any]):
@@ -80,6 +80,18 @@ class PathField(fields.Field[Any]):
         return parsed_path(value)
 
 
+class IdField(PathField):
+    """Where a written record's id stands: a path in the answer, or ``{ header = "Location" }``, which loads as text."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return super()._deserialize(value, attr, data, **kwargs)
+        header = value.get("header")
+        if set(value) != {"header"} or not isinstance(header, str) or not header:
+            raise ValidationError("neither a path nor { header = 'Location' }")
+        return header
+
+
 class PathsField(fields.Field[Any]):
     """One path or a list of them; loads as a tuple."""
 
@@ -101,24 +113,28 @@ class AfterField(fields.Field[Any]):
 class ConditionsField(fields.List[Any]):
     """A list of conditions, all of which must hold; loads as a tuple."""
 
-    def __init__(self, names: Names, **kwargs: Any) -> None:
+    def __init__(self, names: Names, *, problems: bool = False, **kwargs: Any) -> None:
+        """``problems``: whether a condition may say what is wrong where it does not hold."""
         if not kwargs.get("required"):
             kwargs.setdefault("load_default", ())
-        super().__init__(_ConditionField(names), **kwargs)
+        super().__init__(_ConditionField(names, problems=problems), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         return tuple(super()._deserialize(value, attr, data, **kwargs))
 
 
 class _ConditionField(fields.Field[Any]):
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, *, problems: bool) -> None:
         super().__init__()
         self._names = names
+        self._problems = problems
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, Mapping):
             raise ValidationError("not a table such as { path = 'status', equals = 'open' }")
-        known = ("path", "problem", *TESTS)
+        if "any" in value:
+            return self._any(value)
+        known = ("path", *(["problem"] if self._problems else []), *TESTS)
         wrong = {key: [f"unknown key{suggestion(key, known)}"] for key in value if key not in known}
         if wrong:
             raise ValidationError(wrong)
@@ -132,12 +148,25 @@ class _ConditionField(fields.Field[Any]):
             _of("problem", value, _text),
         )
 
+    def _any(self, value: Mapping[str, Any]) -> AnyOf:
+        known = ("any", *(["problem"] if self._problems else []))
+        wrong = {key: [f"has no effect beside any{suggestion(key, known)}"] for key in value if key not in known}
+        if wrong:
+            raise ValidationError(wrong)
+        if not isinstance(value["any"], list) or len(value["any"]) < 2:
+            raise ValidationError({"any": ["allowed: a list of two conditions or more"]})
+        inner = ConditionsField(self._names)
+        found = _of("any", value, inner.deserialize)
+        return AnyOf(found, _of("problem", value, _text))
+
     def _wanted(self, test: str, wanted: Any) -> Any:
+        if test == "marked" and "key" not in self._names:
+            raise ValidationError("no effect here: there is no key whose mark could stand in the text")
         if test in ("present", "marked"):
             if not isinstance(wanted, bool):
                 raise ValidationError("allowed: true, false")
             return wanted
-        if test == "one_of" or (test == "contains" and isinstance(wanted, list)):
+        if test in ("one_of", "none_of") or (test == "contains" and isinstance(wanted, list)):
             if not isinstance(wanted, list) or not wanted or any(isinstance(one, dict | list) for one in wanted):
                 raise ValidationError("allowed: a list of values")
             return structure(wanted, self._names)
@@ -163,6 +192,8 @@ def parsed_path(value: Any) -> Path:
     """The path. Raises ValidationError."""
     if not isinstance(value, str):
         raise ValidationError("not a path such as task.contacts[0].id")
+    if "{{" in value:
+        raise ValidationError("a path holds no placeholders")
     try:
         return Path.parse(value)
     except ValueError as error:

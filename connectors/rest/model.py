@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from connectors.rest.conditions import RecordCondition
 from connectors.rest.paths import Path
@@ -115,6 +114,7 @@ class EventProof:
     signed: str = "{body}"
     timestamp: str = ""
     id: str = ""
+    address: str = ""
     pairs: bool = False
     tolerance_seconds: float = 300.0
 
@@ -145,18 +145,6 @@ class EventTable:
     records: RecordsShape
     when: tuple[RecordCondition, ...]
     own: tuple[RecordCondition, ...]
-
-
-def templates_of(value: Any) -> Iterator[TextTemplate]:
-    """Every template in a loaded description."""
-    if isinstance(value, TextTemplate):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from templates_of(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from templates_of(inner)
-    elif hasattr(value, "__dataclass_fields__"):
-        for name in value.__dataclass_fields__:
-            yield from templates_of(getattr(value, name))
+    always_answers: int | None = None
+    #: Whether the description says where a record's id is.
+    names_id: bool = False

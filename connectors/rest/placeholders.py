@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from connectors.rest.template import Names
+from connectors.rest.syntax import Names
 
 #: In every template: the account's own constants (checked against ``[constants]``), the time now, and a left-out key.
 EVERYWHERE: Names = {"constants": None, "now": (), "omit": (), "_zone": ()}

@@ -11,12 +11,15 @@ from marshmallow.validate import Length, OneOf
 
 from connectors.http.settings import HttpAccount
 from connectors.kit.mapping import FactFields, FactsTable
-from connectors.rest import event_auth, placeholders, profiles
+from connectors.rest import event_auth, inherited, placeholders, profiles, quoting, samples
+from connectors.rest.defaults import defaults_table
 from connectors.rest.event_tables import call_table, event_table
 from connectors.rest.fields import parsed_path, words
-from connectors.rest.model import templates_of
+from connectors.rest.places import merged, nested, templates_at
+from connectors.rest.syntax import Use, suggestion
 from connectors.rest.tables import (
     card_table,
+    check_effect,
     check_table,
     contacts_table,
     create_table,
@@ -29,7 +32,6 @@ from connectors.rest.tables import (
     table,
     withdraw_table,
 )
-from connectors.rest.template import suggestion
 
 #: What each way of proving the account needs: keys of [auth], and secrets of [crm.rest].
 _NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -41,14 +43,31 @@ _NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
+_AUTH_KEYS: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "header": ("name", "prefix"),
+    "query": ("name",),
+    "basic": ("user",),
+    "oauth2": ("name", "prefix", "token_url", "client_id", "client_by", "scope", "grant"),
+}
+
+
 def _secret() -> fields.String:
     return fields.String(load_default=None, allow_none=True, validate=Length(min=1), metadata={"secret": True})
 
 
 def _auth(data: dict[str, Any]) -> dict[str, Any]:
+    check_effect(data, {"kind", *_AUTH_KEYS[data["kind"]]}, f"with auth of the kind {data['kind']}")
     if data["kind"] == "query":
         data.setdefault("prefix", "")
-    given = {"name": "Authorization", "prefix": "Bearer ", "scope": "", "client_by": "body", **data}
+    given = {
+        "name": "Authorization",
+        "prefix": "Bearer ",
+        "scope": "",
+        "client_by": "body",
+        "grant": "client_credentials",
+        **data,
+    }
     return given if data["kind"] != "query" else {**given, "name": data.get("name", "")}
 
 
@@ -63,6 +82,7 @@ def _auth_table() -> fields.Nested:
         client_id=words(),
         client_by=fields.String(validate=OneOf(("body", "header"))),
         scope=fields.String(),
+        grant=fields.String(validate=OneOf(("client_credentials", "refresh_token"))),
         required=True,
     )
 
@@ -83,13 +103,19 @@ class RestSettings(HttpAccount):
     token = _secret()
     password = _secret()
     client_secret = _secret()
+    refresh_token = _secret()
     event_secret = _secret()
     auth = _auth_table()
     time_zone = words(load_default=None, allow_none=True)
+    defaults = defaults_table()
+    #: Shapes of clients' records that several tables share; ``connectors.rest.inherited`` puts them in.
+    shape = fields.Dict(keys=words(), values=fields.Dict(), load_default=dict)
     constants = fields.Dict(keys=words(), values=fields.Raw(), load_default=dict)
     answers = fields.List(rule_table(), load_default=list)
     error = error_table()
     card = fields.Dict(keys=words(), values=card_table(), required=True, validate=Length(min=1))
+    #: Whether a card is read before the first write to it; false: the CRM itself refuses one that it does not have.
+    card_must_exist = fields.Boolean(load_default=True, truthy={True}, falsy={False})
     contact_by_phone = contacts_table(placeholders.BY_PHONE)
     contact_by_name = contacts_table(placeholders.BY_NAME)
     comment = create_table(placeholders.COMMENT, required=True)
@@ -108,7 +134,11 @@ class RestSettings(HttpAccount):
     facts = FactsTable()
 
     @pre_load
-    def _over_profile(self, data: Any, **_: Any) -> Any:
+    def _whole(self, data: Any, **_: Any) -> Any:
+        return self._in_full(self._over_profile(data))
+
+    @staticmethod
+    def _over_profile(data: Any) -> Any:
         name = data.get("profile") if isinstance(data, Mapping) else None
         if not isinstance(name, str):
             return data
@@ -117,19 +147,34 @@ class RestSettings(HttpAccount):
         except ValueError as error:
             raise ValidationError({"profile": [str(error)]}) from None
 
+    @staticmethod
+    def _in_full(data: Any) -> Any:
+        try:
+            return inherited.expanded(data) if isinstance(data, Mapping) else data
+        except inherited.BadInheritance as error:
+            raise ValidationError(error.messages) from None
+
     @validates_schema
     def _check_whole(self, data: Mapping[str, Any], *, partial: Any = None, **_: Any) -> None:
         unresolved = frozenset(partial) if isinstance(partial, tuple | list | set) else frozenset()
         wrong: dict[str, Any] = {}
         for key, what in (*_auth_faults(data, unresolved), *_faults(data, unresolved), *_template_faults(data)):
             wrong.setdefault(key, what)
+        if not wrong:
+            for place, said in (*quoting.faults(data), *samples.faults(data)):
+                wrong = merged(wrong, nested(place, said))
         if wrong:
             raise ValidationError(wrong)
 
 
+def _secrets_of(auth: Mapping[str, Any]) -> tuple[str, ...]:
+    needed = _NEEDS[auth["kind"]][1]
+    return (*needed, "refresh_token") if auth.get("grant") == "refresh_token" else needed
+
+
 def _auth_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tuple[str, Any]]:
     auth = data["auth"]
-    keys, secrets = _NEEDS[auth["kind"]]
+    keys, secrets = _NEEDS[auth["kind"]][0], _secrets_of(auth)
     missing = [key for key in keys if not auth.get(key)]
     if missing:
         yield "auth", {key: [f"missing: auth of the kind {auth['kind']} needs it"] for key in missing}
@@ -142,6 +187,9 @@ def _faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tup
     zone = data["time_zone"]
     if zone is not None and zone not in zoneinfo.available_timezones():
         yield "time_zone", [f"unknown time zone {zone!r}; expected e.g. Europe/Moscow"]
+    braces = sorted(name for name, value in data["constants"].items() if isinstance(value, str) and "{{" in value)
+    if braces:
+        yield "constants", {braces[0]: ["a constant is no template"]}
     odd = sorted(name for name, value in data["constants"].items() if not isinstance(value, str | bool | int | float))
     if odd:
         yield "constants", [f"{odd[0]!r} is not a text, a number, true, false"]
@@ -157,6 +205,30 @@ def _faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tup
     if call is not None and call.card_type is not None and call.card_type not in data["card"]:
         yield "call", {"default_card_type": [f"no type of card{suggestion(call.card_type, data['card'])}"]}
     yield from _event_faults(data, unresolved)
+    yield from _without_effect(data)
+
+
+def _without_effect(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What is given and never used: who wrote it believes that it does something."""
+    kind = data["auth"]["kind"]
+    for key in ("token", "password", "client_secret", "refresh_token"):
+        if data[key] and key not in _secrets_of(data["auth"]):
+            yield key, [f"has no effect with auth of the kind {kind}"]
+    if data["email"] is None:
+        for key in ("find", "remove"):
+            if "email" in data[key]:
+                yield key, {"email": ["has no effect without [email]"]}
+    if data["event"] is None:
+        for key in ("event_secret", "repeats_events"):
+            if data[key]:
+                yield key, ["has no effect without [event]"]
+    elif data["event"].always_answers is not None and data["repeats_events"]:
+        yield "event", {"always_answers": ["given with repeats_events: what is answered so is not sent again"]}
+    uses = {use for _, template in templates_at(data) for use in template.uses}
+    if Use("card", "collection") not in uses:
+        for name, card in data["card"].items():
+            if card.collection:
+                yield "card", {name: {"collection": ["has no effect: no template names card.collection"]}}
 
 
 def _event_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tuple[str, Any]]:
@@ -164,6 +236,9 @@ def _event_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterat
     if (event is None) != (data["call"] is None):
         absent = "event" if event is None else "call"
         yield absent, [f"missing: [{'call' if absent == 'event' else 'event'}] is described"]
+    call = data["call"]
+    if event is not None and call is not None and call.request is None and event.names_id:
+        yield "event", {"id": ["has no effect where [call] has no path: [call] id says where it is"]}
     if event is not None and not secret and "event_secret" not in unresolved:
         yield "event_secret", ["missing: events are proven genuine by it, as { env = 'NAME' }"]
     if event is not None and secret:
@@ -185,14 +260,14 @@ def _event_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterat
 
 def _template_faults(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What only the whole description tells of its templates."""
-    for key, part in data.items():
-        for template in templates_of(part):
-            if template.local and data["time_zone"] is None:
-                yield "time_zone", [f"missing: {template.source!r} needs it, e.g. Europe/Moscow"]
-            for use in template.uses:
-                if use.name != "constants":
-                    continue
-                known = [f"constants.{name}" for name in data["constants"]]
-                whole = f"constants.{use.attribute}" if use.attribute else "constants"
-                if whole not in known:
-                    yield key, [f"unknown placeholder {whole!r} in {template.source!r}{suggestion(whole, known)}"]
+    for place, template in templates_at(data):
+        if template.local and data["time_zone"] is None:
+            yield "time_zone", [f"missing: {template.source!r} needs it, e.g. Europe/Moscow"]
+        for use in template.uses:
+            if use.name != "constants":
+                continue
+            known = [f"constants.{name}" for name in data["constants"]]
+            whole = f"constants.{use.attribute}" if use.attribute else "constants"
+            if whole not in known:
+                said = f"unknown placeholder {whole!r} in {template.source!r}{suggestion(whole, known)}"
+                yield str(place[0]), nested(place[1:], said)

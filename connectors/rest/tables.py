@@ -5,7 +5,7 @@ A fault names its key; an unknown placeholder or key suggests the closest there 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -14,11 +14,12 @@ from marshmallow.validate import OneOf, Range
 
 from connectors.http.settings import count
 from connectors.rest import model, placeholders
-from connectors.rest.error_map import MEANINGS, AnswerRule
+from connectors.rest.error_map import MEANINGS, WAITING, AnswerRule
 from connectors.rest.fields import (
     AfterField,
     ConditionsField,
     HeadersField,
+    IdField,
     PairsField,
     PathField,
     PathsField,
@@ -28,10 +29,10 @@ from connectors.rest.fields import (
 )
 from connectors.rest.paths import Path
 from connectors.rest.request import Pages, RecordsShape, Request
-from connectors.rest.template import Names
+from connectors.rest.syntax import Names
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_REQUEST = ("path", "method", "query", "headers", "json", "form", "may_be_empty")
+_REQUEST = ("path", "method", "query", "headers", "json", "form", "may_be_empty", "answers")
 _ROOT = Path("")
 
 Build = Callable[[dict[str, Any]], Any]
@@ -63,8 +64,16 @@ def table(build: Build, **given: Any) -> fields.Nested:
     return fields.Nested(schema, **options)
 
 
-def request_fields(of: Names, *, required: bool = True) -> dict[str, fields.Field[Any]]:
-    """The fields of a request."""
+def check_effect(data: Mapping[str, Any], used: Collection[str], where: str) -> None:
+    """Raise ValidationError for a given key that is not used there: who wrote it believes that it does something."""
+    stray = {key: [f"has no effect {where}"] for key in data if key not in used}
+    if stray:
+        raise ValidationError(stray)
+
+
+def request_fields(of: Names, *, required: bool = True, writes: bool = False) -> dict[str, fields.Field[Any]]:
+    """The fields of a request; only to one that ``writes`` may an empty answer be a good one."""
+    empty = {"may_be_empty": fields.Boolean(truthy={True}, falsy={False})} if writes else {}
     return {
         "path": TemplateField(of, path=True, required=required),
         "method": fields.String(validate=OneOf(_METHODS)),
@@ -72,13 +81,15 @@ def request_fields(of: Names, *, required: bool = True) -> dict[str, fields.Fiel
         "headers": HeadersField(of),
         "json": StructureField(of),
         "form": PairsField(of),
-        "may_be_empty": fields.Boolean(truthy={True}, falsy={False}),
+        "answers": fields.List(rule_table()),
+        **empty,
     }
 
 
 def _request(data: dict[str, Any]) -> Request:
     """The request's keys taken out of a loaded table."""
-    return Request(**{key: data.pop(key) for key in _REQUEST if key in data})
+    given = {key: data.pop(key) for key in _REQUEST if key in data}
+    return Request(**given | {"answers": tuple(given.get("answers", ()))})
 
 
 def _records_fields(of: Names) -> dict[str, fields.Field[Any]]:
@@ -89,12 +100,25 @@ def _records(data: dict[str, Any]) -> RecordsShape:
     return RecordsShape(**{key: data.pop(key) for key in ("items", "id", "where") if key in data})
 
 
+#: What each way needs, and what it may have.
+_PAGE_KEYS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "link": (("next",), ()),
+    "cursor": (("next", "parameter"), ()),
+    "number": (("parameter",), ("first", "size")),
+    "offset": (("parameter", "size"), ()),
+}
+
+
 def _checked_pages(data: dict[str, Any]) -> Pages:
-    needs = {"link": ("next",), "cursor": ("next", "parameter"), "number": ("parameter",)}
-    for key in needs.get(data["by"], ("parameter", "size")):
+    needs, may = _PAGE_KEYS[data["by"]]
+    for key in needs:
         if key not in data:
             raise ValidationError({key: [f"missing: pages by {data['by']} need it"]})
-    return Pages(**data)
+    if data["by"] == "link" and data["place"] == "body":
+        raise ValidationError({"place": ["has no effect with pages by link"]})
+    check_effect(data, {"by", "most", "place", *needs, *may}, f"with pages by {data['by']}")
+    in_body = data.pop("place") == "body"
+    return Pages(**data, in_body=in_body)
 
 
 def _pages() -> fields.Nested:
@@ -102,6 +126,7 @@ def _pages() -> fields.Nested:
         _checked_pages,
         by=fields.String(required=True, validate=OneOf(("link", "cursor", "number", "offset"))),
         parameter=words(),
+        place=fields.String(load_default="query", validate=OneOf(("query", "body"))),
         next=PathField(),
         first=fields.Integer(strict=True, validate=Range(min=0, max=1)),
         size=fields.Integer(strict=True, validate=Range(min=1, max=10_000)),
@@ -114,6 +139,9 @@ def _find_fields(of: Names) -> dict[str, Any]:
 
 
 def _find(data: dict[str, Any]) -> model.Find:
+    pages = data.get("pages")
+    if pages is not None and pages.in_body and "json" not in data and "form" not in data:
+        raise ValidationError({"pages": {"place": ["there is no body: give json or form"]}})
     return model.Find(_request(data), _records(data), data.pop("pages", None))
 
 
@@ -134,6 +162,12 @@ def _create(data: dict[str, Any]) -> model.Create:
     request = _request(data)
     if "id" not in data and ("items" in data or data.get("where")):
         raise ValidationError({"id": ["missing: where is the id of the record in the answer?"]})
+    if isinstance(data.get("id"), str):
+        if "items" in data or data.get("where"):
+            raise ValidationError({"id": ["a header is given: items and where have no effect"]})
+        # Who answers by a header has nothing to say in the body.
+        request, header = replace(request, may_be_empty=True), data["id"]
+        return model.Create(request, RecordsShape(id_header=header), verify, require)
     return model.Create(request, _records(data) if "id" in data else None, verify, require)
 
 
@@ -144,9 +178,15 @@ def create_table(of: Names, **options: Any) -> fields.Nested:
         _verify,
         **request_fields(again, required=False),
         record=PathField(),
-        expect=ConditionsField(placeholders.with_record(again), required=True),
+        expect=ConditionsField(placeholders.with_record(again), problems=True, required=True),
     )
-    fields_of_one = {**request_fields(of), **_records_fields(of), "verify": verify, "require": check_table()}
+    fields_of_one = {
+        **request_fields(of, writes=True),
+        **_records_fields(of),
+        "id": IdField(),
+        "verify": verify,
+        "require": check_table(),
+    }
     return table(_create, **fields_of_one, **options)
 
 
@@ -163,12 +203,12 @@ def find_table() -> fields.Nested:
 
 def withdraw_table() -> fields.Nested:
     """``[withdraw]``."""
-    return table(_request, **request_fields(placeholders.WITHDRAW), required=True)
+    return table(_request, **request_fields(placeholders.WITHDRAW, writes=True), required=True)
 
 
 def remove_table() -> fields.Nested:
     """``[remove.<kind>]``."""
-    return table(_request, **request_fields(placeholders.REMOVE))
+    return table(_request, **request_fields(placeholders.REMOVE, writes=True))
 
 
 def _state(data: dict[str, Any]) -> model.ReminderTable:
@@ -258,6 +298,8 @@ def rule_table() -> fields.Nested:
     def build(data: dict[str, Any]) -> AnswerRule:
         if not data["status"] and not data["when"]:
             raise ValidationError({"when": ["missing: a rule looks at the status, at the answer, or at both"]})
+        if data["after"] is not None and data["means"] not in WAITING:
+            raise ValidationError({"after": [f"has no effect where an answer means {data['means']}"]})
         return AnswerRule(data["means"], tuple(data["status"]), data["when"], data["after"])
 
     status = fields.Integer(strict=True, validate=Range(min=200, max=599))

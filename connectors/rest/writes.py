@@ -11,10 +11,15 @@ from connectors.rest.checks import checked
 from connectors.rest.client import RestClient
 from connectors.rest.conditions import RecordCondition, all_hold
 from connectors.rest.context import Context, TemplateValues
+from connectors.rest.misfit import not_read, not_written
 from connectors.rest.model import Create, Find, Verify
+from connectors.rest.paths import Path, id_in_address
+from connectors.rest.read_back import ReadBack, SentValues
 from connectors.rest.request import RecordsShape, Request
 from connectors.rest.template import NotRendered
 
+#: The seconds until it is seen again whether what must be there first is there; no account is away meanwhile.
+_UNTIL_READY = 60.0
 _UNREADABLE = "it was written, but could not be read back"
 
 
@@ -26,6 +31,13 @@ class RestWrites:
         self._values = values
         self._find: Mapping[str, Find] = settings["find"]
         self._remove: Mapping[str, Request] = settings["remove"]
+        self._verify: Mapping[str, Verify] = {
+            kind: settings[kind].verify
+            for kind in ("comment", "reminder", "email")
+            if settings[kind] is not None and settings[kind].verify is not None
+        }
+        self._read_back = ReadBack(account)
+        self._sent = SentValues()
         self._ready: set[str] = set()
 
     def create(self, kind: Kind, create: Create, context: Context) -> Outcome:
@@ -33,10 +45,16 @@ class RestWrites:
         lacking = self._lacking(kind, create)
         if lacking is not None:
             return lacking
+        outcome = self._created(kind, create, context)
+        if isinstance(outcome, Unknown):
+            self._sent.keep(kind, context)
+        return outcome
+
+    def _created(self, kind: Kind, create: Create, context: Context) -> Outcome:
         try:
             result, meaning = self._account.write(create.request, context)
         except NotRendered as error:
-            return NotDone(f"it cannot be written as described: {error}", permanent=True)
+            return not_written("it cannot be written", error)
         if not isinstance(result, HttpAnswer):
             if meaning != "done":
                 return result
@@ -45,16 +63,35 @@ class RestWrites:
         else:
             records = create.answer
             record = self._looked_up(kind, context) if records is None else _answered(records, result, context)
+            if records is not None and records.id_header is not None and not isinstance(record, Unknown):
+                # No more is known of it than its id.
+                records = RecordsShape(id=Path(""))
         if isinstance(record, Unknown):
             return record
         return self._verified(kind, create.verify, records or self._find[kind].records, record, context)
 
     def find(self, kind: Kind, context: Context) -> str | None:
-        """The id of the record that was written with this key, or None."""
+        """The id of the record that was written with this key, or None; it is read back as after a write.
+
+        One that is not as it was meant is left as it is, for somebody may have changed it since: CrmRefused.
+        """
         if kind not in self._find:
             raise CrmRefused(f"the description does not say how to find one: [find.{kind}]")
         find, found = self._find[kind], self._found(kind, context)
-        return find.records.id_of(found) if found is not None and all_hold(find.whole, found, context) else None
+        if found is None or not all_hold(find.whole, found, context):
+            return None
+        remote_id = find.records.id_of(found)
+        if (verify := self._verify.get(kind)) is not None:
+            # After a lost answer nobody has seen what became of it.
+            known = {**context, **self._sent.of(kind, context), "id": remote_id}
+            try:
+                failed = self._read_back.failed(verify, found, known)
+            except NotRendered as error:
+                raise not_read(_UNREADABLE, error) from None
+            if failed is not None:
+                raise CrmRefused(f"the CRM has it under {remote_id}, and not as it was meant: {_problem(failed)}")
+        self._sent.forget(kind, context)
+        return remote_id
 
     def remove(self, kind: Kind, context: Context) -> Outcome | None:
         """Take a record out again; None where the description does not say how."""
@@ -64,7 +101,7 @@ class RestWrites:
         try:
             result, meaning = self._account.write(request, context)
         except NotRendered as error:
-            return NotDone(f"it cannot be removed as described: {error}", permanent=True)
+            return not_written("it cannot be removed", error)
         gone = isinstance(result, HttpAnswer) or meaning in ("missing", "done")
         return Done(str(context["id"])) if gone else result  # type: ignore[return-value]
 
@@ -78,7 +115,7 @@ class RestWrites:
         if isinstance(point, CrmUnavailable):
             return NotDone(str(point), after=point.after, status=point.status, code=point.code, blocked=point.blocked)
         if not point.ok:
-            return NotDone(f"nothing is written yet: {point.remedy}")
+            return NotDone(f"nothing is written yet: {point.remedy}", after=_UNTIL_READY)
         self._ready.add(kind)
         return None
 
@@ -94,7 +131,7 @@ class RestWrites:
                 cut = cut or record
             return cut
         except NotRendered as error:
-            raise CrmRefused(f"it cannot be looked for as described: {error}") from None
+            raise not_read("it cannot be looked for", error) from None
 
     def _looked_up(self, kind: Kind, context: Context) -> dict[str, Any] | Unknown:
         try:
@@ -113,9 +150,7 @@ class RestWrites:
             return Done(remote_id)
         written = {**context, "id": remote_id}
         try:
-            held = record if verify.request is None else self._account.read(verify.request, written)
-            held = verify.record.get(held)
-            failed = next((one for one in verify.expect if not one.holds(held, {**written, "record": held})), None)
+            failed = self._read_back.failed(verify, record, written)
         except (CrmUnavailable, CrmRefused) as error:
             return Unknown(f"{_UNREADABLE}: {error}", status=error.status, code=error.code)
         except NotRendered as error:
@@ -124,14 +159,20 @@ class RestWrites:
 
     def _cut(self, kind: Kind, failed: RecordCondition, written: Context) -> Outcome:
         """The CRM has made something else of it than was asked: it is taken out again, so that nobody relies on it."""
-        why = failed.problem or f"{failed.path.source} is not what was asked for"
         removed = self.remove(kind, written)
         left = "" if isinstance(removed, Done) else "; what it wrote is still there: remove it by hand"
-        return NotDone(f"the CRM took it and quietly changed it: {why}{left}", permanent=True)
+        return NotDone(f"the CRM took it and quietly changed it: {_problem(failed)}{left}", permanent=True)
 
 
-def _answered(records: RecordsShape, answer: HttpAnswer, context: Context) -> dict[str, Any] | Unknown:
-    """The written record as the answer holds it."""
+def _problem(failed: RecordCondition) -> str:
+    return failed.problem or f"{failed.path.source} is not what was asked for"
+
+
+def _answered(records: RecordsShape, answer: HttpAnswer, context: Context) -> Any:
+    """The written record as the answer holds it; its id alone where a header tells it."""
+    if records.id_header is not None:
+        found_id = id_in_address(answer.headers.get(records.id_header, ""))
+        return found_id or Unknown(f"the CRM answered {answer.status} without {records.id_header}", answer.status)
     try:
         found = [one for one in records.of(answer.data, context) or () if records.id_of(one) is not None]
     except NotRendered:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from plugin.cli.events_catch_up import catch_up
 from plugin.cli.options import (
     by_option,
     json_lines_option,
@@ -35,9 +36,12 @@ _acting = together(
 )
 
 
-@click.group(short_help="The CRM's own events that wait to be resolved: list, retry, drop.")
+@click.group(short_help="The CRM's own events: list what waits, retry, drop, catch up.")
 def events() -> None:
-    """The CRM's own events that are not resolved yet: which wait and why; try them again, or give them up."""
+    """The CRM's own events: which wait and why; try them again or give them up; read those that were missed."""
+
+
+events.add_command(catch_up)
 
 
 @events.command("list")

@@ -28,7 +28,7 @@ COMMANDS: Commands = {
     "deliver": ("plugin.cli.deliver:deliver", "Write into the CRM what is due, and take nothing in."),
     "deliveries": ("plugin.cli.deliveries:deliveries", "What goes to the CRM and by mail: list, show, retry, cancel."),
     "doctor": ("plugin.cli.doctor:doctor", "Prove the configuration before it is used, each point with its remedy."),
-    "events": ("plugin.cli.events:events", "The CRM's own events that wait to be resolved: list, retry, drop."),
+    "events": ("plugin.cli.events:events", "The CRM's own events: list what waits, retry, drop, catch up."),
     "init": ("plugin.cli.init:init", "Lay out a folder with plugin.toml and the rules, to edit."),
     "link": ("plugin.cli.link:link", "Print a signed link to the operators' page for one call."),
     "purge": ("plugin.cli.purge:purge", "Remove the personal data of old calls that are over."),

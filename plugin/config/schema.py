@@ -233,6 +233,8 @@ class DeliveryTable(Schema):
     blocked_probe_seconds = _number(0.01, 86_400)
     lease_margin_seconds = _number(0, 3600)
     unfinished_after_minutes = _number(0.01, 1440)
+    quiet_minutes = _number(0, 1440)
+    mail_without_card_hours = _number(0, 24)
 
 
 class ClockField(fields.Field[time]):

@@ -71,6 +71,8 @@ class DeliveryPolicy:
     blocked_probe_seconds: float = 3600.0
     lease_margin_seconds: float = 30.0
     unfinished_after_minutes: float = 30.0
+    quiet_minutes: float = 5.0
+    mail_without_card_hours: float = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,3 +202,8 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     #: What an admin reads: ``ru`` or ``en``. Logs are English.
     language: str = "ru"
+
+    def source_of(self, name: str) -> Source:
+        """The source of this name; where plugin.toml has none, one whose namespace is its name."""
+        named = (source for source in self.sources if source.name == name)
+        return next(named, Source(name, (), name))

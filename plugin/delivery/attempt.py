@@ -19,7 +19,7 @@ import structlog
 from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from plugin.delivery.cards import named
 from plugin.delivery.model import SAYS_NOTHING, AttemptStep, Delivery, DeliveryEnding, SentAs, StepOutcome
-from plugin.delivery.prepare import CardGoneError, CardsRead, NothingToDoError, Outgoing, Preparer, UnsendableError
+from plugin.delivery.prepare import CardGoneError, NothingToDoError, Outgoing, Preparer, UnsendableError
 from plugin.delivery.queue import Begun, Queue, Started
 from plugin.delivery.reconcile import Reconciler
 from plugin.delivery.retry import RetryPolicy
@@ -30,6 +30,7 @@ from plugin.resilience.health import (
     ANSWERS,
     BAD_SPELL,
     FAULT,
+    KNOWN_AWAY,
     NO_SIGNAL,
     REFUSED,
     is_login_refused,
@@ -37,10 +38,12 @@ from plugin.resilience.health import (
     of_read,
     of_write,
 )
-from plugin.resilience.lanes import Lane, lane_of
+from plugin.resilience.lanes import TO_CRM, Lane, lane_of
 
 _LOG = structlog.get_logger(__name__)
 
+#: How the reason of a mail begins that waits until its card can be read; by it the queue wakes them.
+WAITS_FOR_CARD = "waits for the card"
 _CORRECTED = "a correction came before it went out"
 _PERHAPS_SENT = "a correction came; the mail may have gone out already"
 #: What a CRM answers about a card that it does not have (any more).
@@ -48,9 +51,12 @@ _GONE = frozenset({404, 410})
 
 
 class AttemptStage(Enum):
-    """How far an attempt got. ``LOST``: another process has the delivery now."""
+    """How far an attempt got. ``LOST``: another process has the delivery now. ``HELD``: the CRM is away by now, so that
+    it is given back as if nothing had been tried.
+    """
 
     CLAIMED = "claimed"
+    HELD = "held"
     PREPARED = "prepared"
     BEGUN = "begun"
     LOST = "lost"
@@ -62,7 +68,7 @@ class Attempt:
     """One attempt at a claimed delivery. ``delivery.sent_at`` always says whether the CRM may hold it by now.
 
     ``outgoing`` is set once it is prepared, ``ending`` once it is ended; ``verdict`` is what the last exchange said
-    about the lane's account. ``cards_read`` is shared by the attempts of one batch.
+    about the lane's account, and ``said`` what the sending itself said.
     """
 
     def __init__(
@@ -72,32 +78,32 @@ class Attempt:
         preparer: Preparer,
         reconciler: Reconciler,
         retries: RetryPolicy,
-        cards_read: CardsRead,
     ) -> None:
         self.delivery = delivery
         self.stage = AttemptStage.CLAIMED
         self.outgoing: Outgoing | None = None
         self.ending: DeliveryEnding | None = None
         self.steps: list[AttemptStep] = []
-        self.verdict = NO_SIGNAL
-        self._lane = lane_of(delivery.kind)
+        self.verdict = self.said = NO_SIGNAL
+        self.lane = lane_of(delivery.kind)
         self._queue = queue
         self._preparer = preparer
         self._reconciler = reconciler
         self._retries = retries
-        self._cards_read = cards_read
         self._sent_before: datetime | None = None
 
     # --- transitions ---------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """From claimed to prepared, or to ended. Raises LedgerUnavailable."""
+        """From claimed to prepared, held or ended. Raises LedgerUnavailable."""
         with self._faults_end_it():
             sent_at = self.delivery.sent_at
             ending = self._reconcile(sent_at) if sent_at is not None else None
             if ending is None and self.delivery.cancel:
                 ending = DeliveryEnding(DeliveryState.CANCELLED, why=_CORRECTED)
-            self._end(ending or self._make_ready())
+            ending_or_ready = ending or self._make_ready()
+            if self.stage is not AttemptStage.HELD:
+                self._end(ending_or_ready)
 
     def begin(self, started: Started, held_up: float) -> None:
         """From prepared to begun, lost or ended, ``held_up`` seconds after the ledger was asked to start it."""
@@ -122,7 +128,7 @@ class Attempt:
 
     def conclude(self, outcome: Outcome, started: float) -> None:
         """From begun to ended; it was sent at ``started`` by ``time.monotonic``. Raises LedgerUnavailable."""
-        self.verdict = of_mail(outcome) if self._lane is Lane.MAIL else of_write(outcome)
+        self.verdict = self.said = of_mail(outcome) if self.lane is Lane.MAIL else of_write(outcome)
         match outcome:
             case Done():
                 self._note("send", "done", started)
@@ -204,13 +210,10 @@ class Attempt:
             self._note_error(error, "unknown", started)
             if error.status in _GONE and delivery.kind in ON_CARDS and delivery.place and delivery.place.card:
                 return self._relocate(delivery.place.card, str(error))
-            if delivery.kind not in MAILS:
-                return self._parked(f"the CRM does not let it be looked for: {error}", counts=True)
-            # Better a mail twice than none.
-            remote_id = None
-        else:
-            self.verdict = ANSWERS
-            self._note("look_up", "absent" if remote_id is None else "found", started)
+            # What cannot be looked for is unknown, not absent: a human finds out.
+            return self._parked(f"the CRM does not let it be looked for: {error}", counts=True)
+        self.verdict = ANSWERS
+        self._note("look_up", "absent" if remote_id is None else "found", started)
         if remote_id is not None:
             return self._done(remote_id)
         if delivery.cancel and delivery.kind in MAILS:
@@ -225,7 +228,7 @@ class Attempt:
         """What is to be sent, or how it ends without. What was sent before (a mail) stays perhaps sent."""
         started = time.monotonic()
         try:
-            return self._preparer.prepare(self.delivery, self._cards_read)
+            return self._preparer.prepare(self.delivery)
         except NothingToDoError:
             return DeliveryEnding(DeliveryState.CANCELLED, why=NEVER_WRITTEN)
         except UnsendableError as error:
@@ -238,7 +241,8 @@ class Attempt:
             self._note_error(error, "not_done", started)
             if isinstance(error, CrmRefused):
                 return self._parked(str(error), counts=True)
-            return self._later(str(error), at_least=error.after, counts=True)
+            why = f"{WAITS_FOR_CARD}: {error}" if self.lane is Lane.MAIL else str(error)
+            return self._later(why, at_least=error.after, counts=True)
         except LedgerUnavailable:
             raise
         except OptoutError as error:
@@ -252,7 +256,7 @@ class Attempt:
                 return self._done(outcome.remote_id)
             case NotDone():
                 self.delivery = replace(self.delivery, sent_at=self._sent_before)
-                if not outcome.permanent or (self._lane is Lane.MAIL and is_login_refused(outcome)):
+                if not outcome.permanent or (self.lane is Lane.MAIL and is_login_refused(outcome)):
                     return self._not_now(outcome)
                 card = self.sent_as.card
                 if outcome.status in _GONE and card is not None:
@@ -334,7 +338,12 @@ class Attempt:
 
     def _note_error(self, error: CrmUnavailable | CrmRefused, outcome: StepOutcome, started: float) -> None:
         # The plugin's own mail says nothing about the CRM that it asked for a card.
-        self.verdict = of_read(error) if self._lane is Lane.CRM else NO_SIGNAL
+        self.verdict = of_read(error) if self.lane in TO_CRM else NO_SIGNAL
+        if isinstance(error, CrmUnavailable) and error.code == KNOWN_AWAY:
+            # Nobody was asked.
+            if self.lane in TO_CRM and self.stage is AttemptStage.CLAIMED:
+                self.stage = AttemptStage.HELD
+            return
         code = error.code if isinstance(error, CrmRefused) else None
         self._note("look_up", outcome, started, str(error), status=error.status, code=code)
 

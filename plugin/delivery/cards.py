@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from connectors.base import CardRef, Connector
+from connectors.base import CardRef
 from connectors.kit.names import name_key, same_name
 from connectors.kit.phones import numbers_in
+from plugin.delivery.clock_jumps import Monotonic
+from plugin.delivery.contact_search import ContactSearch
 from plugin.delivery.model import Delivery, Place
 from plugin.ledger import Ledger
 from plugin.ledger.schema import decisions
+from plugin.resilience.reads import Reads
 
 _KEPT = select(decisions.c.card).where(decisions.c.id == bindparam("id"))
 _KEEP = update(decisions).where(decisions.c.id == bindparam("of"))
@@ -21,9 +25,9 @@ _KEEP = update(decisions).where(decisions.c.id == bindparam("of"))
 class CardFinder:
     """Finds the card of a decision: the one it names, else the other client's, else the call's, else by phone."""
 
-    def __init__(self, ledger: Ledger, connector: Connector) -> None:
+    def __init__(self, ledger: Ledger, reads: Reads, monotonic: Monotonic = time.monotonic) -> None:
         self._ledger = ledger
-        self._connector = connector
+        self._search = ContactSearch(reads, monotonic)
 
     def kept(self, decision_ref: int) -> Place | None:
         """The card that was chosen for this decision, if one was. Raises LedgerUnavailable."""
@@ -98,9 +102,9 @@ class CardFinder:
         numbers = numbers_in(phone)
         wanted = name if name and name_key(name) else None
         if numbers:
-            found = [card for number in numbers for card in self._connector.find_contact(phone=number)]
+            found = [card for number in numbers for card in self._search.by_number(number)]
         else:
-            found = [] if wanted is None else list(self._connector.find_contact(name=wanted))
+            found = [] if wanted is None else list(self._search.by_name(wanted))
         return list(dict.fromkeys(card.ref for card in found if wanted is None or same_name(wanted, card.name or "")))
 
     def _find_again(self, delivery: Delivery, gone: CardRef, fallback: bool) -> Place:

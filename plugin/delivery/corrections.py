@@ -6,18 +6,19 @@ it goes out: nothing speaks of a record that never was (contract 3.5).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
 
-from connectors.base import CardRef, Connector, CrmUnavailable, Kind
+from connectors.base import CardRef, CrmRefused, CrmUnavailable, Kind
 from plugin.delivery.model import Delivery
 from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, decisions, deliveries
 from plugin.ledger.standing import CardId, WrittenRecord, card_id, merged_cards, uncorrected
 from plugin.ledger.states import MAILS, ON_CARDS, OPEN, DeliveryKind, DeliveryState
+from plugin.resilience.reads import Reads
 
 _FOUND_AS: Mapping[str, Kind] = {
     DeliveryKind.COMMENT: "comment",
@@ -58,10 +59,9 @@ NOTHING_TOLD = Told()
 class Corrections:
     """Looks at what became of the earlier deliveries of a call. Everything raises LedgerUnavailable."""
 
-    def __init__(self, ledger: Ledger, connector: Connector, crm_is_away: Callable[[], bool]) -> None:
+    def __init__(self, ledger: Ledger, reads: Reads) -> None:
         self._ledger = ledger
-        self._connector = connector
-        self._crm_is_away = crm_is_away
+        self._reads = reads
 
     def in_comment(self, delivery: Delivery, card: CardRef) -> Told | None:
         """What a comment says in this card of older decisions that stand there; None: a correction without any.
@@ -119,21 +119,17 @@ class Corrections:
             known: Sequence[Any] = connection.execute(_DECISIONS, {"id": delivery.id}).all()
         # The delivery itself and what was decided after it say nothing of what was before.
         rows = [row for row in rows if row.id != delivery.id and row.decision_ref <= delivery.decision_ref]
-        asks = delivery.kind != DeliveryKind.SMTP_EMAIL or not self._crm_is_away()
-        return _Written(rows, known, self._connector, asks=asks, mail=delivery.kind == DeliveryKind.SMTP_EMAIL)
+        return _Written(rows, known, self._reads, mail=delivery.kind == DeliveryKind.SMTP_EMAIL)
 
 
 class _Written:
     """The deliveries of a call, and which of them are in the CRM or in a mailbox."""
 
-    def __init__(
-        self, rows: Sequence[Row[Any]], known: Sequence[Row[Any]], connector: Connector, *, asks: bool, mail: bool
-    ) -> None:
+    def __init__(self, rows: Sequence[Row[Any]], known: Sequence[Row[Any]], reads: Reads, *, mail: bool) -> None:
         self.rows = [row for row in rows if row.withdraws is None]
         self._decisions = {row.id: row for row in known}
         self._moved = merged_cards(row.card for row in known)
-        self._connector = connector
-        self._asks = asks
+        self._reads = reads
         self._mail = mail
         self._found: dict[int, bool] = {}
 
@@ -178,12 +174,11 @@ class _Written:
 
     def _is_in_the_crm(self, row: Row[Any]) -> bool:
         """Parked while nobody knew: looked for."""
-        if not self._asks:
-            return True
         kept = self._card_of(row)
         try:
-            return self._connector.find(_FOUND_AS[row.kind], CardRef(*kept) if kept else None, row.key) is not None
-        except CrmUnavailable:
+            return self._reads.find(_FOUND_AS[row.kind], CardRef(*kept) if kept else None, row.key) is not None
+        except (CrmUnavailable, CrmRefused):
+            # A mail says in time what may have been; what cannot be looked for is unknown, not absent.
             if self._mail:
                 return True
             raise

@@ -51,7 +51,8 @@ class Delivery:
     ``lease`` is the mark of this very claim: no other claim, not even one of the same process, has the same.
     ``card`` is the call's, ``place`` where the actions of ``card_decision`` go, once that is known, and ``target``
     whom that is about. ``corrects`` and ``corrections`` as in the ledger.
-    ``sent_at`` set means that the CRM may hold it already: a look-up comes before any repeat.
+    ``sent_at`` set means that the CRM may hold it already: a look-up comes before any repeat. ``sent_text`` and
+    ``sent_to`` are then what it held and to whom: a mail is repeated as it was, one key being one body.
     """
 
     id: int
@@ -64,6 +65,7 @@ class Delivery:
     fallback_text: str | None
     due_at: datetime | None
     deadline_at: datetime
+    created_at: datetime
     withdraws: int | None
     corrects: int | None
     corrections: Sequence[Mapping[str, Any]] | None
@@ -77,6 +79,8 @@ class Delivery:
     card: CardRef | None
     target: Mapping[str, Any] | None
     place: Place | None
+    sent_text: str | None = None
+    sent_to: Assignee | None = None
 
     @property
     def card_decision(self) -> int:

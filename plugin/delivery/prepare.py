@@ -5,13 +5,13 @@ Preparing only reads; the one write is ``Preparer.send``, which has one of the t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from connectors.base import (
     Assignee,
-    Card,
     CardRef,
     CommentWrite,
     Connector,
@@ -22,6 +22,8 @@ from connectors.base import (
     ReminderWrite,
     Write,
 )
+from plugin.common.clock import Now
+from plugin.delivery.card_reader import CardReader
 from plugin.delivery.cards import CardFinder, named
 from plugin.delivery.corrections import NOTHING_TOLD, Corrections, Told
 from plugin.delivery.mail_threads import MailThreads
@@ -34,9 +36,6 @@ from plugin.ledger.states import MAILS, DeliveryKind
 if TYPE_CHECKING:
     from connectors.smtp import Mailer
     from plugin.deciding.ruleset import Role
-
-#: Cards as the CRM had them a moment ago.
-CardsRead = dict[CardRef, Card]
 
 
 class UnsendableError(Exception):
@@ -70,13 +69,15 @@ class Outgoing:
 class Preparer:
     """Makes deliveries ready. ``roles`` gives the active rules' roles at that moment.
 
-    ``crm_is_away`` tells whether the CRM is known not to answer just now: the plugin's own mail does not ask it then.
+    A text waits for the card that it names. Only of the plugin's own mails, which do not need the CRM, does one go out
+    without, ``without_card`` before its deadline, if the CRM cannot be asked until then.
     """
 
     def __init__(
         self,
         connector: Connector,
         cards: CardFinder,
+        card_reader: CardReader,
         withdrawals: Withdrawals,
         corrections: Corrections,
         threads: MailThreads,
@@ -84,14 +85,17 @@ class Preparer:
         mailer: Mailer | None,
         sender: str | None,
         roles: Callable[[], Mapping[str, Role]],
-        crm_is_away: Callable[[], bool],
+        without_card: timedelta,
+        now: Now,
     ) -> None:
         self._connector = connector
         self._mailer = mailer
         self._sender = sender
         self._roles = roles
-        self._crm_is_away = crm_is_away
+        self._without_card = without_card
+        self._now = now
         self._cards = cards
+        self._card_reader = card_reader
         self._withdrawals = withdrawals
         self._corrections = corrections
         self._threads = threads
@@ -108,21 +112,25 @@ class Preparer:
             raise ValueError(f"{len(outgoing)} outgoing, {len(writes)} writes, {len(outcomes)} outcomes")
         return outcomes
 
-    def prepare(self, delivery: Delivery, cards_read: CardsRead) -> Outgoing:
-        """What this delivery sends. ``cards_read``: cards that deliveries of the same batch had read just now.
+    def expect(self, claimed: Iterable[Delivery]) -> None:
+        """These will be prepared soon: the cards that they name are read together."""
+        self._card_reader.expect(card for one in claimed if (card := _named_card(one)) is not None)
+
+    def prepare(self, delivery: Delivery) -> Outgoing:
+        """What this delivery sends.
 
         Raises UnsendableError, NothingToDoError, CardGoneError; ConfigError while a role or the mail server is not set
         up; where the CRM has to be asked, CrmUnavailable and CrmRefused; and LedgerUnavailable.
         """
         if delivery.kind in MAILS:
-            return self._mail(delivery, cards_read)
+            return self._mail(delivery)
         match delivery.kind:
             case DeliveryKind.COMMENT:
-                return self._comment(delivery, cards_read)
+                return self._comment(delivery)
             case DeliveryKind.REMINDER:
-                return self._reminder(delivery, cards_read)
+                return self._reminder(delivery)
             case DeliveryKind.WITHDRAWAL:
-                return self._withdrawal(delivery, cards_read)
+                return self._withdrawal(delivery)
         raise UnsendableError(f"this version delivers no {delivery.kind!r}")
 
     def place(self, delivery: Delivery) -> Place:
@@ -143,41 +151,42 @@ class Preparer:
             raise UnsendableError(place.why or "no card")
         return place.card, place.fallback
 
-    def _comment(self, delivery: Delivery, cards_read: CardsRead) -> Outgoing:
+    def _comment(self, delivery: Delivery) -> Outgoing:
         card, fallback = self._on_its_card(delivery)
         told = self._corrections.in_comment(delivery, card)
         if told is None:
             raise NothingToDoError
-        text = self._described(full_text(delivery, fallback, told), card, cards_read)
+        text = self._described(full_text(delivery, fallback, told), card)
         sent_as = SentAs(card=card, text=text, corrected=told.corrected)
         return Outgoing(CommentWrite(card, text, delivery.key), sent_as=sent_as)
 
-    def _reminder(self, delivery: Delivery, cards_read: CardsRead) -> Outgoing:
+    def _reminder(self, delivery: Delivery) -> Outgoing:
         role, assignee = self._person(delivery)
         if not assignee.user:
             raise ConfigError(f"role {role!r} has no crm_user in roles.toml")
         card, fallback = self._on_its_card(delivery)
         told = self._corrections.in_reminder(delivery)
-        text = self._described(full_text(delivery, fallback, told), card, cards_read)
+        text = self._described(full_text(delivery, fallback, told), card)
         due = delivery.due_at or delivery.deadline_at
         write = ReminderWrite(card, assignee, delivery.subject or "", text, due, delivery.key)
         return Outgoing(write, sent_as=SentAs(assignee, card, text))
 
-    def _withdrawal(self, delivery: Delivery, cards_read: CardsRead) -> Outgoing:
+    def _withdrawal(self, delivery: Delivery) -> Outgoing:
         remote_id = self._withdrawals.reminder(delivery)
         if remote_id is None:
             raise NothingToDoError
-        why = self._described_if_reachable(delivery.text, delivery, cards_read)
+        why = self._described_if_known(delivery.text, delivery)
         sent_as = SentAs(text=why)
         return Outgoing(call=lambda: self._connector.withdraw_reminder(remote_id, why, delivery.key), sent_as=sent_as)
 
-    def _mail(self, delivery: Delivery, cards_read: CardsRead) -> Outgoing:
+    def _mail(self, delivery: Delivery) -> Outgoing:
         told = self._told_in_mail(delivery)
         role, assignee = self._person(delivery)
         subject = told.subject or delivery.subject or ""
-        # Only then does the text depend on the card; a mail needs none, so a missing one does not hold it up.
-        fallback = bool(delivery.fallback_text) and self._place_for_mail(delivery).fallback
-        text = self._described_if_reachable(full_text(delivery, fallback, told), delivery, cards_read)
+        # A repeat is the same mail: to the CRM one key is one body, and a reader is not told two things.
+        text = delivery.sent_text or self._mail_text(delivery, told)
+        if delivery.kind == DeliveryKind.CRM_EMAIL:
+            assignee = delivery.sent_to or assignee
         sent_as = SentAs(assignee, text=text)
         if delivery.kind == DeliveryKind.CRM_EMAIL:
             if not (assignee.user or assignee.address):
@@ -205,7 +214,24 @@ class Preparer:
             raise NothingToDoError
         return told
 
-    def _described(self, text: str, ref: CardRef | None, cards_read: CardsRead) -> str:
+    def _mail_text(self, delivery: Delivery, told: Told) -> str:
+        """The text of a mail that never went out. Raises as ``prepare``."""
+        try:
+            # Only then does the text depend on where the rest is written; a missing card does not hold it up.
+            fallback = bool(delivery.fallback_text) and self._cards.place(delivery).fallback
+            return self._described_if_known(full_text(delivery, fallback, told), delivery)
+        except CrmUnavailable:
+            if delivery.kind == DeliveryKind.CRM_EMAIL or not self._is_near(delivery):
+                raise
+        # Whether the other client's card was found is not known: then it is said how to find them by hand.
+        return fill_card(full_text(delivery, bool(delivery.fallback_text), told), None)
+
+    def _is_near(self, delivery: Delivery) -> bool:
+        """Whether the deadline is so near that a mail must not wait; never in the first half of the time there was."""
+        half = (delivery.deadline_at - delivery.created_at) / 2
+        return delivery.deadline_at - self._now() <= min(self._without_card, half)
+
+    def _described(self, text: str, ref: CardRef | None) -> str:
         """The text with the name and the link of its card, as the CRM has them now.
 
         Raises CardGoneError, CrmUnavailable, CrmRefused.
@@ -214,30 +240,19 @@ class Preparer:
             return text
         if ref is None:
             return fill_card(text, None)
-        card = cards_read.get(ref) or self._connector.read_card(ref)
+        card = self._card_reader.read(ref)
         if card is None:
             raise CardGoneError(ref)
-        cards_read[ref] = card
         return fill_card(text, card)
 
-    def _described_if_reachable(self, text: str, delivery: Delivery, cards_read: CardsRead) -> str:
-        """The same for what is not held up by a CRM that does not answer."""
+    def _described_if_known(self, text: str, delivery: Delivery) -> str:
+        """The same for what goes out without a card that is gone or not shown. Raises CrmUnavailable."""
         if not names_card(text):
             return text
         try:
-            return self._described(text, self._place_for_mail(delivery).card, cards_read)
-        except (CardGoneError, CrmUnavailable, CrmRefused):
+            return self._described(text, self._cards.place(delivery).card)
+        except (CardGoneError, CrmRefused):
             return fill_card(text, None)
-
-    def _place_for_mail(self, delivery: Delivery) -> Place:
-        """The card that a mail tells of. Raises CrmUnavailable, CrmRefused, LedgerUnavailable."""
-        if delivery.kind != DeliveryKind.SMTP_EMAIL or not self._crm_is_away():
-            return self._cards.place(delivery)
-        # An outage costs probes: mails that go another way must not ask the CRM one by one.
-        kept = delivery.place or self._cards.kept(delivery.card_decision)
-        if kept is None:
-            raise CrmUnavailable("the CRM is away")
-        return kept
 
     def _person(self, delivery: Delivery) -> tuple[str, Assignee]:
         """Who fills the role now: a change of coordinator counts for what has not gone out yet."""
@@ -246,3 +261,12 @@ class Preparer:
         if role is None:
             raise ConfigError(f"roles.toml has no role {name!r}")
         return name, Assignee(user=role.crm_user, address=role.address)
+
+
+def _named_card(delivery: Delivery) -> CardRef | None:
+    """The card that its text names, where no card has to be found first."""
+    if delivery.sent_text or not names_card(delivery.text):
+        return None
+    if delivery.place is not None:
+        return delivery.place.card
+    return delivery.card if delivery.target is None else None

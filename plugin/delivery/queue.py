@@ -15,18 +15,18 @@ from operator import attrgetter
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select, text, update
 
 from connectors.base import Assignee, CardRef
 from plugin.common.clock import Now
 from plugin.delivery.clock_jumps import is_anything_ahead, repair_due_times
-from plugin.delivery.fair_order import any_due, next_due
-from plugin.delivery.group_commit import GroupCommit
+from plugin.delivery.fair_order import OPEN_LITERALS, any_due, next_due
 from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, Place, SentAs
 from plugin.delivery.refusals import Refusals, read_refusals
 from plugin.ledger import Ledger
+from plugin.ledger.group_commit import GroupCommit
 from plugin.ledger.schema import attempts, calls, decisions, deliveries
-from plugin.ledger.states import ENDED, ON_CARDS, DeliveryState
+from plugin.ledger.states import ENDED, ON_CARDS, DeliveryKind, DeliveryState
 from plugin.resilience.health import FAULT
 from plugin.resilience.lanes import LANES, Lane
 
@@ -64,6 +64,27 @@ _LOCK = (
     .with_for_update()
 )
 _CHANGE = update(deliveries).where(deliveries.c.id == bindparam("of"))
+# What has been begun is leased for longer than any claim is.
+_TO_RENEW = (
+    select(deliveries.c.id)
+    .where(
+        deliveries.c.state.in_(OPEN_LITERALS),
+        deliveries.c.not_before < bindparam("until", type_=deliveries.c.not_before.type),
+        deliveries.c.state == literal_column(f"'{DeliveryState.LEASED}'"),
+        deliveries.c.owner.in_(bindparam("claims", expanding=True)),
+    )
+    .order_by(deliveries.c.id)
+    .with_for_update(skip_locked=True)
+)
+_WAKE = (
+    update(deliveries)
+    .where(
+        deliveries.c.state == literal_column(f"'{DeliveryState.WAITING}'"),
+        deliveries.c.kind == literal_column(f"'{DeliveryKind.SMTP_EMAIL}'"),
+        deliveries.c.why.like(bindparam("reason", type_=deliveries.c.why.type)),
+    )
+    .values(not_before=bindparam("moment", type_=deliveries.c.not_before.type))
+)
 _FAULTS = select(func.count()).where(
     attempts.c.delivery_ref == bindparam("id"), attempts.c.code == bindparam("code", type_=attempts.c.code.type)
 )
@@ -72,7 +93,8 @@ _CLAIMING = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=0x6F70
 _MOST_PASSED_OVER = 5
 _STEP_COLUMNS = [field.name for field in fields(AttemptStep)]
 #: What a Delivery takes over from its row as it is.
-_SAME_COLUMNS = [field.name for field in fields(Delivery) if field.name not in ("lease", "card", "place")]
+_OWN = ("lease", "card", "place", "sent_text", "sent_to")
+_SAME_COLUMNS = [field.name for field in fields(Delivery) if field.name not in _OWN]
 _same = attrgetter(*_SAME_COLUMNS)
 
 
@@ -95,16 +117,20 @@ _Ending = tuple[Delivery, DeliveryEnding, Sequence[AttemptStep]]
 class Queue:
     """The deliveries of one ledger as one process sees them. Thread-safe. Everything raises LedgerUnavailable.
 
-    ``owner`` names this start of this process and no other; ``lease_seconds`` is how long a claim is good for.
+    ``owner`` names this start of this process and no other. What has been begun is left alone by all others for
+    ``lease_seconds``; what is only claimed for ``claim_seconds``, unless that is renewed.
     All times are the ledger's (``Ledger.moment``): the clocks of its machines need not agree. ``now`` is this one's.
     """
 
-    def __init__(self, ledger: Ledger, now: Now, owner: str, lease_seconds: float) -> None:
+    def __init__(
+        self, ledger: Ledger, now: Now, owner: str, lease_seconds: float, claim_seconds: float | None = None
+    ) -> None:
         self._ledger = ledger
         self._here = now
         self._ahead = timedelta(0)
         self._owner = owner
         self._lease = timedelta(seconds=lease_seconds)
+        self._claim = timedelta(seconds=lease_seconds if claim_seconds is None else claim_seconds)
         self._claims = itertools.count(1)
         self._dealt = 0
         self._passed_over = 0
@@ -123,12 +149,19 @@ class Queue:
         return moment
 
     def claim(
-        self, limit: int, lanes: Collection[Lane] = LANES, held: Collection[str] = (), *, batch_mates: int = 0
+        self,
+        limit: int,
+        lanes: Collection[Lane] = LANES,
+        held: Collection[str] = (),
+        *,
+        batch_mates: int = 0,
+        without: Collection[int] = (),
     ) -> list[Delivery]:
         """Lease up to ``limit`` due deliveries of these lanes, dealt out as ``plugin.delivery.fair_order`` says.
 
-        Those of a state in ``held`` are left alone. With ``batch_mates``, up to so many more that were decided together
-        with them; while another process claims so, nothing is claimed, or the two would tear them apart.
+        Those of a state in ``held``, and those named in ``without``, are left alone. With ``batch_mates``, up to so
+        many more that were decided together with them; while another process claims so, nothing is claimed, or the two
+        would tear them apart.
         """
         with self._ledger.read() as connection:
             # An idle loop must not take the writers' turn every second.
@@ -138,14 +171,32 @@ class Queue:
             if batch_mates and not self._may_claim(connection):
                 return []
             now = self._moment(connection)
-            ids = next_due(connection, now, limit, first=self._dealt, lanes=lanes, held=held, batch_mates=batch_mates)
+            ids = next_due(
+                connection,
+                now,
+                limit,
+                first=self._dealt,
+                lanes=lanes,
+                held=held,
+                batch_mates=batch_mates,
+                without=without,
+            )
             if not ids:
                 return []
             self._dealt += limit
             lease = f"{self._owner}#{next(self._claims)}"
-            connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)), _leased(lease, now + self._lease))
+            connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)), _leased(lease, now + self._claim))
             rows: dict[int, Any] = {row.id: row for row in connection.execute(_LOAD, {"ids": ids})}
             return _on_their_cards(connection, [_delivery(rows[id_]) for id_ in ids])
+
+    def renew(self, claims: Collection[str]) -> None:
+        """Go on holding what of these claims (``Delivery.lease``) has neither been begun nor lost."""
+        with self._ledger.write() as connection:
+            until = self._moment(connection) + self._claim
+            ids = list(connection.execute(_TO_RENEW, {"claims": list(claims), "until": until}).scalars())
+            if ids:
+                held = {"lease_until": until, "not_before": until}
+                connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(**held))
 
     def _may_claim(self, connection: Connection) -> bool:
         """Whether no other process is claiming; one that was stopped in the middle is not waited for long."""
@@ -229,6 +280,11 @@ class Queue:
             ]
             if changes:
                 connection.execute(_CHANGE, changes)
+
+    def wake(self, why: str) -> None:
+        """Make the plugin's own mails due now that wait for a reason which begins so."""
+        with self._ledger.write() as connection:
+            connection.execute(_WAKE, {"moment": self._moment(connection), "reason": f"{why}%"})
 
     def faults(self, delivery: Delivery) -> int:
         """How many attempts ended in a fault of the code."""
@@ -323,4 +379,13 @@ def _logged(delivery: Delivery, step: AttemptStep) -> dict[str, Any]:
 def _delivery(row: Row[Any]) -> Delivery:
     card = CardRef(row.card_type, row.card_id) if row.card_type and row.card_id else None
     same = dict(zip(_SAME_COLUMNS, _same(row), strict=True))
-    return Delivery(**same, lease=row.owner, card=card, place=Place.of(row.place))
+    # How it went out last counts as long as that may have arrived.
+    to = row.assignee if row.sent_at else None
+    return Delivery(
+        **same,
+        lease=row.owner,
+        card=card,
+        place=Place.of(row.place),
+        sent_text=row.sent_text if row.sent_at else None,
+        sent_to=Assignee(to.get("user"), to.get("address")) if to else None,
+    )

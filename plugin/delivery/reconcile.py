@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from connectors.base import CardRef, Connector, Kind, ReminderState
+from connectors.base import CardRef, Kind, ReminderState
 from plugin.delivery.model import Delivery
 from plugin.delivery.withdrawals import Withdrawals
 from plugin.ledger.states import ON_CARDS, DeliveryKind
 from plugin.resilience.backoff import Timing
+from plugin.resilience.reads import Reads
 
 _FOUND_AS: Mapping[str, Kind] = {
     DeliveryKind.COMMENT: "comment",
@@ -21,8 +22,8 @@ _FOUND_AS: Mapping[str, Kind] = {
 class Reconciler:
     """Finds out whether deliveries whose answer was lost are in the CRM."""
 
-    def __init__(self, connector: Connector, withdrawals: Withdrawals, timing: Timing) -> None:
-        self._connector = connector
+    def __init__(self, reads: Reads, withdrawals: Withdrawals, timing: Timing) -> None:
+        self._reads = reads
         self._withdrawals = withdrawals
         self._settling = timedelta(seconds=timing.settling)
 
@@ -43,12 +44,12 @@ class Reconciler:
         """
         if delivery.kind == DeliveryKind.WITHDRAWAL:
             return self._withdrawn(delivery)
-        found = (self._connector.find(_FOUND_AS[delivery.kind], card, delivery.key) for card in _cards(delivery))
+        found = (self._reads.find(_FOUND_AS[delivery.kind], card, delivery.key) for card in _cards(delivery))
         return next((remote_id for remote_id in found if remote_id is not None), None)
 
     def _withdrawn(self, delivery: Delivery) -> str | None:
         remote_id = self._withdrawals.reminder(delivery)
-        if remote_id is None or self._connector.reminder_state(remote_id) is ReminderState.OPEN:
+        if remote_id is None or self._reads.reminder_state(remote_id) is ReminderState.OPEN:
             return None
         return remote_id
 

@@ -9,12 +9,12 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, or_, select
 
-from connectors.base import Connector
 from plugin.delivery.cards import CardFinder
 from plugin.delivery.model import Delivery
 from plugin.ledger import Ledger
 from plugin.ledger.schema import deliveries
 from plugin.ledger.states import MAILS, DeliveryState
+from plugin.resilience.reads import Reads
 
 _old = deliveries.alias("old")
 _OLD = select(_old).where(_old.c.id == bindparam("id"))
@@ -38,9 +38,9 @@ NEVER_WRITTEN = "what it takes back never went out"
 class Withdrawals:
     """Looks at what became of old reminders and their mails."""
 
-    def __init__(self, ledger: Ledger, connector: Connector, cards: CardFinder) -> None:
+    def __init__(self, ledger: Ledger, reads: Reads, cards: CardFinder) -> None:
         self._ledger = ledger
-        self._connector = connector
+        self._reads = reads
         self._cards = cards
 
     def retracts_nothing(self, delivery: Delivery) -> bool:
@@ -66,7 +66,7 @@ class Withdrawals:
             return None
         # Parked while nobody knew whether the CRM has it.
         place = self._cards.kept(old.decision_ref)
-        return self._connector.find("reminder", place.card if place else None, old.key)
+        return self._reads.find("reminder", place.card if place else None, old.key)
 
 
 def _went_out(state: str, sent_at: datetime | None) -> bool:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,11 @@ from connectors.base import Connector
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import Now
 from plugin.config.settings import Settings
+from plugin.delivery.attempt import WAITS_FOR_CARD
 from plugin.delivery.batching import batches
+from plugin.delivery.card_reader import CardReader
 from plugin.delivery.cards import CardFinder
+from plugin.delivery.claims import Claims
 from plugin.delivery.clock_jumps import ClockJumps, Monotonic
 from plugin.delivery.corrections import Corrections
 from plugin.delivery.dispatcher import Dispatcher
@@ -39,6 +42,7 @@ from plugin.resilience.backoff import Timing
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import Health
 from plugin.resilience.lanes import Lane
+from plugin.resilience.reads import CrmReads
 
 if TYPE_CHECKING:
     from connectors.smtp import Mailer
@@ -48,6 +52,9 @@ _LOG = structlog.get_logger(__name__)
 #: What is on its way or waits for a free thread, by what it ends with.
 _InHand = dict[Future[None], list[Delivery]]
 
+#: So long is held what was claimed and has not been begun, unless the process lives to renew it: what a killed one had
+#: not begun goes out soon, however long the CRM's time-outs are. Seconds.
+CLAIM_SECONDS = 10.0
 #: How soon a stop is noticed while nothing happens, in seconds.
 _NOTICE = 0.2
 #: By less than this, in seconds, a clock may be set back without anything being waited for too long.
@@ -58,7 +65,8 @@ class Worker:
     """One process's share of the deliveries of a ledger.
 
     ``owner`` must name this start of this process and no other (host, process id and something random): leases are
-    told apart by it. ``rng`` varies the waits. ``monotonic`` are seconds that no setting of the clock changes.
+    told apart by it. ``rng`` varies the waits. ``monotonic`` are seconds that no setting of the clock changes;
+    ``claim_seconds``, how long what has not been begun is held without a sign of life.
     ``gates`` and ``outages`` are what it finds out about the accounts and the ledger, for the process's other loops.
     """
 
@@ -74,31 +82,36 @@ class Worker:
         rng: Random,
         *,
         monotonic: Monotonic = time.monotonic,
+        claim_seconds: float = CLAIM_SECONDS,
     ) -> None:
         self._policy = policy = settings.delivery
         timing = Timing.of(connector.limits(), mailer.total_seconds if mailer else 0.0, policy.lease_margin_seconds)
-        self._queue = Queue(ledger, now, owner, timing.lease)
+        self._queue = Queue(ledger, now, owner, timing.lease, min(claim_seconds, timing.lease))
+        self._claims = Claims(self._queue, monotonic, claim_seconds, timing.lease)
         self.outages = OutageLog()
         self.gates = AccountGates(ledger, connector, policy, self._queue.now)
         self._jumps = ClockJumps(self._queue.now, monotonic, timing.lease)
-        cards = CardFinder(ledger, connector)
-        withdrawals = Withdrawals(ledger, connector, cards)
-        crm_is_away = partial(self.gates.is_away, Lane.CRM)
-        preparer = Preparer(
+        self.gates.on_back = self._wake_what_waited
+        reads = CrmReads(connector, self.gates)
+        cards = CardFinder(ledger, reads, monotonic)
+        withdrawals = Withdrawals(ledger, reads, cards)
+        self._preparer = preparer = Preparer(
             connector,
             cards,
+            CardReader(reads, connector.most_cards, monotonic),
             withdrawals,
-            Corrections(ledger, connector, crm_is_away),
+            Corrections(ledger, reads),
             MailThreads(ledger),
             mailer=mailer,
             sender=settings.smtp.sender if settings.smtp else None,
             roles=lambda: rules.current().roles,
-            crm_is_away=crm_is_away,
+            without_card=timedelta(hours=policy.mail_without_card_hours),
+            now=self._queue.now,
         )
         self._dispatcher = Dispatcher(
             self._queue,
             preparer,
-            Reconciler(connector, withdrawals, timing),
+            Reconciler(reads, withdrawals, timing),
             RetryPolicy(policy, timing, self.gates, rng),
             self._jumps,
             threading.BoundedSemaphore(policy.threads),
@@ -135,7 +148,8 @@ class Worker:
         pool = self._pool()
         try:
             while not stop.is_set():
-                self._pause(stop, self._turn(pool, in_hand))
+                wait = self._turn(pool, in_hand)
+                self._pause(stop, min(wait, self._claims.renew_every) if in_hand else wait)
         finally:
             self._leave(pool, in_hand)
 
@@ -156,6 +170,7 @@ class Worker:
         enough = max(1, policy.batch // 2) if self._batch_limit == 1 else self._claim_limit
         try:
             self._look_at_the_clock()
+            self._claims.renew(in_hand.values())
             self.gates.refresh()
             for lane in self.gates.take_probes():
                 pool.submit(self._probe, lane)
@@ -188,9 +203,18 @@ class Worker:
         """Deliveries of the lanes that are open, with their batch mates, or of the one lane that is probed, alone."""
         held = PERHAPS_SENT if self._jumps.distrusts_clock else ()
         if lane is not None:
-            return self._queue.claim(limit, [lane], held)
+            # One that may be at fault itself tells little; where there is no other, it has to do.
+            suspects = self.gates.suspects(lane)
+            found = self._queue.claim(limit, [lane], held, without=suspects) if suspects else []
+            return found or self._queue.claim(limit, [lane], held)
         mates = self._batch_limit if self._batch_limit > 1 else 0
-        return self._queue.claim(limit, self.gates.open_lanes(), held, batch_mates=mates)
+        claimed = self._queue.claim(limit, self.gates.open_lanes(), held, batch_mates=mates)
+        self._preparer.expect(claimed)
+        return claimed
+
+    def _wake_what_waited(self, lane: Lane) -> None:
+        if lane is Lane.CRM:
+            self._queue.wake(WAITS_FOR_CARD)
 
     def _look_at_the_clock(self) -> None:
         if self._jumps.look() < -_SET_BACK:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from connectors.base import (
     Assignee,
     CardRef,
+    Check,
     Connector,
     ConnectorError,
+    CrmRefused,
+    CrmUnavailable,
     Done,
     Kind,
     NotDone,
@@ -21,8 +24,9 @@ from connectors.base import (
     ReminderState,
 )
 from connectors.kit.reference_mark import reference_mark
+from connectors.protocol.check import read_failed, untried
 from plugin.common.clock import Now
-from plugin.doctor.checks import DoctorReport, fault_of
+from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of
 
 AREA = "trial"
 #: What the CRM shows meanwhile, for a person who comes across it.
@@ -32,6 +36,7 @@ _DUE = timedelta(hours=24)
 #: A CRM may find what was written a moment later: so many searches, so many seconds apart.
 _SEARCHES = 5
 _SECONDS_APART = 2.0
+_THROTTLED = 429
 
 
 @dataclass(slots=True)
@@ -46,17 +51,25 @@ class WriteTrial:
     sleep: Callable[[float], None] = time.sleep
 
     def run(self) -> None:
-        """Write, find, read and remove, each a check; what could not be removed is left and named."""
+        """Write, find, read and remove, each a check; what could not be removed is left and named.
+
+        Besides, what only the connector itself can tell by writing.
+        """
+        self._records()
         try:
-            card = self.connector.read_card(self.card)
+            self._adds(self.connector.check_by_writing())
         except Exception as error:
-            self._fails("the test card can be read", _why(error))
+            self._fails("the connector can tell", fault_of(error))
+
+    def _records(self) -> None:
+        try:
+            points = self.connector.check_card(self.card)
+        except Exception as error:
+            self._fails("the connector can tell", fault_of(error))
             return
-        if card is None:
-            remedy = f"The CRM has no {self.card.type} {self.card.id}: name a card that may be written to"
-            self._fails("the test card is there", remedy)
+        self._adds(points)
+        if not points[0].ok:
             return
-        self._holds("the test card is there")
         self._comment()
         self._reminder()
 
@@ -99,7 +112,7 @@ class WriteTrial:
             self._holds(name)
             return outcome.remote_id
         if isinstance(outcome, NotDone):
-            self._fails(name, outcome.why)
+            self._refused(name, outcome)
             return None
         remote = self._search(kind, key)
         missing = f"{outcome.why}; it was not found afterwards"
@@ -134,7 +147,7 @@ class WriteTrial:
         try:
             state = self.connector.reminder_state(remote)
         except Exception as error:
-            self._fails(name, _why(error))
+            self._unread(name, error)
             return
         if state in wanted:
             self._holds(name)
@@ -143,13 +156,34 @@ class WriteTrial:
 
     def _removed(self, kind: Kind, remote: str) -> None:
         outcome = _safely(lambda: self.connector.remove(kind, remote, self.card))
+        name = f"the {kind} is removed again"
         if isinstance(outcome, Done):
-            self._holds(f"the {kind} is removed again")
-        else:
-            self.report.leave(f"{kind} {remote} in {self._where()}: {outcome.why}")
+            self._holds(name)
+            return
+        self.report.leave(f"{kind} {remote} in {self._where()}: {outcome.why}")
+        if kind in self.connector.removes:
+            # It could and may not: a right that lacks here lacks there.
+            self._fails(name, outcome.why)
+
+    def _adds(self, points: Sequence[Check]) -> None:
+        self.report.add(*(DoctorCheck(AREA, one.name, one.ok, "" if one.ok else one.remedy) for one in points))
 
     def _where(self) -> str:
         return f"{self.card.type}:{self.card.id}"
+
+    def _unread(self, name: str, error: Exception) -> None:
+        """A read that failed: no answer is not the answer no."""
+        if not isinstance(error, CrmUnavailable | CrmRefused):
+            self._fails(name, str(error) if isinstance(error, ConnectorError) else fault_of(error))
+            return
+        point = read_failed(name, error, str(error))
+        self.report.add(DoctorCheck(AREA, name, point.ok, point.remedy))
+
+    def _refused(self, name: str, outcome: NotDone) -> None:
+        if outcome.permanent or outcome.blocked or (outcome.after is None and outcome.status != _THROTTLED):
+            self._fails(name, outcome.why)
+        else:
+            self.report.add(DoctorCheck(AREA, name, None, untried(name, outcome.why).remedy))
 
     def _holds(self, name: str) -> None:
         self.report.holds(AREA, name)
@@ -163,10 +197,6 @@ def _safely(write: Callable[[], Outcome]) -> Outcome:
         return write()
     except Exception as error:
         return NotDone(fault_of(error), permanent=True)
-
-
-def _why(error: Exception) -> str:
-    return str(error) if isinstance(error, ConnectorError) else fault_of(error)
 
 
 def _key() -> str:

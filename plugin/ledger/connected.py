@@ -60,3 +60,28 @@ account_values = Table(
     Column("owner", Text),
     Column("lease_until", UtcTime),
 )
+
+# How far it was read from each CRM what changed there while its events reached nobody (plugin.events.catch_up).
+catch_ups = Table(
+    "catch_ups",
+    metadata,
+    Column("account", String(100), primary_key=True),
+    # All that changed before has been heard of, by an event or by reading it.
+    Column("covered_at", UtcTime, nullable=False),
+    # What is to be read: all that changed since then; NULL: nothing.
+    Column("since", UtcTime),
+    # How far that has come, in the connector's own words, and when it began.
+    Column("cursor", Text),
+    Column("began_at", UtcTime),
+    # Asked for meanwhile: what is to be read after that.
+    Column("next_since", UtcTime),
+    # When the next page may be read. While one is being read: when another process may take that over.
+    Column("not_before", UtcTime),
+    Column("owner", Text),
+    # Tries of this page, and the records named by all pages so far.
+    Column("attempts", Integer, nullable=False),
+    Column("records", Integer, nullable=False),
+    # Why the last try failed, and when the first of those that did in a row.
+    Column("why", Text),
+    Column("failing_at", UtcTime),
+)

@@ -116,6 +116,7 @@ calls = Table(
 where_index("ix_calls_unfinished_at", calls.c.unfinished_at.is_not(None), calls.c.unfinished_at)
 _UNPURGED = calls.c.purged_at.is_(None)
 where_index("ix_calls_unpurged", _UNPURGED, calls.c.last_occurred_at)
+Index("ix_calls_phone", calls.c.phone, calls.c.last_occurred_at)
 
 events = Table(
     "events",

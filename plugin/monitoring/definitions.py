@@ -137,6 +137,18 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         find=refusals.refused_events,
         lasts=refusals.is_still_refused,
     ),
+    AlertKind.CATCH_UP_FAILED: AlertDefinition(
+        name="пропущенное в CRM не прочитано",
+        subject="Пропущенное в CRM не прочитано",
+        over_subject="Пропущенное в CRM прочитано",
+        advice=(
+            "Звонки, о которых CRM сообщала, пока плагин не работал или не был виден, ещё не приняты. Чтение "
+            "повторяется само; чего не хватает, покажет optout doctor. Повторить вручную: "
+            "optout events catch-up --since ВРЕМЯ."
+        ),
+        line=lines.catch_up,
+        find=events.catch_ups_failing,
+    ),
 }
 
 

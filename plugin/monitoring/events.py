@@ -1,4 +1,4 @@
-"""Finds the causes of alerts about the CRM's own events that were kept: parked, not mapped, or waiting for long."""
+"""Finds the causes of alerts about the CRM's own events: parked, not mapped, waiting for long, or not caught up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, exists, func, literal_column, select
 
 from plugin.common.log import mask_text
-from plugin.ledger.connected import kept_references
+from plugin.ledger.connected import catch_ups, kept_references
 from plugin.ledger.schema import alerts
 from plugin.monitoring.model import AT_ONCE, AlertCause, AlertKind, AlertLook, is_new, shown_reason
 
@@ -38,6 +38,9 @@ _LONG = (
     .group_by(_c.connector)
     .order_by(_c.connector)
 )
+_FAILING = select(catch_ups.c.account, catch_ups.c.since, catch_ups.c.failing_at, catch_ups.c.why).where(
+    catch_ups.c.failing_at <= bindparam("before", type_=_c.received_at.type)
+)
 _WHY = select(_c.why, _c.received_at).where(_c.id == bindparam("first"))
 
 
@@ -65,3 +68,12 @@ def events_waiting(look: AlertLook) -> Iterator[AlertCause]:
             why, since = look.connection.execute(_WHY, {"first": row.first}).one()
             about = {"connector": row.connector, "events": row.number, "since": since.isoformat()}
             yield AlertCause(AlertKind.EVENTS_WAITING, row.connector, about | {"reason": shown_reason(why)})
+
+
+def catch_ups_failing(look: AlertLook) -> Iterator[AlertCause]:
+    """CRMs of which it cannot be read for long what was missed; one that is away has an alert of its own."""
+    before = look.now - timedelta(minutes=look.settings.alerts.away_after_minutes)
+    for row in look.connection.execute(_FAILING, {"before": before}).all():
+        if row.account not in look.open_accounts:
+            about = {"connector": row.account, "since": row.since.isoformat(), "failing": row.failing_at.isoformat()}
+            yield AlertCause(AlertKind.CATCH_UP_FAILED, row.account, about | {"reason": shown_reason(row.why)})

@@ -9,11 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, literal_column, or_, select
 
 from plugin.authoring.revisions.archive import newest_activation
-from plugin.delivery.fair_order import IN_LANE, OPEN_LITERALS
+from plugin.delivery.fair_order import INDEXED, OPEN_LITERALS
 from plugin.ledger.schema import activations, alerts, breakers, calls, deliveries, events
 from plugin.monitoring.hours import working_hours
 from plugin.monitoring.model import AT_ONCE, AlertCause, AlertKind, AlertLook, is_new, shown_reason, standing
-from plugin.resilience.lanes import LANES
 
 #: Deliveries of one call that are named.
 _NAMED = 20
@@ -28,7 +27,7 @@ _d = deliveries.c
 _PARKED = _d.state == literal_column("'parked'")
 _UNKEPT = or_(_d.state.in_(OPEN_LITERALS), _PARKED)
 #: The parts of what is not done that have an index by deadline each.
-_PARTS = (*(and_(_d.state.in_(OPEN_LITERALS), IN_LANE[lane]) for lane in LANES), _PARKED)
+_PARTS = (*(and_(_d.state.in_(OPEN_LITERALS), inside) for inside in INDEXED.values()), _PARKED)
 _TIME = _d.deadline_at.type
 _NOW = bindparam("now", type_=_TIME)
 

@@ -11,6 +11,7 @@ from plugin.common.clock import local_time
 from plugin.delivery.reasons import russian_reason
 from plugin.delivery.words import KINDS
 from plugin.events.refusals import UNKNOWN_SOURCE
+from plugin.resilience.gates import CRM_MAIL_SUFFIX, MAIL_ACCOUNT
 
 #: What to do about an account that the CRM has blocked.
 _UNBLOCK = (
@@ -46,11 +47,20 @@ def promise(about: Mapping[str, Any], zone: ZoneInfo) -> str:
 
 def account(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """An account that is away, or blocked by the CRM."""
-    what = "почтовый сервер" if about["account"] == "smtp" else f"CRM ({about['account']})"
+    what, sends = _account(about["account"])
     since = f"с {_clock(about['since'], zone)}{_reason(about)}"
     if about.get("blocked"):
         return f"{what}: доступ заблокирован {since}. {_UNBLOCK}"
-    return f"{what} {'не принимает письма' if about['account'] == 'smtp' else 'не отвечает'} {since}"
+    return f"{what} {sends} {since}"
+
+
+def _account(name: str) -> tuple[str, str]:
+    """What an account is called, and what it does not do."""
+    if name == MAIL_ACCOUNT:
+        return "почтовый сервер", "не принимает письма"
+    if name.endswith(CRM_MAIL_SUFFIX):
+        return f"CRM ({name.removesuffix(CRM_MAIL_SUFFIX)})", "не отправляет письма"
+    return f"CRM ({name})", "не отвечает"
 
 
 def rules(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
@@ -85,6 +95,12 @@ def waiting(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """Events of the CRM that wait for long."""
     first = _clock(about["since"], zone)
     return f"CRM ({about['connector']}): событий {about['events']}, первое ждёт с {first}{_reason(about)}"
+
+
+def catch_up(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """What changed in the CRM while its events reached nobody, and cannot be read."""
+    since, first = _clock(about["since"], zone), _clock(about["failing"], zone)
+    return f"CRM ({about['connector']}): изменения с {since} не читаются с {first}{_reason(about)}"
 
 
 def refusal(about: Mapping[str, Any], zone: ZoneInfo) -> str:

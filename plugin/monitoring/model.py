@@ -33,6 +33,7 @@ class AlertKind(StrEnum):
     VALUE_NOT_MAPPED = "value_not_mapped"
     EVENTS_WAITING = "events_waiting"
     EVENT_REFUSED = refusals.KIND
+    CATCH_UP_FAILED = "catch_up_failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,12 @@ def open_alerts(connection: Connection, found: Sequence[AlertCause], now: dateti
         _LOG.warning("alert.opened", kind=str(one.kind), cause=one.cause, **_for_log(one.about))
 
 
+def change_alerts(connection: Connection, otherwise: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+    """Record what is known by now of alerts that stand: the first reason need not be the one to look for."""
+    for id_, about in otherwise:
+        connection.execute(update(alerts).where(alerts.c.id == id_).values(about=dict(about)))
+
+
 def close_alerts(connection: Connection, ids: Sequence[int], now: datetime, *, told: bool = True) -> None:
     """Record that these are over. ``told``: those who were told of the alert are told of its end."""
     for start in range(0, len(ids), _MOST):

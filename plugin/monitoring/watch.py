@@ -18,7 +18,7 @@ from plugin.ledger import Ledger
 from plugin.monitoring.changes import changes
 from plugin.monitoring.model import AlertCause, AlertKind, AlertLook
 from plugin.monitoring.post import AlertPost, gather, is_anything_untold
-from plugin.monitoring.record import close_alerts, open_alerts
+from plugin.monitoring.record import change_alerts, close_alerts, open_alerts
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.lanes import Lane
 
@@ -91,6 +91,7 @@ class AlertWatch:
             close_alerts(connection, found.overtaken, now, told=False)
             close_alerts(connection, found.over, now)
             open_alerts(connection, found.new, now)
+            change_alerts(connection, found.otherwise)
             gather(connection, self._settings, now)
 
     def _rules_not_followed(self) -> AlertCause | None:

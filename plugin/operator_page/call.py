@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.kit.phones import first_number
@@ -14,9 +14,11 @@ from plugin.events.schema import MAX_NAME
 
 @dataclass(frozen=True, slots=True)
 class PageCall:
-    """``phone`` is in one notation, None where what was given is no number. A card has both its type and its id.
+    """``phone`` is in one notation, None where what was given is no number. A card has both its type and its id, or
+    neither, where only the client's name is known.
 
-    ``script`` None: the default one.
+    ``script`` None: the default one. ``given``: phone, card type and card id as they were told when the call was
+    opened, where the operator has changed them since.
     """
 
     id: str
@@ -27,20 +29,27 @@ class PageCall:
     card_name: str | None = None
     card_url: str | None = None
     script: str | None = None
+    given: tuple[str | None, str | None, str | None] | None = None
 
     def about(self) -> dict[str, Any]:
         """The call and the card as the journal stores them."""
-        return {
+        about: dict[str, Any] = {
             "phone": self.phone,
             "card": {"type": self.card_type, "id": self.card_id, "name": self.card_name, "url": self.card_url},
         }
+        return about | ({"given": list(self.given)} if self.given else {})
+
+    @property
+    def opened_with(self) -> tuple[str | None, str | None, str | None]:
+        """Phone, card type and card id as they were told when the call was opened."""
+        return self.given or (self.phone, self.card_type, self.card_id)
 
     def event(self) -> dict[str, Any]:
         """The fields ``call`` and ``card`` of a call result."""
         call = {"id": self.id, "phone": self.phone, "operator": self.operator}
         card = {"type": self.card_type, "id": self.card_id, "name": self.card_name, "url": self.card_url}
         body: dict[str, Any] = {"call": {name: value for name, value in call.items() if value}}
-        if self.card_type and self.card_id:
+        if any(card.values()):
             body["card"] = {name: value for name, value in card.items() if value}
         return body
 
@@ -51,14 +60,13 @@ class PageCall:
 
     def context(self) -> dict[str, str | None]:
         """Values for the gaps of texts, without time and deadline, which only the end of the call gives."""
-        known = self.card_type and self.card_id
         return {
             "call.id": self.id,
             "call.phone": self.phone,
             "call.operator": self.operator,
-            "card.id": self.card_id if known else None,
-            "card.name": (self.card_name if known else None) or LABELS["card.name"],
-            "card.url": (self.card_url if known else None) or LABELS["card.url"],
+            "card.id": self.card_id,
+            "card.name": self.card_name or LABELS["card.name"],
+            "card.url": self.card_url or LABELS["card.url"],
         }
 
 
@@ -92,7 +100,22 @@ def line(text: str | None) -> str | None:
 
 def call_of_about(id_: str, about: Mapping[str, Any], operator: str | None, script: str) -> PageCall:
     """The call that a journal holds."""
-    card = about.get("card") or {}
+    card, given = about.get("card") or {}, about.get("given")
     return PageCall(
-        id_, about.get("phone"), operator, card.get("type"), card.get("id"), card.get("name"), card.get("url"), script
+        id_,
+        about.get("phone"),
+        operator,
+        card.get("type"),
+        card.get("id"),
+        card.get("name"),
+        card.get("url"),
+        script,
+        (given[0], given[1], given[2]) if given else None,
     )
+
+
+def as_kept(call: PageCall, about: Mapping[str, Any] | None) -> PageCall:
+    """The call with the number and the card that the operator has given it on the page, if they have."""
+    if not about or not about.get("given"):
+        return call
+    return replace(call_of_about(call.id, about, call.operator, ""), script=call.script)

@@ -37,6 +37,8 @@ class _ConfirmationSchema(Schema):
     facts = fields.Dict(keys=fields.String(validate=_NAME), required=True, validate=validate.Length(0, MAX_FACTS))
     note = fields.String(load_default="", validate=validate.Length(0, MAX_NOTE))
     shown = fields.Nested(_ShownSchema, required=True)
+    why = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(("by_hand", "broken_off")))
+    label = fields.String(load_default=None, allow_none=True, validate=validate.Length(0, 2_000))
 
 
 # Making one takes longer than using it.
@@ -58,10 +60,19 @@ class Confirmation:
     outcome: str | None
     actions: tuple[str, ...]
     target: str | None
+    why: str = "by_hand"
+    label: str | None = None
 
     def event(self, call: PageCall, script: str) -> dict[str, Any]:
-        """The call result: the same each time the request is repeated."""
+        """The call result as it was confirmed."""
         return own_event(self.id, self.at, call, script, self.revision, facts=self.facts, note=self.note, final=True)
+
+    def end(self) -> dict[str, Any]:
+        """The journal's entry of this end."""
+        if self.outcome is None:
+            return {"kind": "unfinished", "at": self.at, "event": self.id, "why": self.why}
+        words = {"words": self.label} if self.label else {}
+        return {"kind": "confirmed", "at": self.at, "event": self.id, "outcome": self.outcome, **words}
 
     def is_shown(self, decision: Decision) -> bool:
         """Whether the decision is the one that was confirmed."""
@@ -89,6 +100,8 @@ def read_confirmation(raw: Mapping[str, Any]) -> Confirmation:
         outcome=shown["outcome"],
         actions=tuple(shown["actions"]),
         target=shown["target"],
+        why=loaded["why"] or "by_hand",
+        label=loaded["label"],
     )
 
 

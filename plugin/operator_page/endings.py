@@ -30,7 +30,7 @@ class PageEnding:
 
 
 def ending_node(decider: Decider, ending: PageEnding) -> dict[str, Any]:
-    """``{"outcome", "label", "say", "actions", "target"}``.
+    """``{"outcome", "label", "say", "read", "about", "actions", "target"}``.
 
     An action is ``{"id", "kind", "text"}`` and a reminder's ``role``, ``subject``, ``hours``, ``email``. ``target``
     (or null) is whose card it is written to instead: ``name`` and ``phone``, and the lines written to the call's card
@@ -45,6 +45,8 @@ def ending_node(decider: Decider, ending: PageEnding) -> dict[str, Any]:
         "outcome": outcome,
         "label": spec.label,
         "say": spec.say,
+        "read": spec.read,
+        "about": spec.about,
         "actions": [_action(action, fill) for action in spec.actions],
         "target": None if target is None else _target_node(decider, target, fill),
     }
@@ -111,8 +113,7 @@ def _action(action: ActionSpec, fill: _Filling) -> dict[str, Any]:
 def _target(decider: Decider, ending: PageEnding) -> TargetSpec | None:
     if not any(action.target for action in ending.decision.actions):
         return None
-    fired = decider.fired(ending.facts)
-    return next((rule.target for rule in decider.script.rules if rule.target and rule.id in fired), None)
+    return decider.script.target(decider.fired(ending.facts))
 
 
 def _target_node(decider: Decider, target: TargetSpec, fill: _Filling) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from plugin.events.calls import REUSED_AFTER
 from plugin.ledger.schema import calls
 from plugin.ledger.trails import trails
-from plugin.operator_page.call import PageCall
+from plugin.operator_page.call import PageCall, call_of_about
 from plugin.operator_page.journal import JournalSave, is_resumed, last_end
 
 
@@ -117,6 +117,34 @@ def save_journal(
     return stored, True
 
 
+def note_end(connection: Connection, namespace: str, call: PageCall, end: Mapping[str, Any]) -> None:
+    """Add the entry of a confirmed end to the call's journal, if it lacks it: the page may never save it."""
+    journal = newest_journal(connection, namespace, call.id, lock=True)
+    if journal is None or any(entry.get("event") == end["event"] for entry in journal.entries):
+        return
+    row = {"entries": [*journal.entries, end], "state": end["kind"], "event_id": end["event"]}
+    connection.execute(_CHANGE, {"trail": journal.id, "outcome": end.get("outcome"), **row})
+
+
+def change_call(connection: Connection, namespace: str, call: PageCall) -> None:
+    """Correct the number and the card of a call without an outcome, in its journal and where it has been reported."""
+    journal = newest_journal(connection, namespace, call.id, lock=True)
+    if journal is not None:
+        connection.execute(_CHANGE, {"trail": journal.id, "about": call.about()})
+    newest = select(func.max(calls.c.generation)).where(calls.c.namespace == namespace, calls.c.call_id == call.id)
+    card = {"card_type": call.card_type, "card_id": call.card_id, "card_name": call.card_name}
+    connection.execute(
+        update(calls)
+        .where(
+            calls.c.namespace == namespace,
+            calls.c.call_id == call.id,
+            calls.c.generation == newest.scalar_subquery(),
+            calls.c.decision_number == 0,
+        )
+        .values(phone=call.phone, card_url=call.card_url, **card)
+    )
+
+
 def note_reported(connection: Connection, journal: Journal, reported: Mapping[str, Any]) -> None:
     """Remember what the call was last reported with."""
     connection.execute(_CHANGE, {"trail": journal.id, "reported": dict(reported)})
@@ -124,11 +152,11 @@ def note_reported(connection: Connection, journal: Journal, reported: Mapping[st
 
 def _fits(journal: Journal, call: PageCall, now: datetime) -> bool:
     """The same rules by which events find their call (``plugin.events.calls``)."""
-    about = journal.about or {}
-    card = about.get("card") or {}
-    if call.phone and about.get("phone") and call.phone != about["phone"]:
+    phone, *card = call.opened_with
+    known_phone, *known_card = call_of_about(call.id, journal.about or {}, None, journal.script).opened_with
+    if phone and known_phone and phone != known_phone:
         return False
-    if call.card_id and card.get("id") and (call.card_type, call.card_id) != (card.get("type"), card["id"]):
+    if card[1] and known_card[1] and card != known_card:
         return False
     return journal.purged_at is None and now - journal.updated_at <= REUSED_AFTER
 
@@ -161,6 +189,7 @@ def _saved(save: JournalSave, call: PageCall, now: datetime) -> dict[str, Any]:
         "seq": save.seq,
         "tab": save.tab,
         "operator": call.operator,
+        "about": call.about(),
         "entries": list(save.entries),
         "state": state,
         "outcome": end.get("outcome") if end else None,

@@ -13,7 +13,7 @@ _MAILS = ("smtp_email", "crm_email")
 
 
 def preview_json(change: CallChange | None, roles: Mapping[str, Role]) -> dict[str, Any]:
-    """``{"complete", "outcome", "label", "say", "target", "deadline_at", "writes", "same"}``.
+    """``{"complete", "outcome", "label", "say", "read", "about", "target", "deadline_at", "writes", "same"}``.
 
     One of ``writes`` is a comment, a reminder, or a reminder that is taken back (``withdrawal``): ``kind``, ``text``,
     and a reminder's ``role``, ``to`` (in words), ``subject``, ``due_at``, ``mail`` (the address that is mailed too, or
@@ -22,12 +22,15 @@ def preview_json(change: CallChange | None, roles: Mapping[str, Role]) -> dict[s
     if change is None:
         return {"complete": False, "outcome": None, "writes": [], "same": True}
     decision = change.decided.decision
+    spec = change.decider.script.outcomes[decision.outcome] if decision.outcome else None
     target = next((action.target for action in decision.actions if action.target), None)
     return {
         "complete": decision.complete,
         "outcome": decision.outcome,
         "label": decision.outcome and change.decider.outcome_label(decision.outcome),
         "say": decision.say,
+        "read": spec.read if spec else None,
+        "about": spec.about if spec else None,
         "actions": [action.id for action in decision.actions],
         "target": target and {"name": target.name, "phone": target.phone},
         "deadline_at": change.call.deadline_at.isoformat(),

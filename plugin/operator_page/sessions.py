@@ -6,8 +6,9 @@ The page walks through the conversation by itself; its end is decided here again
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -19,16 +20,18 @@ from plugin.common.clock import Now
 from plugin.config.settings import Settings, Source
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
+from plugin.deciding.ruleset.model import OutcomeSpec
 from plugin.deciding.ruleset.values import FactValue
-from plugin.errors import BadFacts, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
+from plugin.errors import BadFacts, DecisionError, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.facts import mapped_fields
 from plugin.events.intake import DecisionChanged, Intake
 from plugin.events.respond import find_event
 from plugin.ledger import Ledger
 from plugin.operator_page.answer_hints import wanted_words
-from plugin.operator_page.call import PageCall, call_of_about
+from plugin.operator_page.call import PageCall, as_kept, call_of_about
 from plugin.operator_page.confirmation import Confirmation, own_event
 from plugin.operator_page.endings import unfinished_node
+from plugin.operator_page.handing_over import handed_over, open_part
 from plugin.operator_page.journal import JournalSave, current_answers, last_moment
 from plugin.operator_page.journal_store import (
     Journal,
@@ -36,15 +39,18 @@ from plugin.operator_page.journal_store import (
     is_decided,
     journal_of,
     newest_journal,
+    note_end,
     note_reported,
     save_journal,
 )
 from plugin.operator_page.preview import preview_json
 from plugin.operator_page.progress import delivery_progress
+from plugin.operator_page.recent_calls import RecentCall, recent_calls
 from plugin.operator_page.tree import PageTree, PageTrees, call_fact_words, grow
 
 _LOG = structlog.get_logger(__name__)
 _TRIES = 3
+_SEARCHED_BACK = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,46 @@ class PageSessions:
         self._source = next(named, Source(name, (), name))
 
     @property
-    def _namespace(self) -> str:
+    def namespace(self) -> str:
+        """The namespace of the calls that the page reports."""
         return self._source.namespace
+
+    @property
+    def outcomes(self) -> Mapping[str, Mapping[str, OutcomeSpec]]:
+        """The outcomes of each script of the active rules."""
+        book = self._rules.current()
+        return {name: book.script(name).script.outcomes for name in book.scripts}
+
+    @property
+    def scripts(self) -> Mapping[str, str]:
+        """The titles of the active rules' scripts, the default one first."""
+        book, default = self._rules.current(), self._settings.default_script
+        return {
+            name: book.script(name).title for name in sorted(book.scripts, key=lambda name: (name != default, name))
+        }
+
+    def recent(self, operator: str | None, search: str) -> list[RecentCall]:
+        """Today's calls of an operator, or of all; with ``search``, a number or a part of it, those of 30 days."""
+        now = self._now().astimezone(self._settings.timezone)
+        since = now - _SEARCHED_BACK if search else now.replace(hour=0, minute=0, second=0, microsecond=0)
+        with self._ledger.read() as connection:
+            return recent_calls(
+                connection, self.namespace, self.outcomes, operator=operator, since=since, search=search
+            )
+
+    def context(self, call: PageCall, script: str, revision: str) -> dict[str, str | None]:
+        """Values for the gaps of texts, as ``OpenedPage.context``. Raises EventError 422 for unknown rules."""
+        book = self._pinned(script, revision)
+        return self._context(book.script(script), call)
+
+    def _context(self, decider: Decider, call: PageCall) -> dict[str, str | None]:
+        return {**call.context(), **call_fact_words(decider, self._call_facts(decider, call))}
+
+    def tells_the_same(self, one: PageCall, other: PageCall, script: str, revision: str) -> bool:
+        """Whether both bring the same facts along, so that the conversation on the page holds for both."""
+        book = self._pinned(script, revision)
+        decider = book.script(script)
+        return self._call_facts(decider, one) == self._call_facts(decider, other)
 
     def now(self) -> str:
         """The server's time, which pages follow instead of their machine's clock."""
@@ -92,17 +136,17 @@ class PageSessions:
         book = self._rules.current()
         script = self._script_name(book, call.script)
         with self._ledger.write() as connection:
-            begin_journal(connection, self._namespace, call, script, book.revision, self._now())
+            begin_journal(connection, self.namespace, call, script, book.revision, self._now())
 
     def journal(self, call: PageCall) -> Journal | None:
         """The call's present journal."""
         with self._ledger.read() as connection:
-            return journal_of(connection, self._namespace, call, self._now())
+            return journal_of(connection, self.namespace, call, self._now())
 
     def begun(self, call_id: str, operator: str) -> PageCall | None:
         """The call that a journal holds under this id; None where there is none."""
         with self._ledger.read() as connection:
-            journal = newest_journal(connection, self._namespace, call_id)
+            journal = newest_journal(connection, self.namespace, call_id)
         if journal is None or journal.about is None:
             return None
         return call_of_about(call_id, journal.about, operator, journal.script)
@@ -113,7 +157,8 @@ class PageSessions:
         ``begun_with`` is the revision that the browser knows of a call whose journal could not be saved yet.
         """
         with self._ledger.read() as connection:
-            journal = journal_of(connection, self._namespace, call, self._now())
+            journal = journal_of(connection, self.namespace, call, self._now())
+        call = as_kept(call, journal.about if journal else None)
         pin = journal.revision if journal else begun_with
         book = self._book(pin) if pin else None
         if book is None or (journal and journal.script not in book.scripts):
@@ -130,7 +175,7 @@ class PageSessions:
             promise_hours=decider.promise_hours,
             tree=self._trees.of(decider, call_facts),
             unfinished=unfinished_node(decider),
-            context={**call.context(), **call_fact_words(decider, call_facts)},
+            context=self._context(decider, call),
             roles={
                 role.name: {"to": role.label, "address": role.address if role.email else None}
                 for role in roles.values()
@@ -159,7 +204,7 @@ class PageSessions:
         for _ in range(_TRIES):
             try:
                 with self._ledger.write() as connection:
-                    journal, taken = save_journal(connection, self._namespace, call, script, save, self._now())
+                    journal, taken = save_journal(connection, self.namespace, call, script, save, self._now())
                 break
             except IntegrityError:
                 continue
@@ -181,7 +226,7 @@ class PageSessions:
         if at is None or not facts or reported == before:
             return
         with self._ledger.read() as connection:
-            if is_decided(connection, self._namespace, call.id):
+            if is_decided(connection, self.namespace, call.id):
                 return
         key = f"{call.id}\0{journal.generation}\0{save.tab}\0{save.seq}"
         event = own_event(
@@ -208,23 +253,19 @@ class PageSessions:
 
         None where the rules do not take them.
         """
-        left = dict(given)
         try:
             book = self._pinned(journal.script, journal.revision)
             decider = book.script(journal.script)
-            call_facts = self._call_facts(decider, call)
-            while left and decider.decide({**decider.type_facts(left), **call_facts}).complete:
-                left.popitem()
+            return open_part(decider, self._call_facts(decider, call), given)
         except OptoutError as error:
             _LOG.warning("operator.progress_not_decided", code=error.code)
             return None
-        return left
 
     # --- the end ---------------------------------------------------------------------------------
 
     def preview(self, call: PageCall, script: str, confirmation: Confirmation) -> dict[str, Any]:
         """What confirming would write now (``preview_json``). Raises EventError, DecisionError."""
-        change = self._intake.preview(self._source, confirmation.event(call, script))
+        change = self._intake.preview(self._source, self._result(call, script, confirmation))
         return preview_json(change, self._rules.current().roles)
 
     def confirm(self, call: PageCall, script: str, confirmation: Confirmation) -> tuple[int, dict[str, Any]]:
@@ -233,13 +274,27 @@ class PageSessions:
         409 ``decided_otherwise`` with what would be written instead where the operator was shown something else:
         nothing is stored then, and the operator confirms again.
         """
-        event = confirmation.event(call, script)
+        event = self._result(call, script, confirmation)
         try:
             answer = self._intake.receive_own(self._source, event, confirmation.is_shown)
         except DecisionChanged as other:
             error = {"code": "decided_otherwise", "message": "the decision is not the one that was confirmed"}
             return 409, {"error": error, "foresight": preview_json(other.change, self._rules.current().roles)}
+        if answer.status in (200, 202):
+            # It is taken in, whatever becomes of the journal.
+            with suppress(LedgerUnavailable), self._ledger.write() as connection:
+                note_end(connection, self.namespace, call, confirmation.end())
         return answer.status, answer.body
+
+    def _result(self, call: PageCall, script: str, confirmation: Confirmation) -> dict[str, Any]:
+        """The call result: the same each time the request is repeated."""
+        if confirmation.outcome is None:
+            book = self._pinned(script, confirmation.revision)
+            decider = book.script(script)
+            # Answers that do not fit are refused by name where the event is taken in.
+            with suppress(BadFacts, DecisionError):
+                confirmation = handed_over(decider, self._call_facts(decider, call), confirmation)
+        return confirmation.event(call, script)
 
     def progress(self, call: PageCall, event_id: str) -> dict[str, Any] | None:
         """How far its deliveries have got (``delivery_progress``); None for an event of another call."""

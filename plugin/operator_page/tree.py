@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from plugin.deciding.decision.conversations import question_asked
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.facts import MAX_TEXT, spelt
-from plugin.deciding.decision.model import Decision, NextQuestion
-from plugin.deciding.ruleset.model import Question
+from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, DecisionError
 from plugin.operator_page.endings import PageEnding, ending_node
@@ -34,9 +34,10 @@ _KEPT = 32
 class PageTree:
     """The conversation from here on. ``nodes[start]`` comes next; ``json`` is both, safe to stand inside HTML.
 
-    A node is a question, ``{"q", "fact", "label", "say", "hint"}`` with ``answers`` (``value``, ``label``, ``next``) or
-    with ``input`` (what is typed in) and ``next``; or an end, ``plugin.operator_page.endings``; or ``{"fault": true}``
-    where the rules do not know an end. ``next`` null: ask the server with all facts.
+    A node is a question, ``{"q", "fact", "label", "say", "hint"}`` (and ``read``: how ``say`` is read out) with
+    ``answers`` (``value``, ``label``, ``next``) or with ``input`` (what is typed in) and ``next``; or an end,
+    ``plugin.operator_page.endings``; or ``{"fault": true}`` where the rules do not know an end. ``next`` null: ask the
+    server with all facts.
     """
 
     start: int
@@ -96,11 +97,6 @@ def size_of(tree: PageTree) -> int:
     return len(json.dumps(tree.to_json(), ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def question_of(decider: Decider, asked: NextQuestion) -> Question:
-    """The question of the rules that is asked here."""
-    return next(q for q in decider.script.questions if (q.fact, q.say, q.hint, q.answers) == tuple(asked))
-
-
 class _TooLargeError(Exception):
     """More decisions would be needed than are worth it."""
 
@@ -132,10 +128,12 @@ class _Grower:
     ) -> dict[str, Any]:
         assert decision.next is not None
         script = self.decider.script
-        question = question_of(self.decider, decision.next)
+        question = question_asked(script, decision.next)
         fact = script.facts[question.fact]
         node: dict[str, Any] = {"q": question.id, "fact": fact.name, "label": fact.label}
         node |= {"say": question.say, "hint": question.hint}
+        if question.read:
+            node["read"] = question.read
 
         def after(value: FactValue, words: str | None) -> int | None:
             if depth + 1 >= self.deepest:

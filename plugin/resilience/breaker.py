@@ -1,9 +1,9 @@
 """A circuit breaker per account, shared by every process of a ledger: an outage costs probes, not storms.
 
-After so many failures in a row that are the account's (not one record's) nothing is sent to it but one probe an
-interval; as soon as one works, everything goes on. That the account went away is logged once, and its return once.
-Of refusals that may be the account's or one mail's alone, two of different mails in a row are enough: the first one
-told nothing, and every further mail that is refused makes the sender's name worse.
+After so many failures in a row that are the account's (not one record's), or after one refused log-in, nothing is sent
+to it but one probe an interval; as soon as one works, everything goes on. That the account went away is logged once,
+and its return once. Of refusals that may be the account's or one mail's alone, two of different mails in a row are
+enough: the first one told nothing, and every further mail that is refused makes the sender's name worse.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from connectors.base import Connector, CrmRefused, CrmUnavailable
 from plugin.common.clock import Now
@@ -79,7 +79,7 @@ def after_failure(
     blocked = state.blocked or verdict.blocked
     why = state.why if state.blocked and not verdict.blocked else verdict.why[:500] or None
     state = replace(state, failures=failures, suspects=suspects, why=why, blocked=blocked)
-    needed = _REFUSALS if verdict.health is Health.REFUSED else policy.breaker_failures
+    needed = 1 if verdict.at_once else _REFUSALS if verdict.health is Health.REFUSED else policy.breaker_failures
     if state.opened_at is None and not blocked and failures + len(suspects) < min(needed, policy.breaker_failures):
         return state
     wait = max(probe_interval(policy, blocked), min(verdict.after or 0.0, policy.longest_retry_after_seconds))
@@ -107,13 +107,14 @@ class Breaker:
         """Whether the CRM had blocked the account when this process last looked."""
         return self._state.blocked
 
-    def suspects(self, delivery: int) -> bool:
-        """Whether this delivery's failure has been counted already, so that another one says nothing new."""
-        return delivery in self._state.suspects
+    @property
+    def suspects(self) -> tuple[int, ...]:
+        """The deliveries whose failure has been counted already, so that another one of theirs says nothing new."""
+        return self._state.suspects
 
-    def refresh(self, connection: Connection) -> None:
-        """Look at what the other processes have found out."""
-        self._keep(_read(connection.execute(_ROW, {"name": self.account}).first()))
+    def refresh(self, row: Row[Any] | None) -> None:
+        """Take over what the other processes have found out: the breaker's row in the ledger, None without any."""
+        self._keep(_read(row))
 
     def take_probe(self, now: datetime) -> bool:
         """Whether this process is the one to probe now; no other is for one interval then."""
@@ -140,24 +141,26 @@ class Breaker:
         if state.blocked and not before.blocked:
             _LOG.error("account.blocked", account=self.account, why=state.why, probe_in=state.probe_wait)
 
-    def answered(self, *, probed: bool = True) -> None:
+    def answered(self, *, probed: bool = True) -> bool:
         """The account works: forget the failures; the answer that closes the breaker is logged, by one process.
 
+        Returns whether this was that answer.
         Not ``probed``: it may have been asked before the account was blocked, so that this says nothing then.
         """
         if self._state.is_clean:
-            return
+            return False
         with self._ledger.write() as connection:
             moment, before = self._locked(connection)
             if before.blocked and not probed:
                 self._keep(before)
-                return
+                return False
             if not before.is_clean:
                 self._store(connection, BreakerState())
         self._keep(BreakerState())
         if before.opened_at is not None:
             seconds = max(0.0, (moment - before.opened_at).total_seconds())
             _LOG.info("account.back", account=self.account, seconds=round(seconds, 1))
+        return before.opened_at is not None
 
     # --- details ---------------------------------------------------------------------------------
 

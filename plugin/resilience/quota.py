@@ -13,18 +13,19 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection, bindparam, select, update
 
 from connectors.base import Limits
+from connectors.protocol.limits import AccountShut
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
 from plugin.ledger.insert import lock_or_insert
-from plugin.ledger.schema import breakers, quotas
+from plugin.ledger.schema import UtcTime, breakers, quotas
 from plugin.resilience.backoff import LONGEST_TURN
 
 _LOG = structlog.get_logger(__name__)
@@ -34,11 +35,15 @@ _AHEAD = 1.0
 #: The most taken at once.
 _MOST = 100
 
-#: How long a blocked account has to wait for its turn is not known; asking again costs nothing; seconds.
-_WHILE_BLOCKED = 60.0
+#: While the account is blocked nobody is told to come again sooner or later than this; asking costs nothing. Seconds.
+_SOONEST, _LATEST = 1.0, 60.0
 
-_BLOCKED = select(breakers.c.account).where(breakers.c.account == bindparam("account"), breakers.c.blocked)
+_BLOCKED = select(breakers.c.probed_at, breakers.c.probe_wait).where(
+    breakers.c.account == bindparam("account"), breakers.c.blocked
+)
 _BUCKET = select(quotas.c.full_at).where(quotas.c.account == bindparam("account")).with_for_update()
+_UNTIL = bindparam("until", type_=UtcTime)
+_HOLD = update(quotas).where(quotas.c.account == bindparam("of"), quotas.c.full_at < _UNTIL).values(full_at=_UNTIL)
 _DRAW = update(quotas).where(quotas.c.account == bindparam("of"))
 
 
@@ -82,6 +87,11 @@ def probing() -> Iterator[None]:
         _probe.is_one = False
 
 
+def is_probing() -> bool:
+    """Whether this thread is in such a block."""
+    return getattr(_probe, "is_one", False)
+
+
 class SharedQuota:
     """One process's way to the quota of ``account``. Thread-safe; ``clock`` and ``sleep`` are in seconds.
 
@@ -112,7 +122,8 @@ class SharedQuota:
     def acquire(self, longest: float) -> float:
         """Wait for a turn and return 0.0; if it is more than ``longest`` seconds away, take none and return how far.
 
-        Never waits longer than 10 s. While the ledger cannot be asked, or the account is blocked, there are no turns.
+        Never waits longer than 10 s. While the ledger cannot be asked there are no turns. Raises AccountShut while the
+        CRM has blocked the account.
         """
         longest = min(longest, LONGEST_TURN)
         with self._lock:
@@ -129,6 +140,27 @@ class SharedQuota:
         if wait > 0:
             self._sleep(wait)
         return 0.0
+
+    def hold(self, seconds: float) -> None:
+        """Give no process a turn for so long. Where the ledger cannot be asked, this one holds back all the same."""
+        with self._lock:
+            self._held.clear()
+        try:
+            with self._ledger.write() as connection:
+                name = {"account": self._account}
+                now = self._ledger.moment(connection, self._now)
+                lock_or_insert(connection, quotas, _BUCKET, name, lambda: name | {"full_at": now})
+                # The bucket as it would be had so much been asked for that the first turn is then.
+                full_at = now + timedelta(seconds=self._terms.slack + min(seconds, LONGEST_TURN))
+                connection.execute(_HOLD, {"of": self._account, "until": full_at})
+        except LedgerUnavailable as error:
+            _LOG.warning("quota.ledger_unavailable", why=error.message)
+
+    def _until_probed(self, connection: Connection, probed_at: datetime | None, wait: float | None) -> float:
+        passed = 0.0
+        if probed_at is not None:
+            passed = (self._ledger.moment(connection, self._now) - probed_at).total_seconds()
+        return min(max((wait or 0.0) - passed, _SOONEST), _LATEST)
 
     def _give_up_old(self) -> None:
         given_up = False
@@ -163,9 +195,10 @@ class SharedQuota:
     def _draw(self, connection: Connection, longest: float) -> list[float]:
         """How many seconds from now each request taken may be made; a single one beyond ``longest`` is not taken."""
         terms, name = self._terms, {"account": self._account}
-        is_probe = getattr(_probe, "is_one", False)
-        if not is_probe and connection.execute(_BLOCKED, name).first() is not None:
-            return [longest + _WHILE_BLOCKED]
+        is_probe = is_probing()
+        blocked = None if is_probe else connection.execute(_BLOCKED, name).first()
+        if blocked is not None:
+            raise AccountShut(self._until_probed(connection, blocked.probed_at, blocked.probe_wait))
         row = lock_or_insert(
             connection, quotas, _BUCKET, name, lambda: name | {"full_at": self._ledger.moment(connection, self._now)}
         )

@@ -1,4 +1,4 @@
-"""What a service does beside delivering: reminds of unfinished calls, watches for alerts, and purges once a day.
+"""What a service does beside delivering: catches up with the CRM, reminds of unfinished calls, alerts, purges daily.
 
 Each is a loop in a thread of its own, so that a slow mail server or a long purge holds up nothing else.
 """

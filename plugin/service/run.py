@@ -57,6 +57,8 @@ def serve(
         own = stack.enter_context(parts(settings, upgrade_command=upgrade_command))
         start_rules(own.rules, settings)
         remark_on_facts(own.rules, settings, own.connector)
+        # Before the first event comes in, which would look as if all before it had been heard.
+        own.catch_up("start").ask("start")
         server = own.web_server(listener)
         loops = own.loops() if delivers else ()
         received: list[int] = []
@@ -78,6 +80,7 @@ def deliver(settings: Settings, *, out: TextIO | None = None, upgrade_command: s
     Prints ``delivering`` to ``out`` once it does. Must run in the main thread. Raises as ``serve`` does.
     """
     with parts(settings, upgrade_command=upgrade_command) as own:
+        own.catch_up("start").ask("start")
         loops, stopped = own.loops(), threading.Event()
         received: list[int] = []
         with signals(received, *(loop.stop for loop in loops), stopped.set), _running(loops):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
 from plugin.delivery import Worker
+from plugin.events.catch_up import CatchUp
 from plugin.events.intake import Intake
 from plugin.events.resolver import Resolver
 from plugin.ledger import Ledger
@@ -52,6 +53,13 @@ class Service:
         self.stack.callback(server.close)
         return server
 
+    def catch_up(self, owner: str) -> CatchUp:
+        """What reads from the CRM what changed while its events reached nobody."""
+        ledger, settings = self.ledger, self.settings
+        source = settings.source_of(self.connector.name).recorded_as
+        gates = AccountGates(ledger, self.connector, settings.delivery, utc_now)
+        return CatchUp(ledger, self.connector, source, gates, settings.delivery, utc_now, owner, Random())
+
     def loops(self) -> tuple[LoopThread, ...]:
         """What delivers, what resolves the CRM's events that were kept, and the housekeeping; not started yet."""
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -61,9 +69,11 @@ class Service:
         intake = Intake(ledger, rules, settings, utc_now)
         gates = AccountGates(ledger, self.connector, policy, utc_now)
         resolver = Resolver(ledger, self.connector, intake, gates, policy, utc_now, owner, Random())
+        catch_up = self.catch_up(owner)
         unfinished = UnfinishedCalls(ledger, rules, settings, utc_now, worker.wake)
         watch = AlertWatch(ledger, rules, mailer, settings, worker.gates, utc_now, owner, Random())
         housekeeping = {
+            "catch-up": catch_up.step,
             "unfinished": unfinished.step,
             "alerts": alerts_step(watch),
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),

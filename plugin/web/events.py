@@ -15,7 +15,7 @@ from plugin.events.crm_events import CrmEvents
 from plugin.events.refusals import UNKNOWN_SOURCE
 from plugin.events.respond import EventResponse
 from plugin.events.schema import CallResultSchema
-from plugin.web.errors import error_body, error_response, json_response, retry_seconds
+from plugin.web.errors import answer, error_body, error_response, json_response, retry_seconds
 from plugin.web.limits import connector_in, is_for_events
 from plugin.web.routes import Says, add_route
 from plugin.web.schemas import AcceptedSchema
@@ -112,6 +112,19 @@ def too_large_teller(intake: Intake, connector: Connector | None) -> Callable[[s
 
 
 def _take(intake: Intake, crm: _Crm | None, name: str, path_secret: str | None) -> Response:
+    always = crm.connector.always_answers if crm is not None and crm.connector.name == name else None
+    if always is None:
+        return _taken(intake, crm, name, path_secret)
+    try:
+        response = _taken(intake, crm, name, path_secret)
+    except Exception as error:
+        # A user of the CRM waits for this answer, and could not save otherwise.
+        response = answer(error)
+    response.status_code = always
+    return response
+
+
+def _taken(intake: Intake, crm: _Crm | None, name: str, path_secret: str | None) -> Response:
     if crm is None or crm.connector.name != name:
         intake.tell_refusal(UNKNOWN_SOURCE, EventResponse(404, {"error": {"code": "unknown_connector"}}))
         return error_response(

@@ -13,7 +13,7 @@ from typing import Any
 from playwright.sync_api import Page as Tab
 from sqlalchemy import select
 
-from connectors.base import CardRef
+from connectors.base import CardRef, Connector
 from plugin.auth.links import Links
 from plugin.auth.users import Users
 from plugin.auth.visitor import LinkedCall
@@ -81,6 +81,10 @@ class Site:
         """What was reported of a call."""
         return [event for call in self.rows(calls, call_id=call_id) for event in self.rows(events, call_ref=call["id"])]
 
+    def rows_of_calls(self, call_id: str) -> list[Mapping[str, Any]]:
+        """The call's rows."""
+        return self.rows(calls, call_id=call_id)
+
     def planned(self, call_id: str) -> list[Mapping[str, Any]]:
         """What goes to the CRM and by mail."""
         found = self.rows(calls, call_id=call_id)
@@ -103,7 +107,13 @@ class Site:
 
 @contextmanager
 def running_site(
-    settings: Settings, rules_folder: Path, ledger_url: str, *, threads: int = 8, **page: Any
+    settings: Settings,
+    rules_folder: Path,
+    ledger_url: str,
+    *,
+    threads: int = 8,
+    connector: Connector | None = None,
+    **page: Any,
 ) -> Iterator[Site]:
     """The page for the length of the block; ``page``: settings of ``[page]`` besides the key."""
     first = Rulebook.load(rules_folder)
@@ -117,7 +127,7 @@ def running_site(
     ledger.upgrade()
     rules = ActiveRules(ledger, utc_now)
     rules.activate(first, "test", "start")
-    app = create_app(Intake(ledger, rules, own, utc_now), ledger, own, rules, None)
+    app = create_app(Intake(ledger, rules, own, utc_now), ledger, own, rules, connector)
     server = WebServer(app, listener, threads=threads, limits=BodyLimits(262_144, 262_144))
     thread = threading.Thread(target=server.run, kwargs={"finish_within": 5.0})
     thread.start()
@@ -138,7 +148,8 @@ def _minutes(settings: Settings) -> Any:
     return timedelta(minutes=settings.page.link_minutes)
 
 
-#: The page waits for 400 ms, rounded; the key itself takes a moment.
+#: The page takes an answer 300 ms after a phrase has come, a confirmation after 400; the key itself takes a moment.
+_UNSEEN = 320.0
 _TOO_SOON = 420.0
 
 # --- what an operator does -------------------------------------------------------------------------
@@ -154,8 +165,16 @@ def press(tab: Tab, *keys: str) -> None:
     for key in keys:
         if key == "Enter":
             _confirm(tab)
-        else:
-            tab.keyboard.press(key)
+            continue
+        if key.isdigit():
+            seen(tab)
+        tab.keyboard.press(key)
+
+
+def seen(tab: Tab) -> None:
+    """Wait until the page takes an answer to its screen."""
+    while _stood(tab) < _UNSEEN:
+        tab.wait_for_timeout(25)
 
 
 def _confirm(tab: Tab) -> None:
@@ -180,12 +199,18 @@ def _stood(tab: Tab) -> float:
 def type_answer(tab: Tab, text: str) -> None:
     """Type into the answer that has the focus."""
     tab.keyboard.type(text)
+    seen(tab)
     tab.keyboard.press("Enter")
 
 
 def screen(tab: Tab, name: str) -> None:
     """Wait for a kind of screen."""
     tab.locator(f'#stage[data-screen="{name}"]').wait_for(timeout=PATIENCE)
+
+
+def exact(tab: Tab) -> None:
+    """Wait until the end shows what the server is going to write."""
+    tab.locator('.result[data-exact="true"]').wait_for()
 
 
 def saved(tab: Tab) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 from sqlalchemy import update
 
 from plugin.events.unfinished import remind_of_unfinished
 from plugin.ledger.schema import calls, deliveries
-from tests.browser.page_site import Site, phrase, press, saved, screen
+from tests.browser.page_site import Site, exact, phrase, press, saved, screen, seen
 
 ASKED = "Уточните, пожалуйста, Вы хотите отказаться от звонков с опросом"
 UNFINISHED = "Разговор не завершён: решить вручную"
@@ -107,11 +108,11 @@ def test_an_end_confirmed_by_mistake_is_corrected(site: Site, tab: Tab) -> None:
         connection.execute(update(deliveries).values(state="done"))
     tab.get_by_role("button", name="Исправить итог").click()
     screen(tab, "ending")
-    assert "уже записан" in tab.locator("#notices").inner_text()
+    assert "Уже записано: «исключить из звонков с опросом»" in tab.locator("#notices").inner_text()
     press(tab, "Backspace")
     press(tab, "2", "3")
     screen(tab, "ending")
-    tab.locator(".marks").first.wait_for()
+    exact(tab)
     assert "Исправление" in tab.locator(".result").inner_text()
     press(tab, "Enter")
     screen(tab, "done")
@@ -219,7 +220,7 @@ def test_a_call_that_broke_off_is_handed_over(site: Site, tab: Tab) -> None:
     tab.goto(site.link(call))
     press(tab, "1")
     tab.keyboard.press("g")
-    tab.get_by_role("button", name="Передать координатору сейчас").click()
+    tab.get_by_role("button", name="Передать координатору").click()
     screen(tab, "ending")
     press(tab, "Enter")
     screen(tab, "done")
@@ -234,7 +235,7 @@ def test_a_call_that_was_handed_over_goes_on_and_ends(site: Site, tab: Tab) -> N
     tab.goto(site.link(call))
     press(tab, "1")
     tab.keyboard.press("g")
-    tab.get_by_role("button", name="Передать координатору сейчас").click()
+    tab.get_by_role("button", name="Передать координатору").click()
     press(tab, "Enter")
     screen(tab, "done")
     tab.get_by_role("button", name="Продолжить разговор").click()
@@ -274,7 +275,7 @@ def test_a_reload_goes_on_where_it_was(site: Site, tab: Tab) -> None:
     assert phrase(tab) == where
     assert tab.locator("#trail .said").all_inner_texts() == ["Да, имеет отношение", "От всех видов опросов"]
     assert tab.locator("#note").input_value() == "громко"
-    assert "продолжен с того места" in tab.locator("#notices").inner_text()
+    assert "продолжен с последнего вопроса" in tab.locator("#notices").inner_text()
 
 
 def test_another_machine_goes_on_where_it_was(site: Site, open_context: Callable[..., BrowserContext]) -> None:
@@ -324,3 +325,84 @@ def test_the_same_id_of_another_client_is_another_call(site: Site, open_context:
     press(other, "2")
     saved(other)
     assert site.trail(call.id)["generation"] == 2
+
+
+# --- handing over ----------------------------------------------------------------------------------
+
+#: Keys to every kind of screen that a call can break off on, and the last answer given there.
+STEPS = {
+    "first question": ((), None),
+    "second question": (("1",), "Да, имеет отношение"),
+    "warning": (("1", "3"), "От всех видов опросов"),
+    "end with records": (("1", "1"), "Только от звонков с опросом"),
+    "end without records": (("1", "2", "2", "2"), "Не согласен, передумал: исключать не требуется"),
+}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=list(STEPS))
+def test_a_hand_over_works_from_every_screen_and_tells_all_answers_without_an_alarm(
+    site: Site, tab: Tab, step: tuple[tuple[str, ...], str | None]
+) -> None:
+    keys, last = step
+    call = site.call()
+    tab.goto(site.link(call))
+    press(tab, *keys)
+    tab.keyboard.press("g")
+    tab.locator("#broken button[value=handover]").click()
+    screen(tab, "ending")
+    exact(tab)
+    assert tab.locator("#stage [role=alert]").count() == 0
+    press(tab, "Enter")
+    screen(tab, "done")
+
+    assert phrase(tab) == "Передано координатору"
+    assert site.outcome(call.id) is None
+    reminders = [row["text"] for row in site.planned(call.id) if row["kind"] == "reminder"]
+    assert len(reminders) == 1
+    assert UNFINISHED in reminders[0]
+    assert last is None or last in reminders[0]
+
+
+def test_enter_after_a_hand_over_resumes_nothing(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
+    press(tab, "1")
+    tab.keyboard.press("g")
+    tab.locator("#broken button[value=handover]").click()
+    press(tab, "Enter")
+    screen(tab, "done")
+    for _ in range(3):
+        tab.keyboard.press("Enter")
+        tab.wait_for_timeout(200)
+
+    assert tab.locator("#stage").get_attribute("data-screen") == "done"
+    tab.get_by_role("button", name="Продолжить разговор").click()
+    assert "Передано координатору в " in tab.locator("#notices").inner_text()
+
+
+# --- one answer for one phrase ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keys", [(), ("1",), ("1", "2"), ("1", "3"), ("1", "2", "2"), ("2",)], ids="-".join)
+def test_a_double_click_answers_one_question(site: Site, tab: Tab, keys: tuple[str, ...]) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
+    press(tab, *keys)
+    seen(tab)
+    tab.locator(".answer").last.dblclick()
+    tab.locator(f"#trail .step >> nth={len(keys)}").wait_for()
+
+    assert tab.locator("#trail .step").count() == len(keys) + 1
+
+
+@pytest.mark.parametrize("keys", [("1", "3"), ("1", "2"), ("2", "2")], ids="-".join)
+def test_a_key_pressed_twice_quickly_answers_one_question(site: Site, tab: Tab, keys: tuple[str, ...]) -> None:
+    tab.goto(site.link(site.call()))
+    press(tab, *keys[:-1])
+    seen(tab)
+    code = f"Digit{keys[-1]}"
+    twice = """code => { for (const _ of [1, 2]) document.body.dispatchEvent(
+        new KeyboardEvent('keydown', {code, key: code.at(-1), bubbles: true, cancelable: true})); }"""
+    tab.evaluate(twice, code)
+
+    assert tab.locator("#trail .step").count() == len(keys)

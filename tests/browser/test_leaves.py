@@ -15,7 +15,7 @@ from plugin.deciding.decision.compiled_rules import Decider, Rulebook
 from plugin.deciding.decision.conversations import Conversation, conversations
 from plugin.deciding.ruleset.values import FactValue
 from tests.browser.conftest import RULES
-from tests.browser.page_site import Site, phrase, press, running_site, saved, screen, type_answer
+from tests.browser.page_site import Site, exact, phrase, press, running_site, saved, screen, type_answer
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
 
 NAME = "Иванова Анна Петровна"
@@ -109,9 +109,9 @@ def test_the_servers_foresight_is_what_is_written_to_the_letter(site: Site, tab:
     type_answer(tab, NAME)
     press(tab, "3", "1")
     screen(tab, "ending")
-    tab.locator(".marks").first.wait_for()
+    exact(tab)
     marks = [
-        mark for line in tab.locator(".marks").all_inner_texts() for mark in line.split() if mark.startswith("[ref:")
+        mark for line in tab.locator(".marks").all_text_contents() for mark in line.split() if mark.startswith("[ref:")
     ]
     promised = shown_texts(tab)
     press(tab, "Enter")

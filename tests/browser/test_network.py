@@ -117,7 +117,7 @@ def test_an_operator_whose_session_ended_is_told_and_nothing_is_lost(
     context.clear_cookies()
     press(tab, "Enter")
     tab.get_by_text("Подтверждено, ещё не передано").wait_for()
-    assert "откройте страницу из CRM ещё раз" in tab.locator("#stage").inner_text()
+    assert "Сеанс завершён — войдите снова" in tab.locator("#stage").inner_text()
     assert finals(site, call.id) == 0
     tab.goto(site.link(call))
     screen(tab, "done")

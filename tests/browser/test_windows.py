@@ -116,7 +116,7 @@ def test_what_the_server_decides_otherwise_is_shown_and_confirmed_again(site: Si
         times=1,
     )
     press(tab, "Enter")
-    tab.get_by_text("Сервер решил иначе").wait_for()
+    tab.get_by_text("Итог изменился").wait_for()
     assert site.outcome(call.id) is None
     press(tab, "Enter")
     screen(tab, "done")
@@ -162,10 +162,10 @@ def test_who_signs_in_begins_a_call_without_a_crm(site: Site, tab: Tab) -> None:
     tab.get_by_label("Логин").fill("ivanova")
     tab.get_by_label("Пароль").fill("верная лошадь батарея")
     tab.keyboard.press("Enter")
-    tab.get_by_label("Номер телефона").wait_for()
+    tab.get_by_label("Телефон клиента").wait_for()
     tab.keyboard.press("Enter")
     assert "иначе запись некуда сделать" in tab.inner_text("#fault")
-    tab.get_by_label("Номер телефона").fill("8 916 123-45-67")
+    tab.get_by_label("Телефон клиента").fill("8 916 123-45-67")
     tab.get_by_label("Имя клиента").fill("Иванов Иван Иванович")
     tab.keyboard.press("Enter")
     screen(tab, "question")

@@ -18,6 +18,7 @@ NAMES = [
     "CallResult",
     "Card",
     "CardRef",
+    "CatchUpPage",
     "Check",
     "CommentWrite",
     "Connector",

@@ -83,6 +83,9 @@ class TakesMore(EmbeddedConnector):
         (variant(most_writes="many"), "most_writes is 'many', expected a whole number"),
         (variant(sends_mail="yes"), "sends_mail is 'yes', expected True or False"),
         (variant(repeats_events=None), "repeats_events is None, expected True or False"),
+        (variant(catches_up="yes"), "catches_up is 'yes', expected True or False"),
+        (variant(catch_up=lambda self, since: None), r"catch_up is .*, expected catch_up\(self, since"),
+        (variant(check_by_writing=lambda self, card: ()), r"check_by_writing is .*, expected check_by_writing\(self\)"),
         (variant(removes=True), "removes is True, expected a frozenset of comment, reminder, email"),
         (variant(removes=frozenset({"task"})), r"removes is frozenset\({'task'}\), expected a frozenset"),
         (

@@ -96,3 +96,20 @@ def test_an_event_whose_call_the_crm_shows_is_answered_with_its_decision(
     assert tell(web, client.call).data["duplicate"] is True
     client.settle()
     assert len(client.comments) == 1
+
+
+def test_a_call_whose_event_reached_nobody_is_carried_out_once_after_the_next_start(
+    own_crm: RunningCrm, web: RunningPlugin, mail: MailSink
+) -> None:
+    client = Client(own_crm, mail, web)
+    web.start()
+    assert web.stop() == 0
+    record = {"id": client.call, "phone": client.phone, "card": client.card, "facts": ALL, "final": True}
+    own_crm.api.send("POST", "calls", record | {"script": "survey_opt_out"})
+
+    web.start()
+    wait_until(lambda: web.run("calls", "show", client.call, "--json").returncode == 0, 60)
+    assert tell(web, client.call).data["duplicate"] is True
+    client.settle()
+    assert len(client.comments) == 1
+    assert client.reminders == Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1, ("sms", "ИСКЛЮЧИТЬ", "open"): 1})

@@ -105,6 +105,9 @@ class FakeApi:
         self.requests: list[ApiRequest] = []
         self.lock = threading.RLock()
         self._faults: deque[Fault] = deque()
+        self._faults_of_reads: deque[Fault] = deque()
+        #: What every request meets as long as it is set: the CRM is away, or throttles, or lets nobody in.
+        self.outage: Fault | None = None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -130,6 +133,11 @@ class FakeApi:
         with self.lock:
             self._faults.extend(faults)
 
+    def fault_reads(self, *faults: Fault) -> None:
+        """The next requests that write nothing meet these, one each."""
+        with self.lock:
+            self._faults_of_reads.extend(faults)
+
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Serve for the length of the block."""
@@ -148,7 +156,7 @@ class FakeApi:
         """Answer one request on this connection, or play its fault."""
         with self.lock:
             self.requests.append(request)
-            fault = self._faults.popleft() if self._faults and self.is_write(request) else None
+            fault = self.outage or self._next_fault(request)
             answer = self._answer(request, fault)
         match fault:
             case Fault.DROP_BEFORE | Fault.DROP_AFTER:
@@ -160,6 +168,10 @@ class FakeApi:
                 _send(handler, answer, drip=True)
             case _:
                 _send(handler, answer)
+
+    def _next_fault(self, request: ApiRequest) -> Fault | None:
+        faults = self._faults if self.is_write(request) else self._faults_of_reads
+        return faults.popleft() if faults else None
 
     def _answer(self, request: ApiRequest, fault: Fault | None) -> ApiAnswer:
         if fault is not None and fault in _WORDED:

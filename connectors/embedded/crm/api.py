@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -135,7 +136,7 @@ def _add_calls(routes: Blueprint, crm: Crm) -> None:
         crm.calls.queue.wake()
         return jsonify(written)
 
-    _add_reads(routes, crm, "calls", show_call, "card", table="calls")
+    _add_reads(routes, crm, "calls", show_call, "card", table="calls", since="changed_at")
 
 
 def fault_control(faults: FaultInjector) -> Blueprint:
@@ -191,14 +192,15 @@ def _add_reads(
     *filters: str,
     table: str | None = None,
     states: Sequence[str] = (),
+    since: str | None = None,
 ) -> None:
-    """A collection's list, filtered by these columns, and its single records.
+    """A collection's list, filtered by these columns and from a moment in the column ``since``, and its single records.
 
     With ``table`` the ids are words, and pages go by its column ``number``.
     """
 
     def list_records() -> Response:
-        where = _filters(*filters)
+        where = _filters(*filters) | _since(since)
         if states and where.get("state = ?", states[0]) not in states:
             raise ValidationError({"state": [f"Expected one of: {', '.join(states)}."]})
         return _list(crm, table or collection, show, where, key="number" if table else "id")
@@ -214,6 +216,20 @@ def _add_reads(
 
 def _filters(*columns: str) -> dict[str, object]:
     return {f"{column} = ?": request.args[column] for column in columns if request.args.get(column)}
+
+
+def _since(column: str | None) -> dict[str, object]:
+    """``changed_since`` as a condition. Raises ValidationError."""
+    given = request.args.get("changed_since")
+    if column is None or not given:
+        return {}
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValidationError({"changed_since": ["Expected a time with its offset (RFC 3339)."]})
+    return {f"{column} >= ?": records.stamp(moment)}
 
 
 def _list(crm: Crm, table: str, show: records.Show, where: Mapping[str, object], *, key: str = "id") -> Response:

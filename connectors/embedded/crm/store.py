@@ -14,7 +14,7 @@ from connectors.kit.names import name_key
 
 #: Marks the file as ours, so that another program's database is never written into ("OCRM").
 _APPLICATION_ID = 0x4F43524D
-_VERSION = 2
+_VERSION = 3
 
 _TABLES = """
 CREATE TABLE users (
@@ -49,7 +49,9 @@ CREATE INDEX ix_mails_queued ON mails (next_at) WHERE state = 'queued';
 CREATE TABLE calls (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, phone TEXT NOT NULL,
     card INTEGER REFERENCES cards, operator TEXT, facts TEXT NOT NULL, occurred_at TEXT NOT NULL,
-    final INTEGER NOT NULL, note TEXT, script TEXT, ruleset TEXT, revision INTEGER NOT NULL, created_at TEXT NOT NULL);
+    final INTEGER NOT NULL, note TEXT, script TEXT, ruleset TEXT, revision INTEGER NOT NULL, created_at TEXT NOT NULL,
+    changed_at TEXT NOT NULL DEFAULT '');
+CREATE INDEX ix_calls_changed ON calls (changed_at);
 CREATE TABLE webhooks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, call TEXT NOT NULL REFERENCES calls (id), event TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'delivered', 'failed')),
@@ -106,7 +108,7 @@ class CrmStore:
         owner = self._db.execute("PRAGMA application_id").fetchone()[0]
         in_use = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if in_use and (owner != _APPLICATION_ID or version not in (1, _VERSION)):
+        if in_use and (owner != _APPLICATION_ID or version not in range(1, _VERSION + 1)):
             raise StoreUnusable(f"{path} is another program's database, or another version's")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
@@ -116,8 +118,10 @@ class CrmStore:
                 for statement in _TABLES.split(";\n"):
                     db.execute(statement)
                 db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            elif version == 1:
+            if in_use and version < 2:
                 _find_anew(db)
+            if in_use and version < 3:
+                _date_changes(db)
             db.execute(f"PRAGMA user_version = {_VERSION}")
 
     @contextmanager
@@ -151,3 +155,10 @@ def _find_anew(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM phones")
     for phone in phones:
         add_phone(db, phone["card"], phone["written"])
+
+
+def _date_changes(db: sqlite3.Connection) -> None:
+    """Version 2 did not keep when a call was changed: no earlier than it was made."""
+    db.execute("ALTER TABLE calls ADD COLUMN changed_at TEXT NOT NULL DEFAULT ''")
+    db.execute("UPDATE calls SET changed_at = created_at")
+    db.execute("CREATE INDEX ix_calls_changed ON calls (changed_at)")

@@ -38,8 +38,9 @@ class CallReporter:
         card = card_named(db, call["card"])["id"] if call["card"] else None
         when = call["occurred_at"] or self._now()
         call_id = call["id"] or f"call-{db.execute('SELECT coalesce(max(number), 0) + 1 FROM calls').fetchone()[0]}"
+        at = stamp(self._now())
         written = {"id": call_id, "card": card, "facts": json.dumps(call["facts"]), "occurred_at": when.isoformat()}
-        insert(db, "calls", {**call, **written, "revision": 1, "created_at": stamp(self._now())})
+        insert(db, "calls", {**call, **written, "revision": 1, "created_at": at, "changed_at": at})
         return self._report(db, call_id, "call.created")
 
     def change(self, db: sqlite3.Connection, call_id: str, changes: Mapping[str, Any]) -> Record:
@@ -49,6 +50,7 @@ class CallReporter:
         values["occurred_at"] = (values.get("occurred_at") or self._now()).isoformat()
         if "facts" in values:
             values["facts"] = json.dumps(values["facts"])
+        values["changed_at"] = stamp(self._now())
         columns = ", ".join(f"{name} = :{name}" for name in values)
         values["call_id"] = call_id
         db.execute(f"UPDATE calls SET {columns}, revision = revision + 1 WHERE id = :call_id", values)
@@ -79,7 +81,18 @@ def show_call(db: sqlite3.Connection, row: sqlite3.Row) -> Record:
     reported = db.execute(
         "SELECT event, state, status, why, attempts FROM webhooks WHERE call = ? ORDER BY id DESC LIMIT 1", (row["id"],)
     ).fetchone()
-    names = ("id", "phone", "operator", "occurred_at", "note", "script", "ruleset", "revision", "created_at")
+    names = (
+        "id",
+        "phone",
+        "operator",
+        "occurred_at",
+        "note",
+        "script",
+        "ruleset",
+        "revision",
+        "created_at",
+        "changed_at",
+    )
     shown: Record = {name: row[name] for name in names}
     shown |= {"card": None if row["card"] is None else str(row["card"]), "facts": json.loads(row["facts"])}
     return shown | {"final": bool(row["final"]), "webhook": dict(reported) if reported else None}

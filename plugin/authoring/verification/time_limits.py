@@ -19,8 +19,8 @@ _SCRIPT_FILE = "script.toml"
 #: Texts that may promise a term. What a client answers (a label in the rules) or what is asked of it promises nothing.
 _TEXTS: Mapping[str, frozenset[str]] = {
     _SCRIPT_FILE: frozenset({"details", "text", "line", "comment", "other_card", "withdrawal", "reminder", "subject"}),
-    RULES_FILE: frozenset({"say", "hint"}),
-    _OUTCOMES_FILE: frozenset({"label", "say", "text", "subject"}),
+    RULES_FILE: frozenset({"say", "read", "hint"}),
+    _OUTCOMES_FILE: frozenset({"label", "say", "read", "text", "subject"}),
 }
 
 #: Numbers in the cases that follow «в течение», «не позднее» and «за»; two may stand together: «двадцати четырёх».

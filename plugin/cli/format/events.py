@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -40,6 +41,27 @@ def told(does: str, found: Sequence[InboxEntry], zone: ZoneInfo, done: int | Non
     if does == "drop":
         lines += ["", "О чём просил клиент в этих событиях, исполнено не будет."]
     return "\n".join([*lines, *PLAN_ONLY])
+
+
+def catch_up_plan(since: datetime, zone: ZoneInfo, records: int, pages: int, *, is_all: bool) -> str:
+    """What catching up would read and take in."""
+    count = f"{records}" if is_all else f"не меньше {records}"
+    lines = [f"В CRM с {clock(since, zone)} изменилось записей: {count} (страниц: {pages})"]
+    lines += wrapped("Каждая будет прочитана и принята как событие CRM; что уже принято, второй раз не делается.")
+    return "\n".join([*lines, *PLAN_ONLY])
+
+
+def caught_up(since: datetime, zone: ZoneInfo, records: int | None) -> str:
+    """What was read; ``records`` None: not all of it could be."""
+    if records is None:
+        return "\n".join(wrapped("Прочитано не всё: дальше продолжит служба, как только CRM ответит."))
+    told = f"Прочитано изменений с {clock(since, zone)}: {records}. Их обработает служба: optout events list"
+    return "\n".join(wrapped(told))
+
+
+def not_read(why: str) -> str:
+    """Why there is no plan."""
+    return "\n".join(wrapped(f"CRM не отвечает: {mask_text(russian_reason(why))}"))
 
 
 def as_json(one: InboxEntry, zone: ZoneInfo) -> dict[str, Any]:

@@ -144,6 +144,7 @@ class _Builder:
 
     def _question(self, index: int, form: Mapping[str, Any]) -> Question:
         place: Place = ("question", index)
+        self._check_read(form, RULES_FILE, place)
         if not form["say"] and not form["hint"]:
             self._faults.add(RULES_FILE, place, "нет ни фразы, ни подсказки", "задайте say или hint")
         fact = self._facts.get(form["fact"])
@@ -164,6 +165,7 @@ class _Builder:
             say=form["say"],
             hint=form["hint"],
             answers=tuple(Answer(answer["value"], answer["label"]) for answer in form["answers"]),
+            read=form["read"],
         )
 
     def _check_answers(self, fact: Fact, answers: Sequence[Mapping[str, Any]], place: Place) -> None:
@@ -231,6 +233,7 @@ class _Builder:
 
     def _outcome(self, name: str, form: Mapping[str, Any]) -> OutcomeSpec:
         place: Place = ("outcome", name, "action")
+        self._check_read(form, "outcomes.toml", ("outcome", name))
         ids = [action["id"] for action in form["action"]]
         for index, action in enumerate(form["action"]):
             if action["id"] in ids[:index]:
@@ -239,8 +242,19 @@ class _Builder:
                 )
         actions = [self._actions(action, (*place, index)) for index, action in enumerate(form["action"])]
         return OutcomeSpec(
-            name, form["label"], form["paragraph"], form["say"], tuple(a for some in actions for a in some)
+            name=name,
+            label=form["label"],
+            paragraph=form["paragraph"],
+            say=form["say"],
+            actions=tuple(action for some in actions for action in some),
+            read=form["read"],
+            about=form["about"],
         )
+
+    def _check_read(self, form: Mapping[str, Any], file: str, place: Place) -> None:
+        if form["read"] and not form["say"]:
+            what = "есть, как читать фразу, но нет самой фразы"
+            self._faults.add(file, (*place, "read"), what, "задайте say; read — та же фраза без сокращений")
 
     def _actions(self, form: Mapping[str, Any], place: Place) -> list[ActionSpec]:
         if form["kind"] == "comment":

@@ -66,7 +66,10 @@ class TargetSpec:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question of the conversation, asked when its conditions hold; their order is the conversation's."""
+    """A question of the conversation, asked when its conditions hold; their order is the conversation's.
+
+    ``read``: how ``say`` is read out, where that is not as it is recorded.
+    """
 
     id: str
     paragraph: str
@@ -75,6 +78,7 @@ class Question:
     say: str | None
     hint: str | None
     answers: tuple[Answer, ...]
+    read: str | None = None
 
     def label_of(self, value: FactValue) -> str | None:
         """The label of a ready answer; None for a value that the question does not offer."""
@@ -109,13 +113,18 @@ class ActionSpec:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeSpec:
-    """How a conversation can end."""
+    """How a conversation can end.
+
+    ``about``: the card's ``client``, or the ``number`` itself. ``read``: as of a question.
+    """
 
     name: str
     label: str
     paragraph: str
     say: str | None
     actions: tuple[ActionSpec, ...]
+    read: str | None = None
+    about: str = "client"
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,8 @@ class QuestionForm(Strict):
     when = any_table(load_default=dict)
     fact = filled(required=True)
     say = filled(load_default=None)
+    #: How the phrase is read out, where it is written otherwise: abbreviations in full.
+    read = filled(load_default=None)
     hint = filled(load_default=None)
     answers = list_of(table(AnswerForm), load_default=[])
 
@@ -167,6 +169,9 @@ class OutcomeForm(Strict):
     label = filled(required=True)
     paragraph = filled(required=True)
     say = filled(load_default=None)
+    read = filled(load_default=None)
+    #: Whom the outcome is about: the card's client, or the number itself.
+    about = filled(load_default="client", valid=validate.OneOf(["client", "number"], error="допустимы: client, number"))
     action = list_of(table(ActionForm), load_default=[])
 
 

@@ -74,6 +74,18 @@ def json_view(view: F | None = None, *, role: Role = "operator") -> Any:
     return mark if view is None else mark(view)
 
 
+def json_route(view: F) -> F:
+    """A view that answers a program and looks at its visitor itself."""
+    setattr(view, _JSON, True)
+    return view
+
+
+def needs_session() -> None:
+    """Some session of this browser, whichever call it is for. Raises NotAllowed."""
+    if not (access().session("session") or access().session("visit")):
+        raise NotAllowed(401, "not_signed_in")
+
+
 def own_csrf(view: F) -> F:
     """A view that checks unsafe requests itself, without the session's CSRF token."""
     setattr(view, _OWN_CSRF, True)

@@ -29,6 +29,7 @@ from plugin.web.auth.headers import security_headers
 from plugin.web.auth.pages import page
 from plugin.web.auth.password import add_password_page
 from plugin.web.auth.places import ROOT
+from plugin.web.auth.session_json import add_session_routes
 from plugin.web.auth.state import Access
 from plugin.web.auth.views import add_views
 
@@ -68,6 +69,7 @@ def guard_operators_side(
     add_views(blueprint)
     add_password_page(blueprint)
     add_entries(blueprint)
+    add_session_routes(blueprint)
     answer_people(blueprint)
     app.register_blueprint(blueprint)
     return True

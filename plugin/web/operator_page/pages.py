@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-import phonenumbers
 from flask import Blueprint, redirect, render_template, request, url_for
 from jinja2.utils import htmlsafe_json_dumps
 from werkzeug.wrappers import Response
@@ -13,15 +12,18 @@ from werkzeug.wrappers import Response
 from plugin.config.settings import Settings
 from plugin.operator_page.call import line, page_call
 from plugin.operator_page.sessions import OpenedPage, PageSessions
+from plugin.operator_page.tickets import Tickets
 from plugin.web.auth import page_view, visitor
 from plugin.web.auth.places import call_url
 from plugin.web.operator_page.assets import Assets
-from plugin.web.operator_page.calls import asked_call
+from plugin.web.operator_page.calls import asked_call, call_json, shown_phone
 
 _LONGEST_CARD = 255
 
 
-def add_pages(blueprint: Blueprint, sessions: PageSessions, settings: Settings, assets: Assets) -> None:
+def add_pages(
+    blueprint: Blueprint, sessions: PageSessions, settings: Settings, assets: Assets, tickets: Tickets
+) -> None:
     """Serve both."""
 
     @page_view
@@ -37,14 +39,14 @@ def add_pages(blueprint: Blueprint, sessions: PageSessions, settings: Settings, 
         first = opened.tree.nodes[opened.tree.start] if opened.journal is None else None
         return render_template(
             "operator/page.html",
-            call=call,
+            call=opened.call,
             opened=opened,
             operator=who.operator,
             may_start=not who.is_linked,
             first=first,
             # Not the filter ``tojson``: it would escape every Russian letter.
             data=htmlsafe_json_dumps(
-                _data(opened, sessions, settings, who.csrf), ensure_ascii=False, separators=(",", ":")
+                _data(opened, sessions, settings, tickets, who.csrf), ensure_ascii=False, separators=(",", ":")
             ),
             assets=assets,
         )
@@ -62,19 +64,31 @@ def add_pages(blueprint: Blueprint, sessions: PageSessions, settings: Settings, 
             operator=who.operator,
             card=("contact", given["card"]) if given["card"] else None,
             card_name=given["name"],
+            script=script if (script := request.form.get("script")) in sessions.scripts else None,
         )
+        if given["phone"] and not call.phone:
+            return _form(given, "Это не похоже на номер телефона. Проверьте цифры.", "phone"), 422
         if not call.phone and not call.card_id:
-            return _form(given, "Укажите номер телефона или номер карточки: иначе запись некуда сделать."), 422
+            return _form(given, "Укажите номер телефона или номер карточки: иначе запись некуда сделать.", "phone"), 422
         sessions.begin(call)
         return redirect(call_url(call.id), 303)
 
-    def _form(given: dict[str, str], fault: str | None) -> str:
+    def _form(given: dict[str, str], fault: str | None, field: str | None = None) -> str:
+        who = visitor()
+        search = (request.args.get("q") or "").strip()[:40]
         return render_template(
             "operator/start.html",
             given=given,
             fault=fault,
-            csrf=visitor().csrf,
-            operator=visitor().operator,
+            field=field,
+            scripts=sessions.scripts,
+            recent=sessions.recent(None if who.role == "admin" else who.operator, search),
+            search=search,
+            sees_all=who.role == "admin",
+            zone=settings.timezone,
+            csrf=who.csrf,
+            operator=who.operator,
+            data=htmlsafe_json_dumps({"csrf": who.csrf, "operator": who.operator, "root": url_for("operator.home")}),
             assets=assets,
         )
 
@@ -83,20 +97,13 @@ def add_pages(blueprint: Blueprint, sessions: PageSessions, settings: Settings, 
     blueprint.add_url_rule("/start", "start", start, methods=["POST"])
 
 
-def shown_phone(phone: str) -> str:
-    """The number in groups: +7 916 123-45-67."""
-    try:
-        number = phonenumbers.parse(phone)
-    except phonenumbers.NumberParseException:
-        return phone
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-
-
-def _data(opened: OpenedPage, sessions: PageSessions, settings: Settings, csrf: str) -> dict[str, Any]:
+def _data(
+    opened: OpenedPage, sessions: PageSessions, settings: Settings, tickets: Tickets, csrf: str
+) -> dict[str, Any]:
     """The data that the page's script works with."""
     call = opened.call
     return {
-        "call": {"id": call.id, "phone": call.phone, "name": call.card_name},
+        "call": call_json(call),
         "script": opened.script,
         "revision": opened.revision,
         "hours": opened.promise_hours,
@@ -108,5 +115,8 @@ def _data(opened: OpenedPage, sessions: PageSessions, settings: Settings, csrf: 
         "now": sessions.now(),
         "zone": settings.timezone.key,
         "csrf": csrf,
+        "may_start": not visitor().is_linked,
+        "operator": call.operator,
+        "ticket": tickets.make(call),
         "root": url_for("operator.home"),
     }

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Flask
 
 from plugin.common.clock import Now, utc_now
+from plugin.operator_page.client_lookup import ClientLookup
 from plugin.operator_page.sessions import PageSessions
+from plugin.operator_page.tickets import Tickets
 from plugin.web.auth.setup import answer_people
 from plugin.web.operator_page.assets import Assets
 from plugin.web.operator_page.pages import add_pages
 from plugin.web.operator_page.routes import add_routes
 
 if TYPE_CHECKING:
+    from connectors.base import Connector
     from plugin.authoring.revisions.active import ActiveRules
     from plugin.config.settings import Settings
     from plugin.events.intake import Intake
@@ -24,14 +27,23 @@ ROOT = "/operator"
 
 
 def serve_operators_page(
-    app: Flask, ledger: Ledger, rules: ActiveRules, intake: Intake, settings: Settings, now: Now = utc_now
+    app: Flask,
+    ledger: Ledger,
+    rules: ActiveRules,
+    intake: Intake,
+    settings: Settings,
+    connector: Connector | None,
+    now: Now = utc_now,
 ) -> None:
     """Add the page and what it asks for; every route is guarded by the way in, which has to be there."""
     sessions = PageSessions(ledger, rules, intake, settings, now)
     blueprint = Blueprint("operator", __name__, url_prefix=ROOT, template_folder="templates")
     assets = Assets()
     assets.add_to(blueprint)
-    add_pages(blueprint, sessions, settings, assets)
-    add_routes(blueprint, sessions)
+    tickets = Tickets.of(settings.page, now)
+    add_pages(blueprint, sessions, settings, assets, tickets)
+    # Half of the pages' threads at most: the others go on being answered while the CRM is asked.
+    clients = ClientLookup(sessions, ledger, connector, settings.web.threads // 4)
+    add_routes(blueprint, sessions, clients, tickets)
     answer_people(blueprint)
     app.register_blueprint(blueprint)

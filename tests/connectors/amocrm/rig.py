@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.amocrm import AmoConnector
 from connectors.amocrm.contacts import TYPES
 from connectors.base import Assignee, CardRef, Kind
+from connectors.http.rate_limit import RateLimiter
 from tests.connectors.amocrm.server import (
     ACCOUNT,
     CLIENT_ID,
@@ -57,6 +58,17 @@ def oauth(**more: Any) -> dict[str, Any]:
     return {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "redirect_uri": REDIRECT, "code": CODE} | more
 
 
+class Turns:
+    """The turns of a client that never really waits: ``waited`` is how many seconds it would have, all in all."""
+
+    def __init__(self) -> None:
+        self.waited = 0.0
+        self.limiter = RateLimiter(1000.0, 1000, clock=lambda: self.waited, sleep=self._wait)
+
+    def _wait(self, seconds: float) -> None:
+        self.waited += seconds
+
+
 class AmoRig:
     """As ``tests.connectors.contract.rig.Rig``."""
 
@@ -65,7 +77,10 @@ class AmoRig:
 
     def __init__(self, server: AmoServer, **more: Any) -> None:
         self.server = server
-        self.connector = AmoConnector(AmoConnector.Settings().load(settings(server.url, **more)))
+        self.turns = Turns()
+        self.connector = AmoConnector(
+            AmoConnector.Settings().load(settings(server.url, **more)), limiter=self.turns.limiter
+        )
         server.account.fields["contacts"] = [{"id": FIELD, "name": "Отказ", "type": "select", "enums": ENTRIES}]
         address = f"https://optout.example.org/events/amocrm/{SECRET}"
         server.account.webhooks = [{"id": 1, "destination": address, "settings": TOLD, "disabled": False}]
@@ -96,13 +111,30 @@ class AmoRig:
         return CardRef("contact", str(self.server.card("contacts", NAME, [PHONE])))
 
     def genuine_event(self) -> CrmEvent | None:
-        server, card = self.server, int(self.card.id)
-        params = {"uniq": "call-77", "duration": 60, "source": "АТС", "phone": "+79161234567", "call_status": 4}
-        note = server.note("contacts", card, note_type="call_out", params=params, responsible_user_id=COORDINATOR)
-        server.fill("contacts", card, FIELD, [{"value": "Звонки", "enum_id": 901}])
+        card = int(self.card.id)
+        note = self._call(card, "call-77")
         fields = {"id": note, "element_id": card, "element_type": 1, "note_type": 11, "created_by": COORDINATOR}
         body = webhook({f"contacts[note][0][note][{name}]": value for name, value in fields.items()})
         return CrmEvent({"content-type": "application/x-www-form-urlencoded"}, SECRET, {}, body)
+
+    def missed(self, number: int) -> datetime:
+        since = datetime.now(UTC) - timedelta(seconds=1)
+        for _ in range(number):
+            card = int(self.card.id) if number == 1 else self.server.card("contacts", NAME, [PHONE])
+            self._call(card, uniq=f"call-{card}")
+        return since
+
+    def answered_otherwise(self) -> datetime:
+        since = datetime.now(UTC)
+        told = int(since.timestamp()) + 1
+        self.server.fill("contacts", int(self.card.id), FIELD, [{"value": "Все", "enum_id": 902}], created_at=told)
+        return since
+
+    def _call(self, card: int, uniq: str) -> int:
+        params = {"uniq": uniq, "duration": 60, "source": "АТС", "phone": "+79161234567", "call_status": 4}
+        note = self.server.note("contacts", card, note_type="call_out", params=params, responsible_user_id=COORDINATOR)
+        self.server.fill("contacts", card, FIELD, [{"value": "Звонки", "enum_id": 901}])
+        return note
 
 
 def _card(collection: str, record: Mapping[str, Any]) -> CardRef:

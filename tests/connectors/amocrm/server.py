@@ -21,6 +21,8 @@ CLIENT_ID, CLIENT_SECRET, REDIRECT = "client-id", "cl1ent-secret", "https://opto
 CODE = "authorisation-c0de"
 
 CARDS = ("leads", "contacts", "companies", "customers")
+#: The list of events tells of a call by its note.
+_CALL_EVENTS = {"call_in": "incoming_call", "call_out": "outgoing_call"}
 _PROBLEM = {"Content-Type": "application/problem+json"}
 _SPACE = re.compile(r"\D")
 
@@ -41,7 +43,7 @@ class Account:
     forbidden: set[str] = field(default_factory=set)
     cut: Callable[[dict[str, Any]], None] = lambda record: None
     customers_mode: str = "segments"
-    #: Whether the list of events heeds its filters: not every account does.
+    #: Whether the lists of events and cards heed their filters: not every account does.
     filters: bool = True
 
 
@@ -87,30 +89,26 @@ class AmoServer(FakeApi):
             "note_type": "common",
             "params": {"text": ""},
         } | more
+        note = self.account.notes[number]
+        if note["note_type"] in _CALL_EVENTS:
+            told = {"type": _CALL_EVENTS[note["note_type"]], "value_after": [{"note": {"id": number}}]}
+            self._tell(collection, card, **{name: note[name] for name in ("created_by", "created_at")}, **told)
         return number
+
+    def _tell(self, collection: str, card: int, **event: Any) -> None:
+        """One more line in the account's list of events."""
+        kind = "company" if collection == "companies" else collection.removesuffix("s")
+        told = {"id": f"01event{next(self._ids)}", "entity_id": card, "entity_type": kind, "account_id": ACCOUNT}
+        self.account.events.append(told | {"created_by": COORDINATOR, "value_before": []} | event)
 
     def fill(self, collection: str, card: int, field_id: int, values: list[dict[str, Any]], **more: Any) -> None:
         """Fill in a card's field, which the list of events then shows."""
         record = self.account.cards[collection][card]
         kept = [held for held in record["custom_fields_values"] or [] if held["field_id"] != field_id]
         record["custom_fields_values"] = [*kept, {"field_id": field_id, "field_code": None, "values": values}]
-        self.account.events.append(
-            {
-                "id": f"01event{next(self._ids)}",
-                "type": f"custom_field_{field_id}_value_changed",
-                "entity_id": card,
-                "entity_type": "company" if collection == "companies" else collection.removesuffix("s"),
-                "created_by": COORDINATOR,
-                "created_at": int(self.now().timestamp()),
-                "value_after": [
-                    {"custom_field_value": {"field_id": field_id, "text": value["value"]} | _entry(value)}
-                    for value in values
-                ],
-                "value_before": [],
-                "account_id": ACCOUNT,
-            }
-            | more
-        )
+        after = [{"custom_field_value": {"field_id": field_id, "text": one["value"]} | _entry(one)} for one in values]
+        told = {"type": f"custom_field_{field_id}_value_changed", "value_after": after}
+        self._tell(collection, card, **({"created_at": int(self.now().timestamp())} | told | more))
 
     # --- faults ------------------------------------------------------------------------------------
 
@@ -209,6 +207,9 @@ class AmoServer(FakeApi):
 
     def _cards(self, collection: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """``query`` is looked for in all filled fields, numbers whatever stands between their digits."""
+        ids = listed(query, "id")
+        if ids and self.account.filters:
+            return [record for number, record in self.account.cards[collection].items() if str(number) in ids]
         wanted = query.get("query", "")
         digits = _SPACE.sub("", wanted)
         return [

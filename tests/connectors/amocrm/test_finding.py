@@ -13,7 +13,7 @@ from connectors.amocrm import AmoConnector
 from connectors.base import Card, CardRef, CrmRefused, ReminderState
 from connectors.kit.reference_mark import reference_mark
 from tests.connectors.amocrm.rig import AmoRig, settings
-from tests.connectors.contract.rig import NAME
+from tests.connectors.contract.rig import NAME, PHONE
 
 URL = "https://example.amocrm.ru"
 API = f"{URL}/api/v4"
@@ -96,6 +96,36 @@ def test_a_card_that_does_not_exist_is_none(crm: AmoRig, kind: str, card_id: str
 def test_a_deleted_card_is_none(crm: AmoRig) -> None:
     crm.server.account.cards["contacts"][int(crm.card.id)]["is_deleted"] = True
     assert crm.connector.read_card(crm.card) is None
+
+
+def test_many_leads_are_read_with_their_main_contacts_by_two_requests(crm: AmoRig) -> None:
+    people = [crm.server.card("contacts", f"Клиент {n}", [f"+791600000{n:02}"]) for n in range(20)]
+    linked = [{"contacts": [{"id": one, "is_main": True}]} for one in people]
+    leads = [CardRef("lead", str(crm.server.card("leads", "Сделка", _embedded=inner))) for inner in linked]
+    alone = {lead: crm.connector.read_card(lead) for lead in leads}
+    before = len(crm.server.requests)
+    assert crm.connector.read_cards(leads) == alone
+    assert len(crm.server.requests) == before + 2
+
+
+def test_where_filters_are_not_heeded_no_card_is_taken_for_another_or_for_missing(crm: AmoRig) -> None:
+    crm.server.account.filters = False
+    others = [crm.server.card("contacts", f"Клиент {n}") for n in range(300)]
+    wanted = [crm.card, CardRef("contact", str(others[-1])), crm.missing]
+    found = crm.connector.read_cards(wanted)
+    assert found == {crm.card: crm.connector.read_card(crm.card)}
+
+
+def test_a_number_is_looked_for_by_the_notation_that_is_part_of_all_others(crm: AmoRig) -> None:
+    cards = {crm.card}
+    for written in ("+79161234567", "89161234567", "916 123 45 67"):
+        cards.add(CardRef("contact", str(crm.server.card("contacts", "Тот же номер", [written]))))
+    before = len(crm.server.requests)
+    assert {card.ref for card in crm.connector.find_contact(phone=PHONE)} == cards
+    assert len(crm.server.requests) == before + 1
+    # Who is not found by it is looked for by the others.
+    assert crm.connector.find_contact(phone="+79161230000") == []
+    assert len(crm.server.requests) == before + 5
 
 
 def test_a_lead_without_a_contact_goes_by_its_own_name(crm: AmoRig) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -135,7 +136,9 @@ class Records:
         wanted = dict(params.get("filter") or {})
         for owner in wanted.get("BINDINGS") or ():
             wanted |= owner
-        return _matching(self.activities, wanted, ("PROVIDER_ID", "OWNER_TYPE_ID", "OWNER_ID", "TYPE_ID"))
+        found = _matching(self.activities, wanted, ("PROVIDER_ID", "OWNER_TYPE_ID", "OWNER_ID", "TYPE_ID"))
+        found = [one for one in found if _beyond(one, wanted, ("LAST_UPDATED", "ID"))]
+        return _in_order(found, "ID") if (params.get("order") or {}).get("ID") == "ASC" else found
 
     def crm__activity__update(self, params: Mapping[str, Any]) -> Any:
         record = self._one(self.activities, params.get("id"), "", "Activity is not found.")
@@ -225,8 +228,14 @@ class Records:
         return {"item": self._card(int(params["entityTypeId"]), params.get("id"), "NOT_FOUND", "Элемент не найден")}
 
     def crm__item__list(self, params: Mapping[str, Any]) -> Any:
-        items = list(self.items[int(params["entityTypeId"])].values())
-        return {"items": [item for item in items if _fits(item, params.get("filter") or {})]}
+        number, wanted = int(params["entityTypeId"]), dict(params.get("filter") or {})
+        filtered = {"id", "updatedTime", "createdTime", *self.fields.get(number, {})}
+        compared = {name: wanted.pop(name) for name in [*wanted] if name.startswith(">")}
+        for name in compared:
+            if name.lstrip(">=") not in filtered:
+                raise Refused("INVALID_ARG_VALUE", f"Invalid filter: field '{name}' is not allowed in filter")
+        items = [one for one in self.items[number].values() if _fits(one, wanted) and _beyond(one, compared, filtered)]
+        return {"items": _in_order(items, "id") if (params.get("order") or {}).get("id") == "ASC" else items}
 
     def crm__item__fields(self, params: Mapping[str, Any]) -> Any:
         number = int(params["entityTypeId"])
@@ -267,7 +276,10 @@ class Records:
 
     def voximplant__statistic__get(self, params: Mapping[str, Any]) -> Any:
         wanted = dict(params.get("FILTER") or {})
-        return [line for line in self.lines if all(str(line.get(name)) == str(v) for name, v in wanted.items())]
+        equal = {name: value for name, value in wanted.items() if not name.startswith(">")}
+        found = [line for line in self.lines if all(str(line.get(name)) == str(v) for name, v in equal.items())]
+        found = [line for line in found if _beyond(line, wanted, ("CALL_START_DATE", "ID"))]
+        return _in_order(found, "ID") if params.get("SORT") == "ID" and params.get("ORDER") == "ASC" else found
 
     # --- details ---------------------------------------------------------------------------------------
 
@@ -315,6 +327,28 @@ def _matching(
     asked = {name: str(wanted[name]) for name in names if name in wanted}
     found = [one for one in records.values() if all(str(one.get(name)) == value for name, value in asked.items())]
     return found[::-1]
+
+
+def _beyond(record: Mapping[str, Any], wanted: Mapping[str, Any], names: Collection[str]) -> bool:
+    """Whether what these fields hold is as late, or later, as the filter's ``>=`` and ``>`` want it."""
+    for name in names:
+        held = record.get(name)
+        for sign, is_enough in ((">=", operator.ge), (">", operator.gt)):
+            if f"{sign}{name}" in wanted and not (
+                held and is_enough(_ordered(held), _ordered(wanted[f"{sign}{name}"]))
+            ):
+                return False
+    return True
+
+
+def _ordered(value: Any) -> float:
+    """A number, or a moment in seconds."""
+    text = str(value)
+    return float(text) if text.isdecimal() else datetime.fromisoformat(text).timestamp()
+
+
+def _in_order(records: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return sorted(records, key=lambda one: int(one[name]))
 
 
 def _fits(item: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

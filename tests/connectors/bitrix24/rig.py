@@ -60,16 +60,18 @@ def connected(
 def with_client(portal: Portal) -> CardRef:
     """Puts the contact of the contract suite there, its phone in a notation of its own."""
     last, first, second = NAME.split()
+    portal.records.fields[TYPES["contact"]] |= {CHANGED: {"type": "datetime"}}
     portal.records.add_item(
         "contact", "42", lastName=last, name=first, secondName=second, phones=("8 (916) 123-45-67",)
     )
     return CardRef("contact", "42")
 
 
-def with_call(portal: Portal, card: str = "42", **line: Any) -> None:
+def with_call(portal: Portal, card: str = "42", activity: str = "7953", **line: Any) -> None:
     """A call with this contact, as the statistics and the timeline have it, answers on the contact's card."""
     portal.records.lines.append(
         {
+            "ID": activity,
             "CALL_ID": "externalCall.7b0c7de811455ef32b18dc5917e4306a.1773239327",
             "PHONE_NUMBER": "+79161234567",
             "PORTAL_USER_ID": "7",
@@ -78,13 +80,13 @@ def with_call(portal: Portal, card: str = "42", **line: Any) -> None:
             "CALL_FAILED_CODE": "200",
             "CRM_ENTITY_TYPE": "CONTACT",
             "CRM_ENTITY_ID": card,
-            "CRM_ACTIVITY_ID": "7953",
+            "CRM_ACTIVITY_ID": activity,
             "COMMENT": None,
         }
         | line
     )
-    portal.records.activities["7953"] = {
-        "ID": "7953",
+    portal.records.activities[activity] = {
+        "ID": activity,
         "OWNER_TYPE_ID": str(TYPES["contact"]),
         "OWNER_ID": card,
         "TYPE_ID": "2",
@@ -177,6 +179,17 @@ class Bitrix24Rig:
         last, first, second = NAME.split()
         self.portal.records.add_item("contact", "43", lastName=last, name=first, secondName=second, phones=(PHONE,))
         return CardRef("contact", "43")
+
+    def missed(self, number: int) -> datetime:
+        """The call that is there already is one of them."""
+        for other in range(1, number):
+            with_call(self.portal, activity=str(7953 + other), CALL_ID=f"externalCall.{other}")
+        return datetime.fromisoformat(CALL_STARTED)
+
+    def answered_otherwise(self) -> datetime:
+        given = "2026-11-22T10:16:00+03:00"
+        self.portal.records.items[TYPES["contact"]]["42"] |= {CHANGED: given, SURVEYS: "47"}
+        return datetime.fromisoformat(given)
 
     def genuine_event(self) -> CrmEvent | None:
         headers = {"content-type": "application/x-www-form-urlencoded"}

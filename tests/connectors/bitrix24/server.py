@@ -162,7 +162,8 @@ class Portal(FakeApi):
                 continue
             try:
                 answered = {"result": results, "error": errors, "total": {}, "next": {}, "time": times}
-                result = self.records.run(method, nested(query, answered))
+                params = nested(query, answered)
+                result = _first_page(method, params, self.records.run(method, params))
             except Refused as error:
                 errors[key] = {"error": error.code, "error_description": error.description}
                 continue
@@ -213,6 +214,16 @@ class Portal(FakeApi):
         now = time.time()
         spent = self.operating.get(method, 0.0)
         return {"start": now, "finish": now, "operating": spent, "operating_reset_at": self.operating_reset_at}
+
+
+def _first_page(method: str, params: Mapping[str, Any], result: Any) -> Any:
+    """The 50 records of a list that a command of a batch gets, from ``start`` on."""
+    if not method.endswith(("list", "statistic.get")):
+        return result
+    start = max(0, int(params.get("start", 0)))
+    if isinstance(result, list):
+        return result[start : start + 50]
+    return {name: items[start : start + 50] if isinstance(items, list) else items for name, items in result.items()}
 
 
 def _error_3(status: int, code: str, message: str, validation: Any = None) -> ApiAnswer:

@@ -65,6 +65,32 @@ def test_a_deal_is_called_after_its_contact_and_has_its_phones_with_one_request(
     assert len(portal.requests) == 1
 
 
+def test_many_cards_are_read_by_as_few_batches_as_hold_them(
+    connector: Bitrix24Connector, portal: Portal, card: CardRef
+) -> None:
+    for number in range(100, 140):
+        portal.records.add_item("deal", str(number), title=f"Сделка {number}", contactId=42)
+    # A deal is two commands of a batch, a contact one.
+    wanted = [*(CardRef("deal", str(number)) for number in range(100, 140)), card, CardRef("contact", "404")]
+    alone = {one: connector.read_card(one) for one in wanted}
+    before = len(portal.requests)
+    assert connector.read_cards(wanted) == alone
+    assert len(portal.requests) == before + 2
+    assert alone[CardRef("contact", "404")] is None
+
+
+def test_of_many_cards_one_that_may_not_be_seen_is_left_out(
+    connector: Bitrix24Connector, portal: Portal, card: CardRef
+) -> None:
+    portal.records.add_item("contact", "43", lastName="Другой")
+    portal.failing["crm.item.get"] = [{"error": "ACCESS_DENIED", "error_description": "Нет прав"}]
+    found = connector.read_cards([card, CardRef("contact", "43")])
+    assert [one.id for one in found] == ["43"]
+    portal.failing["crm.item.get"] = [{"error": "QUERY_LIMIT_EXCEEDED", "error_description": ""}]
+    with pytest.raises(CrmUnavailable):
+        connector.read_cards([card, CardRef("contact", "43")])
+
+
 def test_a_deal_without_a_contact_has_its_title(connector: Bitrix24Connector, portal: Portal) -> None:
     portal.records.add_item("deal", "10", title="Покупка машины", contactId=None)
     portal.records.add_item("company", "11", title="ООО «Ромашка»", phones=("+7 495 000-00-00",))

@@ -16,7 +16,15 @@ import pytest
 
 from connectors.base import Assignee, CardRef, Reference
 from tests.connectors.bitrix24 import server
-from tests.connectors.bitrix24.rig import FACTS, connected, with_application, with_call, with_client, with_webhook
+from tests.connectors.bitrix24.rig import (
+    CALL_STARTED,
+    FACTS,
+    connected,
+    with_application,
+    with_call,
+    with_client,
+    with_webhook,
+)
 from tests.connectors.bitrix24.server import Portal, nested
 from tests.connectors.bitrix24.writes import reminder, whole_call
 from tests.support.fake_api import ApiRequest
@@ -152,6 +160,7 @@ def test_all_that_the_connector_ever_asks_for_fits_the_published_specifications(
     assert connector.resolve(call) is not None
     assert connector.resolve(Reference("activity", "7953")) is not None
     assert connector.resolve(Reference("card", "contact:42")) is not None
+    assert connector.catch_up(datetime.fromisoformat(CALL_STARTED), None).items
     assert connector.check()
     assert connector.check_assignee(Assignee("5", "five@example.org"), mailed=True)
 

@@ -19,8 +19,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" in metafunc.fixturenames:
         pairs = [(name, kind) for name in names for kind in KINDS if kind != "email" or _sends_mail(name)]
         metafunc.parametrize(("rig", "kind"), pairs, indirect=["rig"])
-    elif "rig" in metafunc.fixturenames:
+    elif "rig" in metafunc.fixturenames and not _chooses(metafunc):
         metafunc.parametrize("rig", names, indirect=True)
+
+
+def _chooses(metafunc: pytest.Metafunc) -> bool:
+    """Whether the test itself says which rigs it is for."""
+    return any("rig" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
 
 
 def _sends_mail(name: str) -> bool:

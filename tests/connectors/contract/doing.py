@@ -11,12 +11,17 @@ import pytest
 from connectors.base import CommentWrite, EmailWrite, Kind, Outcome, ReminderWrite, Write
 from connectors.kit.reference_mark import reference_mark
 from tests.connectors.contract.rig import Rig
-from tests.support.fake_api import Fault
+from tests.support.fake_api import FakeApi, Fault
 
 SUBJECT = "ИСКЛЮЧИТЬ"
 WORDS = "Исключить из опросов по телефону"
 DUE = datetime(2027, 3, 12, 9, 0, tzinfo=UTC)
 _INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff]")
+
+
+def api_of(rig: Rig) -> FakeApi:
+    """The rig's server."""
+    return next(part for part in vars(rig).values() if isinstance(part, FakeApi))
 
 
 def key(name: str = "one") -> str:

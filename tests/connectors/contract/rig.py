@@ -67,3 +67,9 @@ class Rig(Protocol):
 
     def genuine_event(self) -> CrmEvent | None:
         """An event of a call with ``card`` as this CRM would send it; None where it has no events of its own."""
+
+    def missed(self, number: int) -> datetime:
+        """So many calls with ``card`` and answers, whose events reached nobody; no later than when they were made."""
+
+    def answered_otherwise(self) -> datetime:
+        """Other answers to the last of these calls, their event lost too; no later than when they were given."""

@@ -12,6 +12,7 @@ from connectors.base import (
     CallResult,
     Check,
     ConnectorError,
+    CrmUnavailable,
     EventMalformed,
     EventNotAuthentic,
     Reference,
@@ -19,7 +20,9 @@ from connectors.base import (
 from connectors.kit.names import same_name
 from connectors.kit.phones import same_number
 from plugin.events.schema import CallResultSchema
+from tests.connectors.contract.doing import api_of
 from tests.connectors.contract.rig import NAME, PHONE, CrmEvent, Rig
+from tests.support.fake_api import Fault
 
 NOT_GENUINE = (EventNotAuthentic, EventMalformed)
 
@@ -76,6 +79,24 @@ def test_the_doctors_points_write_nothing_and_tell_no_secret(rig: Rig, caplog: p
     assert all(rig.written(kind) == [] for kind in ("comment", "reminder", "email"))
     told = f"{points}\n{caplog.text}"
     assert [secret for secret in rig.secrets if secret in told] == []
+
+
+class NoTurn:
+    """A quota that is used up."""
+
+    def acquire(self, longest: float) -> float:
+        return 30.0
+
+
+def test_what_cannot_be_asked_now_is_no_point_that_failed(rig: Rig) -> None:
+    rig.connector.share_quota(NoTurn())
+    points = [*rig.connector.check(), *rig.connector.check_by_writing()]
+    for person in rig.people:
+        points += rig.connector.check_assignee(person, mailed=rig.connector.sends_mail)
+    assert [point for point in points if point.ok is False] == []
+    assert any(point.ok is None for point in points)
+    assert all(point.remedy for point in points if point.ok is None)
+    assert rig.writes() == 0
 
 
 def test_its_limits_can_be_reckoned_with(rig: Rig) -> None:
@@ -187,3 +208,25 @@ def test_any_bytes_with_the_right_proof_are_refused_or_say_nothing(rig: Rig, bod
     except NOT_GENUINE:
         return
     assert list(results) == []
+
+
+# --- many cards --------------------------------------------------------------------------------------
+
+
+def test_many_cards_are_read_as_one_is(rig: Rig) -> None:
+    """What is left out is read alone; a card that is not there is never shown, and none is taken for another."""
+    wanted = [rig.card, rig.missing, rig.namesake()]
+    found = rig.connector.read_cards(wanted[: rig.connector.most_cards])
+    alone = {card: rig.connector.read_card(card) for card in wanted}
+    assert found.get(rig.card) is not None
+    for card, shown in found.items():
+        expected = alone[card]
+        assert (shown is None) == (expected is None)
+        if shown is not None and expected is not None:
+            assert (shown.ref, shown.name, shown.url) == (expected.ref, expected.name, expected.url)
+
+
+def test_many_cards_of_an_account_that_is_away_are_not_read(rig: Rig) -> None:
+    api_of(rig).outage = Fault.ERROR_BEFORE
+    with pytest.raises(CrmUnavailable):
+        rig.connector.read_cards([rig.card])

@@ -110,6 +110,18 @@ class EmbeddedRig:
         body = json.dumps({"event": "call.created", "call": f"call-{number}"}).encode()
         return CrmEvent(signed_headers(SECRET, body, datetime.now(UTC)), None, {}, body)
 
+    def missed(self, number: int) -> datetime:
+        since = datetime.now(UTC)
+        for _ in range(number):
+            self.genuine_event()
+        return since
+
+    def answered_otherwise(self) -> datetime:
+        since = datetime.now(UTC)
+        calls = self.api("GET", "calls", limit="200")["items"]
+        self.api("PATCH", f"calls/{calls[-1]['id']}", {"facts": {"related": True, "kind": "all"}})
+        return since
+
 
 def _written(kind: Kind, record: Mapping[str, Any]) -> Written:
     card = CardRef("contact", record["card"]) if record.get("card") else None

@@ -9,6 +9,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import Assignee, CardRef, Kind
@@ -116,6 +117,17 @@ class EspoRig:
         call = self.server.add("Call", **self.call())
         body = json.dumps([self.server.records["Call"][call]], ensure_ascii=False).encode()
         return CrmEvent(signed(body), None, {}, body)
+
+    def missed(self, number: int) -> datetime:
+        since = self.server.now - timedelta(seconds=1)
+        for _ in range(number):
+            self.server.add("Call", **self.call())
+        return since
+
+    def answered_otherwise(self) -> datetime:
+        *_, last = self.server.records["Call"].values()
+        last |= {"cKind": "All", "modifiedAt": self.server.stamp(5)}
+        return self.server.now + timedelta(seconds=4)
 
     def call(self, **changes: Any) -> Record:
         """A held call with the contact of the card."""

@@ -40,6 +40,9 @@ def _fulfils(record: Mapping[str, Any], item: Mapping[str, Any], attributes: Col
     if attribute not in attributes:
         raise BadSearch(f"Not existing attribute '{attribute}' in where.")
     value = item.get("value", "")
+    if kind == "in":
+        # A list (``Core/Select/Where/ItemGeneralConverter.php``).
+        return any(held in value.values() for held in _held(record, attribute))
     return any(_compared(kind, held, value) for held in _held(record, attribute))
 
 

@@ -33,17 +33,31 @@ def test_a_record_that_no_webhook_tells_of_is_not_read(
     assert len(crm.calls) == 0
 
 
-def test_what_the_plugins_own_user_did_is_ignored(crm: responses.RequestsMock, connector: EspoConnector) -> None:
-    assert resolve(crm, connector, modifiedById=OWN_USER) is None
-    assert resolve(crm, connector, modifiedById=None, createdById=OWN_USER) is None
-    # Made by the plugin's user, answered by a person.
+@pytest.mark.parametrize("by", [{"modifiedById": OWN_USER}, {"modifiedById": None, "createdById": OWN_USER}])
+def test_answers_in_a_call_that_the_plugins_own_user_changed_last_are_told(
+    crm: responses.RequestsMock, connector: EspoConnector, by: dict[str, Any]
+) -> None:
+    with pytest.raises(NotMapped, match="the plugin's own user, which nothing else may use"):
+        resolve(crm, connector, **by)
+
+
+def test_a_call_without_answers_that_the_plugins_own_user_changed_is_none(
+    crm: responses.RequestsMock, connector: EspoConnector
+) -> None:
+    assert resolve(crm, connector, modifiedById=OWN_USER, cRelated=None, cKind=None) is None
+
+
+def test_a_call_that_the_plugins_own_user_made_and_a_person_answered_counts(
+    crm: responses.RequestsMock, connector: EspoConnector
+) -> None:
     assert resolve(crm, connector, createdById=OWN_USER) is not None
 
 
 def test_who_the_own_user_is_is_asked_once(crm: responses.RequestsMock, make: Make) -> None:
     connector = make(own_user=None)
     crm.get(f"{URL}/App/user", json=payload("app_user__api"))
-    assert resolve(crm, connector, modifiedById=OWN_USER) is None
+    with pytest.raises(NotMapped):
+        resolve(crm, connector, modifiedById=OWN_USER)
     assert resolve(crm, connector) is not None
     assert sum(str(call.request.url).endswith("App/user") for call in crm.calls) == 1
 

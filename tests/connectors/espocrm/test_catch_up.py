@@ -84,7 +84,7 @@ def test_calls_come_in_the_order_of_their_last_change_in_pages(espo: EspoRig) ->
     pages = read(espo.connector, espo.server.now - HOUR)
     assert [len(page) for page in pages] == [100, 100, 50]
     assert list(chain(*pages)) == calls
-    assert espo.connector.catch_up(espo.server.now - HOUR, None).items[0] == Reference("Call", calls[0])
+    assert espo.connector.catch_up(espo.server.now - HOUR, None).items[0].id == calls[0]
 
 
 def test_many_calls_changed_in_one_second_come_once_each(espo: EspoRig) -> None:
@@ -144,3 +144,17 @@ def test_a_call_whose_event_is_repeated_in_time_is_the_same_event(espo: EspoRig)
     assert json.loads(sent[-1]) == [{"id": call}]
     (found,) = espo.connector.catch_up(espo.server.now, None).items
     assert espo.connector.resolve(found) == espo.connector.resolve(Reference("Call", call))
+
+
+def test_answers_that_were_emptied_meanwhile_are_taken_back(espo: EspoRig) -> None:
+    emptied = called(espo, 0, createdAt=espo.server.stamp(-600), cKind=None, description="Позвонить ещё раз")
+    (found,) = espo.connector.catch_up(espo.server.now - HOUR, None).items
+    result = espo.connector.resolve(found)
+    assert result is not None
+    assert result["facts"] == {"related": True, "kind": None, "who": None}
+    espo.server.records["Call"][emptied]["cRelated"] = None
+    result = espo.connector.resolve(found)
+    assert result is not None
+    assert result["facts"] == {"related": None, "kind": None, "who": None}
+    # Not a client who asked in words.
+    assert "note" not in result

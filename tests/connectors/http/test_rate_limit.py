@@ -79,3 +79,38 @@ def test_threads_never_get_more_turns_than_there_are() -> None:
     for thread in threads:
         thread.join()
     assert sum(granted) == 10
+
+
+# --- too much all the same ---------------------------------------------------------------------------
+
+
+def test_after_too_many_requests_nothing_goes_out_for_a_second_and_no_burst_follows() -> None:
+    limit, clock = limiter(10, 5)
+    assert limit.hold() == 1.0
+    began = []
+    for _ in range(3):
+        assert limit.acquire(10) == 0.0
+        began.append(clock.now - 1000)
+    assert began == [pytest.approx(seconds) for seconds in (1.0, 1.1, 1.2)]
+
+
+def test_a_crm_that_shuts_after_ten_refusals_within_a_minute_never_gets_so_many() -> None:
+    limit, clock = limiter(5, 5)
+    refused = []
+    while clock.now < 1600:
+        # Of two requests one is too many for the account.
+        wait = limit.acquire(10) or limit.acquire(10)
+        if wait:
+            clock.now += wait
+            continue
+        refused.append(clock.now)
+        limit.hold()
+    assert max(sum(at <= other < at + 60 for other in refused) for at in refused) < 10
+
+
+def test_answers_to_requests_under_way_when_the_hold_began_do_not_lengthen_it() -> None:
+    limit, clock = limiter(5, 5)
+    limit.hold()
+    clock.now += 0.25
+    assert limit.hold() == pytest.approx(0.75)
+    assert limit.acquire(0.5) == pytest.approx(0.75)

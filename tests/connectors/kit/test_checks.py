@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.base import ConnectorError, CrmRefused, CrmUnavailable
-from connectors.kit.checks import clocks_agree, date_header, point, read_failed, stays_private, unmapped, untried
+from connectors.kit.checks import clocks_agree, date_header, stays_private, unmapped
 from connectors.kit.mapping import FactField
+from connectors.protocol.check import point, read_failed, untried
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 SURVEY = FactField("survey", "UF_1", {"45": "calls", "Онлайн": "online"}, frozenset({"44"}))

@@ -50,8 +50,8 @@ def without(data: Mapping[str, Any], places: str) -> dict[str, Any]:
 def settings(url: str, leave_out: str = "", **changes: Any) -> dict[str, Any]:
     """Loaded settings of an account at this Polka; ``changes`` are laid over the description, less ``leave_out``."""
     given = laid_over(
-        without(example(), leave_out),
-        {**SECRETS, **_QUICK, "read_seconds": PATIENCE.read_seconds, "base_url": f"{url}/v2", **changes},
+        without(example() | SECRETS, leave_out),
+        {**_QUICK, "read_seconds": PATIENCE.read_seconds, "base_url": f"{url}/v2", **changes},
     )
     return dict(RestConnector.Settings().load(given))
 

@@ -34,8 +34,14 @@ class Polka(FakeApi):
         self.mails: dict[str, Record] = {}
         self.calls: dict[str, Record] = {}
         self.tokens: set[str] = set()
+        #: Each is good for one exchange, which brings the next.
+        self.refresh_tokens: set[str] = set()
         #: A to-do for somebody unknown, or for a client unknown, is taken without them.
         self.cuts: set[str] = set()
+        #: It has no foreign keys: a note or a to-do for any client is taken as it comes.
+        self.takes_any_client = False
+        #: Reads of these paths are answered 500.
+        self.ailing: set[str] = set()
 
     def expire_tokens(self) -> None:
         """Whoever has a token needs a new one."""
@@ -64,6 +70,8 @@ class Polka(FakeApi):
             return self._token(request.form)
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
             return _error(401, "token_expired")
+        if request.method == "GET" and request.path in self.ailing:
+            return _error(500, "oops")
         _, _, *parts = request.path.split("/")
         parts = [unquote(part) for part in parts]
         handler: Callable[[list[str], ApiRequest], ApiAnswer] | None = getattr(self, f"_{parts[0]}", None)
@@ -75,16 +83,23 @@ class Polka(FakeApi):
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             return ApiAnswer(401, {"error": "invalid_client"})
         token = f"polka-token-{next(self._ids)}"
+        answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer", "expires_in": 3600}
+        if form.get("grant_type") == "refresh_token":
+            if form.get("refresh_token") not in self.refresh_tokens:
+                return ApiAnswer(400, {"error": "invalid_grant"})
+            self.refresh_tokens = {f"polka-refresh-{next(self._ids)}"}
+            answer["refresh_token"] = next(iter(self.refresh_tokens))
         self.tokens.add(token)
-        return ApiAnswer(200, {"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+        return ApiAnswer(200, answer)
 
     def _clients(self, parts: list[str], request: ApiRequest) -> ApiAnswer:
         if not parts:
             return self._list(request, self.clients, self._looks_like(request.query))
         client = self.clients.get(parts[0])
-        if client is None:
+        writes_note = parts[1:] == ["notes"] and request.method == "POST"
+        if client is None and not (writes_note and self.takes_any_client):
             return _error(404, "no_such_record")
-        if parts[1:] == ["notes"] and request.method == "POST":
+        if writes_note:
             return self._add(self.notes, {**request.data, "client": parts[0]})
         return ApiAnswer(200, {"data": client | {"link": f"{self.url}/clients/{client['id']}"}})
 
@@ -108,7 +123,7 @@ class Polka(FakeApi):
             given = request.form
             if given["person"] not in self.people:
                 given["person"] = ""
-            if given["client"] not in self.clients:
+            if given["client"] not in self.clients and not self.takes_any_client:
                 given["client"] = ""
             given |= dict.fromkeys(self.cuts, "")
             return self._add(self.todos, {**given, "state": "open"})

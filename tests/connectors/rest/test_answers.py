@@ -34,6 +34,7 @@ SMALL: dict[str, Any] = {
     "requests_per_second": 1000,
     "burst": 1000,
     "auth": {"kind": "header"},
+    "card_must_exist": False,
     "card": {"contact": {"path": "contacts/{{ card.id }}"}},
     "comment": {"method": "POST", "path": "notes", "json": {"text": "{{ text }}"}, "id": "id"},
     "reminder": {"method": "POST", "path": "tasks", "json": {"text": "{{ text }}"}, "id": "id"},
@@ -152,6 +153,12 @@ def test_a_blocked_account_is_told_by_a_read_too(crm: responses.RequestsMock) ->
     with pytest.raises(CrmUnavailable) as caught:
         connector().reminder_state("5")
     assert caught.value.blocked
+
+
+def test_a_code_of_many_digits_keeps_its_meaning(crm: responses.RequestsMock) -> None:
+    rules = [{"means": "missing", "when": [{"path": "code", "equals": "0x80040217"}]}]
+    crm.get(f"{BASE}/contacts/7", status=404, json={"code": "0x80040217"})
+    assert connector(answers=rules).read_card(CARD) is None
 
 
 def test_a_missing_record_is_missing(crm: responses.RequestsMock) -> None:

@@ -119,7 +119,7 @@ def test_an_empty_wish_is_never_fulfilled() -> None:
         ({"path": "a..b", "present": True}, "cannot be read at character 2"),
         ({"path": "a", "equals": "{{ cart.id }}"}, "did you mean card"),
         ({"path": 5, "present": True}, "not a path"),
-        ({"path": "a", "present": True, "problem": 5}, "not a text"),
+        ({"path": "a", "present": True, "problem": 5}, "unknown key"),
     ],
 )
 def test_a_condition_that_cannot_be_meant_is_refused(table: dict[str, Any], complaint: str) -> None:

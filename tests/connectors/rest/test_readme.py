@@ -15,7 +15,7 @@ from connectors.rest.error_map import MEANINGS
 from connectors.rest.event_tables import ALGORITHMS
 from connectors.rest.filters import FILTERS
 from connectors.rest.placeholders import BY_TABLE
-from connectors.rest.template import shown_names
+from connectors.rest.syntax import shown_names
 from tests.connectors.rest.rig import README
 
 TEXT = README.read_text(encoding="utf-8")

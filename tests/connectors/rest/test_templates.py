@@ -16,7 +16,8 @@ from connectors.rest.bodies import structure
 from connectors.rest.filters import ZONE
 from connectors.rest.placeholders import CARD, COMMENT, REMINDER, WITHDRAW
 from connectors.rest.request import Request
-from connectors.rest.template import OMIT, BadTemplate, NotRendered, TextTemplate
+from connectors.rest.syntax import BadTemplate
+from connectors.rest.template import OMIT, NotRendered, TextTemplate
 from plugin.common.text import sendable
 
 DUE = datetime(2026, 11, 22, 21, 30, tzinfo=UTC)
@@ -80,7 +81,7 @@ def test_what_is_no_plain_template_is_refused_with_what_was_meant(source: str, c
         ("./clients", ". or .."),
         ("https://other.example/{{ card.id }}", "relative to base_url"),
         ("clients {{ card.id }}", "cannot hold ' '"),
-        ("клиенты/{{ card.id }}", "cannot hold"),
+        ("кли\u200bенты/{{ card.id }}", "cannot hold"),
         ("clients#{{ card.id }}", "cannot hold '#'"),
     ],
 )
@@ -134,7 +135,10 @@ def test_a_value_that_is_not_there_or_cannot_stand_there_is_told_without_data(so
         ("{{ assignee.user or omit }}", OMIT),
         ("{{ assignee.user }}", None),
         ("<{{ assignee.user }}>", "<>"),
-        ("{{ text | html }}", "&lt;b&gt; &amp; &quot;x&quot;<br>\ny"),
+        ("{{ text | html }}", '&lt;b&gt; &amp; "x"<br>\ny'),
+        ("{{ text | html_attribute }}", "&lt;b&gt; &amp; &quot;x&quot;\ny"),
+        ("{{ due | plus_minutes(60) | utc }}", "2026-11-22T22:30:00Z"),
+        ("{{ due | plus_minutes(-1) }}", "2026-11-22T21:29:00+00:00"),
         ("{{ text | words | last }}", "y"),
         ("{{ text | words | first }}", "<b>"),
         ("{{ text | cut(4) }}", "<b>…"),
@@ -228,7 +232,8 @@ def test_a_header_holds_one_line_or_the_request_is_not_made(value: str) -> None:
 @given(TEXTS)
 def test_html_lets_no_markup_through(value: str) -> None:
     made = TextTemplate("{{ text | html }}", COMMENT).value(context(text=value))
-    assert set(made.replace("<br>\n", "")) & set("<>\"'") == set()
+    assert set(made.replace("<br>\n", "")) & set("<>") == set()
+    assert set(TextTemplate("{{ text | html_attribute }}", COMMENT).value(context(text=value))) & set("<>\"'") == set()
 
 
 def test_an_id_with_half_a_character_is_no_records() -> None:

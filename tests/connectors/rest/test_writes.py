@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Assignee, Done, NotDone, Outcome, ReminderState, Unknown
+from connectors.base import Assignee, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, ReminderState, Unknown
 from connectors.rest import RestConnector
 from tests.connectors.rest.rig import PolkaRig, rig, settings
+from tests.support.fake_api import Fault
 
 KEY = "0123456789abcdef" * 4
 DUE = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
@@ -151,8 +152,50 @@ def test_what_was_written_is_removed_and_missing_counts_as_removed(polka: PolkaR
 
 
 def test_a_lease_is_reckoned_by_the_longest_write(polka: PolkaRig) -> None:
-    # Written, read back, removed; and a token renewed on the way: its request, and the refused one again.
-    assert polka.connector.limits().requests_per_write == 5
+    # The card read, the record written, read back and removed; a token renewed on the way: its request, and one again.
+    assert polka.connector.limits().requests_per_write == 6
+
+
+# --- a lost answer -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("same_process", [True, False])
+@pytest.mark.parametrize("cut", ["", "person", "client"])
+def test_what_is_found_after_a_lost_answer_is_read_back_too(polka: PolkaRig, cut: str, same_process: bool) -> None:
+    polka.api.cuts = {cut} - {""}
+    polka.fault(Fault.DROP_AFTER)
+    by = changed(polka, "find.reminder.whole")
+    assert isinstance(remind(polka, by=by), Unknown)
+    looking = by if same_process else changed(polka, "find.reminder.whole")
+    if not cut:
+        assert looking.find("reminder", polka.card, KEY) == polka.written("reminder")[0].id
+    else:
+        problem = "nobody is reminded" if cut == "person" else "not linked to the client"
+        with pytest.raises(CrmRefused, match=problem):
+            looking.find("reminder", polka.card, KEY)
+    # Somebody may have changed it since, so it stays.
+    assert len(polka.written("reminder")) == 1
+    by.close()
+    looking.close()
+
+
+def test_another_person_than_was_meant_is_noticed_by_the_process_that_wrote_it(polka: PolkaRig) -> None:
+    polka.fault(Fault.DROP_AFTER)
+    assert isinstance(remind(polka), Unknown)
+    next(iter(polka.api.todos.values()))["person"] = "p2"
+    with pytest.raises(CrmRefused, match="nobody is reminded"):
+        polka.connector.find("reminder", polka.card, KEY)
+    another = changed(polka)
+    assert another.find("reminder", polka.card, KEY) is not None
+    another.close()
+
+
+def test_what_cannot_be_read_back_now_is_neither_there_nor_absent(polka: PolkaRig) -> None:
+    polka.fault(Fault.DROP_AFTER)
+    assert isinstance(remind(polka), Unknown)
+    polka.api.ailing.add(f"/v2/todos/{polka.written('reminder')[0].id}")
+    with pytest.raises(CrmUnavailable):
+        polka.connector.find("reminder", polka.card, KEY)
 
 
 # --- optout doctor -----------------------------------------------------------------------------------

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from plugin.ledger.audit import Actor
+from plugin.operations.deliveries import Operation
+from plugin.operations.selection import Selection
 from tests.plugin.delivery.fake_crm import FakeCrm, Killed
 from tests.plugin.delivery.harness import LEASE, FakeMailer, House
 
@@ -84,11 +87,18 @@ def test_a_look_up_refused_for_good_is_left_to_a_human_as_perhaps_written(house:
     assert crm.log == ["find"]
 
 
-def test_a_mail_that_cannot_be_looked_for_is_sent_again(house: House) -> None:
+def test_a_mail_that_cannot_be_looked_for_is_left_to_a_human_and_never_sent_on_the_off_chance(house: House) -> None:
     delivery = house.one("crm_email")
     house.run_once("lost")
     house.clock.advance(30)
     crm = house.run_once(reads=["refused"])
+    assert (crm.log, house.row(delivery).state) == (["find"], "parked")
+    retry = Operation(house.ledger, "retry", Selection(states=("parked",)), house.clock)
+    retry.carry_out(Actor("иванова", "права даны"))
+    crm = house.run_once(reads=["refused"])
+    assert (crm.log, house.row(delivery).state) == (["find"], "parked")
+    retry.carry_out(Actor("иванова", "теперь и правда даны"))
+    crm = house.run_once()
     assert (crm.log, house.row(delivery).state) == (["find", "email"], "done")
 
 

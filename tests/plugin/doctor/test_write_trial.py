@@ -12,6 +12,7 @@ from connectors.base import (
     Assignee,
     Card,
     CardRef,
+    Check,
     CrmRefused,
     CrmUnavailable,
     Done,
@@ -97,7 +98,8 @@ def test_a_card_that_is_not_there_is_not_written_to() -> None:
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [
-        (CrmUnavailable("no answer in time"), "no answer in time"),
+        (CrmUnavailable("no answer in time"), "Try again later: no answer in time"),
+        (CrmUnavailable("the token is refused", status=401), "the token is refused"),
         (CrmRefused("no right to read contacts", status=403), "no right to read contacts"),
         (RuntimeError("password=hunter2"), "a fault of the connector: RuntimeError"),
     ],
@@ -178,6 +180,54 @@ def test_what_the_crm_cannot_remove_is_left_and_named_and_no_failure_of_the_conf
         "reminder reminder-2 in contact",
     ]
     assert all("by hand" in what for what in found.left)
+
+
+def test_what_the_crm_throttles_was_not_tried_and_has_not_failed() -> None:
+    class Busy(Notebook):
+        def read_card(self, card: object) -> Card | None:
+            raise CrmUnavailable("too many requests", after=2.0, status=429)
+
+    class Slow(Notebook):
+        def add_comment(self, card: Any, text: str, key: str) -> Outcome:  # type: ignore[override]
+            return NotDone("too many requests", after=2.0, status=429)
+
+    for crm in (Busy(), Slow()):
+        found = tried(crm)
+        assert found.ok is None
+        assert [check.ok for check in found.checks if not check.ok] == [None]
+
+
+def test_a_record_that_the_crm_could_remove_and_does_not_is_a_point_that_failed_and_named() -> None:
+    class Forbidding(Notebook):
+        removes = frozenset({"reminder"})
+        remove = Crm.remove
+
+    found = tried(Forbidding())
+    assert list(failed(found)) == ["the reminder is removed again"]
+    assert len(found.left) == 2
+
+
+def test_what_the_connector_itself_tries_by_writing_is_told_with_the_three_answers() -> None:
+    class Trying(Notebook):
+        def check_by_writing(self) -> list[Check]:
+            return [
+                Check("a draft is taken", True),
+                Check("it is removed", False, "delete it"),
+                Check("x", None, "later"),
+            ]
+
+    for card in (CARD, CardRef("contact", "43")):
+        told = {check.name: (check.ok, check.remedy) for check in tried(Trying(), card).checks}
+        assert told["a draft is taken"] == (True, "")
+        assert (told["it is removed"], told["x"]) == ((False, "delete it"), (None, "later"))
+
+
+def test_a_connector_that_raises_in_its_own_trial_is_a_failed_check_without_its_words() -> None:
+    class Raising(Notebook):
+        def check_by_writing(self) -> list[Check]:
+            raise RuntimeError("password=hunter2")
+
+    assert failed(tried(Raising())) == {"the connector can tell": "a fault of the connector: RuntimeError"}
 
 
 def test_a_connector_that_raises_is_a_failed_check_without_its_words() -> None:

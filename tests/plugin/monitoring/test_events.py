@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert, update
 
-from plugin.ledger.connected import kept_references
+from plugin.ledger.connected import catch_ups, kept_references
 from tests.plugin.delivery.fake_crm import START
 from tests.plugin.monitoring.watched import Watched
 
@@ -124,3 +124,35 @@ def test_while_their_account_is_known_to_be_away_their_waiting_is_no_cause_of_it
     watched.clock.advance(timedelta(minutes=1).total_seconds())
     watched.look()
     assert watched.standing() == ["events_waiting:testcrm"]
+
+
+def test_a_standing_alert_shows_the_reason_that_there_is_now(watched: Watched) -> None:
+    event = kept(watched, why="no answer in time")
+    watched.look(15)
+    change(watched, event, why="the CRM answered 403: no right")
+    watched.look(1)
+    (alert,) = watched.alerts()
+    assert alert.about["reason"] == "the CRM answered 403: no right"
+    assert len(watched.mailer.mails) == 1
+
+
+# --- what was missed ---------------------------------------------------------------------------------
+
+
+def test_what_was_missed_and_cannot_be_read_is_told_once_and_once_when_it_was_read(watched: Watched) -> None:
+    row = {"account": "testcrm", "covered_at": START, "since": START, "failing_at": START, "attempts": 3, "records": 0}
+    with watched.ledger.write() as connection:
+        connection.execute(insert(catch_ups).values(row | {"why": "no right to list calls (+79161234567)"}))
+    watched.look(14)
+    assert watched.standing() == []
+    watched.look(1)
+    watched.look(30)
+    [(_, subject, text, _)] = watched.mailer.mails
+    assert subject == "[optout] Пропущенное в CRM не прочитано"
+    assert "CRM (testcrm): изменения с 23.11.2026 10:15" in text
+    assert "+79161234567" not in text
+    assert "optout events catch-up --since" in text
+    with watched.ledger.write() as connection:
+        connection.execute(update(catch_ups).values(since=None, failing_at=None, why=None))
+    watched.look(30)
+    assert (watched.standing(), watched.subjects[-1]) == ([], "[optout] Пропущенное в CRM прочитано")

@@ -18,8 +18,9 @@ def test_a_line_is_one_line(given: str | None, kept: str | None) -> None:
 def test_what_cannot_be_used_is_left_out_of_the_event() -> None:
     call = page_call("c-1", phone="без номера", operator=" ", card=None, card_name="Иванов")
 
-    assert call.event() == {"call": {"id": "c-1"}}
-    assert call.context()["card.name"] == "‹имя в карточке›"
+    assert call.event() == {"call": {"id": "c-1"}, "card": {"name": "Иванов"}}
+    assert call.context()["card.name"] == "Иванов"
+    assert page_call("c-1", card_name=" ").context()["card.name"] == "‹имя в карточке›"
 
 
 def test_a_call_in_full() -> None:

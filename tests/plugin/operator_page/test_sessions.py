@@ -214,7 +214,7 @@ def test_what_is_confirmed_is_recorded_once(pages: PageHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "actions"), [("none", ()), ("exclude_calls", ("comment",)), (None, ()), ("exclude_all", CALLS_ACTIONS)]
+    ("outcome", "actions"), [("none", ()), ("exclude_calls", ("comment",)), ("exclude_all", CALLS_ACTIONS)]
 )
 def test_what_is_decided_otherwise_is_shown_and_not_recorded(
     pages: PageHarness, outcome: str | None, actions: tuple[str, ...]
@@ -224,6 +224,36 @@ def test_what_is_decided_otherwise_is_shown_and_not_recorded(
     assert (status, body["error"]["code"]) == (409, "decided_otherwise")
     assert body["foresight"]["outcome"] == "exclude_calls"
     assert pages.events == pages.calls == pages.deliveries == []
+
+
+def test_a_hand_over_is_not_decided_by_its_answers_and_tells_them_all(pages: PageHarness) -> None:
+    status, body = confirm(pages, pages.confirmation(CALLS, None, (), note="Разговор прервался."))
+
+    assert (status, body["decision"]["complete"]) == (202, False)
+    reminder = next(row["text"] for row in pages.deliveries if row["kind"] == "reminder")
+    assert "Заметка оператора: Разговор прервался.\nОт каких опросов отказывается: Только от звонков" in reminder
+    assert "Да, имеет отношение" in reminder
+    assert confirm(pages, pages.confirmation(CALLS, None, (), note="Разговор прервался.", id="confirm-2"))[0] == 202
+
+
+def test_a_correction_leaves_one_reminder_each_and_calls_off_only_who_gets_none(pages: PageHarness) -> None:
+    everything = {"related_to_car": True, "survey_type": "all", "agreed_to_warning": "yes"}
+    both = ("comment", "remind-survey_coordinator", "remind-sms_manager")
+    assert confirm(pages, pages.confirmation(everything, "exclude_all", both))[0] == 202
+    with pages.ledger.write() as connection:
+        connection.execute(update(deliveries).values(state="done"))
+    facts = everything | {"agreed_to_warning": "calls_only"}
+    body = pages.confirmation(facts, "exclude_calls", CALLS_ACTIONS, id="confirm-2")
+    shown = pages.sessions.preview(pages.call(), SCRIPT, read_confirmation(body))
+    assert confirm(pages, body)[0] == 202
+
+    reminder = next(write for write in shown["writes"] if write["kind"] == "reminder")
+    assert reminder["text"].startswith("ИСПРАВЛЕНИЕ: ")
+    second = [row for row in pages.deliveries if row["state"] != "done"]
+    withdrawn = [row["role"] for row in second if row["kind"] == "withdrawal"]
+    assert sorted(withdrawn) == ["sms_manager", "survey_coordinator"]
+    mails = [(row["role"], row["withdraws"] is not None) for row in second if row["kind"] == "smtp_email"]
+    assert sorted(mails) == [("sms_manager", True), ("survey_coordinator", False)]
 
 
 def test_another_confirmation_of_another_end_is_a_correction(pages: PageHarness) -> None:
@@ -278,7 +308,7 @@ def test_progress_tells_words_and_whom_and_nothing_of_other_calls(pages: PageHar
 @pytest.mark.parametrize(
     ("later", "words"),
     [
-        ({"seconds": 30}, "Опаздывает: CRM или почта пока не отвечает."),
+        ({"seconds": 30}, "Задерживается: CRM или почта пока не отвечает."),
         ({"hours": 25}, "Опаздывает: срок, обещанный клиенту, прошёл."),
     ],
 )

@@ -31,7 +31,7 @@ def breaker(house: House) -> Breaker:
 
 def look(one: Breaker, house: House) -> Breaker:
     with house.ledger.read() as connection:
-        one.refresh(connection)
+        one.refresh(connection.execute(select(breakers).where(breakers.c.account == one.account)).first())
     return one
 
 

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Connection
 
 from connectors.base import Limits
+from connectors.protocol.limits import AccountShut
 from plugin.config.settings import DeliveryPolicy
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
@@ -113,12 +114,30 @@ def test_while_the_account_is_blocked_only_a_probe_gets_a_turn(ledger: CountingL
     assert mine.acquire(10) == 0.0
     time_.seconds += 60
     breaker.failed(2, Verdict(Health.AWAY, "the account is shut", blocked=True))
-    assert mine.acquire(10) > 10
+    for passed, after in ((0, 60.0), (3580, 20.0), (19.5, 1.0)):
+        time_.seconds += passed
+        with pytest.raises(AccountShut) as shut:
+            mine.acquire(10)
+        assert shut.value.after == pytest.approx(after, abs=0.01)
     with probing():
         assert mine.acquire(10) == 0.0
-    assert mine.acquire(10) > 10
+    with pytest.raises(AccountShut):
+        mine.acquire(10)
     breaker.answered()
     assert mine.acquire(10) == 0.0
+
+
+def test_after_too_many_requests_no_process_has_a_turn_for_a_while(ledger: CountingLedger, time_: Time) -> None:
+    mine, other = quota(ledger, time_), quota(ledger, time_)
+    assert other.acquire(10) == 0.0
+    mine.hold(4.0)
+    time_.seconds += 2
+    assert mine.acquire(1) == pytest.approx(2, abs=0.01)
+    assert other.acquire(1) == pytest.approx(2, abs=0.01)
+    assert other.acquire(10) == 0.0
+    assert time_.seconds == pytest.approx(4, abs=0.01)
+    ledger.broken = True
+    mine.hold(1.0)
 
 
 def test_a_turn_that_is_too_far_away_is_not_taken(ledger: CountingLedger, time_: Time) -> None:

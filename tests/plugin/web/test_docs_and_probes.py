@@ -85,7 +85,7 @@ def test_the_document_says_in_which_format_the_metrics_come(site: Site) -> None:
     assert site.ask("GET", "/metrics").headers["content-type"].startswith("text/plain")
 
 
-def test_the_page_is_found_from_the_root(site: Site) -> None:
+def test_the_page_is_found_from_the_root_where_operators_have_none(site: Site) -> None:
     heard = site.ask("GET", "/")
     assert (heard.status, heard.headers["location"]) == (302, "/docs/")
 

@@ -27,6 +27,10 @@ export class ConfirmFlow extends Renderer {
   confirm() {
     // A second Enter meant for the screen before must not confirm an end that the operator has not seen yet.
     if (this.screen !== "ending" || performance.now() - this.shown < 400) return;
+    if (this.lacking) {
+      this.openClient();
+      return;
+    }
     this.pending = this.confirmation();
     if (!this.ending.complete) this.pending.why = this.handover ?? "by_hand";
     this.store();
@@ -57,7 +61,7 @@ export class ConfirmFlow extends Renderer {
   waitToSend(why) {
     this.sendingWhy = why;
     if (this.screen === "sending") this.renderStage(false);
-    this.showConnection(why === "signed out" ? "signed out" : "offline");
+    this.showConnection(this.session.ended ? "signed out" : "offline");
   }
 
   refused(status, error) {

@@ -6,9 +6,9 @@ const HOUR = 3600000;
 
 /**
  * `{outcome, label, say, complete, same, writes, target, shown, exact}` of an end in the tree.
- * `shown` goes back with the confirmation; `exact` false: worked out on this page alone.
+ * `told`: lines below each text, the answers of a call that is handed over. `shown` goes back with the confirmation; `exact` false: worked out on this page alone.
  */
-export function endingOf(node, data, values, began) {
+export function endingOf(node, data, values, began, told = []) {
   const due = (hours) => new Date(began.getTime() + hours * HOUR);
   const target = node.target && {
     name: fill(node.target.name, values),
@@ -16,7 +16,7 @@ export function endingOf(node, data, values, began) {
   };
   const more = target ? { ...values, "target.name": target.name, "target.phone": target.phone } : values;
   const writes = node.actions.map((action) => {
-    const written = { kind: action.kind, text: fill(action.text, values), fallback: null };
+    const written = { kind: action.kind, text: [fill(action.text, values), ...told].join("\n"), fallback: null };
     if (target) written.fallback = fill(node.target[action.kind], more);
     if (!action.role) return written;
     const role = data.roles[action.role] ?? { to: action.role, address: null };
@@ -27,13 +27,16 @@ export function endingOf(node, data, values, began) {
     outcome: node.outcome,
     label: node.label,
     say: node.say,
+    read: node.read,
+    about: node.about,
     complete: node.outcome !== null,
     same: false,
     writes,
     target,
     shown: {
       outcome: node.outcome,
-      actions: node.actions.map((action) => action.id),
+      // As the server tells it: a call that is handed over has no outcome, and thus no actions of one.
+      actions: node.outcome === null ? [] : node.actions.map((action) => action.id),
       target: target ? target.name : null,
     },
     exact: false,
@@ -46,6 +49,8 @@ export function previewedEnding(answer) {
     outcome: answer.outcome,
     label: answer.label,
     say: answer.say,
+    read: answer.read,
+    about: answer.about,
     complete: answer.complete,
     same: answer.same,
     writes: answer.writes.map((write) => ({ ...write, due: write.due_at ? new Date(write.due_at) : null })),

@@ -1,4 +1,4 @@
-/** Keeps a call in localStorage until the server has it: it survives reloads, and other tabs see it. */
+/** Keeps a call in localStorage until the server has it: it survives reloads, and other tabs see and send it. */
 
 const PREFIX = "optout:";
 const DAY = 86400000;
@@ -11,44 +11,69 @@ export class LocalStore {
     addEventListener("storage", (event) => {
       if (event.key === this._name && event.newValue) onOther(JSON.parse(event.newValue));
     });
+    /** Whether this browser keeps anything; some keep nothing for frames of other sites. Tried, not assumed. */
+    this.works = worksHere();
     this._tidy();
   }
 
   get() {
-    try {
-      return JSON.parse(localStorage.getItem(this._name)) ?? this._memory;
-    } catch {
-      return this._memory;
-    }
+    return read(this._name) ?? this._memory;
   }
 
   put(state) {
     this._memory = { ...state, kept: Date.now() };
-    try {
-      localStorage.setItem(this._name, JSON.stringify(this._memory));
-    } catch {
-      // Some browsers store nothing for frames of other sites: the server has the answers, and this tab remembers.
-    }
+    this.works = write(this._name, this._memory);
   }
 
   /** Clients' words do not stay in the browser once the server has them. */
   clear() {
     this._memory = null;
-    try {
-      localStorage.removeItem(this._name);
-    } catch {
-      // Nothing was kept.
-    }
+    write(this._name, null);
   }
 
   _tidy() {
-    try {
-      for (const name of Object.keys(localStorage).filter((key) => key.startsWith(PREFIX) && key !== this._name)) {
-        const state = JSON.parse(localStorage.getItem(name));
-        if (!state?.pending && !(Date.now() - state?.kept < DAY)) localStorage.removeItem(name);
-      }
-    } catch {
-      // As above.
+    for (const { call, state } of stored()) {
+      if (PREFIX + call === this._name || state.pending || Date.now() - state.kept < DAY) continue;
+      write(PREFIX + call, null);
     }
+  }
+}
+
+/** What is kept of calls, `[{call, state}]`. */
+export function stored() {
+  try {
+    return Object.keys(localStorage)
+      .filter((name) => name.startsWith(PREFIX))
+      .map((name) => ({ call: name.slice(PREFIX.length), state: read(name) }))
+      .filter(({ state }) => state);
+  } catch {
+    return [];
+  }
+}
+
+/** Change what is kept of a call by `change(state)`; null removes it. */
+export function withState(call, change) {
+  write(PREFIX + call, change(read(PREFIX + call)));
+}
+
+function worksHere() {
+  return write("optout-try", "1") && write("optout-try", null);
+}
+
+function read(name) {
+  try {
+    return JSON.parse(localStorage.getItem(name));
+  } catch {
+    return null;
+  }
+}
+
+function write(name, state) {
+  try {
+    if (state === null || state === undefined) localStorage.removeItem(name);
+    else localStorage.setItem(name, JSON.stringify(state));
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,12 +1,16 @@
 /** The page of one call: the operator's actions are appended to the log, and the log is rendered. */
 
 import * as conversation from "./conversation.js";
-import { ConfirmFlow } from "./confirm_flow.js";
+import { ClientCard } from "./client_card.js";
 import { afterPaint } from "./dom.js";
 import { endingOf } from "./endings.js";
 import { listen } from "./keys.js";
+import { followSize } from "./layout.js";
+import { notice } from "./notices.js";
+import { Outbox, askBeforeLeaving } from "./outbox.js";
 import { Saver } from "./saver.js";
 import { Sender } from "./sender.js";
+import { Session } from "./session.js";
 import { NoResponse, Server, newId } from "./server.js";
 import { LocalStore } from "./local_store.js";
 import { byId } from "./render.js";
@@ -14,11 +18,16 @@ import { localTime, plain, readTyped, spelt, warmUp } from "./texts.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const HOUR = 3600000;
+/** A screen has been seen once it has stood for so many milliseconds. */
+const SEEN_AFTER = 300;
 
-class Page extends ConfirmFlow {
+class Page extends ClientCard {
   constructor() {
     super(data);
-    this.server = new Server(data);
+    this.session = new Session(data);
+    this.server = new Server(this.session, data.call.id, data.ticket);
+    this.server.startClock(data.now);
+    this.outbox = new Outbox(this.session, data.call.id, notice);
     this.tab = newId();
     this.log = [];
     this.grafts = {};
@@ -32,7 +41,7 @@ class Page extends ConfirmFlow {
       saved: (seq) => this.saved(seq),
       elsewhere: (trail) => this.adoptFromServer(trail),
       offline: () => this.showConnection("offline"),
-      refused: (status) => this.showConnection(status === 401 || status === 403 ? "signed out" : "offline"),
+      refused: () => this.showConnection(this.session.ended ? "signed out" : "offline"),
     });
     this.sender = new Sender(this.server, {
       accepted: (body, answer) => this.accepted(body, answer),
@@ -51,6 +60,7 @@ class Page extends ConfirmFlow {
     this.sendingWhy = null;
     this.progress = null;
     this.progressLost = false;
+    this.correcting = false;
   }
 
   // --- beginning ----------------------------------------------------------------------------------
@@ -66,15 +76,20 @@ class Page extends ConfirmFlow {
       this.log = useful.log;
       this.saver.save();
     }
-    this.pending = kept?.pending ?? null;
+    this.pending = kept?.refused ? null : (kept?.pending ?? null);
     if (this.log.length && !this.pending && !conversation.ended(this.log)) {
-      this.notice("resumed", "Разговор продолжен с того места, где остановился.");
+      this.notice("resumed", "Разговор продолжен с последнего вопроса.");
     }
     this.wire();
     this.render();
     if (this.pending) this.sender.send(this.pending);
     this.showConnection("saved");
-    afterPaint(() => warmUp(data.zone));
+    this.outbox.now();
+    afterPaint(() => {
+      warmUp(data.zone);
+      // In the background: the first phrase does not wait for the CRM.
+      this.lookUp();
+    });
   }
 
   /** A call begun offline continues with the rules revision it was begun with. */
@@ -101,6 +116,10 @@ class Page extends ConfirmFlow {
       if (document.visibilityState === "visible") this.refresh();
     });
     addEventListener("online", () => this.refresh());
+    askBeforeLeaving(() => this.pending || this.saver.isFailing || this.outbox.waiting.length > 0);
+    followSize();
+    this.wireSignIn();
+    this.wireClient();
     listen(this);
   }
 
@@ -142,8 +161,10 @@ class Page extends ConfirmFlow {
   get ending() {
     if (this.exact) return this.exact;
     const began = this.began;
-    const node = this.handover ? data.unfinished : this.place.node;
-    return endingOf(node, data, this.values(began), began);
+    if (!this.handover) return endingOf(this.place.node, data, this.values(began), began);
+    const { steps } = this.place;
+    const told = steps.map(({ node, answer }) => `${node.label}: ${answer.words}`);
+    return endingOf(data.unfinished, data, this.values(began), began, told);
   }
 
   get screen() {
@@ -179,10 +200,16 @@ class Page extends ConfirmFlow {
       grafts: this.grafts,
       pending: this.pending,
       tab: this.tab,
+      seq: this.seq,
+      ticket: this.server.ticket,
+      about: data.call,
+      context: data.context,
     });
   }
 
   answer(value, words) {
+    // An answer counts only for a phrase that was seen: not the second one of a key pressed twice.
+    if (performance.now() - this.shown < SEEN_AFTER) return;
     const { node } = this.place;
     const asked = new Date(this.server.now().getTime() - (performance.now() - this.shown)).toISOString();
     this.resetMoment();
@@ -239,7 +266,10 @@ class Page extends ConfirmFlow {
 
   openOther() {
     if (this.screen !== "question") return;
-    byId("other-text").value = "";
+    // Words that were left are there when the dialog is opened again for the same question.
+    const { q } = this.place.node;
+    if (this.otherFor !== q) byId("other-text").value = "";
+    this.otherFor = q;
     byId("other").returnValue = "";
     byId("other").showModal();
     byId("other-text").focus();
@@ -254,6 +284,7 @@ class Page extends ConfirmFlow {
     }
     const { node } = this.place;
     this.record({ kind: "other", q: node.q, fact: node.fact, text });
+    this.otherFor = null;
     if (choice === "handover") {
       this.handOver("by_hand");
     } else {
@@ -287,9 +318,26 @@ class Page extends ConfirmFlow {
   }
 
   resume() {
-    if (!conversation.ended(this.log)) return;
+    const end = conversation.ended(this.log);
+    if (!end) return;
     this.resetMoment();
     this.record({ kind: "resumed" });
+    this.correcting = end.kind === "confirmed";
+    this.render();
+  }
+
+  /** Go back to the end that is recorded, with the answers that led to it. */
+  keepEnd() {
+    const end = conversation.lastEnd(this.log);
+    const then = conversation.currentAnswers(this.log.slice(0, this.log.indexOf(end)));
+    const now = this.answers;
+    const first = then.findIndex((answer, place) => now[place]?.fact !== answer.fact || now[place].value !== answer.value);
+    this.resetMoment();
+    if (first >= 0 || now.length > then.length) {
+      this.record({ kind: "back", fact: now[0]?.fact ?? then[0].fact });
+      for (const answer of then) this.record(answer);
+    }
+    this.record(end);
     this.render();
   }
 
@@ -362,10 +410,12 @@ class Page extends ConfirmFlow {
     if (state.tab === this.tab || state.revision !== data.revision) return;
     const newer = conversation.isNewer(state.log, this.log);
     if (newer) this.log = state.log;
+    this.adoptClient(state);
     this.grafts = { ...state.grafts, ...this.grafts };
-    if (this.pending && !state.pending) this.sender.drop();
-    this.pending = state.pending;
-    if (newer || state.pending) this.showAdopted("Этот звонок открыт ещё в одной вкладке и продолжен там: здесь показано то же самое.");
+    const pending = state.refused ? null : state.pending;
+    if (this.pending && !pending) this.sender.drop();
+    this.pending = pending;
+    if (newer || pending) this.showAdopted("Этот звонок открыт ещё в одной вкладке и продолжен там: здесь показано то же самое.");
   }
 
   /** Another window, perhaps on another machine, saved a newer journal. */

@@ -26,6 +26,16 @@ export class Saver {
     return !this._dirty && !this._busy;
   }
 
+  /** Whether answers could not be saved yet, although it was tried. */
+  get isFailing() {
+    return this._failures > 0;
+  }
+
+  /** Try again now. */
+  now() {
+    this._sendIfDirty();
+  }
+
   save() {
     this._dirty = true;
     // The next phrase first.

@@ -24,6 +24,10 @@ export class Sender {
     this.now();
   }
 
+  get isWaiting() {
+    return Boolean(this._body);
+  }
+
   /** Stop sending: another tab has finished it. */
   drop() {
     this._body = null;

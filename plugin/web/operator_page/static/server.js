@@ -1,19 +1,25 @@
-/** Sends requests and follows the server's clock. Raises NoResponse where no response comes. */
+/** Sends requests about a call and follows the server's clock. Raises NoResponse where no response comes. */
+
+import { lacksSession } from "./session.js";
 
 const TIMEOUT = 12000;
 
 export class NoResponse extends Error {}
 
 export class Server {
-  /** `data`: what the page came with. */
-  constructor(data) {
-    this._csrf = data.csrf;
-    this._root = data.root;
-    this._call = data.call.id;
+  /** `ticket`: the server's word for the call and its operator, by which others may send for them. */
+  constructor(session, call, ticket) {
+    this._session = session;
+    this._call = call;
+    this.ticket = ticket;
     this._minOffset = -Infinity;
     this._maxOffset = Infinity;
+  }
+
+  /** Follow the clock of the server, which said `moment` with the page. */
+  startClock(moment) {
     const page = performance.getEntriesByType("navigation")[0];
-    this._noteServerTime(data.now, page?.requestStart ?? 0, page?.responseStart || performance.now());
+    this._noteServerTime(moment, page?.requestStart ?? 0, page?.responseStart || performance.now());
   }
 
   /** The present by the server's clock: a machine whose clock is wrong must not date its answers wrongly. */
@@ -34,14 +40,21 @@ export class Server {
     }
   }
 
-  /** `{status, body}`; `last`: the page is being left. */
-  async ask(method, path, { body, query = {}, last = false } = {}) {
+  /** `{status, body}`; `last`: the page is being left. Sent again once with the session of whoever is signed in now. */
+  async ask(method, path, options = {}) {
+    const answer = await this._ask(method, path, options);
+    if (!lacksSession(answer) || options.last || !(await this._session.renew())) return answer;
+    return this._ask(method, path, options);
+  }
+
+  async _ask(method, path, { body, query = {}, last = false }) {
     const asked = new URLSearchParams({ call: this._call, ...query });
-    const headers = { "X-CSRF-Token": this._csrf };
+    const headers = { "X-CSRF-Token": this._session.csrf };
     if (body) headers["Content-Type"] = "application/json";
+    if (body && this.ticket) headers["X-Page-Ticket"] = this.ticket;
     const askedAt = performance.now();
     try {
-      const response = await fetch(`${this._root}${path}?${asked}`, {
+      const response = await fetch(`${this._session.root}${path}?${asked}`, {
         method,
         headers,
         body: body && JSON.stringify(body),

@@ -61,6 +61,17 @@ export function clockTime(moment, zone) {
   return `${parts.hour}:${parts.minute}:${parts.second}`;
 }
 
+/** 24.11 16:01 */
+export function dayTime(moment, zone) {
+  const parts = partsOf(moment, zone);
+  return `${parts.day}.${parts.month} ${parts.hour}:${parts.minute}`;
+}
+
+/** 16:01 */
+export function minuteTime(moment, zone) {
+  return clockTime(moment, zone).slice(0, 5);
+}
+
 /** Making a format takes longer than a frame: each is made once, before it is needed. */
 const formats = new Map();
 

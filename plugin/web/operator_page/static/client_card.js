@@ -1,0 +1,156 @@
+/** Whom the call is with: looked up in the background, shown in the header, changed in a dialog until the end. */
+
+import { make } from "./dom.js";
+import { notice } from "./notices.js";
+import { byId } from "./render.js";
+import { NoResponse } from "./server.js";
+import { SignInDialog } from "./sign_in.js";
+import { dayTime } from "./texts.js";
+
+const STATES = {
+  several: (client) => `Карточек с этим номером: ${client.cards.length}. Выберите нужную.`,
+  none: () => "Карточка по этому номеру не найдена.",
+  gone: () => "Этой карточки в CRM больше нет.",
+  no_number: () => "Номер не указан.",
+  unknown: () => "CRM сейчас не отвечает: карточка будет найдена при записи.",
+};
+
+export class ClientCard extends SignInDialog {
+  wireClient() {
+    this.client = null;
+    byId("client-change").addEventListener("click", () => this.openClient());
+    byId("client-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.changeClient();
+    });
+    byId("client-cancel").addEventListener("click", () => byId("client").close());
+    byId("client").addEventListener("close", () => this.focusStage());
+    this.showClient();
+  }
+
+  get rules() {
+    return { script: this.data.script, revision: this.data.revision };
+  }
+
+  /** What the end still lacks before it can be carried out: "number", or null. */
+  get lacking() {
+    const { call } = this.data;
+    const { ending } = this;
+    if (!ending.complete || ending.same || !ending.writes.length || call.phone) return null;
+    return ending.about === "number" || ending.target || !call.card ? "number" : null;
+  }
+
+  /** Why the comment cannot be written, in words; null where nothing speaks against it. */
+  get unwritable() {
+    const state = this.client?.state;
+    if (this.data.call.card && state !== "gone") return null;
+    if (state === "several") return "По этому номеру найдено несколько карточек. Выберите нужную, иначе комментарий записать некуда.";
+    if (state === "none") return "По этому номеру карточка не найдена: комментарий записать некуда. Проверьте номер или укажите карточку.";
+    if (state === "gone") return "Карточки этого клиента в CRM больше нет. Проверьте номер или укажите другую карточку.";
+    return null;
+  }
+
+  async lookUp() {
+    if (["sending", "done"].includes(this.screen)) return;
+    try {
+      const { status, body } = await this.server.ask("POST", "client", { body: this.rules });
+      if (status === 200) this.takeClient(body);
+    } catch (error) {
+      if (!(error instanceof NoResponse)) throw error;
+    }
+  }
+
+  takeClient({ client, call, context, ticket }) {
+    this.client = client;
+    if (call) {
+      this.data.call = call;
+      this.data.context = context;
+      this.server.ticket = ticket;
+      if (this.log.length) this.store();
+    }
+    this.showClient();
+    const asked = client.before.map((one) => `${dayTime(new Date(one.at), this.data.zone)}, ${one.label}`);
+    notice("before", asked.length ? `Уже просил: ${asked.join("; ")}.` : null);
+    if (this.screen === "ending") {
+      this.exact = null;
+      this.renderStage(false);
+    }
+  }
+
+  /** Another tab has changed the client. */
+  adoptClient({ about, context, ticket }) {
+    if (!about || ticket === this.server.ticket) return;
+    Object.assign(this.data, { call: about, context: context ?? this.data.context });
+    this.server.ticket = ticket;
+    this.showClient();
+  }
+
+  showClient() {
+    const { call } = this.data;
+    const name = call.name ?? "Имя не указано";
+    byId("client-name").replaceChildren(
+      call.url && call.name ? make("a", { href: call.url, target: "_blank", rel: "noopener noreferrer" }, name) : name,
+    );
+    byId("client-phone").textContent = call.shown ?? "номер не указан";
+    const told = STATES[this.client?.state]?.(this.client);
+    const card = byId("client-card");
+    card.textContent = told ?? (call.card && this.client ? "Карточка найдена" : "");
+    card.dataset.state = told ? "bad" : "good";
+    byId("client-change").hidden = this.screen === "done" || this.screen === "sending";
+  }
+
+  openClient() {
+    if (["sending", "done"].includes(this.screen)) return;
+    const { call } = this.data;
+    byId("client-phone-field").value = call.shown ?? "";
+    byId("client-card-field").value = call.card?.id ?? "";
+    byId("client-name-field").value = call.card ? "" : (call.name ?? "");
+    const cards = this.client?.state === "several" ? this.client.cards : [];
+    byId("client-cards").replaceChildren(...cards.map((card) => this.cardChoice(card)));
+    byId("client-choice").hidden = !cards.length;
+    this.faultOfClient({});
+    byId("client").showModal();
+    (cards.length ? byId("client-cards").querySelector("input") : byId("client-phone-field")).focus();
+  }
+
+  cardChoice(card) {
+    const input = make("input", { type: "radio", name: "client-card", value: card.id, "data-type": card.type });
+    input.addEventListener("change", () => (byId("client-card-field").value = card.id));
+    return make("label", { class: "choice" }, input, ` ${card.name ?? "без имени"} `, make("span", { class: "soft" }, `карточка ${card.id}`));
+  }
+
+  faultOfClient(fields) {
+    for (const name of ["phone", "card"]) {
+      byId(`client-${name}-fault`).textContent = fields[name]?.[0] ?? "";
+      byId(`client-${name}-field`).setAttribute("aria-invalid", String(Boolean(fields[name])));
+    }
+    const wrong = ["phone", "card"].find((name) => fields[name]);
+    if (wrong) byId(`client-${wrong}-field`).focus();
+  }
+
+  async changeClient() {
+    const { call } = this.data;
+    const phone = byId("client-phone-field").value;
+    let card = byId("client-card-field").value.trim();
+    // Another number has another card, unless one is named with it.
+    if (phone !== (call.shown ?? "") && card === call.card?.id) card = "";
+    const chosen = this.client?.cards?.find((one) => one.id === card);
+    const body = { ...this.rules, phone, card, type: chosen?.type ?? "", name: byId("client-name-field").value };
+    let answer;
+    try {
+      answer = await this.server.ask("PUT", "client", { body });
+    } catch (error) {
+      if (!(error instanceof NoResponse)) throw error;
+    }
+    if (answer?.status === 200) {
+      byId("client").close();
+      if (answer.body.reload) location.reload();
+      else this.takeClient(answer.body);
+    } else if (answer?.status === 422 && answer.body.error?.fields) {
+      this.faultOfClient(answer.body.error.fields);
+    } else {
+      const why = answer?.status === 409 ? "Итог уже записан: номер и карточку не изменить." : "Не получилось сохранить. Попробуйте ещё раз.";
+      this.faultOfClient({ phone: [why] });
+    }
+  }
+}

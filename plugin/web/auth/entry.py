@@ -23,6 +23,7 @@ from connectors.base import (
 from plugin.auth.links import PATH, SIGN, LinkFault, read_plain
 from plugin.auth.sessions import OperatorDisabled
 from plugin.auth.visitor import LinkedCall
+from plugin.common.text import clean
 from plugin.errors import InputError
 from plugin.web.auth.guards import access, own_csrf
 from plugin.web.auth.pages import page
@@ -126,7 +127,8 @@ def _call_of(frame_call: FrameCall) -> LinkedCall:
         call_id = None
     elif call_id is None and frame_call.card is not None and (token := access().cookies.get("visit")):
         call_id = access().sessions.recent_call_of(token, frame_call.card, _SAME_CONVERSATION)
-    return LinkedCall(call_id or f"page-{secrets.token_hex(8)}", frame_call.phone, frame_call.card, frame_call.name)
+    name = clean(frame_call.name or "").or_none
+    return LinkedCall(call_id or f"page-{secrets.token_hex(8)}", frame_call.phone, frame_call.card, name)
 
 
 def _refusal(connector: Connector, error: ConnectorError) -> Response:

@@ -20,11 +20,11 @@ from connectors.base import Assignee
 from plugin.common.clock import Now
 from plugin.delivery.clock_jumps import is_anything_ahead, repair_due_times
 from plugin.delivery.fair_order import OPEN_LITERALS, any_due, next_due
-from plugin.delivery.group_commit import GroupCommit
 from plugin.delivery.loading import loaded, on_their_cards
 from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, SentAs
 from plugin.delivery.refusals import Refusals, read_refusals
 from plugin.ledger import Ledger
+from plugin.ledger.group_commit import GroupCommit
 from plugin.ledger.schema import attempts, deliveries
 from plugin.ledger.states import ENDED, DeliveryKind, DeliveryState
 from plugin.resilience.health import FAULT

@@ -52,6 +52,7 @@ class Ability:
     sends_mail: bool | None
     most_writes: int | None
     repeats_events: bool | None
+    catches_up: bool | None
     frames: bool
     removes: tuple[str, ...] | None
 
@@ -75,6 +76,7 @@ def ability_of(kind: type[Connector]) -> Ability:
         _flag(kind, "sends_mail"),
         _number(kind.most_writes),
         _flag(kind, "repeats_events"),
+        _flag(kind, "catches_up"),
         kind.open_frame is not Connector.open_frame,
         _removed(kind),
     )

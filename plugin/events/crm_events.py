@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 import structlog
 
@@ -19,6 +20,7 @@ from plugin.events.intake import Intake
 from plugin.events.respond import TAKEN, EventResponse, combined
 from plugin.ledger import Ledger
 from plugin.resilience.gates import AccountGates
+from plugin.resilience.health import ANSWERS, of_read
 from plugin.resilience.lanes import Lane
 
 _LOG = structlog.get_logger(__name__)
@@ -70,18 +72,26 @@ class CrmEvents:
         try:
             result = self._connector.resolve(reference)
         except (CrmUnavailable, CrmRefused, NotMapped) as error:
+            verdict = ANSWERS if isinstance(error, NotMapped) else of_read(error)
+            self._gates.report(Lane.CRM, _suspect(reference), verdict)
             _LOG.warning("events.not_resolved", connector=self._connector.name, why=str(error))
             return reference, getattr(error, "after", None) or 0.0
+        self._gates.report(Lane.CRM, _suspect(reference), ANSWERS)
         if result is None:
+            self._inbox.settle([reference])
             return None
         if isinstance(result, Sequence):
             return reference, 0.0
         answer = self._received(result)
+        if answer.status in TAKEN:
+            self._inbox.settle([reference])
         # A refusal of the CRM's own call reaches no reader there: it waits, or is parked, and the admins are told.
         return answer if answer.status in TAKEN or _comes_again(answer) else (reference, 0.0)
 
     def _take(self, result: Mapping[str, Any]) -> EventResponse | Kept:
         answer = self._received(result)
+        if answer.status in TAKEN:
+            self._inbox.settle([reference_of(result)])
         # A sender that comes again is told of a wrong event; what the rules cannot decide is no fault of its.
         refused = self._connector.repeats_events and (answer.status != 503 or _comes_again(answer))
         return answer if answer.status in TAKEN or refused else (reference_of(result), 0.0)
@@ -98,3 +108,8 @@ def _comes_again(answer: EventResponse) -> bool:
     """Whether the ledger cannot commit now, so that nothing could be kept either."""
     error: Mapping[str, Any] = answer.body.get("error", {})
     return error.get("code") == LedgerUnavailable.code
+
+
+def _suspect(reference: Reference) -> int:
+    """By what the breaker tells this record from others; a negative number cannot be taken for a delivery."""
+    return -1 - crc32(f"{reference.kind}/{reference.id}".encode("utf-8", "replace"))

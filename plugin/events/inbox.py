@@ -33,6 +33,7 @@ _FORGOTTEN_AT_ONCE = 500
 
 _c = kept_references.c
 _WAITING = _c.state == literal_column("'waiting'")
+_PARKED = _c.state == literal_column("'parked'")
 _TIME = _c.not_before.type
 _MINE = (_c.id == bindparam("this"), _c.owner == bindparam("by"))
 _DUE = (
@@ -171,6 +172,7 @@ class Inbox:
                 state, values = "waiting", values | {"not_before": now, "attempts": 0, "faults": 0}
             elif ending.state in ("done", "ignored"):
                 state, values = ending.state, values | WIPED | {"finished_at": now}
+                self._settle(connection, event.reference, now)
             else:
                 state = ending.state
                 values |= {"not_before": now + timedelta(seconds=ending.wait), "why": ending.why}
@@ -179,6 +181,46 @@ class Inbox:
                     values |= {"cause": ending.cause, "about": about}
             connection.execute(_CHANGE.values(state=state, **values), {"this": event.id})
         return state
+
+    def settle(self, references: Sequence[Reference]) -> None:
+        """Finish the parked events of these records, which were mended and reported anew since."""
+        with self._ledger.read() as connection:
+            if not any(self._parked(connection, reference) for reference in references):
+                return
+        with self._ledger.write() as connection:
+            now = self._ledger.moment(connection, self._now)
+            for reference in references:
+                self._settle(connection, reference, now)
+
+    def _settle(self, connection: Connection, reference: Reference, now: datetime) -> None:
+        ids = self._parked(connection, reference)
+        if ids:
+            done = update(kept_references).where(_c.id.in_(ids), _PARKED)
+            connection.execute(done.values(**WIPED, state="done", finished_at=now))
+            _LOG.info("events.resolved", connector=self._connector, kept=ids, record_kind=reference.kind, state="done")
+
+    def _parked(self, connection: Connection, reference: Reference) -> list[int]:
+        """The parked events of this record; of a call result those of its call, since each has an id of its own."""
+        query = select(_c.id, _c.record, _c.data).where(
+            _PARKED, _c.connector == self._connector, _c.kind == _storable(reference.kind)
+        )
+        rows = connection.execute(query).all()
+        if reference.kind != RESULT:
+            return [row.id for row in rows if row.record == _storable(reference.id)]
+        call = _call_of(reference.data)
+        return [row.id for row in rows if call is not None and _call_of(row.data) == call]
+
+    def wake(self) -> int:
+        """Make the events due that wait for the CRM, which is back now; how many."""
+        waits = (_WAITING, _c.cause.is_(None), _c.owner.is_(None), _c.connector == self._connector)
+        with self._ledger.read() as connection:
+            now = self._ledger.moment(connection, self._now)
+            if connection.execute(select(_c.id).where(*waits, _c.not_before > now).limit(1)).first() is None:
+                return 0
+        with self._ledger.write() as connection:
+            now = self._ledger.moment(connection, self._now)
+            later = update(kept_references).where(*waits, _c.not_before > now)
+            return connection.execute(later.values(not_before=now)).rowcount
 
     def retry_unmapped(self) -> int:
         """Make the events due that wait for a value to be mapped, now that the mapping may be another; how many."""
@@ -209,6 +251,12 @@ def _report_again(connection: Connection, kept: Any, now: datetime) -> None:
         # The record may have been mended. An event that waits for the CRM itself goes on waiting.
         values |= {"not_before": now}
     connection.execute(_CHANGE.values(**values), {"this": kept.id})
+
+
+def _call_of(result: Any) -> str | None:
+    """The id of the call that a call result is of."""
+    call = result.get("call") if isinstance(result, Mapping) else None
+    return str(call["id"]) if isinstance(call, Mapping) and call.get("id") else None
 
 
 def _event(row: Any, owner: str) -> InboxEvent:

@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 import structlog
+from sqlalchemy import bindparam, select
 
 from connectors.base import Connector, CrmRefused, CrmUnavailable, Limits, NotMapped, Reference
 from plugin.common.clock import Now
@@ -23,6 +24,7 @@ from plugin.events.inbox import REMEMBERED, RESULT, Inbox, InboxEnding, InboxEve
 from plugin.events.intake import Intake
 from plugin.events.respond import TAKEN, EventResponse
 from plugin.ledger import Ledger
+from plugin.ledger.schema import breakers
 from plugin.resilience.backoff import LONGEST_TURN, Waits
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import ANSWERS, of_read
@@ -30,6 +32,7 @@ from plugin.resilience.lanes import Lane
 
 _LOG = structlog.get_logger(__name__)
 
+_WHY = select(breakers.c.why).where(breakers.c.account == bindparam("account"))
 #: There is no deadline to measure the waits against before it is known what the event is about.
 _NO_HURRY = timedelta(0)
 #: How often finished events are looked through for those to forget.
@@ -60,6 +63,7 @@ class Resolver:
         owner: str,
         random: Random,
     ) -> None:
+        self._ledger = ledger
         self._connector = connector
         self._intake = intake
         self._gates = gates
@@ -69,6 +73,7 @@ class Resolver:
         self._waits = Waits(policy)
         lease = lease_of(connector.limits(), policy.lease_margin_seconds)
         self._inbox = Inbox(ledger, connector.name, now, owner, lease)
+        self._was_away = False
         self._tidied_at: datetime | None = None
         self._ledger_gone = False
 
@@ -105,8 +110,12 @@ class Resolver:
 
     def _round(self, pool: ThreadPoolExecutor) -> int:
         self._gates.refresh()
-        if self._gates.is_away(Lane.CRM):
+        was_away, self._was_away = self._was_away, self._gates.is_away(Lane.CRM)
+        if self._was_away:
             return 0
+        if was_away:
+            # Each waits as long as it would have waited for a single failure of its own.
+            self._inbox.wake()
         claimed = self._inbox.claim(self._policy.threads)
         for future in [pool.submit(self._handle, kept) for kept in claimed]:
             future.result()
@@ -134,7 +143,10 @@ class Resolver:
         except NotMapped as error:
             return self._not_mapped(kept, error)
         except CrmUnavailable as error:
-            return InboxEnding("waiting", self._wait(kept, error.after), str(error), answered=False)
+            # Our own quota gives no turns while the account is shut.
+            is_turn = error.status is None and error.after is not None
+            why = (self._away() if is_turn else None) or str(error)
+            return InboxEnding("waiting", self._wait(kept, error.after), why, answered=False)
         except CrmRefused as error:
             return InboxEnding("parked", why=f"the CRM does not show it: {error}")
         except LedgerUnavailable:
@@ -149,8 +161,20 @@ class Resolver:
             return self._several(result)
         return self._taken(kept, self._intake.receive_results(self._connector.name, [result]))
 
+    def _away(self) -> str | None:
+        """Why the account is away or shut, None where it is neither. Raises LedgerUnavailable."""
+        self._gates.refresh()
+        if not self._gates.is_away(Lane.CRM):
+            return None
+        with self._ledger.read() as connection:
+            why = connection.execute(_WHY, {"account": self._connector.name}).scalar_one_or_none()
+        return why or "the account is away"
+
     def _resolve(self, kept: InboxEvent) -> Mapping[str, Any] | Sequence[Reference] | None:
         """The call result that the CRM makes of it; the account's gates learn whether the account answers."""
+        why = self._away()
+        if why is not None:
+            raise CrmUnavailable(why)
         try:
             found = self._connector.resolve(kept.reference)
         except (CrmUnavailable, CrmRefused) as error:

@@ -28,6 +28,7 @@ _LEGEND = """\
 mail    the CRM itself can mail people; else mail goes over [smtp]
 batch   how many writes one request to the CRM carries at most
 events  what the CRM reports is decided at once, or kept and resolved later
+missed  what the CRM reported while nobody heard it is read afterwards, or lost
 frame   the operator's page can be opened inside the CRM
 trial   what optout doctor --write removes again of what it wrote
 set     each account says so itself, by its settings"""
@@ -35,7 +36,7 @@ set     each account says so itself, by its settings"""
 
 def table(found: Sequence[Ability]) -> str:
     """One row a connector, then what the columns mean."""
-    rows: list[tuple[str, ...]] = [("name", "mail", "batch", "events", "frame", "trial")]
+    rows: list[tuple[str, ...]] = [("name", "mail", "batch", "events", "missed", "frame", "trial")]
     rows += [(one.name, *_abilities(one).values()) for one in found]
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -84,6 +85,7 @@ class ConnectorDescription:
         name = self.ability.name
         lines = [*wrapped(f"{name}: {self.ability.about}", after="  "), ""]
         words = {"mail": "CRM's own mail", "batch": "writes a request", "events": "its events"}
+        words |= {"missed": "missed events"}
         words |= {"frame": "page in a frame", "trial": "trial removes"}
         lines += [f"  {words[key]:<17} {value}" for key, value in _abilities(self.ability).items()]
         lines += ["", f"[crm.{name}] in plugin.toml (*: must be given; secrets by reference only)"]
@@ -105,6 +107,7 @@ def _abilities(one: Ability) -> dict[str, str]:
         "mail": {None: "set", True: "yes", False: "no"}[one.sends_mail],
         "batch": "set" if one.most_writes is None else str(one.most_writes),
         "events": events,
+        "missed": {None: "set", True: "read", False: "lost"}[one.catches_up],
         "frame": "yes" if one.frames else "no",
         "trial": "set" if one.removes is None else " and ".join(one.removes) or "nothing",
     }

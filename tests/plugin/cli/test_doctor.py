@@ -122,8 +122,6 @@ def test_a_crm_that_is_not_there_fails_and_the_mail_server_is_tried_all_the_same
     change(plugin, "plugin.toml", (crm.base_url, "http://127.0.0.1:9"))
     assert list(failed(plugin)) == [
         "embedded: the CRM answers",
-        "role survey_coordinator: is a user of the CRM",
-        "role sms_manager: is a user of the CRM",
     ]
 
 
@@ -254,7 +252,7 @@ def test_a_trial_writes_finds_and_takes_back_and_names_what_stays(plugin: Runnin
     for name in ("комментарий записан", "комментарий находится по ключу", "напоминание открыто"):
         assert f"  да      {name}" in out
     assert len(crm.api.comments("43")) - before == out.count("- комментарий ")
-    assert [one["state"] for one in crm.api.reminders(card="43")] in ([], ["withdrawn"])
+    assert {one["state"] for one in crm.api.reminders(card="43")} <= {"withdrawn"}
 
 
 def test_it_speaks_english_where_that_is_set(plugin: RunningPlugin) -> None:

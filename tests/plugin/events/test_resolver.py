@@ -281,6 +281,97 @@ def test_a_parked_event_is_tried_anew_when_it_is_reported_again(office: InboxOff
     assert (office.state(), office.call_ids()) == ("done", ["c-77"])
 
 
+@pytest.mark.parametrize("mended", [call_result(id="evt-1"), None])
+def test_a_parked_event_is_over_once_its_record_was_mended_and_reported_otherwise(
+    office: InboxOffice, mended: dict[str, Any] | None
+) -> None:
+    office.answers_with(CrmRefused("no right", status=403))
+    office.answers_with(CrmRefused("no right", status=403), "78")
+    office.keep()
+    office.keep(Reference("call", "78"))
+    office.resolver.run_once()
+    office.answers_with(mended)
+    # Another event of the same record, by what it brought along.
+    assert office.keep(Reference("call", "77", {"cleared": ["x"]})) == 1
+    office.resolver.run_once()
+    first, other, last = office.rows()
+    assert (first.state, first.record, first.why, first.finished_at) == ("done", "", None, office.clock())
+    assert (other.state, last.state) == ("parked", "done" if mended else "ignored")
+
+
+def test_a_parked_call_result_is_over_once_a_usable_one_of_its_call_came(office: InboxOffice) -> None:
+    office.keep(reference_of(call_result({"related_to_car": "Иванов Иван"}, id="evt-1")))
+    office.keep(reference_of(call_result({"related_to_car": "Иванов Иван"}, id="evt-2", call={"id": "c-78"})))
+    office.resolver.run_once()
+    assert [row.state for row in office.rows()] == ["parked", "parked"]
+    office.keep(reference_of(call_result(id="evt-3")))
+    office.resolver.run_once()
+    assert [row.state for row in office.rows()] == ["done", "parked", "done"]
+
+
+# --- an account that is shut -----------------------------------------------------------------------
+
+
+def shut(office: InboxOffice, why: str | None) -> None:
+    """The CRM has shut the account, as another process found out; None: it is back."""
+    row = {"account": "testcrm", "failures": 1, "suspects": [], "blocked": why is not None, "why": why}
+    row |= {"opened_at": why and office.clock(), "probed_at": why and office.clock(), "probe_wait": 3600.0}
+    with office.ledger.write() as connection:
+        connection.execute(breakers.delete())
+        connection.execute(insert(breakers), row)
+
+
+def test_an_event_that_met_a_shut_account_tells_that_and_goes_on_as_soon_as_it_is_back(office: InboxOffice) -> None:
+    def closing() -> None:
+        office.crm.meanwhile = lambda: None
+        shut(office, "the CRM has shut its API to this account")
+
+    office.crm.meanwhile = closing
+    office.answers_with(CrmUnavailable("the account's own rate limit; the next turn is 70 s away", after=70.0))
+    office.keep()
+    office.resolver.run_once()
+    assert (office.state(), office.row().why) == ("waiting", "the CRM has shut its API to this account")
+    office.clock.pass_(seconds=1)
+    assert office.resolver.run_once() == 0
+    shut(office, None)
+    office.answers_with(call_result(id="evt-1"))
+    assert office.resolver.run_once() == 1
+    assert office.state() == "done"
+
+
+def test_an_event_that_waits_for_a_mapping_is_not_tried_because_the_account_is_back(office: InboxOffice) -> None:
+    office.answers_with(NotMapped("field 'UF_1' holds '45'", field="UF_1", value="45"))
+    office.keep()
+    office.resolver.run_once()
+    shut(office, "shut")
+    office.resolver.run_once()
+    shut(office, None)
+    assert office.resolver.run_once() == 0
+
+
+def test_what_was_claimed_before_the_account_was_shut_is_not_asked_for(office: InboxOffice) -> None:
+    office.keep()
+    claim = office.resolver._inbox.claim
+
+    def claimed(limit: int) -> Any:
+        found = claim(limit)
+        shut(office, "shut")
+        office.resolver._gates.refresh()
+        return found
+
+    office.resolver._inbox.claim = claimed  # type: ignore[method-assign]
+    office.resolver.run_once()
+    assert office.crm.asked == []
+    assert (office.state(), office.row().why) == ("waiting", "shut")
+
+
+def test_the_quotas_own_wait_is_told_as_such_while_the_account_is_open(office: InboxOffice) -> None:
+    office.answers_with(CrmUnavailable("the account's own rate limit; the next turn is 12 s away", after=12.0))
+    office.keep()
+    office.resolver.run_once()
+    assert "own rate limit" in office.row().why
+
+
 # --- several processes -----------------------------------------------------------------------------
 
 

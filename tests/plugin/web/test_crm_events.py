@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from connectors.base import CrmUnavailable, NotMapped
 from plugin.authoring.revisions.active import ActiveRules
@@ -211,3 +211,56 @@ def test_kept_means_committed_for_every_process_to_see(client: Client, settings:
     with other.read() as connection:
         assert connection.execute(select(func.count()).select_from(kept_references)).scalar_one() == 1
     other.close()
+
+
+# --- what the account and the parked events learn of it ----------------------------------------------
+
+
+def test_what_an_event_meets_at_the_crm_counts_for_the_breaker(client: Client, ledger: Ledger) -> None:
+    class Blocking(Crm):
+        asked = 0
+
+        def resolve(self, reference: Any) -> Any:
+            self.asked += 1
+            raise CrmUnavailable("the account is shut", status=403, blocked=True)
+
+    crm = Blocking({})
+    page = client(crm)
+    assert report(page, references=["1"]) == (202, {"kept": 1})
+    assert report(page, references=["2"]) == (202, {"kept": 1})
+    assert crm.asked == 1
+    with ledger.read() as connection:
+        assert connection.execute(select(breakers.c.blocked)).scalar_one() is True
+
+
+def test_different_events_that_time_out_are_different_suspects_and_nobody_is_asked_besides(
+    client: Client, ledger: Ledger
+) -> None:
+    class Slow(Crm):
+        probed = 0
+
+        def resolve(self, reference: Any) -> Any:
+            raise CrmUnavailable("no whole answer in time", status=504)
+
+        def probe(self) -> None:
+            self.probed += 1
+
+    crm = Slow({})
+    page = client(crm)
+    for call in ("1", "2", "3"):
+        report(page, references=[call])
+    with ledger.read() as connection:
+        assert len(connection.execute(select(breakers.c.suspects)).scalar_one()) == 3
+    assert crm.probed == 0
+
+
+def test_a_parked_event_is_over_once_its_mended_record_is_answered_at_once(
+    client: Client, ledger: Ledger, kept: Callable[[], list[Any]]
+) -> None:
+    page = client(Crm({}))
+    report(page, references=["forbidden"])
+    with ledger.write() as connection:
+        connection.execute(update(kept_references).values(state="parked", why="no right", record="77"))
+    assert report(page, references=["77"])[0] == 202
+    (row,) = kept()
+    assert (row.state, row.why, row.record) == ("done", None, "")

@@ -27,6 +27,8 @@ def file(tmp_path: Path) -> Path:
         db.execute("DELETE FROM phones")
         for written, digits in (("8 916 555-00-01, жена 8 903 765-43-21", "8916555000189037654321"), ("нет", "")):
             db.execute("INSERT INTO phones (card, written, normal) VALUES (7, ?, ?)", (written, digits))
+        db.execute("DROP INDEX ix_calls_changed")
+        db.execute("ALTER TABLE calls DROP COLUMN changed_at")
         db.execute("PRAGMA user_version = 1")
     db.close()
     return tmp_path / "crm.db"
@@ -53,3 +55,15 @@ def test_cards_of_version_1_are_found_by_each_number_and_by_name_in_any_order(
         found = records.listed(db, "cards", records.show_card, where, records.ListPage(0, 10))
     store.close()
     assert found["items"] == [CARD]
+
+
+def test_calls_of_an_earlier_version_count_as_changed_when_they_were_made(file: Path) -> None:
+    call = ("c-1", "+79161234567", "{}", "2026-11-22T10:15:00+03:00", 1, 1, "2026-11-22T07:20:00Z")
+    with sqlite3.connect(file) as db:
+        columns = "id, phone, facts, occurred_at, final, revision, created_at"
+        db.execute(f"INSERT INTO calls ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", call)
+    db.close()
+    store = CrmStore(file)
+    with store.reading() as db:
+        assert db.execute("SELECT changed_at FROM calls").fetchone()[0] == "2026-11-22T07:20:00Z"
+    store.close()

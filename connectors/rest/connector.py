@@ -74,7 +74,9 @@ class RestConnector(Connector):
         self._writer = RestWrites(self._client, self._values, settings)
         self._events = RestEvents(self._client, self._values, self._contacts, settings, now)
         self._catch_up = RestCatchUp(self._client, self._values, settings, now)
-        self._trial = RestTrial(self._client, self._values, self._contacts, settings)
+        self._trial = RestTrial(
+            self._client, self._values, self._contacts, settings, lambda remote_id: self._reminder(remote_id)[1]
+        )
         self._checks = RestChecks(self._client, self._values, settings)
         self.sends_mail = self._email is not None
         self.repeats_events = settings["repeats_events"]

@@ -18,12 +18,13 @@ _LOG = structlog.get_logger(__name__)
 BUSY = "Сейчас входят многие. Подождите несколько секунд и повторите."
 
 
+WRONG_CODE = "Код не подошёл."
+
+
 def check_password(login: str, password: str) -> tuple[User | Wrong | TooOften | Busy, str]:
     """Whose they are, or why not; and the client's address. Raises LedgerUnavailable."""
     own = access()
-    address = client_address(request, own.page.trusted_proxies)
-    known = own.cookies.get("device", own.devices.name(normal_login(login)))
-    device = own.devices.read(normal_login(login), known)
+    address, device = _client(normal_login(login))
     # Whoever waited too long for a thread is sent away before anything is counted or hashed.
     if request.environ.get(WAITED, 0.0) > LONGEST_WAIT:
         found: User | Wrong | TooOften | Busy = Busy()
@@ -32,6 +33,19 @@ def check_password(login: str, password: str) -> tuple[User | Wrong | TooOften |
     if isinstance(found, Busy):
         _LOG.warning("page.sign_in_busy", client=address)
     return found, address
+
+
+def check_code(user: User, code: str) -> bool | TooOften:
+    """Whether it is a code of the user's second factor. Raises LedgerUnavailable."""
+    address, device = _client(user.login)
+    return access().sign_in.check_code(user, code, address, device)
+
+
+def _client(login: str) -> tuple[str, str | None]:
+    """The client's address, and the browser where it is known for this login."""
+    own = access()
+    known = own.cookies.get("device", own.devices.name(login))
+    return client_address(request, own.page.trusted_proxies), own.devices.read(login, known)
 
 
 def too_often(found: TooOften) -> str:

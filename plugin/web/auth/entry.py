@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from urllib.parse import urlencode
 
 import structlog
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from connectors.base import (
@@ -115,8 +115,8 @@ def _in_frame() -> bool:
 
 def _without_trial() -> str:
     """The link that was opened, for a tab of its own."""
-    given: dict[str, Any] = {name: value for name, value in request.args.items() if name != _TRIED}
-    return url_for("access.open_link", **given)
+    given = {name: value for name, value in request.args.items() if name != _TRIED}
+    return f"{PATH}?{urlencode(given)}"
 
 
 def _call_of(frame_call: FrameCall) -> LinkedCall:

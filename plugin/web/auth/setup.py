@@ -15,6 +15,7 @@ from plugin.auth.devices import Devices
 from plugin.auth.digests import derived_key
 from plugin.auth.links import Links
 from plugin.auth.passwords import Passwords
+from plugin.auth.second_factor import SecondFactors
 from plugin.auth.sessions import Sessions
 from plugin.auth.sign_in import SignIn
 from plugin.auth.throttle import Throttle
@@ -29,6 +30,7 @@ from plugin.web.auth.headers import security_headers
 from plugin.web.auth.pages import page
 from plugin.web.auth.password import add_password_page
 from plugin.web.auth.places import ROOT
+from plugin.web.auth.second_factor import add_second_factor_page
 from plugin.web.auth.session_json import add_session_routes
 from plugin.web.auth.state import Access
 from plugin.web.auth.views import add_views
@@ -68,6 +70,7 @@ def guard_operators_side(
     )
     add_views(blueprint)
     add_password_page(blueprint)
+    add_second_factor_page(blueprint)
     add_entries(blueprint)
     add_session_routes(blueprint)
     answer_people(blueprint)
@@ -90,13 +93,16 @@ def _access(
     key: str, ledger: Ledger, settings: Settings, connector: Connector | None, now: Now, passwords: Passwords
 ) -> Access:
     own, users = settings.page, Users(ledger, passwords, now)
+    keys = [derived_key(one, "second factors") for one in (key, own.old_secret) if one is not None]
+    second_factors = SecondFactors(ledger, keys, now)
     throttle = Throttle(ledger, derived_key(key, "sign-in failures"), now)
     return Access(
         page=own,
         cookies=Cookies.of(own),
         sessions=Sessions(ledger, now, timedelta(hours=own.session_hours), derived_key(key, "tokens")),
         users=users,
-        sign_in=SignIn(users, passwords, throttle),
+        sign_in=SignIn(users, passwords, throttle, second_factors),
+        second_factors=second_factors,
         devices=Devices(derived_key(key, "known browsers"), now),
         links=Links.of(own, now),
         begun=BegunCalls(ledger, settings),

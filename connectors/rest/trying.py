@@ -92,9 +92,11 @@ class RestTrial:
         card = given.card or CardRef(next(iter(self._settings["card"])), "42")
         now = self._values.of()["now"]
         more = {"user": given.assignee.user or "42", "address": given.assignee.address or "coordinator@example.org"}
+        keys = keyed(given.key or samples.KEY)
+        words = samples.USUAL["text"].partition("\n")[0]
         context = self._values.of(
-            **samples.USUAL,
-            **keyed(given.key or samples.KEY),
+            **samples.USUAL | {"text": f"{words}\n{keys['mark']}"},
+            **keys,
             card=self._values.card(card),
             id=given.id or "42",
             due=now + _A_DAY,

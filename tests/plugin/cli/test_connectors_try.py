@@ -65,6 +65,8 @@ def test_without_send_a_request_is_shown_and_nothing_is_sent(
     assert f"POST {polka.api.url}/v2/clients/7/notes" in page
     assert "Authorization: Bearer ***" in page
     assert f'"ref": "{KEY}"' in page
+    assert f"[ref:{KEY[:16]}]" in page
+    assert "[ref:ffffffffffffffff]" in told(capsys, home, "try", "comment", "--key", "f" * 64)
     assert "answer" not in page
     assert polka.api.requests == []
 

@@ -15,6 +15,7 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "Call results taken in (SQLite)": events.answer_times,
     "Call results beside hostile connections": hostile.connections,
     "Call results beside 24 sign-ins at once": hostile.sign_ins,
+    "A CRM's mass change taken in, 1.5 MB": events.mass_change,
     "Memory of the service": events.memory,
     "Start": events.readiness,
     "Claims at 1,000,000 deliveries ÷ at 10,000": ledger.claims,

@@ -18,6 +18,7 @@ from connectors.protocol.limits import Limits, Quota
 from connectors.protocol.outcomes import AtFault, Done, NotDone, Outcome, ReminderState, Unknown
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
 from connectors.protocol.store import NO_STORE, Store
+from connectors.protocol.trying import TryStep, TryValues
 
 __all__ = [
     "NO_STORE",
@@ -49,6 +50,8 @@ __all__ = [
     "ReminderState",
     "ReminderWrite",
     "Store",
+    "TryStep",
+    "TryValues",
     "Unknown",
     "Write",
 ]

@@ -6,7 +6,7 @@ A connector knows its CRM and nothing of rules, facts or outcomes. ``connectors.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from connectors.protocol.limits import Limits, Quota
 from connectors.protocol.outcomes import NotDone, Outcome, ReminderState
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
 from connectors.protocol.store import Store
+from connectors.protocol.trying import TryStep, TryValues
 
 #: Kept free for fiction by the North American plan, so that no client has it.
 _NO_ONES_NUMBER = "+12025550100"
@@ -78,6 +79,25 @@ class Connector(ABC):
 
         Never raises, writes nothing.
         """
+
+    @classmethod
+    def beginnings(cls) -> Mapping[str, str]:
+        """Pieces of plugin.toml to begin with, by the names of the products that they are for."""
+        return {}
+
+    def try_table(self, table: str, given: TryValues, *, send: bool) -> Iterator[TryStep]:
+        """What one table of the account's description asks with these values, and what it makes of the answer.
+
+        Nothing is sent without ``send``. Raises CrmRefused for a table that there is not, or that cannot be filled.
+        """
+        raise CrmRefused("this connector has no tables that describe requests")
+
+    def try_event(self, headers: Mapping[str, str], body: bytes, *, send: bool) -> Iterator[TryStep]:
+        """What the account's description makes of an event; with ``send`` the calls in it are read.
+
+        Raises CrmRefused where none is described.
+        """
+        raise CrmRefused("this connector has no tables that describe events")
 
     def check_card(self, card: CardRef) -> Sequence[Check]:
         """Whether a test card is there, the first point, and is found by its own number and name. Never raises.

@@ -24,11 +24,22 @@ class Limits:
     requests_per_event: int = 3
 
 
+class AccountShut(Exception):
+    """The CRM has shut the account: only probes get a turn, and the next one comes in ``after`` seconds."""
+
+    def __init__(self, after: float) -> None:
+        super().__init__(f"the account is shut; the next probe comes in {after:.0f} s")
+        self.after = after
+
+
 class Quota(Protocol):
     """Turns at an account's requests, shared with other processes."""
 
     def acquire(self, longest: float) -> float:
-        """Wait for a turn and return 0.0; if it is more than ``longest`` s away, take none and return how far."""
+        """Wait for a turn and return 0.0; if it is more than ``longest`` s away, take none and return how far.
+
+        Raises AccountShut.
+        """
         ...
 
 

@@ -11,7 +11,7 @@ from connectors.rest.bodies import Structure, filled
 from connectors.rest.paths import Path, as_text
 
 #: The tests of a condition, of which each has exactly one.
-TESTS = ("equals", "one_of", "contains", "marked", "present")
+TESTS = ("equals", "not_equals", "one_of", "none_of", "contains", "marked", "present")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class RecordCondition:
 
     def _compared(self, value: Any, wanted: Any) -> bool:
         sought = {as_text(one) for one in (wanted if isinstance(wanted, list) else [wanted])} - {""}
+        if self.test in ("not_equals", "none_of"):
+            return as_text(value) not in sought
         if self.test != "contains":
             return as_text(value) in sought
         if isinstance(value, list):
@@ -47,6 +49,26 @@ class RecordCondition:
         return any(one in as_text(value) for one in sought)
 
 
-def all_hold(conditions: Sequence[RecordCondition], data: Any, context: Mapping[str, Any]) -> bool:
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Several conditions of which one must hold: ``{ any = [ … ] }``."""
+
+    conditions: tuple[RecordCondition, ...]
+    problem: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The first one's."""
+        return self.conditions[0].path
+
+    def holds(self, data: Any, context: Mapping[str, Any]) -> bool:
+        """Whether one holds. Raises NotRendered."""
+        return any(condition.holds(data, context) for condition in self.conditions)
+
+
+Condition = RecordCondition | AnyOf
+
+
+def all_hold(conditions: Sequence[Condition], data: Any, context: Mapping[str, Any]) -> bool:
     """Whether every one holds. Raises NotRendered."""
     return all(condition.holds(data, context) for condition in conditions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from connectors.base import (
     CallResult,
     Card,
     CardRef,
+    CatchUpPage,
     Check,
     Connector,
     CrmRefused,
@@ -25,10 +26,14 @@ from connectors.base import (
     Reference,
     ReminderState,
     Store,
+    TryStep,
+    TryValues,
 )
 from connectors.http.client import HttpAnswer
 from connectors.http.settings import limits_of
 from connectors.kit.mapping import FactFields
+from connectors.rest import profiles
+from connectors.rest.catching_up import RestCatchUp
 from connectors.rest.checks import RestChecks
 from connectors.rest.client import RestClient
 from connectors.rest.conditions import all_hold
@@ -42,6 +47,7 @@ from connectors.rest.presence import CardPresence
 from connectors.rest.request import Request
 from connectors.rest.settings import RestSettings
 from connectors.rest.template import NoAddress, NotRendered
+from connectors.rest.trying import RestTrial
 from connectors.rest.writes import RestWrites
 
 
@@ -65,11 +71,18 @@ class RestConnector(Connector):
         self._contacts = RestContacts(self._client, self._values, settings, self._presence.note)
         self._writer = RestWrites(self._client, self._values, settings)
         self._events = RestEvents(self._client, self._values, self._contacts, settings, now)
+        self._catch_up = RestCatchUp(self._client, self._values, settings, now)
+        self._trial = RestTrial(self._client, self._values, self._contacts, settings)
         self._checks = RestChecks(self._client, self._values, settings)
         self.sends_mail = self._email is not None
         self.repeats_events = settings["repeats_events"]
+        self.catches_up = settings["catch_up"] is not None
         self.always_answers = settings["event"].always_answers if settings["event"] else None
         self.removes = frozenset[Kind](settings["remove"])
+
+    @classmethod
+    def beginnings(cls) -> Mapping[str, str]:
+        return {name: profiles.beginning(name) for name in profiles.names()}
 
     def limits(self) -> Limits:
         return self._limits
@@ -95,6 +108,15 @@ class RestConnector(Connector):
 
     def check_assignee(self, assignee: Assignee, *, mailed: bool) -> Sequence[Check]:
         return self._checks.assignee(assignee, mailed=mailed)
+
+    def try_table(self, table: str, given: TryValues, *, send: bool) -> Iterator[TryStep]:
+        try:
+            yield from self._trial.table(table, given, send=send)
+        except NotRendered as error:
+            raise CrmRefused(str(error)) from None
+
+    def try_event(self, headers: Mapping[str, str], body: bytes, *, send: bool) -> Iterator[TryStep]:
+        return self._events.tried(headers, body, send=send)
 
     def check_card(self, card: CardRef) -> Sequence[Check]:
         return self._checks.card(card, self._contacts)
@@ -185,6 +207,9 @@ class RestConnector(Connector):
         self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
     ) -> Sequence[CallResult | Reference]:
         return self._events.parse(headers, path_secret, query, body)
+
+    def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        return self._catch_up.page(since, cursor)
 
     def resolve(self, reference: Reference) -> CallResult | Sequence[Reference] | None:
         return self._events.resolve(reference)

@@ -64,13 +64,24 @@ class RestContacts:
         described: Contacts | None = self._settings["contact_by_phone" if phone else "contact_by_name"]
         if described is None or not (phone or name):
             return []
-        uses = described.find.request.uses_name
-        contexts = self._by_phone(phone, uses("notation")) if phone else self._by_name(name or "", uses("word"))
         found = {}
-        for context in self._different(described, contexts):
+        for context in self.asked(phone, name):
             for card in self._matching(described, context):
                 found[card.ref] = card
         return [card for card in found.values() if _is_meant(card, described, phone, name)]
+
+    def asked(self, phone: str | None, name: str | None) -> list[Context]:
+        """What a look-up by this number, or else by this name, asks with: one context a request."""
+        described: Contacts | None = self._settings["contact_by_phone" if phone else "contact_by_name"]
+        if described is None:
+            return []
+        uses = described.find.request.uses_name
+        contexts = self._by_phone(phone, uses("notation")) if phone else self._by_name(name or "", uses("word"))
+        return list(self._different(described, contexts))
+
+    def shaped(self, shape: Shape, record: Mapping[str, Any]) -> Card:
+        """What a record shows. Raises CrmUnavailable."""
+        return self._shaped(shape, CardRef("", ""), record)
 
     def _different(self, described: Contacts, contexts: list[Context]) -> Iterator[Context]:
         """Those that make another request than an earlier one: notations differ in signs that a filter may drop."""

@@ -6,7 +6,9 @@ Where no rule matches, the status alone decides, as it does for every connector 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -22,6 +24,10 @@ WAITING = frozenset({"throttled", "token", "waits"})
 #: The status that the plugin knows a meaning by, whatever the CRM's own.
 _STATUS: Mapping[str, int] = {"throttled": 429, "token": 401, "missing": 404}
 _LONGEST_WAIT = 86_400.0
+
+
+#: The rules of the request that this thread is about, which the HTTP client knows nothing of.
+_OF_REQUEST = threading.local()
 
 
 class ErrorCode(str):
@@ -61,11 +67,20 @@ class AnswerRule:
 
 @dataclass(frozen=True, slots=True)
 class ErrorMap:
-    """The rules in their order, and where errors keep the CRM's own code and message."""
+    """The rules in their order, and where errors keep the CRM's own code and message. Thread-safe."""
 
     rules: Sequence[AnswerRule] = ()
     code: Sequence[Path] = ()
     message: Sequence[Path] = ()
+
+    @contextmanager
+    def of_request(self, rules: Sequence[AnswerRule]) -> Iterator[None]:
+        """Within the block, in this thread, a request's own rules come first."""
+        _OF_REQUEST.rules = rules
+        try:
+            yield
+        finally:
+            _OF_REQUEST.rules = ()
 
     def explain(self, status: int, data: Any, _headers: Mapping[str, str]) -> Complaint:
         """``connectors.http.answers.Explain`` for this CRM."""
@@ -73,8 +88,9 @@ class ErrorMap:
         code, message = self._said(self.code, data), self._said(self.message, data)
         if rule is None:
             return Complaint(code, message)
+        # As it may be logged already: a code that has to be redacted afterwards loses what it means.
         return Complaint(
-            ErrorCode(code or "", rule.means),
+            ErrorCode(log_safe(code or ""), rule.means),
             message,
             throttled=rule.means in WAITING,
             after=rule.wait(data),
@@ -83,7 +99,8 @@ class ErrorMap:
 
     def of(self, status: int, data: Any) -> AnswerRule | None:
         """The first rule that matches."""
-        return next((rule for rule in self.rules if rule.matches(status, data)), None)
+        rules = (*getattr(_OF_REQUEST, "rules", ()), *self.rules)
+        return next((rule for rule in rules if rule.matches(status, data)), None)
 
     def inside(self, answer: HttpAnswer, host: str) -> NotDone | Unknown | None:
         """What a 2xx answer with an error inside means; None where it is a good one."""

@@ -14,7 +14,9 @@ from connectors.base import EventNotAuthentic
 from connectors.kit.secrets import bytes_of, same_secret
 from connectors.rest.model import EventProof
 
-_PART = re.compile(rb"\{(body|timestamp|id)\}")
+_PART = re.compile(rb"\{(body|timestamp|id|method|address)\}")
+#: A number of seconds has so few digits; with more it counts milliseconds.
+_DIGITS_OF_SECONDS = 11
 
 
 def check(
@@ -56,6 +58,9 @@ def _check_signature(
         b"body": body,
         b"timestamp": bytes_of(timestamp),
         b"id": bytes_of(headers.get(proof.id.lower(), "")) if proof.id else b"",
+        # Events come in by POST alone, and what the CRM calls is the address that it was given.
+        b"method": b"POST",
+        b"address": bytes_of(proof.address),
     }
     signed = _PART.sub(lambda match: parts[match[1]], bytes_of(proof.signed))
     digest = hmac.new(_key(proof, secret), signed, getattr(hashlib, proof.algorithm)).digest()
@@ -89,6 +94,7 @@ def check_secret(proof: EventProof, secret: str) -> None:
 
 
 def _is_recent(timestamp: str, now: datetime, tolerance: float) -> bool:
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 14):
         return False
-    return abs(now.timestamp() - int(timestamp)) <= tolerance
+    seconds = int(timestamp) / (1000 if len(timestamp) > _DIGITS_OF_SECONDS else 1)
+    return abs(now.timestamp() - seconds) <= tolerance

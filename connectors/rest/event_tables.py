@@ -14,11 +14,11 @@ from connectors.rest.fields import ConditionsField, PathField, words
 from connectors.rest.paths import Path
 from connectors.rest.request import RecordsShape, Request
 from connectors.rest.syntax import suggestion
-from connectors.rest.tables import check_effect, request_fields, table
+from connectors.rest.tables import check_effect, find_fields, find_of, request_fields, table
 
 ALGORITHMS = ("sha1", "sha256", "sha384", "sha512")
 #: What ``signed`` may be put together of.
-PARTS = ("body", "timestamp", "id")
+PARTS = ("body", "timestamp", "id", "method", "address")
 #: What a call's record gives besides id, time and facts, as the plugin's own event names it.
 VALUES = ("phone", "operator", "note", "script", "ruleset", "card_id", "card_type", "card_name", "card_url")
 _OF_CARD = ("card_type", "card_name", "card_url")
@@ -32,6 +32,8 @@ def _proof(data: dict[str, Any]) -> model.EventProof:
         wanted.append("timestamp")
     if proof.kind == "hmac" and "{id}" in proof.signed:
         wanted.append("id")
+    if proof.kind == "hmac" and "{address}" in proof.signed:
+        wanted.append("address")
     for key in wanted:
         if not getattr(proof, key):
             raise ValidationError({key: [f"missing: this kind of proof needs it ({proof.kind}, {proof.place})"]})
@@ -54,7 +56,7 @@ def _proof_keys(proof: model.EventProof) -> set[str]:
     used |= {"algorithm", "encoding", "secret_is", "signed", "pairs"}
     if "{timestamp}" in proof.signed:
         used |= {"timestamp", "tolerance_seconds"}
-    return used | ({"id"} if "{id}" in proof.signed else set())
+    return used | {part for part in ("id", "address") if f"{{{part}}}" in proof.signed}
 
 
 def _event(data: dict[str, Any]) -> model.EventTable:
@@ -78,6 +80,7 @@ def event_table() -> fields.Nested:
         signed=words(),
         timestamp=words(),
         id=words(),
+        address=words(),
         pairs=fields.Boolean(truthy={True}, falsy={False}),
         tolerance_seconds=fields.Float(validate=Range(min=1, max=86_400)),
         required=True,
@@ -121,6 +124,11 @@ def _call(data: dict[str, Any]) -> model.CallTable:
         data.get("default_card_type"),
         data["card_types"],
     )
+
+
+def catch_up_table() -> fields.Nested:
+    """``[catch_up]``."""
+    return table(find_of, **find_fields(placeholders.CATCH_UP), load_default=None)
 
 
 def _check_card_keys(values: Mapping[str, Path], data: Mapping[str, Any]) -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.base import CallResult, CardRef, EventMalformed, EventsUnverifiable, NotMapped, Reference
+from connectors.base import (
+    CallResult,
+    CardRef,
+    CrmRefused,
+    EventMalformed,
+    EventsUnverifiable,
+    NotMapped,
+    Reference,
+    TryStep,
+)
 from connectors.kit.mapping import FactFields
 from connectors.rest import calls, event_auth
 from connectors.rest.client import RestClient
@@ -16,6 +25,7 @@ from connectors.rest.context import TemplateValues
 from connectors.rest.model import CallTable, EventTable
 from connectors.rest.paths import Path, as_text
 from connectors.rest.template import NoAddress, NotRendered
+from connectors.rest.trying_events import tried_event
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,6 +75,19 @@ class RestEvents:
         except (EventMalformed, NotRendered) as error:
             _LOG.warning("an event of the CRM is kept, for the description cannot read it: %s", error)
             return [calls.unread(content if token is None else token.blanked(content))]
+
+    def tried(self, headers: Mapping[str, str], body: bytes, *, send: bool) -> Iterator[TryStep]:
+        """What the description makes of an event that was kept in a file. Raises CrmRefused where none is described."""
+        event, call = self._event, self._call
+        if event is None or call is None:
+            raise CrmRefused("no [event] is described")
+
+        def prove() -> object:
+            return self.parse(headers, headers.get("path-secret"), {}, body)
+
+        resolve = self.resolve if send or call.request is None else None
+        proof = prove if headers or event.proof.place == "body" else None
+        return tried_event(event, body, self._values.of(), proof, self._read, resolve)
 
     def resolve(self, reference: Reference) -> CallResult | Sequence[Reference] | None:
         """The call that an event named, None where it is no call of ours; several where one was read only now.

@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields
 from marshmallow.validate import Length
 
 from connectors.rest.bodies import check_header_name, structure, template
-from connectors.rest.conditions import TESTS, RecordCondition
+from connectors.rest.conditions import TESTS, AnyOf, RecordCondition
 from connectors.rest.paths import Path
 from connectors.rest.syntax import Names, suggestion
 
@@ -80,6 +80,18 @@ class PathField(fields.Field[Any]):
         return parsed_path(value)
 
 
+class IdField(PathField):
+    """Where a written record's id stands: a path in the answer, or ``{ header = "Location" }``, which loads as text."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return super()._deserialize(value, attr, data, **kwargs)
+        header = value.get("header")
+        if set(value) != {"header"} or not isinstance(header, str) or not header:
+            raise ValidationError("neither a path nor { header = 'Location' }")
+        return header
+
+
 class PathsField(fields.Field[Any]):
     """One path or a list of them; loads as a tuple."""
 
@@ -120,6 +132,8 @@ class _ConditionField(fields.Field[Any]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, Mapping):
             raise ValidationError("not a table such as { path = 'status', equals = 'open' }")
+        if "any" in value:
+            return self._any(value)
         known = ("path", *(["problem"] if self._problems else []), *TESTS)
         wrong = {key: [f"unknown key{suggestion(key, known)}"] for key in value if key not in known}
         if wrong:
@@ -134,6 +148,17 @@ class _ConditionField(fields.Field[Any]):
             _of("problem", value, _text),
         )
 
+    def _any(self, value: Mapping[str, Any]) -> AnyOf:
+        known = ("any", *(["problem"] if self._problems else []))
+        wrong = {key: [f"has no effect beside any{suggestion(key, known)}"] for key in value if key not in known}
+        if wrong:
+            raise ValidationError(wrong)
+        if not isinstance(value["any"], list) or len(value["any"]) < 2:
+            raise ValidationError({"any": ["allowed: a list of two conditions or more"]})
+        inner = ConditionsField(self._names)
+        found = _of("any", value, inner.deserialize)
+        return AnyOf(found, _of("problem", value, _text))
+
     def _wanted(self, test: str, wanted: Any) -> Any:
         if test == "marked" and "key" not in self._names:
             raise ValidationError("no effect here: there is no key whose mark could stand in the text")
@@ -141,7 +166,7 @@ class _ConditionField(fields.Field[Any]):
             if not isinstance(wanted, bool):
                 raise ValidationError("allowed: true, false")
             return wanted
-        if test == "one_of" or (test == "contains" and isinstance(wanted, list)):
+        if test in ("one_of", "none_of") or (test == "contains" and isinstance(wanted, list)):
             if not isinstance(wanted, list) or not wanted or any(isinstance(one, dict | list) for one in wanted):
                 raise ValidationError("allowed: a list of values")
             return structure(wanted, self._names)

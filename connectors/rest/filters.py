@@ -112,6 +112,14 @@ def _replace(value: Any, old: str, new: str) -> str:
     return made
 
 
+def _spaced(value: Any, between: str = " ") -> str:
+    """Between any two characters: ``7%9%1%6…`` finds a number in whatever way it is divided."""
+    text = _text(value)
+    if len(text) > 200 or len(between) > 20:
+        raise ValueError("spaced takes a short text")
+    return between.join(text)
+
+
 def _plus_minutes(value: Any, minutes: int) -> datetime:
     if abs(minutes) > 527_040:
         raise ValueError("plus_minutes takes a whole number of minutes, at most a year")
@@ -188,6 +196,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "plus_minutes": _plus_minutes,
     "replace": _replace,
     "soql": _soql,
+    "spaced": _spaced,
     "sql": _sql,
     "lower": lambda value: _text(value).lower(),
     "text": _text,

@@ -114,6 +114,7 @@ class EventProof:
     signed: str = "{body}"
     timestamp: str = ""
     id: str = ""
+    address: str = ""
     pairs: bool = False
     tolerance_seconds: float = 300.0
 

@@ -1,14 +1,17 @@
 """Where a value stands in a CRM's JSON: ``task.contacts[0].id``, ``users[*].id``, ``["data[FIELDS][ID]"]``.
 
+``[*]`` are all elements of a list, ``.*`` all values of an object whose names are ids.
+
 A path never raises on data: what is not there is None.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 _STEP = re.compile(
     r"""(?P<dot>\.)?(?:(?P<name>[^.\[\]"\s]+)|\[(?P<index>-?\d{1,6})\]|(?P<all>\[\*\])|\["(?P<quoted>[^"]+)"\])"""
@@ -17,10 +20,11 @@ _LONGEST = 500
 
 
 class _All:
-    """Every element of a list."""
+    """Every element of a list, or every value of an object."""
 
 
 _EVERY = _All()
+_EVERY_VALUE = _All()
 _Step = str | int | _All
 
 
@@ -50,8 +54,8 @@ class Path:
 
     @property
     def many(self) -> bool:
-        """Whether it leads to a list of values, by ``[*]``."""
-        return _EVERY in self._steps
+        """Whether it leads to a list of values, by ``[*]`` or ``.*``."""
+        return _EVERY in self._steps or _EVERY_VALUE in self._steps
 
     @property
     def head(self) -> str | None:
@@ -63,7 +67,7 @@ class Path:
         return _blanked(data, self._steps)
 
     def get(self, data: Any) -> Any:
-        """The value there or None; with ``[*]`` a list of all values that are there."""
+        """The value there or None; with ``[*]`` or ``.*`` a list of all values that are there."""
         found = list(_found(data, self._steps))
         if self.many:
             return found
@@ -75,7 +79,7 @@ def _step(match: re.Match[str]) -> _Step:
         return _EVERY
     if match["index"]:
         return int(match["index"])
-    return match["name"] or match["quoted"]
+    return _EVERY_VALUE if match["name"] == "*" else match["name"] or match["quoted"]
 
 
 def _found(data: Any, steps: tuple[_Step, ...]) -> Iterator[Any]:
@@ -85,7 +89,7 @@ def _found(data: Any, steps: tuple[_Step, ...]) -> Iterator[Any]:
         return
     step, rest = steps[0], steps[1:]
     if isinstance(step, _All):
-        for item in data if isinstance(data, list) else ():
+        for item in _each(data, step):
             yield from _found(item, rest)
     elif isinstance(step, int):
         if isinstance(data, list) and -len(data) <= step < len(data):
@@ -94,16 +98,30 @@ def _found(data: Any, steps: tuple[_Step, ...]) -> Iterator[Any]:
         yield from _found(data.get(step), rest)
 
 
+def _each(data: Any, step: _All) -> Iterable[Any]:
+    if step is _EVERY:
+        return data if isinstance(data, list) else ()
+    return data.values() if isinstance(data, dict) else ()
+
+
 def _blanked(data: Any, steps: tuple[_Step, ...]) -> Any:
     if not steps:
         return None
     step, rest = steps[0], steps[1:]
     if isinstance(data, dict):
-        return {key: _blanked(inner, rest) if step in (key, _EVERY) else inner for key, inner in data.items()}
+        return {key: _blanked(inner, rest) if step in (key, _EVERY_VALUE) else inner for key, inner in data.items()}
     if isinstance(data, list):
         number = step + len(data) if isinstance(step, int) and step < 0 else step
         return [_blanked(inner, rest) if number in (at, _EVERY) else inner for at, inner in enumerate(data)]
     return data
+
+
+def id_in_address(address: str) -> str:
+    """The id that an address of a record ends in: ``…/contacts/31``, ``…/contacts(31)``, ``…/contacts('a')``."""
+    last = unquote(urlsplit(address.strip()).path.rstrip("/").rpartition("/")[2])
+    if last.endswith(")") and "(" in last:
+        last = last[last.index("(") + 1 : -1].strip("'")
+    return last
 
 
 def as_text(value: Any) -> str:
@@ -115,11 +133,13 @@ def as_text(value: Any) -> str:
     return str(value).strip()
 
 
-def records_in(data: Any, items: Path) -> list[dict[str, Any]] | None:
-    """The records under ``items``: a list of them, or a single one; None where neither is there."""
+def records_in(data: Any, items: Path, *, scalars: bool = False) -> list[Any] | None:
+    """The records under ``items``: a list of them, or a single one; None where neither is there.
+
+    With ``scalars`` a bare number or text is a record too: an id without anything else.
+    """
     value = items.get(data)
-    if isinstance(value, dict):
-        return [value]
+    kinds = (dict, str, int) if scalars else (dict,)
     if isinstance(value, list):
-        return [item for item in value if isinstance(item, dict)]
-    return None
+        return [item for item in value if isinstance(item, kinds) and not isinstance(item, bool)]
+    return [value] if isinstance(value, kinds) and not isinstance(value, bool) else None

@@ -60,4 +60,6 @@ def _parts(value: Any, place: Place) -> Iterator[tuple[Place, Any]]:
 
 def _key(record: Any, name: str) -> str:
     """A condition's value stands under the name of its test."""
-    return str(record.test) if name == "wanted" and hasattr(record, "test") else name
+    if name == "wanted" and hasattr(record, "test"):
+        return str(record.test)
+    return "any" if name == "conditions" else name

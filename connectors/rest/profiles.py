@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import re
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
@@ -10,6 +12,9 @@ from typing import Any
 
 from connectors.rest.syntax import suggestion
 
+#: A key of a table within the account's, as a profile's head shows it: ``constants.user = "3"``.
+_DOTTED = re.compile(r"(\w+)\.(\w+ = .*)")
+_HEADER = re.compile(r"(\[{1,2})([\w.]+\]{1,2})$")
 _FOLDER = files("connectors.rest") / "profiles"
 
 
@@ -39,6 +44,36 @@ def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
         both = isinstance(under, Mapping) and isinstance(value, Mapping)
         merged[key] = laid_over(under, value) if both else value  # type: ignore[arg-type]
     return merged
+
+
+def beginning(name: str) -> str:
+    """A profile as a piece of plugin.toml to be changed: the account's keys, then every table in full."""
+    lines = (_FOLDER / f"{name}.toml").read_text(encoding="utf-8").splitlines()
+    head = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
+    given = [line.removeprefix("#   ") for line in head if line.startswith("#   ")]
+    account = [line for line in given if not line.startswith(("[", "profile =")) and not _DOTTED.match(line)]
+    inner = [match.groups() for line in given if (match := _DOTTED.match(line))]
+    made = [line for line in head if not line.startswith("#   ")]
+    made = ["[crm]", 'connector = "rest"', "", *made, "[crm.rest]", *account]
+    for line in lines[len(head) :]:
+        table = _HEADER.match(line)
+        made.append(f"{table[1]}crm.rest.{table[2]}" if table else line)
+        here = table[2].strip("]") if table else None
+        made += [rest for of, rest in inner if of == here]
+    return "\n".join(_without_repeats(made)) + "\n"
+
+
+def _without_repeats(lines: list[str]) -> list[str]:
+    """Of two lines of one table that give the same key, the first: the account's."""
+    kept, keys = [], set[str]()
+    for line in lines:
+        if line.startswith("["):
+            keys = set()
+        key = line.partition(" =")[0] if " = " in line and line[:1].isalpha() else ""
+        if not key or key not in keys:
+            kept.append(line)
+        keys.add(key)
+    return kept
 
 
 @functools.cache

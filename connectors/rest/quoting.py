@@ -89,6 +89,9 @@ def _pieces(node: nodes.Node) -> Iterator[str | _Value]:
             yield node.data
         case nodes.Const():
             yield str(node.value)
+        case nodes.Getitem():
+            # A part of a value is no better and no worse than the whole.
+            yield from _pieces(node.node)
         case nodes.Filter():
             yield from _filtered(node)
         case nodes.Getattr(node=nodes.Name(name=name)):

@@ -17,9 +17,9 @@ from connectors.rest.places import Place, requests_at, templates_at
 from connectors.rest.request import Request
 from connectors.rest.template import NotRendered, TextTemplate
 
-_KEY = "0123456789abcdef" * 4
+KEY = "0123456789abcdef" * 4
 _DUE = datetime(2026, 11, 22, 21, 30, tzinfo=UTC)
-_USUAL = {
+USUAL = {
     "subject": "Напоминание",
     "text": "Просит больше не звонить.\n[ref:0123456789abcdef]",
     "why": "Клиент передумал",
@@ -33,7 +33,11 @@ _ODD = {
     "name": 'О\'Коннор-Ёлкин Шон (мл.) "Ш"',
     "word": "О'Коннор-Ёлкин",
 }
+NAME = USUAL["name"]
+#: A record of the CRM's own of which nothing is known.
+ANY_RECORD = Anything("42", True)
 _NOTATIONS = ("+79161234567", "79161234567", "89161234567", "9161234567")
+PHONE = _NOTATIONS[0]
 _PERSON = {"user": "42", "address": "coordinator@example.org"}
 _NOBODY: tuple[Mapping[str, str | None], ...] = ({"user": "42", "address": None},)
 #: A mail may also go to somebody who is no user of the CRM.
@@ -52,7 +56,14 @@ def faults(settings: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
     for place, request in requests_at(settings):
         if any(one[: len(place)] == place for one in told):
             continue
-        error = next((why for one in _contexts(values, settings, place) if (why := _unsendable(request, one))), None)
+        error = next(
+            (
+                why
+                for one in _contexts(values, settings, place)
+                if (why := _unsendable(settings["defaults"].under(request), one))
+            ),
+            None,
+        )
         if error is not None:
             yield place, f"{error} (tried with sample values)"
 
@@ -81,13 +92,13 @@ def _contexts(values: TemplateValues, settings: Mapping[str, Any], place: Place)
     kinds = [str(place[1])] if place[0] == "card" and len(place) > 1 else list(settings["card"])
     people = _MAILED if place[0] == "email" else _NOBODY
     for kind in kinds or ["contact"]:
-        yield _context(values, kind, _USUAL)
+        yield _context(values, kind, USUAL)
     kind = (kinds or ["contact"])[0]
     yield _context(values, kind, _ODD, holds=False)
     for notation in _NOTATIONS[1:]:
-        yield _context(values, kind, _USUAL, notation=notation)
+        yield _context(values, kind, USUAL, notation=notation)
     for someone in people:
-        yield _context(values, kind, _USUAL, assignee=someone)
+        yield _context(values, kind, USUAL, assignee=someone)
 
 
 def _context(
@@ -98,9 +109,11 @@ def _context(
         card=values.card(CardRef(kind, "42")),
         id="42",
         due=_DUE,
+        since=_DUE,
+        until=_DUE,
         phone=_NOTATIONS[0],
         record=Anything("42", holds),
-        **keyed(_KEY),
+        **keyed(KEY),
         **texts,
         **given,
     )

@@ -11,8 +11,9 @@ from marshmallow.validate import Length, OneOf
 
 from connectors.http.settings import HttpAccount
 from connectors.kit.mapping import FactFields, FactsTable
-from connectors.rest import event_auth, placeholders, profiles, quoting, samples
-from connectors.rest.event_tables import call_table, event_table
+from connectors.rest import event_auth, inherited, placeholders, profiles, quoting, samples
+from connectors.rest.defaults import defaults_table
+from connectors.rest.event_tables import call_table, catch_up_table, event_table
 from connectors.rest.fields import parsed_path, words
 from connectors.rest.places import merged, nested, templates_at
 from connectors.rest.syntax import Use, suggestion
@@ -47,7 +48,7 @@ _AUTH_KEYS: Mapping[str, tuple[str, ...]] = {
     "header": ("name", "prefix"),
     "query": ("name",),
     "basic": ("user",),
-    "oauth2": ("name", "prefix", "token_url", "client_id", "client_by", "scope"),
+    "oauth2": ("name", "prefix", "token_url", "client_id", "client_by", "scope", "grant"),
 }
 
 
@@ -59,7 +60,14 @@ def _auth(data: dict[str, Any]) -> dict[str, Any]:
     check_effect(data, {"kind", *_AUTH_KEYS[data["kind"]]}, f"with auth of the kind {data['kind']}")
     if data["kind"] == "query":
         data.setdefault("prefix", "")
-    given = {"name": "Authorization", "prefix": "Bearer ", "scope": "", "client_by": "body", **data}
+    given = {
+        "name": "Authorization",
+        "prefix": "Bearer ",
+        "scope": "",
+        "client_by": "body",
+        "grant": "client_credentials",
+        **data,
+    }
     return given if data["kind"] != "query" else {**given, "name": data.get("name", "")}
 
 
@@ -74,6 +82,7 @@ def _auth_table() -> fields.Nested:
         client_id=words(),
         client_by=fields.String(validate=OneOf(("body", "header"))),
         scope=fields.String(),
+        grant=fields.String(validate=OneOf(("client_credentials", "refresh_token"))),
         required=True,
     )
 
@@ -94,9 +103,13 @@ class RestSettings(HttpAccount):
     token = _secret()
     password = _secret()
     client_secret = _secret()
+    refresh_token = _secret()
     event_secret = _secret()
     auth = _auth_table()
     time_zone = words(load_default=None, allow_none=True)
+    defaults = defaults_table()
+    #: Shapes of clients' records that several tables share; ``connectors.rest.inherited`` puts them in.
+    shape = fields.Dict(keys=words(), values=fields.Dict(), load_default=dict)
     constants = fields.Dict(keys=words(), values=fields.Raw(), load_default=dict)
     answers = fields.List(rule_table(), load_default=list)
     error = error_table()
@@ -116,12 +129,17 @@ class RestSettings(HttpAccount):
     person = person_table()
     event = event_table()
     call = call_table()
+    catch_up = catch_up_table()
     #: Whether the CRM sends an event again that was not taken.
     repeats_events = fields.Boolean(load_default=False, truthy={True}, falsy={False})
     facts = FactsTable()
 
     @pre_load
-    def _over_profile(self, data: Any, **_: Any) -> Any:
+    def _whole(self, data: Any, **_: Any) -> Any:
+        return self._in_full(self._over_profile(data))
+
+    @staticmethod
+    def _over_profile(data: Any) -> Any:
         name = data.get("profile") if isinstance(data, Mapping) else None
         if not isinstance(name, str):
             return data
@@ -129,6 +147,13 @@ class RestSettings(HttpAccount):
             return profiles.over_profile(name, data)
         except ValueError as error:
             raise ValidationError({"profile": [str(error)]}) from None
+
+    @staticmethod
+    def _in_full(data: Any) -> Any:
+        try:
+            return inherited.expanded(data) if isinstance(data, Mapping) else data
+        except inherited.BadInheritance as error:
+            raise ValidationError(error.messages) from None
 
     @validates_schema
     def _check_whole(self, data: Mapping[str, Any], *, partial: Any = None, **_: Any) -> None:
@@ -143,9 +168,14 @@ class RestSettings(HttpAccount):
             raise ValidationError(wrong)
 
 
+def _secrets_of(auth: Mapping[str, Any]) -> tuple[str, ...]:
+    needed = _NEEDS[auth["kind"]][1]
+    return (*needed, "refresh_token") if auth.get("grant") == "refresh_token" else needed
+
+
 def _auth_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tuple[str, Any]]:
     auth = data["auth"]
-    keys, secrets = _NEEDS[auth["kind"]]
+    keys, secrets = _NEEDS[auth["kind"]][0], _secrets_of(auth)
     missing = [key for key in keys if not auth.get(key)]
     if missing:
         yield "auth", {key: [f"missing: auth of the kind {auth['kind']} needs it"] for key in missing}
@@ -177,13 +207,19 @@ def _faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tup
         yield "call", {"default_card_type": [f"no type of card{suggestion(call.card_type, data['card'])}"]}
     yield from _event_faults(data, unresolved)
     yield from _without_effect(data)
+    if data["catch_up"] is not None and data["call"] is None:
+        yield "catch_up", ["given without [call]: what is a call there?"]
+    elif data["catch_up"] is not None and not any(
+        template.uses_name("since") for template in data["catch_up"].request.templates()
+    ):
+        yield "catch_up", ["no template of its request names since: it would read everything each time"]
 
 
 def _without_effect(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What is given and never used: who wrote it believes that it does something."""
     kind = data["auth"]["kind"]
-    for key in ("token", "password", "client_secret"):
-        if data[key] and key not in _NEEDS[kind][1]:
+    for key in ("token", "password", "client_secret", "refresh_token"):
+        if data[key] and key not in _secrets_of(data["auth"]):
             yield key, [f"has no effect with auth of the kind {kind}"]
     if data["email"] is None:
         for key in ("find", "remove"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
@@ -68,6 +69,9 @@ def check_nodes(node: nodes.Node, depth: int = 0) -> None:
     if not isinstance(node, _ALLOWED):
         what = _WORDS.get(type(node), f"{type(node).__name__.lower()!r}")
         raise BadTemplate(f"not allowed in a template: {what}")
+    if isinstance(node, nodes.Const) and isinstance(node.value, float) and not isfinite(node.value):
+        # Jinja writes it into the code that it makes as a name.
+        raise BadTemplate("a number too large to be one")
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
         raise BadTemplate(f"unknown filter {node.name!r}{suggestion(node.name, FILTERS)}")
     for child in node.iter_child_nodes():

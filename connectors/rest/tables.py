@@ -19,6 +19,7 @@ from connectors.rest.fields import (
     AfterField,
     ConditionsField,
     HeadersField,
+    IdField,
     PairsField,
     PathField,
     PathsField,
@@ -31,7 +32,7 @@ from connectors.rest.request import Pages, RecordsShape, Request
 from connectors.rest.syntax import Names
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_REQUEST = ("path", "method", "query", "headers", "json", "form", "may_be_empty")
+_REQUEST = ("path", "method", "query", "headers", "json", "form", "may_be_empty", "answers")
 _ROOT = Path("")
 
 Build = Callable[[dict[str, Any]], Any]
@@ -80,13 +81,15 @@ def request_fields(of: Names, *, required: bool = True, writes: bool = False) ->
         "headers": HeadersField(of),
         "json": StructureField(of),
         "form": PairsField(of),
+        "answers": fields.List(rule_table()),
         **empty,
     }
 
 
 def _request(data: dict[str, Any]) -> Request:
     """The request's keys taken out of a loaded table."""
-    return Request(**{key: data.pop(key) for key in _REQUEST if key in data})
+    given = {key: data.pop(key) for key in _REQUEST if key in data}
+    return Request(**given | {"answers": tuple(given.get("answers", ()))})
 
 
 def _records_fields(of: Names) -> dict[str, fields.Field[Any]]:
@@ -111,8 +114,11 @@ def _checked_pages(data: dict[str, Any]) -> Pages:
     for key in needs:
         if key not in data:
             raise ValidationError({key: [f"missing: pages by {data['by']} need it"]})
-    check_effect(data, {"by", "most", *needs, *may}, f"with pages by {data['by']}")
-    return Pages(**data)
+    if data["by"] == "link" and data["place"] == "body":
+        raise ValidationError({"place": ["has no effect with pages by link"]})
+    check_effect(data, {"by", "most", "place", *needs, *may}, f"with pages by {data['by']}")
+    in_body = data.pop("place") == "body"
+    return Pages(**data, in_body=in_body)
 
 
 def _pages() -> fields.Nested:
@@ -120,6 +126,7 @@ def _pages() -> fields.Nested:
         _checked_pages,
         by=fields.String(required=True, validate=OneOf(("link", "cursor", "number", "offset"))),
         parameter=words(),
+        place=fields.String(load_default="query", validate=OneOf(("query", "body"))),
         next=PathField(),
         first=fields.Integer(strict=True, validate=Range(min=0, max=1)),
         size=fields.Integer(strict=True, validate=Range(min=1, max=10_000)),
@@ -127,11 +134,16 @@ def _pages() -> fields.Nested:
     )
 
 
-def _find_fields(of: Names) -> dict[str, Any]:
+def find_fields(of: Names) -> dict[str, Any]:
+    """The fields of a table that looks for records."""
     return {**request_fields(of), **_records_fields(of), "pages": _pages()}
 
 
-def _find(data: dict[str, Any]) -> model.Find:
+def find_of(data: dict[str, Any]) -> model.Find:
+    """What such a table loads as."""
+    pages = data.get("pages")
+    if pages is not None and pages.in_body and "json" not in data and "form" not in data:
+        raise ValidationError({"pages": {"place": ["there is no body: give json or form"]}})
     return model.Find(_request(data), _records(data), data.pop("pages", None))
 
 
@@ -152,6 +164,12 @@ def _create(data: dict[str, Any]) -> model.Create:
     request = _request(data)
     if "id" not in data and ("items" in data or data.get("where")):
         raise ValidationError({"id": ["missing: where is the id of the record in the answer?"]})
+    if isinstance(data.get("id"), str):
+        if "items" in data or data.get("where"):
+            raise ValidationError({"id": ["a header is given: items and where have no effect"]})
+        # Who answers by a header has nothing to say in the body.
+        request, header = replace(request, may_be_empty=True), data["id"]
+        return model.Create(request, RecordsShape(id_header=header), verify, require)
     return model.Create(request, _records(data) if "id" in data else None, verify, require)
 
 
@@ -167,6 +185,7 @@ def create_table(of: Names, **options: Any) -> fields.Nested:
     fields_of_one = {
         **request_fields(of, writes=True),
         **_records_fields(of),
+        "id": IdField(),
         "verify": verify,
         "require": check_table(),
     }
@@ -177,10 +196,10 @@ def find_table() -> fields.Nested:
     """``[find.<kind>]``."""
 
     def build(data: dict[str, Any]) -> model.Find:
-        return replace(_find(data), whole=data["whole"])
+        return replace(find_of(data), whole=data["whole"])
 
     return table(
-        build, **_find_fields(placeholders.FIND), whole=ConditionsField(placeholders.with_record(placeholders.FIND))
+        build, **find_fields(placeholders.FIND), whole=ConditionsField(placeholders.with_record(placeholders.FIND))
     )
 
 
@@ -237,9 +256,9 @@ def contacts_table(of: Names) -> fields.Nested:
     """``[contact_by_phone]``, ``[contact_by_name]``."""
 
     def build(data: dict[str, Any]) -> model.Contacts:
-        return model.Contacts(_find(data), data["type"], _shape(data))
+        return model.Contacts(find_of(data), data["type"], _shape(data))
 
-    return table(build, **_find_fields(of), **_shape_fields(), type=words(required=True), load_default=None)
+    return table(build, **find_fields(of), **_shape_fields(), type=words(required=True), load_default=None)
 
 
 # --- checking ----------------------------------------------------------------------------------------
@@ -265,10 +284,10 @@ def person_table() -> fields.Nested:
     """``[person]``."""
 
     def build(data: dict[str, Any]) -> model.Person:
-        return model.Person(_find(data), data.get("address"), data["remedy"])
+        return model.Person(find_of(data), data.get("address"), data["remedy"])
 
     return table(
-        build, **_find_fields(placeholders.PERSON), address=PathField(), remedy=words(required=True), load_default=None
+        build, **find_fields(placeholders.PERSON), address=PathField(), remedy=words(required=True), load_default=None
     )
 
 

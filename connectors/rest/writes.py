@@ -13,6 +13,7 @@ from connectors.rest.conditions import RecordCondition, all_hold
 from connectors.rest.context import Context, TemplateValues
 from connectors.rest.misfit import not_read, not_written
 from connectors.rest.model import Create, Find, Verify
+from connectors.rest.paths import Path, id_in_address
 from connectors.rest.read_back import ReadBack, SentValues
 from connectors.rest.request import RecordsShape, Request
 from connectors.rest.template import NotRendered
@@ -62,6 +63,9 @@ class RestWrites:
         else:
             records = create.answer
             record = self._looked_up(kind, context) if records is None else _answered(records, result, context)
+            if records is not None and records.id_header is not None and not isinstance(record, Unknown):
+                # No more is known of it than its id.
+                records = RecordsShape(id=Path(""))
         if isinstance(record, Unknown):
             return record
         return self._verified(kind, create.verify, records or self._find[kind].records, record, context)
@@ -164,8 +168,11 @@ def _problem(failed: RecordCondition) -> str:
     return failed.problem or f"{failed.path.source} is not what was asked for"
 
 
-def _answered(records: RecordsShape, answer: HttpAnswer, context: Context) -> dict[str, Any] | Unknown:
-    """The written record as the answer holds it."""
+def _answered(records: RecordsShape, answer: HttpAnswer, context: Context) -> Any:
+    """The written record as the answer holds it; its id alone where a header tells it."""
+    if records.id_header is not None:
+        found_id = id_in_address(answer.headers.get(records.id_header, ""))
+        return found_id or Unknown(f"the CRM answered {answer.status} without {records.id_header}", answer.status)
     try:
         found = [one for one in records.of(answer.data, context) or () if records.id_of(one) is not None]
     except NotRendered:

@@ -18,6 +18,7 @@ from connectors.base import CardRef
 from plugin.auth.digests import is_same, keyed_digest
 from plugin.auth.visitor import LinkedCall
 from plugin.common.clock import Now
+from plugin.common.text import clean
 from plugin.config.settings import PageSettings
 from plugin.errors import InputError
 
@@ -126,8 +127,10 @@ def call_of(values: Mapping[str, str]) -> LinkedCall | None:
     if values.get("card") and not (type_ and separator and id_):
         return None
     card = CardRef(type_, id_) if separator else None
-    told = (values.get(name) or None for name in ("name", "url", "script"))
-    return LinkedCall(values["call"], values.get("phone") or None, card, *told)
+    name = clean(values.get("name", "")).or_none
+    return LinkedCall(
+        values["call"], values.get("phone") or None, card, name, values.get("url") or None, values.get("script") or None
+    )
 
 
 def _values(call: LinkedCall) -> dict[str, str]:

@@ -23,7 +23,7 @@ from plugin.auth.visitor import LinkedCall, Role, normal_login
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
-from plugin.ledger.access import session_calls, sessions, users
+from plugin.ledger.access import second_factors, session_calls, sessions, users
 
 #: However much it is used: after signing in, unless it may rest even longer; after a link or frame was opened.
 _LONGEST_SIGNED_IN = timedelta(hours=16)
@@ -42,8 +42,10 @@ _OF_TOKEN = (
         sessions.c.created_at,
         sessions.c.expires_at,
         users.c.role,
+        second_factors.c.confirmed_at,
     )
     .outerjoin(users, users.c.id == sessions.c.user_ref)
+    .outerjoin(second_factors, second_factors.c.user_ref == sessions.c.user_ref)
     .where(
         sessions.c.token == bindparam("digest"),
         sessions.c.expires_at > bindparam("now"),
@@ -76,13 +78,17 @@ class OperatorDisabled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that has not ended. ``is_linked``: opened by a link or a frame, for its calls only."""
+    """A session that has not ended. ``is_linked``: opened by a link or a frame, for its calls only.
+
+    ``has_second_factor``: its user has one that is switched on.
+    """
 
     id: int
     operator: str
     role: Role
     csrf: str
     is_linked: bool
+    has_second_factor: bool = False
 
 
 class Sessions:
@@ -151,7 +157,8 @@ class Sessions:
             return None
         longest = _LONGEST_VISIT if row.user_ref is None else max(self._idle, _LONGEST_SIGNED_IN)
         self._note_use(row.id, row.created_at + longest, row.expires_at, now)
-        return Session(row.id, row.operator, row.role or "operator", row.csrf, row.user_ref is None)
+        is_linked, has_second_factor = row.user_ref is None, row.confirmed_at is not None
+        return Session(row.id, row.operator, row.role or "operator", row.csrf, is_linked, has_second_factor)
 
     def call(self, session: Session, call_id: str | None) -> LinkedCall | None:
         """What the session knows of this call, or of the latest one opened; None if it was not opened for it."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from plugin.auth.passwords import LONGEST, Passwords, PasswordsBusy
+from plugin.auth.password_rules import LONGEST
+from plugin.auth.passwords import Passwords, PasswordsBusy
+from plugin.auth.second_factor import SecondFactors
 from plugin.auth.throttle import Throttle
 from plugin.auth.users import User, Users
 from plugin.auth.visitor import normal_login
@@ -36,10 +38,11 @@ class TooOften:
 class SignIn:
     """Checks login and password. Thread-safe. Raises LedgerUnavailable."""
 
-    def __init__(self, users: Users, passwords: Passwords, throttle: Throttle) -> None:
+    def __init__(self, users: Users, passwords: Passwords, throttle: Throttle, second_factors: SecondFactors) -> None:
         self._users = users
         self._passwords = passwords
         self._throttle = throttle
+        self._second_factors = second_factors
 
     def check(
         self, login: str, password: str, address: str, device: str | None = None
@@ -68,3 +71,16 @@ class SignIn:
             with suppress(LedgerUnavailable, InputError, PasswordsBusy):
                 self._users.hash_again(user, password)
         return user
+
+    def check_code(self, user: User, code: str, address: str, device: str | None = None) -> bool | TooOften:
+        """Whether it is a code of the user's second factor that has not counted yet; guesses are slowed too."""
+        counted = f"{user.login} code"
+        wait = self._throttle.begin(counted, address, device)
+        if wait:
+            _LOG.warning("page.sign_in_slowed", client=address, seconds=wait)
+            return TooOften(wait)
+        if not self._second_factors.check(user.id, code):
+            _LOG.warning("page.sign_in_failed", client=address, user=user.id)
+            return False
+        self._throttle.succeeded(counted, address, device)
+        return True

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from plugin.auth.open_sessions import end_sessions_of, end_sign_ins_of
-from plugin.auth.passwords import Passwords, check_rules
+from plugin.auth.password_rules import check_rules
+from plugin.auth.passwords import Passwords
 from plugin.auth.visitor import Role, normal_login
 from plugin.common.clock import Now
 from plugin.errors import InputError

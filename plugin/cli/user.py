@@ -90,6 +90,21 @@ def passwd(config: Path | None, /, login: str) -> None:
     click.echo(f"Пароль {one.login} заменён, открытые сеансы завершены.")
 
 
+@user.command("reset-second-factor")
+@click.argument("login")
+@click.pass_obj
+def reset_second_factor(config: Path | None, /, login: str) -> None:
+    """Let LOGIN in by the password alone, until a second factor is set up again; whoever is signed in by it is out."""
+    from plugin.auth.second_factor import reset_second_factor
+    from plugin.auth.visitor import normal_login
+    from plugin.cli.ledgers import ledger_of, settings_of
+
+    login = normal_login(login)
+    with ledger_of(settings_of(config)) as ledger:
+        was_on = reset_second_factor(ledger, login)
+    click.echo(f"{login}: {'вход с кодом снят' if was_on else 'входа с кодом не было'}, открытые сеансы завершены.")
+
+
 @contextmanager
 def _users(config: Path | None) -> Iterator[Users]:
     from plugin.auth.passwords import Passwords
@@ -103,7 +118,7 @@ def _users(config: Path | None) -> Iterator[Users]:
 
 def _password(login: str) -> str:
     """Typed twice, unseen, at a terminal; else the first line of standard input. Raises InputError."""
-    from plugin.auth.passwords import check_rules
+    from plugin.auth.password_rules import check_rules
 
     if sys.stdin.isatty():
         password = str(click.prompt("Пароль", hide_input=True, confirmation_prompt="Ещё раз"))

@@ -1,7 +1,7 @@
 """Logging for the whole process: structured lines on stderr, without clients' phones, names or words.
 
-Anything logged through structlog or the standard library goes through the same masking; texts that a library renders
-(tracebacks, SQL errors) are searched for phone numbers.
+Anything logged through structlog or the standard library goes through the same masking. What a library puts into its
+messages and exceptions may be anything, so only their wording is logged, and numbers.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from plugin.common.characters import UNSEEN
+from plugin.common.tracebacks import exception_of, safe_traceback
+
 #: Keys whose values are personal data, or a client's or operator's words: never logged.
 _HIDDEN = frozenset(
     {
-        *("name", "note", "text", "fallback_text", "subject", "say"),
+        *("name", "operator", "login", "note", "text", "fallback_text", "subject", "say"),
         *("body", "address", "email", "to", "secret", "password", "token", "authorization", "path_secret", "query"),
     }
 )
@@ -27,26 +30,27 @@ _PHONES = frozenset({"phone", "phones"})
 #: Keys whose values say something about one client by name: the names are logged, the values are not.
 _FACTS = frozenset({"facts", "given", "answers"})
 
-#: +, then 10 to 15 digits in any grouping; 7 or 8 and ten digits, or a mobile's ten, as they are written in Russia;
-#: 11 to 15 digits in a row. Never a part of a longer word or number (digests, UUIDs, dates).
+#: +, then 10 to 15 digits in any grouping; 7 or 8 and ten digits, or ten of them, as they are written in Russia; 11 to
+#: 15 digits in a row. Never a part of a longer word or number (digests, UUIDs, dates, addresses of machines).
 _PHONE = re.compile(
-    r"""\+\d(?:[\s()\u00a0-]{0,2}\d){9,14}(?!\d)
-      | (?<![\w.+-])[78](?:[\s()\u00a0-]{0,2}\d){10}(?!\w)
+    r"""\+\d(?:[\s().\u00a0\u2010-\u2015-]{0,2}\d){9,14}(?!\d)
+      | (?<![\w.+-])[78](?:[\s()\u00a0\u2010-\u2015-]{0,2}\d){10}(?!\w)
+      | (?<![\w.+-])[78]\.\d{3}\.\d{3}\.\d{2}\.\d{2}(?!\w)
       | (?<![\w.+-])9\d{2}[\s-]?\d{3}[\s-]?\d{2}[\s-]?\d{2}(?!\w)
+      | (?<![\w.+-])[3-9]\d{2}[\s\u00a0.-]\d{3}[\s\u00a0.-]\d{2}[\s\u00a0.-]\d{2}(?!\w)
+      | \(\d{3,5}\)[\s\u00a0-]?\d{1,3}(?:[\s\u00a0-]?\d{2}){2}(?!\w)
       | (?<![\w.+-])\d{11,15}(?!\w)""",
     re.VERBOSE,
 )
+_UNSEEN = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{UNSEEN}]")
 _MASK = "***"
 _DEEPEST = 6
 
 
 def mask_phone(phone: str) -> str:
-    """The number with its middle hidden: ``+79161234567`` → ``+7916***4567``; a short one keeps its last two digits."""
-    plus = "+" if phone.lstrip().startswith("+") else ""
+    """The number but for its end: ``+79161234567`` → ``***4567``; a short one keeps its last two digits."""
     digits = re.sub(r"\D", "", phone)
-    if len(digits) < 10:
-        return _MASK + digits[-2:]
-    return f"{plus}{digits[:4]}{_MASK}{digits[-4:]}"
+    return _MASK + digits[-2 if len(digits) < 10 else -4 :]
 
 
 def mask_text(text: str) -> str:
@@ -87,6 +91,7 @@ def set_up_logging(*, json_lines: bool | None = None, level: int = logging.INFO,
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(_without_arguments)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_shared(), processors=_rendering(as_json))
     )
@@ -114,12 +119,37 @@ def _rendering(as_json: bool) -> list[Processor]:
     )
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        # Rendered before masking: an exception's text may quote what came in.
-        structlog.processors.format_exc_info,
+        # Rendered before masking: our own exceptions' texts may quote a number.
+        _render_exception,
         mask_event,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         renderer,
     ]
+
+
+def _render_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    if (error := exception_of(event.pop("exc_info", None))) is not None:
+        event["exception"] = safe_traceback(error)
+    return event
+
+
+def _without_arguments(record: logging.LogRecord) -> bool:
+    """A message of the standard library's logging with its wording and numbers, and nothing else that is filled in."""
+    arguments = record.args
+    if isinstance(record.msg, str) and arguments:
+        if isinstance(arguments, Mapping):
+            hidden: Any = {name: _number_or_mask(value) for name, value in arguments.items()}
+        else:
+            hidden = tuple(_number_or_mask(value) for value in arguments)
+        try:
+            record.msg, record.args = record.msg % hidden, ()
+        except (TypeError, ValueError, KeyError):
+            record.args = ()
+    return True
+
+
+def _number_or_mask(value: object) -> object:
+    return value if isinstance(value, (int, float)) else _MASK
 
 
 def _masked(key: str, value: Any, depth: int = 0) -> Any:
@@ -132,7 +162,11 @@ def _masked(key: str, value: Any, depth: int = 0) -> Any:
         return {name: _masked(str(name), inner, depth + 1) for name, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_masked("", inner, depth + 1) for inner in value]
-    return value if isinstance(value, (int, float)) else mask_text(str(value))
+    return value if isinstance(value, (int, float)) else _UNSEEN.sub(_escaped, mask_text(str(value)))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found.group()):04x}"
 
 
 def _hidden(key: str, value: Any) -> Any:

@@ -320,6 +320,7 @@ class PageTable(Schema):
     link_minutes = _number(1, 1440)
     source = _name("the name of one of [sources.…], or the connector's")
     trusted_proxies = _whole(0, 10)
+    admin_second_factor = _switch()
 
 
 class LogTable(Schema):

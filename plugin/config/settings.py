@@ -174,6 +174,8 @@ class PageSettings:
     session_hours: float = 12.0
     link_minutes: float = 30.0
     trusted_proxies: int = 0
+    #: Admins get nothing of the page before they have set up a second factor.
+    admin_second_factor: bool = False
 
     @property
     def is_on(self) -> bool:

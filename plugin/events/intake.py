@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -30,6 +30,7 @@ from plugin.events.save_change import AnsweredEvent, save_change, save_event
 from plugin.events.schema import CallResult
 from plugin.events.validate import event_warnings, validate
 from plugin.ledger import Ledger
+from plugin.ledger.group_commit import GroupCommit
 
 _LOG = structlog.get_logger(__name__)
 
@@ -38,6 +39,13 @@ _TRIES = 5
 
 #: Whether the decision is what was confirmed.
 Accept = Callable[[Decision], bool]
+
+
+class _Write(NamedTuple):
+    """One event's part of a transaction, and the call that it is of."""
+
+    call: tuple[str, str]
+    work: Callable[[Connection], EventResponse]
 
 
 class DecisionChanged(Exception):
@@ -58,6 +66,9 @@ class Intake:
         self._now = now
         self._signatures = Signatures(settings.sources)
         self._refusals = RefusalLog(ledger, now)
+        self._writes = GroupCommit[_Write, EventResponse](
+            ledger, lambda connection, writes: [write.work(connection) for write in writes], lambda write: write.call
+        )
         self._unfinished_after = timedelta(minutes=settings.delivery.unfinished_after_minutes)
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> EventResponse:
@@ -154,9 +165,11 @@ class Intake:
     def _planned_by_reading(
         self, event: ParsedEvent, result: CallResult, revisions: RevisionCache
     ) -> CallChange | IgnoredEvent:
-        return revisions.in_transaction(
-            self._ledger.read, lambda connection: self._plan(connection, event, result, revisions)
-        )
+        def plan() -> CallChange | IgnoredEvent:
+            with self._ledger.read() as connection:
+                return self._plan(connection, event, result, revisions)
+
+        return revisions.complete(plan)
 
     def _commit(
         self, event: ParsedEvent, result: CallResult, revisions: RevisionCache, accept: Accept | None = None
@@ -165,12 +178,21 @@ class Intake:
             repeat = respond_to_repeat(connection, event)
             return repeat or self._store(connection, event, result, revisions, accept)
 
+        key = event.source.recorded_as, result.call_id
         for _ in range(_TRIES):
             try:
-                return revisions.in_transaction(self._ledger.write, work)
+                return revisions.complete(lambda: self._written(_Write(key, work)))
             except IntegrityError:
                 _LOG.info("events.stored_meanwhile", event_id=result.id, call=result.call_id)
         raise LedgerUnavailable("the ledger is too busy with this call")
+
+    def _written(self, write: _Write) -> EventResponse:
+        """What was made of an event, once that is committed."""
+        if self._ledger.is_shared:
+            # PostgreSQL lets transactions share an fsync by itself, and a group would hold the locks of several calls.
+            with self._ledger.write() as connection:
+                return write.work(connection)
+        return self._writes.submit([write])[0]
 
     # --- in the transaction ----------------------------------------------------------------------
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import TypeVar
-
-from sqlalchemy import Connection
 
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.deciding.decision.compiled_rules import Rulebook
@@ -54,18 +51,15 @@ class RevisionCache:
             return None
         return self._loaded[pin]
 
-    def in_transaction(
-        self, begin: Callable[[], AbstractContextManager[Connection]], work: Callable[[Connection], _Made]
-    ) -> _Made:
-        """What ``work`` makes in a transaction of ``begin``.
+    def complete(self, transaction: Callable[[], _Made]) -> _Made:
+        """What a transaction makes.
 
         Which revision a stored call pins is known only inside the transaction. If that one is not loaded, the
-        transaction is rolled back, the revision is fetched, and ``work`` begins again.
+        transaction is rolled back, the revision is fetched, and it begins again.
         """
         for _ in range(_TRIES):
             try:
-                with begin() as connection:
-                    return work(connection)
+                return transaction()
             except RevisionNotLoaded as needed:
                 self._fetch(needed.revision)
         raise LedgerUnavailable("the ledger is too busy with this call")

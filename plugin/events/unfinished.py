@@ -59,7 +59,7 @@ class _Sweep:
     def remind(self, id_: int) -> bool:
         """Whether this call was reminded of now. One that the rules cannot deal with does not hold up the others."""
         try:
-            return self._revisions.in_transaction(self._ledger.write, lambda connection: self._plan(connection, id_))
+            return self._revisions.complete(lambda: self._planned(id_))
         except LedgerUnavailable:
             raise
         except OptoutError as error:
@@ -69,6 +69,10 @@ class _Sweep:
                 if self._is_overdue(call):
                     save_call(connection, replace(call, unfinished_at=self._now + _AGAIN_AFTER))
             return False
+
+    def _planned(self, id_: int) -> bool:
+        with self._ledger.write() as connection:
+            return self._plan(connection, id_)
 
     def _plan(self, connection: Connection, id_: int) -> bool:
         loaded = load_call(connection, id_)

@@ -5,7 +5,7 @@ Tokens and passwords are kept as digests only. Sessions hold what links told of 
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
 from plugin.ledger.schema import UtcTime, metadata
 
@@ -70,4 +70,19 @@ sign_in_failures = Table(
     # Until then every further try is refused unseen.
     Column("not_before", UtcTime, nullable=False),
     Index("ix_sign_in_failures_last_at", "last_at"),
+)
+
+second_factors = Table(
+    "second_factors",
+    metadata,
+    Column("user_ref", ForeignKey("users.id"), primary_key=True, autoincrement=False),
+    # The secret of the authenticator's codes, encrypted by the deployment's key.
+    Column("sealed", Text, nullable=False),
+    # Keyed digests of the recovery codes that are left.
+    Column("recovery", JSON, nullable=False),
+    # Of the last code that counted: it and those before it do not count again.
+    Column("last_step", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    # NULL: it is being set up, and not asked for yet.
+    Column("confirmed_at", UtcTime),
 )

@@ -98,15 +98,17 @@ class Replay:
     def _replayed(self, id_: int, actor: Actor | None) -> Replayed:
         try:
             # A plan, too: what it reads is locked, as for an event, and nothing is written.
-            return self._revisions.in_transaction(
-                self._ledger.write, lambda connection: self._in_transaction(connection, id_, actor)
-            )
+            return self._revisions.complete(lambda: self._in_transaction(id_, actor))
         except InputError as error:
             # Those of the rules in the transaction are answered there: this revision could not be fetched.
             with self._ledger.write() as connection:
                 return _told(lock_call(connection, id_), problem=f"правил того дня нет: {error.message}")
 
-    def _in_transaction(self, connection: Connection, id_: int, actor: Actor | None) -> Replayed:
+    def _in_transaction(self, id_: int, actor: Actor | None) -> Replayed:
+        with self._ledger.write() as connection:
+            return self._replay(connection, id_, actor)
+
+    def _replay(self, connection: Connection, id_: int, actor: Actor | None) -> Replayed:
         loaded = load_call(connection, id_)
         try:
             return self._decided_again(connection, loaded, actor)

@@ -118,7 +118,7 @@ def save_journal(
 
 
 def note_end(connection: Connection, namespace: str, call: PageCall, end: Mapping[str, Any]) -> None:
-    """Add the entry of a confirmed end to the call's journal, if it is not there: the page may never come to save it."""
+    """Add the entry of a confirmed end to the call's journal, if it lacks it: the page may never save it."""
     journal = newest_journal(connection, namespace, call.id, lock=True)
     if journal is None or any(entry.get("event") == end["event"] for entry in journal.entries):
         return

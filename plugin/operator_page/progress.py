@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, bindparam, select
 
-from plugin.common.clock import local_time
 from plugin.config.settings import Settings
 from plugin.deciding.ruleset import Role
+from plugin.delivery.reasons import russian_reason
 from plugin.delivery.words import KINDS, STATES
 from plugin.ledger.schema import calls, deliveries
+from plugin.ledger.states import DeliveryState
 from plugin.operator_page.preview import person
 
 #: Usually everything is written within seconds; after so long the operator is told not to wait for it.
 SLOW = timedelta(seconds=20)
+
+#: In the genitive, as dates are read.
+MONTHS = (
+    *("января", "февраля", "марта", "апреля", "мая", "июня", "июля"),
+    *("августа", "сентября", "октября", "ноября", "декабря"),
+)
 
 _CALL = select(calls.c.id, calls.c.call_id, calls.c.deadline_at, calls.c.outcome, calls.c.dry_run).where(
     calls.c.id == bindparam("call")
@@ -24,6 +32,8 @@ _CALL = select(calls.c.id, calls.c.call_id, calls.c.deadline_at, calls.c.outcome
 _DELIVERIES = (
     select(
         deliveries.c.id,
+        deliveries.c.decision_ref,
+        deliveries.c.why,
         deliveries.c.kind,
         deliveries.c.role,
         deliveries.c.state,
@@ -42,8 +52,8 @@ def delivery_progress(
 ) -> dict[str, Any]:
     """``{"deliveries", "over", "late", "words", "advice", "deadline_at"}`` of a call in the ledger.
 
-    Each delivery has ``what`` and ``to``, ``state``, its ``words``, and ``at`` (when it was done); what an earlier
-    decision planned and this one cancelled stays among them. ``over``: nothing will change any more.
+    Each delivery has ``what`` and ``to``, ``state``, its ``words``, and ``at`` (when it was done); ``standing``: it is
+    of the decision that counts now, and was not cancelled. ``over``: nothing will change any more.
     """
     row = connection.execute(_CALL, {"call": call}).one()
     found = connection.execute(_DELIVERIES, {"call": call}).all()
@@ -51,24 +61,25 @@ def delivery_progress(
     undone = [one for one in standing if one.state != "done"]
     zone = settings.timezone
     verdict = _verdict(undone, row.deadline_at, now)
+    newest = max((one.decision_ref for one in found), default=None)
     words = {
         "none": "Записывать нечего." if not standing else "Всё записано и отправлено.",
         "going": "Записывается…",
-        "slow": "Опаздывает: CRM или почта пока не отвечает.",
-        "parked": "Часть записей остановлена: нужен администратор, ему уже сообщено.",
-        "late": "Опаздывает: срок, обещанный клиенту, прошёл.",
+        "slow": "Задерживается: CRM или почта пока не отвечает.",
+        "parked": f"Записано не всё: {_why_parked(undone)}. Администратор уже знает.",
+        "late": "Не записано в срок, который обещали клиенту. Администратор уже знает.",
     }[verdict]
     advice = {
         "slow": "Ждать у экрана не нужно: всё сохранено и уйдёт само, страницу можно закрыть. "
-        f"Крайний срок — {local_time(row.deadline_at, zone)}.",
-        "parked": "Клиенту ничего говорить не нужно. Если до срока "
-        f"({local_time(row.deadline_at, zone)}) здесь не станет «сделано», скажите координатору сами.",
-        "late": "Позвоните координатору и передайте просьбу клиента сами; администратору уже сообщено.",
+        f"Крайний срок — {_spoken(row.deadline_at, zone)}.",
+        "parked": "Клиенту ничего говорить не нужно. Если "
+        f"к {_spoken(row.deadline_at, zone)} запись не появится, позвоните координатору.",
+        "late": "Позвоните координатору и передайте просьбу клиента.",
     }.get(verdict)
     if row.dry_run:
         words, advice = "Пробный режим: ничего не отправляется.", None
     return {
-        "deliveries": [_shown(one, roles, now) for one in found],
+        "deliveries": [_shown(one, roles, now, newest) for one in found],
         "over": not undone or row.dry_run,
         "late": verdict in ("slow", "parked", "late"),
         "words": words,
@@ -88,7 +99,19 @@ def _verdict(undone: Sequence[Any], deadline: datetime, now: datetime) -> str:
     return "slow" if any(now - one.created_at > SLOW for one in undone) else "going"
 
 
-def _shown(one: Any, roles: Mapping[str, Role], now: datetime) -> dict[str, Any]:
+def _why_parked(undone: Sequence[Any]) -> str:
+    """Why the first one that was parked was, in words."""
+    reasons = (russian_reason(one.why) for one in undone if one.state == DeliveryState.PARKED and one.why)
+    return next(reasons, "часть записей остановлена")
+
+
+def _spoken(moment: datetime, zone: ZoneInfo) -> str:
+    """«13:24 30 ноября»: by the deployment's clocks, as people say it."""
+    there = moment.astimezone(zone)
+    return f"{there:%H:%M} {there.day} {MONTHS[there.month - 1]}"
+
+
+def _shown(one: Any, roles: Mapping[str, Role], now: datetime, newest: int | None) -> dict[str, Any]:
     who = person(one.role, roles)
     mail = one.kind.endswith("_email")
     what = "Письмо об отмене" if mail and one.withdraws is not None else KINDS[one.kind].page
@@ -99,6 +122,7 @@ def _shown(one: Any, roles: Mapping[str, Role], now: datetime) -> dict[str, Any]
         "to": who["to"] if one.role else None,
         "address": who["address"] if mail else None,
         "state": one.state,
+        "standing": one.state != DeliveryState.CANCELLED and one.decision_ref == newest,
         "words": KINDS[one.kind].page_done if done else STATES[one.state].page,
         "slow": not done and one.state != "cancelled" and now - one.created_at > SLOW,
         "due_at": one.due_at and one.due_at.isoformat(),

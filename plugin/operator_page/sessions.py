@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -45,10 +45,12 @@ from plugin.operator_page.journal_store import (
 )
 from plugin.operator_page.preview import preview_json
 from plugin.operator_page.progress import delivery_progress
+from plugin.operator_page.recent_calls import RecentCall, recent_calls
 from plugin.operator_page.tree import PageTree, PageTrees, call_fact_words, grow
 
 _LOG = structlog.get_logger(__name__)
 _TRIES = 3
+_SEARCHED_BACK = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,23 @@ class PageSessions:
         """The outcomes of each script of the active rules."""
         book = self._rules.current()
         return {name: book.script(name).script.outcomes for name in book.scripts}
+
+    @property
+    def scripts(self) -> Mapping[str, str]:
+        """The titles of the active rules' scripts, the default one first."""
+        book, default = self._rules.current(), self._settings.default_script
+        return {
+            name: book.script(name).title for name in sorted(book.scripts, key=lambda name: (name != default, name))
+        }
+
+    def recent(self, operator: str | None, search: str) -> list[RecentCall]:
+        """Today's calls of an operator, or of all; with ``search``, a number or a part of it, those of 30 days."""
+        now = self._now().astimezone(self._settings.timezone)
+        since = now - _SEARCHED_BACK if search else now.replace(hour=0, minute=0, second=0, microsecond=0)
+        with self._ledger.read() as connection:
+            return recent_calls(
+                connection, self.namespace, self.outcomes, operator=operator, since=since, search=search
+            )
 
     def context(self, call: PageCall, script: str, revision: str) -> dict[str, str | None]:
         """Values for the gaps of texts, as ``OpenedPage.context``. Raises EventError 422 for unknown rules."""

@@ -1,4 +1,4 @@
-"""Page tickets: the call of a page and its operator, signed, so that what was confirmed there can be sent from anywhere.
+"""Page tickets: a page's call and operator, signed, so that what was confirmed there can be sent from anywhere.
 
 A confirmation may have to wait for the network or for a session. By its ticket any page of the browser can send it,
 whoever is signed in by then: under the operator who confirmed it, for the call that was on the page.

@@ -34,9 +34,10 @@ _KEPT = 32
 class PageTree:
     """The conversation from here on. ``nodes[start]`` comes next; ``json`` is both, safe to stand inside HTML.
 
-    A node is a question, ``{"q", "fact", "label", "say", "hint"}`` (and ``read``: how ``say`` is read out) with ``answers`` (``value``, ``label``, ``next``) or
-    with ``input`` (what is typed in) and ``next``; or an end, ``plugin.operator_page.endings``; or ``{"fault": true}``
-    where the rules do not know an end. ``next`` null: ask the server with all facts.
+    A node is a question, ``{"q", "fact", "label", "say", "hint"}`` (and ``read``: how ``say`` is read out) with
+    ``answers`` (``value``, ``label``, ``next``) or with ``input`` (what is typed in) and ``next``; or an end,
+    ``plugin.operator_page.endings``; or ``{"fault": true}`` where the rules do not know an end. ``next`` null: ask the
+    server with all facts.
     """
 
     start: int

@@ -17,6 +17,7 @@ from plugin.resilience.breaker import Breaker, ask_account
 from plugin.resilience.health import Health, Verdict, of_account, of_batch, of_part
 from plugin.resilience.lanes import LANES, TO_CRM, Lane
 from plugin.resilience.quota import probing
+from plugin.resilience.wake import wake_events
 
 #: The account of the plugin's own mail server; the CRM's is called after its connector.
 MAIL_ACCOUNT = "smtp"
@@ -178,6 +179,8 @@ class AccountGates:
 
     def _answered(self, lane: Lane, *, probed: bool = True) -> None:
         if self._breakers[lane].answered(probed=probed):
+            if lane is Lane.CRM:
+                wake_events(self._ledger, self._connector.name, self._now)
             self.on_back(lane)
 
 

@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection, bindparam, select, update
 
 from connectors.base import Limits
+from connectors.protocol.limits import AccountShut
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
@@ -34,10 +35,12 @@ _AHEAD = 1.0
 #: The most taken at once.
 _MOST = 100
 
-#: How long a blocked account has to wait for its turn is not known; asking again costs nothing; seconds.
-_WHILE_BLOCKED = 60.0
+#: While the account is blocked nobody is told to come again sooner or later than this; asking costs nothing. Seconds.
+_SOONEST, _LATEST = 1.0, 60.0
 
-_BLOCKED = select(breakers.c.account).where(breakers.c.account == bindparam("account"), breakers.c.blocked)
+_BLOCKED = select(breakers.c.probed_at, breakers.c.probe_wait).where(
+    breakers.c.account == bindparam("account"), breakers.c.blocked
+)
 _BUCKET = select(quotas.c.full_at).where(quotas.c.account == bindparam("account")).with_for_update()
 _UNTIL = bindparam("until", type_=UtcTime)
 _HOLD = update(quotas).where(quotas.c.account == bindparam("of"), quotas.c.full_at < _UNTIL).values(full_at=_UNTIL)
@@ -119,7 +122,8 @@ class SharedQuota:
     def acquire(self, longest: float) -> float:
         """Wait for a turn and return 0.0; if it is more than ``longest`` seconds away, take none and return how far.
 
-        Never waits longer than 10 s. While the ledger cannot be asked, or the account is blocked, there are no turns.
+        Never waits longer than 10 s. While the ledger cannot be asked there are no turns. Raises AccountShut while the
+        CRM has blocked the account.
         """
         longest = min(longest, LONGEST_TURN)
         with self._lock:
@@ -151,6 +155,12 @@ class SharedQuota:
                 connection.execute(_HOLD, {"of": self._account, "until": full_at})
         except LedgerUnavailable as error:
             _LOG.warning("quota.ledger_unavailable", why=error.message)
+
+    def _until_probed(self, connection: Connection, probed_at: datetime | None, wait: float | None) -> float:
+        passed = 0.0
+        if probed_at is not None:
+            passed = (self._ledger.moment(connection, self._now) - probed_at).total_seconds()
+        return min(max((wait or 0.0) - passed, _SOONEST), _LATEST)
 
     def _give_up_old(self) -> None:
         given_up = False
@@ -186,8 +196,9 @@ class SharedQuota:
         """How many seconds from now each request taken may be made; a single one beyond ``longest`` is not taken."""
         terms, name = self._terms, {"account": self._account}
         is_probe = is_probing()
-        if not is_probe and connection.execute(_BLOCKED, name).first() is not None:
-            return [longest + _WHILE_BLOCKED]
+        blocked = None if is_probe else connection.execute(_BLOCKED, name).first()
+        if blocked is not None:
+            raise AccountShut(self._until_probed(connection, blocked.probed_at, blocked.probe_wait))
         row = lock_or_insert(
             connection, quotas, _BUCKET, name, lambda: name | {"full_at": self._ledger.moment(connection, self._now)}
         )

@@ -16,6 +16,7 @@ from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
 from plugin.web import errors
 from plugin.web.auth import guard_operators_side
+from plugin.web.auth.places import HOME
 from plugin.web.docs import serve_docs
 from plugin.web.events import events_blueprint, too_large_teller
 from plugin.web.headers import put_security_headers
@@ -72,10 +73,12 @@ def create_app(
     api.register_blueprint(events_blueprint(intake, connector, ledger, settings))
     api.register_blueprint(health_blueprint(ledger, rules))
     api.register_blueprint(metrics.blueprint())
-    if guard_operators_side(app, ledger, settings, connector):
+    has_page = guard_operators_side(app, ledger, settings, connector)
+    if has_page:
         serve_operators_page(app, ledger, rules, intake, settings, connector)
     serve_docs(app, settings.web)
-    app.add_url_rule("/", "root", lambda: redirect("/docs/"))
+    # Who types the bare address is an operator, where there is a page for them.
+    app.add_url_rule("/", "root", lambda: redirect(HOME if has_page else "/docs/"))
     return app
 
 

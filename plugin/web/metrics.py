@@ -87,7 +87,10 @@ class Metrics:
             return Response(encode(self._registry), content_type=content_type)
 
         blueprint = Blueprint("metrics", __name__, description="Figures for whoever watches the process")
-        answers = {200: Says("The figures", MetricsSchema), 403: Says("Not from here, or without the token")}
+        answers = {
+            200: Says("The figures", MetricsSchema, "text/plain"),
+            403: Says("Not from here, or without the token"),
+        }
         add_route(blueprint, "GET", "/metrics", metrics, answers)
         return blueprint
 

@@ -13,10 +13,11 @@ from plugin.web.schemas import ErrorAnswerSchema
 
 
 class Says(NamedTuple):
-    """What one status of an answer means, and its body's shape: a refusal's, if nothing else is said."""
+    """What one status of an answer means, and its body's shape: a refusal's, and JSON, if nothing else is said."""
 
     description: str
     schema: type[Schema] = ErrorAnswerSchema
+    content_type: str | None = None
 
 
 def add_route(
@@ -35,7 +36,8 @@ def add_route(
     (usual, says), *others = answers.items()
     for status, other in others:
         documented = blueprint.alt_response(status, schema=other.schema, description=other.description)(documented)
-    documented = blueprint.response(usual, says.schema, description=says.description)(documented)
+    usually = blueprint.response(usual, says.schema, description=says.description, content_type=says.content_type)
+    documented = usually(documented)
     if doc:
         documented = blueprint.doc(**doc)(documented)
     blueprint.route(path, methods=[method])(documented)

@@ -208,6 +208,11 @@ def screen(tab: Tab, name: str) -> None:
     tab.locator(f'#stage[data-screen="{name}"]').wait_for(timeout=PATIENCE)
 
 
+def exact(tab: Tab) -> None:
+    """Wait until the end shows what the server is going to write."""
+    tab.locator('.result[data-exact="true"]').wait_for()
+
+
 def saved(tab: Tab) -> None:
     """Wait until the server has the trail."""
     tab.locator('#link[data-state="saved"]').wait_for(timeout=PATIENCE)

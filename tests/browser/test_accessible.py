@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
-from tests.browser.page_site import Site, press, screen
+from tests.browser.page_site import Site, exact, press, screen
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -54,7 +54,7 @@ def broken_off(site: Site, tab: Tab) -> None:
 def ending(site: Site, tab: Tab) -> None:
     hint(site, tab)
     press(tab, "1", "3", "1")
-    tab.locator(".marks").first.wait_for()
+    exact(tab)
 
 
 def ending_of_another_client(site: Site, tab: Tab) -> None:
@@ -63,14 +63,14 @@ def ending_of_another_client(site: Site, tab: Tab) -> None:
     tab.keyboard.type("Иванова Анна Петровна")
     tab.keyboard.press("Enter")
     press(tab, "2", "1")
-    tab.locator(".marks").first.wait_for()
+    exact(tab)
     tab.locator("summary").click()
 
 
 def handing_over(site: Site, tab: Tab) -> None:
     broken_off(site, tab)
-    tab.get_by_role("button", name="Передать координатору сейчас").click()
-    tab.locator(".marks").first.wait_for()
+    tab.get_by_role("button", name="Передать координатору").click()
+    exact(tab)
 
 
 def not_sent_yet(site: Site, tab: Tab) -> None:

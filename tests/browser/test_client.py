@@ -1,4 +1,4 @@
-"""Whom the call is with: looked up when it is opened, chosen or mended by the operator, asked for where it is needed."""
+"""Whom the call is with: looked up when it is opened, chosen or mended by the operator, asked for where needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Page as Tab
 
 from connectors.base import Card, CardRef, CrmUnavailable
 from plugin.config.settings import Settings
-from tests.browser.page_site import PASSWORD, Site, phrase, press, running_site, saved, screen, type_answer
+from tests.browser.page_site import PASSWORD, Site, exact, phrase, press, running_site, saved, screen, type_answer
 from tests.plugin.web.harness import Crm
 
 ONE, TWO, NONE = "+79161234567", "+79160000109", "+79031112233"
@@ -70,7 +70,7 @@ def test_the_card_found_is_shown_and_written_to(looking: Site, tab: Tab) -> None
     call = opened(looking, tab, ONE)
     tab.locator("#client-name").get_by_text("Иванов Иван").wait_for()
     press(tab, "1", "1")
-    tab.locator('.result[data-exact="true"]').wait_for()
+    exact(tab)
     assert "Клиент карточки: Иванов Иван" in tab.locator(".result").inner_text()
     press(tab, "Enter")
     screen(tab, "done")
@@ -153,7 +153,7 @@ def test_an_outcome_that_needs_the_number_asks_for_it(
     call = opened(looking, tab, None, card=card)
     press(tab, *keys)
     screen(tab, "ending")
-    tab.locator('.result[data-exact="true"]').wait_for()
+    exact(tab)
     press(tab, "Enter")
     tab.get_by_label("Телефон клиента").fill("8 916 123-45-67")
     tab.keyboard.press("Enter")
@@ -182,7 +182,7 @@ def test_a_name_typed_by_hand_stays(looking: Site, tab: Tab) -> None:
     tab.keyboard.press("Enter")
     screen(tab, "question")
     press(tab, "1", "1")
-    tab.locator('.result[data-exact="true"]').wait_for()
+    exact(tab)
 
     assert "Клиент карточки: Новиков Антон" in tab.locator(".result").inner_text()
 

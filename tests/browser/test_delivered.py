@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
-from tests.browser.page_site import PATIENCE, press, screen
+from tests.browser.page_site import PATIENCE, exact, press, screen
 from tests.support.crm import RunningCrm, embedded_crm
 from tests.support.mail import mail_sink
 from tests.support.plugin import RunningPlugin, running_plugin
@@ -70,7 +70,7 @@ def test_it_is_recorded_written_and_mailed_while_the_page_is_watched(delivering:
     press(tab, "1", "3")
     picture(tab, "operator-phrase")
     press(tab, "1")
-    tab.locator(".marks").first.wait_for()
+    exact(tab)
     picture(tab, "operator-end")
     press(tab, "Enter")
     screen(tab, "done")
@@ -80,7 +80,7 @@ def test_it_is_recorded_written_and_mailed_while_the_page_is_watched(delivering:
 
     told = " | ".join(rows)
     for expected in (
-        "Принято: сохранено и не потеряется",
+        "Принято и сохранено",
         "Комментарий в карточке клиента: записан",
         "Напоминание — Координатор опросов: поставлено",
         "Напоминание — СМС-менеджер: поставлено",
@@ -99,7 +99,7 @@ def test_what_does_not_get_through_is_late_and_the_page_says_what_to_do(deliveri
     tab.goto(link)
     press(tab, "1", "1", "Enter")
     screen(tab, "done")
-    tab.get_by_text("Опаздывает: CRM или почта пока не отвечает.").wait_for(timeout=40_000)
+    tab.get_by_text("Задерживается: CRM или почта пока не отвечает.").wait_for(timeout=40_000)
     assert "Ждать у экрана не нужно" in tab.locator("#stage").inner_text()
     assert "Письмо — Координатор опросов" in tab.locator(".progress .done").all_inner_texts()[1]
     delivering.crm.start()

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from plugin.events.unfinished import remind_of_unfinished
 from plugin.ledger.schema import calls, deliveries
-from tests.browser.page_site import Site, phrase, press, saved, screen, seen
+from tests.browser.page_site import Site, exact, phrase, press, saved, screen, seen
 
 ASKED = "Уточните, пожалуйста, Вы хотите отказаться от звонков с опросом"
 UNFINISHED = "Разговор не завершён: решить вручную"
@@ -112,7 +112,7 @@ def test_an_end_confirmed_by_mistake_is_corrected(site: Site, tab: Tab) -> None:
     press(tab, "Backspace")
     press(tab, "2", "3")
     screen(tab, "ending")
-    tab.locator(".marks").first.wait_for()
+    exact(tab)
     assert "Исправление" in tab.locator(".result").inner_text()
     press(tab, "Enter")
     screen(tab, "done")
@@ -220,7 +220,7 @@ def test_a_call_that_broke_off_is_handed_over(site: Site, tab: Tab) -> None:
     tab.goto(site.link(call))
     press(tab, "1")
     tab.keyboard.press("g")
-    tab.get_by_role("button", name="Передать координатору сейчас").click()
+    tab.get_by_role("button", name="Передать координатору").click()
     screen(tab, "ending")
     press(tab, "Enter")
     screen(tab, "done")
@@ -235,7 +235,7 @@ def test_a_call_that_was_handed_over_goes_on_and_ends(site: Site, tab: Tab) -> N
     tab.goto(site.link(call))
     press(tab, "1")
     tab.keyboard.press("g")
-    tab.get_by_role("button", name="Передать координатору сейчас").click()
+    tab.get_by_role("button", name="Передать координатору").click()
     press(tab, "Enter")
     screen(tab, "done")
     tab.get_by_role("button", name="Продолжить разговор").click()
@@ -275,7 +275,7 @@ def test_a_reload_goes_on_where_it_was(site: Site, tab: Tab) -> None:
     assert phrase(tab) == where
     assert tab.locator("#trail .said").all_inner_texts() == ["Да, имеет отношение", "От всех видов опросов"]
     assert tab.locator("#note").input_value() == "громко"
-    assert "продолжен с того места" in tab.locator("#notices").inner_text()
+    assert "продолжен с последнего вопроса" in tab.locator("#notices").inner_text()
 
 
 def test_another_machine_goes_on_where_it_was(site: Site, open_context: Callable[..., BrowserContext]) -> None:
@@ -350,8 +350,7 @@ def test_a_hand_over_works_from_every_screen_and_tells_all_answers_without_an_al
     tab.keyboard.press("g")
     tab.locator("#broken button[value=handover]").click()
     screen(tab, "ending")
-    # The server's own words are there.
-    tab.locator('.result[data-exact="true"]').wait_for()
+    exact(tab)
     assert tab.locator("#stage [role=alert]").count() == 0
     press(tab, "Enter")
     screen(tab, "done")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from connectors.embedded.crm.records import add_phone
@@ -64,12 +65,24 @@ class StoreUnusable(Exception):
     """The file cannot be used as the CRM's database; the message is one line."""
 
 
+def _make_private(path: Path) -> None:
+    """Make the file if it is not there, readable by its owner alone; SQLite's other files get its mode.
+
+    What cannot be done is told by opening the database.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        # Whatever the umask has taken away.
+        os.chmod(path, 0o600)
+
+
 class CrmStore:
     """The open file. Held by one process at a time; what a transaction has written survives a power cut."""
 
     def __init__(self, path: Path) -> None:
         """Open or create it. Raises StoreUnusable."""
         self._lock = threading.RLock()
+        _make_private(path)
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5)
         except sqlite3.Error as error:
@@ -83,6 +96,10 @@ class CrmStore:
         except StoreUnusable:
             self._db.close()
             raise
+        for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+            # One of an earlier version, which left the mode to the umask.
+            with suppress(OSError):
+                os.chmod(file, 0o600)
 
     def _prepare(self, path: Path) -> None:
         self._db.row_factory = sqlite3.Row

@@ -14,6 +14,13 @@ from plugin.common.toml.messages_ru import in_words
 
 __all__ = ["Place", "TomlSource", "TomlUnreadable", "load_toml", "parse_toml"]
 
+#: The parser takes time that grows with the third power of a key's parts.
+_MOST_PARTS = 50
+_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_DEEP_KEY = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_PART}\.[ \t]*+){{{_MOST_PARTS}}}")
+_TOO_LARGE = "слишком длинное число"
+_LONG_NUMBER = re.compile(r"(?<![\w.+-])[+-]?[0-9](?:_?[0-9]){4299,}")
+
 
 class TomlUnreadable(Exception):
     """The file is not there, not UTF-8 or not TOML. ``line`` is 1-based, 0 where unknown."""
@@ -64,12 +71,47 @@ def parse_toml(raw: bytes) -> TomlSource:
         raise TomlUnreadable(
             "файл не в кодировке UTF-8 (похоже на windows-1251)", "сохраните его в кодировке UTF-8", line
         ) from error
+    if deep := _DEEP_KEY.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        raise TomlUnreadable(f"ключ более чем из {_MOST_PARTS} частей", "упростите файл", line)
     try:
-        return TomlSource(tomllib.loads(text), locate(text), text)
+        source = TomlSource(tomllib.loads(text), locate(text), text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         line = int(found.group(1)) if found else text.count("\n") + 1
         what, hint = in_words(error, text)
         raise TomlUnreadable(f"ошибка TOML: {what}", hint, line) from error
     except RecursionError as error:
-        raise TomlUnreadable("слишком глубокая вложенность", "упростите файл") from error
+        raise TomlUnreadable("слишком глубокая вложенность", "упростите файл", _deepest_line(text)) from error
+    except ValueError as error:
+        # What the parser lets through of Python's own readers: a whole number of thousands of digits.
+        found = _LONG_NUMBER.search(text)
+        line = text.count("\n", 0, found.start()) + 1 if found else 1
+        raise TomlUnreadable(_TOO_LARGE, "сократите его", line) from error
+    if (place := _too_large(source.data)) is not None:
+        raise TomlUnreadable(_TOO_LARGE, "сократите его", source.line(place))
+    return source
+
+
+def _too_large(data: Any) -> Place | None:
+    """Where a whole number stands that TOML does not have: one that does not go into 64 bits."""
+    waiting: list[tuple[Place, Any]] = [((), data)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [((*place, key), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*place, index), inner) for index, inner in enumerate(value)]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            return place
+    return None
+
+
+def _deepest_line(text: str) -> int:
+    """The line with the most brackets opened and not closed before it, strings not told apart: near enough to look."""
+    deepest = depth = line = 0
+    for number, one in enumerate(text.split("\n"), 1):
+        depth += sum(map(one.count, "[{")) - sum(map(one.count, "]}"))
+        if max(depth, sum(map(one.count, "[{"))) > deepest:
+            deepest, line = max(depth, sum(map(one.count, "[{"))), number
+    return line

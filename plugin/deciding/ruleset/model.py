@@ -113,7 +113,10 @@ class ActionSpec:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeSpec:
-    """How a conversation can end. ``about``: the card's ``client``, or the ``number`` itself; ``read`` as a question's."""
+    """How a conversation can end.
+
+    ``about``: the card's ``client``, or the ``number`` itself. ``read``: as of a question.
+    """
 
     name: str
     label: str

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from math import isfinite
 from typing import Protocol
 
 from plugin.deciding.ruleset.predicates import AllowedValues, Comparable, Known, Range, Texts, TextTest, Wanted
@@ -141,11 +142,10 @@ class Intervals:
                 "datetime": "2026-01-01T00:00:00+00:00",
             }
             return parse(self._type, anything[self._type])
-        step = 1.0 if self._type == "number" else timedelta(days=1) if self._type == "date" else timedelta(minutes=1)
         if place == 0:
-            return self._cuts[0] - step  # type: ignore[operator]
+            return _beside(self._cuts[0], -1)
         if place == len(self._cuts):
-            return self._cuts[-1] + step  # type: ignore[operator]
+            return _beside(self._cuts[-1], 1)
         return _between(self._cuts[place - 1], self._cuts[place])
 
     def _found(self) -> Iterable[tuple[str, FactValue | None]]:
@@ -235,12 +235,24 @@ def parse(type_: str, value: FactValue) -> Comparable:
     return float(value)
 
 
+def _beside(cut: Comparable, side: int) -> Comparable:
+    """A value below (-1) or above the cut; the cut itself where there is none: the first or the last day of all."""
+    if isinstance(cut, float):
+        value = cut + side * max(1.0, abs(cut) * 1e-6)
+        return value if isfinite(value) else cut
+    step = timedelta(minutes=1) if isinstance(cut, datetime) else timedelta(days=1)
+    try:
+        return cut + side * step
+    except OverflowError:
+        return cut
+
+
 def _between(low: Comparable, high: Comparable) -> Comparable:
-    middle = low + (high - low) / 2  # type: ignore[operator]
     if isinstance(low, float) and isinstance(high, float):
+        middle = low / 2 + high / 2
         whole = float(int(low) + 1)
         return whole if low < whole < high else middle
-    return middle
+    return low + (high - low) / 2  # type: ignore[operator]
 
 
 def _spelt(value: Comparable) -> FactValue:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import structlog
 from flask import Blueprint, redirect, request
@@ -21,6 +23,7 @@ from connectors.base import (
 from plugin.auth.links import PATH, SIGN, LinkFault, read_plain
 from plugin.auth.sessions import OperatorDisabled
 from plugin.auth.visitor import LinkedCall
+from plugin.errors import InputError
 from plugin.web.auth.guards import access, own_csrf
 from plugin.web.auth.pages import page
 from plugin.web.auth.places import ROOT, call_url, sign_in_url
@@ -31,6 +34,8 @@ _LOG = structlog.get_logger(__name__)
 #: A card's frame that is opened again so soon goes on with the same conversation, where the CRM names no call.
 _SAME_CONVERSATION = timedelta(hours=1)
 _RETRY_AFTER = 10
+#: In the address of a link: the cookie has been set, and this request shows whether the browser keeps it.
+_TRIED = "tried"
 
 
 def open_link() -> Response:
@@ -38,6 +43,9 @@ def open_link() -> Response:
     given = dict(request.args.lists())
     if SIGN not in given:
         return _open_plainly(given)
+    if _TRIED in given and access().session("visit") is None:
+        # A browser that keeps no cookies of frames would be sent in a circle.
+        return page("no_cookies", 200, link=_without_trial())
     opened = access().links.read(given)
     if isinstance(opened, LinkFault):
         _LOG.warning("page.link_refused", why=opened.value)
@@ -90,9 +98,25 @@ def _opened(operator: str, call: LinkedCall) -> Response:
         _LOG.warning("page.operator_disabled")
         return page("operator_disabled", 403)
     _LOG.info("page.opened", call=call.id)
-    response = redirect(call_url(call.id), 303)
+    to = call_url(call.id)
+    if _in_frame() and own.session("visit") is None and _TRIED not in request.args:
+        # Whether the cookie is kept shows with the next request only, which has to be able to say so.
+        with suppress(InputError):
+            to = f"{own.links.make(operator, call).removeprefix(own.page.public_url)}&{_TRIED}=1"
+    response = redirect(to, 303)
     own.cookies.set(response, "visit", token)
     return response
+
+
+def _in_frame() -> bool:
+    """Whether the page is shown in a frame, as far as the browser tells."""
+    return access().cookies.framed and request.headers.get("Sec-Fetch-Dest") == "iframe"
+
+
+def _without_trial() -> str:
+    """The link that was opened, for a tab of its own."""
+    given = {name: value for name, value in request.args.items() if name != _TRIED}
+    return f"{PATH}?{urlencode(given)}"
 
 
 def _call_of(frame_call: FrameCall) -> LinkedCall:

@@ -13,7 +13,7 @@ from plugin.auth.digests import is_same
 from plugin.auth.sessions import Session
 from plugin.auth.visitor import Role, Visitor
 from plugin.web.auth.pages import page
-from plugin.web.auth.places import HOME, SIGN_IN, call_url, sign_in_url
+from plugin.web.auth.places import HOME, SECOND_FACTOR, SIGN_IN, call_url, sign_in_url
 from plugin.web.auth.state import Access
 from plugin.web.errors import error_response
 
@@ -41,6 +41,7 @@ _MESSAGES = {
     "not_signed_in": ("Nobody is signed in, or the session has ended", "Sign in, or open the CRM's link again"),
     "other_call": ("This visit is for another call", "Open this call's own link in the CRM"),
     "not_admin": ("This is for admins", None),
+    "second_factor_needed": ("Admins need a second factor here", "Set it up at /operator/second-factor"),
     "bad_csrf": ("The request does not prove that it comes from the page", "Send X-CSRF-Token; reload the page"),
 }
 
@@ -115,6 +116,8 @@ def answer_refusal(error: NotAllowed) -> Response:
         return error_response(error.status, error.code, message, hint=hint)
     if error.status == 401:
         return redirect(sign_in_url(_back()), 303)
+    if error.code == "second_factor_needed":
+        return redirect(SECOND_FACTOR, 303)
     return page(error.code, error.status)
 
 
@@ -150,6 +153,8 @@ def _find(asked: str | None) -> Visitor:
 
 
 def _person(person: Session, asked: str | None) -> Visitor:
+    if access().needs_second_factor(person):
+        raise NotAllowed(403, "second_factor_needed")
     known = access().sessions.call(person, asked) if asked is not None else None
     return Visitor(person.operator, person.role, None, person.csrf, known)
 

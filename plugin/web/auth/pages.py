@@ -30,12 +30,16 @@ _WORDS = {
     "crm_unavailable": PageTexts("CRM сейчас не отвечает", "Подождите немного и обновите страницу."),
     "crm_refused": PageTexts("CRM не показывает этот звонок", "Скажите администратору: не хватает прав в CRM."),
     "unavailable": PageTexts("Страница сейчас недоступна", "Подождите немного и обновите её. Разговор не потерян."),
+    "no_cookies": PageTexts(
+        "Откройте страницу в новой вкладке",
+        "Браузер не даёт странице работать внутри CRM. В отдельной вкладке всё то же самое, и разговор не потеряется.",
+    ),
     "not_found": PageTexts("Такой страницы нет", "Проверьте адрес или откройте страницу из CRM заново."),
     "failed": PageTexts("Не получилось", "Обновите страницу. Если не помогает, скажите администратору."),
 }
 
 
-def page(code: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """The page of this refusal."""
-    html = render_template("access/refusal.html", words=_WORDS[code], code=code)
+def page(code: str, status: int, headers: Mapping[str, str] | None = None, *, link: str | None = None) -> Response:
+    """The page of this refusal; ``link`` opens in a tab of its own."""
+    html = render_template("access/refusal.html", words=_WORDS[code], code=code, link=link)
     return Response(html, status, dict(headers or {}), mimetype="text/html")

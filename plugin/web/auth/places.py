@@ -8,6 +8,8 @@ ROOT = "/operator"
 HOME = f"{ROOT}/"
 SIGN_IN = f"{ROOT}/sign-in"
 SIGN_OUT = f"{ROOT}/sign-out"
+PASSWORD = f"{ROOT}/password"
+SECOND_FACTOR = f"{ROOT}/second-factor"
 _LONGEST = 2000
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 import structlog
 from flask import Blueprint, Response, request
 
-from plugin.auth.sign_in import TooOften
+from plugin.auth.passwords import LONGEST_WAIT
+from plugin.auth.sign_in import Busy, TooOften, Wrong
 from plugin.auth.users import User
+from plugin.auth.visitor import normal_login
 from plugin.common.strict_json import NotJsonError, read_object
 from plugin.web.auth.address import client_address
 from plugin.web.auth.guards import NotAllowed, access, json_view, own_csrf, visitor
 from plugin.web.auth.places import ROOT
+from plugin.web.connection import WAITED
 from plugin.web.errors import error_response, json_response
 
 _LOG = structlog.get_logger(__name__)
@@ -30,30 +33,43 @@ def session_state() -> Response:
 
 @own_csrf
 def sign_in_here() -> Response:
-    """Sign in by ``{"login", "password"}``: the new session's ``{"csrf", "operator"}``, 403 or 429."""
+    """Sign in by ``{"login", "password"}``: the new session's ``{"csrf", "operator"}``; 403, 429 or 503."""
     if "X-CSRF-Token" not in request.headers or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise NotAllowed(403, "bad_csrf")
-    login, password = _given()
-    own = access()
-    found = own.sign_in.check(login, password, client_address(request, own.page.trusted_proxies))
-    if isinstance(found, TooOften):
-        return error_response(429, "too_often", "too many failures", headers={"Retry-After": str(found.seconds)})
-    token = None
-    if isinstance(found, User):
-        token = own.sessions.sign_in(found.id, found.login, found.password_at, own.cookies.get("session"))
-    session = own.sessions.find(token) if token else None
-    if token is None or session is None:
-        return error_response(403, "wrong_password", "the login or the password is wrong")
-    _LOG.info("page.signed_in", user=found.id if isinstance(found, User) else None, role=session.role)
-    response = json_response(200, {"csrf": session.csrf, "operator": session.operator})
-    own.cookies.set(response, "session", token)
-    return response
+    own, (login, password) = access(), _given()
+    name = own.devices.name(normal_login(login))
+    device = own.devices.read(normal_login(login), own.cookies.get("device", name))
+    waited = request.environ.get(WAITED, 0.0) > LONGEST_WAIT
+    address = client_address(request, own.page.trusted_proxies)
+    found = Busy() if waited else own.sign_in.check(login, password, address, device)
+    return _signed_in(found) if isinstance(found, User) else _refused(found)
 
 
 def add_session_routes(blueprint: Blueprint) -> None:
     """Serve both."""
     blueprint.add_url_rule(PATH, view_func=session_state, methods=["GET"])
     blueprint.add_url_rule(PATH, view_func=sign_in_here, methods=["POST"])
+
+
+def _signed_in(user: User) -> Response:
+    own = access()
+    token = own.sessions.sign_in(user.id, user.login, user.password_at, own.cookies.get("session"))
+    session = own.sessions.find(token) if token else None
+    if token is None or session is None:
+        return _refused(Wrong())
+    _LOG.info("page.signed_in", user=user.id, role=user.role)
+    response = json_response(200, {"csrf": session.csrf, "operator": session.operator})
+    own.cookies.set(response, "session", token)
+    own.cookies.set_device(response, own.devices.name(user.login), own.devices.make(user.login))
+    return response
+
+
+def _refused(found: Wrong | TooOften | Busy) -> Response:
+    if isinstance(found, TooOften):
+        return error_response(429, "too_often", "too many failures", headers={"Retry-After": str(found.seconds)})
+    if isinstance(found, Busy):
+        return error_response(503, "busy", "too many sign in at this moment", headers={"Retry-After": "3"})
+    return error_response(403, "wrong_password", "the login or the password is wrong")
 
 
 def _given() -> tuple[str, str]:

@@ -15,6 +15,7 @@ from plugin.auth.devices import Devices
 from plugin.auth.digests import derived_key
 from plugin.auth.links import Links
 from plugin.auth.passwords import Passwords
+from plugin.auth.second_factor import SecondFactors
 from plugin.auth.sessions import Sessions
 from plugin.auth.sign_in import SignIn
 from plugin.auth.throttle import Throttle
@@ -27,7 +28,9 @@ from plugin.web.auth.entry import add_entries
 from plugin.web.auth.guards import NotAllowed, answer_refusal, check_csrf, wants_json
 from plugin.web.auth.headers import security_headers
 from plugin.web.auth.pages import page
+from plugin.web.auth.password import add_password_page
 from plugin.web.auth.places import ROOT
+from plugin.web.auth.second_factor import add_second_factor_page
 from plugin.web.auth.session_json import add_session_routes
 from plugin.web.auth.state import Access
 from plugin.web.auth.views import add_views
@@ -66,6 +69,8 @@ def guard_operators_side(
         "access", __name__, template_folder="templates", static_folder="static", static_url_path=f"{ROOT}/access"
     )
     add_views(blueprint)
+    add_password_page(blueprint)
+    add_second_factor_page(blueprint)
     add_entries(blueprint)
     add_session_routes(blueprint)
     answer_people(blueprint)
@@ -87,13 +92,17 @@ def answer_people(blueprint: Blueprint) -> None:
 def _access(
     key: str, ledger: Ledger, settings: Settings, connector: Connector | None, now: Now, passwords: Passwords
 ) -> Access:
-    own = settings.page
+    own, users = settings.page, Users(ledger, passwords, now)
+    keys = [derived_key(one, "second factors") for one in (key, own.old_secret) if one is not None]
+    second_factors = SecondFactors(ledger, keys, now)
     throttle = Throttle(ledger, derived_key(key, "sign-in failures"), now)
     return Access(
         page=own,
         cookies=Cookies.of(own),
         sessions=Sessions(ledger, now, timedelta(hours=own.session_hours), derived_key(key, "tokens")),
-        sign_in=SignIn(Users(ledger, passwords, now), passwords, throttle),
+        users=users,
+        sign_in=SignIn(users, passwords, throttle, second_factors),
+        second_factors=second_factors,
         devices=Devices(derived_key(key, "known browsers"), now),
         links=Links.of(own, now),
         begun=BegunCalls(ledger, settings),

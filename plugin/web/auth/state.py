@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from plugin.auth.begun_calls import BegunCalls
     from plugin.auth.devices import Devices
     from plugin.auth.links import Links
+    from plugin.auth.second_factor import SecondFactors
     from plugin.auth.sign_in import SignIn
+    from plugin.auth.users import Users
     from plugin.config.settings import PageSettings
 
 
@@ -26,7 +28,9 @@ class Access:
     page: PageSettings
     cookies: Cookies
     sessions: Sessions
+    users: Users
     sign_in: SignIn
+    second_factors: SecondFactors
     devices: Devices
     links: Links
     begun: BegunCalls
@@ -42,3 +46,7 @@ class Access:
             # A token of the other kind in this cookie opens nothing.
             found[kind] = session if session and session.is_linked == (kind == "visit") else None
         return found[kind]
+
+    def needs_second_factor(self, person: Session) -> bool:
+        """Whether an admin has to set one up before anything else."""
+        return self.page.admin_second_factor and person.role == "admin" and not person.has_second_factor

@@ -64,6 +64,7 @@ def add_pages(
             operator=who.operator,
             card=("contact", given["card"]) if given["card"] else None,
             card_name=given["name"],
+            script=script if (script := request.form.get("script")) in sessions.scripts else None,
         )
         if given["phone"] and not call.phone:
             return _form(given, "Это не похоже на номер телефона. Проверьте цифры.", "phone"), 422
@@ -74,11 +75,17 @@ def add_pages(
 
     def _form(given: dict[str, str], fault: str | None, field: str | None = None) -> str:
         who = visitor()
+        search = (request.args.get("q") or "").strip()[:40]
         return render_template(
             "operator/start.html",
             given=given,
             fault=fault,
             field=field,
+            scripts=sessions.scripts,
+            recent=sessions.recent(None if who.role == "admin" else who.operator, search),
+            search=search,
+            sees_all=who.role == "admin",
+            zone=settings.timezone,
             csrf=who.csrf,
             operator=who.operator,
             data=htmlsafe_json_dumps({"csrf": who.csrf, "operator": who.operator, "root": url_for("operator.home")}),
@@ -108,6 +115,7 @@ def _data(
         "now": sessions.now(),
         "zone": settings.timezone.key,
         "csrf": csrf,
+        "may_start": not visitor().is_linked,
         "operator": call.operator,
         "ticket": tickets.make(call),
         "root": url_for("operator.home"),

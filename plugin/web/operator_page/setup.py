@@ -42,8 +42,8 @@ def serve_operators_page(
     assets.add_to(blueprint)
     tickets = Tickets.of(settings.page, now)
     add_pages(blueprint, sessions, settings, assets, tickets)
-    # Others go on being answered while the CRM is asked.
-    clients = ClientLookup(sessions, ledger, connector, settings.web.threads // 2)
+    # Half of the pages' threads at most: the others go on being answered while the CRM is asked.
+    clients = ClientLookup(sessions, ledger, connector, settings.web.threads // 4)
     add_routes(blueprint, sessions, clients, tickets)
     answer_people(blueprint)
     app.register_blueprint(blueprint)

@@ -9,6 +9,7 @@ import responses
 
 from connectors.base import Connector, CrmUnavailable, Limits, NotDone
 from connectors.http.client import HttpAnswer, HttpClient
+from connectors.protocol.limits import AccountShut
 from connectors.registry import default_registry
 
 LIMITS = Limits(connect_seconds=1, read_seconds=1, requests_per_second=1000, burst=1000)
@@ -43,6 +44,23 @@ def test_without_a_turn_nothing_is_sent_and_it_is_said_when_to_come_back(crm: Ht
     with pytest.raises(CrmUnavailable) as error:
         crm.read("me")
     assert error.value.after == 30.0
+    assert len(responses.calls) == 0
+
+
+@responses.activate
+def test_while_the_crm_has_shut_the_account_that_is_the_reason_and_not_the_rate_limit(crm: HttpClient) -> None:
+    class Shut:
+        def acquire(self, longest: float) -> float:
+            raise AccountShut(7.0)
+
+    crm.share_quota(Shut())
+    outcome = crm.write("POST", "comments", payload={})
+    assert isinstance(outcome, NotDone)
+    assert (outcome.permanent, outcome.after) == (False, 7.0)
+    with pytest.raises(CrmUnavailable) as error:
+        crm.read("me")
+    why = "crm.example.org: the CRM has shut the account; only probes go out, the next one in 7 s"
+    assert (str(error.value), outcome.why, error.value.after) == (why, why, 7.0)
     assert len(responses.calls) == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -34,6 +35,8 @@ class Polka(FakeApi):
         self.mails: dict[str, Record] = {}
         self.calls: dict[str, Record] = {}
         self.tokens: set[str] = set()
+        #: Each is good for one exchange, which brings the next.
+        self.refresh_tokens: set[str] = set()
         #: A to-do for somebody unknown, or for a client unknown, is taken without them.
         self.cuts: set[str] = set()
         #: It has no foreign keys: a note or a to-do for any client is taken as it comes.
@@ -81,8 +84,14 @@ class Polka(FakeApi):
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             return ApiAnswer(401, {"error": "invalid_client"})
         token = f"polka-token-{next(self._ids)}"
+        answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer", "expires_in": 3600}
+        if form.get("grant_type") == "refresh_token":
+            if form.get("refresh_token") not in self.refresh_tokens:
+                return ApiAnswer(400, {"error": "invalid_grant"})
+            self.refresh_tokens = {f"polka-refresh-{next(self._ids)}"}
+            answer["refresh_token"] = next(iter(self.refresh_tokens))
         self.tokens.add(token)
-        return ApiAnswer(200, {"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+        return ApiAnswer(200, answer)
 
     def _clients(self, parts: list[str], request: ApiRequest) -> ApiAnswer:
         if not parts:
@@ -133,6 +142,9 @@ class Polka(FakeApi):
         return ApiAnswer(200, {"data": found})
 
     def _calls(self, parts: list[str], request: ApiRequest) -> ApiAnswer:
+        if not parts:
+            after = float(request.query["changed_after"])
+            return self._list(request, self.calls, lambda record: touched(record) >= after)
         return self._collection(self.calls, parts, request)
 
     def _me(self, parts: list[str], request: ApiRequest) -> ApiAnswer:
@@ -163,6 +175,11 @@ class Polka(FakeApi):
         start = int(request.query.get("from", "0"))
         shown, rest = found[start : start + PAGE], found[start + PAGE :]
         return ApiAnswer(200, {"data": shown, "next": str(start + PAGE) if rest else None})
+
+
+def touched(call: Record) -> float:
+    """When a call was changed last."""
+    return datetime.fromisoformat(call.get("touched") or call["ended"]).timestamp()
 
 
 def _error(status: int, code: str, **more: Any) -> ApiAnswer:

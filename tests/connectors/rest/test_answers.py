@@ -155,6 +155,12 @@ def test_a_blocked_account_is_told_by_a_read_too(crm: responses.RequestsMock) ->
     assert caught.value.blocked
 
 
+def test_a_code_of_many_digits_keeps_its_meaning(crm: responses.RequestsMock) -> None:
+    rules = [{"means": "missing", "when": [{"path": "code", "equals": "0x80040217"}]}]
+    crm.get(f"{BASE}/contacts/7", status=404, json={"code": "0x80040217"})
+    assert connector(answers=rules).read_card(CARD) is None
+
+
 def test_a_missing_record_is_missing(crm: responses.RequestsMock) -> None:
     for path in ("tasks/5", "contacts/7", "notes"):
         crm.get(f"{BASE}/{path}", status=404, json={"code": "gone"})

@@ -19,6 +19,7 @@ from connectors.rest.model import EventProof
 NOW = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
 BODY = '{"call": "c-1", "имя": "x"}'.encode()
+ADDRESS = "https://optout.example.org/events/rest?a=1"
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
@@ -55,6 +56,17 @@ SIGNED: dict[str, tuple[EventProof, Mapping[str, str]]] = {
     "with a time": (
         EventProof("hmac", name="X-Sign", signed="{timestamp}.{body}", timestamp="X-Time"),
         {"X-Sign": digest(STAMP.encode() + b"." + BODY).hex(), "X-Time": STAMP},
+    ),
+    "over method and address, in milliseconds": (
+        EventProof(
+            "hmac",
+            name="X-Sign",
+            signed="{method}{address}{body}{timestamp}",
+            timestamp="X-Time",
+            address=ADDRESS,
+            encoding="base64",
+        ),
+        {"X-Sign": b64(digest(f"POST{ADDRESS}".encode() + BODY + f"{STAMP}123".encode())), "X-Time": f"{STAMP}123"},
     ),
     "time and signature in one header": (
         EventProof("hmac", name="X-Sign", signed="{timestamp}.{body}", pairs=True),

@@ -58,6 +58,8 @@ def context(**values: Any) -> dict[str, Any]:
         ("{{ " + "(" * 500 + "text" + ")" * 500 + " }}", "too deeply"),
         ("{{ " + "not " * 60 + "text }}", "too deeply"),
         ("x" * 4001, "longer than 4000"),
+        ("{{ text[1e400] }}", "too large"),
+        ("{{ text[-1e999] }}", "too large"),
     ],
 )
 def test_what_is_no_plain_template_is_refused_with_what_was_meant(source: str, complaint: str | None) -> None:

@@ -96,6 +96,28 @@ def test_one_that_wakes_up_past_its_lease_does_not_send_even_if_nobody_has_taken
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see that a process is stopped")
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_what_a_killed_one_had_not_begun_goes_out_within_15_s_whatever_the_crms_time_outs_are(
+    house: House, tmp_path: Path, moment: str
+) -> None:
+    deliveries = [house.one(text=f"Исключить\n{LABEL}") for _ in range(5)]
+    with paused(house, tmp_path, moment) as process:
+        process.proc.kill()
+        process.proc.wait(10)
+    begun = [one for one in deliveries if house.row(one).sent_at is not None]
+    assert len(begun) == (moment == "between ledger and CRM")
+    for _ in range(3):
+        house.clock.advance(5)
+        house.worker().run_once()
+    assert [one for one in deliveries if house.row(one).state != "done"] == begun
+    # What may be in the CRM already is looked for when its time-outs and its settling time have passed.
+    house.clock.advance(LEASE)
+    house.worker().run_once()
+    assert {house.row(one).state for one in deliveries} == {"done"}
+    assert [house.written(one) for one in deliveries] == [1] * 5
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see that a process is stopped")
 def test_one_that_was_stopped_for_a_moment_only_goes_on(house: House, tmp_path: Path) -> None:
     delivery = house.one()
     with paused(house, tmp_path, "claimed") as process:

@@ -56,7 +56,7 @@ def test_a_parked_event_stands_until_it_is_dealt_with(watched: Watched) -> None:
     watched.look(1)
     [(_, subject, text, _)] = watched.mailer.mails
     assert subject == "[optout] События CRM остановлены"
-    assert f"событие № {event} из CRM (testcrm): the CRM does not show it: no right (+7916***4567)" in text
+    assert f"событие № {event} из CRM (testcrm): the CRM does not show it: no right (***4567)" in text
     assert "optout events retry" in text
     change(watched, event, state="waiting")
     watched.look(1)

@@ -308,7 +308,7 @@ def test_progress_tells_words_and_whom_and_nothing_of_other_calls(pages: PageHar
 @pytest.mark.parametrize(
     ("later", "words"),
     [
-        ({"seconds": 30}, "Опаздывает: CRM или почта пока не отвечает."),
+        ({"seconds": 30}, "Задерживается: CRM или почта пока не отвечает."),
         ({"hours": 25}, "Опаздывает: срок, обещанный клиенту, прошёл."),
     ],
 )

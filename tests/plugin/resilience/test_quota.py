@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Connection
 
 from connectors.base import Limits
+from connectors.protocol.limits import AccountShut
 from plugin.config.settings import DeliveryPolicy
 from plugin.errors import LedgerUnavailable
 from plugin.ledger import Ledger
@@ -113,10 +114,15 @@ def test_while_the_account_is_blocked_only_a_probe_gets_a_turn(ledger: CountingL
     assert mine.acquire(10) == 0.0
     time_.seconds += 60
     breaker.failed(2, Verdict(Health.AWAY, "the account is shut", blocked=True))
-    assert mine.acquire(10) > 10
+    for passed, after in ((0, 60.0), (3580, 20.0), (19.5, 1.0)):
+        time_.seconds += passed
+        with pytest.raises(AccountShut) as shut:
+            mine.acquire(10)
+        assert shut.value.after == pytest.approx(after, abs=0.01)
     with probing():
         assert mine.acquire(10) == 0.0
-    assert mine.acquire(10) > 10
+    with pytest.raises(AccountShut):
+        mine.acquire(10)
     breaker.answered()
     assert mine.acquire(10) == 0.0
 

@@ -78,7 +78,14 @@ def test_the_document_describes_every_path_with_its_body_and_its_refusals(site: 
     assert {"facts", "card", "final", "note", "ruleset", "script"} <= set(body["properties"])
 
 
-def test_the_page_is_found_from_the_root(site: Site) -> None:
+def test_the_document_says_in_which_format_the_metrics_come(site: Site) -> None:
+    get = site.ask("GET", "/openapi.json").json["paths"]["/metrics"]["get"]
+    assert list(get["responses"]["200"]["content"]) == ["text/plain"]
+    assert list(get["responses"]["403"]["content"]) == ["application/json"]
+    assert site.ask("GET", "/metrics").headers["content-type"].startswith("text/plain")
+
+
+def test_the_page_is_found_from_the_root_where_operators_have_none(site: Site) -> None:
     heard = site.ask("GET", "/")
     assert (heard.status, heard.headers["location"]) == (302, "/docs/")
 

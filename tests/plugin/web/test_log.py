@@ -12,6 +12,7 @@ import structlog
 
 from plugin.common.log import mask_phone, mask_text, set_up_logging, warnings_only
 from plugin.config.settings import LogSettings
+from plugin.errors import InputError
 from plugin.service.log_settings import log_as
 
 
@@ -36,9 +37,9 @@ def line(stream: io.StringIO) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("phone", "masked"),
     [
-        ("+79161234567", "+7916***4567"),
-        ("8 (916) 123-45-67", "8916***4567"),
-        ("+380501234567", "+3805***4567"),
+        ("+79161234567", "***4567"),
+        ("8 (916) 123-45-67", "***4567"),
+        ("+380501234567", "***4567"),
         ("12345", "***45"),
         ("", "***"),
     ],
@@ -88,7 +89,7 @@ def test_values_are_masked_by_their_keys_at_any_depth(stream: io.StringIO) -> No
     logged = line(stream)
     for personal in ("Анна", "9161234567", "просила"):
         assert personal not in stream.getvalue()
-    assert logged["phone"] == "+7916***4567"
+    assert logged["phone"] == "***4567"
     assert logged["facts"] == {"related_to_car": "***", "client_name": "***"}
     assert (logged["attempts"], logged["late"], logged["level"]) == (3, False, "info")
     assert str(logged["timestamp"]).endswith("Z")
@@ -111,7 +112,78 @@ def test_a_traceback_is_searched_too(stream: io.StringIO) -> None:
     except ValueError:
         structlog.get_logger().exception("failed")
     logged = line(stream)
-    assert "ValueError: no card for +7916***4567" in str(logged["exception"])
+    assert "ValueError: ***" in str(logged["exception"])
+
+
+def test_messages_of_foreign_exceptions_are_hidden_along_the_whole_chain(stream: io.StringIO) -> None:
+    name, words = (f"{word} Тестова" for word in ("Анна", "просила"))
+
+    def fail() -> None:
+        try:
+            try:
+                raise KeyError(name)
+            except KeyError:
+                raise LookupError(words)  # noqa: B904
+        except LookupError as error:
+            raise InputError("facts: no such fact") from error
+
+    try:
+        fail()
+    except InputError:
+        structlog.get_logger().exception("failed")
+    told = str(line(stream)["exception"])
+    assert not any(word in told for word in (name, words))
+    kinds = ["KeyError: ***", "LookupError: ***", "plugin.errors.InputError: facts: no such fact"]
+    assert [kind for kind in kinds if kind in told] == kinds
+    assert "in fail" in told
+
+
+def test_an_exception_group_is_hidden_member_by_member(stream: io.StringIO) -> None:
+    said = "Анна"
+    try:
+        raise ExceptionGroup(said, [ValueError(said), TypeError()])
+    except ExceptionGroup as error:
+        structlog.get_logger().error("failed", exc_info=error)
+    told = str(line(stream)["exception"])
+    assert said not in told
+    assert "ExceptionGroup: ***" in told
+    assert told.endswith("TypeError")
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "told"),
+    [
+        ("card of %s not found, %d tries", ("Анна Тестова", 3), "card of *** not found, 3 tries"),
+        ("%(who)s said %(what)r", ({"who": "Анна", "what": "нет"},), "*** said '***'"),
+        ("100% wrong", ("Анна",), "100% wrong"),
+        ("%s and %s", ("Анна",), "%s and %s"),
+        ("nothing is filled in: 100%", (), "nothing is filled in: 100%"),
+    ],
+)
+def test_what_libraries_fill_into_their_messages_is_hidden(
+    stream: io.StringIO, message: str, arguments: tuple[object, ...], told: str
+) -> None:
+    logging.getLogger("a.library").warning(message, *arguments)
+    assert line(stream)["event"] == told
+
+
+def test_an_operators_name_is_hidden(stream: io.StringIO) -> None:
+    structlog.get_logger().info("page.opened", operator="ivanova", call={"operator": "ivanova"})
+    assert "ivanova" not in stream.getvalue()
+
+
+def test_characters_that_turn_or_hide_text_are_written_out(stream: io.StringIO) -> None:
+    structlog.get_logger().info("events.refused", why="card \u202egnp.exe\u200b\x1b[31m")
+    assert line(stream)["why"] == "card \\u202egnp.exe\\u200b\\u001b[31m"
+
+
+@pytest.mark.parametrize(
+    "phone",
+    ["495 123-45-67", "495.123.45.67", "+7.916.123.45.67", "8.916.123.45.67", "(495) 123-45-67", "(49622) 5-12-34"],
+)
+def test_at_most_four_digits_of_a_number_are_left(phone: str) -> None:
+    masked = mask_text(f"звонок с {phone}, снова")
+    assert len([sign for sign in masked if sign.isdigit()]) <= 4
 
 
 def test_a_terminal_gets_lines_for_people(stream: io.StringIO) -> None:

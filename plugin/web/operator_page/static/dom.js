@@ -8,7 +8,7 @@ export function make(name, attributes = {}, ...children) {
     else if (value === true) element.setAttribute(key, "");
     else if (value !== null && value !== undefined && value !== false) element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -24,5 +24,5 @@ export function afterPaint(callback) {
 }
 
 export function key(name) {
-  return make("kbd", { "aria-hidden": "true" }, name);
+  return make("kbd", { "aria-hidden": "true", class: name === "Backspace" ? "back" : null }, name);
 }

@@ -5,6 +5,7 @@ import { ClientCard } from "./client_card.js";
 import { afterPaint } from "./dom.js";
 import { endingOf } from "./endings.js";
 import { listen } from "./keys.js";
+import { followSize } from "./layout.js";
 import { notice } from "./notices.js";
 import { Outbox, askBeforeLeaving } from "./outbox.js";
 import { Saver } from "./saver.js";
@@ -19,6 +20,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const HOUR = 3600000;
 /** A screen has been seen once it has stood for so many milliseconds. */
 const SEEN_AFTER = 300;
+/** So often a page that is only looked at asks whether another machine went on; milliseconds. */
+const LOOK_AGAIN = 15000;
 
 class Page extends ClientCard {
   constructor() {
@@ -59,6 +62,7 @@ class Page extends ClientCard {
     this.sendingWhy = null;
     this.progress = null;
     this.progressLost = false;
+    this.correcting = false;
   }
 
   // --- beginning ----------------------------------------------------------------------------------
@@ -76,7 +80,7 @@ class Page extends ClientCard {
     }
     this.pending = kept?.refused ? null : (kept?.pending ?? null);
     if (this.log.length && !this.pending && !conversation.ended(this.log)) {
-      this.notice("resumed", "Разговор продолжен с того места, где остановился.");
+      this.notice("resumed", "Разговор продолжен с последнего вопроса.");
     }
     this.wire();
     this.render();
@@ -114,7 +118,10 @@ class Page extends ClientCard {
       if (document.visibilityState === "visible") this.refresh();
     });
     addEventListener("online", () => this.refresh());
+    // Another machine may go on with the call while this one only shows it.
+    setInterval(() => document.visibilityState === "visible" && this.screen !== "done" && this.refresh(), LOOK_AGAIN);
     askBeforeLeaving(() => this.pending || this.saver.isFailing || this.outbox.waiting.length > 0);
+    followSize();
     this.wireSignIn();
     this.wireClient();
     listen(this);
@@ -263,7 +270,10 @@ class Page extends ClientCard {
 
   openOther() {
     if (this.screen !== "question") return;
-    byId("other-text").value = "";
+    // Words that were left are there when the dialog is opened again for the same question.
+    const { q } = this.place.node;
+    if (this.otherFor !== q) byId("other-text").value = "";
+    this.otherFor = q;
     byId("other").returnValue = "";
     byId("other").showModal();
     byId("other-text").focus();
@@ -278,6 +288,7 @@ class Page extends ClientCard {
     }
     const { node } = this.place;
     this.record({ kind: "other", q: node.q, fact: node.fact, text });
+    this.otherFor = null;
     if (choice === "handover") {
       this.handOver("by_hand");
     } else {
@@ -311,9 +322,26 @@ class Page extends ClientCard {
   }
 
   resume() {
-    if (!conversation.ended(this.log)) return;
+    const end = conversation.ended(this.log);
+    if (!end) return;
     this.resetMoment();
     this.record({ kind: "resumed" });
+    this.correcting = end.kind === "confirmed";
+    this.render();
+  }
+
+  /** Go back to the end that is recorded, with the answers that led to it. */
+  keepEnd() {
+    const end = conversation.lastEnd(this.log);
+    const then = conversation.currentAnswers(this.log.slice(0, this.log.indexOf(end)));
+    const now = this.answers;
+    const first = then.findIndex((answer, place) => now[place]?.fact !== answer.fact || now[place].value !== answer.value);
+    this.resetMoment();
+    if (first >= 0 || now.length > then.length) {
+      this.record({ kind: "back", fact: now[0]?.fact ?? then[0].fact });
+      for (const answer of then) this.record(answer);
+    }
+    this.record(end);
     this.render();
   }
 

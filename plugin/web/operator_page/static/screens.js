@@ -2,50 +2,62 @@
 
 import { key, make } from "./dom.js";
 import { grouped } from "./endings.js";
-import { clockTime, shortTime } from "./texts.js";
+import { shortTime } from "./texts.js";
 
 /** A longer phrase is set smaller, so that its answers stay on the screen; in characters. */
 const LONG = 200;
+
+/** Short forms such as «а/м» stay in one line. */
+function unbroken(text) {
+  return text.split(/(\p{L}{1,3}\/\p{L}{1,3}(?!\p{L}))/u).map((part, place) => (place % 2 ? make("span", { class: "nobr" }, part) : part));
+}
 
 /** What is read out, or what is to be found out: never to be mistaken for each other. `read`: how `say` is read out. */
 function phrase(say, hint, read = null, headingId = "phrase") {
   const parts = [];
   const words = (text, first) =>
-    make(first ? "h1" : "p", { class: "words", id: first ? headingId : null, tabindex: first ? "-1" : null }, text);
+    make(first ? "h1" : "p", { class: "words", id: first ? headingId : null, tabindex: first ? "-1" : null, "aria-describedby": first ? "how" : null }, unbroken(text));
   if (say) {
     parts.push(
-      make("section", { class: say.length > LONG ? "phrase say long" : "phrase say" }, make("p", { class: "how" }, "Прочитайте дословно"), words(read ?? say, true)),
+      make("section", { class: say.length > LONG ? "phrase say long" : "phrase say" }, make("p", { class: "how", id: "how" }, "Прочитайте дословно"), words(read ?? say, true)),
     );
   }
   if (hint) {
     const small = say ? "phrase hint small" : "phrase hint";
-    const how = say ? "Подсказка вам — вслух не читать" : "Подсказка: спросите своими словами";
-    parts.push(make("section", { class: small }, make("p", { class: "how" }, how), words(hint, !say)));
+    const how = say ? "Подсказка вам — вслух не читать" : "Подсказка: скажите своими словами";
+    parts.push(make("section", { class: small }, make("p", { class: "how", id: say ? null : "how" }, how), words(hint, !say)));
   }
   return parts;
+}
+
+/** A screen: what is read, which scrolls where there is little room, and below it what is pressed, always in view. */
+export function screenOf(read, pressed) {
+  return [make("div", { class: "scroll" }, read), make("div", { class: "dock" }, pressed)];
+}
+
+function backButton(actions) {
+  return make("button", { type: "button", class: "quiet", onclick: actions.back }, "Назад ", key("Backspace"));
 }
 
 function others(actions, { canGoBack }) {
   return make(
     "div",
     { class: "others" },
-    canGoBack && make("button", { type: "button", class: "quiet", onclick: actions.back }, "Назад ", key("Backspace")),
+    canGoBack && backButton(actions),
     actions.other && make("button", { type: "button", class: "quiet", onclick: actions.other }, "Нет нужного ответа ", key("0")),
     make("button", { type: "button", class: "quiet", onclick: actions.broken }, "Разговор прервался ", key("П")),
   );
 }
 
 export function questionScreen(node, actions, { canGoBack, again }) {
-  return [
-    again && make("p", { class: "again" }, "Записано. Спросите ещё раз:"),
-    phrase(node.say, node.hint, node.read),
-    node.answers ? answerButtons(node, actions) : typedAnswer(node, actions),
-    others(actions, { canGoBack }),
-  ];
+  return screenOf(
+    [again && make("p", { class: "again" }, "Записано. Спросите ещё раз:"), phrase(node.say, node.hint, node.read)],
+    [node.answers ? answerButtons(node, actions) : typedAnswer(node, actions), others(actions, { canGoBack })],
+  );
 }
 
 /** The second click of a double click was meant for the screen before. */
-function once(action) {
+export function once(action) {
   return (event) => event.detail > 1 || action();
 }
 
@@ -56,7 +68,7 @@ function answerButtons(node, actions) {
       {},
       make(
         "button",
-        { type: "button", class: "answer", "data-place": place, onclick: once(() => actions.answer(answer)) },
+        { type: "button", class: "answer", "data-place": place, "aria-keyshortcuts": place < 9 ? String(place + 1) : null, onclick: once(() => actions.answer(answer)) },
         place < 9 && key(String(place + 1)),
         make("span", {}, answer.label),
       ),
@@ -98,77 +110,90 @@ function typedAnswer(node, actions) {
 /** The page cannot know what comes next without the server. */
 export function askingScreen(actions, { failed, fault, canGoBack }) {
   if (fault) {
-    return [
-      make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, "Ответ не подошёл"),
-      make("p", { class: "notice bad" }, fault),
+    return screenOf(
+      [make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, "Ответ не подошёл"), make("p", { class: "notice bad" }, fault)],
       make("div", { class: "others" }, make("button", { type: "button", class: "main", onclick: actions.back }, "Исправить ответ ", key("Backspace"))),
-    ];
+    );
   }
-  const title = failed ? "Следующую фразу знает только сервер, а связи с ним нет" : "Спрашиваю у сервера следующую фразу…";
-  return [
-    make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, title),
-    failed &&
-      make(
-        "p",
-        { class: "notice warn" },
-        "Ответы сохранены. Попросите клиента подождать: страница пробует снова сама. Если связь не вернётся, разговор можно передать координатору.",
-      ),
+  const title = failed ? "Нет связи: следующая фраза пока не загрузилась" : "Загружаю следующую фразу…";
+  return screenOf(
+    [
+      make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, title),
+      failed &&
+        make(
+          "p",
+          { class: "notice warn" },
+          "Ответы сохранены. Попросите клиента подождать: страница пробует снова сама. Если связь не вернётся, разговор можно передать координатору.",
+        ),
+    ],
     failed &&
       make(
         "div",
         { class: "others" },
-        make("button", { type: "button", class: "main", onclick: actions.retry }, "Спросить ещё раз ", key("Enter")),
-        canGoBack && make("button", { type: "button", class: "quiet", onclick: actions.back }, "Назад ", key("Backspace")),
-        make("button", { type: "button", class: "quiet", onclick: actions.handover }, "Завершить: решить вручную"),
+        make("button", { type: "button", class: "main", onclick: actions.retry }, "Попробовать ещё раз ", key("Enter")),
+        canGoBack && backButton(actions),
+        make("button", { type: "button", class: "quiet", onclick: actions.handover }, "Передать координатору"),
       ),
-  ];
+  );
 }
 
 /** The rules do not know what comes next. */
 export function faultScreen(actions) {
-  return [
-    make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, "Скрипт не говорит, что делать дальше"),
-    make("p", { class: "notice warn" }, "Скажите клиенту, что просьба передана и по ней примут решение. Администратор увидит этот случай."),
+  return screenOf(
+    [
+      make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, "В скрипте нет продолжения для этих ответов"),
+      make("p", { class: "notice warn" }, "Скажите клиенту, что просьба передана и по ней примут решение. Администратор увидит этот случай."),
+    ],
     make(
       "div",
       { class: "others" },
-      make("button", { type: "button", class: "main", onclick: actions.handover }, "Завершить: решить вручную ", key("Enter")),
-      make("button", { type: "button", class: "quiet", onclick: actions.back }, "Назад ", key("Backspace")),
+      make("button", { type: "button", class: "main", onclick: actions.handover }, "Передать координатору ", key("Enter")),
+      backButton(actions),
     ),
-  ];
+  );
 }
 
-export function endingScreen(ending, actions, { zone, now, changed, handover, recorded, lacking, unwritable }) {
+export function endingScreen(ending, actions, { zone, now, changed, handover, lacking, unwritable, correcting }) {
   const closing = ending.say
     ? phrase(ending.say, null, ending.read)
     : phrase(null, handover ? "Скажите клиенту, что его просьба передана и по ней примут решение" : "Завершающей фразы в скрипте нет: поблагодарите и попрощайтесь");
-  const confirm = ending.writes.length && !ending.same ? "Подтвердить и записать " : "Подтвердить и закончить ";
-  return [
-    changed &&
-      make("p", { class: "notice warn", role: "alert" }, "Итог изменился. Проверьте его и подтвердите ещё раз."),
-    closing,
-    make(
-      "section",
-      { class: "result", "aria-labelledby": "result-title", "data-exact": String(ending.exact) },
-      make("h2", { id: "result-title" }, make("span", { class: "soft" }, "Итог: "), ending.label ?? "разговор не завершён"),
-      recorded && make("p", { class: "notice" }, `По этому звонку уже записано: «${recorded}».`),
-      ending.writes.length > 0 && !ending.same && (lacking || unwritable) && missing(lacking, unwritable, actions),
-      ending.same ? make("p", {}, "Этот итог уже записан: повторно ничего не пишется.") : writes(ending, zone, now),
-    ),
+  const isMissing = ending.writes.length > 0 && !ending.same && (lacking || unwritable);
+  const result = make(
+    "section",
+    { class: "result", "aria-labelledby": "result-title", "data-exact": String(ending.exact) },
+    make("h2", { id: "result-title" }, make("span", { class: "soft" }, "Итог: "), ending.label ?? "решить вручную"),
+    isMissing && missing(lacking, unwritable, actions),
+    ending.same ? make("p", {}, "Этот итог уже записан: повторно ничего не пишется.") : writes(ending, zone, now),
+  );
+  return screenOf(
+    [
+      correcting && make("p", { class: "again" }, "Нажмите на шаг, который нужно исправить: в «Ходе разговора» или кнопкой «Назад»."),
+      changed && make("p", { class: "notice warn", role: "alert" }, "Итог изменился. Проверьте его и подтвердите ещё раз."),
+      closing,
+      result,
+    ],
     make(
       "div",
       { class: "confirm" },
-      lacking
-        ? make("button", { type: "button", class: "main", id: "confirm", onclick: once(actions.client) }, "Указать номер ", key("Enter"))
-        : make("button", { type: "button", class: "main", id: "confirm", onclick: once(actions.confirm) }, confirm, key("Enter")),
-    ),
-    make(
-      "div",
-      { class: "others" },
-      make("button", { type: "button", class: "quiet", onclick: actions.back }, "Назад ", key("Backspace")),
+      lacking ? numberButton(actions) : confirmButton(ending, actions),
+      backButton(actions),
       !handover && make("button", { type: "button", class: "quiet", onclick: actions.broken }, "Разговор прервался ", key("П")),
     ),
-  ];
+  );
+}
+
+/** What is read out last, smaller, beside what it led to. */
+export function closingPhrase(words) {
+  return words && make("section", { class: "phrase say past" }, make("p", { class: "how" }, "Завершающая фраза"), make("p", { class: "words" }, words));
+}
+
+function confirmButton(ending, actions) {
+  const words = ending.writes.length && !ending.same ? "Подтвердить и записать " : "Подтвердить и закончить ";
+  return make("button", { type: "button", class: "main", id: "confirm", onclick: once(actions.confirm) }, words, key("Enter"));
+}
+
+function numberButton(actions) {
+  return make("button", { type: "button", class: "main", id: "confirm", onclick: once(actions.client) }, "Указать номер ", key("Enter"));
 }
 
 /** What cannot be carried out as it is, and where to mend it. */
@@ -200,7 +225,7 @@ function writes(ending, zone, now) {
   ];
 }
 
-const KINDS = { comment: "Комментарий в карточку", reminder: "Напоминание", withdrawal: "Прежнее напоминание отзывается" };
+const KINDS = { comment: "Комментарий в карточку", reminder: "Напоминание", withdrawal: "Отмена прежнего напоминания: письмо" };
 
 function written(group, zone, now) {
   const people = group.people.map((one) =>
@@ -208,7 +233,7 @@ function written(group, zone, now) {
       "li",
       {},
       make("strong", {}, one.to),
-      one.due && group.kind === "reminder" ? ` — до ${shortTime(one.due, zone, now)}` : "",
+      one.due && group.kind === "reminder" ? `, срок: ${shortTime(one.due, zone, now)}` : "",
       one.mail ? make("span", { class: "soft" }, `, письмо на ${one.mail}`) : "",
     ),
   );
@@ -217,8 +242,22 @@ function written(group, zone, now) {
     { class: `write ${group.kind}` },
     make("p", { class: "what" }, KINDS[group.kind] ?? group.kind, group.subject ? ` «${group.subject}»` : ""),
     people.length ? make("ul", { class: "people", role: "list" }, people) : null,
-    make("p", { class: "text" }, group.text),
-    group.marks.length ? make("p", { class: "marks" }, `последней строкой — метка записи ${group.marks.join(" ")}`) : null,
+    make("p", { class: "text" }, toCome(group.text)),
+    group.marks.length ? marks(group) : null,
+  );
+}
+
+/** What stands in a text until its card is known, as words. */
+function toCome(text) {
+  return text.replaceAll("‹имя в карточке›", "имя подставится").replaceAll("‹ссылка на карточку›", "ссылка подставится").replaceAll("‹номер карточки›", "номер подставится");
+}
+
+function marks(group) {
+  return make(
+    "details",
+    { class: "marks" },
+    make("summary", {}, "Подробнее"),
+    make("p", {}, `Метка записи, по которой её находит плагин: ${group.marks.join(" ")}`),
   );
 }
 
@@ -231,63 +270,16 @@ function waitingWords(why, works) {
   return `Нет связи с сервером. ${kept} и уйдёт само, как только связь вернётся.${stay}`;
 }
 
-export function sendingScreen(why, works) {
-  return [
-    make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, why ? "Подтверждено, ещё не передано" : "Передаётся…"),
-    why && make("p", { class: "notice warn" }, waitingWords(why, works)),
-  ];
-}
-
-const ICONS = { done: "✓", cancelled: "–", parked: "!" };
-
-export function doneScreen(end, progress, actions, { zone, label, waiting }) {
-  const unfinished = end.kind === "unfinished";
-  const at = clockTime(new Date(end.at), zone);
-  const rows = (progress?.deliveries ?? []).map((one) =>
-    make(
-      "li",
-      { class: one.state === "done" ? "done" : one.state === "cancelled" ? "off" : one.slow || one.state === "parked" ? "slow" : "going" },
-      make("span", { class: "icon", "aria-hidden": "true" }, ICONS[one.state] ?? (one.slow ? "!" : "…")),
-      make(
-        "span",
-        {},
-        one.what,
-        one.to ? make("span", { class: "soft" }, ` — ${one.to}${one.address ? `, ${one.address}` : ""}`) : "",
-        ": ",
-        make("strong", {}, one.slow && one.state === "pending" ? "опаздывает" : one.words),
-        one.at ? make("span", { class: "soft" }, ` ${clockTime(new Date(one.at), zone)}`) : "",
-      ),
-    ),
+/** `closing`: the closing phrase, still to be read out while the confirmation is on its way. */
+export function sendingScreen(why, works, closing) {
+  return screenOf(
+    [
+      make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, why ? "Подтверждено, ещё не передано" : "Передаётся…"),
+      why && make("p", { class: "notice warn" }, waitingWords(why, works)),
+      closingPhrase(closing),
+    ],
+    null,
   );
-  return [
-    make("h1", { id: "phrase", tabindex: "-1", class: "plain" }, unfinished ? "Передано координатору" : "Готово"),
-    make("p", { class: "big" }, make("span", { class: "soft" }, "Итог: "), make("strong", {}, label)),
-    progress &&
-      make(
-        "div",
-        { class: progress.late ? "notice warn" : progress.over ? "notice good" : "notice", role: "status" },
-        make("p", {}, make("strong", {}, progress.words)),
-        progress.advice && make("p", {}, progress.advice),
-      ),
-    make(
-      "ul",
-      { class: "progress", role: "list" },
-      make(
-        "li",
-        { class: "done" },
-        make("span", { class: "icon", "aria-hidden": "true" }, "✓"),
-        make("span", {}, "Принято: ", make("strong", {}, "сохранено и не потеряется"), make("span", { class: "soft" }, ` ${at}`)),
-      ),
-      rows,
-    ),
-    waiting && make("p", { class: "notice warn", role: "status" }, "Нет связи: как идёт запись, пока не видно. Сама запись от этой страницы уже не зависит."),
-    make(
-      "div",
-      { class: "others" },
-      unfinished && make("button", { type: "button", class: "quiet", onclick: once(actions.resume) }, "Продолжить разговор"),
-      !unfinished && make("button", { type: "button", class: "quiet", onclick: actions.resume }, "Исправить итог"),
-    ),
-  ];
 }
 
 /** The steps so far; any of them can be gone back to. */
@@ -302,6 +294,7 @@ export function journal(steps, current, actions) {
         make("span", { class: "number", "aria-hidden": "true" }, String(place + 1)),
         make("span", { class: "asked" }, node.label),
         make("span", { class: "said" }, answer.words),
+        actions.noteAt(answer.fact) && make("span", { class: "noted" }, `Заметка: ${actions.noteAt(answer.fact)}`),
         make("span", { class: "unseen" }, " — вернуться к этому вопросу"),
       ),
     ),

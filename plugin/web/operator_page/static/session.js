@@ -42,6 +42,7 @@ export class Session {
     const answer = await this._ask("POST", { login, password });
     if (!answer) return "Нет связи с сервером. Попробуйте ещё раз.";
     if (answer.status === 429) return "Слишком много неудачных попыток. Подождите немного и попробуйте ещё раз.";
+    if (answer.status === 503) return "Сейчас входят многие. Подождите несколько секунд и попробуйте ещё раз.";
     if (answer.status !== 200) return "Логин или пароль не подошли.";
     // In a frame the browser may have refused the cookie: only a session that holds counts.
     if (!(await this.renew())) return "Браузер не принял вход в этом окне. Войдите в новой вкладке.";

@@ -3,6 +3,8 @@
 /** For 1, for 2 to 4, for 5 and more. */
 export const WAITING_NOW = ["подтверждение ещё не ушло", "подтверждения ещё не ушли", "подтверждений ещё не ушли"];
 
+export const ANSWERS = ["ответ", "ответа", "ответов"];
+
 /** «1 подтверждение ещё не ушло» */
 export function counted(count, [one, few, many]) {
   const last = count % 10;

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -47,7 +50,12 @@ from tests.support.examples import examples
         ('a = "C:\\d"\n', 1, "перед «\\» поставьте ещё один «\\»"),
         ("a = 1\nb = 'x\x01'\n", 2, "знак U+0001, управляющий знак, место 7"),
         ("a = 1\nb = 2 # \x07\n", 2, "знак U+0007, управляющий знак, место 9"),
-        ("a = " + "[" * 5000 + "]" * 5000, 0, "слишком глубокая вложенность"),
+        ("a = " + "[" * 5000 + "]" * 5000, 1, "слишком глубокая вложенность"),
+        ("a = 1\nb = " + "{ a = " * 5000, 2, "слишком глубокая вложенность"),
+        ("a = 1\n" + "b." * 5000 + "c = 1\n", 2, "ключ более чем из 50 частей"),
+        ("a = 1\n[" + "'b' . " * 5000 + "c]\n", 2, "ключ более чем из 50 частей"),
+        ("a = 1\nb = " + "1" * 5000 + "\n", 2, "слишком длинное число"),
+        ("a = 1\nb = [\n0x" + "f" * 17 + "]\n", 3, "слишком длинное число"),
     ],
 )
 def test_what_is_no_toml_is_told_in_russian_with_line_and_remedy(text: str, line: int, told: str) -> None:
@@ -56,6 +64,102 @@ def test_what_is_no_toml_is_told_in_russian_with_line_and_remedy(text: str, line
 
     assert told in f"{refused.value.what} — {refused.value.hint}"
     assert refused.value.line == line
+
+
+PIECES = [
+    "a",
+    "b.c",
+    "'d'",
+    '"e"',
+    "=",
+    ".",
+    ",",
+    "[",
+    "]",
+    "[[",
+    "]]",
+    "{",
+    "}",
+    "1",
+    "-",
+    "_",
+    "0x",
+    "1e9",
+    "inf",
+    '"',
+    "'",
+]
+PIECES += [
+    '"""',
+    "'''",
+    "\\",
+    "\\u12",
+    "\n",
+    "\r",
+    " ",
+    "\t",
+    "#",
+    "2026-01-01",
+    "T00:00:00",
+    "Z",
+    "true",
+    "\x00",
+    "ы",
+    "\ufeff",
+    "\u200b",
+]
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=200), st.lists(st.sampled_from(PIECES), max_size=60).map(lambda got: "".join(got).encode())
+    )
+)
+def test_any_content_is_read_or_refused_with_a_line(raw: bytes) -> None:
+    line = _line_of_fault(raw)
+    if line is None:
+        assert parse_toml(raw).data == tomllib.loads(raw.decode())
+    else:
+        assert 1 <= line <= raw.count(b"\n") + 1
+
+
+def _line_of_fault(raw: bytes) -> int | None:
+    try:
+        parse_toml(raw)
+    except TomlUnreadable as refused:
+        return refused.line
+    return None
+
+
+LONG = {
+    "a dotted key": lambda count: "a." * count + "a = 1\n",
+    "a dotted header": lambda count: "[" + "a." * count + "a]\n",
+    "tables": lambda count: "".join(f"[t{number}]\na = 1\n" for number in range(count)),
+    "lists of tables": lambda count: "[[a]]\n[a.b]\nx = 1\n" * count,
+    "a list": lambda count: "a = [" + "1,\n" * count + "]\n",
+    "opened lists": lambda count: "a = " + "[" * count,
+    "an inline table": lambda count: "a = {" + ",".join(f"k{number} = 1" for number in range(count)) + "}\n",
+    "quotes": lambda count: '"' * count,
+    "an open text": lambda count: 'a = """' + '""x' * count,
+    "a number": lambda count: "a = 1" + "_1" * count,
+    "names without dots": lambda count: "a" * count * 20,
+}
+
+
+@pytest.mark.parametrize("make", LONG.values(), ids=LONG)
+def test_twice_the_size_takes_about_twice_the_time(make: Callable[[int], str]) -> None:
+    def seconds(count: int) -> float:
+        text, times = make(count).encode(), []
+        for _ in range(3):
+            started = time.process_time()
+            with suppress(TomlUnreadable):
+                parse_toml(text)
+            times.append(time.process_time() - started)
+        return min(times)
+
+    # Eight times the size; 64 times as long would be quadratic.
+    assert seconds(8_000) < 40 * max(seconds(1_000), 0.0005)
 
 
 @pytest.mark.parametrize(

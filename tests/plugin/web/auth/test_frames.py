@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
 from sqlalchemy import insert
 
@@ -99,3 +101,26 @@ def test_only_the_named_origins_may_show_the_page_in_a_frame(framed: Site, site:
     alone = site.browser().get("/operator/sign-in").headers
     assert "frame-ancestors 'none'" in alone["Content-Security-Policy"]
     assert alone["X-Frame-Options"] == "DENY"
+
+
+IFRAME = {"Sec-Fetch-Dest": "iframe"}
+
+
+@pytest.mark.parametrize("keeps_cookies", [True, False])
+def test_a_frame_whose_browser_keeps_no_cookies_offers_the_same_link_in_a_tab(
+    framed: Site, keeps_cookies: bool
+) -> None:
+    browser = framed.browser()
+    answer = browser.ask("POST", FRAME, {"token": "portal", "call": "c-1"}, IFRAME)
+    assert answer.status == 303
+    if not keeps_cookies:
+        browser.cookies.clear()
+    answer = browser.ask("GET", answer.to.removeprefix(framed.page.public_url), None, IFRAME)
+
+    if keeps_cookies:
+        assert (answer.status, answer.to) == (303, "/operator/?call=c-1")
+        return
+    assert (answer.status, answer.title) == (200, "Откройте страницу в новой вкладке")
+    link = unescape(answer.body.split('<a class="button" href="')[1].split('"')[0])
+    tab = framed.browser()
+    assert tab.get(link).to == "/operator/?call=c-1"

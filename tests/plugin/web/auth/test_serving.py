@@ -50,6 +50,12 @@ def test_without_a_secret_nothing_is_there_and_the_log_says_why(
     assert log.getvalue().count("[page] secret") == 2
 
 
+def test_the_bare_address_leads_to_the_operators_page(ledger: Ledger, settings: Settings, rules: ActiveRules) -> None:
+    with ExitStack() as stack:
+        answer = browser_of(stack, ledger, settings, rules, PAGE).get("/")
+    assert (answer.status, answer.headers["location"]) == (302, "/operator/")
+
+
 def test_the_whole_application_lets_in_by_password_and_by_link_and_logs_nothing_of_either(
     ledger: Ledger, settings: Settings, rules: ActiveRules, log: io.StringIO
 ) -> None:

@@ -10,22 +10,24 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from plugin.delivery.group_commit import GroupCommit
 from plugin.errors import LedgerUnavailable
+from plugin.ledger.group_commit import GroupCommit
 
 PATIENCE = 60.0
 
 
 class OneLedger:
-    """Counts transactions; ``commit`` is called when one is about to be committed."""
+    """Counts transactions; ``begin`` is called at the beginning of one, ``commit`` when it is about to be committed."""
 
     def __init__(self) -> None:
         self.transactions = 0
+        self.begin: Callable[[], None] = lambda: None
         self.commit: Callable[[], None] = lambda: None
 
     @contextmanager
     def write(self, *, alone: bool = False) -> Iterator[Any]:
         self.transactions += 1
+        self.begin()
         yield None
         self.commit()
 
@@ -107,6 +109,19 @@ def test_a_commit_of_unknown_outcome_fails_every_request_and_is_not_repeated() -
     asking.run([1], [2], [3])
     assert asking.found == {0: [2], 1: "the connection was lost", 2: "the connection was lost"}
     assert asking.work.groups == [[1], [2, 3]]
+
+
+def test_a_ledger_that_lets_none_begin_fails_every_request_at_once() -> None:
+    asking = Asking()
+
+    def refuse() -> None:
+        if asking.ledger.transactions == 2:
+            raise LedgerUnavailable("the writers wait too long")
+
+    asking.ledger.begin = refuse
+    asking.run([1], [2], [3])
+    assert asking.found == {0: [2], 1: "the writers wait too long", 2: "the writers wait too long"}
+    assert asking.work.groups == [[1]]
 
 
 def test_after_a_failure_the_next_requests_are_served() -> None:

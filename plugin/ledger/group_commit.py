@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from plugin.ledger import Ledger
+from plugin.ledger.database import Ledger
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -89,15 +89,18 @@ class GroupCommit(Generic[Request, Result]):
         return group
 
     def _settle(self, group: Sequence[_Ticket[Request, Result]]) -> None:
-        worked = False
+        begun = worked = False
         try:
             with self._ledger.write() as connection:
+                begun = True
                 results = self._work(connection, [request for ticket in group for request in ticket.requests])
                 worked = True
         except BaseException as error:
+            # Before the commit nothing of it can be left; after it, only asking again tells. A ledger that lets none
+            # begin does so to each of them: one after the other would wait in vain.
+            alone = begun and not worked and len(group) > 1
             for ticket in group:
-                # Before the commit nothing of it can be left; after it, only asking again tells.
-                ticket.alone = not worked and len(group) > 1
+                ticket.alone = alone
                 ticket.error = None if ticket.alone else error
             if not isinstance(error, Exception):
                 raise

@@ -1,0 +1,1 @@
+"""Servers that behave as the documentation of real CRMs says: what the real one refuses is refused here too."""

@@ -2,7 +2,7 @@
 # make check   style, types and every test that is not slow: before each commit
 # make test    style, types and every test (WORKERS=1: one after the other; ARGS: more for pytest, as for check)
 # make bench   speed and memory beside other engines
-# make chaos   2,000 calls and 50 kill -9 on either database; then all is counted (ARGS="--ledger sqlite": see --help)
+# make chaos   2,000 calls and 50 kill -9 on either database, then EspoCRM in outages; all is counted (ARGS: see --help)
 # make lock    write requirements.lock anew: what production installs, with digests
 #
 # Each sets up .venv first. PYTHON=/path/to/python3.12 chooses the interpreter (3.11 or newer).

@@ -63,7 +63,7 @@ def read_back(crm: Crm, mails: dict[str, Mail], stories: Sequence[Story]) -> Fou
         found.keys[name] = Counter(record["external_key"] for record in records)
     for record in [*comments, *reminders]:
         owner = cards.get(record["card"])
-        items = list(_reminder(record) if "assignee" in record else _comment(record))
+        items = list(_reminder(record) if "assignee" in record else items_of_comment(record["text"]))
         if owner is None or not items:
             found.strange.append(f"record {record['id']} of card {record['card']}: {record['text'][:120]!r}")
         else:
@@ -86,7 +86,7 @@ def _sort_mails(found: Found, mails: dict[str, Mail], own: Iterable[dict[str, An
     arrived += [(mail, "smtp") for mail in mails.values() if mail.sender == SENDER]
     found.mails = len(arrived)
     for mail, channel in arrived:
-        phone, item = _PHONE.search(mail.text), _mail(mail, channel)
+        phone, item = _PHONE.search(mail.text), item_of_mail(mail, channel)
         if phone is None or item is None:
             found.strange.append(f"mail {mail.subject!r} to {mail.to}: {mail.text[:120]!r}")
         else:
@@ -96,9 +96,8 @@ def _sort_mails(found: Found, mails: dict[str, Mail], own: Iterable[dict[str, An
 # --- what a text says ------------------------------------------------------------------------------
 
 
-def _comment(record: dict[str, Any]) -> Iterator[Item]:
+def items_of_comment(text: str) -> Iterator[Item]:
     """A comment; or, where it only corrects, each correction in it."""
-    text = record["text"]
     what = _COMMENTS.get(_first_line(text))
     if what is not None:
         *more, replaced = [LABELS.get(old, old) for old in _REPLACES.findall(text)] or [None]
@@ -118,7 +117,8 @@ def _reminder(record: dict[str, Any]) -> Iterator[Item]:
         yield Item("reminder", what, replaced, None, record["assignee"], asks=_ASKS in text)
 
 
-def _mail(mail: Mail, channel: str) -> Item | None:
+def item_of_mail(mail: Mail, channel: str) -> Item | None:
+    """What a mail tells; None where it cannot be read."""
     person = _PEOPLE.get(mail.to)
     if mail.subject.startswith(CANCEL):
         taken = _TAKEN_BACK.match(_first_line(mail.text))
@@ -130,6 +130,11 @@ def _mail(mail: Mail, channel: str) -> Item | None:
     if person is None or what is None:
         return None
     return Item("mail", what, replaced, None, person, channel, _ASKS in text)
+
+
+def told(subject: str, text: str) -> str | None:
+    """The outcome that a reminder tells of, whatever it says first that it replaces."""
+    return _told(subject, _opened(text)[1])
 
 
 def _told(subject: str, text: str) -> str | None:

@@ -158,13 +158,13 @@ class Stage:
         mail, seed = f"127.0.0.1:{self.sink.port}", _seed(self._stories)
         command = crm_command(self.folder, port=self._crm_port, mail=mail, seed=seed)
         return Service(
-            "crm", command, self._environ, self.folder / "crm.log", lambda: _answers(self._crm_port), self._inject
+            "crm", command, self._environ, self.folder / "crm.log", lambda: answers(self._crm_port), self._inject
         )
 
     def _plugin(self, shared: bool) -> list[Service]:
         def service(name: str, *arguments: str, listens: bool = False) -> Service:
             command = [sys.executable, "-m", "plugin", "--config", str(self.folder), *arguments]
-            ready = (lambda: _answers(self.web_port)) if listens else (lambda: True)
+            ready = (lambda: answers(self.web_port)) if listens else (lambda: True)
             return Service(name, command, self._environ, self.folder / f"{name}.log", ready)
 
         port = ("--port", str(self.web_port))
@@ -201,7 +201,7 @@ def _seed(stories: Iterable[Story]) -> dict[str, Any]:
     return {"users": users, "cards": cards}
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     """Whether something speaks HTTP there."""
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:

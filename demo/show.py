@@ -84,7 +84,10 @@ class Printer:
     def addresses(self, stage: Stage) -> None:
         print(f"\nCRM:     {stage.crm_url}/\nПлагин:  {stage.plugin_url}/docs\nФайлы:   {stage.folder}")
         # In one piece, however long: it is to be clicked or copied.
-        print(f"Страница оператора (ссылка действует 30 минут):\n{stage.operator_link()}")
+        login, password = stage.account()
+        print(f"Страница оператора: {stage.plugin_url}/operator/\n  вход: {login}, пароль: {password}")
+        print("  Из карточки CRM — «Открыть разговор по скрипту» (после входа), без входа —")
+        print(f"  по ссылке, она действует 30 минут:\n{stage.operator_link()}")
         print("Ctrl-C завершает.", flush=True)
 
     def _decided(self, decision: dict[str, Any], status: int) -> None:

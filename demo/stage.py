@@ -74,13 +74,19 @@ class Stage:
         # The plugin listens on a port of its own choosing.
         return self.plugin_url + link[link.index("/operator") :].strip()
 
+    def account(self) -> tuple[str, str]:
+        """A new account for the operators' page: login and password."""
+        login, password = "operator", secrets.token_urlsafe(12)
+        self._optout("user", "add", login, given=f"{password}\n")
+        return login, password
+
     def mails(self, phone: str) -> list[tuple[str, str]]:
         """(recipient, subject) of the mails with this number in their text."""
         return [(mail.to, mail.subject) for mail in list(self.mailbox.mails.values()) if phone in mail.text]
 
-    def _optout(self, *arguments: str) -> str:
+    def _optout(self, *arguments: str, given: str | None = None) -> str:
         """What a command prints. Raises DemoFailed."""
-        done = self._plugin.run(*arguments)
+        done = self._plugin.run(*arguments, given=given)
         if done.returncode:
             raise DemoFailed(f"{' '.join(arguments[:2])}: {done.stderr}")
         return done.stdout
@@ -97,6 +103,7 @@ class Stage:
             seed={"users": USERS, "cards": [{"id": i, "name": name, "phones": [phone]} for i, name, phone in CARDS]},
             mail=None,
             faults=False,
+            arguments=("--script-url", f"http://127.0.0.1:{port}/operator/open"),
         )
         self._crm = self._running.enter_context(crm)
         shutil.copytree(shipped_dir() / "rules", self.folder / "rules")

@@ -79,7 +79,10 @@ def parsed(body: bytes) -> tuple[Any, bool]:
     A byte order mark is skipped, and texts are mended, so that whatever is made of them can be stored and sent.
     """
     try:
-        return clean_tree(json.loads(body)).value, True
+        data = json.loads(body)
+        # Only by an escape could plain signs come to hold what has to be mended.
+        is_plain = body.isascii() and b"\\" not in body and b"\x7f" not in body
+        return data if is_plain else clean_tree(data).value, True
     except (ValueError, RecursionError):
         return None, False
 

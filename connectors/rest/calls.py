@@ -53,8 +53,13 @@ def references(
         if call.request is not None:
             found.append(Reference(KIND, call_id))
         elif all_hold(call.when, record, context):
-            found.append(Reference(KIND, call_id, data=_needed(call, facts, record)))
+            found.append(brought(call, facts, record))
     return found
+
+
+def brought(call: CallTable, facts: FactFields, record: Mapping[str, Any]) -> Reference:
+    """A call whose record is there already."""
+    return Reference(KIND, as_text(call.id.get(record)), data=_needed(call, facts, record))
 
 
 def unread(content: Any) -> Reference:

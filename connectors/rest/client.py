@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
@@ -24,6 +24,14 @@ _NOT_SIGNED_IN = 401
 _ERRORS = 400
 #: Answers without a body by their very status.
 _BODILESS = frozenset({204, 205})
+
+
+@dataclass(frozen=True, slots=True)
+class PagePlace:
+    """A page of a list: how many there are before it, and what the CRM said it is asked for by."""
+
+    number: int = 0
+    following: str | None = None
 
 
 class RestClient:
@@ -131,21 +139,24 @@ class RestClient:
 
         Raises as ``read``; CrmRefused also where there are more than ``pages.most`` pages.
         """
-        prepared: Prepared | None = self._prepared(request, context, pages, _first_page(pages))
-        number = 0
-        while prepared is not None:
-            if pages is not None and number >= pages.most:
+        place: PagePlace | None = PagePlace()
+        while place is not None:
+            if pages is not None and place.number >= pages.most:
                 raise CrmRefused(f"{self.http.host} has more than {pages.most} pages of matches")
-            data = self._asked(request, prepared)
-            if data is None:
-                return
-            found = records.of(data, context)
-            if found is None:
-                raise CrmUnavailable(f"{self.http.host} answered with something that is no list")
+            found, place = self.page(request, context, records, pages, place)
             yield from found
-            number += 1
-            held = len(records.all_in(data) or ())
-            prepared = None if pages is None else self._next(request, context, pages, data, number, held)
+
+    def page(
+        self, request: Request, context: Mapping[str, Any], records: RecordsShape, pages: Pages | None, place: PagePlace
+    ) -> tuple[list[Any], PagePlace | None]:
+        """The records that count on one page, and the place of the next; None: there is none. Raises as ``read``."""
+        data = self._asked(request, self._prepared_page(request, context, pages, place))
+        if data is None:
+            return [], None
+        found = records.of(data, context)
+        if found is None:
+            raise CrmUnavailable(f"{self.http.host} answered with something that is no list")
+        return found, None if pages is None else _following(pages, data, place, len(records.all_in(data) or ()))
 
     # --- details -----------------------------------------------------------------------------------
 
@@ -206,22 +217,18 @@ class RestClient:
         after, blocked = (failed.after, failed.blocked) if isinstance(failed, NotDone) else (None, False)
         raise CrmUnavailable(failed.why, after=after, status=failed.status, code=failed.code, blocked=blocked)
 
-    def _next(
-        self, request: Request, context: Mapping[str, Any], pages: Pages, data: Any, number: int, held: int
-    ) -> Prepared | None:
-        """What asks for the page after ``number`` pages, the last of which held so many records."""
-        if pages.by in ("number", "offset"):
-            if held == 0 or (pages.size is not None and held < pages.size):
-                return None
-            count = pages.first + number if pages.by == "number" else number * (pages.size or 1)
+    def _prepared_page(
+        self, request: Request, context: Mapping[str, Any], pages: Pages | None, place: PagePlace
+    ) -> Prepared:
+        if pages is not None and pages.by in ("number", "offset"):
+            count = pages.first + place.number if pages.by == "number" else place.number * (pages.size or 1)
             return self._prepared(request, context, pages, {pages.parameter: count})
-        following = as_text(pages.next.get(data)) if pages.next is not None else ""
-        if not following:
-            return None
+        if pages is None or place.following is None:
+            return self._prepared(request, context)
         if pages.by == "cursor":
-            return self._prepared(request, context, pages, {pages.parameter: following})
+            return self._prepared(request, context, pages, {pages.parameter: place.following})
         first = self._prepared(request, context)
-        return replace(first, address=self._linked(following, first.address))
+        return replace(first, address=self._linked(place.following, first.address))
 
     def _linked(self, link: str, current: str) -> str:
         """A link to the next page as an address of this account: never another host, whatever the answer says."""
@@ -297,7 +304,10 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogatepass")).decode()
 
 
-def _first_page(pages: Pages | None) -> Mapping[str, int] | None:
-    if pages is None or pages.by not in ("number", "offset"):
-        return None
-    return {pages.parameter: pages.first if pages.by == "number" else 0}
+def _following(pages: Pages, data: Any, place: PagePlace, held: int) -> PagePlace | None:
+    """The place after a page that held so many records."""
+    if pages.by in ("number", "offset"):
+        is_last = held == 0 or (pages.size is not None and held < pages.size)
+        return None if is_last else PagePlace(place.number + 1)
+    following = as_text(pages.next.get(data)) if pages.next is not None else ""
+    return PagePlace(place.number + 1, following) if following else None

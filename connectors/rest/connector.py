@@ -12,6 +12,7 @@ from connectors.base import (
     CallResult,
     Card,
     CardRef,
+    CatchUpPage,
     Check,
     Connector,
     CrmRefused,
@@ -32,6 +33,7 @@ from connectors.http.client import HttpAnswer
 from connectors.http.settings import limits_of
 from connectors.kit.mapping import FactFields
 from connectors.rest import profiles
+from connectors.rest.catching_up import RestCatchUp
 from connectors.rest.checks import RestChecks
 from connectors.rest.client import RestClient
 from connectors.rest.conditions import all_hold
@@ -69,10 +71,12 @@ class RestConnector(Connector):
         self._contacts = RestContacts(self._client, self._values, settings, self._presence.note)
         self._writer = RestWrites(self._client, self._values, settings)
         self._events = RestEvents(self._client, self._values, self._contacts, settings, now)
+        self._catch_up = RestCatchUp(self._client, self._values, settings, now)
         self._trial = RestTrial(self._client, self._values, self._contacts, settings)
         self._checks = RestChecks(self._client, self._values, settings)
         self.sends_mail = self._email is not None
         self.repeats_events = settings["repeats_events"]
+        self.catches_up = settings["catch_up"] is not None
         self.always_answers = settings["event"].always_answers if settings["event"] else None
         self.removes = frozenset[Kind](settings["remove"])
 
@@ -203,6 +207,9 @@ class RestConnector(Connector):
         self, headers: Mapping[str, str], path_secret: str | None, query: Mapping[str, str], body: bytes
     ) -> Sequence[CallResult | Reference]:
         return self._events.parse(headers, path_secret, query, body)
+
+    def catch_up(self, since: datetime, cursor: str | None) -> CatchUpPage:
+        return self._catch_up.page(since, cursor)
 
     def resolve(self, reference: Reference) -> CallResult | Sequence[Reference] | None:
         return self._events.resolve(reference)

@@ -14,7 +14,7 @@ from connectors.rest.fields import ConditionsField, PathField, words
 from connectors.rest.paths import Path
 from connectors.rest.request import RecordsShape, Request
 from connectors.rest.syntax import suggestion
-from connectors.rest.tables import check_effect, request_fields, table
+from connectors.rest.tables import check_effect, find_fields, find_of, request_fields, table
 
 ALGORITHMS = ("sha1", "sha256", "sha384", "sha512")
 #: What ``signed`` may be put together of.
@@ -124,6 +124,11 @@ def _call(data: dict[str, Any]) -> model.CallTable:
         data.get("default_card_type"),
         data["card_types"],
     )
+
+
+def catch_up_table() -> fields.Nested:
+    """``[catch_up]``."""
+    return table(find_of, **find_fields(placeholders.CATCH_UP), load_default=None)
 
 
 def _check_card_keys(values: Mapping[str, Path], data: Mapping[str, Any]) -> None:

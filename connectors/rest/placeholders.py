@@ -30,6 +30,7 @@ STATE = _names(_ID)
 WITHDRAW = _names(_ID, _KEY, _RECORD, {"why": ()})
 REMOVE = _names(_ID, _CARD)
 CALL = _names(_ID)
+CATCH_UP = _names({"since": (), "until": ()})
 PERSON = _names(_PERSON)
 NOTHING = _names()
 
@@ -57,6 +58,7 @@ BY_TABLE: Mapping[str, Names] = {
     "withdraw": WITHDRAW,
     "remove": REMOVE,
     "call": CALL,
+    "catch_up": CATCH_UP,
     "person": PERSON,
     "check": NOTHING,
 }

@@ -109,6 +109,8 @@ def _context(
         card=values.card(CardRef(kind, "42")),
         id="42",
         due=_DUE,
+        since=_DUE,
+        until=_DUE,
         phone=_NOTATIONS[0],
         record=Anything("42", holds),
         **keyed(KEY),

@@ -13,7 +13,7 @@ from connectors.http.settings import HttpAccount
 from connectors.kit.mapping import FactFields, FactsTable
 from connectors.rest import event_auth, inherited, placeholders, profiles, quoting, samples
 from connectors.rest.defaults import defaults_table
-from connectors.rest.event_tables import call_table, event_table
+from connectors.rest.event_tables import call_table, catch_up_table, event_table
 from connectors.rest.fields import parsed_path, words
 from connectors.rest.places import merged, nested, templates_at
 from connectors.rest.syntax import Use, suggestion
@@ -129,6 +129,7 @@ class RestSettings(HttpAccount):
     person = person_table()
     event = event_table()
     call = call_table()
+    catch_up = catch_up_table()
     #: Whether the CRM sends an event again that was not taken.
     repeats_events = fields.Boolean(load_default=False, truthy={True}, falsy={False})
     facts = FactsTable()
@@ -206,6 +207,12 @@ def _faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tup
         yield "call", {"default_card_type": [f"no type of card{suggestion(call.card_type, data['card'])}"]}
     yield from _event_faults(data, unresolved)
     yield from _without_effect(data)
+    if data["catch_up"] is not None and data["call"] is None:
+        yield "catch_up", ["given without [call]: what is a call there?"]
+    elif data["catch_up"] is not None and not any(
+        template.uses_name("since") for template in data["catch_up"].request.templates()
+    ):
+        yield "catch_up", ["no template of its request names since: it would read everything each time"]
 
 
 def _without_effect(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

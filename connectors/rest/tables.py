@@ -134,11 +134,13 @@ def _pages() -> fields.Nested:
     )
 
 
-def _find_fields(of: Names) -> dict[str, Any]:
+def find_fields(of: Names) -> dict[str, Any]:
+    """The fields of a table that looks for records."""
     return {**request_fields(of), **_records_fields(of), "pages": _pages()}
 
 
-def _find(data: dict[str, Any]) -> model.Find:
+def find_of(data: dict[str, Any]) -> model.Find:
+    """What such a table loads as."""
     pages = data.get("pages")
     if pages is not None and pages.in_body and "json" not in data and "form" not in data:
         raise ValidationError({"pages": {"place": ["there is no body: give json or form"]}})
@@ -194,10 +196,10 @@ def find_table() -> fields.Nested:
     """``[find.<kind>]``."""
 
     def build(data: dict[str, Any]) -> model.Find:
-        return replace(_find(data), whole=data["whole"])
+        return replace(find_of(data), whole=data["whole"])
 
     return table(
-        build, **_find_fields(placeholders.FIND), whole=ConditionsField(placeholders.with_record(placeholders.FIND))
+        build, **find_fields(placeholders.FIND), whole=ConditionsField(placeholders.with_record(placeholders.FIND))
     )
 
 
@@ -254,9 +256,9 @@ def contacts_table(of: Names) -> fields.Nested:
     """``[contact_by_phone]``, ``[contact_by_name]``."""
 
     def build(data: dict[str, Any]) -> model.Contacts:
-        return model.Contacts(_find(data), data["type"], _shape(data))
+        return model.Contacts(find_of(data), data["type"], _shape(data))
 
-    return table(build, **_find_fields(of), **_shape_fields(), type=words(required=True), load_default=None)
+    return table(build, **find_fields(of), **_shape_fields(), type=words(required=True), load_default=None)
 
 
 # --- checking ----------------------------------------------------------------------------------------
@@ -282,10 +284,10 @@ def person_table() -> fields.Nested:
     """``[person]``."""
 
     def build(data: dict[str, Any]) -> model.Person:
-        return model.Person(_find(data), data.get("address"), data["remedy"])
+        return model.Person(find_of(data), data.get("address"), data["remedy"])
 
     return table(
-        build, **_find_fields(placeholders.PERSON), address=PathField(), remedy=words(required=True), load_default=None
+        build, **find_fields(placeholders.PERSON), address=PathField(), remedy=words(required=True), load_default=None
     )
 
 

@@ -87,6 +87,8 @@ class RestTrial:
             card=self._values.card(card),
             id=given.id or "42",
             due=now + _A_DAY,
+            since=now - _A_DAY,
+            until=now,
             assignee=person(given.assignee) if given.assignee.user else more,
             record=samples.ANY_RECORD,
         )

@@ -22,7 +22,7 @@ COMMANDS: Commands = {
     "alerts": ("plugin.cli.alerts:alerts", "What the admins have to look at: alerts that stand, and past ones."),
     "backup": ("plugin.cli.backup:backup", "Copy the ledger while it is in use."),
     "calls": ("plugin.cli.calls:calls", "Show the calls, what was decided and what became of it."),
-    "connectors": ("plugin.cli.connectors:connectors", "Which CRMs can be connected: list, describe."),
+    "connectors": ("plugin.cli.connectors:connectors", "Which CRMs can be connected: list, describe, new, try."),
     "decide": ("plugin.cli.decide:decide", "Print what the rules decide on some facts."),
     "db": ("plugin.cli.db:db", "The version of the ledger's tables, and upgrading them."),
     "deliver": ("plugin.cli.deliver:deliver", "Write into the CRM what is due, and take nothing in."),

@@ -177,7 +177,8 @@ class _Work:
         self.text = changed
 
     def done(self) -> Cleaned:
-        return Cleaned(self.text, tuple(flaw for flaw in TextFlaw if flaw in self.flaws))
+        # Nearly all text has none, and to go through them takes longer than all the rest.
+        return Cleaned(self.text, tuple(flaw for flaw in TextFlaw if flaw in self.flaws) if self.flaws else ())
 
 
 def _mended(text: str) -> _Work:

@@ -20,8 +20,7 @@ class Claims:
         self._queue = queue
         self._monotonic = monotonic
         self._longest = longest
-        #: How often they have to be renewed, in seconds.
-        self.renew_every = claim_seconds / 4
+        self._every = claim_seconds / 4
         self._renewed_at = monotonic()
         #: When each was first seen in hand.
         self._since: dict[str, float] = {}
@@ -29,7 +28,7 @@ class Claims:
     def renew(self, in_hand: Iterable[Sequence[Delivery]]) -> None:
         """Renew what is in hand, where it is time to. Raises LedgerUnavailable."""
         now = self._monotonic()
-        if 0 <= now - self._renewed_at < self.renew_every:
+        if 0 <= now - self._renewed_at < self._every:
             return
         claims = {delivery.lease for batch in in_hand for delivery in batch}
         self._since = {claim: self._since.get(claim, now) for claim in claims}

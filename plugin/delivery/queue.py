@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select, text, update
@@ -108,6 +108,24 @@ class Begun(Enum):
 
 #: Whether it may go out, when it was sent, and until when the lease is good.
 Started = tuple[Begun, datetime, datetime]
+_LOG_STEPS = insert(attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    delivery: Delivery
+    sent_as: SentAs
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    delivery: Delivery
+    ending: DeliveryEnding
+    steps: Sequence[AttemptStep]
+
+
+#: What came of a step that was begun, or of one that ended.
+_Taken = Started | DeliveryEnding | None
 #: A delivery that goes out, and how.
 _Sending = tuple[Delivery, SentAs]
 #: How a delivery ended, and the steps that led to it.
@@ -134,8 +152,9 @@ class Queue:
         self._claims = itertools.count(1)
         self._dealt = 0
         self._passed_over = 0
-        self._begins = GroupCommit(ledger, self._begin, lambda sending: sending[0].id)
-        self._finishes = GroupCommit(ledger, self._finish, lambda ended: ended[0].id)
+        self._more_is_due = False
+        # What begins and what ends share transactions, so that a full house has few.
+        self._steps = GroupCommit[_Begin | _Finish, _Taken](ledger, self._take, lambda step: step.delivery.id)
 
     def now(self) -> datetime:
         """The ledger's time without asking it: by this machine's clock, and how far that was off at the last step."""
@@ -163,10 +182,8 @@ class Queue:
         many more that were decided together with them; while another process claims so, nothing is claimed, or the two
         would tear them apart.
         """
-        with self._ledger.read() as connection:
-            # An idle loop must not take the writers' turn every second.
-            if not lanes or not any_due(connection, self._moment(connection), lanes, held):
-                return []
+        if not lanes or not (self._more_is_due or self._is_any_due(lanes, held)):
+            return []
         with self._ledger.write() as connection:
             if batch_mates and not self._may_claim(connection):
                 return []
@@ -181,6 +198,7 @@ class Queue:
                 batch_mates=batch_mates,
                 without=without,
             )
+            self._more_is_due = len(ids) >= limit
             if not ids:
                 return []
             self._dealt += limit
@@ -188,6 +206,11 @@ class Queue:
             connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)), _leased(lease, now + self._claim))
             rows: dict[int, Any] = {row.id: row for row in connection.execute(_LOAD, {"ids": ids})}
             return _on_their_cards(connection, [_delivery(rows[id_]) for id_ in ids])
+
+    def _is_any_due(self, lanes: Collection[Lane], held: Collection[str]) -> bool:
+        """Looked at first, for an idle loop must not take the writers' turn every second."""
+        with self._ledger.read() as connection:
+            return any_due(connection, self._moment(connection), lanes, held)
 
     def renew(self, claims: Collection[str]) -> None:
         """Go on holding what of these claims (``Delivery.lease``) has neither been begun nor lost."""
@@ -210,7 +233,8 @@ class Queue:
 
         Checks of each that the lease is still ours (and renews it) and that no correction has cancelled it.
         """
-        return self._begins.submit(sending)
+        steps = [_Begin(delivery, sent_as) for delivery, sent_as in sending]
+        return cast(Sequence[Started], self._steps.submit(steps))
 
     def finish(self, ended: Sequence[_Ending]) -> Sequence[DeliveryEnding | None]:
         """Write the endings and the steps that led to them; returns what was written, None if the lease was lost.
@@ -218,46 +242,43 @@ class Queue:
         A *done* is written without a lease too: it is true whoever holds it now, and keeps them from sending again.
         Of a delivery that was given up as cancelled meanwhile it is logged as an error, for a human to look at.
         """
-        return self._finishes.submit(ended)
+        steps = [_Finish(delivery, ending, steps) for delivery, ending, steps in ended]
+        return cast(Sequence["DeliveryEnding | None"], self._steps.submit(steps))
 
-    # Every process locks deliveries in the order of their ids, so that no two wait for each other.
-
-    def _begin(self, connection: Connection, sending: Sequence[_Sending]) -> Sequence[Started]:
-        rows = _locked(connection, [delivery for delivery, _ in sending])
+    def _take(self, connection: Connection, steps: Sequence[_Begin | _Finish]) -> Sequence[_Taken]:
+        # Every process locks deliveries in the order of their ids, so that no two wait for each other.
+        rows = _locked(connection, [step.delivery for step in steps])
         # Only now: another transaction may have held a row for a while.
         now = self._moment(connection)
-        started, changes = list[Started](), list[dict[str, Any]]()
-        for delivery, sent_as in sending:
-            row = rows[delivery.id]
-            if not _is_ours(row, delivery):
-                started.append((Begun.LOST, now, now))
-            elif row.cancel:
-                started.append((Begun.CANCELLED, now, now))
-            else:
-                until = max(row.lease_until, now + self._lease)
-                assignee = _kept(sent_as.assignee) or row.assignee
-                sent = {"sent_at": now, "attempts": row.attempts + 1, "assignee": assignee} | sent_as.columns()
-                changes.append({"of": delivery.id} | _leased(delivery.lease, until) | sent)
-                started.append((Begun.YES, now, until))
-        if changes:
-            connection.execute(_CHANGE, changes)
-        return started
+        taken, begun, ended = list[_Taken](), list[dict[str, Any]](), list[dict[str, Any]]()
+        for step in steps:
+            row = rows[step.delivery.id]
+            if isinstance(step, _Begin):
+                taken.append(self._begun(row, step, now, begun))
+                continue
+            ending = _writable(row, step.delivery, step.ending)
+            taken.append(ending)
+            if ending is not None:
+                ended.append({"of": step.delivery.id} | _ended(row, ending, now))
+        logged = [_logged(step.delivery, one) for step in steps if isinstance(step, _Finish) for one in step.steps]
+        if logged:
+            connection.execute(_LOG_STEPS, logged)
+        for changes in (begun, ended):
+            if changes:
+                connection.execute(_CHANGE, changes)
+        return taken
 
-    def _finish(self, connection: Connection, ended: Sequence[_Ending]) -> Sequence[DeliveryEnding | None]:
-        rows = _locked(connection, [delivery for delivery, _, _ in ended])
-        steps = [_logged(delivery, step) for delivery, _, steps in ended for step in steps]
-        if steps:
-            connection.execute(insert(attempts), steps)
-        now = self._moment(connection)
-        written = [_writable(rows[delivery.id], delivery, ending) for delivery, ending, _ in ended]
-        changes = [
-            {"of": delivery.id} | _ended(rows[delivery.id], ending, now)
-            for (delivery, _, _), ending in zip(ended, written, strict=True)
-            if ending is not None
-        ]
-        if changes:
-            connection.execute(_CHANGE, changes)
-        return written
+    def _begun(self, row: Row[Any], step: _Begin, now: datetime, changes: list[dict[str, Any]]) -> Started:
+        delivery, sent_as = step.delivery, step.sent_as
+        if not _is_ours(row, delivery):
+            return (Begun.LOST, now, now)
+        if row.cancel:
+            return (Begun.CANCELLED, now, now)
+        until = max(row.lease_until, now + self._lease)
+        assignee = _kept(sent_as.assignee) or row.assignee
+        sent = {"sent_at": now, "attempts": row.attempts + 1, "assignee": assignee} | sent_as.columns()
+        changes.append({"of": delivery.id} | _leased(delivery.lease, until) | sent)
+        return (Begun.YES, now, until)
 
     def repair_due_times(self, longest_wait: float) -> None:
         """Undo what a clock that was ahead has left; see ``plugin.delivery.clock_jumps``."""

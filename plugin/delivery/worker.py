@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,8 @@ _InHand = dict[Future[None], list[Delivery]]
 CLAIM_SECONDS = 10.0
 #: How soon a stop is noticed while nothing happens, in seconds.
 _NOTICE = 0.2
+#: How often the ledger is looked into while something is on its way, and the accounts' breakers at most; seconds.
+_LOOKS = 0.25
 #: By less than this, in seconds, a clock may be set back without anything being waited for too long.
 _SET_BACK = 60.0
 
@@ -120,7 +123,15 @@ class Worker:
         self._repair: float | None = max(policy.longest_wait_seconds, policy.longest_retry_after_seconds) * 2
         # A connector that writes many at once gets batches, of claims so large that few of those stay half empty.
         self._batch_limit = connector.most_writes
-        self._claim_limit = policy.batch if self._batch_limit == 1 else max(policy.batch, 4 * self._batch_limit)
+        self._claim_limit = max(policy.batch, 4 * (policy.threads if self._batch_limit == 1 else self._batch_limit))
+        # One claim may wait for free threads, so that no thread waits for the ledger; topped up by half claims, or by
+        # whole ones where batches are to be full.
+        self._most_in_hand = policy.threads * self._batch_limit + self._claim_limit
+        self._enough = max(1, self._claim_limit // 2) if self._batch_limit == 1 else self._claim_limit
+        self._in_hand = 0
+        self._counting = threading.Lock()
+        self._more_is_due = False
+        self._refreshed_at = float("-inf")
         self._wake = threading.Event()
 
     def wake(self) -> None:
@@ -149,7 +160,7 @@ class Worker:
         try:
             while not stop.is_set():
                 wait = self._turn(pool, in_hand)
-                self._pause(stop, min(wait, self._claims.renew_every) if in_hand else wait)
+                self._pause(stop, min(wait, _LOOKS) if in_hand else wait)
         finally:
             self._leave(pool, in_hand)
 
@@ -165,18 +176,15 @@ class Worker:
         for future in [future for future in in_hand if future.done()]:
             del in_hand[future]
         policy = self._policy
-        # One batch may wait for a free thread, so that no thread waits for the ledger; topped up by half batches.
-        room = policy.threads * self._batch_limit + self._claim_limit - sum(len(batch) for batch in in_hand.values())
-        enough = max(1, policy.batch // 2) if self._batch_limit == 1 else self._claim_limit
         try:
             self._look_at_the_clock()
             self._claims.renew(in_hand.values())
-            self.gates.refresh()
-            for lane in self.gates.take_probes():
-                pool.submit(self._probe, lane)
-            if room < enough:
+            self._look_at_the_accounts(pool)
+            room = self._most_in_hand - self._in_hand
+            if room < self._enough:
                 return policy.poll_seconds
             claimed = self._claim(min(room, self._claim_limit))
+            self._more_is_due = len(claimed) >= min(room, self._claim_limit)
         except LedgerUnavailable as error:
             self.outages.failed(error)
             return max(policy.poll_seconds, float(error.retry_after))
@@ -184,11 +192,30 @@ class Worker:
             _LOG.exception("delivery.loop_fault")
             return policy.poll_seconds
         self.outages.answered()
+        with self._counting:
+            self._in_hand += len(claimed)
         for batch in batches(claimed, self._batch_limit):
             future = pool.submit(self._dispatch, batch)
             in_hand[future] = batch
-            future.add_done_callback(lambda _: self._wake.set())
+            future.add_done_callback(partial(self._done, len(batch)))
         return 0.0 if len(claimed) >= self._claim_limit else policy.poll_seconds
+
+    def _done(self, count: int, _: Future[None]) -> None:
+        """A batch has ended: the loop is woken for a whole lot of them, not for each."""
+        with self._counting:
+            self._in_hand -= count
+            left = self._in_hand
+        if not left or (self._more_is_due and self._most_in_hand - left >= self._enough):
+            self._wake.set()
+
+    def _look_at_the_accounts(self, pool: ThreadPoolExecutor) -> None:
+        """Hear of what other processes found out, and probe what it is time to; a few times a second at most."""
+        if time.monotonic() - self._refreshed_at < min(_LOOKS, self._policy.poll_seconds):
+            return
+        self.gates.refresh()
+        self._refreshed_at = time.monotonic()
+        for lane in self.gates.take_probes():
+            pool.submit(self._probe, lane)
 
     def _dispatch(self, batch: Sequence[Delivery]) -> None:
         try:

@@ -30,6 +30,8 @@ _LOG = structlog.get_logger(__name__)
 MOST_DUE = 50
 #: How often it is looked whether there is something to do, in seconds.
 _PAUSE = 1.0
+#: How often it is looked how long it has been quiet, as a part of the silence that is looked into.
+_SHARE_OF_QUIET = 0.1
 #: No delivery has this number.
 _NO_DELIVERY = 0
 _NO_HURRY = timedelta(0)
@@ -63,6 +65,7 @@ class CatchUp:
         self._progress = CatchUpProgress(ledger, connector.name, source, now, owner, lease)
         self._inbox = Inbox(ledger, connector.name, now, owner, lease)
         self._was_away = False
+        self._listened_at: datetime | None = None
 
     def ask(self, why: str, since: datetime | None = None) -> datetime | None:
         """Have it read what changed since then, by default since the account was last heard; since when.
@@ -81,7 +84,7 @@ class CatchUp:
         if not self._connector.catches_up or self._is_away():
             return _PAUSE
         self._ask_if_quiet()
-        if self._progress.has_backlog(MOST_DUE):
+        if not self._progress.is_asked() or self._progress.has_backlog(MOST_DUE):
             return _PAUSE
         return 0.0 if self.read_page() else _PAUSE
 
@@ -127,8 +130,12 @@ class CatchUp:
         """Nobody is told of a way for events that is broken, so a long silence is looked into."""
         if self._quiet is None:
             return
+        now = self._now()
+        if self._listened_at is not None and abs(now - self._listened_at) < self._quiet * _SHARE_OF_QUIET:
+            return
+        self._listened_at = now
         last = self._progress.quiet_since()
-        if last is not None and self._now() - last >= self._quiet:
+        if last is not None and now - last >= self._quiet:
             self.ask("no events")
 
     def _page(self, turn: CatchUpTurn) -> CatchUpPage | None:

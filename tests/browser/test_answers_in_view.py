@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
 import pytest
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from plugin.deciding.ruleset.values import FactValue
 from tests.browser.page_site import Site, press, screen, seen, type_answer
 from tests.browser.test_leaves import DECIDER, ENDS, NAME, long_house
+from tests.support.processes import poll, wait_until
 
 __all__ = ["long_house"]
 
@@ -46,9 +46,8 @@ def open_at(site: Site, context: BrowserContext, room: tuple[int, int, int]) -> 
 
 def cut_off(tab: Tab) -> list[str]:
     """The buttons that are not wholly in view; the page itself must not scroll sideways."""
-    with suppress(PlaywrightTimeout):
-        # The page measures its letters once they have changed.
-        tab.wait_for_function(f"({_CUT_OFF})().length === 0", timeout=2_000)
+    # The page measures its letters a moment after they have changed.
+    poll(lambda: tab.evaluate(_CUT_OFF) == [], 2.0)
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     found: list[str] = tab.evaluate(_CUT_OFF)
     return found
@@ -60,7 +59,7 @@ def test_every_leaf_by_keyboard(
 ) -> None:
     tab = open_at(long_house, open_context(viewport={"width": room[0], "height": room[1]}), room)
     for end in ENDS:
-        known = {}
+        known: dict[str, FactValue] = {}
         while (question := DECIDER.decide(known).next) is not None:
             assert cut_off(tab) == [], f"{room} after {known}"
             value = end.answers[question.fact]
@@ -89,4 +88,5 @@ def test_a_phrase_that_is_longer_than_its_room_can_be_scrolled_by_keys(
     assert phrase.evaluate("part => part.scrollHeight > part.clientHeight")
     phrase.focus()
     tab.keyboard.press("End")
-    tab.wait_for_function("document.querySelector('.scroll').scrollTop > 0")
+
+    wait_until(lambda: phrase.evaluate("part => part.scrollTop") > 0)

@@ -70,8 +70,9 @@ def test_a_whole_call_in_the_crms_frame(framed: Site, crm: str, open_context: Ca
     context, call = open_context(), framed.call()
     page = in_frame(context, crm, framed.link(call))
     page.locator('#stage[data-screen="question"]').wait_for()
-    page.locator("#phrase").press("1")
-    page.locator("#phrase").press("1")
+    for _ in range(2):
+        context.pages[0].wait_for_timeout(350)
+        page.locator("#phrase").press("1")
     page.locator('#stage[data-screen="ending"]').wait_for()
     context.pages[0].wait_for_timeout(450)
     page.locator("#phrase").press("Enter")

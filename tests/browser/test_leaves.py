@@ -69,8 +69,14 @@ def shown_texts(tab: Tab) -> list[str]:
     return found
 
 
+#: What stands in a text until its card is known, as the screen words it.
+TO_COME = {"‹имя в карточке›": "имя подставится", "‹ссылка на карточку›": "ссылка подставится"}
+
+
 def written_texts(site: Site, call: str, *, marks: bool) -> list[str]:
     rows = [row["text"] for row in site.planned(call) if row["kind"] in ("comment", "reminder")]
+    for label, words in TO_COME.items():
+        rows = [text.replace(label, words) for text in rows]
     return rows if marks else [text.rsplit("\n", 1)[0] for text in rows]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from chaos.__main__ import main
 from chaos.databases import KINDS, NoDatabase, ledger_url
+from chaos.outages import run_outages
 from chaos.report import lines
 from chaos.run import Result, run
 from tests.support.processes import processes_with
@@ -34,9 +35,31 @@ def test_everything_accepted_is_in_the_crm_once(kind: str, tmp_path: Path) -> No
     assert processes_with(str(tmp_path)) == []
 
 
-def result(**found: Any) -> Callable[..., Result]:
+#: Outages longer than EspoCRM's repeats, and bad hours of the mail server: some on each database.
+STORMS = {
+    "sqlite": ("way to the plugin closed", "crm away", "mail refused"),
+    "postgres": ("proxy answers 502", "single faults", "mail server closed"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_call_is_lost_with_the_reports_that_espocrm_gives_up(kind: str, tmp_path: Path) -> None:
+    try:
+        with ledger_url(kind, tmp_path) as url:
+            played = run_outages(kind, url, tmp_path, calls=24, kills=0, seed=SEED, storms=STORMS[kind])
+    except NoDatabase as why:
+        pytest.skip(str(why))
+
+    assert played.is_good, "\n".join(lines(played, SEED))
+    assert played.faults["reports given up"] > 0, "every report came through"
+    assert all(played.faults[storm] for storm in STORMS[kind])
+    assert played.mails > 0
+    assert processes_with(str(tmp_path)) == []
+
+
+def result(**found: Any) -> dict[str, Callable[..., Result]]:
     """A run that comes to this."""
-    return lambda kind, *_args, **_options: Result(kind, **found)
+    return {"embedded": lambda kind, *_args, **_options: Result(kind, **found)}
 
 
 @pytest.mark.parametrize("figure", ["lost", "doubled", "off"])

@@ -53,7 +53,8 @@ def test_a_kept_demo_stays_until_it_is_told_to_end() -> None:
         if line.startswith("Ctrl-C"):
             break
     assert any(line.startswith("CRM:     http://127.0.0.1:") for line in lines)
-    link = next(line.strip() for line in lines if "/operator" in line)
+    assert any("вход: operator, пароль: " in line for line in lines)
+    link = next(line.strip() for line in lines if "/operator/open" in line)
     with build_opener(HTTPCookieProcessor(), ProxyHandler({})).open(link, timeout=10) as page:
         assert "Клиент Первый" in page.read().decode()
 

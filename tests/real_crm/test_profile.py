@@ -80,10 +80,15 @@ def test_a_contact_that_was_dropped_from_a_task_is_noticed(
     crm: RealCrm, connector: RestConnector, coordinator: Assignee, key: str
 ) -> None:
     nowhere = CardRef("contact", str(uuid.uuid4()))
-    outcome = connector.create_reminder(nowhere, coordinator, "ИСКЛЮЧИТЬ", text_with(key), DUE, key)
+    blind = changed(connector, card_must_exist=False)
+    outcome = blind.create_reminder(nowhere, coordinator, "ИСКЛЮЧИТЬ", text_with(key), DUE, key)
     assert isinstance(outcome, NotDone)
     assert outcome.permanent
     assert "not linked" in outcome.why
+    assert crm.tasks_with_key(key) == []
+    outcome = connector.create_reminder(nowhere, coordinator, "ИСКЛЮЧИТЬ", text_with(key), DUE, key)
+    assert isinstance(outcome, NotDone)
+    assert (outcome.permanent, outcome.status) == (True, 404)
     assert crm.tasks_with_key(key) == []
 
 

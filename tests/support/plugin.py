@@ -69,10 +69,16 @@ class RunningPlugin(ReadyProcess):
         else:
             self.url = self.launch([*self.command, command, "--port", "0", *arguments], "listening on ")
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run another ``optout`` command on the same home."""
+    def run(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run another ``optout`` command on the same home; ``given``: its standard input."""
         return subprocess.run(
-            [*self.command, *arguments], cwd=ROOT, env=dict(self.environ), capture_output=True, text=True, check=False
+            [*self.command, *arguments],
+            cwd=ROOT,
+            env=dict(self.environ),
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def send(self, event: Mapping[str, Any], *, secret: str = SECRET) -> Reply:

@@ -19,7 +19,10 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a CRM is to run. ``page_token`` None: no sign-in; ``page_open`` False: then no pages at all."""
+    """How a CRM is to run. ``page_token`` None: no sign-in; ``page_open`` False: then no pages at all.
+
+    ``script_url``: the address that a card's button opens the operators' page by; None: no button.
+    """
 
     token: str = field(repr=False)
     mail_transport: MailTransport | None = None
@@ -29,6 +32,7 @@ class Options:
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Moscow"))
     page_open: bool = True
     page_token: str | None = field(default=None, repr=False)
+    script_url: str | None = None
     now: Callable[[], datetime] = utc_now
 
 

@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--webhook-secret-env", metavar="NAME", help="environment variable with its signing secret")
     parser.add_argument("--seed", type=Path, metavar="FILE", help="JSON file with cards and users to begin with")
     parser.add_argument("--timezone", default="Europe/Moscow", metavar="ZONE", help="time zone of the pages")
+    parser.add_argument(
+        "--script-url", metavar="URL", help="a button in each card opens the operators' page here: …/operator/open"
+    )
     parser.add_argument("--faults", action="store_true", help="let /faults make the API misbehave; for tests only")
     return parser
 
@@ -96,6 +99,7 @@ def _crm(options: argparse.Namespace, environ: Mapping[str, str]) -> Crm:
         timezone=_zone(options.timezone),
         page_open=is_loopback(options.host),
         page_token=page_token,
+        script_url=options.script_url,
     )
     try:
         store = CrmStore(options.database)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import secrets
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
@@ -57,8 +59,8 @@ class PageGuard:
         return hmac.new((self.token or "").encode(), b"crm pages", hashlib.sha256).hexdigest()
 
 
-def pages(store: CrmStore, zone: ZoneInfo, guard: PageGuard) -> Blueprint:
-    """All pages."""
+def pages(store: CrmStore, zone: ZoneInfo, guard: PageGuard, script_url: str | None = None) -> Blueprint:
+    """All pages; ``script_url``: where a card's button leads."""
     routes = Blueprint("pages", __name__)
     routes.before_request(lambda: _admit(guard))
     routes.after_request(_protect)
@@ -83,7 +85,7 @@ def pages(store: CrmStore, zone: ZoneInfo, guard: PageGuard) -> Blueprint:
                 shown = _card(db, card_id)
         except records.NoSuchRecord:
             return make_response(render_template("missing.html"), 404)
-        return make_response(render_template("card.html", **shown))
+        return make_response(render_template("card.html", script=_script_button(script_url, shown["card"]), **shown))
 
     @routes.get("/reminders")
     def reminders() -> str:
@@ -112,6 +114,16 @@ def _add_sign_in(routes: Blueprint, guard: PageGuard) -> None:
         response = redirect("/", 303)
         response.set_cookie(_COOKIE, guard.ticket(), httponly=True, samesite="Strict", secure=request.is_secure)
         return response
+
+
+def _script_button(script_url: str | None, card: Mapping[str, Any]) -> str | None:
+    """The address that opens the operators' page for a new call with this client: a plain button, without a secret."""
+    if script_url is None:
+        return None
+    call = {"call": f"card-{card['id']}-{secrets.token_hex(4)}", "card": f"contact:{card['id']}", "name": card["name"]}
+    if card["phones"]:
+        call["phone"] = card["phones"][0]
+    return f"{script_url}?{urlencode(call)}"
 
 
 def _admit(guard: PageGuard) -> AnyResponse | None:

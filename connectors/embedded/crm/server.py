@@ -32,7 +32,7 @@ def application(crm: Crm) -> Flask:
     if crm.options.faults is not None:
         app.register_blueprint(fault_control(crm.options.faults))
     guard = PageGuard(crm.options.page_open, crm.options.page_token)
-    app.register_blueprint(pages(crm.store, crm.options.timezone, guard))
+    app.register_blueprint(pages(crm.store, crm.options.timezone, guard, crm.options.script_url))
     _handle_errors(app)
     return app
 

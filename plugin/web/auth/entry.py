@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from urllib.parse import urlencode
 
 import structlog
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from connectors.base import (
@@ -23,7 +23,6 @@ from connectors.base import (
 from plugin.auth.links import PATH, SIGN, LinkFault, read_plain
 from plugin.auth.sessions import OperatorDisabled
 from plugin.auth.visitor import LinkedCall
-from plugin.common.text import clean
 from plugin.errors import InputError
 from plugin.web.auth.guards import access, own_csrf
 from plugin.web.auth.pages import page
@@ -116,8 +115,8 @@ def _in_frame() -> bool:
 
 def _without_trial() -> str:
     """The link that was opened, for a tab of its own."""
-    given: dict[str, Any] = {name: value for name, value in request.args.items() if name != _TRIED}
-    return url_for("access.open_link", **given)
+    given = {name: value for name, value in request.args.items() if name != _TRIED}
+    return f"{PATH}?{urlencode(given)}"
 
 
 def _call_of(frame_call: FrameCall) -> LinkedCall:
@@ -127,8 +126,7 @@ def _call_of(frame_call: FrameCall) -> LinkedCall:
         call_id = None
     elif call_id is None and frame_call.card is not None and (token := access().cookies.get("visit")):
         call_id = access().sessions.recent_call_of(token, frame_call.card, _SAME_CONVERSATION)
-    name = clean(frame_call.name or "").or_none
-    return LinkedCall(call_id or f"page-{secrets.token_hex(8)}", frame_call.phone, frame_call.card, name)
+    return LinkedCall(call_id or f"page-{secrets.token_hex(8)}", frame_call.phone, frame_call.card, frame_call.name)
 
 
 def _refusal(connector: Connector, error: ConnectorError) -> Response:

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,21 @@ class PolkaRig:
         with self.api.lock:
             self.api.calls["c-1"] = call_record()
         return event({"type": "call.ended", "call": "c-1", "by": "p1"})
+
+    def missed(self, number: int) -> datetime:
+        ended = datetime.now(UTC).replace(microsecond=0)
+        with self.api.lock:
+            for call in range(number):
+                name = f"m-{call}"
+                self.api.calls[name] = call_record(id=name, ended=ended.isoformat())
+        return ended - timedelta(seconds=1)
+
+    def answered_otherwise(self) -> datetime:
+        now = datetime.now(UTC)
+        with self.api.lock:
+            record = list(self.api.calls.values())[-1]
+            record |= {"answers": {"related": "0", "what": "both"}, "changed": 6, "touched": now.isoformat()}
+        return now - timedelta(seconds=1)
 
 
 def call_record(**changes: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -141,6 +142,9 @@ class Polka(FakeApi):
         return ApiAnswer(200, {"data": found})
 
     def _calls(self, parts: list[str], request: ApiRequest) -> ApiAnswer:
+        if not parts:
+            after = float(request.query["changed_after"])
+            return self._list(request, self.calls, lambda record: touched(record) >= after)
         return self._collection(self.calls, parts, request)
 
     def _me(self, parts: list[str], request: ApiRequest) -> ApiAnswer:
@@ -171,6 +175,11 @@ class Polka(FakeApi):
         start = int(request.query.get("from", "0"))
         shown, rest = found[start : start + PAGE], found[start + PAGE :]
         return ApiAnswer(200, {"data": shown, "next": str(start + PAGE) if rest else None})
+
+
+def touched(call: Record) -> float:
+    """When a call was changed last."""
+    return datetime.fromisoformat(call.get("touched") or call["ended"]).timestamp()
 
 
 def _error(status: int, code: str, **more: Any) -> ApiAnswer:

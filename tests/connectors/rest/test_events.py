@@ -43,7 +43,7 @@ def test_an_event_that_is_not_genuine_is_refused(polka: PolkaRig) -> None:
 
 
 def test_without_a_described_event_none_is_believed() -> None:
-    given = settings("http://127.0.0.1:1", "event call facts event_secret repeats_events")
+    given = settings("http://127.0.0.1:1", "event call facts event_secret repeats_events catch_up")
     with pytest.raises(EventNotAuthentic, match="no \\[event\\]"):
         heard(RestConnector(given), event(ENDED))
 

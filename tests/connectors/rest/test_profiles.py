@@ -13,7 +13,7 @@ import pytest
 from connectors.base import Assignee, CardRef, CrmRefused, Done, Kind, NotDone, Outcome, ReminderState, Unknown
 from connectors.kit.reference_mark import reference_mark
 from connectors.rest import RestConnector
-from tests.connectors.rest.products import dataverse, dolibarr, odoo
+from tests.connectors.rest.products import bottlecrm, dataverse, dolibarr, odoo
 from tests.support.fake_api import FakeApi, Fault
 
 KEY, OTHER = "0123456789abcdef" * 4, "fedcba9876543210" * 4
@@ -85,7 +85,20 @@ def a_dataverse() -> Product:
     return Product(api, connector, CardRef("contact", dataverse.SEAN), gone, people, Assignee(dataverse.SEAN), records)
 
 
-PRODUCTS = {"dolibarr": a_dolibarr, "odoo": an_odoo, "odata": a_dataverse}
+def a_bottlecrm() -> Product:
+    api = bottlecrm.BottleCrm()
+    connector = connected("bottlecrm", api, "api", token=bottlecrm.TOKEN)
+
+    def records(kind: str) -> list[Mapping[str, Any]]:
+        return list((api.comments if kind == "comment" else api.tasks).values())
+
+    people = (Assignee(bottlecrm.COORDINATOR), Assignee(bottlecrm.MANAGER))
+    gone = CardRef("contact", bottlecrm.MANAGER)
+    nobody = Assignee(bottlecrm.SEAN)
+    return Product(api, connector, CardRef("contact", bottlecrm.SEAN), gone, people, nobody, records)
+
+
+PRODUCTS = {"bottlecrm": a_bottlecrm, "dolibarr": a_dolibarr, "odoo": an_odoo, "odata": a_dataverse}
 
 
 @pytest.fixture(params=PRODUCTS)
@@ -117,6 +130,7 @@ def test_a_wrong_key_is_told_by_the_first_check(product: Product) -> None:
     made = RestConnector(settings)
     point = next(point for point in made.check() if point.ok is not True)
     assert point.name.startswith("the CRM answers")
+    assert point.ok is False
     assert "wrong" not in point.remedy.split("(")[0]
     made.close()
 

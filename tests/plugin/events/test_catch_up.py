@@ -305,10 +305,10 @@ def test_a_silence_is_looked_into_and_costs_a_page(office: CatchUpOffice) -> Non
     process.ask("start")
     start = office.clock()
     office.crm.changed = ["1"]
-    office.clock.pass_(seconds=299)
+    office.clock.pass_(seconds=270)
     office.run(process)
     assert office.crm.asked == []
-    office.clock.pass_(seconds=2)
+    office.clock.pass_(seconds=30)
     office.run(process)
     assert office.crm.asked == [(start - OVERLAP, None)]
     assert office.kept() == ["1"]

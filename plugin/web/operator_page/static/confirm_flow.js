@@ -61,7 +61,7 @@ export class ConfirmFlow extends Renderer {
   waitToSend(why) {
     this.sendingWhy = why;
     if (this.screen === "sending") this.renderStage(false);
-    this.showConnection(this.session.ended ? "signed out" : "offline");
+    this.showConnection(this.session.ended ? "signed out" : why === "busy" ? "busy" : "offline");
   }
 
   refused(status, error) {

@@ -20,6 +20,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const HOUR = 3600000;
 /** A screen has been seen once it has stood for so many milliseconds. */
 const SEEN_AFTER = 300;
+/** So often a page that is only looked at asks whether another machine went on; milliseconds. */
+const LOOK_AGAIN = 15000;
 
 class Page extends ClientCard {
   constructor() {
@@ -116,6 +118,8 @@ class Page extends ClientCard {
       if (document.visibilityState === "visible") this.refresh();
     });
     addEventListener("online", () => this.refresh());
+    // Another machine may go on with the call while this one only shows it.
+    setInterval(() => document.visibilityState === "visible" && this.screen !== "done" && this.refresh(), LOOK_AGAIN);
     askBeforeLeaving(() => this.pending || this.saver.isFailing || this.outbox.waiting.length > 0);
     followSize();
     this.wireSignIn();

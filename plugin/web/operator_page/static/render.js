@@ -146,7 +146,7 @@ export class Renderer {
   }
 
   showConnection(state) {
-    const words = { saved: "Сохранено", saving: "Сохраняется…", offline: "Нет связи", "signed out": "Сеанс завершён — войдите снова" };
+    const words = { saved: "Сохранено", saving: "Сохраняется…", offline: "Нет связи", busy: "Сервер занят", "signed out": "Сеанс завершён — войдите снова" };
     const link = byId("link");
     link.textContent = state === "saved" && !this.log.length ? "На связи" : words[state];
     link.dataset.state = state;

@@ -16,16 +16,16 @@ function unbroken(text) {
 function phrase(say, hint, read = null, headingId = "phrase") {
   const parts = [];
   const words = (text, first) =>
-    make(first ? "h1" : "p", { class: "words", id: first ? headingId : null, tabindex: first ? "-1" : null }, unbroken(text));
+    make(first ? "h1" : "p", { class: "words", id: first ? headingId : null, tabindex: first ? "-1" : null, "aria-describedby": first ? "how" : null }, unbroken(text));
   if (say) {
     parts.push(
-      make("section", { class: say.length > LONG ? "phrase say long" : "phrase say" }, make("p", { class: "how" }, "Прочитайте дословно"), words(read ?? say, true)),
+      make("section", { class: say.length > LONG ? "phrase say long" : "phrase say" }, make("p", { class: "how", id: "how" }, "Прочитайте дословно"), words(read ?? say, true)),
     );
   }
   if (hint) {
     const small = say ? "phrase hint small" : "phrase hint";
     const how = say ? "Подсказка вам — вслух не читать" : "Подсказка: скажите своими словами";
-    parts.push(make("section", { class: small }, make("p", { class: "how" }, how), words(hint, !say)));
+    parts.push(make("section", { class: small }, make("p", { class: "how", id: say ? null : "how" }, how), words(hint, !say)));
   }
   return parts;
 }
@@ -68,7 +68,7 @@ function answerButtons(node, actions) {
       {},
       make(
         "button",
-        { type: "button", class: "answer", "data-place": place, onclick: once(() => actions.answer(answer)) },
+        { type: "button", class: "answer", "data-place": place, "aria-keyshortcuts": place < 9 ? String(place + 1) : null, onclick: once(() => actions.answer(answer)) },
         place < 9 && key(String(place + 1)),
         make("span", {}, answer.label),
       ),
@@ -242,9 +242,14 @@ function written(group, zone, now) {
     { class: `write ${group.kind}` },
     make("p", { class: "what" }, KINDS[group.kind] ?? group.kind, group.subject ? ` «${group.subject}»` : ""),
     people.length ? make("ul", { class: "people", role: "list" }, people) : null,
-    make("p", { class: "text" }, group.text),
+    make("p", { class: "text" }, toCome(group.text)),
     group.marks.length ? marks(group) : null,
   );
+}
+
+/** What stands in a text until its card is known, as words. */
+function toCome(text) {
+  return text.replaceAll("‹имя в карточке›", "имя подставится").replaceAll("‹ссылка на карточку›", "ссылка подставится").replaceAll("‹номер карточки›", "номер подставится");
 }
 
 function marks(group) {

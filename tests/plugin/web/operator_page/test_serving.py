@@ -200,3 +200,43 @@ def test_a_call_from_its_first_answer_to_its_end(site: Site) -> None:
     assert progress["words"] == "Записывается…"
     assert [event["final"] for event in site.events(call.id)] == [False, True]
     assert {event["source"] for event in site.events(call.id)} == {"telephony"}
+
+
+# --- tickets ---------------------------------------------------------------------------------------
+
+
+def test_a_tickets_call_is_reported_under_its_operator_by_whoever_is_known_here(site: Site) -> None:
+    call, following = site.call(), site.call()
+    ticket = data_of(page(opened(site, call), call.id))["ticket"]
+    other = Browser(port_of(site))
+    other.get(site.link(following, "Сидорова Ольга").removeprefix(site.url))
+    csrf = data_of(page(other, following.id))["csrf"]
+    headers = {"X-CSRF-Token": csrf, "X-Page-Ticket": ticket}
+    path = f"/operator/confirm?call={call.id}"
+    answer = other.ask("POST", path, None, headers, confirmation(site))
+
+    assert answer.status == 202
+    assert [row["operator"] for row in site.rows_of_calls(call.id)] == ["Петрова Анна"]
+
+
+@pytest.mark.parametrize("ticket", ["", "forged.00", "for another call"])
+def test_without_a_ticket_for_it_another_call_is_refused(site: Site, ticket: str) -> None:
+    own, other = site.call(), site.call()
+    browser = opened(site, own)
+    data = data_of(page(browser, own.id))
+    given = data["ticket"] if ticket == "for another call" else ticket
+    headers = {"X-CSRF-Token": data["csrf"], "X-Page-Ticket": given}
+    answer = browser.ask("POST", f"/operator/confirm?call={other.id}", None, headers, confirmation(site))
+
+    assert answer.status == 403
+    assert site.events(other.id) == []
+
+
+def test_a_ticket_alone_sends_nothing(site: Site) -> None:
+    call = site.call()
+    ticket = data_of(page(opened(site, call), call.id))["ticket"]
+    headers = {"X-CSRF-Token": "x", "X-Page-Ticket": ticket}
+    answer = Browser(port_of(site)).ask("POST", f"/operator/confirm?call={call.id}", None, headers, confirmation(site))
+
+    assert (answer.status, answer.json["error"]["code"]) == (401, "not_signed_in")
+    assert site.events(call.id) == []

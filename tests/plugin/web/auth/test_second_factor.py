@@ -154,3 +154,20 @@ def test_admins_get_nothing_before_they_have_set_it_up_where_it_is_required(
     assert admin.save(csrf, "c-1").json["error"]["code"] == "second_factor_needed"
     assert change(admin, code(site, secret_on(page))).status == 200
     assert admin.get("/operator/admin").status == 200
+
+
+def test_signing_in_without_leaving_the_page_takes_the_code_too(site: Site) -> None:
+    _, secret, _ = set_up(site)
+    browser, typed = site.browser(), code(site, secret)
+
+    def ask(**more: str) -> tuple[int, str]:
+        body = {"login": "ivanova", "password": PASSWORD} | more
+        answer = browser.ask("POST", "/operator/session", None, {"X-CSRF-Token": "x"}, body)
+        return answer.status, answer.json.get("error", {}).get("code", "")
+
+    assert ask() == (403, "code_needed")
+    assert ask(code="000000") == (403, "wrong_code")
+    assert ask(password="wrong one", code=typed) == (403, "wrong_password")
+    assert browser.cookies == {}
+    assert ask(code=typed) == (200, "")
+    assert browser.get("/operator/").status == 200

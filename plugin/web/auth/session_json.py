@@ -30,26 +30,22 @@ def session_state() -> Response:
 
 @own_csrf
 def sign_in_here() -> Response:
-    """Sign in by ``{"login", "password", "code"?}``: the new session's ``{"csrf", "operator"}``; 403, 429 or 503.
+    """Sign in by ``{"login", "password", "code"}``: the new session's ``{"csrf", "operator"}``; 403, 429 or 503.
 
-    403 ``code_needed``: the user has a second factor; the same again with its code.
+    ``code`` is that of the second factor, for an account that has one: 403 ``code_needed`` asks for it.
     """
     if "X-CSRF-Token" not in request.headers or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise NotAllowed(403, "bad_csrf")
-    login, password, code = _given()
-    found, address = check_password(login, password)
+    given = _given()
+    found, address = check_password(given["login"], given["password"])
     if not isinstance(found, User):
         return _refused(found)
     if access().second_factors.is_on(found.id):
-        if not code:
-            return error_response(
-                403, "code_needed", "a code of the authenticator is needed too"
-            )
-        right = check_code(found, code)
-        if isinstance(right, TooOften):
-            return _refused(right)
-        if not right:
-            return error_response(403, "wrong_code", "the code is wrong, or has counted before")
+        if not given["code"]:
+            return error_response(403, "code_needed", "the account has a second factor: send its code as well")
+        right = check_code(found, given["code"])
+        if right is not True:
+            return _refused(right) if right else error_response(403, "wrong_code", "the code is wrong")
     return _signed_in(found, address)
 
 
@@ -80,13 +76,10 @@ def _refused(found: Wrong | TooOften | Busy) -> Response:
     return error_response(403, "wrong_password", "the login or the password is wrong")
 
 
-def _given() -> tuple[str, str, str]:
-    """Login, password and code; what does not fit is empty."""
+def _given() -> dict[str, str]:
     try:
         body = read_object(request.get_data())
     except NotJsonError:
         body = {}
-    login, password, code = (body.get(name, "") for name in ("login", "password", "code"))
-    if not (isinstance(login, str) and isinstance(password, str) and isinstance(code, str)):
-        return "", "", ""
-    return login, password, code
+    texts = {name: body.get(name) for name in ("login", "password", "code")}
+    return {name: text if isinstance(text, str) else "" for name, text in texts.items()}

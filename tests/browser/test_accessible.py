@@ -64,7 +64,7 @@ def ending_of_another_client(site: Site, tab: Tab) -> None:
     tab.keyboard.press("Enter")
     press(tab, "2", "1")
     exact(tab)
-    tab.locator("summary").click()
+    tab.get_by_text("Если его карточка не найдётся").click()
 
 
 def handing_over(site: Site, tab: Tab) -> None:

@@ -406,3 +406,62 @@ def test_a_key_pressed_twice_quickly_answers_one_question(site: Site, tab: Tab, 
     tab.evaluate(twice, code)
 
     assert tab.locator("#trail .step").count() == len(keys)
+
+
+# --- the done screen -------------------------------------------------------------------------------
+
+
+def test_a_correction_can_be_dropped_and_the_recorded_end_stands(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
+    press(tab, "1", "1", "Enter")
+    screen(tab, "done")
+    tab.get_by_role("button", name="Исправить итог").click()
+    assert "Нажмите на шаг, который нужно исправить" in tab.locator("#stage").inner_text()
+    press(tab, "Backspace", "3")
+    tab.get_by_role("button", name="Отменить исправление").click()
+    screen(tab, "done")
+    saved(tab)
+
+    assert tab.locator("#trail .said").all_inner_texts() == ["Да, имеет отношение", "Только от звонков с опросом"]
+    assert site.outcome(call.id) == "exclude_calls"
+    assert site.trail(call.id)["state"] == "confirmed"
+    assert len([event for event in site.events(call.id) if event["final"]]) == 1
+
+
+def test_after_a_correction_what_is_in_force_comes_first(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
+    press(tab, "1", "3", "1", "Enter")
+    screen(tab, "done")
+    assert "Спасибо, Ваши контакты переданы" in tab.locator(".past").inner_text()
+    with site.ledger.write() as connection:
+        connection.execute(update(deliveries).values(state="done"))
+    tab.get_by_role("button", name="Исправить итог").click()
+    press(tab, "Backspace", "3")
+    exact(tab)
+    press(tab, "Enter")
+    screen(tab, "done")
+    tab.get_by_text("Сейчас в силе").wait_for()
+    standing = tab.locator(".progress").first.inner_text()
+    tab.locator(".gone summary").click()
+    gone = tab.locator(".gone .progress").inner_text()
+
+    assert standing.count("Напоминание") == 1
+    assert gone.count("Напоминание") == 2
+
+
+def test_what_cannot_be_written_is_said_with_its_reason_and_who_knows(site: Site, tab: Tab) -> None:
+    call = site.call()
+    tab.goto(site.link(call))
+    press(tab, "1", "1", "Enter")
+    screen(tab, "done")
+    why = "the call names no card, and 2 contacts have its phone number"
+    with site.ledger.write() as connection:
+        connection.execute(update(deliveries).values(state="parked", why=why))
+    tab.get_by_text("Записано не всё: в звонке нет карточки, а его номер — у нескольких контактов").wait_for()
+
+    told = tab.locator("#stage").inner_text()
+    assert "Администратор уже знает." in told
+    assert "запись не появится, позвоните координатору" in told
+    assert phrase(tab) == "Принято, но записано не всё"

@@ -8,15 +8,12 @@ from __future__ import annotations
 import structlog
 from flask import Blueprint, Response, request
 
-from plugin.auth.passwords import LONGEST_WAIT
 from plugin.auth.sign_in import Busy, TooOften, Wrong
 from plugin.auth.users import User
-from plugin.auth.visitor import normal_login
 from plugin.common.strict_json import NotJsonError, read_object
-from plugin.web.auth.address import client_address
+from plugin.web.auth.attempts import check_code, check_password
 from plugin.web.auth.guards import NotAllowed, access, json_view, own_csrf, visitor
 from plugin.web.auth.places import ROOT
-from plugin.web.connection import WAITED
 from plugin.web.errors import error_response, json_response
 
 _LOG = structlog.get_logger(__name__)
@@ -33,16 +30,23 @@ def session_state() -> Response:
 
 @own_csrf
 def sign_in_here() -> Response:
-    """Sign in by ``{"login", "password"}``: the new session's ``{"csrf", "operator"}``; 403, 429 or 503."""
+    """Sign in by ``{"login", "password", "code"}``: the new session's ``{"csrf", "operator"}``; 403, 429 or 503.
+
+    ``code`` is that of the second factor, for an account that has one: 403 ``code_needed`` asks for it.
+    """
     if "X-CSRF-Token" not in request.headers or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise NotAllowed(403, "bad_csrf")
-    own, (login, password) = access(), _given()
-    name = own.devices.name(normal_login(login))
-    device = own.devices.read(normal_login(login), own.cookies.get("device", name))
-    waited = request.environ.get(WAITED, 0.0) > LONGEST_WAIT
-    address = client_address(request, own.page.trusted_proxies)
-    found = Busy() if waited else own.sign_in.check(login, password, address, device)
-    return _signed_in(found) if isinstance(found, User) else _refused(found)
+    given = _given()
+    found, address = check_password(given["login"], given["password"])
+    if not isinstance(found, User):
+        return _refused(found)
+    if access().second_factors.is_on(found.id):
+        if not given["code"]:
+            return error_response(403, "code_needed", "the account has a second factor: send its code as well")
+        right = check_code(found, given["code"])
+        if right is not True:
+            return _refused(right) if right else error_response(403, "wrong_code", "the code is wrong")
+    return _signed_in(found, address)
 
 
 def add_session_routes(blueprint: Blueprint) -> None:
@@ -51,13 +55,13 @@ def add_session_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(PATH, view_func=sign_in_here, methods=["POST"])
 
 
-def _signed_in(user: User) -> Response:
+def _signed_in(user: User, address: str) -> Response:
     own = access()
     token = own.sessions.sign_in(user.id, user.login, user.password_at, own.cookies.get("session"))
     session = own.sessions.find(token) if token else None
     if token is None or session is None:
         return _refused(Wrong())
-    _LOG.info("page.signed_in", user=user.id, role=user.role)
+    _LOG.info("page.signed_in", user=user.id, role=user.role, client=address)
     response = json_response(200, {"csrf": session.csrf, "operator": session.operator})
     own.cookies.set(response, "session", token)
     own.cookies.set_device(response, own.devices.name(user.login), own.devices.make(user.login))
@@ -72,10 +76,10 @@ def _refused(found: Wrong | TooOften | Busy) -> Response:
     return error_response(403, "wrong_password", "the login or the password is wrong")
 
 
-def _given() -> tuple[str, str]:
+def _given() -> dict[str, str]:
     try:
         body = read_object(request.get_data())
     except NotJsonError:
         body = {}
-    login, password = body.get("login"), body.get("password")
-    return (login, password) if isinstance(login, str) and isinstance(password, str) else ("", "")
+    texts = {name: body.get(name) for name in ("login", "password", "code")}
+    return {name: text if isinstance(text, str) else "" for name, text in texts.items()}

@@ -309,7 +309,7 @@ def test_progress_tells_words_and_whom_and_nothing_of_other_calls(pages: PageHar
     ("later", "words"),
     [
         ({"seconds": 30}, "Задерживается: CRM или почта пока не отвечает."),
-        ({"hours": 25}, "Опаздывает: срок, обещанный клиенту, прошёл."),
+        ({"hours": 25}, "Не записано в срок, который обещали клиенту. Администратор уже знает."),
     ],
 )
 def test_what_is_late_is_told_with_what_to_do(pages: PageHarness, later: dict[str, float], words: str) -> None:

@@ -8,6 +8,18 @@ import { Renderer } from "./render.js";
 
 /** Previews, confirms and follows the end of a call; `Page` in main.js extends this with the log. */
 export class ConfirmFlow extends Renderer {
+  resetMoment() {
+    this.handover = null;
+    this.again = false;
+    this.exact = null;
+    this.changed = false;
+    this.asking = null;
+    this.sendingWhy = null;
+    this.progress = null;
+    this.progressLost = false;
+    this.correcting = false;
+  }
+
   confirmation() {
     const facts = conversation.factsToReport(this.log);
     const { shown } = this.ending;

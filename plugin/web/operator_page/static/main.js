@@ -1,7 +1,7 @@
 /** The page of one call: the operator's actions are appended to the log, and the log is rendered. */
 
 import * as conversation from "./conversation.js";
-import { ClientCard } from "./client_card.js";
+import { Dialogs } from "./dialogs.js";
 import { afterPaint } from "./dom.js";
 import { endingOf } from "./endings.js";
 import { listen } from "./keys.js";
@@ -14,7 +14,7 @@ import { Session } from "./session.js";
 import { NoResponse, Server, newId } from "./server.js";
 import { LocalStore } from "./local_store.js";
 import { byId } from "./render.js";
-import { localTime, plain, readTyped, spelt, warmUp } from "./texts.js";
+import { localTime, readTyped, spelt, warmUp } from "./texts.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const HOUR = 3600000;
@@ -23,7 +23,7 @@ const SEEN_AFTER = 300;
 /** So often a page that is only looked at asks whether another machine went on; milliseconds. */
 const LOOK_AGAIN = 15000;
 
-class Page extends ClientCard {
+class Page extends Dialogs {
   constructor() {
     super(data);
     this.session = new Session(data);
@@ -51,18 +51,6 @@ class Page extends ClientCard {
       waiting: (why) => this.waitToSend(why),
       refused: (status, error) => this.refused(status, error),
     });
-  }
-
-  resetMoment() {
-    this.handover = null;
-    this.again = false;
-    this.exact = null;
-    this.changed = false;
-    this.asking = null;
-    this.sendingWhy = null;
-    this.progress = null;
-    this.progressLost = false;
-    this.correcting = false;
   }
 
   // --- beginning ----------------------------------------------------------------------------------
@@ -106,14 +94,7 @@ class Page extends ClientCard {
   wire() {
     const note = byId("note");
     note.addEventListener("input", () => this.note(note.value));
-    byId("other").addEventListener("close", () => this.otherClosed());
-    byId("broken").addEventListener("close", () => this.brokenClosed());
-    byId("other-text").addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-        event.preventDefault();
-        byId("other").querySelector("button.main").click();
-      }
-    });
+    this.wireDialogs();
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.refresh();
     });
@@ -266,53 +247,6 @@ class Page extends ClientCard {
       clearTimeout(this.noteTimer);
       this.noteTimer = setTimeout(() => this.renderStage(false), 400);
     }
-  }
-
-  openOther() {
-    if (this.screen !== "question") return;
-    // Words that were left are there when the dialog is opened again for the same question.
-    const { q } = this.place.node;
-    if (this.otherFor !== q) byId("other-text").value = "";
-    this.otherFor = q;
-    byId("other").returnValue = "";
-    byId("other").showModal();
-    byId("other-text").focus();
-  }
-
-  otherClosed() {
-    const choice = byId("other").returnValue;
-    const text = plain(byId("other-text").value);
-    if (!text || !["again", "handover"].includes(choice)) {
-      this.focusStage();
-      return;
-    }
-    const { node } = this.place;
-    this.record({ kind: "other", q: node.q, fact: node.fact, text });
-    this.otherFor = null;
-    if (choice === "handover") {
-      this.handOver("by_hand");
-    } else {
-      this.again = true;
-      this.render();
-    }
-  }
-
-  openBroken() {
-    if (!["question", "ending", "asking", "fault"].includes(this.screen)) return;
-    byId("broken").returnValue = "";
-    byId("broken").showModal();
-  }
-
-  brokenClosed() {
-    const choice = byId("broken").returnValue;
-    if (choice === "handover") {
-      this.handOver("broken_off");
-      return;
-    }
-    if (choice === "later") {
-      this.notice("resumed", "Ответы сохранены. Когда дозвонитесь, продолжайте с этого места.");
-    }
-    this.focusStage();
   }
 
   handOver(why) {

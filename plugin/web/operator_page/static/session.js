@@ -6,6 +6,9 @@ const OFTEN = 3000;
 const SELDOM = 15000;
 const LONG = 600000;
 
+export const CODE_NEEDED = "Введите код из приложения.";
+const WRONG = { code_needed: CODE_NEEDED, wrong_code: "Код не подошёл." };
+
 export class Session {
   /** `data`: what the page came with, `{csrf, root, operator}`. */
   constructor(data) {
@@ -37,13 +40,13 @@ export class Session {
     return false;
   }
 
-  /** Sign in; returns what is wrong in words, or null. */
-  async signIn(login, password) {
-    const answer = await this._ask("POST", { login, password });
+  /** Sign in; returns what is wrong in words, CODE_NEEDED where the account has a second factor, or null. */
+  async signIn(login, password, code) {
+    const answer = await this._ask("POST", { login, password, code });
     if (!answer) return "Нет связи с сервером. Попробуйте ещё раз.";
     if (answer.status === 429) return "Слишком много неудачных попыток. Подождите немного и попробуйте ещё раз.";
     if (answer.status === 503) return "Сейчас входят многие. Подождите несколько секунд и попробуйте ещё раз.";
-    if (answer.status !== 200) return "Логин или пароль не подошли.";
+    if (answer.status !== 200) return WRONG[answer.body.error?.code] ?? "Логин или пароль не подошли.";
     // In a frame the browser may have refused the cookie: only a session that holds counts.
     if (!(await this.renew())) return "Браузер не принял вход в этом окне. Войдите в новой вкладке.";
     this._channel?.postMessage("signed in");

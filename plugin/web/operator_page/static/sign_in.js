@@ -3,6 +3,7 @@
 import { ConfirmFlow } from "./confirm_flow.js";
 import { make } from "./dom.js";
 import { byId } from "./render.js";
+import { CODE_NEEDED } from "./session.js";
 
 export class SignInDialog extends ConfirmFlow {
   wireSignIn() {
@@ -31,15 +32,19 @@ export class SignInDialog extends ConfirmFlow {
   }
 
   async signIn() {
-    const fault = await this.session.signIn(byId("login").value, byId("password").value);
+    const code = byId("code");
+    const fault = await this.session.signIn(byId("login").value, byId("password").value, code.value);
     byId("sign-in-fault").textContent = fault ?? "";
-    if (fault) byId("password").focus();
+    if (fault === CODE_NEEDED) byId("code-row").hidden = false;
+    if (fault) (byId("code-row").hidden ? byId("password") : code).focus();
   }
 
   /** Here or in another tab. */
   signedInAgain() {
     this.askedToSignIn = false;
     byId("password").value = "";
+    byId("code").value = "";
+    byId("code-row").hidden = true;
     if (byId("sign-in").open) byId("sign-in").close();
     this.showConnection(this.saver.isClean ? "saved" : "saving");
     this.saver.now();

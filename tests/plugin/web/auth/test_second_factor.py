@@ -154,3 +154,20 @@ def test_admins_get_nothing_before_they_have_set_it_up_where_it_is_required(
     assert admin.save(csrf, "c-1").json["error"]["code"] == "second_factor_needed"
     assert change(admin, code(site, secret_on(page))).status == 200
     assert admin.get("/operator/admin").status == 200
+
+
+def test_over_the_page_the_password_alone_opens_no_session_either(either: Site) -> None:
+    _, secret, _ = set_up(either)
+    browser = either.browser()
+
+    def sign_in_here(**more: str) -> Answer:
+        body = {"login": "ivanova", "password": PASSWORD, **more}
+        return browser.ask("POST", "/operator/session", None, {"X-CSRF-Token": "of the page"}, body)
+
+    for given, why in (({}, "code_needed"), ({"code": ""}, "code_needed"), ({"code": "000000"}, "wrong_code")):
+        answer = sign_in_here(**given)
+        assert (answer.status, answer.json["error"]["code"]) == (403, why)
+        assert browser.cookies == {}
+    typed = code(either, secret)
+    assert sign_in_here(code=typed).json["operator"] == "ivanova"
+    assert browser.get("/operator/").status == 200

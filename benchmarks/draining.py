@@ -1,8 +1,8 @@
 """Draining a backlog to a CRM that takes 50 ms for each write, over real HTTP, from a real ledger on the disk.
 
 Beside it the bare minimum in the same run: as many threads with ``requests`` that write the same to the same CRM and
-keep nothing. What that misses of threads ÷ latency is the machine's; what is missing beyond it is the plugin's. So it is
-with the processor's time for one delivery.
+keep nothing. What that misses of threads ÷ latency is the machine's; what is missing beyond it is the plugin's. So it
+is with the processor's time for one delivery.
 """
 
 from __future__ import annotations

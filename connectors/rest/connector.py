@@ -48,6 +48,7 @@ from connectors.rest.request import Request
 from connectors.rest.settings import RestSettings
 from connectors.rest.template import NoAddress, NotRendered
 from connectors.rest.trying import RestTrial
+from connectors.rest.write_checks import refuses_missing_card
 from connectors.rest.writes import RestWrites
 
 
@@ -68,11 +69,14 @@ class RestConnector(Connector):
         self._client = RestClient(settings, limits, meanings)
         self._limits = replace(limits, requests_per_write=_requests_per_write(settings, self._client.renews))
         self._presence = CardPresence(now)
+        self._test_card: CardRef | None = None
         self._contacts = RestContacts(self._client, self._values, settings, self._presence.note)
         self._writer = RestWrites(self._client, self._values, settings)
         self._events = RestEvents(self._client, self._values, self._contacts, settings, now)
         self._catch_up = RestCatchUp(self._client, self._values, settings, now)
-        self._trial = RestTrial(self._client, self._values, self._contacts, settings)
+        self._trial = RestTrial(
+            self._client, self._values, self._contacts, settings, lambda remote_id: self._reminder(remote_id)[1]
+        )
         self._checks = RestChecks(self._client, self._values, settings)
         self.sends_mail = self._email is not None
         self.repeats_events = settings["repeats_events"]
@@ -119,7 +123,19 @@ class RestConnector(Connector):
         return self._events.tried(headers, body, send=send)
 
     def check_card(self, card: CardRef) -> Sequence[Check]:
-        return self._checks.card(card, self._contacts)
+        points = self._checks.card(card, self._contacts)
+        self._test_card = card if points[0].ok else None
+        return points
+
+    def check_by_writing(self) -> Sequence[Check]:
+        card = self._test_card
+        if card is None or self.settings["card_must_exist"]:
+            return ()
+
+        def remove(remote_id: str, of: CardRef) -> Outcome:
+            return self.remove("comment", remote_id, of)
+
+        return [refuses_missing_card(card, self._contacts.exists, self.add_comment, remove)]
 
     def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
         return self._facts.facts()

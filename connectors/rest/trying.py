@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -37,20 +37,31 @@ _A_DAY = timedelta(days=1)
 
 
 class RestTrial:
-    """Nothing is sent unless it is asked for. Raises CrmRefused for a table that there is not, NotRendered."""
+    """Nothing is sent unless it is asked for; ``reminder`` reads one by its id.
+
+    Raises CrmRefused for a table that there is not, and for one that is to be sent with a sample's card or id.
+    """
 
     def __init__(
-        self, client: RestClient, values: TemplateValues, contacts: RestContacts, settings: Mapping[str, Any]
+        self,
+        client: RestClient,
+        values: TemplateValues,
+        contacts: RestContacts,
+        settings: Mapping[str, Any],
+        reminder: Callable[[str], Mapping[str, Any]],
     ) -> None:
         self._client = client
         self._values = values
         self._contacts = contacts
         self._settings = settings
+        self._reminder = reminder
 
     def table(self, name: str, given: TryValues, *, send: bool) -> Iterator[TryStep]:
         """Each request that the table makes with these values, and what comes of it."""
         place, request = self._found(name, given)
-        for context in self._contexts(place, given):
+        if send:
+            _check_given(request, given)
+        for context in self._contexts(place, given, send=send):
             prepared = self._client.prepared(request, context)
             yield TryStep("request", tuple(self._shown(prepared)))
             if not send:
@@ -73,7 +84,7 @@ class RestTrial:
             raise CrmRefused(f"the description has no table {name!r} with a request{suggestion(name, known)}")
         return known[name]
 
-    def _contexts(self, place: Place, given: TryValues) -> Sequence[Context]:
+    def _contexts(self, place: Place, given: TryValues, *, send: bool) -> Sequence[Context]:
         if place[0] in ("contact_by_phone", "contact_by_name"):
             by_phone = place[0] == "contact_by_phone"
             phone = (given.phone or samples.PHONE) if by_phone else None
@@ -81,16 +92,19 @@ class RestTrial:
         card = given.card or CardRef(next(iter(self._settings["card"])), "42")
         now = self._values.of()["now"]
         more = {"user": given.assignee.user or "42", "address": given.assignee.address or "coordinator@example.org"}
+        keys = keyed(given.key or samples.KEY)
+        words = samples.USUAL["text"].partition("\n")[0]
         context = self._values.of(
-            **samples.USUAL,
-            **keyed(given.key or samples.KEY),
+            **samples.USUAL | {"text": f"{words}\n{keys['mark']}"},
+            **keys,
             card=self._values.card(card),
             id=given.id or "42",
             due=now + _A_DAY,
             since=now - _A_DAY,
             until=now,
             assignee=person(given.assignee) if given.assignee.user else more,
-            record=samples.ANY_RECORD,
+            # What is sent may write this back.
+            record=self._reminder(given.id) if send and given.id and place[0] == "withdraw" else samples.ANY_RECORD,
         )
         return [context]
 
@@ -172,6 +186,15 @@ class RestTrial:
         yield f"name: {card.name or '(none)'}"
         yield f"phones: {', '.join(card.phones) or '(none)'}"
         yield f"url: {card.url or '(none)'}"
+
+
+def _check_given(request: Request, given: TryValues) -> None:
+    """A sample's id may be somebody's."""
+    needed = {"card": given.card, "id": given.id, "assignee": given.assignee.user or given.assignee.address}
+    options = {"card": "--card TYPE:ID", "id": "--id", "assignee": "--user"}
+    lacking = [options[name] for name, value in needed.items() if request.uses_name(name) and not value]
+    if lacking:
+        raise CrmRefused(f"to be sent, this table needs {' and '.join(lacking)}")
 
 
 def condition_lines(conditions: Sequence[Condition], record: Any, context: Context) -> Iterator[str]:

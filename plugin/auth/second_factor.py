@@ -34,9 +34,9 @@ class SecondFactors:
 
     def is_on(self, user_id: int) -> bool:
         """Whether the user has one that was confirmed."""
+        wanted = select(second_factors.c.confirmed_at).where(second_factors.c.user_ref == user_id)
         with self._ledger.read() as connection:
-            row = connection.execute(_OF_USER, {"user": user_id}).one_or_none()
-        return row is not None and row.confirmed_at is not None
+            return connection.execute(wanted).scalar_one_or_none() is not None
 
     def begin(self, user_id: int) -> bytes | None:
         """The secret to be put into an authenticator; the same until it is confirmed. None where one is on."""

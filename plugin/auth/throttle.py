@@ -16,7 +16,7 @@ from math import ceil
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from plugin.auth.digests import keyed_digest
+from plugin.auth.digests import derived_key, keyed_digest
 from plugin.common.clock import Now
 from plugin.ledger import Ledger
 from plugin.ledger.access import sign_in_failures as failures
@@ -25,6 +25,15 @@ from plugin.ledger.access import sign_in_failures as failures
 _FORGOTTEN = timedelta(hours=24)
 _TRIES = 3
 _OF_KEY = select(failures).where(failures.c.key == bindparam("wanted")).with_for_update()
+
+
+#: A client whose proxy does not say who it is in a way that can be read; all of them count as one.
+UNKNOWN_CLIENT = "unknown"
+
+
+def throttle_key(secret: str) -> bytes:
+    """What a deployment's counts are kept under, of ``[page] secret``."""
+    return derived_key(secret, "sign-in failures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,14 @@ class Throttle:
         fewer = {"failures": failures.c.failures - 1, "not_before": self._now()}
         for key, _ in sorted(keys):
             connection.execute(update(failures).where(failures.c.key == key, failures.c.failures > 0).values(**fewer))
+
+    def has_seen(self, address: str) -> bool:
+        """Whether somebody has tried to sign in from this address lately."""
+        with self._ledger.read() as connection:
+            since = self._ledger.moment(connection, self._now) - _FORGOTTEN
+            key = keyed_digest(self._key, f"address:{address}")
+            row = connection.execute(select(failures.c.key).where(failures.c.key == key, failures.c.last_at > since))
+            return row.one_or_none() is not None
 
     def _count(self, connection: Connection, keys: Sequence[tuple[str, Pace]]) -> int:
         now = self._ledger.moment(connection, self._now)

@@ -66,7 +66,7 @@ def new(name: str, like: str) -> None:
 @connectors.command("try")
 @click.argument("what", metavar="TABLE|event")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--card", metavar="TYPE:ID", help="The card, such as contact:42; else one that does not exist.")
+@click.option("--card", metavar="TYPE:ID", help="The card, such as contact:42.")
 @click.option("--id", "id_", help="The id of a record, for tables that read, withdraw or remove one.")
 @click.option("--key", help="The key that a record was written with, 64 hex digits.")
 @click.option("--phone", help="The number to look up.")

@@ -8,45 +8,30 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import Enum
-from operator import attrgetter
 from typing import Any, cast
 
 import structlog
 from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select, text, update
 
-from connectors.base import Assignee, CardRef
+from connectors.base import Assignee
 from plugin.common.clock import Now
 from plugin.delivery.clock_jumps import is_anything_ahead, repair_due_times
 from plugin.delivery.fair_order import OPEN_LITERALS, any_due, next_due
-from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, Place, SentAs
+from plugin.delivery.loading import loaded, on_their_cards
+from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, SentAs
 from plugin.delivery.refusals import Refusals, read_refusals
 from plugin.ledger import Ledger
 from plugin.ledger.group_commit import GroupCommit
-from plugin.ledger.schema import attempts, calls, decisions, deliveries
-from plugin.ledger.states import ENDED, ON_CARDS, DeliveryKind, DeliveryState
+from plugin.ledger.schema import attempts, deliveries
+from plugin.ledger.states import ENDED, DeliveryKind, DeliveryState
 from plugin.resilience.health import FAULT
 from plugin.resilience.lanes import LANES, Lane
 
 _LOG = structlog.get_logger(__name__)
 
-_LOAD = (
-    select(
-        *(column for column in deliveries.c if column.name != "card"),
-        calls.c.call_id,
-        calls.c.phone,
-        calls.c.card_type,
-        calls.c.card_id,
-        decisions.c.target,
-        decisions.c.card.label("place"),
-    )
-    .join(calls, calls.c.id == deliveries.c.call_ref)
-    .join(decisions, decisions.c.id == func.coalesce(deliveries.c.corrects, deliveries.c.decision_ref))
-    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
-)
-_CHOOSE_CARD = update(decisions).where(decisions.c.id == bindparam("of"), decisions.c.card.is_(None))
 _LOCK = (
     select(
         deliveries.c.id,
@@ -63,6 +48,7 @@ _LOCK = (
     .order_by(deliveries.c.id)
     .with_for_update()
 )
+_LOG_STEPS = insert(attempts)
 _CHANGE = update(deliveries).where(deliveries.c.id == bindparam("of"))
 # What has been begun is leased for longer than any claim is.
 _TO_RENEW = (
@@ -92,10 +78,6 @@ _FAULTS = select(func.count()).where(
 _CLAIMING = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=0x6F70746F7575)
 _MOST_PASSED_OVER = 5
 _STEP_COLUMNS = [field.name for field in fields(AttemptStep)]
-#: What a Delivery takes over from its row as it is.
-_OWN = ("lease", "card", "place", "sent_text", "sent_to")
-_SAME_COLUMNS = [field.name for field in fields(Delivery) if field.name not in _OWN]
-_same = attrgetter(*_SAME_COLUMNS)
 
 
 class Begun(Enum):
@@ -108,7 +90,6 @@ class Begun(Enum):
 
 #: Whether it may go out, when it was sent, and until when the lease is good.
 Started = tuple[Begun, datetime, datetime]
-_LOG_STEPS = insert(attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +185,7 @@ class Queue:
             self._dealt += limit
             lease = f"{self._owner}#{next(self._claims)}"
             connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)), _leased(lease, now + self._claim))
-            rows: dict[int, Any] = {row.id: row for row in connection.execute(_LOAD, {"ids": ids})}
-            return _on_their_cards(connection, [_delivery(rows[id_]) for id_ in ids])
+            return on_their_cards(connection, loaded(connection, ids))
 
     def _is_any_due(self, lanes: Collection[Lane], held: Collection[str]) -> bool:
         """Looked at first, for an idle loop must not take the writers' turn every second."""
@@ -332,32 +312,6 @@ def _is_ours(row: Row[Any], delivery: Delivery) -> bool:
     return bool(row.state == DeliveryState.LEASED and row.owner == delivery.lease)
 
 
-def _on_their_cards(connection: Connection, claimed: list[Delivery]) -> list[Delivery]:
-    """The same, with their call's card chosen where none has to be looked for (``plugin.delivery.cards``).
-
-    In the transaction of the claim, so that it costs none of its own.
-    """
-    places = {
-        delivery.decision_ref: Place(delivery.card)
-        for delivery in claimed
-        if delivery.place is None
-        and delivery.target is None
-        and delivery.card
-        and delivery.corrects is None
-        and delivery.kind in ON_CARDS
-    }
-    if not places:
-        return claimed
-    rows = [{"of": decision, "card": place.kept()} for decision, place in sorted(places.items())]
-    if sum(connection.execute(_CHOOSE_CARD, row).rowcount for row in rows) < len(rows):
-        # Another process was quicker with one of them; preparing it finds out where it goes.
-        return claimed
-    return [
-        replace(delivery, place=places.get(delivery.decision_ref)) if delivery.place is None else delivery
-        for delivery in claimed
-    ]
-
-
 def _locked(connection: Connection, claimed: Sequence[Delivery]) -> Mapping[int, Any]:
     """The rows by id; no other transaction changes them until this one ends."""
     return {row.id: row for row in connection.execute(_LOCK, {"ids": [delivery.id for delivery in claimed]})}
@@ -395,18 +349,3 @@ def _ended(row: Row[Any], ending: DeliveryEnding, now: datetime) -> dict[str, An
 
 def _logged(delivery: Delivery, step: AttemptStep) -> dict[str, Any]:
     return {"delivery_ref": delivery.id} | {name: getattr(step, name) for name in _STEP_COLUMNS}
-
-
-def _delivery(row: Row[Any]) -> Delivery:
-    card = CardRef(row.card_type, row.card_id) if row.card_type and row.card_id else None
-    same = dict(zip(_SAME_COLUMNS, _same(row), strict=True))
-    # How it went out last counts as long as that may have arrived.
-    to = row.assignee if row.sent_at else None
-    return Delivery(
-        **same,
-        lease=row.owner,
-        card=card,
-        place=Place.of(row.place),
-        sent_text=row.sent_text if row.sent_at else None,
-        sent_to=Assignee(to.get("user"), to.get("address")) if to else None,
-    )

@@ -58,6 +58,8 @@ _InHand = dict[Future[None], list[Delivery]]
 CLAIM_SECONDS = 10.0
 #: How soon a stop is noticed while nothing happens, in seconds.
 _NOTICE = 0.2
+#: So many threads are kept busy by one ``[delivery] batch``.
+_THREADS_A_BATCH = 5
 #: How often the ledger is looked into while something is on its way, and the accounts' breakers at most; seconds.
 _LOOKS = 0.25
 #: By less than this, in seconds, a clock may be set back without anything being waited for too long.
@@ -123,7 +125,8 @@ class Worker:
         self._repair: float | None = max(policy.longest_wait_seconds, policy.longest_retry_after_seconds) * 2
         # A connector that writes many at once gets batches, of claims so large that few of those stay half empty.
         self._batch_limit = connector.most_writes
-        self._claim_limit = max(policy.batch, 4 * (policy.threads if self._batch_limit == 1 else self._batch_limit))
+        by_threads = policy.batch * max(1, policy.threads // _THREADS_A_BATCH)
+        self._claim_limit = by_threads if self._batch_limit == 1 else max(policy.batch, 4 * self._batch_limit)
         # One claim may wait for free threads, so that no thread waits for the ledger; topped up by half claims, or by
         # whole ones where batches are to be full.
         self._most_in_hand = policy.threads * self._batch_limit + self._claim_limit

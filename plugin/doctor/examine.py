@@ -17,6 +17,7 @@ from plugin.common.clock import Now
 from plugin.config.load import load_settings
 from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of, secrets_in
 from plugin.doctor.machine import ledger_file, time_zone
+from plugin.doctor.page import clients_told_apart
 from plugin.errors import ConfigError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.mapping_check import remarks
 from plugin.ledger import Ledger
@@ -276,6 +277,8 @@ def _sources(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
     signed = [source.name for source in settings.sources if source.secrets]
     if signed:
         yield DoctorCheck("sources", f"may send call results, signed: {', '.join(signed)}")
+    if seen.ledger is not None:
+        yield from clients_told_apart(seen.ledger, settings, seen.now)
     if seen.connector is not None:
         yield from _guarded("sources", _crm_events(seen.connector, has_sources=bool(signed)))
 

@@ -7,8 +7,8 @@ from ipaddress import IPv6Address, ip_address
 
 from flask import Request
 
-#: A client whose proxy does not say who it is in a way that can be read; all of them count as one.
-UNKNOWN = "unknown"
+from plugin.auth.throttle import UNKNOWN_CLIENT
+
 _WITH_PORT = re.compile(r"\[(?P<bracketed>[^\[\]]+)\](:\d{1,5})?|(?P<plain>[^:\[\]]+)(:\d{1,5})?")
 
 
@@ -30,7 +30,7 @@ def _network(text: str) -> str:
     try:
         address = ip_address(_without_port(text))
     except ValueError:
-        return UNKNOWN
+        return UNKNOWN_CLIENT
     if not isinstance(address, IPv6Address):
         return str(address)
     if address.ipv4_mapped is not None:

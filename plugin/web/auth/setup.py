@@ -18,7 +18,7 @@ from plugin.auth.passwords import Passwords
 from plugin.auth.second_factor import SecondFactors
 from plugin.auth.sessions import Sessions
 from plugin.auth.sign_in import SignIn
-from plugin.auth.throttle import Throttle
+from plugin.auth.throttle import Throttle, throttle_key
 from plugin.auth.users import Users
 from plugin.common.clock import Now, utc_now
 from plugin.errors import LedgerUnavailable
@@ -95,7 +95,7 @@ def _access(
     own, users = settings.page, Users(ledger, passwords, now)
     keys = [derived_key(one, "second factors") for one in (key, own.old_secret) if one is not None]
     second_factors = SecondFactors(ledger, keys, now)
-    throttle = Throttle(ledger, derived_key(key, "sign-in failures"), now)
+    throttle = Throttle(ledger, throttle_key(key), now)
     return Access(
         page=own,
         cookies=Cookies.of(own),

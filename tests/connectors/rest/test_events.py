@@ -11,6 +11,7 @@ import pytest
 
 from connectors.base import CrmRefused, EventNotAuthentic, NotMapped, Reference
 from connectors.rest import RestConnector
+from plugin.doctor.examine import _crm_events
 from plugin.events.schema import CallResultSchema
 from tests.connectors.contract.rig import PHONE, CrmEvent
 from tests.connectors.rest.rig import EVENT_SECRET, PolkaRig, call_record, event, rig, settings
@@ -229,3 +230,13 @@ def test_a_refused_read_is_told_as_such(polka: PolkaRig) -> None:
 def test_events_may_be_repeated_where_the_description_says_so() -> None:
     assert RestConnector(settings("http://127.0.0.1:1")).repeats_events
     assert not RestConnector(settings("http://127.0.0.1:1", repeats_events=False)).repeats_events
+
+
+@pytest.mark.parametrize("has_sources", [True, False])
+def test_the_doctor_promises_no_events_before_one_is_described(has_sources: bool) -> None:
+    leave_out = "event call facts event_secret repeats_events catch_up"
+    (point,) = _crm_events(RestConnector(settings("http://127.0.0.1:1", leave_out)), has_sources=has_sources)
+    assert "come in" not in point.name or not point.ok
+    assert "no [event] is described" in point.remedy
+    (point,) = _crm_events(RestConnector(settings("http://127.0.0.1:1")), has_sources=has_sources)
+    assert (point.ok, point.name) == (True, "the CRM's own events come in at POST /events/rest")

@@ -94,3 +94,27 @@ def test_a_card_that_is_gone_meanwhile_is_noticed_once_it_is_read_again(polka: P
     moments.append(NOW + timedelta(minutes=2))
     assert isinstance(write(by, "comment", polka.card, polka), NotDone)
     by.close()
+
+
+# --- optout doctor --write ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("takes_any", [True, False])
+def test_the_doctor_tries_whether_the_crm_itself_refuses_a_card_that_is_not_there(
+    polka: PolkaRig, takes_any: bool
+) -> None:
+    polka.api.takes_any_client = takes_any
+    by = RestConnector(settings(polka.api.url, card_must_exist=False))
+    assert by.check_by_writing() == ()
+    assert by.check_card(polka.card)[0].ok
+    (point,) = by.check_by_writing()
+    assert point.ok is not takes_any
+    assert ("card_must_exist" in point.remedy) is takes_any
+    assert polka.written("comment") == []
+    by.close()
+
+
+def test_where_cards_are_read_first_nothing_is_tried(polka: PolkaRig) -> None:
+    assert polka.connector.check_card(polka.card)[0].ok
+    assert polka.connector.check_by_writing() == ()
+    assert polka.writes() == 0

@@ -342,3 +342,17 @@ def test_a_refresh_token_is_needed_by_that_grant_alone() -> None:
     for more in ({"auth": auth | {"grant": "refresh_token"}}, {"auth": auth, "refresh_token": "r"}):
         with pytest.raises(ValidationError, match="refresh_token"):
             RestConnector.Settings().load(small | more)
+
+
+# --- nothing -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 204, 404])
+def test_an_empty_list_a_204_and_a_404_that_a_rule_names_are_no_records(status: int) -> None:
+    answer = ApiAnswer(status, {200: [], 204: None, 404: {"e": "none"}}[status])
+    rules = [{"means": "missing", "status": [404]}]
+    looked_up = {"path": "contacts", "query": {"q": "{{ phone }}"}, "type": "contact", "phones": ["tel"]}
+    with crm(lambda _: answer, answers=rules, contact_by_phone=looked_up) as (connector, _):
+        assert list(connector.find_contact(phone="+79161234567")) == []
+        assert connector.find("comment", CARD, KEY) is None
+        assert status == 200 or connector.read_card(CARD) is None

@@ -17,6 +17,7 @@ import pytest
 
 from plugin.auth.links import Links, OpenedLink
 from plugin.auth.passwords import Passwords
+from plugin.auth.second_factor import SecondFactors
 from plugin.auth.sessions import Sessions
 from plugin.auth.users import Users
 from plugin.auth.visitor import LinkedCall
@@ -138,6 +139,18 @@ def test_sessions_are_listed_and_ended(shell: Shell) -> None:
     assert shell.run("sessions", "end", "--operator", "ivanova")[1] == "Завершено сеансов оператора ivanova: 1.\n"
     assert shell.run("sessions", "end", "--all")[1] == "Завершено сеансов: 1.\n"
     ledger.close()
+
+
+def test_a_second_factor_is_reset(shell: Shell) -> None:
+    assert "Такого логина нет" in shell.run("user", "reset-second-factor", "ivanova")[2]
+    shell.run("user", "add", "ivanova", piped=PASSWORD)
+    assert "входа с кодом не было" in shell.run("user", "reset-second-factor", "Ivanova")[1]
+    ledger = Ledger(f"sqlite:///{shell.home / 'ledger.db'}")
+    user = Users(ledger, Passwords(), utc_now).find("ivanova")
+    assert user is not None
+    SecondFactors(ledger, [b"key"], utc_now).begin(user.id)
+    ledger.close()
+    assert shell.run("user", "reset-second-factor", "ivanova")[1].startswith("ivanova: вход с кодом снят")
 
 
 def test_a_new_password_counts_and_the_old_one_does_not(shell: Shell) -> None:

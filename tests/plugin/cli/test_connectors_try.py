@@ -65,6 +65,8 @@ def test_without_send_a_request_is_shown_and_nothing_is_sent(
     assert f"POST {polka.api.url}/v2/clients/7/notes" in page
     assert "Authorization: Bearer ***" in page
     assert f'"ref": "{KEY}"' in page
+    assert f"[ref:{KEY[:16]}]" in page
+    assert "[ref:ffffffffffffffff]" in told(capsys, home, "try", "comment", "--key", "f" * 64)
     assert "answer" not in page
     assert polka.api.requests == []
 
@@ -126,6 +128,31 @@ def test_what_cannot_be_tried_is_said(
     capsys: pytest.CaptureFixture[str], home: Path, arguments: tuple[str, ...], complaint: str
 ) -> None:
     assert complaint in told(capsys, home, *arguments, status=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lacks"),
+    [
+        (("comment",), "--card"),
+        (("reminder", "--card", "client:7"), "--user"),
+        (("withdraw",), "--id"),
+        (("remove.comment",), "--id"),
+        (("reminder", "--user", "p1"), "--card"),
+    ],
+)
+def test_nothing_is_sent_with_a_samples_card_id_or_person(
+    capsys: pytest.CaptureFixture[str], home: Path, polka: PolkaRig, arguments: tuple[str, ...], lacks: str
+) -> None:
+    assert lacks in told(capsys, home, "try", *arguments, "--send", status=2)
+    assert polka.writes() == 0
+    assert "request:" in told(capsys, home, "try", *arguments)
+
+
+def test_what_is_withdrawn_keeps_its_own_text(capsys: pytest.CaptureFixture[str], home: Path, polka: PolkaRig) -> None:
+    polka.api.todos["5"] = {"id": 5, "state": "open", "person": "p2", "client": "7", "ref": KEY, "body": "текст"}
+    told(capsys, home, "try", "withdraw", "--id", "5", "--send")
+    assert polka.api.todos["5"]["state"] == "cancelled"
+    assert polka.api.todos["5"]["body"].startswith("текст\n\n")
 
 
 # --- events ------------------------------------------------------------------------------------------

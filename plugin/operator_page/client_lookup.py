@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from connectors.base import Card, CardRef, Connector, CrmRefused, CrmUnavailable
+from connectors.base import Card, CardRef, CrmRefused, CrmUnavailable
 from connectors.kit.phones import first_number
 from plugin.errors import EventError
 from plugin.ledger import Ledger
@@ -20,6 +20,7 @@ from plugin.operator_page.call import PageCall, line
 from plugin.operator_page.earlier_calls import asked_before
 from plugin.operator_page.journal_store import change_call, is_decided
 from plugin.operator_page.sessions import PageSessions
+from plugin.resilience.reads import Reads
 
 _LOG = structlog.get_logger(__name__)
 #: More than these are not chosen from by eye.
@@ -48,13 +49,13 @@ class FoundClient:
 class ClientLookup:
     """Looks clients up in the CRM. Thread-safe; at most ``most`` ask it at once, the others do not wait.
 
-    Without a connector nothing is looked up (``off``).
+    Without a CRM nothing is looked up (``off``).
     """
 
-    def __init__(self, sessions: PageSessions, ledger: Ledger, connector: Connector | None, most: int) -> None:
+    def __init__(self, sessions: PageSessions, ledger: Ledger, crm: Reads | None, most: int) -> None:
         self._sessions = sessions
         self._ledger = ledger
-        self._connector = connector
+        self._crm = crm
         self._slots = threading.BoundedSemaphore(max(1, most))
 
     def look_up(self, call: PageCall) -> FoundClient:
@@ -82,15 +83,15 @@ class ClientLookup:
         return found
 
     def _cards(self, call: PageCall) -> tuple[str, Sequence[Card]]:
-        connector = self._connector
-        if connector is None:
+        crm = self._crm
+        if crm is None:
             return ("off" if call.phone or call.card_id else "no_number"), ()
         if not call.card_id and not call.phone:
             return "no_number", ()
         if not self._slots.acquire(blocking=False):
             return "unknown", ()
         try:
-            return _ask(connector, call)
+            return _ask(crm, call)
         except (CrmUnavailable, CrmRefused) as error:
             _LOG.warning("operator.client_not_looked_up", why=str(error))
             return "unknown", ()
@@ -104,11 +105,11 @@ class ClientLookup:
             return asked_before(connection, call.phone, call.id, self._sessions.outcomes)
 
 
-def _ask(connector: Connector, call: PageCall) -> tuple[str, Sequence[Card]]:
+def _ask(crm: Reads, call: PageCall) -> tuple[str, Sequence[Card]]:
     if call.card_type and call.card_id:
-        card = connector.read_card(CardRef(call.card_type, call.card_id))
+        card = crm.read_card(CardRef(call.card_type, call.card_id))
         return ("found", (card,)) if card else ("gone", ())
-    found = list({card.ref: card for card in connector.find_contact(phone=call.phone)}.values())
+    found = list({card.ref: card for card in crm.find_contact(phone=call.phone)}.values())
     state = "none" if not found else "found" if len(found) == 1 else "several"
     return state, found[:_MOST_CARDS]
 

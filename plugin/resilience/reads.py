@@ -1,4 +1,4 @@
-"""The one way by which deliveries read the CRM: an account that is away is not asked, and every answer is counted.
+"""The one way by which the CRM is read: an account that is away is not asked, and every answer is counted.
 
 A look-up, a card for a text and a search for a contact are requests like any other: an outage costs probes, whatever
 waits, and what a read meets tells of the account as much as what a write meets.
@@ -36,11 +36,13 @@ class CrmReads:
     """A connector's reads behind the gates of its account. Thread-safe. All raise as reads do, and LedgerUnavailable.
 
     While the account is away, all but the probe meet CrmUnavailable with the code ``KNOWN_AWAY``, and nobody is asked.
+    ``refreshing``: the ledger is asked each time whether it is, where no loop of this process does so.
     """
 
-    def __init__(self, connector: Connector, gates: AccountGates) -> None:
+    def __init__(self, connector: Connector, gates: AccountGates, *, refreshing: bool = False) -> None:
         self._connector = connector
         self._gates = gates
+        self._refreshing = refreshing
 
     def read_card(self, card: CardRef) -> Card | None:
         return self._asked(lambda: self._connector.read_card(card))
@@ -59,6 +61,8 @@ class CrmReads:
 
     def _asked(self, read: Callable[[], Found]) -> Found:
         probing = is_probing()
+        if self._refreshing:
+            self._gates.refresh()
         if not probing and self._gates.is_away(Lane.CRM):
             raise CrmUnavailable("the CRM is away", code=KNOWN_AWAY)
         try:

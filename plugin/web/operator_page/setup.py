@@ -10,6 +10,8 @@ from plugin.common.clock import Now, utc_now
 from plugin.operator_page.client_lookup import ClientLookup
 from plugin.operator_page.sessions import PageSessions
 from plugin.operator_page.tickets import Tickets
+from plugin.resilience.gates import AccountGates
+from plugin.resilience.reads import CrmReads, Reads
 from plugin.web.auth.setup import answer_people
 from plugin.web.operator_page.assets import Assets
 from plugin.web.operator_page.pages import add_pages
@@ -42,8 +44,15 @@ def serve_operators_page(
     assets.add_to(blueprint)
     tickets = Tickets.of(settings.page, now)
     add_pages(blueprint, sessions, settings, assets, tickets)
-    # Half of the pages' threads at most: the others go on being answered while the CRM is asked.
-    clients = ClientLookup(sessions, ledger, connector, settings.web.threads // 4)
+    # A quarter of the threads, half of the pages': the others go on being answered while the CRM is asked.
+    clients = ClientLookup(sessions, ledger, _reads(ledger, settings, connector, now), settings.web.threads // 4)
     add_routes(blueprint, sessions, clients, tickets)
     answer_people(blueprint)
     app.register_blueprint(blueprint)
+
+
+def _reads(ledger: Ledger, settings: Settings, connector: Connector | None, now: Now) -> Reads | None:
+    """How the page asks the CRM: not at all while it is away."""
+    if connector is None:
+        return None
+    return CrmReads(connector, AccountGates(ledger, connector, settings.delivery, now), refreshing=True)

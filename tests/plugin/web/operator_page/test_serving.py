@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from plugin.auth.visitor import LinkedCall
-from tests.browser.page_site import Site
+from tests.browser.page_site import PASSWORD, Site
 from tests.plugin.web.auth.browser import Answer, Browser
 
 FACTS = {"related_to_car": True, "survey_type": "calls"}
@@ -169,6 +169,16 @@ def test_a_link_leads_to_its_own_calls_address(site: Site) -> None:
     answer = browser.get("/operator/")
 
     assert (answer.status, answer.to) == (303, f"/operator/?call={call.id}")
+
+
+def test_whoever_is_signed_in_finds_the_way_to_their_password_and_second_factor(site: Site) -> None:
+    site.users.add("ivanova", "operator", PASSWORD)
+    browser = Browser(port_of(site))
+    assert browser.sign_in("ivanova", PASSWORD).status == 303
+    start = browser.get("/operator/").body
+    for path in re.findall(r'<a href="(/operator/[a-z-]+)">', start):
+        assert browser.get(path).status == 200
+    assert {"/operator/password", "/operator/second-factor"} <= set(re.findall(r'<a href="([^"]+)">', start))
 
 
 def test_a_phone_that_is_none_is_left_out(site: Site) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
-from tests.browser.page_site import Site, exact, press, screen
+from tests.browser.page_site import Site, exact, press, screen, type_answer
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -60,8 +60,7 @@ def ending(site: Site, tab: Tab) -> None:
 def ending_of_another_client(site: Site, tab: Tab) -> None:
     hint(site, tab)
     press(tab, "2", "1")
-    tab.keyboard.type("Иванова Анна Петровна")
-    tab.keyboard.press("Enter")
+    type_answer(tab, "Иванова Анна Петровна")
     press(tab, "2", "1")
     exact(tab)
     tab.get_by_text("Если его карточка не найдётся").click()

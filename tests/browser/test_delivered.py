@@ -101,7 +101,8 @@ def test_what_does_not_get_through_is_late_and_the_page_says_what_to_do(deliveri
     screen(tab, "done")
     tab.get_by_text("Задерживается: CRM или почта пока не отвечает.").wait_for(timeout=40_000)
     assert "Ждать у экрана не нужно" in tab.locator("#stage").inner_text()
-    assert "Письмо — Координатор опросов" in tab.locator(".progress .done").all_inner_texts()[1]
+    # The mails wait, too, for the client's name and link are read from the CRM.
+    assert len(tab.locator(".progress .done").all_inner_texts()) == 1
     delivering.crm.start()
     tab.get_by_text("Всё записано и отправлено.").wait_for(timeout=40_000)
 

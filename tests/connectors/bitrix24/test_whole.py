@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
@@ -40,6 +41,7 @@ client_secret = {{ env = "BITRIX24_SECRET" }}
 refresh_token = {{ env = "BITRIX24_REFRESH" }}
 application_token = {{ env = "BITRIX24_EVENTS" }}
 own_user = "1"
+member_id = "{member}"
 connect_seconds = 1.0
 read_seconds = 1.0
 settling_seconds = 0.5
@@ -110,7 +112,8 @@ def office(tmp_path: Path) -> Iterator[Office]:
     with portal.running():
         home = tmp_path / "plugin"
         fields = {"changed": CHANGED, "related": RELATED, "surveys": SURVEYS, "warned": WARNED}
-        lay_out(home, _SETTINGS.format(url=portal.url, client_id=server.CLIENT_ID, **fields), ("5", "7"))
+        own = {"client_id": server.CLIENT_ID, "member": server.MEMBER}
+        lay_out(home, _SETTINGS.format(url=portal.url, **own, **fields), ("5", "7"))
         secrets = {
             "BITRIX24_SECRET": server.CLIENT_SECRET,
             "BITRIX24_REFRESH": server.FIRST_REFRESH,
@@ -193,13 +196,13 @@ def test_the_page_opens_in_the_portals_frame_for_whom_the_portal_knows(office: O
     given = fixture("placement__call_card")
     query = given["query"] | {"DOMAIN": office.portal.url.partition("://")[2]}
     address = urlsplit(office.plugin.url)
-    connection = HTTPConnection(str(address.hostname), address.port, timeout=10)
     body = urlencode(given["form"] | {"AUTH_ID": token})
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Host": "optout.example.org"}
-    connection.request("POST", f"/operator/frame/bitrix24?{urlencode(query)}", body, headers)
-    answer = connection.getresponse()
-    assert answer.status == status, answer.read().decode()
+    with closing(HTTPConnection(str(address.hostname), address.port, timeout=10)) as connection:
+        connection.request("POST", f"/operator/frame/bitrix24?{urlencode(query)}", body, headers)
+        answer = connection.getresponse()
+        told = answer.read().decode()
+    assert answer.status == status, told
     where = answer.headers.get("Location") or ""
     assert ("externalCall.c3ee67f1a63f6e6117c230ab59cc49ea.1723556778" in where) == (status == 303)
-    connection.close()
     assert token not in office.plugin.log

@@ -15,14 +15,14 @@ import structlog
 from connectors.base import CatchUpPage, Connector, CrmRefused, CrmUnavailable, Reference
 from plugin.common.clock import Now
 from plugin.config.settings import DeliveryPolicy
+from plugin.errors import LedgerUnavailable
 from plugin.events.catch_up_progress import CatchUpProgress, CatchUpTurn
 from plugin.events.inbox import Inbox, reference_of
 from plugin.events.resolver import lease_of
 from plugin.ledger import Ledger
 from plugin.resilience.backoff import Waits
 from plugin.resilience.gates import AccountGates
-from plugin.resilience.health import ANSWERS, of_read
-from plugin.resilience.lanes import Lane
+from plugin.resilience.reads import counted, is_away_now
 
 _LOG = structlog.get_logger(__name__)
 
@@ -119,8 +119,7 @@ class CatchUp:
 
     def _is_away(self) -> bool:
         """Whether the account is away; what changes meanwhile is to be read once it is back, whatever becomes of us."""
-        self._gates.refresh()
-        is_away = self._gates.is_away(Lane.CRM)
+        is_away = is_away_now(self._gates)
         if is_away and not self._was_away:
             self.ask("the account is away")
         self._was_away = is_away
@@ -140,18 +139,16 @@ class CatchUp:
 
     def _page(self, turn: CatchUpTurn) -> CatchUpPage | None:
         try:
-            page = self._connector.catch_up(turn.since, turn.cursor)
+            return counted(self._gates, _NO_DELIVERY, lambda: self._connector.catch_up(turn.since, turn.cursor))
         except (CrmUnavailable, CrmRefused) as error:
-            self._gates.report(Lane.CRM, _NO_DELIVERY, of_read(error))
             self._failed(turn, str(error), getattr(error, "after", None), anew=isinstance(error, CrmRefused))
-            return None
+        except LedgerUnavailable:
+            raise
         except Exception as error:
             # The message may hold personal data.
             _LOG.exception("catch_up.fault", connector=self._connector.name)
             self._failed(turn, f"a fault of the connector: {type(error).__name__}", None, anew=False)
-            return None
-        self._gates.report(Lane.CRM, _NO_DELIVERY, ANSWERS)
-        return page
+        return None
 
     def _failed(self, turn: CatchUpTurn, why: str, after: float | None, *, anew: bool) -> None:
         wait = self._waits.after(turn.attempts, _NO_HURRY, self._random, at_least=after)

@@ -20,8 +20,7 @@ from plugin.events.intake import Intake
 from plugin.events.respond import TAKEN, EventResponse, combined
 from plugin.ledger import Ledger
 from plugin.resilience.gates import AccountGates
-from plugin.resilience.health import ANSWERS, of_read
-from plugin.resilience.lanes import Lane
+from plugin.resilience.reads import counted, is_away_now
 
 _LOG = structlog.get_logger(__name__)
 
@@ -67,16 +66,13 @@ class CrmEvents:
 
     def _resolve(self, reference: Reference) -> EventResponse | Kept | None:
         """The answer to a reference, or what is to be kept; None where it names no call of ours."""
-        if not self._connector.repeats_events or self._is_away():
+        if not self._connector.repeats_events or is_away_now(self._gates):
             return reference, 0.0
         try:
-            result = self._connector.resolve(reference)
+            result = counted(self._gates, _suspect(reference), lambda: self._connector.resolve(reference))
         except (CrmUnavailable, CrmRefused, NotMapped) as error:
-            verdict = ANSWERS if isinstance(error, NotMapped) else of_read(error)
-            self._gates.report(Lane.CRM, _suspect(reference), verdict)
             _LOG.warning("events.not_resolved", connector=self._connector.name, why=str(error))
             return reference, getattr(error, "after", None) or 0.0
-        self._gates.report(Lane.CRM, _suspect(reference), ANSWERS)
         if result is None:
             self._inbox.settle([reference])
             return None
@@ -98,10 +94,6 @@ class CrmEvents:
 
     def _received(self, result: Mapping[str, Any]) -> EventResponse:
         return self._intake.receive_results(self._connector.name, [result])
-
-    def _is_away(self) -> bool:
-        self._gates.refresh()
-        return self._gates.is_away(Lane.CRM)
 
 
 def _comes_again(answer: EventResponse) -> bool:

@@ -27,8 +27,8 @@ from plugin.ledger import Ledger
 from plugin.ledger.schema import breakers
 from plugin.resilience.backoff import LONGEST_TURN, Waits
 from plugin.resilience.gates import AccountGates
-from plugin.resilience.health import ANSWERS, of_read
 from plugin.resilience.lanes import Lane
+from plugin.resilience.reads import counted, is_away_now
 
 _LOG = structlog.get_logger(__name__)
 
@@ -163,8 +163,7 @@ class Resolver:
 
     def _away(self) -> str | None:
         """Why the account is away or shut, None where it is neither. Raises LedgerUnavailable."""
-        self._gates.refresh()
-        if not self._gates.is_away(Lane.CRM):
+        if not is_away_now(self._gates):
             return None
         with self._ledger.read() as connection:
             why = connection.execute(_WHY, {"account": self._connector.name}).scalar_one_or_none()
@@ -175,14 +174,7 @@ class Resolver:
         why = self._away()
         if why is not None:
             raise CrmUnavailable(why)
-        try:
-            found = self._connector.resolve(kept.reference)
-        except (CrmUnavailable, CrmRefused) as error:
-            # A negative number cannot be taken for a delivery.
-            self._gates.report(Lane.CRM, -kept.id, of_read(error))
-            raise
-        self._gates.report(Lane.CRM, -kept.id, ANSWERS)
-        return found
+        return counted(self._gates, -kept.id, lambda: self._connector.resolve(kept.reference))
 
     def _several(self, found: Sequence[Reference] | None) -> InboxEnding:
         """An event that could be read only now is replaced by the calls that it names."""

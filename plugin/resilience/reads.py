@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from connectors.base import Card, CardRef, Connector, CrmRefused, CrmUnavailable, Kind, ReminderState
+from connectors.base import Card, CardRef, Connector, CrmRefused, CrmUnavailable, Kind, NotMapped, ReminderState
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import ANSWERS, KNOWN_AWAY, of_read
 from plugin.resilience.lanes import Lane
@@ -30,6 +30,30 @@ class Reads(Protocol):
     def find(self, kind: Kind, card: CardRef | None, key: str) -> str | None: ...
 
     def reminder_state(self, remote_id: str) -> ReminderState: ...
+
+
+def is_away_now(gates: AccountGates) -> bool:
+    """Whether the CRM is away, by what all processes have found out. Raises LedgerUnavailable."""
+    gates.refresh()
+    return gates.is_away(Lane.CRM)
+
+
+def counted(gates: AccountGates, record: int, read: Callable[[], Found]) -> Found:
+    """What a read about something that is no delivery gives; the gates count whether the account answers.
+
+    ``record``, a number that no delivery has (negative, or 0), tells it from others to the breaker. Raises as reads do,
+    and LedgerUnavailable.
+    """
+    try:
+        found = read()
+    except (CrmUnavailable, CrmRefused) as error:
+        gates.report(Lane.CRM, record, of_read(error))
+        raise
+    except NotMapped:
+        gates.report(Lane.CRM, record, ANSWERS)
+        raise
+    gates.report(Lane.CRM, record, ANSWERS)
+    return found
 
 
 class CrmReads:

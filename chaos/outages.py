@@ -23,7 +23,7 @@ from chaos.run import Result
 from chaos.script import ADDRESSES, COORDINATOR, SMS_MANAGER
 from chaos.services import Service
 from chaos.sink import FaultyMailbox
-from chaos.stage import answers
+from chaos.stage import SETTINGS_HEAD, answers
 from chaos.storms import EACH_SECONDS, KINDS, Storms
 from chaos.surveys import APART, FIELDS, Survey, count, other_name, surveys, tell
 from plugin.ledger import Ledger
@@ -42,17 +42,9 @@ _PAUSE = 0.2
 _TEXTS = ("client_name", "survey_type", "agreed_to_warning")
 #: How long the last of it may take once it is calm, and how long afterwards nothing more may come.
 _PATIENCE, _AFTERWARDS = 120.0, 2.0
-_SETTINGS = """
-[plugin]
-id = "optout"
-version = "0.1.0"
-events = ["call-result"]
-default_script = "survey_opt_out"
-timezone = "Europe/Moscow"
-
-[ledger]
-url = {{ env = "CHAOS_LEDGER_URL" }}
-
+_SETTINGS = (
+    SETTINGS_HEAD
+    + """
 [crm]
 connector = "espocrm"
 
@@ -84,6 +76,7 @@ port = {mail}
 sender = "{sender}"
 timeout_seconds = 3.0
 """
+)
 
 
 class OutageStage:

@@ -37,7 +37,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "drop_before", "probability": 0.03, "reads": True},
     {"kind": "throttle", "probability": 0.03, "seconds": 1.0, "reads": True},
 )
-_SETTINGS = """
+#: What the settings of every run begin with.
+SETTINGS_HEAD = """
 [plugin]
 id = "optout"
 version = "0.1.0"
@@ -47,7 +48,10 @@ timezone = "Europe/Moscow"
 
 [ledger]
 url = {{ env = "CHAOS_LEDGER_URL" }}
-
+"""
+_SETTINGS = (
+    SETTINGS_HEAD
+    + """
 [crm]
 connector = "embedded"
 
@@ -76,6 +80,7 @@ port = {mail}
 sender = "{sender}"
 timeout_seconds = 3.0
 """
+)
 
 
 class Stage:

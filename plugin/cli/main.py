@@ -37,6 +37,10 @@ COMMANDS: Commands = {
     "script": ("plugin.cli.script:script", "How the scripts are used on the operators' page."),
     "serve": ("plugin.cli.serve:serve", "Take call results in and write what follows into the CRM."),
     "sessions": ("plugin.cli.sessions:sessions", "Who is on the operators' page now: list, end."),
+    "suppression": (
+        "plugin.cli.suppression:suppression",
+        "Whom not to call: list, check, add, remove, import, export.",
+    ),
     "token": ("plugin.cli.token:token", "By which tokens other programs ask the plugin: add, list, revoke."),
     "user": ("plugin.cli.user:user", "Who may sign in to the operators' page: add, list, disable, passwd."),
     "web": ("plugin.cli.web:web", "Take call results in, and leave the CRM to `deliver`."),

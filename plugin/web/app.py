@@ -17,6 +17,7 @@ from plugin.config.settings import Settings
 from plugin.web import errors
 from plugin.web.auth import guard_operators_side
 from plugin.web.auth.places import HOME
+from plugin.web.bearer import SCHEMES
 from plugin.web.docs import serve_docs
 from plugin.web.events import events_blueprint, too_large_teller
 from plugin.web.headers import put_security_headers
@@ -26,6 +27,7 @@ from plugin.web.metrics import Metrics
 from plugin.web.operator_page import serve_operators_page
 from plugin.web.redirects import keep_here
 from plugin.web.schemas import ErrorAnswerSchema
+from plugin.web.suppression import suppression_blueprint
 
 if TYPE_CHECKING:
     from connectors.base import Connector
@@ -62,7 +64,7 @@ def create_app(
         OPENAPI_VERSION="3.0.3",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
-        API_SPEC_OPTIONS={"info": {"description": _DESCRIPTION}},
+        API_SPEC_OPTIONS={"info": {"description": _DESCRIPTION}, "components": {"securitySchemes": SCHEMES}},
     )
     app.before_request(lambda: _start(limits, too_large))
     app.after_request(_finish)
@@ -73,6 +75,7 @@ def create_app(
     api.register_blueprint(events_blueprint(intake, connector, ledger, settings))
     api.register_blueprint(health_blueprint(ledger, rules))
     api.register_blueprint(metrics.blueprint())
+    api.register_blueprint(suppression_blueprint(ledger, utc_now))
     has_page = guard_operators_side(app, ledger, settings, connector)
     if has_page:
         serve_operators_page(app, ledger, rules, intake, settings, connector)

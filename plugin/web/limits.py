@@ -8,6 +8,9 @@ from plugin.config.settings import WebSettings
 
 _EVENTS = "/events/"
 _CALL_RESULT = "/events/call-result"
+_NUMBERS = "/suppression/check"
+#: Ten thousand numbers with room for their notes.
+_NUMBERS_BYTES = 2_097_152
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class BodyLimits:
 
     def at(self, path: str) -> int:
         """The limit of this path."""
+        if path == _NUMBERS:
+            return max(self.usual, _NUMBERS_BYTES)
         return self.usual if connector_in(path) is None else self.crm_events
 
 

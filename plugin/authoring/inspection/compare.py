@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from plugin.authoring.inspection.paired_walk import ConversationPair, PairedConversation
-from plugin.authoring.inspection.wording import plain, question_words, wording
+from plugin.authoring.inspection.wording import plain, question_words, suppression_words, wording
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import ActionSpec, OutcomeSpec, Question
 
@@ -127,6 +127,9 @@ def _ends(
     details = list(_done(before, after, old, new, roles))
     if before.say != after.say:
         details.insert(0, ConversationChange("say", "Фраза в конце разговора", before.say, after.say))
+    numbers = ["; ".join(suppression_words(outcome)) or None for outcome in (before, after)]
+    if numbers[0] != numbers[1]:
+        details.append(ConversationChange("number", "Что с номером", *numbers))
     if mine.card != other.card and before.actions and after.actions:
         details.append(ConversationChange("card", "В чью карточку записать", _card(mine), _card(other)))
     if before.name != after.name:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from plugin.authoring.inspection.tree import CUT, MOST_CONVERSATIONS, TreeQuestion, TreeRow, grow, rows
-from plugin.authoring.inspection.wording import named, question_words, wording
+from plugin.authoring.inspection.wording import named, question_words, suppression_words, wording
 from plugin.deciding.decision.compiled_rules import Role, Rulebook
 from plugin.deciding.decision.model import Target
 from plugin.deciding.ruleset import Script
@@ -71,13 +71,17 @@ class ListedConversation:
 
 @dataclass(frozen=True, slots=True)
 class ListedOutcome:
-    """An outcome by itself, its texts with all their gaps named, and in how many conversations it stands."""
+    """An outcome by itself, its texts with all their gaps named, and in how many conversations it stands.
+
+    ``number``: what becomes of the call's number, in words.
+    """
 
     name: str
     label: str
     say: str | None
     actions: tuple[ActionLine, ...]
     used: int
+    number: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ def listing(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> Sc
             outcome.say,
             action_lines(outcome.actions, rulebook.roles, lambda action: wording(decider.script, action.text)),
             used.count(outcome.name),
+            suppression_words(outcome),
         )
         for outcome in decider.script.outcomes.values()
     )

@@ -73,6 +73,8 @@ def _ending(ending: ListedOutcome) -> Iterator[str]:
     yield from wrapped(f"{ending.label} ({ending.name}): {used}")
     if ending.say:
         yield from wrapped(f"сказать: «{ending.say}»", 2)
+    for line in ending.number:
+        yield from wrapped(line, 2)
     for action in ending.actions:
         yield from _action(action)
     if not ending.actions:

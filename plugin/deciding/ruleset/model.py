@@ -115,7 +115,8 @@ class ActionSpec:
 class OutcomeSpec:
     """How a conversation can end.
 
-    ``about``: the card's ``client``, or the ``number`` itself. ``read``: as of a question.
+    ``about``: the card's ``client``, or the ``number`` itself. ``read``: as of a question. ``suppress`` and
+    ``release``: the scopes of the suppression list that the call's number is put into and taken out of.
     """
 
     name: str
@@ -125,6 +126,8 @@ class OutcomeSpec:
     actions: tuple[ActionSpec, ...]
     read: str | None = None
     about: str = "client"
+    suppress: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_api_tokens_digest")),
     )
     where = sa.text("revoked_at IS NULL")
-    only = {"sqlite_where": where, "postgresql_where": where}
-    op.create_index("uq_api_tokens_name", "api_tokens", ["name"], unique=True, **only)
+    op.create_index(
+        "uq_api_tokens_name", "api_tokens", ["name"], unique=True, sqlite_where=where, postgresql_where=where
+    )
 
 
 def downgrade() -> None:

@@ -39,7 +39,7 @@ COMMANDS: Commands = {
     "sessions": ("plugin.cli.sessions:sessions", "Who is on the operators' page now: list, end."),
     "suppression": (
         "plugin.cli.suppression:suppression",
-        "Whom not to call: list, check, add, remove, import, export.",
+        "Whom not to call: list, check, add, remove, import, export; and who was called all the same: calls.",
     ),
     "token": ("plugin.cli.token:token", "By which tokens other programs ask the plugin: add, list, revoke."),
     "user": ("plugin.cli.user:user", "Who may sign in to the operators' page: add, list, disable, passwd."),

@@ -32,7 +32,7 @@ _file_argument = click.argument("file", metavar="FILE", type=click.Path(path_typ
 _numbers_argument = click.argument("given", metavar="NUMBER...", nargs=-1, required=True)
 
 
-@click.group(short_help="Whom not to call: list, check, add, remove, import, export.")
+@click.group(short_help="Whom not to call: list, check, add, remove, import, export; calls.")
 def suppression() -> None:
     """Whom not to call and not to write to. Numbers may be given in any notation."""
 
@@ -138,6 +138,30 @@ def import_(config: Path | None, /, *, file: Path, scopes: Sequence[str], by: st
         click.echo("Это план. Исполнить: --yes --by ИМЯ --reason ЗАЧЕМ")
     elif numbers:
         click.echo(f"Добавлено записей: {_say(config, list(numbers), scopes, (by, reason), suppresses=True)}.")
+
+
+@suppression.command()
+@click.option("--since", metavar="WHEN", help="Only those noticed at or after: 2026-11-22, 24h, 7d.")
+@limit_option(20)
+@full_option
+@json_lines_option
+@click.pass_obj
+def calls(config: Path | None, /, *, since: str | None, limit: int, full: bool, as_json: bool) -> None:
+    """Print the calls that went to excluded numbers all the same, the newest first."""
+    from plugin.cli.format import suppression as text
+    from plugin.cli.format.moments import moment_of
+    from plugin.cli.ledgers import ledger_of, settings_of
+    from plugin.common.clock import utc_now
+    from plugin.promise.refused_calls import list_refused_calls
+
+    settings = settings_of(config)
+    start = moment_of(since, settings.timezone, utc_now())
+    with ledger_of(settings) as ledger, ledger.read() as connection:
+        found = list_refused_calls(connection, start, limit)
+    if as_json:
+        print_json_lines(text.call_json(row, full) for row in found)
+    else:
+        click.echo(text.calls_table(found, settings.timezone, full))
 
 
 @suppression.command()

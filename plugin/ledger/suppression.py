@@ -37,3 +37,31 @@ where_index("ix_suppressions_number", _STANDS, _c.number, _c.scope, _c.at, _c.id
 _OF_CALL = _c.call_ref.is_not(None)
 where_index("ix_suppressions_call_ref", _OF_CALL, _c.call_ref)
 Index("ix_suppressions_changed_at", _c.changed_at, _c.number)
+
+# Calls after a refusal: numbers that were called although they were excluded.
+refused_calls = Table(
+    "refused_calls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # The source that reported it, as events.source.
+    Column("source", Text, nullable=False),
+    # sha256 of namespace and call id: a call is counted once, however often it is reported.
+    Column("call_key", String(64), nullable=False),
+    # The excluded number, which the list holds anyway, and what it was excluded from.
+    Column("number", Text, nullable=False),
+    Column("scope", String(16), nullable=False),
+    Column("occurred_at", UtcTime, nullable=False),
+    Column("noticed_at", UtcTime, nullable=False),
+    # NULL: nothing else is stored of the call, since nothing was asked for in it.
+    Column("call_ref", ForeignKey("calls.id")),
+    Index("ix_refused_calls_call_key", "call_key"),
+    Index("ix_refused_calls_noticed_at", "noticed_at", "source"),
+)
+
+# How far something walks through a table by its ids, for all processes together.
+positions = Table(
+    "positions",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("position", Integer, nullable=False),
+)

@@ -1,5 +1,7 @@
 """Removes from the suppression list what says nothing any more: old statements that were taken back or released.
 
+Old calls to excluded numbers go as well.
+
 What a number is excluded by stays, however old, with the number: without it the client would be called again.
 """
 
@@ -10,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, exists, or_, select, tuple_
 
 from plugin.ledger.schema import UtcTime
-from plugin.ledger.suppression import suppressions
+from plugin.ledger.suppression import refused_calls, suppressions
 
 _s, _other = suppressions.c, suppressions.alias("other")
 _OLD = bindparam("before", type_=UtcTime)
@@ -32,7 +34,13 @@ _RELEASES = delete(suppressions).where(
 )
 
 
+_CALLED = delete(refused_calls).where(
+    refused_calls.c.id.in_(select(refused_calls.c.id).where(refused_calls.c.noticed_at < _OLD).limit(_LIMIT))
+)
+_STEPS = (_OVER, _RELEASES, _CALLED)
+
+
 def purge_suppressions(connection: Connection, before: datetime, limit: int) -> int:
     """Remove so many of those that last changed before; how many there were."""
     chosen = {"before": before, "limit": limit}
-    return connection.execute(_OVER, chosen).rowcount or connection.execute(_RELEASES, chosen).rowcount
+    return next((count for statement in _STEPS if (count := connection.execute(statement, chosen).rowcount)), 0)

@@ -126,6 +126,12 @@ def said_of(connection: Connection, number: str) -> Sequence[Mapping[str, Any]]:
     return [dict(row) for row in connection.execute(_SAID_OF, {"wanted": number}).mappings()]
 
 
+def entries_besides_call(connection: Connection, number: str, call_id: str) -> list[SuppressionEntry]:
+    """The entries of a number (E.164), but for what the call with this id of the CRM's says."""
+    said = [row for row in said_of(connection, number) if row["withdrawn_at"] is None and row["call_id"] != call_id]
+    return list(entries_in((row["number"], row["scope"], row["suppresses"], row["at"]) for row in said))
+
+
 def entries_in(rows: Iterable[Any]) -> Iterator[SuppressionEntry]:
     """The entry of each number and scope; ``rows`` are statements that stand, in the list's order."""
     for (number, scope), statements in groupby(rows, itemgetter(0, 1)):

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
+from plugin.promise.call_starts import CallStarts
 from plugin.web import errors
 from plugin.web.auth import guard_operators_side
 from plugin.web.auth.places import HOME
@@ -72,7 +73,8 @@ def create_app(
     app.after_request(metrics.count)
     errors.register(app)
     api = _Api(app)
-    api.register_blueprint(events_blueprint(intake, connector, ledger, settings))
+    started = CallStarts(ledger, rules, settings, utc_now)
+    api.register_blueprint(events_blueprint(intake, started, connector, ledger, settings))
     api.register_blueprint(health_blueprint(ledger, rules))
     api.register_blueprint(metrics.blueprint())
     api.register_blueprint(suppression_blueprint(ledger, utc_now))

@@ -48,6 +48,16 @@ class NumberStatesSchema(Schema):
     results = fields.List(fields.Nested(NumberStateSchema), required=True)
 
 
+class CallStartedSchema(Schema):
+    """Whether a call that begins may go on."""
+
+    call = fields.String(required=True, metadata={"description": "The call's id"})
+    allowed = fields.Boolean(
+        required=True, metadata={"description": "false: the number is excluded from what the call's script is for"}
+    )
+    suppressed = fields.Dict(keys=fields.String(), values=fields.Nested(SuppressedSinceSchema), required=True)
+
+
 class SuppressionEntrySchema(Schema):
     """An entry of the list."""
 

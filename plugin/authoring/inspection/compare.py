@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from plugin.authoring.inspection.paired_walk import ConversationPair, PairedConversation
-from plugin.authoring.inspection.wording import plain, question_words, suppression_words, wording
+from plugin.authoring.inspection.wording import plain, question_words, script_scope_words, suppression_words, wording
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import ActionSpec, OutcomeSpec, Question
 
@@ -71,6 +71,7 @@ def script_changes(old: Script, new: Script, roles: Mapping[str, str]) -> Iterat
     named = [
         ("Название скрипта", old.title, new.title),
         ("Срок обещания, ч", str(old.promise_hours), str(new.promise_hours)),
+        ("Из какого списка исключённым не звонить", *(script_scope_words(s) for s in (old, new))),
         ("Кому незавершённый разговор", *(roles.get(s.unfinished_role, s.unfinished_role) for s in (old, new))),
     ]
     named += [(what, *(wording(s, s.texts[name]) for s in (old, new))) for name, what in _TEXTS.items()]

@@ -105,6 +105,11 @@ def suppression_words(outcome: OutcomeSpec) -> tuple[str, ...]:
     return tuple(f"{what}: {', '.join(_SCOPES[scope] for scope in scopes)}" for what, scopes in told if scopes)
 
 
+def script_scope_words(script: Script) -> str:
+    """Who is excluded from what must not be called by the script."""
+    return _SCOPES[script.scope] if script.scope else "ни из какого"
+
+
 def _stands_for(cube: Mapping[int, str], key: str) -> bool:
     return all(key[place] == bit for place, bit in cube.items())
 

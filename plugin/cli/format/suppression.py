@@ -81,6 +81,25 @@ def import_plan(numbers: int, unread: Sequence[int]) -> str:
     return "\n".join(lines)
 
 
+def calls_table(rows: Sequence[Any], zone: ZoneInfo, full: bool) -> str:
+    """Calls after a refusal, one row a call."""
+    if not rows:
+        return "Звонков после отказа не замечено."
+    lines = [f"{'Когда':16}  {'Номер':13} {'Из чего':9} {'Источник':16} Звонок"]
+    for row in rows:
+        call = f"№ {row.call_ref}" if row.call_ref else "—"
+        number = phone_text(row.number, full)
+        lines.append(f"{clock(row.occurred_at, zone)}  {number:13} {SCOPES[row.scope]:9} {row.source[:16]:16} {call}")
+    return "\n".join(lines)
+
+
+def call_json(row: Any, full: bool) -> dict[str, Any]:
+    """The same for programs."""
+    times = {name: getattr(row, name).isoformat() for name in ("occurred_at", "noticed_at")}
+    shown = {"source": row.source, "number": phone_text(row.number, full), "scope": row.scope}
+    return shown | times | {"call": row.call_ref, "call_id": row.call_id}
+
+
 def _statement(row: Mapping[str, Any], zone: ZoneInfo) -> Iterator[str]:
     yield f"{clock(row['at'], zone)}: {'исключить' if row['suppresses'] else 'снова включить'}, {SCOPES[row['scope']]},"
     if row["call_ref"] is None:

@@ -130,6 +130,7 @@ class _Builder:
             outcomes=outcomes,
             unfinished_role=script["unfinished"]["role"],
             texts=self._texts(script),
+            scope=script["scope"],
         )
 
     # --- rules.toml --------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ class OutcomeSpec:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One script folder."""
+    """One script folder. ``scope``: whom it is to be said to must not be excluded from this; None: from anything."""
 
     name: str
     title: str
@@ -146,6 +146,7 @@ class Script:
     unfinished_role: str
     #: Texts for corrections, another client's card and unfinished calls, by their names in ``build.TEXTS``.
     texts: Mapping[str, Template]
+    scope: str | None = None
 
     @property
     def conditions(self) -> Iterator[Condition]:

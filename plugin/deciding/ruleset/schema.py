@@ -78,6 +78,12 @@ class Strict(Schema):
         return data
 
 
+def one_scope() -> fields.String:
+    """One of the scopes of the suppression list, or none."""
+    known = [scope.value for scope in SuppressionScope]
+    return filled(valid=validate.OneOf(known, error=f"допустимы: {', '.join(known)}"), load_default=None)
+
+
 def scopes() -> fields.List[Any]:
     """Some of the scopes of the suppression list."""
     known = [scope.value for scope in SuppressionScope]
@@ -231,6 +237,8 @@ class ScriptForm(Strict):
 
     title = filled(required=True)
     promise_hours = hours(required=True)
+    #: What a number must not be excluded from if it is called by this script.
+    scope = one_scope()
     reminder = table(ReminderForm, required=True)
     unfinished = table(UnfinishedForm, required=True)
     correction = table(CorrectionForm, required=True)

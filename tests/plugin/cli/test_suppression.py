@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 from plugin.ledger.suppression import suppressions
-from tests.plugin.events.support import ALL, CALLS
+from tests.plugin.events.support import ALL, CALLS, call_result
 from tests.plugin.operations.harness import PHONE, Firm
 
 WHO = ("--by", "иванова", "--reason", "просил письмом")
@@ -83,3 +84,16 @@ def test_an_export_holds_what_is_excluded_and_the_same_list_gives_the_same_bytes
     firm.run("suppression", "export", str(path), "--number", "8")
     assert path.read_bytes() == first
     assert firm.out("suppression", "export", "-", "--scope", "mailings") == f"{PHONE}\n"
+
+
+def test_calls_after_a_refusal_are_listed_with_their_source(firm: Firm) -> None:
+    assert "не замечено" in firm.out("suppression", "calls")
+    firm.report("c-1", CALLS, ago=timedelta(hours=2))
+    event = call_result({}, call={"id": "c-2"}, occurred_at=firm.clock().isoformat())
+    assert "ignored" in firm.office.send(event).body
+    shown = firm.out("suppression", "calls")
+    assert "crm" in shown
+    assert PHONE not in shown
+    (line,) = firm.out("suppression", "calls", "--json", "--full", "--since", "24h").splitlines()
+    told = json.loads(line)
+    assert (told["source"], told["number"], told["scope"], told["call"]) == ("crm", PHONE, "calls", None)

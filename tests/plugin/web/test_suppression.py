@@ -17,7 +17,7 @@ from plugin.common.clock import utc_now
 from plugin.ledger.access import api_tokens
 from plugin.ledger.audit import Actor
 from plugin.promise.suppression_by_hand import SuppressionByHand
-from tests.plugin.web.harness import Heard, Site, call_result
+from tests.plugin.web.harness import LIMIT, Heard, Site, call_result, signed
 
 PHONE = "+79161234567"
 PATHS = (("GET", "/suppression"), ("GET", f"/suppression/{PHONE}"), ("POST", "/suppression/check"))
@@ -185,3 +185,17 @@ def test_the_document_names_the_paths_and_their_token(site: Site) -> None:
     assert {"/suppression", "/suppression/{number}", "/suppression/check"} <= set(document["paths"])
     assert document["components"]["securitySchemes"]["bearerToken"]["scheme"] == "bearer"
     assert document["paths"]["/suppression/check"]["post"]["security"] == [{"bearerToken": []}]
+
+
+# --- a call that begins -------------------------------------------------------------------------------
+
+
+def test_a_call_that_begins_is_told_over_http_whether_it_may_go_on(site: Site) -> None:
+    exclude(site, PHONE)
+    body, headers = signed(call_result("evt-started"))
+    answer = site.ask("POST", "/events/call-started", body, headers)
+    assert (answer.status, answer.json["allowed"], list(answer.json["suppressed"])) == (200, False, ["calls"])
+    assert site.ask("POST", "/events/call-started", body).status == 401
+    assert site.ask("POST", "/events/call-started", b"x" * (LIMIT + 1), headers).status == 413
+    post = site.ask("GET", "/openapi.json").json["paths"]["/events/call-started"]["post"]
+    assert {"200", "401", "422"} <= set(post["responses"])

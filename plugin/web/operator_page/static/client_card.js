@@ -70,7 +70,9 @@ export class ClientCard extends SignInDialog {
     }
     this.showClient();
     const asked = client.before.map((one) => `${dayTime(new Date(one.at), this.data.zone)}, ${one.label}`);
-    notice("before", asked.length ? `Уже просил: ${asked.join("; ")}.` : null);
+    const since = client.excluded ? dayTime(new Date(client.excluded), this.data.zone) : null;
+    const told = [since ? `Номер исключён с ${since}: опрос не проводить.` : null, asked.length ? `Уже просил: ${asked.join("; ")}.` : null];
+    notice("before", told.filter(Boolean).join(" ") || null);
     if (this.screen === "ending") {
       this.exact = null;
       this.renderStage(false);

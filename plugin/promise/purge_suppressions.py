@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, exists, or_, select, tuple_
+from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, or_, select, tuple_
 
 from plugin.ledger.schema import UtcTime
 from plugin.ledger.suppression import refused_calls, suppressions
 
 _s, _other = suppressions.c, suppressions.alias("other")
 _OLD = bindparam("before", type_=UtcTime)
-_LIMIT = bindparam("limit")
+_LIMIT: BindParameter[int] = bindparam("limit")
 _SAME = (_other.c.number == _s.number, _other.c.scope == _s.scope, _other.c.withdrawn_at.is_(None))
 _PLACE, _OTHER_PLACE = tuple_(_s.at, _s.id), tuple_(_other.c.at, _other.c.id)
 _RELEASED = exists().where(*_SAME, ~_other.c.suppresses, _other.c.changed_at < _OLD, _OTHER_PLACE > _PLACE)

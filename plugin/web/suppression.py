@@ -94,10 +94,10 @@ def _one(ledger: Ledger, given: str) -> Response:
 
 def _many(ledger: Ledger, body: bytes) -> Response:
     try:
-        given = read_object(body).get("numbers")
+        given = _checked(read_object(body).get("numbers"))
     except NotJsonError as error:
         return error_response(400, "not_json", f"the body is not a JSON object: {error}")
-    numbers = [first_number(one) if _is_field(one) else None for one in _checked(given)]
+    numbers = [first_number(one) if _is_field(one) else None for one in given]
     with ledger.read() as connection:
         entries = entries_of(connection, [number for number in numbers if number is not None])
     results = [_state(one, number, entries.get(number or "", ())) for one, number in zip(given, numbers, strict=True)]
@@ -119,7 +119,8 @@ def _page(ledger: Ledger, given: Mapping[str, str]) -> Response:
     ]
     response = json_response(200, {"entries": entries, "next": page.next}, {"Cache-Control": "no-cache"})
     response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 # --- what is asked ------------------------------------------------------------------------------------

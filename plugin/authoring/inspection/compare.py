@@ -128,9 +128,9 @@ def _ends(
     details = list(_done(before, after, old, new, roles))
     if before.say != after.say:
         details.insert(0, ConversationChange("say", "Фраза в конце разговора", before.say, after.say))
-    numbers = ["; ".join(suppression_words(outcome)) or None for outcome in (before, after)]
-    if numbers[0] != numbers[1]:
-        details.append(ConversationChange("number", "Что с номером", *numbers))
+    was, becomes = ("; ".join(suppression_words(outcome)) or None for outcome in (before, after))
+    if was != becomes:
+        details.append(ConversationChange("number", "Что с номером", was, becomes))
     if mine.card != other.card and before.actions and after.actions:
         details.append(ConversationChange("card", "В чью карточку записать", _card(mine), _card(other)))
     if before.name != after.name:

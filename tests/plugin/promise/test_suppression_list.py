@@ -37,7 +37,7 @@ def page(office: Office, **asked: Any) -> tuple[list[SuppressionEntry], str | No
     with office.ledger.read() as connection:
         found = suppression_page(
             connection,
-            **{"scope": None, "since": None, "after": "", "limit": 100} | asked,  # type: ignore[arg-type]
+            **{"scope": None, "since": None, "after": "", "limit": 100} | asked,
         )
     return list(found.entries), found.next
 

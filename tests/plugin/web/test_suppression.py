@@ -158,7 +158,8 @@ def test_ten_thousand_numbers_are_checked_at_once(site: Site, bearer: dict[str, 
 def test_pages_lead_through_the_list_and_an_etag_spares_the_same_again(site: Site, bearer: dict[str, str]) -> None:
     numbers = [f"+7916000{number:04d}" for number in range(25)]
     exclude(site, *numbers)
-    seen, after = [], ""
+    seen: list[str] = []
+    after: str | None = ""
     while after is not None:
         answer = site.ask("GET", f"/suppression?scope=calls&limit=10&after={quote(after)}", headers=bearer)
         seen += [entry["number"] for entry in answer.json["entries"]]

@@ -33,7 +33,7 @@ suppressions = Table(
 _c = suppressions.c
 _STANDS = _c.withdrawn_at.is_(None)
 # Holds all that the list is read for: a million numbers are walked over in it alone.
-where_index("ix_suppressions_number", _STANDS, _c.number, _c.scope, _c.at, _c.id, _c.suppresses)
+where_index("ix_suppressions_number", _STANDS, _c.number, _c.scope, _c.at, _c.id, _c.suppresses, _c.withdrawn_at)
 _OF_CALL = _c.call_ref.is_not(None)
 where_index("ix_suppressions_call_ref", _OF_CALL, _c.call_ref)
 Index("ix_suppressions_changed_at", _c.changed_at, _c.number)

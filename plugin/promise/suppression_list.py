@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Text, bindparam, column, func, select
+from sqlalchemy import Connection, Select, Text, bindparam, column, func, select, type_coerce
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import NullType
 
 from plugin.ledger.schema import UtcTime, calls
 from plugin.ledger.suppression import suppressions
@@ -38,7 +37,11 @@ _ARRAY_NUMBERS = _of_numbers(
     .table_valued(column("value", Text), name="given")
     .render_derived()
 )
-_WHOLE = select(*_STATEMENTS).where(_STANDS).order_by(*_ORDER)
+# As the driver hands them over: for a million rows, types cost more than the reading.
+_RAW = (_s.number, _s.scope, type_coerce(_s.suppresses, NullType), type_coerce(_s.at, NullType))
+_WHOLE = select(*_RAW).where(_STANDS).order_by(*_ORDER)
+# Said so that SQLite goes by the index's order, and does not take the scope for constant and sort by the rest.
+_ONLY = _s.scope.concat("") == bindparam("scope")
 _PAGE = select(_s.number).distinct().where(_s.number > bindparam("after")).order_by(_s.number).limit(bindparam("limit"))
 _IN_SCOPE = _s.scope == bindparam("scope")
 _CHANGED = _s.changed_at >= bindparam("since", type_=UtcTime)
@@ -55,8 +58,7 @@ _SAID_OF = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SuppressionEntry:
+class SuppressionEntry(NamedTuple):
     """What a number is, or was, excluded from: ``since``, and ``until`` where it was released or that taken back."""
 
     number: str
@@ -87,10 +89,10 @@ def entries_of(connection: Connection, numbers: Collection[str]) -> dict[str, li
 
 def suppressed_entries(connection: Connection, scope: str | None = None) -> Iterator[SuppressionEntry]:
     """All that is excluded now, in the order of numbers and scopes; never more than a few rows in memory."""
-    query, chosen = (_WHOLE, {}) if scope is None else (_WHOLE.where(_IN_SCOPE), {"scope": scope})
+    query, chosen = (_WHOLE, {}) if scope is None else (_WHOLE.where(_ONLY), {"scope": scope})
     options = {"yield_per": _AT_A_TIME, "stream_results": True}
     rows = connection.execute(query, chosen, execution_options=options)
-    return (entry for entry in entries_in(rows) if entry.until is None)
+    return _suppressed(rows)
 
 
 def suppression_page(
@@ -134,7 +136,7 @@ def entries_besides_call(connection: Connection, number: str, call_id: str) -> l
 
 def entries_in(rows: Iterable[Any]) -> Iterator[SuppressionEntry]:
     """The entry of each number and scope; ``rows`` are statements that stand, in the list's order."""
-    for (number, scope), statements in groupby(rows, itemgetter(0, 1)):
+    for statements in _by_number_and_scope(rows):
         since: datetime | None = None
         until: datetime | None = None
         for _, _, suppresses, at in statements:
@@ -143,4 +145,37 @@ def entries_in(rows: Iterable[Any]) -> Iterator[SuppressionEntry]:
             elif since is None or until is not None:
                 since, until = at, None
         if since is not None:
-            yield SuppressionEntry(number, scope, since, until)
+            yield SuppressionEntry(statements[0][0], statements[0][1], since, until)
+
+
+def _suppressed(rows: Iterable[Any]) -> Iterator[SuppressionEntry]:
+    """Of raw rows the entries that stand; most numbers have one statement, which is an entry by itself."""
+    for statements in _by_number_and_scope(rows):
+        number, scope, suppresses, at = statements[0]
+        if len(statements) == 1:
+            if suppresses:
+                yield SuppressionEntry(number, scope, _moment(at))
+            continue
+        for entry in entries_in(statements):
+            if entry.until is None:
+                yield entry._replace(since=_moment(entry.since))
+
+
+def _by_number_and_scope(rows: Iterable[Any]) -> Iterator[list[Any]]:
+    together: list[Any] = []
+    number = scope = None
+    for row in rows:
+        if row[0] != number or row[1] != scope:
+            if together:
+                yield together
+            together, number, scope = [row], row[0], row[1]
+        else:
+            together.append(row)
+    if together:
+        yield together
+
+
+def _moment(at: Any) -> datetime:
+    """A time as the driver hands it over: text on SQLite."""
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return moment.replace(tzinfo=UTC)

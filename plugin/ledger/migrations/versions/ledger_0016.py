@@ -32,7 +32,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_suppressions_number",
         "suppressions",
-        ["number", "scope", "at", "id", "suppresses"],
+        ["number", "scope", "at", "id", "suppresses", "withdrawn_at"],
         sqlite_where=stands,
         postgresql_where=stands,
     )

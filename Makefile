@@ -25,12 +25,12 @@ demo:
 	@./scripts/setup.sh demo
 	@$(PY) -m demo
 
-check: WORKERS = $(CORES)
+check: WORKERS ?= $(CORES)
 check: lint
 	@OPTOUT_TEST_EXAMPLES=0.2 $(PYTEST) -m "not slow" $(ARGS)
 
 # Long tests wait for others much of the time.
-test: WORKERS = $(shell expr $(CORES) + 1)
+test: WORKERS ?= $(shell expr $(CORES) + 1)
 test: lint
 	@$(PYTEST) $(ARGS)
 

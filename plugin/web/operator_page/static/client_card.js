@@ -15,6 +15,8 @@ const STATES = {
   unknown: () => "CRM сейчас не отвечает: карточка будет найдена при записи.",
 };
 
+const FIELDS = ["phone", "card", "name"];
+
 export class ClientCard extends SignInDialog {
   wireClient() {
     this.client = null;
@@ -48,6 +50,16 @@ export class ClientCard extends SignInDialog {
     if (state === "none") return "По этому номеру карточка не найдена: комментарий записать некуда. Проверьте номер или укажите карточку.";
     if (state === "gone") return "Карточки этого клиента в CRM больше нет. Проверьте номер или укажите другую карточку.";
     return null;
+  }
+
+  /** What the number asked for in earlier calls still holds, whatever this call ends in; null for nothing. */
+  get inForce() {
+    const { ending } = this;
+    const before = new Map((this.client?.before ?? []).toReversed().map((one) => [one.label, one]));
+    if (!before.size || !ending.complete || ending.same) return null;
+    const asked = [...before.values()].map((one) => `«${one.label}» (${dayTime(new Date(one.at), this.data.zone)})`).join(", ");
+    const then = ending.writes.length ? "Подтверждение добавит новую запись, прежняя останется." : "Этот итог прежнюю просьбу не отменяет.";
+    return `По этому номеру уже в силе: ${asked}. ${then}`;
   }
 
   async lookUp() {
@@ -99,7 +111,8 @@ export class ClientCard extends SignInDialog {
     byId("client-change").hidden = this.screen === "done" || this.screen === "sending";
   }
 
-  openClient() {
+  /** `faults`: what the server found wrong, by field. */
+  openClient(faults = {}) {
     if (["sending", "done"].includes(this.screen)) return;
     const { call } = this.data;
     byId("client-phone-field").value = call.shown ?? "";
@@ -108,9 +121,9 @@ export class ClientCard extends SignInDialog {
     const cards = this.client?.state === "several" ? this.client.cards : [];
     byId("client-cards").replaceChildren(...cards.map((card) => this.cardChoice(card)));
     byId("client-choice").hidden = !cards.length;
-    this.faultOfClient({});
     byId("client").showModal();
     (cards.length ? byId("client-cards").querySelector("input") : byId("client-phone-field")).focus();
+    this.faultOfClient(faults);
   }
 
   cardChoice(card) {
@@ -120,11 +133,11 @@ export class ClientCard extends SignInDialog {
   }
 
   faultOfClient(fields) {
-    for (const name of ["phone", "card"]) {
+    for (const name of FIELDS) {
       byId(`client-${name}-fault`).textContent = fields[name]?.[0] ?? "";
       byId(`client-${name}-field`).setAttribute("aria-invalid", String(Boolean(fields[name])));
     }
-    const wrong = ["phone", "card"].find((name) => fields[name]);
+    const wrong = FIELDS.find((name) => fields[name]);
     if (wrong) byId(`client-${wrong}-field`).focus();
   }
 

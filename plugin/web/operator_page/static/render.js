@@ -107,6 +107,7 @@ export class Renderer {
       correcting: this.correcting,
       lacking: this.lacking,
       unwritable: this.unwritable,
+      inForce: this.inForce,
       handover: this.handover,
     });
   }

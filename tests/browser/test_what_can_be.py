@@ -38,7 +38,7 @@ def test_the_end_says_what_the_number_asked_for_before_and_that_it_stays(
     tab = asked_before(looking, open_context, "1", "3", "1")
     told = tab.locator(".in-force").inner_text()
 
-    assert told.startswith("По этому номеру уже в силе: «исключить из звонков с опросом» (")
+    assert told.startswith("По этому номеру уже просили: «исключить из звонков с опросом» (")
     assert told.endswith("Подтверждение добавит новую запись, прежняя останется.")
 
 
@@ -47,7 +47,7 @@ def test_an_end_that_asks_for_nothing_takes_back_nothing_and_says_so(
 ) -> None:
     tab = asked_before(looking, open_context, "1", "2", "3")
 
-    assert tab.locator(".in-force").inner_text().endswith("Этот итог прежнюю просьбу не отменяет.")
+    assert tab.locator(".in-force").inner_text().endswith("— просьба в силе. Этот итог её не отменяет.")
 
 
 def test_the_end_of_a_number_that_never_asked_says_nothing_of_before(looking: Site, tab: Tab) -> None:

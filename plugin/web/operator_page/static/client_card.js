@@ -58,8 +58,9 @@ export class ClientCard extends SignInDialog {
     const before = new Map((this.client?.before ?? []).toReversed().map((one) => [one.label, one]));
     if (!before.size || !ending.complete || ending.same) return null;
     const asked = [...before.values()].map((one) => `«${one.label}» (${dayTime(new Date(one.at), this.data.zone)})`).join(", ");
-    const then = ending.writes.length ? "Подтверждение добавит новую запись, прежняя останется." : "Этот итог прежнюю просьбу не отменяет.";
-    return `По этому номеру уже в силе: ${asked}. ${then}`;
+    const [stay, remain, them] = before.size > 1 ? ["просьбы", "прежние останутся", "их"] : ["просьба", "прежняя останется", "её"];
+    const then = ending.writes.length ? `Подтверждение добавит новую запись, ${remain}.` : `Этот итог ${them} не отменяет.`;
+    return `По этому номеру уже просили: ${asked} — ${stay} в силе. ${then}`;
   }
 
   async lookUp() {

@@ -115,3 +115,14 @@ def test_where_the_server_needs_the_number_its_dialog_opens_and_nothing_is_lost(
     screen(tab, "done")
 
     assert looking.outcome(call) == "exclude_calls"
+
+
+def test_what_was_asked_for_before_is_told_once_wherever_the_operator_is(
+    looking: Site, open_context: Callable[..., BrowserContext]
+) -> None:
+    tab = asked_before(looking, open_context, "1", "1")
+    assert tab.get_by_text("Уже просил: ").count() == 0
+    press(tab, "Backspace")
+
+    tab.get_by_text("Уже просил: ").wait_for()
+    assert tab.locator(".in-force").count() == 0

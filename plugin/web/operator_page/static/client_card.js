@@ -11,7 +11,7 @@ const STATES = {
   several: (client) => `Карточек с этим номером: ${client.cards.length}. Выберите нужную.`,
   none: () => "Карточка по этому номеру не найдена.",
   gone: () => "Этой карточки в CRM больше нет.",
-  no_number: () => "Номер не указан.",
+  no_number: () => "Без номера или карточки итог записать некуда.",
   unknown: () => "CRM сейчас не отвечает: карточка будет найдена при записи.",
 };
 
@@ -82,12 +82,18 @@ export class ClientCard extends SignInDialog {
       if (this.log.length) this.store();
     }
     this.showClient();
-    const asked = client.before.map((one) => `${dayTime(new Date(one.at), this.data.zone)}, ${one.label}`);
-    notice("before", asked.length ? `Уже просил: ${asked.join("; ")}.` : null);
+    this.showBefore();
     if (this.screen === "ending") {
       this.exact = null;
       this.renderStage(false);
     }
+  }
+
+  /** What the number asked for before; the end tells it in its own place. */
+  showBefore() {
+    const asked = (this.client?.before ?? []).map((one) => `${dayTime(new Date(one.at), this.data.zone)}, ${one.label}`);
+    const told = asked.length > 0 && !(this.screen === "ending" && this.inForce);
+    notice("before", told ? `Уже просил: ${asked.join("; ")}.` : null);
   }
 
   /** Another tab has changed the client. */

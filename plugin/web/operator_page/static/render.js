@@ -21,6 +21,7 @@ export class Renderer {
     this.renderStage();
     this.renderJournal();
     this.showClient();
+    this.showBefore();
     const note = byId("note");
     if (document.activeElement !== note) note.value = conversation.noteAt(this.log, this.place.node?.fact ?? null);
     note.disabled = Boolean(this.pending) || this.screen === "done";

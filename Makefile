@@ -11,9 +11,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-WORKERS := auto
+CORES := $(shell getconf _NPROCESSORS_ONLN)
 # What it compiles of the tests and of the project is kept, whatever the surroundings say: hundreds of processes import it.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 TYPED := plugin connectors demo benchmarks chaos tests/support
 
 .PHONY: help demo check test bench chaos lint format lock clean
@@ -25,9 +25,12 @@ demo:
 	@./scripts/setup.sh demo
 	@$(PY) -m demo
 
+check: WORKERS ?= $(CORES)
 check: lint
 	@OPTOUT_TEST_EXAMPLES=0.2 $(PYTEST) -m "not slow" $(ARGS)
 
+# Long tests wait for others much of the time.
+test: WORKERS ?= $(shell expr $(CORES) + 1)
 test: lint
 	@$(PYTEST) $(ARGS)
 

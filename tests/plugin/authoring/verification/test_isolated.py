@@ -14,6 +14,8 @@ import pytest
 from plugin.authoring.verification.isolated import check_isolated
 from plugin.deciding.decision.compiled_rules import Rulebook
 
+pytestmark = pytest.mark.slow
+
 GOOD = Path(__file__).parent / "bad_rules" / "good"
 CASES = Path(__file__).parent / "bad_rules" / "cases"
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.chromium import browser
+from tests.support.chromium import browser, chromium_path
 from tests.support.databases import ledger_url, postgres, postgres_url, sqlite_template
 from tests.support.examples import examples
+from tests.support.playwright_driver import driver
 
-__all__ = ["browser", "ledger_url", "postgres", "postgres_url", "sqlite_template"]
+__all__ = ["browser", "chromium_path", "driver", "ledger_url", "postgres", "postgres_url", "sqlite_template"]
 
 #: Folders whose tests start browsers, processes or whole systems: `make check` leaves them to `make test`.
 SLOW = {"browser", "chaos", "end_to_end", "real_crm"}

@@ -10,6 +10,7 @@ SIGN_IN = f"{ROOT}/sign-in"
 SIGN_OUT = f"{ROOT}/sign-out"
 PASSWORD = f"{ROOT}/password"
 SECOND_FACTOR = f"{ROOT}/second-factor"
+OWN_SESSIONS = f"{ROOT}/sessions"
 _LONGEST = 2000
 
 

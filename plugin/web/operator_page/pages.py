@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from plugin.config.settings import Settings
 from plugin.operator_page.call import line, page_call
+from plugin.operator_page.requirements import NOT_A_NAME, can_be_name
 from plugin.operator_page.sessions import OpenedPage, PageSessions
 from plugin.operator_page.tickets import Tickets
 from plugin.web.auth import page_view, visitor
@@ -68,6 +69,8 @@ def add_pages(
         )
         if given["phone"] and not call.phone:
             return _form(given, "Это не похоже на номер телефона. Проверьте цифры.", "phone"), 422
+        if given["name"] and not can_be_name(given["name"]):
+            return _form(given, NOT_A_NAME, "name"), 422
         if not call.phone and not call.card_id:
             return _form(given, "Укажите номер телефона или номер карточки: иначе запись некуда сделать.", "phone"), 422
         sessions.begin(call)

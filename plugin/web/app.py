@@ -16,7 +16,7 @@ from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
 from plugin.web import errors
 from plugin.web.auth import guard_operators_side
-from plugin.web.auth.places import HOME
+from plugin.web.auth.places import HOME, shown
 from plugin.web.docs import serve_docs
 from plugin.web.events import events_blueprint, too_large_teller
 from plugin.web.headers import put_security_headers
@@ -62,7 +62,7 @@ def create_app(
         OPENAPI_VERSION="3.0.3",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
-        API_SPEC_OPTIONS={"info": {"description": _DESCRIPTION}},
+        API_SPEC_OPTIONS={"info": {"description": _DESCRIPTION}, "servers": [{"url": settings.web.path or "/"}]},
     )
     app.before_request(lambda: _start(limits, too_large))
     app.after_request(_finish)
@@ -78,7 +78,7 @@ def create_app(
         serve_operators_page(app, ledger, rules, intake, settings, connector)
     serve_docs(app, settings.web)
     # Who types the bare address is an operator, where there is a page for them.
-    app.add_url_rule("/", "root", lambda: redirect(HOME if has_page else "/docs/"))
+    app.add_url_rule("/", "root", lambda: redirect(shown(HOME if has_page else "/docs/")))
     return app
 
 

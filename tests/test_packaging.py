@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from connectors import registry
+from plugin import VERSION
 
 # The wheel and its environment are made once.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -132,7 +132,8 @@ def test_the_installed_command_proves_an_account_by_a_profile_that_comes_along(o
     assert any("refused" in point["remedy"] for (area, _), point in points.items() if area == "rest")
 
 
-def test_the_version_is_the_same_everywhere(optout: Path, tmp_path: Path) -> None:
-    assert run(optout, "--version", cwd=tmp_path) == f"optout {PROJECT['version']}\n"
+def test_the_version_is_the_same_everywhere(wheel: Path, optout: Path, tmp_path: Path) -> None:
+    assert run(optout, "--version", cwd=tmp_path) == f"optout {VERSION}\n"
+    assert wheel.name.startswith(f"optout_plugin-{VERSION}-")
     manifest = tomllib.loads((ROOT / "plugin.toml").read_text(encoding="utf-8"))["plugin"]
-    assert manifest["version"] == PROJECT["version"]
+    assert manifest["version"] == VERSION

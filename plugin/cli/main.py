@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from plugin import VERSION
 from plugin.cli.lazy import Commands, LazyGroup
 from plugin.errors import InputError, OptoutError
 
@@ -47,12 +48,7 @@ INTERRUPTED = 130
 
 def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            click.echo(f"optout {version('optout-plugin')}")
-        except PackageNotFoundError:
-            click.echo("optout, from a checkout that is not installed")
+        click.echo(f"optout {VERSION}")
         ctx.exit()
 
 

@@ -12,6 +12,7 @@ from flask_smorest import Api
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
+from plugin import VERSION
 from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
 from plugin.web import errors
@@ -58,7 +59,7 @@ def create_app(
     limits, too_large = BodyLimits.of(settings.web), too_large_teller(intake, connector)
     app.config.update(
         API_TITLE="Opt-out rules plugin",
-        API_VERSION=settings.manifest.version,
+        API_VERSION=VERSION,
         OPENAPI_VERSION="3.0.3",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import structlog
 
+from plugin import VERSION
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
 from tests.plugin.web.harness import PATH_SECRET, Site, call_result
@@ -56,7 +57,7 @@ def test_ready_names_the_active_revision(site: Site, rules: ActiveRules) -> None
 
 def test_the_document_describes_every_path_with_its_body_and_its_refusals(site: Site) -> None:
     document = site.ask("GET", "/openapi.json").json
-    assert document["info"]["version"] == "1.2.3"
+    assert document["info"]["version"] == VERSION
     assert set(document["paths"]) == {
         "/events/call-result",
         "/events/{connector_name}",

@@ -66,9 +66,9 @@ def optout(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_every_file_of_both_packages_and_the_shipped_rules(wheel: Path) -> None:
-    files = [path for folder in ("plugin", "connectors", "rules") for path in (ROOT / folder).rglob("*")]
+    files = [path for folder in ("plugin", "connectors", "rules", "docs") for path in (ROOT / folder).rglob("*")]
     expected = {str(path.relative_to(ROOT)) for path in files if path.is_file() and "__pycache__" not in path.parts}
-    shipped = {f"plugin/_shipped/{name}" if name.startswith("rules/") else name for name in expected}
+    shipped = {f"plugin/_shipped/{name}" if name.startswith(("rules/", "docs/")) else name for name in expected}
     assert shipped | {"plugin/_shipped/plugin.toml"} == {name for name in names(wheel) if ".dist-info/" not in name}
 
 

@@ -30,6 +30,7 @@ COMMANDS: Commands = {
     "deliveries": ("plugin.cli.deliveries:deliveries", "What goes to the CRM and by mail: list, show, retry, cancel."),
     "doctor": ("plugin.cli.doctor:doctor", "Prove the configuration before it is used, each point with its remedy."),
     "events": ("plugin.cli.events:events", "The CRM's own events: list what waits, retry, drop, catch up."),
+    "guide": ("plugin.cli.guide:guide", "Print a guide: admin, operator, operations, crm, page."),
     "init": ("plugin.cli.init:init", "Lay out a folder with plugin.toml and the rules, to edit."),
     "link": ("plugin.cli.link:link", "Print a signed link to the operators' page for one call."),
     "purge": ("plugin.cli.purge:purge", "Remove the personal data of old calls that are over."),
@@ -38,6 +39,10 @@ COMMANDS: Commands = {
     "script": ("plugin.cli.script:script", "How the scripts are used on the operators' page."),
     "serve": ("plugin.cli.serve:serve", "Take call results in and write what follows into the CRM."),
     "sessions": ("plugin.cli.sessions:sessions", "Who is on the operators' page now: list, end."),
+    "support-bundle": (
+        "plugin.cli.support_bundle:support_bundle",
+        "Put together what a helper needs to see, without personal data and secrets.",
+    ),
     "user": ("plugin.cli.user:user", "Who may sign in to the operators' page: add, list, disable, passwd."),
     "web": ("plugin.cli.web:web", "Take call results in, and leave the CRM to `deliver`."),
 }

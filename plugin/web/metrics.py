@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 from flask import Response, g, request
 from flask_smorest import Blueprint
-from prometheus_client import CollectorRegistry, Counter, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -70,6 +70,10 @@ class Metrics:
             for status in g.get("event_statuses") or [response.status_code]:
                 self._events.labels(status=str(status)).inc()
         return response
+
+    def exposition(self) -> str:
+        """The figures in Prometheus's text format."""
+        return generate_latest(self._registry).decode()
 
     def blueprint(self) -> Blueprint:
         """``GET /metrics``."""

@@ -51,7 +51,7 @@ def _phone(**options: Any) -> fields.String:
 
 
 def _record_id(**options: Any) -> fields.String:
-    return fields.String(validate=Regexp(r"[1-9][0-9]{0,17}\Z", error="Is not a record's id."), **options)
+    return fields.String(validate=Regexp(r"[1-9][0-9]{0,17}\Z", error="Is not a record's id: a whole number from 1 as text, such as \"42\"."), **options)
 
 
 class NewUser(Schema):

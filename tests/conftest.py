@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests.support.databases import ledger_url, postgres, postgres_url, sqlite_t
 from tests.support.examples import examples
 
 __all__ = ["browser", "ledger_url", "postgres", "postgres_url", "sqlite_template"]
+
+# What is asked for its help answers in English, whatever the machine's language is.
+os.environ["LANGUAGE"] = "C"
 
 #: Folders whose tests start browsers, processes or whole systems: `make check` leaves them to `make test`.
 SLOW = {"browser", "chaos", "end_to_end", "real_crm"}

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from plugin import VERSION
+from plugin.cli.help_language import in_the_machines_language
 from plugin.cli.lazy import Commands, LazyGroup
 from plugin.errors import InputError, OptoutError
 
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     _speak_utf8()
     try:
-        status = cli.main(args=arguments, prog_name="optout", standalone_mode=False)
+        status = in_the_machines_language(cli).main(args=arguments, prog_name="optout", standalone_mode=False)
         sys.stdout.flush()
     except OptoutError as error:
         click.echo(_told(error), err=True)

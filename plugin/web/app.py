@@ -19,11 +19,11 @@ from plugin.web import errors
 from plugin.web.auth import guard_operators_side
 from plugin.web.auth.places import HOME
 from plugin.web.docs import serve_docs
-from plugin.web.events import events_blueprint, too_large_teller
+from plugin.web.events import EVENT_SECURITY, events_blueprint, too_large_teller
 from plugin.web.headers import put_security_headers
 from plugin.web.health import health_blueprint
 from plugin.web.limits import BodyLimits
-from plugin.web.metrics import Metrics
+from plugin.web.metrics import METRICS_SECURITY, Metrics
 from plugin.web.operator_page import serve_operators_page
 from plugin.web.redirects import keep_here
 from plugin.web.schemas import ErrorAnswerSchema
@@ -63,7 +63,10 @@ def create_app(
         OPENAPI_VERSION="3.0.3",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
-        API_SPEC_OPTIONS={"info": {"description": _DESCRIPTION}},
+        API_SPEC_OPTIONS={
+            "info": {"description": _DESCRIPTION},
+            "components": {"securitySchemes": EVENT_SECURITY | METRICS_SECURITY},
+        },
     )
     app.before_request(lambda: _start(limits, too_large))
     app.after_request(_finish)

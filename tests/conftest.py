@@ -17,6 +17,9 @@ from tests.support.playwright_driver import driver
 
 __all__ = ["browser", "chromium_path", "driver", "ledger_url", "postgres", "postgres_url", "sqlite_template"]
 
+# What is asked for its help answers in English, whatever the machine's language is.
+os.environ["LANGUAGE"] = "C"
+
 #: Folders whose tests start browsers, processes or whole systems: `make check` leaves them to `make test`.
 SLOW = {"browser", "chaos", "end_to_end", "real_crm"}
 #: Where SQL, locks or leases are the subject, so that `make check` runs on either database; elsewhere it takes SQLite.

@@ -21,7 +21,7 @@ from plugin.config.settings import Settings, Source
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.model import OutcomeSpec
-from plugin.deciding.ruleset.values import FactValue
+from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts, DecisionError, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.facts import mapped_fields
 from plugin.events.intake import DecisionChanged, Intake
@@ -189,7 +189,8 @@ class PageSessions:
         decider = book.script(script)
         try:
             typed = decider.type_facts(facts)
-            return grow(decider, {**typed, **self._call_facts(decider, call)})
+            skipped = {name: SKIPPED for name in decider.script.optional_facts if name in facts and name not in typed}
+            return grow(decider, {**typed, **skipped, **self._call_facts(decider, call)})
         except BadFacts as error:
             fields = {wrong.field: [wanted_words(decider.script, wrong.field)] for wrong in error.errors}
             raise EventError(422, "bad_answer", "the answer does not fit the question", fields=fields) from error

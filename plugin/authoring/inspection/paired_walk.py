@@ -17,7 +17,7 @@ from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.conditions import fits_type
 from plugin.deciding.ruleset.model import Fact, OutcomeSpec, Question
 from plugin.deciding.ruleset.value_classes import Classes, Intervals, TextClasses, examples
-from plugin.deciding.ruleset.values import FactValue
+from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts
 
 _Answers = Mapping[str, FactValue]
@@ -100,6 +100,8 @@ class _Side:
         fact = self.script.facts.get(name)
         if fact is None:
             return False
+        if value is SKIPPED:
+            return name in self.script.optional_facts
         if fact.type == "text":
             return isinstance(value, str)
         return _among(value, fact.listed) if fact.listed else fits_type(fact.type, value)
@@ -154,6 +156,8 @@ class _Walk:
             else:
                 classes = self._together(fact, sides) if len(kinds) == 1 else side.script.classes[name]
                 yield from examples(classes)
+        if any(name in side.script.optional_facts for side in sides):
+            yield SKIPPED
 
     def _together(self, fact: Fact, sides: list[_Side]) -> Classes:
         """What the conditions of both versions can tell apart."""

@@ -16,7 +16,7 @@ from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Target
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import Fact, Question
-from plugin.deciding.ruleset.values import FactValue
+from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts, DecisionError, NoOutcome
 
 #: Conversations followed to their end; what a larger script has beyond them is shown as cut off.
@@ -169,6 +169,8 @@ class _Grower:
         grown: list[tuple[str | None, Node, _Aim]] = []
         for key, value in self._answers(question):
             grown.append((key, *self._grow({**facts, question.fact: value}, depth + 1)))
+        if question.optional:
+            grown.append((None, *self._grow({**facts, question.fact: SKIPPED}, depth + 1)))
         return self._asking(self.decider.script.facts[question.fact], question, grown)
 
     def _target(self, facts: dict[str, FactValue]) -> Target | None:
@@ -206,7 +208,7 @@ class _Grower:
         for key, node, aim in grown:
             target = aim if told and isinstance(aim, Target) else None
             if key is None:
-                yield TreeBranch("неизвестно", None, node, target)
+                yield TreeBranch("пропущено" if question else "неизвестно", None, node, target)
             elif fact.listed:
                 value = script.classes[fact.name].example(key)
                 label = question.label_of(value) if question else plain(value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plugin.authoring.verification.against_engine import hold_against_engine
+from plugin.authoring.verification.contradictions import check_role_contradictions, check_script_contradictions
 from plugin.authoring.verification.faults_found import FaultFinder
 from plugin.authoring.verification.findings import FaultNotes
 from plugin.authoring.verification.logic import Logic
@@ -41,7 +42,7 @@ def prove(
     shares = limits.shares(len(deciders))
     for decider, proof, share in zip(deciders, proofs, shares, strict=False):
         check_engine(decider, proof, notes, share)
-    check_roles(rulebook.roles, [decider.script for decider in deciders], notes)
+    check_roles(rulebook.roles, [decider.script for decider in deciders], rulebook.content, notes)
     return notes.report(tuple(proof.size for proof in proofs))
 
 
@@ -59,6 +60,7 @@ def prove_script(script: Script, content: Mapping[str, Any], notes: FaultNotes, 
     logic = Logic(script)
     dead = check_names(script, content, notes)
     check_terms(script, content, notes)
+    check_script_contradictions(script, content, notes)
     _text_tests(script, notes)
     walked = walk(logic, limits)
     FaultFinder(logic, walked, notes).find_faults(dead)
@@ -79,8 +81,14 @@ def check_engine(decider: Decider, proof: ScriptProof, notes: FaultNotes, limits
         hold_against_engine(decider, proof.walk, notes, limits)
 
 
-def check_roles(roles: Mapping[str, Role], scripts: Collection[Script], notes: FaultNotes) -> None:
-    """Warn of roles that nothing is addressed to. That those in use have a recipient is checked with the form."""
+def check_roles(
+    roles: Mapping[str, Role], scripts: Collection[Script], content: Mapping[str, Any], notes: FaultNotes
+) -> None:
+    """Note contradictions among the roles, and warn of those that nothing is addressed to.
+
+    That those in use have a recipient is checked with the form.
+    """
+    check_role_contradictions(roles, scripts, content, notes)
     used = {script.unfinished_role for script in scripts}
     used |= {
         action.role

@@ -100,7 +100,7 @@ def terms_in(text: str) -> Iterator[Term]:
 
 
 def check_terms(script: Script, content: Mapping[str, Any], notes: FaultNotes) -> None:
-    """Warn of phrases and numbers that disagree, and of reminders due later than the client was promised."""
+    """Note phrases and numbers that disagree, and reminders due later than the client was promised."""
     _late_reminders(script, content, notes)
     for file in _TEXTS:
         for place, text in texts_in(content[f"{script.name}/{file}"]):
@@ -119,14 +119,14 @@ def _late_reminders(script: Script, content: Mapping[str, Any], notes: FaultNote
     shared = content[f"{script.name}/{_SCRIPT_FILE}"]["reminder"].get("due_in_hours", 0)
     if shared > script.promise_hours:
         what = f"напоминания исполняются за {shared} ч, а {promised}"
-        notes.warnings.add(f"{script.name}/{_SCRIPT_FILE}", ("reminder", "due_in_hours"), what, hint)
+        notes.contradiction(f"{script.name}/{_SCRIPT_FILE}", ("reminder", "due_in_hours"), what, hint)
     for name, outcome in content[f"{script.name}/{_OUTCOMES_FILE}"]["outcome"].items():
         for index, action in enumerate(outcome.get("action", ())):
             hours = action.get("due_in_hours", 0)
             if hours > script.promise_hours:
                 what = f"напоминание исполняется за {hours} ч, а {promised}"
                 place: Place = ("outcome", name, "action", index, "due_in_hours")
-                notes.warnings.add(f"{script.name}/{_OUTCOMES_FILE}", place, what, hint)
+                notes.contradiction(f"{script.name}/{_OUTCOMES_FILE}", place, what, hint)
 
 
 def _check(script: Script, notes: FaultNotes, at: tuple[str, Place], text: str, due: Iterable[int]) -> None:
@@ -135,14 +135,17 @@ def _check(script: Script, notes: FaultNotes, at: tuple[str, Place], text: str, 
     for term in terms_in(text):
         if term.working:
             what = f"сказано «{term.said}», а сроки считаются по календарю, выходные их не продлевают"
-            notes.warnings.add(file, place, what, "назовите срок в часах или сутках")
+            notes.contradiction(file, place, what, "назовите срок в часах или сутках")
             continue
         if not term.fits(script.promise_hours):
             what = f"сказано «{term.said}», а клиенту обещано {script.promise_hours} ч (promise_hours в script.toml)"
-            notes.warnings.add(file, place, what, "исправьте текст или число")
+            notes.contradiction(file, place, what, "исправьте текст или число")
         for hours in due:
-            if not term.fits(hours):
-                what = f"сказано «{term.said}», а срок напоминания этого итога — {hours} ч (due_in_hours)"
+            what = f"сказано «{term.said}», а срок напоминания этого итога — {hours} ч (due_in_hours)"
+            if hours > term.most:
+                notes.contradiction(file, place, what, "исправьте текст или число")
+            elif not term.fits(hours):
+                # Sooner than was said breaks no promise.
                 notes.warnings.add(file, place, what, "исправьте текст или число")
 
 

@@ -11,12 +11,16 @@ from plugin.deciding.ruleset.values import Answer, FactValue
 
 
 class NextQuestion(NamedTuple):
-    """What to ask next. ``say`` is read out word for word; without one, ``hint`` tells what to find out."""
+    """What to ask next. ``say`` is read out word for word; without one, ``hint`` tells what to find out.
+
+    ``optional``: the conversation may go on without an answer.
+    """
 
     fact: str
     say: str | None
     hint: str | None
     answers: tuple[Answer, ...]
+    optional: bool = False
 
 
 class TranscriptStep(NamedTuple):
@@ -63,7 +67,10 @@ class Action(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The answer of the rules to some facts. Immutable: decisions seen before are handed out again."""
+    """The answer of the rules to some facts. Immutable: decisions seen before are handed out again.
+
+    A complete one has a ``next`` where only optional questions are left.
+    """
 
     ruleset: str
     complete: bool
@@ -90,9 +97,10 @@ class Decision(NamedTuple):
 
 
 def _question_to_json(question: NextQuestion) -> dict[str, Any]:
-    return {
+    body: dict[str, Any] = {
         "fact": question.fact,
         "say": question.say,
         "hint": question.hint,
         "answers": [{"value": answer.value, "label": answer.label} for answer in question.answers],
     }
+    return body | ({"optional": True} if question.optional else {})

@@ -166,6 +166,7 @@ class _Builder:
             hint=form["hint"],
             answers=tuple(Answer(answer["value"], answer["label"]) for answer in form["answers"]),
             read=form["read"],
+            optional=form["optional"],
         )
 
     def _check_answers(self, fact: Fact, answers: Sequence[Mapping[str, Any]], place: Place) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, Literal, cast
 
+from plugin.common.characters import describe_in_russian
 from plugin.common.toml.source import Place
 from plugin.deciding.engine.network import UNKNOWN, Pattern
 from plugin.deciding.ruleset.faults import Faults, closest
@@ -201,7 +202,13 @@ def shown(value: Any) -> str:
     """A value as it stands in the file; what TOML reads without quotes has none here."""
     if isinstance(value, date | time):
         return value.isoformat()
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        return repr(value)
+    odd = next((sign for sign in value if sign != " " and (sign.isspace() or not sign.isprintable())), None)
+    named = f" (в нём {describe_in_russian(odd)})" if odd else ""
+    return "'" + value.replace("\n", " ") + "'" + named
 
 
 def _negated(wanted: Wanted | None) -> Wanted | None:

@@ -68,7 +68,7 @@ class TargetSpec:
 class Question:
     """A question of the conversation, asked when its conditions hold; their order is the conversation's.
 
-    ``read``: how ``say`` is read out, where that is not as it is recorded.
+    ``read``: how ``say`` is read out, where that is not as it is recorded. ``optional``: it may stay unanswered.
     """
 
     id: str
@@ -79,6 +79,7 @@ class Question:
     hint: str | None
     answers: tuple[Answer, ...]
     read: str | None = None
+    optional: bool = False
 
     def label_of(self, value: FactValue) -> str | None:
         """The label of a ready answer; None for a value that the question does not offer."""
@@ -154,6 +155,11 @@ class Script:
         """The facts that the call brings along and some condition reads, in the order of the vocabulary."""
         read = {condition.subject for condition in self.conditions}
         return [fact.name for fact in self.facts.values() if fact.source and fact.name in read]
+
+    @property
+    def optional_facts(self) -> frozenset[str]:
+        """The facts that some question asks for and that may stay unknown all the same."""
+        return frozenset(question.fact for question in self.questions if question.optional)
 
     def asked(self, fired: Collection[str]) -> dict[str, Question]:
         """Of the entries that fired the questions, each by its fact, which is asked for once, in the file's order."""

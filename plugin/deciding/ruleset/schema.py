@@ -80,6 +80,18 @@ class Strict(Schema):
 FACT_TYPES = ("bool", "choice", "text", "number", "date", "datetime")
 
 
+class AcceptedForm(Strict):
+    """[[accepted]]: a contradiction that is meant; ``fault`` as ``optout rules check`` tells it, and why."""
+
+    fault = filled(required=True)
+    why = filled(required=True)
+
+
+def accepted() -> fields.List[Any]:
+    """accepted = [{ fault = "…", why = "…" }]."""
+    return list_of(table(AcceptedForm), load_default=[])
+
+
 class FactForm(Strict):
     """[fact.NAME] in vocabulary.toml. ``from``: the field of the call that brings it along, instead of a question."""
 
@@ -124,6 +136,8 @@ class QuestionForm(Strict):
     read = filled(load_default=None)
     hint = filled(load_default=None)
     answers = list_of(table(AnswerForm), load_default=[])
+    #: Whether the conversation may end without an answer.
+    optional = flag(load_default=False)
 
 
 class TargetForm(Strict):
@@ -225,6 +239,7 @@ class ScriptForm(Strict):
     unfinished = table(UnfinishedForm, required=True)
     correction = table(CorrectionForm, required=True)
     other_client = table(OtherClientForm, required=True)
+    accepted = accepted()
 
 
 class RoleAddressField(fields.String):
@@ -254,6 +269,7 @@ class RolesForm(Strict):
     """roles.toml."""
 
     role = tables(RoleForm, required=True)
+    accepted = accepted()
 
 
 #: The files of a script folder and their forms.

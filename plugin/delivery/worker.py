@@ -112,6 +112,7 @@ class Worker:
             roles=lambda: rules.current().roles,
             without_card=timedelta(hours=policy.mail_without_card_hours),
             now=self._queue.now,
+            zone=settings.timezone,
         )
         self._dispatcher = Dispatcher(
             self._queue,

@@ -32,7 +32,7 @@ _REPORTS = (
     .order_by(events.c.occurred_at, events.c.id)
 )
 _DECISIONS = (
-    select(decisions.c.id, decisions.c.number, decisions.c.outcome, decisions.c.target, decisions.c.card)
+    select(*(decisions.c[name] for name in ("id", "number", "outcome", "target", "card", "revision")))
     .where(decisions.c.call_ref == bindparam("call"))
     .order_by(decisions.c.id)
 )
@@ -62,6 +62,7 @@ class KnownDecision:
     outcome: str | None
     target: Target | None
     card: Mapping[str, Any] | None
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +149,15 @@ def _loaded(connection: Connection, call: Call) -> LoadedCall:
         for row in connection.execute(_REPORTS, this)
     ]
     known = [
-        KnownDecision(row.id, row.number, row.outcome, row.target and Target(**row.target["find"]), row.card)
+        KnownDecision(
+            row.id, row.number, row.outcome, row.target and Target(**row.target["find"]), row.card, row.revision
+        )
         for row in connection.execute(_DECISIONS, this)
     ]
     rows: Sequence[Any] = connection.execute(_DELIVERIES, this).all()
     existing = [ExistingDelivery(*row) for row in rows]
     return LoadedCall(call, reports, known, existing)
+
+
+def _target(kept: Mapping[str, Any] | None) -> Target | None:
+    return Target(**kept["find"]) if kept else None

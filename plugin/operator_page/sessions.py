@@ -174,7 +174,7 @@ class PageSessions:
             revision=book.revision,
             promise_hours=decider.promise_hours,
             tree=self._trees.of(decider, call_facts),
-            unfinished=unfinished_node(decider),
+            unfinished=unfinished_node(decider, call_facts),
             context=self._context(decider, call),
             roles={
                 role.name: {"to": role.label, "address": role.address if role.email else None}

@@ -7,7 +7,7 @@ have come to an end; an answer that only one of them offers leaves the other beh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plugin.authoring.inspection.tree import fault_words
 from plugin.authoring.inspection.wording import literals, text_tests, wording
@@ -110,7 +110,8 @@ class _Side:
         assert decision.outcome is not None
         asked = tuple(self._questions[step.rule] for step in decision.transcript)
         card = self._card(facts) if decision.actions and decision.actions[0].target else None
-        return PairedConversation(asked, self.script.outcomes[decision.outcome], None, card)
+        done = self.decider.actions(decision.outcome, facts)
+        return PairedConversation(asked, replace(self.script.outcomes[decision.outcome], actions=done), None, card)
 
     def _card(self, facts: _Answers) -> tuple[str, str] | None:
         spec = self.script.target(self.decider.fired(facts))

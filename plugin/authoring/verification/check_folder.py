@@ -100,7 +100,7 @@ class _Examination:
         roles = self._roles()
         scripts = [script for name in names if (script := self._script(name, roles))]
         sound = len(scripts) == len(names) and not self._notes.faults.found
-        proven = self._prove(scripts)
+        proven = self._prove(scripts, roles)
         if sound:
             check_roles(roles, scripts, self._content, self._notes)
             self._revision = self._digest()
@@ -166,10 +166,10 @@ class _Examination:
 
     # --- proof -----------------------------------------------------------------------------------
 
-    def _prove(self, scripts: Collection[Script]) -> list[_Proven]:
+    def _prove(self, scripts: Collection[Script], roles: Mapping[str, Role]) -> list[_Proven]:
         proven = []
         for script, limits in zip(scripts, self._limits.shares(len(scripts)), strict=False):
-            proof = prove_script(script, self._content, self._notes, limits)
+            proof = prove_script(script, roles, self._content, self._notes, limits)
             self._sizes += (proof.size,)
             if check_size(script, self._notes):
                 proven.append(_Proven(script, proof))

@@ -189,14 +189,15 @@ class Logic:
                     could |= entry.gives
         return entries, needs, facts
 
-    def signature(self, state: ConversationState, *, by_rule: bool) -> tuple[object, ...]:
+    def signature(self, state: ConversationState, *, by_rule: bool, kept: int = 0) -> tuple[object, ...]:
         """What the rest of the conversation depends on: states that agree in it go on alike and end alike.
 
-        ``by_rule``: the same rules end them, not only with the same outcome.
+        ``by_rule``: the same rules end them, not only with the same outcome. ``kept``: conditions that are to be told
+        apart besides, those that choose among actions and people.
         """
         entries, needs, facts = self.possible(state)
         ends = state.fired & self._ending if by_rule else self.ends(state.fired)
-        return state.calls, state.open, ends, entries, state.holds & needs, state.asked & facts
+        return state.calls, state.open, ends, entries, state.holds & (needs | kept), state.asked & facts
 
     # --- building --------------------------------------------------------------------------------
 

@@ -108,7 +108,8 @@ def check_terms(script: Script, content: Mapping[str, Any], notes: FaultNotes) -
                 continue
             due: set[int] = set()
             if file == _OUTCOMES_FILE:
-                actions = script.outcomes[str(place[1])].actions
+                # Of an action that rules add no one outcome's term can be told.
+                actions = script.outcomes[str(place[1])].actions if place[0] == "outcome" else ()
                 due = {action.due_in_hours for action in actions if action.due_in_hours is not None}
             _check(script, notes, (file, place), text, sorted(due - {script.promise_hours}))
 
@@ -120,13 +121,15 @@ def _late_reminders(script: Script, content: Mapping[str, Any], notes: FaultNote
     if shared > script.promise_hours:
         what = f"напоминания исполняются за {shared} ч, а {promised}"
         notes.contradiction(f"{script.name}/{_SCRIPT_FILE}", ("reminder", "due_in_hours"), what, hint)
-    for name, outcome in content[f"{script.name}/{_OUTCOMES_FILE}"]["outcome"].items():
-        for index, action in enumerate(outcome.get("action", ())):
+    file = content[f"{script.name}/{_OUTCOMES_FILE}"]
+    listed: list[tuple[Place, Any]] = [(("outcome", name), outcome) for name, outcome in file["outcome"].items()]
+    for place, holder in (*listed, ((), file)):
+        for index, action in enumerate(holder.get("action", ())):
             hours = action.get("due_in_hours", 0)
             if hours > script.promise_hours:
                 what = f"напоминание исполняется за {hours} ч, а {promised}"
-                place: Place = ("outcome", name, "action", index, "due_in_hours")
-                notes.contradiction(f"{script.name}/{_OUTCOMES_FILE}", place, what, hint)
+                at: Place = (*place, "action", index, "due_in_hours")
+                notes.contradiction(f"{script.name}/{_OUTCOMES_FILE}", at, what, hint)
 
 
 def _check(script: Script, notes: FaultNotes, at: tuple[str, Place], text: str, due: Iterable[int]) -> None:

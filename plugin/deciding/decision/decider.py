@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from plugin.deciding.decision.chosen_actions import ActionChooser
 from plugin.deciding.decision.facts import FactTyper, spelt
 from plugin.deciding.decision.model import Action, Decision, NextQuestion, Target, TranscriptStep
 from plugin.deciding.decision.trace import RuleTrace
@@ -70,7 +71,7 @@ class Decider:
         self.name = script.name
         self.title = script.title
         self.promise_hours = script.promise_hours
-        self.unfinished_role = script.unfinished_role
+        self.unfinished_roles = script.unfinished_roles
         self.fact_names: Collection[str] = script.facts.keys()
         self.revision = revision
         self._typer = FactTyper(script.facts)
@@ -86,12 +87,13 @@ class Decider:
         )
         self._ending = [rule for rule in script.rules if rule.outcome or rule.target]
         self._offered = {q.id: _offered(script.classes[q.fact], q) for q in script.questions}
-        self._rendered = {name: _rendered(outcome) for name, outcome in script.outcomes.items()}
+        self._rendered = {name: _rendered(outcome.actions) for name, outcome in script.outcomes.items()}
         self._quoting = {
             outcome.name
             for outcome in script.outcomes.values()
             if any(action.text.names & self._labelled for action in outcome.actions)
         }
+        self._chooser = ActionChooser(script)
         self._engine = Engine(engine_rules(script))
         self._outline = lru_cache(REMEMBERED)(self._work_out)
         self._without_call = lru_cache(REMEMBERED)(self._decide_without_call)
@@ -125,6 +127,21 @@ class Decider:
     def fired(self, facts: Facts) -> frozenset[str]:
         """The ids of the rules and questions that fire on these facts, whether or not they end the conversation."""
         return self._engine.run(self._codes(self._key(facts))) - {_CALL}
+
+    def actions(self, outcome: str, facts: Facts) -> tuple[ActionSpec, ...]:
+        """What is done at the end of a conversation with this outcome, a reminder once for each person."""
+        if outcome in self._chooser.fixed:
+            return self.script.outcomes[outcome].actions
+        return self._chooser.actions(outcome, self.fired(facts), self._codes(self._key(facts)))
+
+    @property
+    def chooses(self) -> bool:
+        """Whether some outcome's actions or people depend on more than the outcome."""
+        return len(self._chooser.fixed) < len(self.script.outcomes)
+
+    def people(self, role: str, facts: Facts) -> list[str | None]:
+        """The people of a role who are reminded of a call that brings these facts along; [None]: it has one."""
+        return self._chooser.people(role, self._codes(self._key(facts)))
 
     def trace(self, facts: Facts) -> RuleTrace:
         """What fires on these facts, and why everything else does not. Never raises BadFacts."""
@@ -193,8 +210,14 @@ class Decider:
             if ask is not None:
                 return _Outline(answered, ask)
             raise
-        actions, without_call, final = self._rendered[outcome.name]
-        if outcome.name in self._quoting:
+        if outcome.name in self._chooser.fixed:
+            actions, without_call, final = self._rendered[outcome.name]
+            quotes = outcome.name in self._quoting
+        else:
+            chosen = self._chooser.actions(outcome.name, fired, codes)
+            actions, without_call, final = _rendered(chosen)
+            quotes = any(action.text.names & self._labelled for action in chosen)
+        if quotes:
             labels = _labels(asked, codes, self.script.classes)
             actions, without_call = self._quote(actions, labels), self._quote(without_call, labels)
             final = _final(without_call)
@@ -293,9 +316,9 @@ def _offered(classes: Classes, question: Question) -> frozenset[str]:
     return frozenset(classes.key(answer.value) for answer in question.answers)
 
 
-def _rendered(outcome: OutcomeSpec) -> tuple[_Rendered, _Rendered, _Final]:
-    """The outcome's actions, the same with labels for the call's data, and these as they are told."""
-    actions = tuple((spec, spec.text) for spec in outcome.actions)
+def _rendered(specs: Iterable[ActionSpec]) -> tuple[_Rendered, _Rendered, _Final]:
+    """The actions with their texts, the same with labels for the call's data, and these as they are told."""
+    actions = tuple((spec, spec.text) for spec in specs)
     without_call = tuple((spec, text.bind(LABELS, LABELS)) for spec, text in actions)
     return actions, without_call, _final(without_call)
 
@@ -306,7 +329,7 @@ def _final(without_call: _Rendered) -> _Final:
 
 
 def _action(spec: ActionSpec, text: str, target: Target | None) -> Action:
-    return Action(spec.id, spec.kind, text, spec.role, spec.subject, spec.due_in_hours, spec.email, target)
+    return Action(spec.id, spec.kind, text, spec.role, spec.subject, spec.due_in_hours, spec.email, target, spec.person)
 
 
 def _labels(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from plugin.deciding.ruleset.people import recipient_of
 from plugin.deciding.ruleset.values import Answer, FactValue
 
 
@@ -43,7 +44,10 @@ class Target(NamedTuple):
 
 
 class Action(NamedTuple):
-    """One thing to do in the CRM. ``kind`` is ``comment`` or ``reminder``; the fields below it are a reminder's."""
+    """One thing to do in the CRM. ``kind`` is ``comment`` or ``reminder``; the fields below it are a reminder's.
+
+    ``person``: of a role with several people the one who is reminded.
+    """
 
     id: str
     kind: str
@@ -53,11 +57,18 @@ class Action(NamedTuple):
     due_in_hours: int | None = None
     email: bool = False
     target: Target | None = None
+    person: str | None = None
+
+    @property
+    def recipient(self) -> str | None:
+        """Whom it is addressed to (``ruleset.people``); None for a comment."""
+        return None if self.role is None else recipient_of(self.role, self.person)
 
     def to_json(self) -> dict[str, Any]:
         body: dict[str, Any] = {"id": self.id, "kind": self.kind}
         if self.kind == "reminder":
-            body |= {"role": self.role, "subject": self.subject, "text": self.text}
+            body |= {"role": self.role} | ({"person": self.person} if self.person else {})
+            body |= {"subject": self.subject, "text": self.text}
             body |= {"due_in_hours": self.due_in_hours, "email": self.email}
         else:
             body["text"] = self.text

@@ -54,10 +54,12 @@ class ConditionReader:
         self._facts = facts
         self._derived = derived
         self._faults = faults
+        self._file = RULES_FILE
         self._drafts: list[Draft] = []
 
-    def read(self, when: Mapping[str, Any], place: Place) -> tuple[Draft, ...]:
+    def read(self, when: Mapping[str, Any], place: Place, file: str = RULES_FILE) -> tuple[Draft, ...]:
         """All conditions of one rule; every one must hold."""
+        self._file = file
         drafts = []
         for subject, written in when.items():
             wanted = self._read_one(subject, written, (*place, subject))
@@ -175,7 +177,7 @@ class ConditionReader:
         return fits_type(fact.type, value)
 
     def _fault(self, place: Place, what: str, hint: str) -> None:
-        self._faults.add(RULES_FILE, place, what, hint)
+        self._faults.add(self._file, place, what, hint)
 
 
 def fits_type(type_: str, value: Any) -> bool:

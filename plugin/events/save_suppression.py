@@ -24,11 +24,12 @@ from sqlalchemy import (
 )
 
 from plugin.events.plan_suppression import SuppressionChange
+from plugin.ledger.prepared import PreparedInsert
 from plugin.ledger.schema import UtcTime
 from plugin.ledger.suppression import suppressions
 
 _s = suppressions.c
-_ADD = insert(suppressions)
+_ADD = PreparedInsert(suppressions, _s.id)
 _STANDING_OF_CALL = and_(_s.call_ref == bindparam("of_call"), _s.withdrawn_at.is_(None))
 _NEW = ("number", "scope", "suppresses", "at", "call_ref", "changed_at")
 _SAME = and_(
@@ -62,7 +63,10 @@ def save_suppression(
         return
     shared = {"number": change.number, "at": change.at, "call_ref": call_ref, "changed_at": now}
     rows = [shared | {"scope": scope, "suppresses": suppresses} for scope, suppresses in change.said]
-    connection.execute(_ADD if is_new_call else _ADD_IF_NOT_SAID, rows)
+    if is_new_call:
+        _ADD.many(connection, rows)
+    else:
+        connection.execute(_ADD_IF_NOT_SAID, rows)
 
 
 def _withdrawal(change: SuppressionChange, now: datetime) -> Any:

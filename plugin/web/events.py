@@ -61,6 +61,17 @@ _SIGNATURE = [
     )
 ]
 
+#: How a sender of call results proves who it is, as OpenAPI names such ways.
+EVENT_SECURITY = {
+    "standard_webhooks": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "Standard Webhooks, with webhook-id and webhook-timestamp, by a secret of [sources]: "
+        "https://www.standardwebhooks.com",
+    }
+}
+
 
 def events_blueprint(
     intake: Intake, started: CallStarts, connector: Connector | None, ledger: Ledger, settings: Settings
@@ -95,9 +106,10 @@ def events_blueprint(
     blueprint = Blueprint("events", __name__, url_prefix="/events", description="Call results come in")
     own_body = {"required": True, "content": {"application/json": {"schema": CallResultSchema}}}
     answers = _TAKEN | _REFUSED
-    add_route(blueprint, "POST", "/call-result", call_result, answers, parameters=_SIGNATURE, requestBody=own_body)
+    signed = {"parameters": _SIGNATURE, "security": [{key: [] for key in EVENT_SECURITY}]}
+    add_route(blueprint, "POST", "/call-result", call_result, answers, requestBody=own_body, **signed)
     begun = {200: Says("What the number is excluded from", CallStartedSchema)} | _REFUSED
-    add_route(blueprint, "POST", "/call-started", call_started, begun, parameters=_SIGNATURE, requestBody=own_body)
+    add_route(blueprint, "POST", "/call-started", call_started, begun, requestBody=own_body, **signed)
     crm_body: dict[str, Any] = {"content": {"*/*": {"schema": {}}}}
     answers = answers | _CRM_REFUSED
     add_route(blueprint, "POST", "/<connector_name>", crm_event, answers, requestBody=crm_body)

@@ -12,7 +12,7 @@ _PAGES = "/operator"
 #: Where thousands of numbers are asked about at a time.
 _LISTS = ("/suppression", "/suppression/check")
 #: Where a password is hashed, which takes a processor for a moment.
-_PASSWORDS = (f"{_PAGES}/session", f"{_PAGES}/sign-in", f"{_PAGES}/password", f"{_PAGES}/session")
+_PASSWORDS = frozenset(f"{_PAGES}/{page}" for page in ("session", "sign-in", "password", "second-factor"))
 #: Threads that hash: more would only take the processors from events.
 _HASHING = 2
 _LISTING = 2

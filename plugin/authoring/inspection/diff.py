@@ -137,21 +137,9 @@ def _compared(
 
 #: What matters most comes first.
 _ORDER = (
-    *(
-        "outcome",
-        "fault",
-        "only_old",
-        "only_new",
-        "say",
-        "action",
-        "recipients",
-        "text",
-        "subject",
-        "term",
-        "mail",
-        "number",
-    ),
-    *("card", "label", "asked_less", "asked_more", "order", "phrase", "answer_label", "answers_order"),
+    *("outcome", "fault", "only_old", "only_new", "say", "action", "recipients", "text", "subject", "term", "mail"),
+    *("number", "card", "about", "read", "label", "asked_less", "asked_more", "order", "phrase", "answer_label"),
+    "answers_order",
 )
 
 

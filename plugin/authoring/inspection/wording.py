@@ -24,6 +24,8 @@ _TESTED = {"equals": "{}", "contains": "содержит {}", "matches": "под
 
 
 #: Placeholders that only some of a script's own texts have.
+#: Whom an outcome is about.
+ABOUT = {"client": "клиент карточки", "number": "сам номер, а не клиент карточки"}
 _FURTHER = {
     "previous.outcome": "прежний итог",
     "outcome": "новый итог",
@@ -108,6 +110,11 @@ def suppression_words(outcome: OutcomeSpec) -> tuple[str, ...]:
 def script_scope_words(script: Script) -> str:
     """Who is excluded from what must not be called by the script."""
     return _SCOPES[script.scope] if script.scope else "ни из какого"
+
+
+def asked_words(question: Question) -> str:
+    """The same, and how the phrase is read out where that is not as it is recorded."""
+    return question_words(question) + (f" — читать: «{question.read}»" if question.read else "")
 
 
 def _stands_for(cube: Mapping[int, str], key: str) -> bool:

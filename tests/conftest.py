@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import tests.support.statements  # noqa: F401 (each process compiles SQL once)
 from tests.support.chromium import browser
 from tests.support.databases import ledger_url, postgres, postgres_url, sqlite_template
 from tests.support.examples import examples

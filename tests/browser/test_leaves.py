@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
 from plugin.deciding.decision.compiled_rules import Decider, Rulebook
-from plugin.deciding.decision.conversations import Conversation, conversations
+from plugin.deciding.decision.conversations import Conversation, conversations, question_asked
 from plugin.deciding.ruleset.values import FactValue
 from tests.browser.kept_site import RULES
 from tests.browser.page_site import Site, exact, phrase, press, saved, screen, type_answer
@@ -39,7 +39,8 @@ def answer_by_key(tab: Tab, decider: Decider, answers: dict[str, FactValue]) -> 
     """Go through the conversation; every phrase on the way is the one that the rules ask by."""
     known: dict[str, FactValue] = {}
     while (question := decider.decide(known).next) is not None:
-        assert phrase(tab) == (question.say or question.hint)
+        asked = question_asked(decider.script, question)
+        assert phrase(tab) == (asked.read or asked.say or asked.hint)
         how = tab.locator(".phrase .how").first.inner_text()
         assert ("дословно" in how) == bool(question.say)
         value = answers[question.fact]

@@ -5,7 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import checking, decisions, draining, events, hostile, ledger, operator_page, outage, publishing, rules
+from benchmarks import (
+    backlog,
+    checking,
+    decisions,
+    draining,
+    events,
+    hostile,
+    ledger,
+    operator_page,
+    outage,
+    publishing,
+    rules,
+)
 from benchmarks.measure import Row, show
 
 TABLES: dict[str, Callable[[], list[Row]]] = {
@@ -22,6 +34,7 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "Start with 1,000,000 deliveries": ledger.start,
     "Draining 10,000 deliveries, 50 ms each": draining.rates,
     "Memory of draining": draining.memory,
+    "A backlog whose events bring ids only": backlog.requests,
     "An outage of the CRM": outage.outage,
     "The operator's page in Chromium": operator_page.phrases,
     "The operator's page: fifty at once": operator_page.at_once,

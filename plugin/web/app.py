@@ -17,7 +17,7 @@ from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
 from plugin.web import errors
 from plugin.web.auth import guard_operators_side
-from plugin.web.auth.places import HOME
+from plugin.web.auth.places import HOME, shown
 from plugin.web.docs import serve_docs
 from plugin.web.events import EVENT_SECURITY, events_blueprint, too_large_teller
 from plugin.web.headers import put_security_headers
@@ -65,6 +65,7 @@ def create_app(
         OPENAPI_JSON_PATH="openapi.json",
         API_SPEC_OPTIONS={
             "info": {"description": _DESCRIPTION},
+            "servers": [{"url": settings.web.path or "/"}],
             "components": {"securitySchemes": EVENT_SECURITY | METRICS_SECURITY},
         },
     )
@@ -82,7 +83,7 @@ def create_app(
         serve_operators_page(app, ledger, rules, intake, settings, connector)
     serve_docs(app, settings.web)
     # Who types the bare address is an operator, where there is a page for them.
-    app.add_url_rule("/", "root", lambda: redirect(HOME if has_page else "/docs/"))
+    app.add_url_rule("/", "root", lambda: redirect(shown(HOME if has_page else "/docs/")))
     return app
 
 

@@ -103,7 +103,8 @@ class _Differences:
     def _texts(self) -> Iterator[str]:
         """``say``, ``hint``, ``answers``, ``comment``."""
         expected, decision = self._expected, self._decision
-        asked = decision.next
+        # Of a complete decision the closing phrase is meant, unless the case speaks of the optional question.
+        asked = decision.next if not decision.complete or expected.next is not None else None
         say, hint = (asked.say, asked.hint) if asked else (decision.say, None)
         yield from _wording("фраза", expected.say, say)
         yield from _wording("подсказка", expected.hint, hint)

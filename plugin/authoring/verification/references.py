@@ -61,9 +61,9 @@ class _NameCheck:
             if fact.name not in self._asked:
                 what = f"о факте «{fact.name}» не спрашивает ни один вопрос, и со звонком он не приходит"
                 self._fault(entry, place, what, f'добавьте вопрос с fact = "{fact.name}" или from в словаре')
-            elif condition.wanted == Known(False):
+            elif condition.wanted == Known(False) and fact.name not in self._script.optional_facts:
                 what = f"«{fact.name}» узнают вопросом: к концу разговора ответ известен всегда"
-                hint = "«неизвестно» бывает только у полей звонка (from в словаре); уберите условие"
+                hint = "«неизвестно» бывает у полей звонка (from) и у вопросов с optional = true; уберите условие"
                 self._fault(entry, place, what, hint)
 
     # --- derived facts ---------------------------------------------------------------------------

@@ -210,7 +210,7 @@ class _Reader:
         if form["error"] is not None and len(given) > 1:
             others = ", ".join(name for name in given if name != "error")
             self._add((*place, "error"), "отвергнутый ответ не даёт решения", f"уберите {others}")
-        if form["outcome"] is not None and form["next"] is not None:
+        if form["outcome"] is not None and form["next"] not in (None, *self._script.optional_facts):
             self._add((*place, "next"), "разговор либо закончен, либо продолжается", "оставьте outcome или next")
         self._check_names(form, place)
         self._check_fields(form, place)

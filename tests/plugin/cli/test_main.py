@@ -13,6 +13,8 @@ import pytest
 from plugin import VERSION
 from plugin.cli.main import COMMANDS, main
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 FACTS = '{"related_to_car": true, "survey_type": "calls"}'
 

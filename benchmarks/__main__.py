@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from benchmarks import (
+    backlog,
     checking,
     decisions,
     draining,
@@ -16,6 +17,7 @@ from benchmarks import (
     outage,
     publishing,
     rules,
+    sizing,
     suppression,
 )
 from benchmarks.measure import Row, show
@@ -34,11 +36,13 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "Start with 1,000,000 deliveries": ledger.start,
     "Draining 10,000 deliveries, 50 ms each": draining.rates,
     "Memory of draining": draining.memory,
+    "A backlog whose events bring ids only": backlog.requests,
     "An outage of the CRM": outage.outage,
     "The operator's page in Chromium": operator_page.phrases,
     "The operator's page: fifty at once": operator_page.at_once,
     "Suppression: 1,000,000 numbers asked for": suppression.checks,
     "Suppression: 1,000,000 numbers exported": suppression.exports,
+    "What a call costs the service (SQLite)": sizing.a_call,
     "Rules: checked": checking.times,
     "Rules: published": publishing.effect,
     "Rules: memory of publishing": publishing.memory,

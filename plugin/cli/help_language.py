@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gettext
 import inspect
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,6 +32,8 @@ def in_the_machines_language(command: click.Command) -> click.Command:
 
 def help_messages() -> Mapping[str, str]:
     """What the commands say of themselves, in English → in Russian."""
+    import tomllib
+
     messages: Mapping[str, str] = tomllib.loads(HELP_RU.read_text(encoding="utf-8"))["text"]
     return messages
 

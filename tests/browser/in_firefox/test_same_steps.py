@@ -15,7 +15,6 @@ from tests.browser.test_keys import (
     test_letters_work_on_each_layout,
     test_while_an_answer_is_typed_letters_are_letters_until_esc,
 )
-from tests.browser.test_leaves import long_house, test_by_keys_alone_without_a_request_on_the_way
 from tests.browser.test_network import (
     test_a_confirmation_outlives_a_reload,
     test_cut_while_it_is_confirmed_it_is_taken_in_once,
@@ -34,7 +33,6 @@ from tests.browser.test_waiting_confirmations import (
 from tests.browser.test_windows import test_two_tabs_show_the_same_and_the_other_one_is_told
 
 __all__ = [
-    "long_house",
     "operator",
     "test_a_confirmation_leaves_from_the_form_when_its_tab_is_closed",
     "test_a_confirmation_leaves_from_the_page_of_the_next_client",
@@ -44,7 +42,6 @@ __all__ = [
     "test_a_key_pressed_twice_quickly_answers_one_question",
     "test_a_reload_goes_on_where_it_was",
     "test_an_end_confirmed_by_mistake_is_corrected",
-    "test_by_keys_alone_without_a_request_on_the_way",
     "test_closing_a_tab_asks_only_while_something_waits",
     "test_cut_while_it_is_confirmed_it_is_taken_in_once",
     "test_digits_work_wherever_they_come_from",

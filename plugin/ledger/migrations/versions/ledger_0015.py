@@ -1,4 +1,4 @@
-"""Tokens by which other programs ask the plugin."""
+"""What an admin has to mend before a delivery that waits for it can go out."""
 
 from __future__ import annotations
 
@@ -12,25 +12,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the table."""
-    op.create_table(
-        "api_tokens",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("digest", sa.String(64), nullable=False),
-        sa.Column("scopes", sa.JSON(), nullable=False),
-        sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.Column("used_at", sa.DateTime(), nullable=True),
-        sa.Column("revoked_at", sa.DateTime(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_tokens")),
-        sa.UniqueConstraint("digest", name=op.f("uq_api_tokens_digest")),
-    )
-    where = sa.text("revoked_at IS NULL")
-    op.create_index(
-        "uq_api_tokens_name", "api_tokens", ["name"], unique=True, sqlite_where=where, postgresql_where=where
-    )
+    """Add the column and the index of those that have it."""
+    op.add_column("deliveries", sa.Column("mend", sa.Text()))
+    where = sa.text("mend IS NOT NULL")
+    op.create_index("ix_deliveries_mend", "deliveries", ["mend", "id"], sqlite_where=where, postgresql_where=where)
 
 
 def downgrade() -> None:
-    """Drop it; no program is let in then."""
-    op.drop_table("api_tokens")
+    """Drop both; the reasons stand beside the deliveries all the same."""
+    op.drop_index("ix_deliveries_mend", table_name="deliveries")
+    op.drop_column("deliveries", "mend")

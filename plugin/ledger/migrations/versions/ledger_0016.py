@@ -1,4 +1,4 @@
-"""The suppression list: what calls and people say of numbers."""
+"""Tokens by which other programs ask the plugin."""
 
 from __future__ import annotations
 
@@ -12,36 +12,25 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the table; it begins empty: ``optout suppression import`` brings in what was excluded before."""
+    """Add the table."""
     op.create_table(
-        "suppressions",
+        "api_tokens",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("number", sa.Text(), nullable=False),
-        sa.Column("scope", sa.String(16), nullable=False),
-        sa.Column("suppresses", sa.Boolean(), nullable=False),
-        sa.Column("at", sa.DateTime(), nullable=False),
-        sa.Column("call_ref", sa.Integer(), nullable=True),
-        sa.Column("by", sa.Text(), nullable=True),
-        sa.Column("why", sa.Text(), nullable=True),
-        sa.Column("withdrawn_at", sa.DateTime(), nullable=True),
-        sa.Column("changed_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["call_ref"], ["calls.id"], name=op.f("fk_suppressions_call_ref_calls")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_suppressions")),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("scopes", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("used_at", sa.DateTime(), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_tokens")),
+        sa.UniqueConstraint("digest", name=op.f("uq_api_tokens_digest")),
     )
-    stands, of_call = sa.text("withdrawn_at IS NULL"), sa.text("call_ref IS NOT NULL")
+    where = sa.text("revoked_at IS NULL")
     op.create_index(
-        "ix_suppressions_number",
-        "suppressions",
-        ["number", "scope", "at", "id", "suppresses", "withdrawn_at"],
-        sqlite_where=stands,
-        postgresql_where=stands,
+        "uq_api_tokens_name", "api_tokens", ["name"], unique=True, sqlite_where=where, postgresql_where=where
     )
-    op.create_index(
-        "ix_suppressions_call_ref", "suppressions", ["call_ref"], sqlite_where=of_call, postgresql_where=of_call
-    )
-    op.create_index("ix_suppressions_changed_at", "suppressions", ["changed_at", "number"])
 
 
 def downgrade() -> None:
-    """Drop it: nothing tells any more whom not to call."""
-    op.drop_table("suppressions")
+    """Drop it; no program is let in then."""
+    op.drop_table("api_tokens")

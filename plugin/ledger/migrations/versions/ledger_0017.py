@@ -1,4 +1,4 @@
-"""Calls to numbers that were excluded, and how far the calls were looked at for that."""
+"""The suppression list: what calls and people say of numbers."""
 
 from __future__ import annotations
 
@@ -12,31 +12,36 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the tables."""
+    """Add the table; it begins empty: ``optout suppression import`` brings in what was excluded before."""
     op.create_table(
-        "refused_calls",
+        "suppressions",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("call_key", sa.String(64), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("scope", sa.String(16), nullable=False),
-        sa.Column("occurred_at", sa.DateTime(), nullable=False),
-        sa.Column("noticed_at", sa.DateTime(), nullable=False),
+        sa.Column("suppresses", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
         sa.Column("call_ref", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(["call_ref"], ["calls.id"], name=op.f("fk_refused_calls_call_ref_calls")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_refused_calls")),
+        sa.Column("by", sa.Text(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("withdrawn_at", sa.DateTime(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["call_ref"], ["calls.id"], name=op.f("fk_suppressions_call_ref_calls")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_suppressions")),
     )
-    op.create_index("ix_refused_calls_call_key", "refused_calls", ["call_key"])
-    op.create_index("ix_refused_calls_noticed_at", "refused_calls", ["noticed_at", "source"])
-    op.create_table(
-        "positions",
-        sa.Column("name", sa.String(32), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_positions")),
+    stands, of_call = sa.text("withdrawn_at IS NULL"), sa.text("call_ref IS NOT NULL")
+    op.create_index(
+        "ix_suppressions_number",
+        "suppressions",
+        ["number", "scope", "at", "id", "suppresses", "withdrawn_at"],
+        sqlite_where=stands,
+        postgresql_where=stands,
     )
+    op.create_index(
+        "ix_suppressions_call_ref", "suppressions", ["call_ref"], sqlite_where=of_call, postgresql_where=of_call
+    )
+    op.create_index("ix_suppressions_changed_at", "suppressions", ["changed_at", "number"])
 
 
 def downgrade() -> None:
-    """Drop them."""
-    op.drop_table("positions")
-    op.drop_table("refused_calls")
+    """Drop it: nothing tells any more whom not to call."""
+    op.drop_table("suppressions")

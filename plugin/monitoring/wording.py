@@ -123,8 +123,8 @@ _ENGLISH: Mapping[AlertKind, AlertWords] = {
         "call after a refusal",
         "Calls after a refusal",
         "No calls after a refusal any more (a day)",
-        "Clients who asked to be excluded were called all the same: optout suppression calls lists these calls. See to it "
-        "that the dialler of this source asks whom not to call: docs/diallers.md.",
+        "Clients who asked to be excluded were called all the same: optout suppression calls lists these calls. See to "
+        "it that the dialler of this source asks whom not to call: docs/diallers.md.",
         lines.refused_calls,
     ),
 }

@@ -165,7 +165,7 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         subject="Звонок после отказа",
         over_subject="Звонков после отказа больше нет (сутки)",
         advice=(
-            "Клиентам, которые просили их исключить, всё же звонили. Список этих звонков: optout suppression calls. "
+            "Клиентам, которые отказались от звонков, всё же звонили. Список этих звонков: optout suppression calls. "
             "Проверьте, что обзвон этого источника сверяется со списком исключённых номеров: docs/diallers.md."
         ),
         line=lines.refused_calls,

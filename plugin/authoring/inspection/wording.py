@@ -103,7 +103,7 @@ def question_words(question: Question) -> str:
 
 def suppression_words(outcome: OutcomeSpec) -> tuple[str, ...]:
     """What becomes of the call's number, a line for what it is excluded from and one for what it is taken back into."""
-    told = (("номер исключить", outcome.suppress), ("номер снова включить", outcome.release))
+    told = (("номер исключается", outcome.suppress), ("номер снова включается", outcome.release))
     return tuple(f"{what}: {', '.join(_SCOPES[scope] for scope in scopes)}" for what, scopes in told if scopes)
 
 

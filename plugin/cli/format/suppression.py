@@ -101,7 +101,7 @@ def call_json(row: Any, full: bool) -> dict[str, Any]:
 
 
 def _statement(row: Mapping[str, Any], zone: ZoneInfo) -> Iterator[str]:
-    yield f"{clock(row['at'], zone)}: {'исключить' if row['suppresses'] else 'снова включить'}, {SCOPES[row['scope']]},"
+    yield f"{clock(row['at'], zone)}: {'исключён' if row['suppresses'] else 'снова включён'}, {SCOPES[row['scope']]},"
     if row["call_ref"] is None:
         yield f"вручную: {row['by']} ({row['why']})"
     else:

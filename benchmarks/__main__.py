@@ -17,6 +17,7 @@ from benchmarks import (
     outage,
     publishing,
     rules,
+    sizing,
 )
 from benchmarks.measure import Row, show
 
@@ -38,6 +39,7 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "An outage of the CRM": outage.outage,
     "The operator's page in Chromium": operator_page.phrases,
     "The operator's page: fifty at once": operator_page.at_once,
+    "What a call costs the service (SQLite)": sizing.a_call,
     "Rules: checked": checking.times,
     "Rules: published": publishing.effect,
     "Rules: memory of publishing": publishing.memory,

@@ -161,13 +161,3 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         find=events.catch_ups_failing,
     ),
 }
-
-
-def kind_name(kind: str) -> str:
-    """The kind in the admin's words."""
-    return DEFINITIONS[AlertKind(kind)].name if kind in set(AlertKind) else kind
-
-
-def line(kind: str, about: Mapping[str, Any], zone: ZoneInfo) -> str:
-    """What one alert is about, in one line."""
-    return DEFINITIONS[AlertKind(kind)].line(about, zone)

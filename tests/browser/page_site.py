@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Frame
 from playwright.sync_api import Page as Tab
 from sqlalchemy import select
 
@@ -171,17 +172,15 @@ def press(tab: Tab, *keys: str) -> None:
         tab.keyboard.press(key)
 
 
-def seen(tab: Tab) -> None:
+def seen(tab: Tab | Frame) -> None:
     """Wait until the page takes an answer to its screen."""
-    while _stood(tab) < _UNSEEN:
-        tab.wait_for_timeout(25)
+    _let_stand(tab, _UNSEEN)
 
 
 def _confirm(tab: Tab) -> None:
     """Press Enter once the screen has stood long enough: the page takes none that was meant for the one before."""
     while True:
-        while _stood(tab) < _TOO_SOON:
-            tab.wait_for_timeout(25)
+        _let_stand(tab, _TOO_SOON)
         ending = tab.locator('#stage[data-screen="ending"]').count() == 1
         tab.keyboard.press("Enter")
         # The server's own words may have come in between, and with them the screen anew.
@@ -190,7 +189,13 @@ def _confirm(tab: Tab) -> None:
             return
 
 
-def _stood(tab: Tab) -> float:
+def _let_stand(tab: Tab | Frame, milliseconds: float) -> None:
+    """Wait until the screen has been there for so long; one that comes in between counts anew."""
+    while (left := milliseconds - _stood(tab)) > 0:
+        tab.wait_for_timeout(left)
+
+
+def _stood(tab: Tab | Frame) -> float:
     """For how many milliseconds this screen has been there."""
     stood: float = tab.evaluate("performance.now() - Number(document.getElementById('stage').dataset.shown)")
     return stood

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from plugin.authoring.inspection.tree import CUT, MOST_CONVERSATIONS, TreeQuestion, TreeRow, grow, rows
-from plugin.authoring.inspection.wording import named, question_words, wording
+from plugin.authoring.inspection.wording import ABOUT, asked_words, named, wording
 from plugin.deciding.decision.compiled_rules import Role, Rulebook
 from plugin.deciding.decision.model import Target
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import ActionSpec
+from plugin.deciding.ruleset.people import recipient_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,17 @@ class ListedConversation:
 
 @dataclass(frozen=True, slots=True)
 class ListedOutcome:
-    """An outcome by itself, its texts with all their gaps named, and in how many conversations it stands."""
+    """An outcome by itself, its texts with all their gaps named, and in how many conversations it stands.
+
+    ``read``: how ``say`` is read out, where that is not as it is recorded. ``about``: whom it is about, in words, where
+    that is not the card's client.
+    """
 
     name: str
     label: str
     say: str | None
+    read: str | None
+    about: str | None
     actions: tuple[ActionLine, ...]
     used: int
 
@@ -122,6 +129,8 @@ def listing(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> Sc
             outcome.name,
             outcome.label,
             outcome.say,
+            outcome.read,
+            ABOUT[outcome.about] if outcome.about == "number" else None,
             action_lines(outcome.actions, rulebook.roles, lambda action: wording(decider.script, action.text)),
             used.count(outcome.name),
         )
@@ -136,7 +145,7 @@ def action_lines(
     """Actions in words; reminders that differ by their role alone are one."""
     lines: list[ActionLine] = []
     for action in actions:
-        label = (role_label(roles, action.role),) if action.role else ()
+        label = (role_label(roles, recipient_of(action.role, action.person)),) if action.role else ()
         line = ActionLine(action.kind, text_of(action), label, action.subject, action.due_in_hours, action.email)
         if lines and line.is_reminder and replace(lines[-1], recipients=label) == line:
             lines[-1] = replace(line, recipients=lines[-1].recipients + label)
@@ -161,12 +170,12 @@ def _line(number: int, row: TreeRow, script: Script, roles: Mapping[str, Role]) 
     if outcome is None:
         return ListedConversation(number, steps, None, row.end.fault or "", None, (), None, fault=True)
     known = row.known(script)
-    done = action_lines(outcome.actions, roles, lambda action: wording(script, action.text, known))
+    done = action_lines(row.end.actions, roles, lambda action: wording(script, action.text, known))
     card = card_words(row.target) if row.target and done else None
     return ListedConversation(number, steps, outcome.name, outcome.label, outcome.say, done, card, fault=False)
 
 
 def _step(ask: TreeQuestion, answer: str) -> ListedStep:
-    asked = question_words(ask.question) if ask.question else f"Из звонка: {ask.fact.label}"
+    asked = asked_words(ask.question) if ask.question else f"Из звонка: {ask.fact.label}"
     ready = ask.question is not None and ask.fact.listed != ()
     return ListedStep(ask.fact.name, ask.fact.label, asked, answer, ready)

@@ -39,11 +39,12 @@ function backButton(actions) {
   return make("button", { type: "button", class: "quiet", onclick: actions.back }, "Назад ", key("Backspace"));
 }
 
-function others(actions, { canGoBack }) {
+function others(actions, { canGoBack, canSkip }) {
   return make(
     "div",
     { class: "others" },
     canGoBack && backButton(actions),
+    canSkip && make("button", { type: "button", class: "quiet", onclick: once(actions.skip) }, "Пропустить ", key("-")),
     actions.other && make("button", { type: "button", class: "quiet", onclick: actions.other }, "Нет нужного ответа ", key("0")),
     make("button", { type: "button", class: "quiet", onclick: actions.broken }, "Разговор прервался ", key("П")),
   );
@@ -52,7 +53,7 @@ function others(actions, { canGoBack }) {
 export function questionScreen(node, actions, { canGoBack, again }) {
   return screenOf(
     [again && make("p", { class: "again" }, "Записано. Спросите ещё раз:"), phrase(node.say, node.hint, node.read)],
-    [node.answers ? answerButtons(node, actions) : typedAnswer(node, actions), others(actions, { canGoBack })],
+    [node.answers ? answerButtons(node, actions) : typedAnswer(node, actions), others(actions, { canGoBack, canSkip: "skip" in node })],
   );
 }
 
@@ -153,7 +154,7 @@ export function faultScreen(actions) {
   );
 }
 
-export function endingScreen(ending, actions, { zone, now, changed, handover, lacking, unwritable, correcting }) {
+export function endingScreen(ending, actions, { zone, now, changed, handover, lacking, unwritable, inForce, correcting }) {
   const closing = ending.say
     ? phrase(ending.say, null, ending.read)
     : phrase(null, handover ? "Скажите клиенту, что его просьба передана и по ней примут решение" : "Завершающей фразы в скрипте нет: поблагодарите и попрощайтесь");
@@ -163,6 +164,7 @@ export function endingScreen(ending, actions, { zone, now, changed, handover, la
     { class: "result", "aria-labelledby": "result-title", "data-exact": String(ending.exact) },
     make("h2", { id: "result-title" }, make("span", { class: "soft" }, "Итог: "), ending.label ?? "решить вручную"),
     isMissing && missing(lacking, unwritable, actions),
+    inForce && make("p", { class: "notice in-force" }, inForce),
     ending.same ? make("p", {}, "Этот итог уже записан: повторно ничего не пишется.") : writes(ending, zone, now),
   );
   return screenOf(

@@ -18,6 +18,8 @@ from plugin.errors import InputError, RulesError
 from plugin.ledger import Ledger
 from tests.plugin.authoring.revisions.conftest import MOMENT, Home, Rules
 
+pytestmark = pytest.mark.slow
+
 SIGNED = ("--by", "иванова", "--reason", "новый координатор")
 
 
@@ -192,7 +194,7 @@ def test_a_change_goes_live_and_the_way_back_is_told(home: Home, rules: Rules) -
 
 def test_what_the_check_warns_of_is_told_and_does_not_keep_the_rules_from_going_live(home: Home, rules: Rules) -> None:
     (home.rules / "survey_opt_out/cases.toml").unlink()
-    home.edit("survey_opt_out/script.toml", "promise_hours = 24", "promise_hours = 48")
+    home.edit("survey_opt_out/script.toml", "due_in_hours = 24", "due_in_hours = 12")
     said = rules("publish", *SIGNED)
     assert (said.status, said.err) == (0, "")
     assert "Предупреждения: " in said.out

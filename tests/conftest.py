@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import tests.support.statements  # noqa: F401 (each process compiles SQL once)
 from tests.support.chromium import browser, chromium_path
 from tests.support.databases import ledger_url, postgres, postgres_url, sqlite_template
 from tests.support.examples import examples
@@ -17,13 +18,16 @@ from tests.support.playwright_driver import driver
 
 __all__ = ["browser", "chromium_path", "driver", "ledger_url", "postgres", "postgres_url", "sqlite_template"]
 
+# What is asked for its help answers in English, whatever the machine's language is.
+os.environ["LANGUAGE"] = "C"
+
 #: Folders whose tests start browsers, processes or whole systems: `make check` leaves them to `make test`.
 SLOW = {"browser", "chaos", "end_to_end", "real_crm"}
 #: Where SQL, locks or leases are the subject, so that `make check` runs on either database; elsewhere it takes SQLite.
 EITHER = {"postgres", "ledger", "delivery", "resilience"}
 #: Whose tests share what is costly to start: a file of these is run by one worker, and all of the real CRM, of which
-#: there is one, which bears so many requests a minute.
-TOGETHER = {"end_to_end": "file", "real_crm": "folder"}
+#: there is one, which bears so many requests a minute; and one worker alone starts a Firefox.
+TOGETHER = {"end_to_end": "file", "real_crm": "folder", "in_firefox": "folder"}
 
 #: Whether a test, or its folder, is said to be slow.
 LONG = pytest.StashKey[bool]()

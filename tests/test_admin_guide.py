@@ -40,6 +40,7 @@ from plugin.deciding.ruleset.schema import (
     FactForm,
     OtherClientForm,
     OutcomeForm,
+    PersonForm,
     QuestionForm,
     ReminderForm,
     RoleForm,
@@ -286,7 +287,7 @@ def test_every_field_of_the_files_is_explained() -> None:
     guide = GUIDE.read_text(encoding="utf-8")
     forms: tuple[type[Strict], ...] = (
         *(ActionForm, AnswerForm, CaseForm, CorrectionForm, DerivedForm, FactForm, OtherClientForm, OutcomeForm),
-        *(QuestionForm, ReminderForm, RoleForm, RuleForm, ScriptForm, UnfinishedForm),
+        *(PersonForm, QuestionForm, ReminderForm, RoleForm, RuleForm, ScriptForm, UnfinishedForm),
     )
     keys = {field.data_key or name for form in forms for name, field in form().fields.items()}
     assert sorted(key for key in keys if f"`{key}`" not in guide) == []

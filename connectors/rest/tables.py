@@ -14,6 +14,7 @@ from marshmallow.validate import OneOf, Range
 
 from connectors.http.settings import count
 from connectors.rest import model, placeholders
+from connectors.rest.bodies import CONTENT_TYPE
 from connectors.rest.error_map import MEANINGS, WAITING, AnswerRule
 from connectors.rest.fields import (
     AfterField,
@@ -89,6 +90,9 @@ def request_fields(of: Names, *, required: bool = True, writes: bool = False) ->
 def _request(data: dict[str, Any]) -> Request:
     """The request's keys taken out of a loaded table."""
     given = {key: data.pop(key) for key in _REQUEST if key in data}
+    for name in given.get("headers", ()):
+        if name.lower() == CONTENT_TYPE.lower() and "json" not in given:
+            raise ValidationError({"headers": {name: ["has no effect without json"]}})
     return Request(**given | {"answers": tuple(given.get("answers", ()))})
 
 

@@ -59,6 +59,7 @@ def doctor(config: Path | None, /, *, write: bool, card: str | None, role: str |
 def _try_out(examination: Examination, card: str, role: str | None) -> None:
     from connectors.base import Assignee, CardRef
     from plugin.common.clock import utc_now
+    from plugin.deciding.ruleset.people import addressee
     from plugin.doctor.write_trial import AREA, WriteTrial
 
     kind, _, id_ = card.partition(":")
@@ -69,9 +70,9 @@ def _try_out(examination: Examination, card: str, role: str | None) -> None:
         examination.report.fails(AREA, "a trial can be made", "Mend the points above first")
         return
     script = rulebook.scripts.get(settings.default_script)
-    name = role or (script.unfinished_role if script else "")
+    name = role or (script.unfinished_roles[0] if script else "")
     if name not in rulebook.roles:
         raise InputError(f"--role: unknown role {name!r}", hint=f"Roles: {', '.join(rulebook.roles)}")
-    chosen = rulebook.roles[name]
+    chosen = addressee(rulebook.roles, name) or rulebook.roles[name]
     assignee = Assignee(chosen.crm_user, chosen.address)
     WriteTrial(connector, CardRef(kind, id_), assignee, examination.report, utc_now).run()

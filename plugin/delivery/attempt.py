@@ -16,7 +16,7 @@ from typing import Literal
 
 import structlog
 
-from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
+from connectors.base import MISFIT, CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from plugin.delivery.cards import named
 from plugin.delivery.model import SAYS_NOTHING, AttemptStep, Delivery, DeliveryEnding, SentAs, StepOutcome
 from plugin.delivery.prepare import CardGoneError, NothingToDoError, Outgoing, Preparer, UnsendableError
@@ -220,7 +220,7 @@ class Attempt:
             remote_id = self._reconciler.find_remote(delivery)
         except CrmUnavailable as error:
             self._note_error(error, "unknown", started)
-            return self._later(str(error), at_least=error.after, counts=True)
+            return self._later(str(error), at_least=error.after, counts=True, mends=error.code == MISFIT)
         except CrmRefused as error:
             self._note_error(error, "unknown", started)
             if error.status in _GONE and delivery.kind in ON_CARDS and delivery.place and delivery.place.card:
@@ -257,13 +257,13 @@ class Attempt:
             if isinstance(error, CrmRefused):
                 return self._parked(str(error), counts=True)
             why = f"{WAITS_FOR_CARD}: {error}" if self.lane is Lane.MAIL else str(error)
-            return self._later(why, at_least=error.after, counts=True)
+            return self._later(why, at_least=error.after, counts=True, mends=error.code == MISFIT)
         except LedgerUnavailable:
             raise
         except OptoutError as error:
             # The rules, roles or settings are not fit for it just now; the promise waits until they are mended.
             self._note("look_up", "not_done", started, error.message, code=error.code)
-            return self._later(error.message, counts=True)
+            return self._later(error.message, counts=True, mends=True)
 
     def _ending_of(self, outcome: Outcome) -> DeliveryEnding:
         match outcome:
@@ -288,7 +288,7 @@ class Attempt:
     def _not_now(self, outcome: NotDone) -> DeliveryEnding:
         if outcome.at_fault == "either" and self._is_at_fault_itself():
             return self._parked(f"refused again and again, while others were accepted: {outcome.why}")
-        return self._later(outcome.why, at_least=outcome.after)
+        return self._later(outcome.why, at_least=outcome.after, mends=outcome.code == MISFIT)
 
     def _relocate(self, gone: CardRef, why: str) -> DeliveryEnding:
         """Look for the card that the one that is gone was merged into; it goes there at once, or to a human."""
@@ -297,7 +297,7 @@ class Attempt:
             place = self._preparer.relocate(self.delivery, gone)
         except CrmUnavailable as error:
             self._note_error(error, "not_done", started)
-            return self._later(str(error), at_least=error.after)
+            return self._later(str(error), at_least=error.after, mends=error.code == MISFIT)
         except CrmRefused as error:
             self._note("look_up", "not_done", started, str(error), status=error.status, code=error.code)
             return self._parked(f"{why}; {error}")
@@ -330,10 +330,12 @@ class Attempt:
         state = DeliveryState.WAITING if sent_at is None else DeliveryState.UNKNOWN
         return DeliveryEnding(state, why=why, wait=wait, sent_at=sent_at, attempts=int(counts))
 
-    def _later(self, why: str, *, at_least: float | None = None, counts: bool = False) -> DeliveryEnding:
+    def _later(
+        self, why: str, *, at_least: float | None = None, counts: bool = False, mends: bool = False
+    ) -> DeliveryEnding:
         attempts = self.delivery.attempts + counts
         wait = self._retries.wait(self.delivery, self.verdict, attempts, self._queue.now(), at_least)
-        return self._open_ending(why, wait, counts=counts)
+        return replace(self._open_ending(why, wait, counts=counts), mends=mends)
 
     def _after_fault(self, why: str, *, at_least: float | None = None, counts: bool = False) -> DeliveryEnding:
         faults = self._queue.faults(self.delivery) + sum(step.code == FAULT for step in self.steps)

@@ -129,7 +129,8 @@ class DeliveryEnding:
 
     ``wait`` is in seconds, for *waiting* and *unknown*. ``sent_at`` stays set wherever it may have been written and
     is None where it surely was not. ``attempts``: how many count beside those that were begun: 1 where nothing was sent
-    and that counts like a sending, -1 where one was begun that does not count.
+    and that counts like a sending, -1 where one was begun that does not count. ``mends``: it waits until an admin has
+    mended what ``why`` says.
     """
 
     state: DeliveryState
@@ -138,3 +139,4 @@ class DeliveryEnding:
     wait: float = 0.0
     sent_at: datetime | None = None
     attempts: int = 0
+    mends: bool = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from connectors.base import (
@@ -23,6 +23,7 @@ from connectors.base import (
     Write,
 )
 from plugin.common.clock import Now
+from plugin.deciding.ruleset.people import addressee, present
 from plugin.delivery.card_reader import CardReader
 from plugin.delivery.cards import CardFinder, named
 from plugin.delivery.corrections import NOTHING_TOLD, Corrections, Told
@@ -87,6 +88,7 @@ class Preparer:
         roles: Callable[[], Mapping[str, Role]],
         without_card: timedelta,
         now: Now,
+        zone: tzinfo = UTC,
     ) -> None:
         self._connector = connector
         self._mailer = mailer
@@ -94,6 +96,7 @@ class Preparer:
         self._roles = roles
         self._without_card = without_card
         self._now = now
+        self._zone = zone
         self._cards = cards
         self._card_reader = card_reader
         self._withdrawals = withdrawals
@@ -254,13 +257,18 @@ class Preparer:
         except (CardGoneError, CrmRefused):
             return fill_card(text, None)
 
+    def _today(self) -> date:
+        """By the deployment's clocks: a person is away for whole days there."""
+        return self._now().astimezone(self._zone).date()
+
     def _person(self, delivery: Delivery) -> tuple[str, Assignee]:
-        """Who fills the role now: a change of coordinator counts for what has not gone out yet."""
+        """Who fills the role today: a change of coordinator or a deputy counts for what has not gone out yet."""
         name = delivery.role or ""
-        role = self._roles().get(name)
+        role = addressee(self._roles(), name)
         if role is None:
             raise ConfigError(f"roles.toml has no role {name!r}")
-        return name, Assignee(user=role.crm_user, address=role.address)
+        person = present(role, self._today())
+        return name, Assignee(user=person.crm_user, address=person.address)
 
 
 def _named_card(delivery: Delivery) -> CardRef | None:

@@ -354,6 +354,7 @@ def _ended(row: Row[Any], ending: DeliveryEnding, now: datetime) -> dict[str, An
         "sent_at": ending.sent_at,
         "attempts": row.attempts + ending.attempts,
         "why": ending.why,
+        "mend": ending.why if ending.mends else None,
         "finished_at": now if ending.state in ENDED else None,
         "remote_id": ending.remote_id if ending.remote_id is not None else row.remote_id,
     }

@@ -116,6 +116,7 @@ class Worker:
             roles=lambda: rules.current().roles,
             without_card=timedelta(hours=policy.mail_without_card_hours),
             now=self._queue.now,
+            zone=settings.timezone,
         )
         self._slots, self._room = Slots(policy.threads), Slots(policy.threads + _ahead(policy.threads))
         self._leaving = threading.Event()

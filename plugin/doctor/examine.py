@@ -15,6 +15,7 @@ from plugin.authoring.revisions.active import ActiveRules
 from plugin.authoring.revisions.publish import checked
 from plugin.common.clock import Now
 from plugin.config.load import load_settings
+from plugin.deciding.ruleset.people import everybody
 from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of, secrets_in
 from plugin.doctor.machine import ledger_file, time_zone
 from plugin.doctor.page import clients_told_apart
@@ -217,7 +218,7 @@ def _mapping(connector: Connector, rulebook: Rulebook, default_script: str) -> I
 
 def _recipients(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
     if seen.connector is not None and seen.rulebook is not None:
-        for role in seen.rulebook.roles.values():
+        for role in everybody(seen.rulebook.roles):
             yield from _guarded(role.name, _recipient(seen.connector, role, has_smtp=settings.smtp is not None))
 
 
@@ -249,7 +250,7 @@ def _mail(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
 def _mailed_roles(seen: Examination) -> Iterator[tuple[str, str]]:
     """What to call each role that the plugin itself mails, and its address."""
     crm_mails = seen.connector is None or seen.connector.sends_mail
-    for role in seen.rulebook.roles.values() if seen.rulebook is not None else ():
+    for role in everybody(seen.rulebook.roles) if seen.rulebook is not None else ():
         if role.address and not (crm_mails and role.email == "crm"):
             yield f"role {role.name}", role.address
 

@@ -33,7 +33,7 @@ _REPORTS = PreparedSelect(
     .order_by(events.c.occurred_at, events.c.id)
 )
 _DECISIONS = PreparedSelect(
-    select(decisions.c.id, decisions.c.number, decisions.c.outcome, decisions.c.target, decisions.c.card)
+    select(*(decisions.c[name] for name in ("id", "number", "outcome", "target", "card", "revision")))
     .where(decisions.c.call_ref == bindparam("call"))
     .order_by(decisions.c.id)
 )
@@ -63,6 +63,7 @@ class KnownDecision:
     outcome: str | None
     target: Target | None
     card: Mapping[str, Any] | None
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,12 @@ def _loaded(connection: Connection, call: Call) -> LoadedCall:
         for row in _REPORTS.all(connection, this)
     ]
     known = [
-        KnownDecision(row.id, row.number, row.outcome, row.target and Target(**row.target["find"]), row.card)
+        KnownDecision(row.id, row.number, row.outcome, _target(row.target), row.card, row.revision)
         for row in _DECISIONS.all(connection, this)
     ]
     existing = [ExistingDelivery(*row) for row in _DELIVERIES.all(connection, this)]
     return LoadedCall(call, reports, known, existing)
+
+
+def _target(kept: Mapping[str, Any] | None) -> Target | None:
+    return Target(**kept["find"]) if kept else None

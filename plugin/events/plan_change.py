@@ -17,6 +17,7 @@ from plugin.events.plan_deliveries import is_reminded_of_unfinished, plan_outcom
 from plugin.events.planned import NO_DELIVERIES, DeliveryPlan, PlanContext
 from plugin.events.texts import target_of
 from plugin.ledger.standing import card_id
+from plugin.ledger.states import ON_CARDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ def plan_overdue(decided: DecidedCall) -> CallChange:
 def _completed(decided: DecidedCall, call: Call) -> CallChange:
     current, decision = decided.loaded.current, decided.decision
     call = replace(call, unfinished_at=None)
-    if current is not None and current.outcome == decision.outcome and not _moved(decided, current):
+    same = current is not None and current.outcome == decision.outcome
+    if current is not None and same and not _moved(decided, current) and not _acts_otherwise(decided, current):
         return CallChange(decided, call)
     number = call.decision_number + 1
     call = replace(call, decision_number=number, outcome=decision.outcome)
@@ -102,6 +104,22 @@ def _moved(decided: DecidedCall, current: KnownDecision) -> bool:
     if target is not None or current.target is not None:
         return not _same_person(target, current.target)
     return bool(call.card_id and card and not card.get("was") and (call.card_type, call.card_id) != card_id(card))
+
+
+def _acts_otherwise(decided: DecidedCall, current: KnownDecision) -> bool:
+    """Whether the same rules now do something else, or remind somebody else, at the same end.
+
+    Other rules are no reason: what was decided stays as it was written.
+    """
+    if current.revision != decided.decision.ruleset or not decided.decider.chooses:
+        return False
+    planned = {(action.id, action.recipient) for action in decided.decision.actions}
+    known = {
+        (old.action, old.role)
+        for old in decided.loaded.deliveries
+        if old.decision_ref == current.id and old.kind in ON_CARDS and old.corrects is None and old.withdraws is None
+    }
+    return planned != known
 
 
 def _same_person(one: Target | None, other: Target | None) -> bool:

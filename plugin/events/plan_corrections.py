@@ -69,7 +69,7 @@ class Replaced:
 
 def plan_corrections(context: PlanContext, replaced: Replaced, actions: Sequence[Action], prefix: str) -> DeliveryPlan:
     """What takes earlier decisions back, beside the ``actions`` of the new one; ``prefix`` begins their names."""
-    roles = frozenset(action.role for action in actions if action.role)
+    roles = frozenset(action.recipient for action in actions if action.recipient)
     cancel, stop = _halted(context.decided.loaded.deliveries, roles)
     commented = any(action.kind == "comment" for action in actions)
     add = [

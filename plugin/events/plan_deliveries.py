@@ -19,22 +19,28 @@ def plan_outcome(context: PlanContext) -> DeliveryPlan:
 
 
 def plan_unfinished(context: PlanContext) -> DeliveryPlan:
-    """The reminder that a call was never finished, and the correction of what was decided before."""
+    """The reminders that a call was never finished, and the correction of what was decided before."""
     known = context.decided.loaded.decisions
     # Versions before this one left several under the same number.
     occasion = 1 + sum(one.outcome is None and one.number == context.number for one in known)
     decided = context.decided
     answers = answer_lines(decided.decider, decided.facts, decided.decision)
-    action = Action(
-        id=_UNFINISHED if occasion == 1 else f"{_UNFINISHED}:{occasion}",
-        kind="reminder",
-        text=with_lines(context.text("unfinished"), *answers),
-        role=context.decided.decider.unfinished_role,
-        subject=context.text("unfinished_subject"),
-        email=True,
-    )
+    name = _UNFINISHED if occasion == 1 else f"{_UNFINISHED}:{occasion}"
+    actions = [
+        Action(
+            id=name,
+            kind="reminder",
+            text=with_lines(context.text("unfinished"), *answers),
+            role=role,
+            subject=context.text("unfinished_subject"),
+            email=True,
+            person=person,
+        )
+        for role in decided.decider.unfinished_roles
+        for person in decided.decider.people(role, decided.facts)
+    ]
     # The next outcome has the same number, but keys of its own.
-    return _planned(context, [action], f"{action.id}:")
+    return _planned(context, actions, f"{name}:")
 
 
 def is_reminded_of_unfinished(loaded: LoadedCall) -> bool:
@@ -60,17 +66,18 @@ def _planned(context: PlanContext, actions: Sequence[Action], prefix: str = "") 
 def _rows(context: PlanContext, action: Action, replaced: Replaced) -> Iterable[PlannedDelivery]:
     """The action itself and, for a reminder that is to be mailed, its mails."""
     fallback = _fallback(context, action.kind, action.target)
-    due = context.due(action.due_in_hours) if action.role else None
+    recipient = action.recipient
+    due = context.due(action.due_in_hours) if recipient else None
     names = [(action.id, action.kind)]
-    if action.role and action.email:
-        names += [(f"{action.id}:{ending}", kind) for kind, ending in context.mails(action.role)]
+    if recipient and action.email:
+        names += [(f"{action.id}:{ending}", kind) for kind, ending in context.mails(recipient)]
     corrections = replaced.told_in_comment() if action.kind == "comment" else replaced.told("correction_reminder")
     for name, kind in names:
         yield context.planned(
             name,
             kind,
             action.text,
-            role=action.role,
+            role=recipient,
             subject=action.subject,
             due_at=due,
             fallback_text=fallback,

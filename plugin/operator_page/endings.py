@@ -15,6 +15,7 @@ from plugin.deciding.decision.facts import spelt
 from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset import LABELS, Template
 from plugin.deciding.ruleset.model import ActionSpec, TargetSpec
+from plugin.deciding.ruleset.people import recipient_of
 from plugin.deciding.ruleset.values import FactValue
 
 _CARD = ("card.id", "card.name", "card.url")
@@ -39,7 +40,8 @@ def ending_node(decider: Decider, ending: PageEnding) -> dict[str, Any]:
     script, outcome = decider.script, ending.decision.outcome
     assert outcome is not None
     spec = script.outcomes[outcome]
-    target = _target(decider, ending) if spec.actions else None
+    actions = decider.actions(outcome, ending.facts)
+    target = _target(decider, ending) if actions else None
     fill = _Filling(decider, ending, about_another=target is not None)
     return {
         "outcome": outcome,
@@ -47,24 +49,28 @@ def ending_node(decider: Decider, ending: PageEnding) -> dict[str, Any]:
         "say": spec.say,
         "read": spec.read,
         "about": spec.about,
-        "actions": [_action(action, fill) for action in spec.actions],
+        "actions": [_action(action, fill) for action in actions],
         "target": None if target is None else _target_node(decider, target, fill),
     }
 
 
-def unfinished_node(decider: Decider) -> dict[str, Any]:
-    """What is written where the operator hands the call over: one reminder, with gaps for all answers given."""
+def unfinished_node(decider: Decider, call_facts: Mapping[str, FactValue]) -> dict[str, Any]:
+    """What is written where the operator hands the call over: reminders with gaps for all answers given."""
     subject, text = decider.script.texts["unfinished_subject"], decider.script.texts["unfinished"]
-    reminder = {
-        "id": "unfinished",
-        "kind": "reminder",
-        "role": decider.unfinished_role,
-        "subject": subject.fill({}),
-        "hours": decider.promise_hours,
-        "email": True,
-        "text": lines(text),
-    }
-    return {"outcome": None, "label": subject.fill({}), "say": None, "actions": [reminder], "target": None}
+    reminders = [
+        {
+            "id": "unfinished",
+            "kind": "reminder",
+            "role": recipient_of(role, person),
+            "subject": subject.fill({}),
+            "hours": decider.promise_hours,
+            "email": True,
+            "text": lines(text),
+        }
+        for role in decider.unfinished_roles
+        for person in decider.people(role, call_facts)
+    ]
+    return {"outcome": None, "label": subject.fill({}), "say": None, "actions": reminders, "target": None}
 
 
 def lines(template: Template) -> list[Any]:
@@ -106,7 +112,12 @@ def _words(decider: Decider, question: str, fact: str, value: FactValue) -> str:
 def _action(action: ActionSpec, fill: _Filling) -> dict[str, Any]:
     node: dict[str, Any] = {"id": action.id, "kind": action.kind, "text": fill(action.text)}
     if action.role is not None:
-        node |= {"role": action.role, "subject": action.subject, "hours": action.due_in_hours, "email": action.email}
+        node |= {
+            "role": recipient_of(action.role, action.person),
+            "subject": action.subject,
+            "hours": action.due_in_hours,
+            "email": action.email,
+        }
     return node
 
 

@@ -2,7 +2,8 @@
 
 An entry is a JSON object with ``kind`` and ``at``, the time it happened:
 
-    answer      q, fact, value, words (as the page showed it), asked (when the question came up)
+    answer      q, fact, value (null: an optional question passed over), words (as the page showed it), asked (when the
+                question came up)
     back        fact: the operator went back to this question; its answer and all later ones are retracted
     note        fact (null: at the end), text: the operator's note at this step, instead of the one before
     other       q, fact, text: what the client said that no answer fits
@@ -40,6 +41,9 @@ _NEEDS = {
 }
 
 
+_MAY_BE_NULL = ("outcome", "value")
+
+
 class OffsetTime(fields.AwareDateTime):
     """A time with its offset, kept as it was written."""
 
@@ -55,7 +59,7 @@ class _EntrySchema(Schema):
     at = OffsetTime(required=True)
     q = fields.String(validate=_NAME)
     fact = fields.String(allow_none=True, validate=_NAME)
-    value = fields.Raw()
+    value = fields.Raw(allow_none=True)
     words = fields.String(validate=_TEXT)
     asked = OffsetTime()
     text = fields.String(validate=_TEXT)
@@ -98,12 +102,16 @@ def read_journal_save(raw: Mapping[str, Any]) -> JournalSave:
         raise bad_page_request(sorted(map(str, messages_by_field(error)))) from error
     entries = []
     for given, entry in zip(raw["entries"], loaded["entries"], strict=True):
-        missing = [name for name in _NEEDS[entry["kind"]] if entry.get(name) is None and name != "outcome"]
+        missing = [name for name in _NEEDS[entry["kind"]] if not _is_told(entry, name)]
         if missing or not isinstance(entry.get("value"), bool | int | float | str | None):
             raise bad_page_request(missing or ["value"])
         # As it came, its times included; what the form does not know is left out.
         entries.append({name: given[name] for name in entry})
     return JournalSave(loaded["seq"], loaded["tab"], loaded["revision"], loaded["note"], tuple(entries))
+
+
+def _is_told(entry: Mapping[str, Any], name: str) -> bool:
+    return entry.get(name) is not None or (name in entry and name in _MAY_BE_NULL)
 
 
 def bad_page_request(names: Sequence[str]) -> EventError:
@@ -112,8 +120,8 @@ def bad_page_request(names: Sequence[str]) -> EventError:
 
 
 def current_answers(entries: Sequence[Mapping[str, Any]]) -> dict[str, FactValue]:
-    """The answers that were not retracted, in the order of the conversation."""
-    current: dict[str, FactValue] = {}
+    """The answers that were not retracted, in the order of the conversation; without what was passed over."""
+    current: dict[str, FactValue | None] = {}
     for entry in entries:
         if entry["kind"] == "answer":
             current[entry["fact"]] = entry["value"]
@@ -121,7 +129,7 @@ def current_answers(entries: Sequence[Mapping[str, Any]]) -> dict[str, FactValue
             names = list(current)
             for name in names[names.index(entry["fact"]) :]:
                 del current[name]
-    return current
+    return {name: value for name, value in current.items() if value is not None}
 
 
 def last_end(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from plugin.deciding.ruleset import Role
+from plugin.deciding.ruleset.people import addressee
 from plugin.events.plan_change import CallChange
 from plugin.events.planned import PlannedDelivery
 
@@ -46,7 +47,7 @@ def preview_json(change: CallChange | None, roles: Mapping[str, Role]) -> dict[s
 
 def person(role: str | None, roles: Mapping[str, Role]) -> dict[str, Any]:
     """Who fills a role: ``to`` in words, ``address`` where mail goes to."""
-    known = roles.get(role or "")
+    known = addressee(roles, role or "")
     return {"to": known.label if known else role, "address": known and known.address}
 
 

@@ -22,7 +22,7 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.model import OutcomeSpec
-from plugin.deciding.ruleset.values import FactValue
+from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts, DecisionError, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.facts import mapped_fields
 from plugin.events.intake import DecisionChanged, Intake
@@ -176,7 +176,7 @@ class PageSessions:
             revision=book.revision,
             promise_hours=decider.promise_hours,
             tree=self._trees.of(decider, call_facts),
-            unfinished=unfinished_node(decider),
+            unfinished=unfinished_node(decider, call_facts),
             context=self._context(decider, call),
             roles={
                 role.name: {"to": role.label, "address": role.address if role.email else None}
@@ -192,7 +192,8 @@ class PageSessions:
         refuse_impossible_names(decider.script, facts)
         try:
             typed = decider.type_facts(facts)
-            return grow(decider, {**typed, **self._call_facts(decider, call)})
+            skipped = {name: SKIPPED for name in decider.script.optional_facts if name in facts and name not in typed}
+            return grow(decider, {**typed, **skipped, **self._call_facts(decider, call)})
         except BadFacts as error:
             fields = {wrong.field: [wanted_words(decider.script, wrong.field)] for wrong in error.errors}
             raise EventError(422, "bad_answer", "the answer does not fit the question", fields=fields) from error

@@ -17,7 +17,7 @@ from plugin.deciding.decision.conversations import question_asked
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.facts import MAX_TEXT, spelt
 from plugin.deciding.decision.model import Decision
-from plugin.deciding.ruleset.values import FactValue
+from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts, DecisionError
 from plugin.operator_page.endings import PageEnding, ending_node
 from plugin.operator_page.requirements import name_facts
@@ -36,7 +36,8 @@ class PageTree:
     """The conversation from here on. ``nodes[start]`` comes next; ``json`` is both, safe to stand inside HTML.
 
     A node is a question, ``{"q", "fact", "label", "say", "hint"}`` (and ``read``: how ``say`` is read out) with
-    ``answers`` (``value``, ``label``, ``next``) or with ``input`` (what is typed in) and ``next``; or an end,
+    ``answers`` (``value``, ``label``, ``next``) or with ``input`` (what is typed in) and ``next``, an optional one with
+    ``skip`` (what comes next where it is passed over); or an end,
     ``plugin.operator_page.endings``; or ``{"fault": true}`` where the rules do not know an end. ``next`` null: ask the
     server with all facts.
     """
@@ -137,11 +138,14 @@ class _Grower:
             node["read"] = question.read
 
         def after(value: FactValue, words: str | None) -> int | None:
+            said = told if value is SKIPPED else {**told, fact.name: words}
             if depth + 1 >= self.deepest:
                 self.cut = True
                 return None
-            return self.grow({**facts, fact.name: value}, {**told, fact.name: words}, depth + 1)
+            return self.grow({**facts, fact.name: value}, said, depth + 1)
 
+        if question.optional:
+            node["skip"] = after(SKIPPED, None)
         if question.answers:
             node["answers"] = [
                 {"value": answer.value, "label": answer.label, "next": after(answer.value, answer.label)}

@@ -45,6 +45,7 @@ class QuestionSchema(Schema):
     say = fields.String(required=True, allow_none=True, metadata=_said("Read out word for word"))
     hint = fields.String(required=True, allow_none=True, metadata=_said("What to find out, where there is no phrase"))
     answers = fields.List(fields.Nested(AnswerOptionSchema), required=True)
+    optional = fields.Boolean(metadata=_said("It need not be answered; left out where it must be"))
 
 
 class StepSchema(Schema):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from plugin.authoring.inspection.paired_walk import ConversationPair, PairedConversation
 from plugin.authoring.inspection.wording import ABOUT, plain, question_words, wording
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import ActionSpec, OutcomeSpec, Question
+from plugin.deciding.ruleset.people import recipient_of
 
 _KINDS = {"comment": "комментарий в карточку", "reminder": "напоминание"}
 _TEXTS: Mapping[str, str] = {
@@ -71,7 +72,7 @@ def script_changes(old: Script, new: Script, roles: Mapping[str, str]) -> Iterat
     named = [
         ("Название скрипта", old.title, new.title),
         ("Срок обещания, ч", str(old.promise_hours), str(new.promise_hours)),
-        ("Кому незавершённый разговор", *(roles.get(s.unfinished_role, s.unfinished_role) for s in (old, new))),
+        ("Кому незавершённый разговор", *(_named(s.unfinished_roles, roles) for s in (old, new))),
     ]
     named += [(what, *(wording(s, s.texts[name]) for s in (old, new))) for name, what in _TEXTS.items()]
     named += [
@@ -181,7 +182,7 @@ def _by_id(actions: Sequence[ActionSpec], script: Script) -> dict[str, _Done]:
         found[key] = _Done(
             kind=action.kind,
             text=wording(script, action.text),
-            roles=(*before, action.role) if action.role else before,
+            roles=(*before, recipient_of(action.role, action.person)) if action.role else before,
             subject=action.subject,
             hours=action.due_in_hours,
             email=action.email,
@@ -249,3 +250,7 @@ def _bounds(script: Script, name: str) -> str:
     kind = {"bool": "да, нет", "text": "текст", "choice": ", ".join(fact.values)}.get(fact.type, fact.type)
     least = "" if fact.least is None else f" от {fact.least}"
     return f"{kind}{least}" + ("" if fact.most is None else f" до {fact.most}")
+
+
+def _named(names: Iterable[str], roles: Mapping[str, str]) -> str:
+    return ", ".join(roles.get(name, name) for name in names)

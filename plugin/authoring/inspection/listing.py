@@ -11,6 +11,7 @@ from plugin.deciding.decision.compiled_rules import Role, Rulebook
 from plugin.deciding.decision.model import Target
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import ActionSpec
+from plugin.deciding.ruleset.people import recipient_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def action_lines(
     """Actions in words; reminders that differ by their role alone are one."""
     lines: list[ActionLine] = []
     for action in actions:
-        label = (role_label(roles, action.role),) if action.role else ()
+        label = (role_label(roles, recipient_of(action.role, action.person)),) if action.role else ()
         line = ActionLine(action.kind, text_of(action), label, action.subject, action.due_in_hours, action.email)
         if lines and line.is_reminder and replace(lines[-1], recipients=label) == line:
             lines[-1] = replace(line, recipients=lines[-1].recipients + label)
@@ -169,7 +170,7 @@ def _line(number: int, row: TreeRow, script: Script, roles: Mapping[str, Role]) 
     if outcome is None:
         return ListedConversation(number, steps, None, row.end.fault or "", None, (), None, fault=True)
     known = row.known(script)
-    done = action_lines(outcome.actions, roles, lambda action: wording(script, action.text, known))
+    done = action_lines(row.end.actions, roles, lambda action: wording(script, action.text, known))
     card = card_words(row.target) if row.target and done else None
     return ListedConversation(number, steps, outcome.name, outcome.label, outcome.say, done, card, fault=False)
 

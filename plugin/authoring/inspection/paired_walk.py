@@ -7,7 +7,7 @@ have come to an end; an answer that only one of them offers leaves the other beh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plugin.authoring.inspection.tree import fault_words
 from plugin.authoring.inspection.wording import literals, text_tests, wording
@@ -17,7 +17,7 @@ from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.conditions import fits_type
 from plugin.deciding.ruleset.model import Fact, OutcomeSpec, Question
 from plugin.deciding.ruleset.value_classes import Classes, Intervals, TextClasses, examples
-from plugin.deciding.ruleset.values import FactValue
+from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts
 
 _Answers = Mapping[str, FactValue]
@@ -100,6 +100,8 @@ class _Side:
         fact = self.script.facts.get(name)
         if fact is None:
             return False
+        if value is SKIPPED:
+            return name in self.script.optional_facts
         if fact.type == "text":
             return isinstance(value, str)
         return _among(value, fact.listed) if fact.listed else fits_type(fact.type, value)
@@ -108,7 +110,8 @@ class _Side:
         assert decision.outcome is not None
         asked = tuple(self._questions[step.rule] for step in decision.transcript)
         card = self._card(facts) if decision.actions and decision.actions[0].target else None
-        return PairedConversation(asked, self.script.outcomes[decision.outcome], None, card)
+        done = self.decider.actions(decision.outcome, facts)
+        return PairedConversation(asked, replace(self.script.outcomes[decision.outcome], actions=done), None, card)
 
     def _card(self, facts: _Answers) -> tuple[str, str] | None:
         spec = self.script.target(self.decider.fired(facts))
@@ -154,6 +157,8 @@ class _Walk:
             else:
                 classes = self._together(fact, sides) if len(kinds) == 1 else side.script.classes[name]
                 yield from examples(classes)
+        if any(name in side.script.optional_facts for side in sides):
+            yield SKIPPED
 
     def _together(self, fact: Fact, sides: list[_Side]) -> Classes:
         """What the conditions of both versions can tell apart."""

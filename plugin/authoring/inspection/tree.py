@@ -15,8 +15,8 @@ from plugin.deciding.decision.conversations import answer_values, question_asked
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Target
 from plugin.deciding.ruleset import Script
-from plugin.deciding.ruleset.model import Fact, Question
-from plugin.deciding.ruleset.values import FactValue
+from plugin.deciding.ruleset.model import ActionSpec, Fact, Question
+from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts, DecisionError, NoOutcome
 
 #: Conversations followed to their end; what a larger script has beyond them is shown as cut off.
@@ -32,11 +32,15 @@ CUT = "Дальше не показано: скрипт слишком вели�
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TreeEnd:
-    """How a conversation ends: with an outcome, or (``fault``) without one, and why. ``acts``: something is written."""
+    """How a conversation ends: with an outcome, or (``fault``) without one, and why. ``actions``: what is written."""
 
     outcome: str | None
     fault: str | None = None
-    acts: bool = False
+    actions: tuple[ActionSpec, ...] = ()
+
+    @property
+    def acts(self) -> bool:
+        return bool(self.actions)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,11 +168,14 @@ class _Grower:
         if decision.next is None:
             # An outcome without actions is written to no card.
             aim = self._target(facts) if decision.actions and decision.actions[0].target else None
-            return self._end(decision.outcome, None, acts=bool(decision.actions)), aim if decision.actions else _ANY
+            actions = self.decider.actions(decision.outcome or "", facts)
+            return self._end(decision.outcome, None, actions), aim if decision.actions else _ANY
         question = question_asked(self.decider.script, decision.next)
         grown: list[tuple[str | None, Node, _Aim]] = []
         for key, value in self._answers(question):
             grown.append((key, *self._grow({**facts, question.fact: value}, depth + 1)))
+        if question.optional:
+            grown.append((None, *self._grow({**facts, question.fact: SKIPPED}, depth + 1)))
         return self._asking(self.decider.script.facts[question.fact], question, grown)
 
     def _target(self, facts: dict[str, FactValue]) -> Target | None:
@@ -206,7 +213,7 @@ class _Grower:
         for key, node, aim in grown:
             target = aim if told and isinstance(aim, Target) else None
             if key is None:
-                yield TreeBranch("неизвестно", None, node, target)
+                yield TreeBranch("пропущено" if question else "неизвестно", None, node, target)
             elif fact.listed:
                 value = script.classes[fact.name].example(key)
                 label = question.label_of(value) if question else plain(value)
@@ -222,9 +229,10 @@ class _Grower:
             for label in class_words(script, fact, keys):
                 yield TreeBranch(label, example, where[place], place[1])
 
-    def _end(self, outcome: str | None, fault: str | None, *, acts: bool = False) -> Node:
+    def _end(self, outcome: str | None, fault: str | None, actions: tuple[ActionSpec, ...] = ()) -> Node:
         self._ends += fault != CUT
-        return self._nodes.setdefault((outcome, fault), TreeEnd(outcome, fault, acts))
+        done = tuple((action.id, action.person) for action in actions)
+        return self._nodes.setdefault((outcome, fault, done), TreeEnd(outcome, fault, actions))
 
 
 def fault_words(fault: BadFacts | DecisionError | None) -> str:

@@ -5,8 +5,10 @@ It writes a JSON line before each step that may be its last, with all that is kn
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,11 +26,14 @@ if sys.platform != "win32":
 MOST_MEMORY = 2 << 30
 #: Seconds of processor time after which it ends even if its parent no longer waits for it.
 MOST_CPU = 900
+#: prctl(2): the signal that the process gets when its parent ends.
+_PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str]) -> int:
     """Examine the folder and write what was found."""
     limit_resources()
+    end_with_parent()
     answers = _answers()
 
     def tell(script: str | None, report: CheckReport, revision: str | None) -> None:
@@ -54,6 +59,13 @@ def limit_resources() -> None:
         for limit, most in limits:
             with suppress(OSError, ValueError):  # a lower limit is set already
                 resource.setrlimit(limit, (most, resource.getrlimit(limit)[1]))
+
+
+def end_with_parent() -> None:
+    """End when the process that waits for the answer ends, even while the engine hangs; Linux alone can."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

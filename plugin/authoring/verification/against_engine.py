@@ -11,7 +11,7 @@ from plugin.authoring.verification.state_space import ProofLimits, Walk
 from plugin.deciding.decision.conversations import conversations
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset.conditions import RULES_FILE
-from plugin.deciding.ruleset.values import Facts
+from plugin.deciding.ruleset.values import SKIPPED, Facts, FactValue
 from plugin.errors import EngineError, NoOutcome, OutcomeConflict
 
 #: As many conversations are all decided; of more, one of each kind that the walk took together.
@@ -50,25 +50,31 @@ def _to_decide(decider: Decider, walk: Walk) -> Iterator[Facts]:
         yield from (conversation.answers for conversation in conversations(decider))
     else:
         for end in walk.ends:
-            yield {step.fact: step.value for step in end.path if step.value is not None}
+            yield {step.fact: _told(step) for step in end.path if step.value is not None or step.question is not None}
+
+
+def _told(step: ConversationStep) -> FactValue:
+    return SKIPPED if step.value is None else step.value
 
 
 def _follow(logic: Logic, facts: Facts) -> tuple[list[ConversationStep], ConversationState]:
     """The conversation in which these facts are told, by the logic."""
-    path: list[ConversationStep] = [ConversationStep(None, name, facts.get(name)) for name in logic.calls]
+    told = {name: None if value is SKIPPED else value for name, value in facts.items()}
+    path: list[ConversationStep] = [ConversationStep(None, name, told.get(name)) for name in logic.calls]
     state = logic.after(path)
     while state.open:
         number = next(numbers(state.open))
         fact = logic.script.questions[number].fact
-        if fact not in facts:
+        if fact not in told:
             break
-        path.append(ConversationStep(number, fact, facts[fact]))
+        path.append(ConversationStep(number, fact, told[fact]))
         state = logic.after(path)
     return path, state
 
 
 def _by_logic(logic: Logic, path: list[ConversationStep], state: ConversationState) -> _Course:
-    questions = tuple(logic.script.questions[step.question].id for step in path if step.question is not None)
+    answered = [step for step in path if step.value is not None]
+    questions = tuple(logic.script.questions[step.question].id for step in answered if step.question is not None)
     ends = logic.ends(state.fired)
     if state.open:
         return questions, "(не окончен)"

@@ -20,7 +20,7 @@ from plugin.authoring.verification.state_space import ProofLimits
 from plugin.common.fields import messages_by_field
 from plugin.common.toml.source import TomlSource, TomlUnreadable, load_toml
 from plugin.deciding.decision.decider import Decider
-from plugin.deciding.ruleset import Role, Script, digest, file_names, read_folder
+from plugin.deciding.ruleset import Role, Script, digest, file_names, names_beside, read_folder
 from plugin.deciding.ruleset.build import build_roles, build_script
 from plugin.deciding.ruleset.cases import build_cases
 from plugin.deciding.ruleset.conditions import RULES_FILE
@@ -41,7 +41,9 @@ def examine_folder(folder: Path, limits: ProofLimits, tell: Tell) -> None:
     except RulesError as error:
         unreadable = error.faults
         content, sources = _readable(folder, {fault.file for fault in unreadable})
-    _Examination(content, sources, unreadable, limits, tell).examine()
+    examination = _Examination(content, sources, unreadable, limits, tell)
+    examination.tell_beside(folder)
+    examination.examine()
 
 
 def _readable(folder: Path, broken: Collection[str]) -> tuple[dict[str, Any], dict[str, TomlSource]]:
@@ -98,14 +100,20 @@ class _Examination:
         roles = self._roles()
         scripts = [script for name in names if (script := self._script(name, roles))]
         sound = len(scripts) == len(names) and not self._notes.faults.found
-        proven = self._prove(scripts)
+        proven = self._prove(scripts, roles)
         if sound:
-            check_roles(roles, scripts, self._notes)
+            check_roles(roles, scripts, self._content, self._notes)
             self._revision = self._digest()
         for one, limits in zip(proven, self._limits.shares(len(proven)), strict=False):
             self._tell(one.script.name, self._report(), self._revision)
             self._by_engine(one, limits)
         self._tell(None, self._report(), self._revision)
+
+    def tell_beside(self, folder: Path) -> None:
+        """Warn of copies and backups in the folder, which take no part."""
+        for name, what in names_beside(folder) if folder.is_dir() else ():
+            hint = "уберите его из папки правил или дайте имя из латинских букв, цифр и «_»"
+            self._notes.warnings.add_ready(Fault(name, 0, "имя", what, hint))
 
     def _report(self) -> CheckReport:
         return self._notes.report(self._sizes)
@@ -135,7 +143,9 @@ class _Examination:
             _check_forms(name, files, faults)
         cases = f"{name}/{CASES_FILE}"
         if cases in self._content:
-            build_cases(name, self._content[cases], script, roles, faults, self._sources.get(cases))
+            # What cases name cannot be held against rules that are at fault themselves.
+            sound = None if faults.found else script
+            build_cases(name, self._content[cases], sound, roles, faults, self._sources.get(cases))
         self._take(faults)
         if script and not faults.found:
             return script
@@ -156,10 +166,10 @@ class _Examination:
 
     # --- proof -----------------------------------------------------------------------------------
 
-    def _prove(self, scripts: Collection[Script]) -> list[_Proven]:
+    def _prove(self, scripts: Collection[Script], roles: Mapping[str, Role]) -> list[_Proven]:
         proven = []
         for script, limits in zip(scripts, self._limits.shares(len(scripts)), strict=False):
-            proof = prove_script(script, self._content, self._notes, limits)
+            proof = prove_script(script, roles, self._content, self._notes, limits)
             self._sizes += (proof.size,)
             if check_size(script, self._notes):
                 proven.append(_Proven(script, proof))

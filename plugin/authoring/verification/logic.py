@@ -1,7 +1,7 @@
 """A script as bare logic: which answers make which questions and rules fire, without the engine.
 
-What fires only grows as answers are added: *unknown* of a fact that a question asks can never hold once the
-conversation is over, and never does here. Sets of entries, conditions and facts are the bits of whole numbers.
+What fires only grows as answers are added: *unknown* of a fact that a question asks holds only where an optional
+question was passed over. Sets of entries, conditions and facts are the bits of whole numbers.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class ValueBranch(NamedTuple):
 
 
 class ConversationStep(NamedTuple):
-    """One step of a conversation. ``question`` is None for a field of the call; ``value`` None where it is missing."""
+    """One step of a conversation. ``question`` is None for a field of the call.
+
+    ``value`` is None where the field is missing, or an optional question was passed over.
+    """
 
     question: int | None
     fact: str
@@ -87,7 +90,8 @@ class Logic:
                 self._told[pattern.subject, code] |= bit
         self.questions = (1 << len(script.questions)) - 1
         self.branches = [
-            self._branches(question.fact, answer_values(script, question)) for question in script.questions
+            self._branches(question.fact, [*answer_values(script, question), *([None] if question.optional else [])])
+            for question in script.questions
         ]
         self.calls = script.call_facts
         self.call_branches = [self._branches(name, [None, *examples(script.classes[name])]) for name in self.calls]
@@ -185,14 +189,15 @@ class Logic:
                     could |= entry.gives
         return entries, needs, facts
 
-    def signature(self, state: ConversationState, *, by_rule: bool) -> tuple[object, ...]:
+    def signature(self, state: ConversationState, *, by_rule: bool, kept: int = 0) -> tuple[object, ...]:
         """What the rest of the conversation depends on: states that agree in it go on alike and end alike.
 
-        ``by_rule``: the same rules end them, not only with the same outcome.
+        ``by_rule``: the same rules end them, not only with the same outcome. ``kept``: conditions that are to be told
+        apart besides, those that choose among actions and people.
         """
         entries, needs, facts = self.possible(state)
         ends = state.fired & self._ending if by_rule else self.ends(state.fired)
-        return state.calls, state.open, ends, entries, state.holds & needs, state.asked & facts
+        return state.calls, state.open, ends, entries, state.holds & (needs | kept), state.asked & facts
 
     # --- building --------------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from plugin.authoring.verification.actions_proof import check_actions
 from plugin.authoring.verification.against_engine import hold_against_engine
+from plugin.authoring.verification.contradictions import check_role_contradictions, check_script_contradictions
 from plugin.authoring.verification.faults_found import FaultFinder
 from plugin.authoring.verification.findings import FaultNotes
 from plugin.authoring.verification.logic import Logic
@@ -18,6 +20,7 @@ from plugin.common.toml.source import TomlSource
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset import Role, Script
+from plugin.deciding.ruleset.people import recipient_of
 from plugin.deciding.ruleset.schema import ROLES_FILE
 
 #: Combinations without an example that are told one by one.
@@ -35,13 +38,15 @@ def prove(
     notes = FaultNotes(rulebook.content, sources)
     deciders = list(rulebook.scripts.values())
     shares = limits.shares(len(deciders))
+    roles, content = rulebook.roles, rulebook.content
     proofs = [
-        prove_script(d.script, rulebook.content, notes, share) for d, share in zip(deciders, shares, strict=False)
+        prove_script(decider.script, roles, content, notes, share)
+        for decider, share in zip(deciders, shares, strict=False)
     ]
     shares = limits.shares(len(deciders))
     for decider, proof, share in zip(deciders, proofs, shares, strict=False):
         check_engine(decider, proof, notes, share)
-    check_roles(rulebook.roles, [decider.script for decider in deciders], notes)
+    check_roles(rulebook.roles, [decider.script for decider in deciders], rulebook.content, notes)
     return notes.report(tuple(proof.size for proof in proofs))
 
 
@@ -54,14 +59,18 @@ class ScriptProof:
     orderly: bool
 
 
-def prove_script(script: Script, content: Mapping[str, Any], notes: FaultNotes, limits: ProofLimits) -> ScriptProof:
+def prove_script(
+    script: Script, roles: Mapping[str, Role], content: Mapping[str, Any], notes: FaultNotes, limits: ProofLimits
+) -> ScriptProof:
     """Note what is wrong with one script, by its logic alone: nothing is compiled."""
     logic = Logic(script)
     dead = check_names(script, content, notes)
     check_terms(script, content, notes)
+    check_script_contradictions(script, content, notes)
     _text_tests(script, notes)
     walked = walk(logic, limits)
     FaultFinder(logic, walked, notes).find_faults(dead)
+    check_actions(logic, roles, notes, limits)
     size = ScriptSize(
         name=script.name,
         title=script.title,
@@ -79,16 +88,18 @@ def check_engine(decider: Decider, proof: ScriptProof, notes: FaultNotes, limits
         hold_against_engine(decider, proof.walk, notes, limits)
 
 
-def check_roles(roles: Mapping[str, Role], scripts: Collection[Script], notes: FaultNotes) -> None:
-    """Warn of roles that nothing is addressed to. That those in use have a recipient is checked with the form."""
-    used = {script.unfinished_role for script in scripts}
-    used |= {
-        action.role
-        for script in scripts
-        for outcome in script.outcomes.values()
-        for action in outcome.actions
-        if action.role
-    }
+def check_roles(
+    roles: Mapping[str, Role], scripts: Collection[Script], content: Mapping[str, Any], notes: FaultNotes
+) -> None:
+    """Note contradictions among the roles, and warn of those that nothing is addressed to.
+
+    That those in use have a recipient is checked with the form.
+    """
+    check_role_contradictions(roles, scripts, content, notes)
+    used = {name for script in scripts for name in script.unfinished_roles}
+    used |= {action.role for script in scripts for action in script.actions if action.role}
+    # The people of a role that is used are recipients of it, not roles of their own.
+    used |= {recipient_of(name, person.name) for name, role in roles.items() for person in role.people}
     for name in roles.keys() - used:
         notes.warnings.add(ROLES_FILE, ("role", name), "роли ничего не поручено", "уберите её или назовите в roles")
 

@@ -95,8 +95,13 @@ def walk(logic: Logic, limits: ProofLimits) -> Walk:
     return walker.walk_all(_WALK) or walker.walk_on()
 
 
+def walk_keeping(logic: Logic, limits: ProofLimits, kept: int, adding: int = 0) -> Walk | None:
+    """Every conversation, told apart by these conditions and entries (``adding``) too; None where they are too many."""
+    return _Walker(logic, limits, by_rule=False, kept=kept, adding=adding).walk_all(1.0)
+
+
 class _Walker:
-    def __init__(self, logic: Logic, limits: ProofLimits, *, by_rule: bool) -> None:
+    def __init__(self, logic: Logic, limits: ProofLimits, *, by_rule: bool, kept: int = 0, adding: int = 0) -> None:
         self._logic = logic
         self._limits = limits
         self._began = limits.clock()
@@ -105,6 +110,7 @@ class _Walker:
         self._edges: dict[int, list[tuple[int, int]]] = {}
         self._ends: dict[int, Endings] = {}
         self._by_rule = by_rule
+        self._kept, self._adding = kept, adding
         self._start = logic.start()
         self._look(self._add(-1, None), None, ConversationState(), self._start)
 
@@ -232,7 +238,8 @@ class _Walker:
         return logic.settle_call(state, branch) if step.question is None else logic.answer(state, branch)
 
     def _signature(self, state: ConversationState) -> tuple[object, ...]:
-        return self._logic.signature(state, by_rule=self._by_rule)
+        signature = self._logic.signature(state, by_rule=self._by_rule, kept=self._kept)
+        return (*signature, state.fired & self._adding) if self._adding else signature
 
     def _look(
         self, node: int, step: ConversationStep | None, before: ConversationState, after: ConversationState

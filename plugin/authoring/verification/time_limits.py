@@ -100,7 +100,7 @@ def terms_in(text: str) -> Iterator[Term]:
 
 
 def check_terms(script: Script, content: Mapping[str, Any], notes: FaultNotes) -> None:
-    """Warn of phrases and numbers that disagree, and of reminders due later than the client was promised."""
+    """Note phrases and numbers that disagree, and reminders due later than the client was promised."""
     _late_reminders(script, content, notes)
     for file in _TEXTS:
         for place, text in texts_in(content[f"{script.name}/{file}"]):
@@ -108,7 +108,8 @@ def check_terms(script: Script, content: Mapping[str, Any], notes: FaultNotes) -
                 continue
             due: set[int] = set()
             if file == _OUTCOMES_FILE:
-                actions = script.outcomes[str(place[1])].actions
+                # Of an action that rules add no one outcome's term can be told.
+                actions = script.outcomes[str(place[1])].actions if place[0] == "outcome" else ()
                 due = {action.due_in_hours for action in actions if action.due_in_hours is not None}
             _check(script, notes, (file, place), text, sorted(due - {script.promise_hours}))
 
@@ -119,14 +120,16 @@ def _late_reminders(script: Script, content: Mapping[str, Any], notes: FaultNote
     shared = content[f"{script.name}/{_SCRIPT_FILE}"]["reminder"].get("due_in_hours", 0)
     if shared > script.promise_hours:
         what = f"напоминания исполняются за {shared} ч, а {promised}"
-        notes.warnings.add(f"{script.name}/{_SCRIPT_FILE}", ("reminder", "due_in_hours"), what, hint)
-    for name, outcome in content[f"{script.name}/{_OUTCOMES_FILE}"]["outcome"].items():
-        for index, action in enumerate(outcome.get("action", ())):
+        notes.contradiction(f"{script.name}/{_SCRIPT_FILE}", ("reminder", "due_in_hours"), what, hint)
+    file = content[f"{script.name}/{_OUTCOMES_FILE}"]
+    listed: list[tuple[Place, Any]] = [(("outcome", name), outcome) for name, outcome in file["outcome"].items()]
+    for place, holder in (*listed, ((), file)):
+        for index, action in enumerate(holder.get("action", ())):
             hours = action.get("due_in_hours", 0)
             if hours > script.promise_hours:
                 what = f"напоминание исполняется за {hours} ч, а {promised}"
-                place: Place = ("outcome", name, "action", index, "due_in_hours")
-                notes.warnings.add(f"{script.name}/{_OUTCOMES_FILE}", place, what, hint)
+                at: Place = (*place, "action", index, "due_in_hours")
+                notes.contradiction(f"{script.name}/{_OUTCOMES_FILE}", at, what, hint)
 
 
 def _check(script: Script, notes: FaultNotes, at: tuple[str, Place], text: str, due: Iterable[int]) -> None:
@@ -135,14 +138,17 @@ def _check(script: Script, notes: FaultNotes, at: tuple[str, Place], text: str, 
     for term in terms_in(text):
         if term.working:
             what = f"сказано «{term.said}», а сроки считаются по календарю, выходные их не продлевают"
-            notes.warnings.add(file, place, what, "назовите срок в часах или сутках")
+            notes.contradiction(file, place, what, "назовите срок в часах или сутках")
             continue
         if not term.fits(script.promise_hours):
             what = f"сказано «{term.said}», а клиенту обещано {script.promise_hours} ч (promise_hours в script.toml)"
-            notes.warnings.add(file, place, what, "исправьте текст или число")
+            notes.contradiction(file, place, what, "исправьте текст или число")
         for hours in due:
-            if not term.fits(hours):
-                what = f"сказано «{term.said}», а срок напоминания этого итога — {hours} ч (due_in_hours)"
+            what = f"сказано «{term.said}», а срок напоминания этого итога — {hours} ч (due_in_hours)"
+            if hours > term.most:
+                notes.contradiction(file, place, what, "исправьте текст или число")
+            elif not term.fits(hours):
+                # Sooner than was said breaks no promise.
                 notes.warnings.add(file, place, what, "исправьте текст или число")
 
 

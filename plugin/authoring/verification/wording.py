@@ -12,6 +12,7 @@ from plugin.deciding.ruleset.values import FactValue
 
 _ANY_TEXT = "любой текст"
 _NOT_BROUGHT = "не сообщено"
+_PASSED_OVER = "пропущено"
 _NOTHING_SAID = "ещё ничего не сказано"
 
 
@@ -27,7 +28,8 @@ def outcome(script: Script, name: str | None) -> str:
 
 def _step(script: Script, step: ConversationStep) -> str:
     label = script.facts[step.fact].label
-    return f"{label}: {_NOT_BROUGHT if step.value is None else _answer(script, step, step.value)}"
+    missing = _NOT_BROUGHT if step.question is None else _PASSED_OVER
+    return f"{label}: {missing if step.value is None else _answer(script, step, step.value)}"
 
 
 def _answer(script: Script, step: ConversationStep, value: FactValue) -> str:

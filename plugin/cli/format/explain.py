@@ -48,7 +48,7 @@ class _Page:
         explanation, decision = self._explanation, self._explanation.decision
         if decision is None:
             return self._fault()
-        if decision.next:
+        if decision.next and not decision.complete:
             asked = explanation.trace.asked[decision.next.fact].id
             return f"Разговор продолжается: вопрос «{asked}» о {decision.next.fact}"
         outcome = decision.outcome or ""

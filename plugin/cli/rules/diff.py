@@ -24,12 +24,15 @@ def diff(config: Path | None, old: str | None, new: str | None, as_json: bool) -
     from plugin.authoring.inspection import diff_text
     from plugin.authoring.inspection.diff import differences
     from plugin.cli.ledgers import settings_of
-    from plugin.cli.rules.sources import ACTIVE, rulebook_named
+    from plugin.cli.rules.sources import ACTIVE, has_active, rulebook_named
 
     settings = settings_of(config)
-    names = (_words(old or ACTIVE), _words(new))
+    # Where nothing was published yet, the folder is what the first start takes: it differs in nothing.
+    if old is None and has_active(settings):
+        old = ACTIVE
+    names = (_words(old), _words(new))
     with (
-        closing(rulebook_named(settings, old or ACTIVE)) as before,
+        closing(rulebook_named(settings, old)) as before,
         closing(rulebook_named(settings, new)) as after,
     ):
         found = differences(before, after)

@@ -57,6 +57,22 @@ def rulebook_named(settings: Settings, name: str | None) -> Rulebook:
     raise InputError(f"Нет ни редакции, ни папки правил «{name[:64]}»", hint=_POSSIBLE)
 
 
+def rulebook_named_folder(folder: Path) -> Rulebook:
+    """The rules of this folder; the caller closes them. Raises RulesError."""
+    from plugin.deciding.decision.compiled_rules import Rulebook
+
+    return Rulebook.load(folder)
+
+
+def has_active(settings: Settings) -> bool:
+    """Whether any revision was ever activated; until then the first start takes the folder's. Makes no ledger."""
+    with ledger_if_any(settings) as found:
+        if found is None:
+            return False
+        with found.read() as connection:
+            return newest_activation(connection) is not None
+
+
 def revision_named(connection: Connection, name: str) -> str:
     """The stored revision called or beginning so; ``active``: the active one. Raises InputError."""
     if name != ACTIVE:

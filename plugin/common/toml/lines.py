@@ -21,6 +21,8 @@ _STRING = re.compile(
     r"|'[^'\n]*'",
     re.DOTALL,
 )
+#: A bracket, or what may hold one without being one: a text, a remark.
+_BRACKET = re.compile(rf"{_STRING.pattern}|#[^\n]*|\[|\]", re.DOTALL)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 #: A number, a bool, a date or a time; a date and its time may be parted by a blank.
 _BARE_VALUE = re.compile(r"[^,\]}#\r\n]*")
@@ -29,6 +31,20 @@ _BARE_VALUE = re.compile(r"[^,\]}#\r\n]*")
 def locate(text: str) -> dict[Place, int]:
     """The 1-based line at which each place begins. A table has the line of its own header where there is one."""
     return _Scanner(text).scan()
+
+
+def unclosed_list(text: str, last: int) -> int:
+    """The line at which the outermost list begins that is still open at line ``last``; 0 where none is."""
+    lines = text.split("\n")
+    scanned = "\n".join(lines[:last])
+    open_at: list[int] = []
+    for found in _BRACKET.finditer(scanned):
+        sign, line = found.group(), scanned.count("\n", 0, found.start()) + 1
+        if sign == "[":
+            open_at.append(line)
+        elif sign == "]" and open_at:
+            open_at.pop()
+    return open_at[0] if open_at else 0
 
 
 class _Scanner:

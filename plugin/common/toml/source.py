@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plugin.common.toml.lines import Place, locate
+from plugin.common.toml.lines import Place, locate, unclosed_list
 from plugin.common.toml.messages_ru import in_words
 
 __all__ = ["Place", "TomlSource", "TomlUnreadable", "load_toml", "parse_toml"]
@@ -18,6 +20,11 @@ __all__ = ["Place", "TomlSource", "TomlUnreadable", "load_toml", "parse_toml"]
 _MOST_PARTS = 50
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _DEEP_KEY = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_PART}\.[ \t]*+){{{_MOST_PARTS}}}")
+_UNREADABLE: Mapping[type[OSError], str] = {
+    FileNotFoundError: "такого файла нет",
+    PermissionError: "нет прав на чтение",
+    NotADirectoryError: "такого файла нет",
+}
 _TOO_LARGE = "слишком длинное число"
 _LONG_NUMBER = re.compile(r"(?<![\w.+-])[+-]?[0-9](?:_?[0-9]){4299,}")
 
@@ -50,12 +57,28 @@ class TomlSource:
 
 
 def load_toml(path: Path) -> TomlSource:
-    """Read a TOML file. Raises TomlUnreadable (texts in Russian, for the admin)."""
+    """Read a TOML file. Raises TomlUnreadable (texts in Russian, for the admin).
+
+    What is no file is not opened: reading a pipe would wait for ever for somebody to write.
+    """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise TomlUnreadable("это не файл с текстом", "уберите то, что стоит под этим именем, и верните файл")
         raw = path.read_bytes()
     except OSError as error:
-        raise TomlUnreadable(f"файл не читается: {error.strerror}", "проверьте имя и права доступа") from error
+        why = _UNREADABLE.get(type(error), error.strerror)
+        raise TomlUnreadable(f"файл не читается: {why}", _beside(path) or "проверьте имя и права доступа") from error
     return parse_toml(raw)
+
+
+def _beside(path: Path) -> str:
+    """The names beside a missing file that may be it: an editor's backup, another ending, other capitals."""
+    with suppress(OSError):
+        named = path.name.casefold()
+        found = sorted(one.name for one in path.parent.iterdir() if named in one.name.casefold() and one != path)
+        if found and not path.exists():
+            return f"рядом есть {', '.join(found[:3])}: верните файлу имя {path.name}"
+    return ""
 
 
 def parse_toml(raw: bytes) -> TomlSource:
@@ -80,6 +103,8 @@ def parse_toml(raw: bytes) -> TomlSource:
         found = re.search(r"line (\d+)", str(error))
         line = int(found.group(1)) if found else text.count("\n") + 1
         what, hint = in_words(error, text)
+        if what.startswith("список не закрыт"):
+            line = unclosed_list(text, line) or line
         raise TomlUnreadable(f"ошибка TOML: {what}", hint, line) from error
     except RecursionError as error:
         raise TomlUnreadable("слишком глубокая вложенность", "упростите файл", _deepest_line(text)) from error

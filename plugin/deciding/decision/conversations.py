@@ -16,7 +16,7 @@ from plugin.deciding.decision.model import Decision, NextQuestion
 from plugin.deciding.ruleset import Context, Script
 from plugin.deciding.ruleset.model import Question
 from plugin.deciding.ruleset.value_classes import examples
-from plugin.deciding.ruleset.values import FactValue
+from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts, DecisionError
 
 _Position = TypeVar("_Position")
@@ -26,7 +26,7 @@ _Position = TypeVar("_Position")
 class Conversation:
     """A conversation: the answers in the order given, and what they come to, a decision or the rules' fault.
 
-    It is over unless the decision has a next question.
+    It is over unless the decision has a next question; an optional one may have been ``SKIPPED``.
     """
 
     answers: dict[str, FactValue]
@@ -46,7 +46,7 @@ def conversations(decider: Decider) -> Iterator[Conversation]:
     """
 
     def ways_on(here: Conversation) -> tuple[str, Sequence[FactValue]] | None:
-        return None if here.next is None else (here.next.fact, answer_values(decider.script, here.next))
+        return None if here.next is None else (here.next.fact, ways_of(decider.script, here.next))
 
     classes = decider.script.classes
     for start in beginnings(decider.script.call_facts, lambda name: examples(classes[name])):
@@ -95,6 +95,11 @@ def answer_values(script: Script, question: NextQuestion | Question) -> list[Fac
     return [answer.value for answer in question.answers] or examples(script.classes[question.fact])
 
 
+def ways_of(script: Script, question: NextQuestion | Question) -> list[FactValue]:
+    """The answers that lead on differently, and passing over an optional question."""
+    return answer_values(script, question) + ([SKIPPED] if question.optional else [])
+
+
 def question_asked(script: Script, asked: NextQuestion) -> Question:
     """The question of the rules that is asked here."""
-    return next(q for q in script.questions if (q.fact, q.say, q.hint, q.answers) == tuple(asked))
+    return next(q for q in script.questions if (q.fact, q.say, q.hint, q.answers, q.optional) == tuple(asked))

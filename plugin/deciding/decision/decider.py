@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from plugin.deciding.decision.chosen_actions import ActionChooser
 from plugin.deciding.decision.facts import FactTyper, spelt
 from plugin.deciding.decision.model import Action, Decision, NextQuestion, Target, TranscriptStep
 from plugin.deciding.decision.trace import RuleTrace
@@ -15,7 +16,7 @@ from plugin.deciding.engine.network import EngineRule, Pattern
 from plugin.deciding.ruleset import LABELS, Context, Script, Template
 from plugin.deciding.ruleset.model import ActionSpec, Condition, OutcomeSpec, Question, TargetSpec
 from plugin.deciding.ruleset.value_classes import Classes, Listed
-from plugin.deciding.ruleset.values import Facts, FactValue
+from plugin.deciding.ruleset.values import SKIPPED, Facts, FactValue
 from plugin.errors import BadFacts, FactError, NoOutcome, OutcomeConflict
 
 #: How many different sets of facts a revision remembers its answer to.
@@ -24,8 +25,14 @@ REMEMBERED = 8192
 #: The name of the engine's own rule that asserts the facts of the call.
 _CALL = "(call)"
 
+#: Stands for the facts in an error's message.
+_FACTS = "‹facts›"
+
 #: The class of each fact's value (``ruleset.value_classes``), None where it is missing: all that makes a difference.
 _Key = tuple[str | None, ...]
+
+#: Stands for the class of an optional fact that was not asked for again; no class has this name.
+_PASSED_OVER = "(skipped)"
 
 #: Actions with their texts, filled in as far as may be.
 _Rendered = tuple[tuple[ActionSpec, Template], ...]
@@ -39,7 +46,8 @@ class _Outline:
     """What the rules make of some facts, before the call's data and free texts are filled in.
 
     ``actions`` have the ready answers filled in already; ``without_call`` are the same with labels for the call's
-    data; ``final`` are those with all texts filled in, for decisions that quote no fact.
+    data; ``final`` are those with all texts filled in, for decisions that quote no fact. With an outcome, ``open`` is
+    an optional question.
     """
 
     answered: tuple[Question, ...]
@@ -63,7 +71,7 @@ class Decider:
         self.name = script.name
         self.title = script.title
         self.promise_hours = script.promise_hours
-        self.unfinished_role = script.unfinished_role
+        self.unfinished_roles = script.unfinished_roles
         self.fact_names: Collection[str] = script.facts.keys()
         self.revision = revision
         self._typer = FactTyper(script.facts)
@@ -71,19 +79,21 @@ class Decider:
         self.sources: Mapping[str, str] = {f.name: f.source for f in script.facts.values() if f.source}
         asked = {question.fact for question in script.questions}
         self._inputs = tuple(name for name in script.facts if name in asked or name in self.sources)
-        self._key_of = tuple(_key_of(script.classes[name]) for name in self._inputs)
+        self._optional = script.optional_facts
+        self._key_of = tuple(_key_of(script.classes[name], name in self._optional) for name in self._inputs)
         # Ready answers are told by their labels; what else was answered, and what the call brings, as it is.
         self._labelled = frozenset(
             f"fact.{fact.name}" for fact in script.facts.values() if fact.listed and not fact.source
         )
         self._ending = [rule for rule in script.rules if rule.outcome or rule.target]
         self._offered = {q.id: _offered(script.classes[q.fact], q) for q in script.questions}
-        self._rendered = {name: _rendered(outcome) for name, outcome in script.outcomes.items()}
+        self._rendered = {name: _rendered(outcome.actions) for name, outcome in script.outcomes.items()}
         self._quoting = {
             outcome.name
             for outcome in script.outcomes.values()
             if any(action.text.names & self._labelled for action in outcome.actions)
         }
+        self._chooser = ActionChooser(script)
         self._engine = Engine(engine_rules(script))
         self._outline = lru_cache(REMEMBERED)(self._work_out)
         self._without_call = lru_cache(REMEMBERED)(self._decide_without_call)
@@ -102,21 +112,36 @@ class Decider:
         if context is None:
             get = facts.get
             return self._without_call(tuple([get(name) for name in self._inputs]))
-        return self._fill(self._outline(self._key(facts)), facts, context)
+        return self._fill(self._outline_of(facts), facts, context)
 
     def path(self, facts: Facts) -> tuple[str, ...]:
-        """The facts asked for, in the order of the conversation, up to and with the first unanswered one."""
+        """The facts asked for, in the order of the conversation, up to and with the first one that is lacking."""
         fired = self._engine.run(self._codes(self._key(facts)))
         names = []
-        for name in self.script.asked(fired):
+        for name, question in self.script.asked(fired).items():
             names.append(name)
-            if name not in facts:
+            if name not in facts and not question.optional:
                 break
         return tuple(names)
 
     def fired(self, facts: Facts) -> frozenset[str]:
         """The ids of the rules and questions that fire on these facts, whether or not they end the conversation."""
         return self._engine.run(self._codes(self._key(facts))) - {_CALL}
+
+    def actions(self, outcome: str, facts: Facts) -> tuple[ActionSpec, ...]:
+        """What is done at the end of a conversation with this outcome, a reminder once for each person."""
+        if outcome in self._chooser.fixed:
+            return self.script.outcomes[outcome].actions
+        return self._chooser.actions(outcome, self.fired(facts), self._codes(self._key(facts)))
+
+    @property
+    def chooses(self) -> bool:
+        """Whether some outcome's actions or people depend on more than the outcome."""
+        return len(self._chooser.fixed) < len(self.script.outcomes)
+
+    def people(self, role: str, facts: Facts) -> list[str | None]:
+        """The people of a role who are reminded of a call that brings these facts along; [None]: it has one."""
+        return self._chooser.people(role, self._codes(self._key(facts)))
 
     def trace(self, facts: Facts) -> RuleTrace:
         """What fires on these facts, and why everything else does not. Never raises BadFacts."""
@@ -137,6 +162,22 @@ class Decider:
 
     # --- deciding --------------------------------------------------------------------------------
 
+    def _outline_of(self, facts: Facts) -> _Outline:
+        """What the rules make of these facts. Raises as ``decide``, with the facts as they were given."""
+        try:
+            return self._outline(self._key(facts))
+        except (NoOutcome, OutcomeConflict) as error:
+            # Remembered by classes of values, and told by the values themselves.
+            message = error.message.replace(_FACTS, self._in_words(facts))
+            raise type(error)(message, hint=error.hint) from None
+
+    def _in_words(self, facts: Facts) -> str:
+        """The facts that take part; what else a client said stays out of the errors."""
+        answered = [name for name in self._inputs if name in facts and facts[name] is not SKIPPED]
+        known = [(name, self.script.facts[name].type, facts[name]) for name in answered]
+        told = [f"{name}={'(text)' if type_ == 'text' else shown(value)}" for name, type_, value in known]
+        return ", ".join(told) or "without facts"
+
     def _key(self, facts: Facts) -> _Key:
         get = facts.get
         values = [get(name) for name in self._inputs]
@@ -146,7 +187,7 @@ class Decider:
         """What the engine is told of these facts."""
         codes: dict[str, str] = {}
         for name, part in zip(self._inputs, key, strict=True):
-            if part is not None:
+            if part is not None and part != _PASSED_OVER:
                 codes.update(self.script.classes[name].codes(name, part))
         return codes
 
@@ -155,17 +196,32 @@ class Decider:
         fired = self._engine.run(codes)
         asked = list(self.script.asked(fired).values())
         self._check_answers(asked, codes)
-        for position, question in enumerate(asked):
-            if question.fact not in codes:
-                ask = NextQuestion(question.fact, question.say, question.hint, question.answers)
-                return _Outline(tuple(asked[:position]), ask)
-        outcome, target = self._end(fired, codes)
-        actions, without_call, final = self._rendered[outcome.name]
-        if outcome.name in self._quoting:
+        passed_over = [name for name, part in zip(self._inputs, key, strict=True) if part == _PASSED_OVER]
+        open_ = [question for question in asked if question.fact not in codes and question.fact not in passed_over]
+        ask = _next_question(open_[0]) if open_ else None
+        lacking = next((place for place, q in enumerate(asked) if q in open_ and not q.optional), None)
+        answered = tuple([question for question in asked[:lacking] if question.fact in codes])
+        if lacking is not None:
+            return _Outline(answered, ask)
+        try:
+            outcome, target = self._end(fired, codes)
+        except (NoOutcome, OutcomeConflict):
+            # Rules that end only with the optional answer are at fault; a conversation that goes on need not meet it.
+            if ask is not None:
+                return _Outline(answered, ask)
+            raise
+        if outcome.name in self._chooser.fixed:
+            actions, without_call, final = self._rendered[outcome.name]
+            quotes = outcome.name in self._quoting
+        else:
+            chosen = self._chooser.actions(outcome.name, fired, codes)
+            actions, without_call, final = _rendered(chosen)
+            quotes = any(action.text.names & self._labelled for action in chosen)
+        if quotes:
             labels = _labels(asked, codes, self.script.classes)
             actions, without_call = self._quote(actions, labels), self._quote(without_call, labels)
             final = _final(without_call)
-        return _Outline(tuple(asked), None, outcome, target, actions, without_call, final)
+        return _Outline(answered, ask, outcome, target, actions, without_call, final)
 
     def _check_answers(self, asked: Collection[Question], codes: Mapping[str, str]) -> None:
         errors = []
@@ -185,12 +241,12 @@ class Decider:
         if len(outcomes) > 1 or len(targets) > 1:
             ends = ", ".join(f"{rule.id} → {rule.outcome}" for rule in rules if rule.outcome)
             raise OutcomeConflict(
-                f"script {self.name}: the rules contradict each other on {_in_words(codes)}: {ends}",
+                f"script {self.name}: the rules contradict each other on {_FACTS}: {ends}",
                 hint="`optout rules explain --facts …` tells why each of them fired",
             )
         if not outcomes:
             raise NoOutcome(
-                f"script {self.name}: no rule ends the conversation {_in_words(codes)}",
+                f"script {self.name}: no rule ends the conversation {_FACTS}",
                 hint=RuleTrace(self.script, codes, fired).hint(),
             )
         return self.script.outcomes[outcomes.pop()], next(iter(targets), None)
@@ -204,7 +260,7 @@ class Decider:
     def _decide_without_call(self, values: tuple[FactValue | None, ...]) -> Decision:
         """Remembered whole, texts included. Calls are decided with their context: no client's name stays in memory."""
         facts = {name: value for name, value in zip(self._inputs, values, strict=True) if value is not None}
-        return self._fill(self._outline(self._key(facts)), facts, None)
+        return self._fill(self._outline_of(facts), facts, None)
 
     def _fill(self, outline: _Outline, facts: Facts, context: Context | None) -> Decision:
         steps = tuple([TranscriptStep(q.id, q.fact, q.say, facts[q.fact]) for q in outline.answered])
@@ -214,7 +270,7 @@ class Decider:
         if context is None and outline.target is None:
             quoted, final = outline.final
             if quoted.isdisjoint([step.fact for step in steps]) and quoted.isdisjoint(self.sources):
-                return Decision(self.revision, True, outcome.name, None, steps, outcome.say, final)
+                return Decision(self.revision, True, outcome.name, outline.open, steps, outcome.say, final)
         values: dict[str, str | None] = {} if context is None else dict(context)
         for name in (*[step.fact for step in steps], *self.sources):
             if name in facts and f"fact.{name}" not in self._labelled:
@@ -225,7 +281,7 @@ class Decider:
             _action(spec, text.fill(values), target)
             for spec, text in (outline.without_call if context is None else outline.actions)
         ]
-        return Decision(self.revision, True, outcome.name, None, steps, outcome.say, tuple(actions))
+        return Decision(self.revision, True, outcome.name, outline.open, steps, outcome.say, tuple(actions))
 
 
 def engine_rules(script: Script) -> list[EngineRule]:
@@ -246,18 +302,23 @@ def _patterns(when: tuple[Condition, ...]) -> tuple[Pattern, ...]:
     return tuple(pattern for condition in when for pattern in condition.patterns)
 
 
-def _key_of(classes: Classes) -> Callable[[FactValue], str]:
+def _key_of(classes: Classes, optional: bool) -> Callable[[FactValue], str]:
     """How a value's class is found; ready answers by a look-up in a dict."""
-    return {v: classes.key(v) for v in classes.values}.__getitem__ if isinstance(classes, Listed) else classes.key
+    known = {v: classes.key(v) for v in classes.values}.__getitem__ if isinstance(classes, Listed) else classes.key
+    return (lambda value: _PASSED_OVER if value is SKIPPED else known(value)) if optional else known
+
+
+def _next_question(question: Question) -> NextQuestion:
+    return NextQuestion(question.fact, question.say, question.hint, question.answers, question.optional)
 
 
 def _offered(classes: Classes, question: Question) -> frozenset[str]:
     return frozenset(classes.key(answer.value) for answer in question.answers)
 
 
-def _rendered(outcome: OutcomeSpec) -> tuple[_Rendered, _Rendered, _Final]:
-    """The outcome's actions, the same with labels for the call's data, and these as they are told."""
-    actions = tuple((spec, spec.text) for spec in outcome.actions)
+def _rendered(specs: Iterable[ActionSpec]) -> tuple[_Rendered, _Rendered, _Final]:
+    """The actions with their texts, the same with labels for the call's data, and these as they are told."""
+    actions = tuple((spec, spec.text) for spec in specs)
     without_call = tuple((spec, text.bind(LABELS, LABELS)) for spec, text in actions)
     return actions, without_call, _final(without_call)
 
@@ -268,7 +329,7 @@ def _final(without_call: _Rendered) -> _Final:
 
 
 def _action(spec: ActionSpec, text: str, target: Target | None) -> Action:
-    return Action(spec.id, spec.kind, text, spec.role, spec.subject, spec.due_in_hours, spec.email, target)
+    return Action(spec.id, spec.kind, text, spec.role, spec.subject, spec.due_in_hours, spec.email, target, spec.person)
 
 
 def _labels(
@@ -281,10 +342,6 @@ def _labels(
         for answer in question.answers
         if classes[question.fact].key(answer.value) == codes.get(question.fact)
     }
-
-
-def _in_words(codes: Mapping[str, str]) -> str:
-    return ", ".join(f"{name}={code}" for name, code in codes.items()) or "without facts"
 
 
 def shown(value: FactValue) -> str:

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from plugin.deciding.ruleset.people import recipient_of
 from plugin.deciding.ruleset.values import Answer, FactValue
 
 
 class NextQuestion(NamedTuple):
-    """What to ask next. ``say`` is read out word for word; without one, ``hint`` tells what to find out."""
+    """What to ask next. ``say`` is read out word for word; without one, ``hint`` tells what to find out.
+
+    ``optional``: the conversation may go on without an answer.
+    """
 
     fact: str
     say: str | None
     hint: str | None
     answers: tuple[Answer, ...]
+    optional: bool = False
 
 
 class TranscriptStep(NamedTuple):
@@ -39,7 +44,10 @@ class Target(NamedTuple):
 
 
 class Action(NamedTuple):
-    """One thing to do in the CRM. ``kind`` is ``comment`` or ``reminder``; the fields below it are a reminder's."""
+    """One thing to do in the CRM. ``kind`` is ``comment`` or ``reminder``; the fields below it are a reminder's.
+
+    ``person``: of a role with several people the one who is reminded.
+    """
 
     id: str
     kind: str
@@ -49,11 +57,18 @@ class Action(NamedTuple):
     due_in_hours: int | None = None
     email: bool = False
     target: Target | None = None
+    person: str | None = None
+
+    @property
+    def recipient(self) -> str | None:
+        """Whom it is addressed to (``ruleset.people``); None for a comment."""
+        return None if self.role is None else recipient_of(self.role, self.person)
 
     def to_json(self) -> dict[str, Any]:
         body: dict[str, Any] = {"id": self.id, "kind": self.kind}
         if self.kind == "reminder":
-            body |= {"role": self.role, "subject": self.subject, "text": self.text}
+            body |= {"role": self.role} | ({"person": self.person} if self.person else {})
+            body |= {"subject": self.subject, "text": self.text}
             body |= {"due_in_hours": self.due_in_hours, "email": self.email}
         else:
             body["text"] = self.text
@@ -63,7 +78,10 @@ class Action(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The answer of the rules to some facts. Immutable: decisions seen before are handed out again."""
+    """The answer of the rules to some facts. Immutable: decisions seen before are handed out again.
+
+    A complete one has a ``next`` where only optional questions are left.
+    """
 
     ruleset: str
     complete: bool
@@ -90,9 +108,10 @@ class Decision(NamedTuple):
 
 
 def _question_to_json(question: NextQuestion) -> dict[str, Any]:
-    return {
+    body: dict[str, Any] = {
         "fact": question.fact,
         "say": question.say,
         "hint": question.hint,
         "answers": [{"value": answer.value, "label": answer.label} for answer in question.answers],
     }
+    return body | ({"optional": True} if question.optional else {})

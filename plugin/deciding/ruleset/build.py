@@ -11,9 +11,21 @@ from marshmallow import Schema, ValidationError
 
 from plugin.common.fields import messages_by_field
 from plugin.common.toml.source import Place
+from plugin.deciding.ruleset.choosing import ActionConditions, ActionKey, PeopleReader
 from plugin.deciding.ruleset.conditions import RULES_FILE, ConditionReader, allowed_values, shown
 from plugin.deciding.ruleset.faults import Faults, closest
-from plugin.deciding.ruleset.model import ActionSpec, Fact, OutcomeSpec, Question, Role, Rule, Script, TargetSpec
+from plugin.deciding.ruleset.model import (
+    ActionSpec,
+    Condition,
+    Fact,
+    OutcomeSpec,
+    Question,
+    Role,
+    Rule,
+    Script,
+    TargetSpec,
+)
+from plugin.deciding.ruleset.people import roles_of
 from plugin.deciding.ruleset.schema import ROLES_FILE, SCRIPT_FILES, RolesForm
 from plugin.deciding.ruleset.template import CALL_PLACEHOLDERS, Template
 from plugin.deciding.ruleset.values import Answer, FactValue
@@ -57,14 +69,7 @@ def build_roles(content: Mapping[str, Any], faults: Faults) -> dict[str, Role]:
     except ValidationError as error:
         faults.add_form(ROLES_FILE, messages_by_field(error))
         return {}
-    for name, form in forms.items():
-        if form["email"] in ("smtp", "both") and not form["address"]:
-            faults.add(ROLES_FILE, ("role", name), "нет почтового адреса", 'задайте address или email = "crm"')
-        if not form["crm_user"]:
-            faults.add(
-                ROLES_FILE, ("role", name), "нет пользователя CRM", "задайте crm_user: на него ставится напоминание"
-            )
-    return {name: Role(name=name, **form) for name, form in forms.items()}
+    return roles_of(forms, faults)
 
 
 def build_script(name: str, content: Mapping[str, Any], roles: Mapping[str, Role], faults: Faults) -> Script | None:
@@ -97,7 +102,7 @@ class _ScriptFaults(Faults):
         self._into = faults
 
     def add(self, file: str, place: Place, what: str, hint: str = "") -> None:
-        self._into.add(f"{self._folder}/{file}", place, what, hint)
+        self._into.add(file if file == ROLES_FILE else f"{self._folder}/{file}", place, what, hint)
 
 
 class _Builder:
@@ -115,12 +120,20 @@ class _Builder:
     def build(self) -> Script:
         script, rules = self._forms["script.toml"], self._forms["rules.toml"]
         self._check_ids([("question", rules["question"]), ("rule", rules["rule"])])
-        outcomes = {name: self._outcome(name, form) for name, form in self._forms["outcomes.toml"]["outcome"].items()}
-        self._role(script["unfinished"]["role"], "script.toml", ("unfinished", "role"))
+        told = self._unfinished(script["unfinished"])
         # All conditions are read before any is finished: what they compare a fact with makes up its classes.
         asked = [self._reader.read(form["when"], ("question", i, "when")) for i, form in enumerate(rules["question"])]
         ruled = [self._reader.read(form["when"], ("rule", i, "when")) for i, form in enumerate(rules["rule"])]
+        chosen = ActionConditions(self._reader, self._forms["outcomes.toml"])
+        used = {*told, *chosen.roles}
+        people = PeopleReader(self._reader, self._facts, self._faults).read(
+            {name: role for name, role in self._roles.items() if name in used}
+        )
         classes = self._reader.classes()
+        self._action_conditions = chosen.finished(classes)
+        spec = self._forms["outcomes.toml"]
+        outcomes = {name: self._outcome(name, form) for name, form in spec["outcome"].items()}
+        added = self._added(spec["action"])
         questions = [self._question(i, form) for i, form in enumerate(rules["question"])]
         rules_ = [self._rule(i, form, outcomes) for i, form in enumerate(rules["rule"])]
         return Script(
@@ -135,9 +148,22 @@ class _Builder:
             ),
             rules=tuple(replace(r, when=self._reader.finish(w, classes)) for r, w in zip(rules_, ruled, strict=True)),
             outcomes=outcomes,
-            unfinished_role=script["unfinished"]["role"],
+            unfinished_roles=told,
             texts=self._texts(script),
+            added=added,
+            people=people.finished(self._reader, classes),
         )
+
+    def _unfinished(self, form: Mapping[str, Any]) -> tuple[str, ...]:
+        """Who is told of a call that was never finished."""
+        named = [*([form["role"]] if form["role"] else []), *form["roles"]]
+        if not named:
+            self._faults.add("script.toml", ("unfinished",), "напоминание никому", "назовите роль в role или roles")
+        for name in named:
+            self._role(name, "script.toml", ("unfinished", "role" if form["role"] else "roles"))
+        if len(set(named)) < len(named):
+            self._faults.add("script.toml", ("unfinished", "roles"), "роль повторена", "оставьте одну")
+        return tuple(named)
 
     # --- rules.toml --------------------------------------------------------------------------------
 
@@ -173,6 +199,7 @@ class _Builder:
             hint=form["hint"],
             answers=tuple(Answer(answer["value"], answer["label"]) for answer in form["answers"]),
             read=form["read"],
+            optional=form["optional"],
         )
 
     def _check_answers(self, fact: Fact, answers: Sequence[Mapping[str, Any]], place: Place) -> None:
@@ -194,8 +221,14 @@ class _Builder:
 
     def _rule(self, index: int, form: Mapping[str, Any], outcomes: Mapping[str, Any]) -> Rule:
         place: Place = ("rule", index)
-        if not form["conclude"] and not form["outcome"]:
-            self._faults.add(RULES_FILE, place, "правило ничего не делает", "задайте conclude или outcome")
+        if not form["conclude"] and not form["outcome"] and not form["add"]:
+            self._faults.add(RULES_FILE, place, "правило ничего не делает", "задайте conclude, outcome или add")
+        known = [action["id"] for action in self._forms["outcomes.toml"]["action"]]
+        for name in form["add"]:
+            if name not in known:
+                what = f"неизвестное действие «{name}»"
+                hint = closest(name, known) + " ([[action]] в outcomes.toml)"
+                self._faults.add(RULES_FILE, (*place, "add"), what, hint)
         if not form["when"]:
             self._faults.add(RULES_FILE, (*place, "when"), "нет ни одного условия", "задайте, когда правило действует")
         if form["outcome"] and form["outcome"] not in outcomes:
@@ -216,6 +249,7 @@ class _Builder:
             conclude=tuple(self._conclusions(form["conclude"], (*place, "conclude"))),
             outcome=form["outcome"],
             target=target,
+            adds=tuple(form["add"]),
         )
 
     def _conclusions(self, conclude: Mapping[str, Any], place: Place) -> Iterator[tuple[str, str]]:
@@ -247,7 +281,7 @@ class _Builder:
                 self._faults.add(
                     "outcomes.toml", (*place, index, "id"), f"id «{action['id']}» уже занят", "дайте другой"
                 )
-        actions = [self._actions(action, (*place, index)) for index, action in enumerate(form["action"])]
+        actions = [self._actions(action, (*place, index), (name, index)) for index, action in enumerate(form["action"])]
         return OutcomeSpec(
             name=name,
             label=form["label"],
@@ -258,26 +292,40 @@ class _Builder:
             about=form["about"],
         )
 
+    def _added(self, forms: Sequence[Mapping[str, Any]]) -> dict[str, tuple[ActionSpec, ...]]:
+        """The actions of [[action]], which rules add."""
+        added: dict[str, tuple[ActionSpec, ...]] = {}
+        outcomes = self._forms["outcomes.toml"]["outcome"].values()
+        taken = {action["id"] for outcome in outcomes for action in outcome["action"]}
+        for index, form in enumerate(forms):
+            if form["id"] in added or form["id"] in taken:
+                what = f"id «{form['id']}» уже занят"
+                self._faults.add("outcomes.toml", ("action", index, "id"), what, "дайте другой")
+            added[form["id"]] = tuple(self._actions(form, ("action", index), (None, index)))
+        return added
+
     def _check_read(self, form: Mapping[str, Any], file: str, place: Place) -> None:
         if form["read"] and not form["say"]:
             what = "есть, как читать фразу, но нет самой фразы"
             self._faults.add(file, (*place, "read"), what, "задайте say; read — та же фраза без сокращений")
 
-    def _actions(self, form: Mapping[str, Any], place: Place) -> list[ActionSpec]:
+    def _actions(self, form: Mapping[str, Any], place: Place, key: ActionKey) -> list[ActionSpec]:
+        when = self._action_conditions.get(key, ())
         if form["kind"] == "comment":
-            for key in ("roles", "subject", "due_in_hours", "email"):
-                if form.get(key):
-                    self._faults.add("outcomes.toml", (*place, key), f"у комментария не бывает {key}", "уберите его")
-            return [ActionSpec(form["id"], "comment", self._template(form["text"], "outcomes.toml", (*place, "text")))]
+            for name in ("roles", "subject", "due_in_hours", "email"):
+                if form.get(name):
+                    self._faults.add("outcomes.toml", (*place, name), f"у комментария не бывает {name}", "уберите его")
+            text = self._template(form["text"], "outcomes.toml", (*place, "text"))
+            return [ActionSpec(form["id"], "comment", text, when=when)]
         if not form["roles"]:
             self._faults.add("outcomes.toml", (*place, "roles"), "напоминание никому", "перечислите роли в roles")
         for role in form["roles"]:
             self._role(role, "outcomes.toml", (*place, "roles"))
         if len(set(form["roles"])) < len(form["roles"]):
             self._faults.add("outcomes.toml", (*place, "roles"), "роль повторена", "оставьте одну")
-        return [self._reminder(form, role, place) for role in form["roles"]]
+        return [self._reminder(form, role, place, when) for role in form["roles"]]
 
-    def _reminder(self, form: Mapping[str, Any], role: str, place: Place) -> ActionSpec:
+    def _reminder(self, form: Mapping[str, Any], role: str, place: Place, when: tuple[Condition, ...]) -> ActionSpec:
         script = self._forms["script.toml"]
         shared = script["reminder"]
         self._template(form["text"], "outcomes.toml", (*place, "text"))
@@ -289,6 +337,7 @@ class _Builder:
             subject=form.get("subject", shared["subject"]),
             due_in_hours=form.get("due_in_hours", shared.get("due_in_hours", script["promise_hours"])),
             email=form.get("email", shared["email"]),
+            when=when,
         )
 
     def _texts(self, script: Mapping[str, Any]) -> dict[str, Template]:
@@ -302,7 +351,7 @@ class _Builder:
         return texts
 
     def _role(self, name: str, file: str, place: Place) -> None:
-        if name not in self._roles:
+        if name not in self._roles or ":" in name:
             self._faults.add(file, place, f"неизвестная роль «{name}»", closest(name, self._roles) + " (roles.toml)")
 
     def _template(self, text: str, file: str, place: Place, extra: frozenset[str] = frozenset()) -> Template:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, Literal, cast
 
+from plugin.common.characters import describe_in_russian
 from plugin.common.toml.source import Place
 from plugin.deciding.engine.network import UNKNOWN, Pattern
 from plugin.deciding.ruleset.faults import Faults, closest
@@ -53,10 +54,12 @@ class ConditionReader:
         self._facts = facts
         self._derived = derived
         self._faults = faults
+        self._file = RULES_FILE
         self._drafts: list[Draft] = []
 
-    def read(self, when: Mapping[str, Any], place: Place) -> tuple[Draft, ...]:
+    def read(self, when: Mapping[str, Any], place: Place, file: str = RULES_FILE) -> tuple[Draft, ...]:
         """All conditions of one rule; every one must hold."""
+        self._file = file
         drafts = []
         for subject, written in when.items():
             wanted = self._read_one(subject, written, (*place, subject))
@@ -174,7 +177,7 @@ class ConditionReader:
         return fits_type(fact.type, value)
 
     def _fault(self, place: Place, what: str, hint: str) -> None:
-        self._faults.add(RULES_FILE, place, what, hint)
+        self._faults.add(self._file, place, what, hint)
 
 
 def fits_type(type_: str, value: Any) -> bool:
@@ -201,7 +204,13 @@ def shown(value: Any) -> str:
     """A value as it stands in the file; what TOML reads without quotes has none here."""
     if isinstance(value, date | time):
         return value.isoformat()
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        return repr(value)
+    odd = next((sign for sign in value if sign != " " and (sign.isspace() or not sign.isprintable())), None)
+    named = f" (в нём {describe_in_russian(odd)})" if odd else ""
+    return "'" + value.replace("\n", " ") + "'" + named
 
 
 def _negated(wanted: Wanted | None) -> Wanted | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from plugin.deciding.engine.network import Pattern
@@ -68,7 +70,7 @@ class TargetSpec:
 class Question:
     """A question of the conversation, asked when its conditions hold; their order is the conversation's.
 
-    ``read``: how ``say`` is read out, where that is not as it is recorded.
+    ``read``: how ``say`` is read out, where that is not as it is recorded. ``optional``: it may stay unanswered.
     """
 
     id: str
@@ -79,6 +81,7 @@ class Question:
     hint: str | None
     answers: tuple[Answer, ...]
     read: str | None = None
+    optional: bool = False
 
     def label_of(self, value: FactValue) -> str | None:
         """The label of a ready answer; None for a value that the question does not offer."""
@@ -96,11 +99,15 @@ class Rule:
     conclude: tuple[tuple[str, str], ...]
     outcome: str | None
     target: TargetSpec | None
+    adds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """One thing an outcome does; a reminder stands here once for each role."""
+    """One thing an outcome does if ``when`` holds; a reminder stands here once for each role.
+
+    ``person``: of a role with several people the one who is chosen, once the facts are known.
+    """
 
     id: str
     kind: str
@@ -109,6 +116,16 @@ class ActionSpec:
     subject: str | None = None
     due_in_hours: int | None = None
     email: bool = False
+    when: tuple[Condition, ...] = ()
+    person: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One of a role's people, and when they are reminded."""
+
+    person: str
+    when: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +157,48 @@ class Script:
     questions: tuple[Question, ...]
     rules: tuple[Rule, ...]
     outcomes: Mapping[str, OutcomeSpec]
-    unfinished_role: str
+    #: Who is told of a call that was never finished.
+    unfinished_roles: tuple[str, ...]
     #: Texts for corrections, another client's card and unfinished calls, by their names in ``build.TEXTS``.
     texts: Mapping[str, Template]
+    #: What rules may add to whatever outcome is reached: the actions' ids → one for each role.
+    added: Mapping[str, tuple[ActionSpec, ...]] = field(default_factory=dict)
+    #: Of the roles that have several people and that this script names: the people, in the order of the file.
+    people: Mapping[str, tuple[Recipient, ...]] = field(default_factory=dict)
 
     @property
     def conditions(self) -> Iterator[Condition]:
-        """Every condition, in the order in which they stand."""
-        return (condition for entry in self.entries for condition in entry.when)
+        """Every condition: of questions and rules, then of actions, then of people."""
+        entries = (condition for entry in self.entries for condition in entry.when)
+        return itertools.chain(entries, self.choosing)
+
+    @property
+    def choosing(self) -> Iterator[Condition]:
+        """The conditions that choose among actions and people; no question, rule or outcome depends on them."""
+        for action in self.actions:
+            yield from action.when
+        for recipients in self.people.values():
+            for recipient in recipients:
+                yield from recipient.when
+
+    @property
+    def actions(self) -> Iterator[ActionSpec]:
+        """Every action of every outcome, then those that rules add."""
+        for outcome in self.outcomes.values():
+            yield from outcome.actions
+        for actions in self.added.values():
+            yield from actions
 
     @property
     def call_facts(self) -> list[str]:
         """The facts that the call brings along and some condition reads, in the order of the vocabulary."""
         read = {condition.subject for condition in self.conditions}
         return [fact.name for fact in self.facts.values() if fact.source and fact.name in read]
+
+    @property
+    def optional_facts(self) -> frozenset[str]:
+        """The facts that some question asks for and that may stay unknown all the same."""
+        return frozenset(question.fact for question in self.questions if question.optional)
 
     def asked(self, fired: Collection[str]) -> dict[str, Question]:
         """Of the entries that fired the questions, each by its fact, which is asked for once, in the file's order."""
@@ -174,11 +219,35 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """One of a role's people. ``when``: by fields of the call and the card, as it stands in the file."""
+
+    name: str
+    when: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Deputy:
+    """Who stands in for a person."""
+
+    label: str
+    crm_user: str | None
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Role:
-    """Who gets the reminders of a role. ``email``: who mails them: smtp (the plugin), crm, or both."""
+    """Who gets the reminders of a role. ``email``: who mails them: smtp (the plugin), crm, or both.
+
+    With ``people`` it is these instead, each a role of their own (``ruleset.people``). ``away``: first and last days on
+    which ``deputy`` stands in.
+    """
 
     name: str
     label: str
     crm_user: str | None
     address: str | None
     email: str
+    people: tuple[Person, ...] = ()
+    away: tuple[tuple[date, date], ...] = ()
+    deputy: Deputy | None = None

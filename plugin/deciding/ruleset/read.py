@@ -6,7 +6,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ from plugin.errors import Fault, RulesError
 #: File name relative to the rules folder → parsed TOML, e.g. ``survey_opt_out/rules.toml``.
 RulesContent = Mapping[str, Any]
 
+#: How file managers, editors and people name a copy: «survey — копия», «survey (2)», «survey.bak», «survey~».
+_COPY = re.compile(r"(?i)копия|\bcopy\b|[~()]|^[.#]|\.(bak|old|orig|save|tmp|swp)$")
 #: Of a folder, in bytes, as file systems have it.
 _LONGEST_NAME = 255
 
@@ -38,17 +43,51 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, TomlSource]]:
         if name.endswith(OPTIONAL_FILES) and not os.path.lexists(folder / name):
             continue
         try:
-            sources[name] = load_toml(folder / name)
+            source = load_toml(folder / name)
+            sources[name] = replace(source, data=composed(source.data))
         except TomlUnreadable as error:
             faults.add_file(name, error.line, error.what, error.hint)
     faults.raise_if_any()
     return {name: source.data for name, source in sources.items()}, sources
 
 
+def composed(node: Any) -> Any:
+    """Parsed TOML with every text in NFC: «й» may be written as one character or as two, and is one letter."""
+    if isinstance(node, str):
+        return unicodedata.normalize("NFC", node)
+    if isinstance(node, dict):
+        return {composed(key): composed(inner) for key, inner in node.items()}
+    return [composed(inner) for inner in node] if isinstance(node, list) else node
+
+
 def file_names(folder: Path) -> list[str]:
     """The files that a rules folder has, or should have: the roles', and those of each folder with a script.toml."""
-    scripts = sorted(file.parent.name for file in folder.glob("*/script.toml") if file.is_file())
+    scripts = sorted(file.parent.name for file in folder.glob("*/script.toml") if not _COPY.search(file.parent.name))
     return [ROLES_FILE, *(f"{script}/{file}" for script in scripts for file in (*SCRIPT_FILES, *OPTIONAL_FILES))]
+
+
+def names_beside(folder: Path) -> Iterator[tuple[str, str]]:
+    """What looks like a part of the rules and is not taken, with the reason in Russian: copies and backups."""
+    taken = set(file_names(folder))
+    scripts = {name.split("/")[0] for name in taken if "/" in name}
+    for inner in sorted(folder.iterdir()):
+        if inner.is_dir():
+            if inner.name not in scripts and any(inner.glob("*.toml")):
+                why = "похоже на копию" if _COPY.search(inner.name) else "в ней нет script.toml"
+                yield f"{inner.name}/", f"папка не взята: {why}"
+            for file in sorted(inner.iterdir()) if inner.name in scripts else ():
+                yield from _not_taken(f"{inner.name}/{file.name}", taken)
+        else:
+            yield from _not_taken(inner.name, taken)
+
+
+def _not_taken(name: str, taken: Collection[str]) -> Iterator[tuple[str, str]]:
+    folder, _, file = name.rpartition("/")
+    if ".toml" not in file.casefold() or name in taken:
+        return
+    beside = (one for one in taken if one.rpartition("/")[0] == folder)
+    meant = next((one for one in beside if one.rpartition("/")[2] in file.casefold()), None)
+    yield name, f"файл не взят: правила читаются только из {meant or 'файлов с именами из руководства'}"
 
 
 def is_file_name(name: object) -> bool:
@@ -86,11 +125,14 @@ def build(
     roles = build_roles(content[ROLES_FILE], faults)
     scripts: dict[str, Script] = {}
     for name in sorted({file.split("/")[0] for file in content if "/" in file}):
+        known = len(faults.found)
         script = build_script(name, {file: content[f"{name}/{file}"] for file in SCRIPT_FILES}, roles, faults)
         if script:
             scripts[name] = script
         cases = f"{name}/{CASES_FILE}"
         if sources is not None and cases in content:
-            build_cases(name, content[cases], script, roles, faults, sources.get(cases))
+            # What cases name cannot be held against rules that are at fault themselves.
+            sound = None if len(faults.found) > known else script
+            build_cases(name, content[cases], sound, roles, faults, sources.get(cases))
     faults.raise_if_any()
     return roles, scripts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate
@@ -80,6 +81,18 @@ class Strict(Schema):
 FACT_TYPES = ("bool", "choice", "text", "number", "date", "datetime")
 
 
+class AcceptedForm(Strict):
+    """[[accepted]]: a contradiction that is meant; ``fault`` as ``optout rules check`` tells it, and why."""
+
+    fault = filled(required=True)
+    why = filled(required=True)
+
+
+def accepted() -> fields.List[Any]:
+    """accepted = [{ fault = "…", why = "…" }]."""
+    return list_of(table(AcceptedForm), load_default=[])
+
+
 class FactForm(Strict):
     """[fact.NAME] in vocabulary.toml. ``from``: the field of the call that brings it along, instead of a question."""
 
@@ -124,6 +137,8 @@ class QuestionForm(Strict):
     read = filled(load_default=None)
     hint = filled(load_default=None)
     answers = list_of(table(AnswerForm), load_default=[])
+    #: Whether the conversation may end without an answer.
+    optional = flag(load_default=False)
 
 
 class TargetForm(Strict):
@@ -141,6 +156,8 @@ class RuleForm(Strict):
     when = any_table(required=True)
     conclude = any_table(load_default=dict)
     outcome = filled(load_default=None)
+    #: Actions of [[action]] in outcomes.toml, done besides those of the outcome.
+    add = list_of(filled(), load_default=[])
     target = table(TargetForm, load_default=None)
 
 
@@ -152,12 +169,13 @@ class RulesForm(Strict):
 
 
 class ActionForm(Strict):
-    """[[outcome.NAME.action]] in outcomes.toml."""
+    """[[outcome.NAME.action]] in outcomes.toml, and [[action]], which rules add to whatever outcome is reached."""
 
     id = filled(required=True)
     kind = filled(required=True, valid=validate.OneOf(["comment", "reminder"], error="допустимы: comment, reminder"))
     text = filled(required=True)
     roles = list_of(filled(), load_default=[])
+    when = any_table(load_default=dict)
     subject = filled()
     due_in_hours = hours()
     email = flag()
@@ -179,6 +197,7 @@ class OutcomesForm(Strict):
     """outcomes.toml."""
 
     outcome = tables(OutcomeForm, required=True)
+    action = list_of(table(ActionForm), load_default=[])
 
 
 class ReminderForm(Strict):
@@ -193,7 +212,8 @@ class ReminderForm(Strict):
 class UnfinishedForm(Strict):
     """[unfinished] in script.toml."""
 
-    role = filled(required=True)
+    role = filled(load_default=None)
+    roles = list_of(filled(), load_default=[])
     subject = filled(required=True)
     text = filled(required=True)
 
@@ -225,6 +245,7 @@ class ScriptForm(Strict):
     unfinished = table(UnfinishedForm, required=True)
     correction = table(CorrectionForm, required=True)
     other_client = table(OtherClientForm, required=True)
+    accepted = accepted()
 
 
 class RoleAddressField(fields.String):
@@ -239,21 +260,62 @@ class RoleAddressField(fields.String):
         return text.strip()
 
 
+class PeriodField(fields.Field[tuple[date, date]]):
+    """``"2026-12-24/2027-01-08"``: both days belong to it; one day alone is its own period."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> tuple[date, date]:
+        first, _, last = str(value).partition("/")
+        try:
+            period = date.fromisoformat(first.strip()), date.fromisoformat((last or first).strip())
+        except ValueError:
+            raise ValidationError('нужны дни вида "2026-12-24/2027-01-08"') from None
+        if period[1] < period[0]:
+            raise ValidationError("последний день раньше первого")
+        return period
+
+
+class DeputyForm(Strict):
+    """``deputy`` of a person: who stands in while they are away."""
+
+    name = filled(required=True)
+    crm_user = filled(load_default=None)
+    address = RoleAddressField(load_default=None, error_messages=_REQUIRED | {"invalid": "это не почтовый адрес"})
+
+
+def email_mode(**kwargs: Any) -> fields.String:
+    """Who mails a reminder."""
+    return filled(valid=validate.OneOf(["crm", "smtp", "both"], error="допустимы: crm, smtp, both"), **kwargs)
+
+
+class PersonForm(Strict):
+    """[[role.NAME.person]] in roles.toml. ``when``: by fields of the call and the card, ``{ card.brand = "Kia" }``."""
+
+    name = filled(required=True)
+    crm_user = filled(load_default=None)
+    address = RoleAddressField(load_default=None, error_messages=_REQUIRED | {"invalid": "это не почтовый адрес"})
+    email = email_mode(load_default=None)
+    when = any_table(load_default=dict)
+    away = list_of(PeriodField(), load_default=[])
+    deputy = table(DeputyForm, load_default=None)
+
+
 class RoleForm(Strict):
-    """[role.NAME] in roles.toml."""
+    """[role.NAME] in roles.toml: one person, or several as ``person``."""
 
     label = filled(required=True)
     crm_user = filled(load_default=None)
     address = RoleAddressField(load_default=None, error_messages=_REQUIRED | {"invalid": "это не почтовый адрес"})
-    email = filled(
-        load_default="smtp", valid=validate.OneOf(["crm", "smtp", "both"], error="допустимы: crm, smtp, both")
-    )
+    email = email_mode(load_default="smtp")
+    person = list_of(table(PersonForm), load_default=[])
 
 
 class RolesForm(Strict):
     """roles.toml."""
 
     role = tables(RoleForm, required=True)
+    accepted = accepted()
 
 
 #: The files of a script folder and their forms.

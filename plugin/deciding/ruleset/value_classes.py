@@ -21,6 +21,7 @@ SAMPLE_TEXT = "…"
 #: More tests of one text make more combinations than are worth enumerating.
 MOST_TEXT_TESTS = 8
 
+_TEST_WORDS: Mapping[str, str] = {"equals": "равно", "contains": "содержит", "matches": "подходит под"}
 _BOOL_CODES: Mapping[FactValue, str] = {True: "yes", False: "no"}
 
 
@@ -217,7 +218,7 @@ class TextClasses:
 
     def _in_words(self, key: str) -> str:
         parts = [
-            f"{'' if bit == '1' else 'не '}{test.kind} {' / '.join(test.patterns)}"
+            f"{'' if bit == '1' else 'не '}{_TEST_WORDS[test.kind]} {' / '.join(f'«{one}»' for one in test.patterns)}"
             for bit, test in zip(key, self._tests, strict=True)
         ]
         return ", ".join(parts)

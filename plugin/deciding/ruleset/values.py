@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 #: A typed fact: bool for ``bool``, int or float for ``number``, str for the others (dates and times as ISO 8601).
 FactValue = bool | int | float | str
 #: Typed facts by name; a missing fact is unknown.
 Facts = Mapping[str, FactValue]
+
+
+class Skipped(str):
+    """An optional question that was passed over: its fact stays unknown, and it is not asked again."""
+
+    __slots__ = ()
+
+
+SKIPPED: Final = Skipped()
 
 
 class Answer(NamedTuple):

@@ -101,14 +101,14 @@ def _access(
     throttle = Throttle(ledger, throttle_key(key), now)
     return Access(
         page=own,
-        cookies=Cookies.of(own),
+        cookies=Cookies.of(own, settings.web.path),
         sessions=Sessions(ledger, now, timedelta(hours=own.session_hours), derived_key(key, "tokens")),
         open_sessions=OpenSessions(ledger, now),
         users=users,
         sign_in=SignIn(users, passwords, throttle, second_factors),
         second_factors=second_factors,
         devices=Devices(derived_key(key, "known browsers"), now),
-        links=Links.of(own, now),
+        links=Links.of(own, now, settings.web.path),
         begun=BegunCalls(ledger, settings),
         connector=connector,
         form_key=derived_key(key, "sign-in form"),

@@ -15,7 +15,7 @@ from plugin.operator_page.requirements import NOT_A_NAME, can_be_name
 from plugin.operator_page.sessions import OpenedPage, PageSessions
 from plugin.operator_page.tickets import Tickets
 from plugin.web.auth import page_view, visitor
-from plugin.web.auth.places import call_url
+from plugin.web.auth.places import call_url, go_to
 from plugin.web.operator_page.assets import Assets
 from plugin.web.operator_page.calls import asked_call, call_json, shown_phone
 
@@ -35,7 +35,7 @@ def add_pages(
         if call is None:
             return _form({}, None if request.args.get("call") is None else "Такого звонка здесь нет. Начните новый.")
         if request.args.get("call") != call.id:
-            return redirect(call_url(call.id), 303)
+            return go_to(call_url(call.id))
         opened = sessions.open(call, request.args.get("revision"))
         first = opened.tree.nodes[opened.tree.start] if opened.journal is None else None
         return render_template(
@@ -74,7 +74,7 @@ def add_pages(
         if not call.phone and not call.card_id:
             return _form(given, "Укажите номер телефона или номер карточки: иначе запись некуда сделать.", "phone"), 422
         sessions.begin(call)
-        return redirect(call_url(call.id), 303)
+        return go_to(call_url(call.id))
 
     def _form(given: dict[str, str], fault: str | None, field: str | None = None) -> str:
         who = visitor()

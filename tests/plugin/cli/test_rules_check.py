@@ -105,7 +105,7 @@ def test_an_unknown_script_is_told_with_those_there_are(rules: Path, capsys: pyt
 def test_warnings_and_what_is_not_proven_stand_apart_and_do_not_fail(
     rules: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spoil(rules, "phrase_and_promise.outcomes.toml")
+    spoil(rules, "phrase_and_reminder.outcomes.toml")
     text = (
         (rules / "tiny/rules.toml")
         .read_text()
@@ -124,7 +124,7 @@ def test_warnings_and_what_is_not_proven_stand_apart_and_do_not_fail(
     assert status == 0
     warnings, unproven = lines.index("Предупреждения (1):"), lines.index("Не доказано (2):")
     assert lines[warnings + 1].startswith(
-        "tiny/outcomes.toml:8: outcome, call_back, say: сказано «в течение двух суток»"
+        "tiny/outcomes.toml:8: outcome, call_back, say: сказано «в течение суток», а срок напоминания"
     )
     assert lines[unproven + 1].startswith("tiny/vocabulary.toml:10: fact, words: текст «Своими словами»: не проверено")
     assert lines[-1] == "Итого скриптов: 1; ошибок нет, предупреждений: 1, не доказано: 2"

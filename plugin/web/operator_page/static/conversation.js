@@ -42,7 +42,10 @@ export function walk(tree, grafts, answers) {
   for (const answer of answers) {
     if (!node || node.fact !== answer.fact) return { steps, node, asking: false, misfit: answer };
     let next = node.next;
-    if (node.answers) {
+    if (answer.value === null) {
+      if (!("skip" in node)) return { steps, node, asking: false, misfit: answer };
+      next = node.skip;
+    } else if (node.answers) {
       const chosen = node.answers.find((offered) => offered.value === answer.value);
       if (!chosen) return { steps, node, asking: false, misfit: answer };
       next = chosen.next;

@@ -41,6 +41,7 @@ function press(page, event) {
   const named = /^[a-zа-яё]$/.test(letter) ? LETTERS[letter] : PLACES[event.code];
   if (digit === "0") act(event, () => page.openOther());
   else if (digit) act(event, () => page.choose(Number(digit) - 1));
+  else if (event.key === "-") act(event, () => page.skip());
   else if (event.key === "Backspace") act(event, () => page.back());
   else if (event.key === "Enter") enter(page, event);
   else if (named === "note") act(event, () => page.openNote());

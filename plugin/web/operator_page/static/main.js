@@ -120,7 +120,8 @@ class Page extends Dialogs {
 
   /** Values for the gaps of texts: call, answers in words, note, times. */
   values(began) {
-    const said = Object.fromEntries(this.answers.map((answer) => [`fact.${answer.fact}`, answer.words]));
+    const told = this.answers.filter((answer) => answer.value !== null);
+    const said = Object.fromEntries(told.map((answer) => [`fact.${answer.fact}`, answer.words]));
     return {
       ...data.context,
       ...said,
@@ -147,7 +148,7 @@ class Page extends Dialogs {
     if (this.exact) return this.exact;
     const began = this.began;
     if (!this.handover) return endingOf(this.place.node, data, this.values(began), began);
-    const { steps } = this.place;
+    const steps = this.place.steps.filter(({ answer }) => answer.value !== null);
     const told = steps.map(({ node, answer }) => `${node.label}: ${answer.words}`);
     return endingOf(data.unfinished, data, this.values(began), began, told);
   }
@@ -206,6 +207,11 @@ class Page extends Dialogs {
   choose(place) {
     const offered = this.place.node?.answers?.[place];
     if (this.screen === "question" && offered) this.answer(offered.value, offered.label);
+  }
+
+  /** Pass over a question that need not be answered. */
+  skip() {
+    if (this.screen === "question" && "skip" in this.place.node) this.answer(null, "Пропущено");
   }
 
   /** Take a typed answer; returns what is wrong with it, or null. */

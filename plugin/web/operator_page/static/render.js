@@ -78,6 +78,7 @@ export class Renderer {
     const actions = {
       answer: (answer) => this.answer(answer.value, answer.label),
       typed: (text) => this.typed(text),
+      skip: () => this.skip(),
       back: () => this.back(),
       backTo: (fact) => this.backTo(fact),
       other: () => this.openOther(),

@@ -39,11 +39,12 @@ function backButton(actions) {
   return make("button", { type: "button", class: "quiet", onclick: actions.back }, "Назад ", key("Backspace"));
 }
 
-function others(actions, { canGoBack }) {
+function others(actions, { canGoBack, canSkip }) {
   return make(
     "div",
     { class: "others" },
     canGoBack && backButton(actions),
+    canSkip && make("button", { type: "button", class: "quiet", onclick: once(actions.skip) }, "Пропустить ", key("-")),
     actions.other && make("button", { type: "button", class: "quiet", onclick: actions.other }, "Нет нужного ответа ", key("0")),
     make("button", { type: "button", class: "quiet", onclick: actions.broken }, "Разговор прервался ", key("П")),
   );
@@ -52,7 +53,7 @@ function others(actions, { canGoBack }) {
 export function questionScreen(node, actions, { canGoBack, again }) {
   return screenOf(
     [again && make("p", { class: "again" }, "Записано. Спросите ещё раз:"), phrase(node.say, node.hint, node.read)],
-    [node.answers ? answerButtons(node, actions) : typedAnswer(node, actions), others(actions, { canGoBack })],
+    [node.answers ? answerButtons(node, actions) : typedAnswer(node, actions), others(actions, { canGoBack, canSkip: "skip" in node })],
   );
 }
 

@@ -43,10 +43,17 @@ def _only(found: Differences) -> BehaviourChange:
 # --- bad input -------------------------------------------------------------------------------------
 
 
+def test_before_anything_was_published_the_folder_differs_in_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(home) == 0
+    assert "Различий нет" in capsys.readouterr().out
+
+
 def test_without_a_ledger_there_is_nothing_active_to_compare_with(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _run(home) == 2
+    assert _run(home, "active", str(home / "rules")) == 2
     assert "Журнала ещё нет" in capsys.readouterr().err
 
 

@@ -194,7 +194,7 @@ def test_a_change_goes_live_and_the_way_back_is_told(home: Home, rules: Rules) -
 
 def test_what_the_check_warns_of_is_told_and_does_not_keep_the_rules_from_going_live(home: Home, rules: Rules) -> None:
     (home.rules / "survey_opt_out/cases.toml").unlink()
-    home.edit("survey_opt_out/script.toml", "promise_hours = 24", "promise_hours = 48")
+    home.edit("survey_opt_out/script.toml", "due_in_hours = 24", "due_in_hours = 12")
     said = rules("publish", *SIGNED)
     assert (said.status, said.err) == (0, "")
     assert "Предупреждения: " in said.out

@@ -34,7 +34,7 @@ FACTS: dict[str, dict[str, Any]] = {
 }
 DERIVED = {"section": ["1", "2"], "point": ["1", "2", "3"]}
 CONDITIONS: dict[str, list[Any]] = {
-    "yes": [True, False, {"not": True}, {"known": True}],
+    "yes": [True, False, {"not": True}, {"known": True}, {"unknown": True}],
     "kind": ["a", ["a", "b"], {"not": "c"}, {"known": True}],
     "words": [{"contains": "дорог"}, {"not_contains": "дорог"}, {"known": True}, "ничего"],
     "mark": [{"less_than": 7}, {"at_least": 7}, {"at_least": 3, "at_most": 8}, 5],
@@ -63,6 +63,8 @@ def scripts(draw: st.DrawFn) -> dict[str, Any]:
         if number:
             question["when"] = draw(_when(before, 0))
         values = FACTS[fact].get("values", [True, False]) if FACTS[fact]["type"] in ("bool", "choice") else []
+        if draw(st.integers(0, 3)) == 0:
+            question["optional"] = True
         if values:
             question["answers"] = [{"value": value, "label": str(value)} for value in values]
         questions.append(question)

@@ -1,0 +1,240 @@
+"""Proves what is done at the end of every conversation: each action somewhere, each role by somebody, nobody twice.
+
+Conversations are told apart by the conditions that choose among actions and people. Where that makes too many, each
+action is looked for by itself, and what then remains is told as not proven.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from plugin.authoring.verification import wording
+from plugin.authoring.verification.findings import FaultNotes
+from plugin.authoring.verification.logic import ConversationState, ConversationStep, Logic, numbers, union
+from plugin.authoring.verification.state_space import ConversationEnd, ProofLimits, walk_keeping
+from plugin.common.toml.source import Place
+from plugin.deciding.ruleset import Role
+from plugin.deciding.ruleset.model import ActionSpec, Condition
+from plugin.deciding.ruleset.people import recipient_of
+from plugin.deciding.ruleset.schema import ROLES_FILE
+
+_OUTCOMES_FILE = "outcomes.toml"
+#: The share of the time for all conditions together; the rest is for one action after the other.
+_TOGETHER = 0.4
+#: Combinations of the fields that choose among one role's people; more are not tried.
+_MOST_COMBINATIONS = 20_000
+
+
+def check_actions(logic: Logic, roles: Mapping[str, Role], notes: FaultNotes, limits: ProofLimits) -> None:
+    """Note actions that nothing reaches, roles that nobody fills, and people who are reminded twice."""
+    _ActionsProof(logic, roles, notes, limits).prove()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Candidate:
+    """An action with the bits of its conditions.
+
+    ``outcome``: the only one that does it; None: the rules ``adding`` it do.
+    """
+
+    spec: ActionSpec
+    place: Place
+    needs: int
+    outcome: str | None
+    adding: int = 0
+
+
+class _ActionsProof:
+    def __init__(self, logic: Logic, roles: Mapping[str, Role], notes: FaultNotes, limits: ProofLimits) -> None:
+        self._logic = logic
+        self._script = logic.script
+        self._roles = roles
+        self._notes = notes
+        self._limits = limits
+        self._file = f"{logic.script.name}/{_OUTCOMES_FILE}"
+        self._candidates = list(self._found())
+        self._people = {
+            role: [(one.person, self._bits(one.when)) for one in people] for role, people in self._script.people.items()
+        }
+        self._reached: set[_Candidate] = set()
+        self._told: set[tuple[str, ...]] = set()
+
+    def prove(self) -> None:
+        for role in self._script.people:
+            self._somebody(role)
+        conditional = [one for one in self._candidates if one.needs or one.outcome is None]
+        if not conditional and not self._people:
+            self._fixed()
+            return
+        began = self._limits.clock()
+        together = replace(self._limits, seconds=self._limits.seconds * _TOGETHER)
+        if self._walk(conditional, together):
+            self._unreached(conditional)
+            return
+        deadline = began + self._limits.seconds
+        for position, one in enumerate(conditional):
+            left = deadline - self._limits.clock()
+            share = replace(self._limits, seconds=max(left, 0.0) / (len(conditional) - position))
+            if left <= 0 or not self._walk(self._beside(one, conditional), share):
+                what = f"действие «{one.spec.id}»: не перебрать всех разговоров, в которых оно может выполниться"
+                self._notes.unproven.add(self._file, one.place, what, "сократите условия или проверьте случаем")
+                self._reached.add(one)
+        self._unreached(conditional)
+
+    # --- what there is -------------------------------------------------------------------------------
+
+    def _found(self) -> Iterator[_Candidate]:
+        for name, outcome in self._script.outcomes.items():
+            for spec, index in _numbered(outcome.actions):
+                yield _Candidate(spec, ("outcome", name, "action", index), self._bits(spec.when), name)
+        first_rule = len(self._script.questions)
+        for index, (name, specs) in enumerate(self._script.added.items()):
+            adding = union(1 << first_rule + n for n, rule in enumerate(self._script.rules) if name in rule.adds)
+            for spec in specs:
+                yield _Candidate(spec, ("action", index), self._bits(spec.when), None, adding)
+
+    def _bits(self, when: Iterable[Condition]) -> int:
+        return union(self._logic.condition(condition) for condition in when)
+
+    def _beside(self, one: _Candidate, others: Sequence[_Candidate]) -> list[_Candidate]:
+        """The action and those that may remind the same people at the same end."""
+        return [
+            other
+            for other in others
+            if other is one
+            or (
+                other.spec.role is not None
+                and other.spec.role == one.spec.role
+                and (None in (one.outcome, other.outcome) or one.outcome == other.outcome)
+            )
+        ]
+
+    # --- every conversation ----------------------------------------------------------------------
+
+    def _walk(self, told_apart: Sequence[_Candidate], limits: ProofLimits) -> bool:
+        """Look at the end of every conversation, by these actions' conditions; whether all were looked at."""
+        if limits.seconds <= 0:
+            return False
+        kept = union(one.needs for one in told_apart)
+        roles = {one.spec.role for one in told_apart} | {one.spec.role for one in self._candidates}
+        kept |= union(bits for role in roles if role in self._people for _, bits in self._people[role])
+        walk = walk_keeping(self._logic, limits, kept, union(one.adding for one in told_apart))
+        if walk is None:
+            return False
+        for end in walk.ends:
+            if end.ends.outcomes and not end.ends.conflict:
+                self._look(end, set(told_apart))
+        return True
+
+    def _look(self, end: ConversationEnd, told_apart: set[_Candidate]) -> None:
+        state = self._logic.after(end.path)
+        outcome = list(self._script.outcomes)[next(numbers(end.ends.outcomes))]
+        done = [one for one in self._candidates if self._is_done(one, outcome, state)]
+        known = [one for one in done if one in told_apart or not (one.needs or one.outcome is None)]
+        self._reached.update(one for one in done if one in told_apart)
+        reminded: dict[str, tuple[_Candidate, str]] = {}
+        for one in known:
+            for recipient in self._recipients(one.spec.role, state):
+                for same in self._same_person(recipient):
+                    other = reminded.setdefault(same, (one, recipient))
+                    if other[0] is not one:
+                        self._twice(other, (one, recipient), end.path)
+
+    def _is_done(self, one: _Candidate, outcome: str, state: ConversationState) -> bool:
+        wanted = one.outcome == outcome if one.outcome is not None else bool(one.adding & state.fired)
+        return wanted and not one.needs & ~state.holds
+
+    def _recipients(self, role: str | None, state: ConversationState) -> list[str]:
+        if role is None:
+            return []
+        if role not in self._people:
+            return [role]
+        return [recipient_of(role, name) for name, bits in self._people[role] if not bits & ~state.holds]
+
+    def _same_person(self, recipient: str) -> Iterator[str]:
+        role = self._roles.get(recipient)
+        yield recipient
+        if role and role.crm_user:
+            yield f"crm_user {role.crm_user}"
+        if role and role.address:
+            yield f"address {role.address.casefold()}"
+
+    # --- without conditions --------------------------------------------------------------------------
+
+    def _fixed(self) -> None:
+        """Nothing is chosen: two reminders of one outcome to one role are so in every conversation with it."""
+        for _, group in itertools.groupby(self._candidates, key=lambda one: one.outcome):
+            seen: dict[str, _Candidate] = {}
+            for one in group:
+                if one.spec.role and (other := seen.setdefault(one.spec.role, one)) is not one:
+                    self._twice((other, one.spec.role), (one, one.spec.role), ())
+
+    # --- what is told ----------------------------------------------------------------------------------
+
+    def _twice(
+        self, first: tuple[_Candidate, str], second: tuple[_Candidate, str], path: Iterable[ConversationStep]
+    ) -> None:
+        (one, to), (other, also_to) = first, second
+        # That two roles are one person is told of the roles themselves.
+        if one.spec.role != other.spec.role and not {one.spec.role, other.spec.role} & self._people.keys():
+            return
+        key = (one.spec.id, other.spec.id, to, also_to)
+        if key in self._told:
+            return
+        self._told.add(key)
+        steps = tuple(path)
+        said = f" (разговор «{wording.conversation(self._script, steps)}»)" if steps else ""
+        named = self._roles[also_to].label if also_to in self._roles else also_to
+        what = f"«{named}» получит и его, и «{one.spec.id}» за один разговор{said}"
+        self._notes.contradiction(self._file, other.place, what, "уточните условия (when) или оставьте одно")
+
+    def _unreached(self, conditional: Sequence[_Candidate]) -> None:
+        for place, group in itertools.groupby(conditional, key=lambda one: one.place):
+            members = list(group)
+            if not self._reached.isdisjoint(members):
+                continue
+            one = members[0]
+            if one.outcome is None and not one.adding:
+                what, hint = "действие не добавляет ни одно правило", "назовите его в add правила или уберите"
+            else:
+                what, hint = "действие не выполняется ни в одном разговоре", "исправьте условия (when) или уберите его"
+            self._notes.faults.add(self._file, place, what, hint)
+
+    def _somebody(self, role: str) -> None:
+        """For every combination of the fields that choose among a role's people somebody is chosen."""
+        people = self._script.people[role]
+        names = list(dict.fromkeys(condition.subject for one in people for condition in one.when))
+        branches: list[tuple[str, Sequence[object], Sequence[int]]] = []
+        for name in names:
+            number = self._logic.calls.index(name)
+            found = self._logic.call_branches[number]
+            branches.append((name, [one.value for one in found], [one.holds for one in found]))
+        for tried, chosen in enumerate(itertools.product(*(range(len(values)) for _, values, _ in branches))):
+            if tried == _MOST_COMBINATIONS:
+                what = f"людей роли выбирают больше {_MOST_COMBINATIONS} сочетаний полей; проверены не все"
+                self._notes.unproven.add(ROLES_FILE, ("role", role), what, "сократите условия")
+                return
+            picked = list(zip(chosen, branches, strict=True))
+            holds = union(held[place] for place, (_, _, held) in picked)
+            if all(bits & ~holds for _, bits in self._people[role]):
+                self._nobody(role, [(name, values[place]) for place, (name, values, _) in picked])
+                return
+
+    def _nobody(self, role: str, fields: Iterable[tuple[str, object]]) -> None:
+        steps = [ConversationStep(None, name, value) for name, value in fields]  # type: ignore[arg-type]
+        said = wording.conversation(self._script, steps)
+        what = f"в роли никого нет, если «{said}» (скрипт {self._script.name})"
+        hint = "допишите человека без when или с when для этого значения"
+        self._notes.faults.add(ROLES_FILE, ("role", role), what, hint)
+
+
+def _numbered(actions: Iterable[ActionSpec]) -> Iterator[tuple[ActionSpec, int]]:
+    """Each action with its place in the file: a reminder to several roles is one entry there."""
+    index, known = -1, ""
+    for action in actions:
+        entry = action.id.removesuffix(f"-{action.role}") if action.role else action.id
+        if entry != known or action.role is None:
+            index, known = index + 1, entry
+        yield action, index

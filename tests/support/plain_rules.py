@@ -1,0 +1,111 @@
+"""A plain reading of a rules folder's content, written apart from the product: what it decides, does, and who is told.
+
+No engine, no classes, no proof: questions are asked in order and rules applied until nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Plain(NamedTuple):
+    """What some facts come to. ``outcomes``: all that rules give; ``actions``: (id, role, person), each once."""
+
+    asked: tuple[str, ...]
+    lacking: tuple[str, ...]
+    outcomes: frozenset[str]
+    actions: tuple[tuple[str, str | None, str | None], ...]
+
+
+def evaluate(content: Mapping[str, Any], script: str, facts: Mapping[str, Any]) -> Plain:
+    """What the content's script makes of these facts."""
+    rules = content[f"{script}/rules.toml"]
+    vocabulary = content[f"{script}/vocabulary.toml"]["fact"]
+    heard = {name for name, fact in vocabulary.items() if "from" in fact}
+    derived: dict[str, set[str]] = {}
+    fired: list[Mapping[str, Any]] = []
+    asked: list[Mapping[str, Any]] = []
+    while True:
+        new = [q for q in rules["question"] if q not in asked and _holds(q.get("when", {}), facts, heard, derived)]
+        new_rules = [r for r in rules["rule"] if r not in fired and _holds(r["when"], facts, heard, derived)]
+        if not new and not new_rules:
+            break
+        asked += new
+        heard |= {question["fact"] for question in new}
+        fired += new_rules
+        for rule in new_rules:
+            for name, value in rule.get("conclude", {}).items():
+                derived.setdefault(name, set()).add(value)
+    order = [question for question in rules["question"] if question in asked]
+    lacking = [q["fact"] for q in order if q["fact"] not in facts and not q.get("optional")]
+    outcomes = frozenset(rule["outcome"] for rule in fired if "outcome" in rule)
+    actions: list[tuple[str, str | None, str | None]] = []
+    if len(outcomes) == 1 and not lacking:
+        file = content[f"{script}/outcomes.toml"]
+        own = file["outcome"][next(iter(outcomes))].get("action", [])
+        added = {name for rule in fired for name in rule.get("add", ())}
+        for action in [*own, *(one for one in file.get("action", ()) if one["id"] in added)]:
+            if _holds(action.get("when", {}), facts, heard, derived):
+                actions += _each(content, action, facts, vocabulary)
+    return Plain(tuple(q["fact"] for q in order), tuple(lacking), outcomes, tuple(actions))
+
+
+def _each(
+    content: Mapping[str, Any], action: Mapping[str, Any], facts: Mapping[str, Any], vocabulary: Mapping[str, Any]
+) -> list[tuple[str, str | None, str | None]]:
+    if action["kind"] == "comment":
+        return [(action["id"], None, None)]
+    found: list[tuple[str, str | None, str | None]] = []
+    for role in action["roles"]:
+        people = content["roles.toml"]["role"][role].get("person")
+        names = [None] if people is None else [p["name"] for p in people if _chosen(p, facts, vocabulary)]
+        found += [(f"{action['id']}-{role}", role, name) for name in names]
+    return found
+
+
+def _chosen(person: Mapping[str, Any], facts: Mapping[str, Any], vocabulary: Mapping[str, Any]) -> bool:
+    for field, wanted in person.get("when", {}).items():
+        names = [name for name, fact in vocabulary.items() if fact.get("from") == field]
+        if not _one(wanted, facts.get(names[0])):
+            return False
+    return True
+
+
+def _holds(when: Mapping[str, Any], facts: Mapping[str, Any], heard: set[str], derived: Mapping[str, set[str]]) -> bool:
+    for name, wanted in when.items():
+        if name in derived or name in ("section", "point"):
+            values = wanted if isinstance(wanted, list) else [wanted]
+            if not derived.get(name, set()) & set(values):
+                return False
+        elif name not in heard or not _one(wanted, facts.get(name)):
+            return False
+    return True
+
+
+def _one(wanted: Any, value: Any) -> bool:
+    if isinstance(wanted, Mapping):
+        return all(_operator(word, operand, value) for word, operand in wanted.items())
+    values = wanted if isinstance(wanted, list) else [wanted]
+    if isinstance(value, str):
+        return value.casefold() in [str(one).casefold() for one in values]
+    return any(value == one and type(value) is type(one) for one in values if value is not None)
+
+
+def _operator(word: str, operand: Any, value: Any) -> bool:
+    if word in ("known", "unknown"):
+        return (value is not None) == ((word == "known") == operand)
+    if value is None:
+        return False
+    if word == "not":
+        return not _one(operand, value)
+    if word in ("contains", "not_contains"):
+        parts = operand if isinstance(operand, list) else [operand]
+        return any(part.casefold() in value.casefold() for part in parts) == (word == "contains")
+    compared: dict[str, bool] = {
+        "less_than": value < operand,
+        "at_most": value <= operand,
+        "more_than": value > operand,
+        "at_least": value >= operand,
+    }
+    return compared[word]

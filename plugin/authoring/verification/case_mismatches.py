@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from plugin.authoring.verification.case_texts import further_differences
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Action, Decision
 from plugin.deciding.decision.trace import RuleTrace, TracedCondition, toml, written
+from plugin.deciding.ruleset import Role
 from plugin.deciding.ruleset.cases import Case, Expected, Wording
 from plugin.deciding.ruleset.conditions import allowed_values
 from plugin.deciding.ruleset.values import FactValue
@@ -28,14 +30,16 @@ class Run:
     fault: BadFacts | DecisionError | None = None
 
 
-def differences(decider: Decider, case: Case, run: Run) -> Iterator[str]:
-    """Every expectation of the case that is not met."""
+def differences(decider: Decider, case: Case, run: Run, roles: Mapping[str, Role] | None = None) -> Iterator[str]:
+    """Every expectation of the case that is not met; ``roles`` are those of the revision."""
     if case.expected.error is not None:
         yield from _refusal(decider, case.expected.error, run)
     elif run.decision is None:
         yield from _undecided(decider, run)
     else:
         yield from _Differences(decider, case.expected, run, run.decision).all()
+        for one in further_differences(decider, roles or {}, case, run.facts, run.decision):
+            yield from [one] if isinstance(one, str) else _wording(one.what, one.expected, one.got)
 
 
 def _refusal(decider: Decider, wanted: str, run: Run) -> Iterator[str]:
@@ -109,8 +113,10 @@ class _Differences:
         yield from _wording("фраза", expected.say, say)
         yield from _wording("подсказка", expected.hint, hint)
         if expected.answers is not None:
-            offered = [answer.value for answer in asked.answers] if asked else []
-            yield from _same("ответы", expected.answers, offered)
+            offered = list(asked.answers) if asked else []
+            by_label = {answer.label for answer in offered} & {one for one in expected.answers if isinstance(one, str)}
+            got = [answer.label if by_label else answer.value for answer in offered]
+            yield from _same("ответы", expected.answers, got)
         comments = "\n".join(action.text for action in decision.actions if action.kind == "comment")
         yield from _wording("комментарий", expected.comment, comments or None)
 
@@ -131,7 +137,7 @@ class _Differences:
     def _recipients(self) -> Iterator[str]:
         if self._expected.remind is None:
             return
-        roles = [str(action.role) for action in self._reminders]
+        roles = [str(action.recipient) for action in self._reminders]
         if sorted(self._expected.remind) != sorted(roles):
             yield f"ожидалось напоминание: {_people(self._expected.remind)}, получено: {_people(roles)}"
 

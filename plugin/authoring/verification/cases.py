@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from plugin.authoring.verification.case_mismatches import Run, differences
+from plugin.authoring.verification.case_texts import CORRECTIONS, resolved
 from plugin.common.toml.source import TomlSource, parse_toml
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.conversations import reach
 from plugin.deciding.decision.decider import Decider
+from plugin.deciding.ruleset import Role
 from plugin.deciding.ruleset.cases import Case, Expected, build_cases
 from plugin.deciding.ruleset.faults import Faults
 from plugin.deciding.ruleset.schema import CASES_FILE
@@ -79,11 +81,12 @@ class Coverage:
     questions: CoverageShare
     answers: CoverageShare
     outcomes: CoverageShare
+    texts: CoverageShare
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left untouched."""
-        return not any(part.missed for part in (self.rules, self.questions, self.answers, self.outcomes))
+        return not any(part.missed for part in (self.rules, self.questions, self.answers, self.outcomes, self.texts))
 
 
 def cases_of(rulebook: Rulebook) -> tuple[Case, ...]:
@@ -102,18 +105,18 @@ def cases_of(rulebook: Rulebook) -> tuple[Case, ...]:
 
 def run_cases(rulebook: Rulebook) -> tuple[CaseResult, ...]:
     """Every case run by its script. Raises RulesError for cases that cannot be read."""
-    return tuple(run_case(rulebook.script(case.script), case) for case in cases_of(rulebook))
+    return tuple(run_case(rulebook.script(case.script), case, rulebook.roles) for case in cases_of(rulebook))
 
 
-def run_case(decider: Decider, case: Case) -> CaseResult:
-    """One case run by its script."""
+def run_case(decider: Decider, case: Case, roles: Mapping[str, Role] | None = None) -> CaseResult:
+    """One case run by its script; ``roles`` are those of its revision."""
     run = _run(decider, case)
-    return CaseResult(case, tuple(differences(decider, case, run)), run)
+    return CaseResult(case, tuple(differences(decider, case, run, roles)), run)
 
 
 def _run(decider: Decider, case: Case) -> Run:
     try:
-        facts = decider.type_facts(case.facts)
+        facts = decider.type_facts(resolved(decider, case.facts))
     except BadFacts as fault:
         return Run(fault=fault)
     end = reach(decider, facts, case.context)
@@ -144,7 +147,29 @@ def coverage(rulebook: Rulebook, results: Sequence[CaseResult]) -> Coverage:
         ),
         answers=CoverageShare(len(every), tuple(answered for answered in every if answered not in said)),
         outcomes=_part([CoveredEntry(script.name, name) for script in scripts for name in script.outcomes], ended),
+        texts=_part(
+            [CoveredEntry(decider.name, name) for decider in rulebook.scripts.values() for name in _texts(decider)],
+            {CoveredEntry(r.case.script, name) for r in results for name in _expected_texts(r.case)},
+        ),
     )
+
+
+def _texts(decider: Decider) -> Iterator[str]:
+    """What a script says and does beyond its conversations, by names in its files."""
+    yield from (f"correction.{name}" for name in CORRECTIONS)
+    if any(rule.target for rule in decider.script.rules):
+        yield from ("other_client.comment", "other_client.reminder", "target_phone")
+    yield from ("unfinished.remind", "unfinished.subject", "unfinished.text", "promise_hours", "persons")
+
+
+def _expected_texts(case: Case) -> Iterator[str]:
+    expected = case.expected
+    for table, of in (("correction", expected.then), ("other_client", expected.other_client)):
+        yield from (f"{table}.{name}" for name, wanted in (of or {}).items() if wanted is not None)
+    yield from (f"unfinished.{name}" for name, wanted in (expected.unfinished or {}).items() if wanted is not None)
+    for name in ("promise_hours", "persons", "target_phone"):
+        if getattr(expected, name) is not None:
+            yield name
 
 
 def _part(every: Sequence[CoveredEntry], touched: set[CoveredEntry]) -> CoverageShare:

@@ -65,6 +65,20 @@ class _NameCheck:
                 what = f"«{fact.name}» узнают вопросом: к концу разговора ответ известен всегда"
                 hint = "«неизвестно» бывает у полей звонка (from) и у вопросов с optional = true; уберите условие"
                 self._fault(entry, place, what, hint)
+        self._facts_of_actions()
+
+    def _facts_of_actions(self) -> None:
+        """The same of the conditions of actions, which nothing else depends on."""
+        told: set[str] = set()
+        for action in self._script.actions:
+            for condition in action.when:
+                fact = self._script.facts.get(condition.subject)
+                if fact is None or fact.source or fact.name in self._asked or fact.name in told:
+                    continue
+                told.add(fact.name)
+                what = f"действие «{action.id}» читает факт «{fact.name}», о котором не спрашивает ни один вопрос"
+                hint = f'добавьте вопрос с fact = "{fact.name}" или from в словаре'
+                self._notes.faults.add(f"{self._script.name}/outcomes.toml", ("outcome",), what, hint)
 
     # --- derived facts ---------------------------------------------------------------------------
 
@@ -82,6 +96,8 @@ class _NameCheck:
                 what = f"{name} = {_quoted(missing)} не заключает ни одно правило"
                 hint = f"заключают: {known}" if known else "добавьте правило с conclude"
                 self._fault(entry, place, what, hint, dead=wanted.isdisjoint(drawn))
+        for condition in self._script.choosing:
+            read |= _conclusions(self._script, condition)
         for index, rule in enumerate(self._script.rules):
             for name, value in rule.conclude:
                 if (name, value) not in read:
@@ -119,7 +135,7 @@ class _NameCheck:
     def unused(self) -> None:
         """Warn of what is declared and serves nothing, and of texts that stay empty."""
         warn, script = self._notes.warnings.add, self._script
-        read = {condition.subject for _, _, condition in self._conditions()}
+        read = {condition.subject for condition in self._script.conditions}
         told = self._facts_in_texts()
         for name, fact in script.facts.items():
             used = name in self._asked or name in read or name in told
@@ -142,7 +158,7 @@ class _NameCheck:
 
     def _unused_conclusions(self) -> None:
         drawn = {conclusion for rule in self._script.rules for conclusion in rule.conclude}
-        read = set().union(*(_conclusions(self._script, condition) for _, _, condition in self._conditions()))
+        read = set().union(*(_conclusions(self._script, condition) for condition in self._script.conditions))
         for name, derived in self._script.derived.items():
             unused = [value for value in derived.values if (name, value) not in drawn | read]
             if unused:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from plugin.authoring.verification.accept_cases import Rewording
 from plugin.authoring.verification.cases import CaseResult, Coverage, CoveredAnswer, CoveredEntry
 from plugin.common.terminal import paragraph
 from plugin.deciding.decision.trace import toml
@@ -17,6 +18,17 @@ def lines(results: Sequence[CaseResult], covered: Coverage) -> Iterator[str]:
     yield from _failures(results)
     yield from _summary(results)
     yield from _coverage(covered)
+
+
+def accepted(changes: Sequence[Rewording]) -> Iterator[str]:
+    """The texts of cases that were rewritten."""
+    for change in changes:
+        yield from paragraph(f"{change.result.case.place}: {change.result.case.name}")
+        yield from paragraph(f"было:  {change.old}", 4)
+        yield from paragraph(f"стало: {change.new}", 4)
+    cases = {change.result.case.place for change in changes}
+    yield f"Поправлено случаев: {len(cases)}"
+    yield ""
 
 
 def to_json(revision: str, results: Sequence[CaseResult], covered: Coverage) -> dict[str, Any]:
@@ -63,6 +75,7 @@ def _coverage(covered: Coverage) -> Iterator[str]:
         "вопросы": covered.questions,
         "ответы": covered.answers,
         "итоги": covered.outcomes,
+        "тексты, люди и сроки": covered.texts,
     }
     told = (f"{what} {part.total - len(part.missed)} из {part.total}" for what, part in parts.items())
     yield from paragraph(f"Затронуто: {', '.join(told)}")

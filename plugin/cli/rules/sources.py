@@ -57,6 +57,13 @@ def rulebook_named(settings: Settings, name: str | None) -> Rulebook:
     raise InputError(f"Нет ни редакции, ни папки правил «{name[:64]}»", hint=_POSSIBLE)
 
 
+def rulebook_named_folder(folder: Path) -> Rulebook:
+    """The rules of this folder; the caller closes them. Raises RulesError."""
+    from plugin.deciding.decision.compiled_rules import Rulebook
+
+    return Rulebook.load(folder)
+
+
 def has_active(settings: Settings) -> bool:
     """Whether any revision was ever activated; until then the first start takes the folder's. Makes no ledger."""
     with ledger_if_any(settings) as found:

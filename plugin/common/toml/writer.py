@@ -15,6 +15,17 @@ def to_toml(data: Mapping[str, Any]) -> str:
     return "\n".join(_table(data, ())).strip("\n") + "\n"
 
 
+def text_literal(text: str) -> str:
+    """A text as a TOML value; one of several lines between three quotes."""
+    return _text(text) if "\n" not in text else _lines(text)
+
+
+def text_literals(text: str) -> list[str]:
+    """The ways in which people write this text as a TOML value."""
+    spelt = text_literal(text)
+    return [spelt, _text(text), f"'{text}'", '"""\n' + text + '"""', '"""' + text + '"""', "'''\n" + text + "'''"]
+
+
 def _table(data: Mapping[str, Any], place: tuple[str, ...]) -> Iterator[str]:
     # A key after a table's header would belong to that table: what is no table comes first.
     for key, value in data.items():
@@ -42,7 +53,7 @@ def _key(key: str) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, str):
-        return _text(value) if "\n" not in value else _lines(value)
+        return text_literal(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):

@@ -46,7 +46,10 @@ class Expected:
     are those that the next question offers. ``remind``: the roles, in any order; ``reminder`` (its text), ``subject``,
     ``due_in_hours`` and ``email`` hold of every reminder. ``target``: the other client's name, empty for the call's own
     card. ``error``: a fact that is refused. ``transcript``: the answered facts in the order of the conversation.
-    ``rules``: rules and questions that fire, others aside.
+    ``rules``: rules and questions that fire, others aside. ``label`` is the outcome's, ``labels`` those of facts.
+    ``persons``: who gets each reminder: ``role: user <address> mode``. ``other_client``: the lines where that client's
+    card is found not at all or more than once. ``unfinished``: the reminder if the call ended here. ``then``: what a
+    correction writes, if the call came to these other facts afterwards.
     """
 
     outcome: str | None = None
@@ -64,6 +67,15 @@ class Expected:
     error: str | None = None
     transcript: tuple[str, ...] | None = None
     rules: tuple[str, ...] | None = None
+    label: str | None = None
+    title: str | None = None
+    promise_hours: int | None = None
+    persons: tuple[str, ...] | None = None
+    target_phone: str | None = None
+    labels: Mapping[str, Any] | None = None
+    other_client: Mapping[str, Any] | None = None
+    unfinished: Mapping[str, Any] | None = None
+    then: Mapping[str, Any] | None = None
 
 
 #: What a case can say of a decision; at least one of them.
@@ -107,6 +119,34 @@ def _names() -> fields.List[Any]:
     return fields.List(filled(), load_default=None, error_messages={"invalid": "нужен список в квадратных скобках"})
 
 
+class OtherClientCaseForm(Strict):
+    """``other_client``: the lines where the other client's card is found not at all or more than once."""
+
+    comment = WordingField(load_default=None)
+    reminder = WordingField(load_default=None)
+
+
+class UnfinishedCaseForm(Strict):
+    """``unfinished``: what is written if the call ends here."""
+
+    remind = _names()
+    subject = WordingField(load_default=None)
+    text = WordingField(load_default=None)
+
+
+class ThenForm(Strict):
+    """``then``: the facts that the same call came to afterwards, and the texts of its correction by their names."""
+
+    facts = any_table(required=True)
+    outcome = filled(load_default=None)
+    line = WordingField(load_default=None)
+    reminder = WordingField(load_default=None)
+    comment = WordingField(load_default=None)
+    other_card = WordingField(load_default=None)
+    withdrawal_subject = WordingField(load_default=None)
+    withdrawal = WordingField(load_default=None)
+
+
 class CaseForm(Strict):
     """[[case]] in cases.toml."""
 
@@ -130,6 +170,15 @@ class CaseForm(Strict):
     error = filled(load_default=None)
     transcript = _names()
     rules = _names()
+    label = filled(load_default=None)
+    title = filled(load_default=None)
+    promise_hours = hours(load_default=None)
+    persons = _names()
+    target_phone = filled(load_default=None)
+    labels = any_table(load_default=None)
+    other_client = table(OtherClientCaseForm, load_default=None)
+    unfinished = table(UnfinishedCaseForm, load_default=None)
+    then = table(ThenForm, load_default=None)
 
 
 class CasesForm(Strict):
@@ -233,6 +282,17 @@ class _Reader:
             value = form[key]
             for name in value if isinstance(value, list) else [] if value is None else [value]:
                 self._known(name, known, (*place, key), what)
+        self._check_nested(form, place)
+
+    def _check_nested(self, form: Mapping[str, Any], place: Place) -> None:
+        then, unfinished = form["then"] or {}, form["unfinished"] or {}
+        for key, names in (("then", then.get("facts", ())), ("labels", form["labels"] or ())):
+            for name in names:
+                self._known(name, self._script.facts, (*place, key), "факт")
+        if then.get("outcome"):
+            self._known(then["outcome"], self._script.outcomes, (*place, "then", "outcome"), "итог")
+        for role in unfinished.get("remind") or ():
+            self._known(role, self._roles, (*place, "unfinished", "remind"), "роль")
 
     def _check_fields(self, form: Mapping[str, Any], place: Place) -> None:
         known = {*self._by_field, *(name for name in CALL_PLACEHOLDERS if "." in name)}

@@ -37,8 +37,9 @@ def test_cases_that_cannot_be_read_are_bad_input(tmp_path: Path, capsys: pytest.
     assert main(["rules", "test", str(folder)]) == 2
     assert capsys.readouterr().err == (
         "optout: tiny/cases.toml:4: case «а», outcom: неизвестное поле; возможно, имелось в виду «outcome»; "
-        "допустимы: answers, call, card, comment, due_in_hours, email, error, facts, hint, name, next, outcome, "
-        "paragraph, remind, reminder, rules, say, subject, target, transcript\n"
+        "допустимы: answers, call, card, comment, due_in_hours, email, error, facts, hint, label, labels, name, next, "
+        "other_client, outcome, paragraph, persons, promise_hours, remind, reminder, rules, say, subject, target, "
+        "target_phone, then, title, transcript, unfinished\n"
     )
 
 
@@ -53,17 +54,19 @@ def test_a_failing_case_is_shown_with_its_line_and_what_differs(
     assert main(["rules", "test", str(tiny_folder(tmp_path / "rules", WRONG))]) == 1
 
     out = capsys.readouterr().out
-    assert out.splitlines() == [
+    assert out.splitlines()[:10] == [
         "tiny/cases.toml:7: Доволен, а напоминание ждут — и название у этого случая",
         "  длинное",
         "    ожидалось напоминание: manager, получено: никому",
         "",
         "Случаев: 2, сошлось: 1, не сошлось: 1",
-        "Затронуто: правила 3 из 3, вопросы 2 из 2, ответы 3 из 4, итоги 2 из 2",
+        "Затронуто: правила 3 из 3, вопросы 2 из 2, ответы 3 из 4, итоги 2 из 2, тексты,",
+        "  люди и сроки 0 из 11",
         "",
         "Не затронуты ни одним случаем ответы:",
         '  tiny: вопрос «reason», reason = "quality"',
     ]
+    assert "  tiny: correction.withdrawal" in out.splitlines()
     assert max(map(len, out.splitlines())) <= 80
 
 

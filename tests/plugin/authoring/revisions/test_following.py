@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import select
 
 from plugin.authoring.revisions.archive import newest_activation, stored_rulebook
-from plugin.cli.init import lay_out
+from plugin.cli.init import TELEPHONY, lay_out
 from plugin.config.load import load_settings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.model import Decision
@@ -120,6 +120,7 @@ def home(tmp_path: Path, ledger_url: str) -> Path:
     config = config.replace("poll_seconds = 1.0", "poll_seconds = 60.0").replace(":8090", ":9")
     config = config.replace("sqlite:///optout.db", ledger_url)
     (home / "plugin.toml").write_text(config, encoding="utf-8")
+    (home / TELEPHONY).write_text(SECRET, encoding="utf-8")
     (home / "rules" / SCRIPT / "cases.toml").unlink()
     return home
 

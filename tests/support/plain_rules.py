@@ -94,7 +94,7 @@ def _one(wanted: Any, value: Any) -> bool:
 
 def _operator(word: str, operand: Any, value: Any) -> bool:
     if word in ("known", "unknown"):
-        return (value is not None) == ((word == "known") == operand)
+        return bool((value is not None) == ((word == "known") == operand))
     if value is None:
         return False
     if word == "not":

@@ -5,7 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import checking, decisions, draining, events, hostile, ledger, operator_page, outage, publishing, rules
+from benchmarks import (
+    backlog,
+    checking,
+    decisions,
+    draining,
+    events,
+    hostile,
+    ledger,
+    operator_page,
+    outage,
+    publishing,
+    rules,
+    sizing,
+)
 from benchmarks.measure import Row, show
 
 TABLES: dict[str, Callable[[], list[Row]]] = {
@@ -22,9 +35,11 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "Start with 1,000,000 deliveries": ledger.start,
     "Draining 10,000 deliveries, 50 ms each": draining.rates,
     "Memory of draining": draining.memory,
+    "A backlog whose events bring ids only": backlog.requests,
     "An outage of the CRM": outage.outage,
     "The operator's page in Chromium": operator_page.phrases,
     "The operator's page: fifty at once": operator_page.at_once,
+    "What a call costs the service (SQLite)": sizing.a_call,
     "Rules: checked": checking.times,
     "Rules: published": publishing.effect,
     "Rules: memory of publishing": publishing.memory,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.protocol.check import Check
 from connectors.protocol.errors import (
+    MISFIT,
     ConnectorError,
     CrmRefused,
     CrmUnavailable,
@@ -21,6 +22,7 @@ from connectors.protocol.store import NO_STORE, Store
 from connectors.protocol.trying import TryStep, TryValues
 
 __all__ = [
+    "MISFIT",
     "NO_STORE",
     "Assignee",
     "AtFault",

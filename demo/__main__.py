@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 
 from demo.scenes import SCENES, Report, Scene
 from demo.show import Printer
-from demo.stage import DemoFailed, Stage
+from demo.stage import LINK_HOURS, DemoFailed, Stage
 from tests.support.crm import Reply
 from tests.support.processes import NotStarted, poll
 
@@ -31,9 +32,16 @@ def main() -> int:
         doubled = sum(not _holds(stage, scene) for scene in SCENES)
         printer.summary(len(SCENES), wrong, doubled)
         if keep:
-            printer.addresses(stage)
-            signal.pause()
+            _keep_up(stage, printer)
     return 1 if wrong or doubled else 0
+
+
+def _keep_up(stage: Stage, printer: Printer) -> NoReturn:
+    """Stay until told to end; there is always a link that holds."""
+    printer.addresses(stage)
+    while True:
+        threading.Event().wait(LINK_HOURS * 3600 / 2)
+        printer.link(stage)
 
 
 def _play(stage: Stage, scene: Scene, number: int, printer: Printer) -> bool:

@@ -86,9 +86,13 @@ class Printer:
         # In one piece, however long: it is to be clicked or copied.
         login, password = stage.account()
         print(f"Страница оператора: {stage.plugin_url}/operator/\n  вход: {login}, пароль: {password}")
-        print("  Из карточки CRM — «Открыть разговор по скрипту» (после входа), без входа —")
-        print(f"  по ссылке, она действует 30 минут:\n{stage.operator_link()}")
+        print("  Из карточки CRM — «Открыть разговор по скрипту» (после входа), без входа — по ссылке:")
+        self.link(stage)
         print("Ctrl-C завершает.", flush=True)
+
+    def link(self, stage: Stage) -> None:
+        """A link to the operators' page; before it runs out another one is printed."""
+        print(f"{stage.operator_link()}\n  (действует сутки, до этого появится новая)", flush=True)
 
     def _decided(self, decision: dict[str, Any], status: int) -> None:
         if decision["complete"]:

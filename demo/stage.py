@@ -17,6 +17,9 @@ from tests.support.mailbox import Mailbox
 from tests.support.plugin import WRONG_SECRET, plugin_at
 from tests.support.processes import free_port
 
+#: How long a link to the operators' page holds: the longest that there is.
+LINK_HOURS = 24
+
 
 class DemoFailed(Exception):
     """The demo cannot go on; the message says why."""
@@ -127,5 +130,8 @@ def _settings(crm_url: str, mail_port: int) -> str:
         'token = { env = "OPTOUT_CRM_TOKEN" }\nwebhook_secret = { env = "OPTOUT_CRM_EVENTS_SECRET" }',
     )
     changed = changed.replace("[page]\n", '[page]\nsecret = { env = "OPTOUT_PAGE_SECRET" }\n')
+    # Whoever keeps it up comes back to it the next day.
+    changed = changed.replace("session_hours = 12.0", "session_hours = 168.0")
+    changed = changed.replace("link_minutes = 30.0", f"link_minutes = {LINK_HOURS * 60}")
     changed = changed.replace("poll_seconds = 1.0", "poll_seconds = 0.2")
     return changed + f'\n[smtp]\nhost = "127.0.0.1"\nport = {mail_port}\nsender = "opt-out@example.org"\n'

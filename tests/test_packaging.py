@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from connectors import registry
+from plugin import VERSION
 
 # The wheel and its environment are made once.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -66,9 +66,9 @@ def optout(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_every_file_of_both_packages_and_the_shipped_rules(wheel: Path) -> None:
-    files = [path for folder in ("plugin", "connectors", "rules") for path in (ROOT / folder).rglob("*")]
+    files = [path for folder in ("plugin", "connectors", "rules", "docs") for path in (ROOT / folder).rglob("*")]
     expected = {str(path.relative_to(ROOT)) for path in files if path.is_file() and "__pycache__" not in path.parts}
-    shipped = {f"plugin/_shipped/{name}" if name.startswith("rules/") else name for name in expected}
+    shipped = {f"plugin/_shipped/{name}" if name.startswith(("rules/", "docs/")) else name for name in expected}
     assert shipped | {"plugin/_shipped/plugin.toml"} == {name for name in names(wheel) if ".dist-info/" not in name}
 
 
@@ -132,7 +132,8 @@ def test_the_installed_command_proves_an_account_by_a_profile_that_comes_along(o
     assert any("refused" in point["remedy"] for (area, _), point in points.items() if area == "rest")
 
 
-def test_the_version_is_the_same_everywhere(optout: Path, tmp_path: Path) -> None:
-    assert run(optout, "--version", cwd=tmp_path) == f"optout {PROJECT['version']}\n"
+def test_the_version_is_the_same_everywhere(wheel: Path, optout: Path, tmp_path: Path) -> None:
+    assert run(optout, "--version", cwd=tmp_path) == f"optout {VERSION}\n"
+    assert wheel.name.startswith(f"optout_plugin-{VERSION}-")
     manifest = tomllib.loads((ROOT / "plugin.toml").read_text(encoding="utf-8"))["plugin"]
-    assert manifest["version"] == PROJECT["version"]
+    assert manifest["version"] == VERSION

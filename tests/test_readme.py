@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.registry import names
+from plugin.cli.help_language import help_messages
 from plugin.cli.main import COMMANDS
 from plugin.cli.rules import COMMANDS as RULES_COMMANDS
 
@@ -51,3 +52,39 @@ def test_every_link_into_the_project_leads_somewhere() -> None:
     links = [part.split(")")[0] for part in README.split("](")[1:]]
 
     assert [link for link in links if not link.startswith("http") and not (ROOT / link).exists()] == []
+
+
+# --- the same in Russian ---------------------------------------------------------------------------
+
+RUSSIAN = (ROOT / "README.ru.md").read_text(encoding="utf-8")
+
+
+def commands_of(page: str) -> list[str]:
+    """Its indented commands without their remarks, in their order."""
+    lines = re.findall(
+        r"^(?: {4}| {7})((?:make|optout|apt-get|pip|python|docker|export|createdb)\b.*)$", page, re.MULTILINE
+    )
+    return [re.split(r"\s+#", line)[0].rstrip() for line in lines]
+
+
+def test_the_russian_page_has_the_same_commands_in_the_same_order() -> None:
+    assert commands_of(RUSSIAN) == commands_of(README)
+    assert len(commands_of(README)) >= 13
+
+
+def test_the_russian_page_names_the_same_code_and_links() -> None:
+    for pattern in (r"`([^`\n]+)`", r"\]\(([^)]+)\)"):
+        named, russian = set(re.findall(pattern, README)), set(re.findall(pattern, RUSSIAN))
+        assert sorted(named - russian - {"README.ru.md"}) == []
+        assert sorted(russian - named - {"README.md"}) == []
+
+
+def test_the_russian_page_has_the_same_headings_and_tables() -> None:
+    shape = re.compile(r"^(#+) |^ *(\|)|^ *(\d\.) ", re.MULTILINE)
+    assert [tuple(found) for found in shape.findall(RUSSIAN)] == [tuple(found) for found in shape.findall(README)]
+
+
+def test_the_russian_page_tells_each_command_as_its_help_does() -> None:
+    words = help_messages()
+    for name, (_, about) in [*COMMANDS.items(), *((f"rules {one}", place) for one, place in RULES_COMMANDS.items())]:
+        assert f"| `optout {name}` | {words[about]} |" in RUSSIAN

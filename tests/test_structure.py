@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """What a file imports: ``a.b`` and ``a.b.c`` for ``from a.b import c``."""
     found = set()
@@ -94,8 +96,13 @@ def texts_of_the_rules(data: object, key: str = "") -> Iterator[str]:
         yield data
 
 
-def words(path: Path) -> Iterator[tuple[int, str]]:
+@cache
+def words(path: Path) -> list[tuple[int, str]]:
     """Every identifier and every text of a module but its docstrings, with its line."""
+    return list(_words(path))
+
+
+def _words(path: Path) -> Iterator[tuple[int, str]]:
     module = tree(path)
     owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     docstrings = {id(n.body[0].value) for n in ast.walk(module) if isinstance(n, owners) and ast.get_docstring(n)}  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ _LONGEST_LINE = 500
 _LONGEST_CALL = timedelta(hours=1)
 _MOST_UPDATES = 200
 _CHANGED_BY_OWN = (
-    "a call with answers was last changed under the plugin's own user, which nothing else may use: "
+    "a call that has or had answers was last changed under the plugin's own user, which nothing else may use: "
     "give the other program or workflow a user of its own, then save the call again"
 )
 

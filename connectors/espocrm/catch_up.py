@@ -10,7 +10,6 @@ from connectors.base import CatchUpPage, CrmRefused, Reference
 from connectors.espocrm.client import EspoClient, Where, after, all_of, any_of, equals, moment, search, stamp
 from connectors.espocrm.events import MISSED
 from connectors.espocrm.settings import call_entities, is_record_id
-from connectors.espocrm.users import EspoUsers
 
 _CHANGED = "modifiedAt"
 _PAGE = 100
@@ -28,29 +27,28 @@ class _Place(NamedTuple):
 
 
 class EspoCatchUp:
-    """The calls of one account in the order of their last change. Each page is one request (the first may be two)."""
+    """The calls of one account in the order of their last change. Each page is one request."""
 
-    def __init__(self, api: EspoClient, settings: Mapping[str, Any], users: EspoUsers) -> None:
+    def __init__(self, api: EspoClient, settings: Mapping[str, Any]) -> None:
         self._api = api
-        self._users = users
         self._entities = sorted(call_entities(settings["webhooks"]))
 
     def page(self, since: datetime, cursor: str | None) -> CatchUpPage:
-        """The calls after ``cursor`` (None: the first ones) that others than the API user changed since then.
+        """The calls after ``cursor`` (None: the first ones) that were changed since then, whoever did it.
 
+        The plugin changes none; one that was changed under its user all the same is told to the admins when it is read.
         A call that is changed meanwhile moves to the end and comes again there. A change that the CRM commits late
         has an earlier time than others that can be read already: let ``since`` overlap by some minutes. Raises
         CrmUnavailable, CrmRefused.
         """
         place = self._place(cursor)
         where = self._beyond(place, since)
-        select = ("id", _CHANGED, "createdAt", "modifiedById", "createdById")
+        select = ("id", _CHANGED, "createdAt")
         records = self._api.page(place.entity, search([where], select=select, oldest_change_first=True), most=_PAGE)
-        own = self._users.own() if records else None
         items = tuple(
             Reference(place.entity, str(record["id"]), {MISSED: True} if _is_changed(record) else None)
             for record in records
-            if is_record_id(record.get("id")) and (record.get("modifiedById") or record.get("createdById")) != own
+            if is_record_id(record.get("id"))
         )
         return CatchUpPage(items, self._next(place, records))
 

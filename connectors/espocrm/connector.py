@@ -74,7 +74,7 @@ class EspoConnector(Connector):
         self._writing = EspoWrites(self._api, settings, users, now)
         self._mails = Mails(self._api, settings, users, self._unsent, now)
         self._calls = EspoCalls(self._api, settings, users)
-        self._catch_up = EspoCatchUp(self._api, settings, users)
+        self._catch_up = EspoCatchUp(self._api, settings)
         self._checks = EspoChecks(self._api, settings, users, now)
         self.catches_up = bool(settings["webhooks"] and settings["facts"].fields)
 

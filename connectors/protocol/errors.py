@@ -11,6 +11,9 @@ ConnectorError
 
 from __future__ import annotations
 
+#: The code of ``CrmUnavailable`` and ``NotDone`` that wait until an admin has mended what plugin.toml says of the CRM.
+MISFIT = "misfit"
+
 
 class ConnectorError(Exception):
     """Base of what a connector raises; the message holds no secret and no personal data."""

@@ -6,6 +6,7 @@ encoded pair by pair.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +20,10 @@ from plugin.common.text import sendable
 _MOST_LEAVES = 500
 _DEEPEST = 20
 #: What the HTTP client sets by itself, or what would change whom the request is for.
-_OWN_HEADERS = frozenset({"authorization", "connection", "content-length", "content-type", "cookie", "host"})
+_OWN_HEADERS = frozenset({"authorization", "connection", "content-length", "cookie", "host"})
+#: The header whose value is of the ``json`` of a request: some APIs take their own type of JSON only.
+CONTENT_TYPE = "Content-Type"
+_JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json(; *[\w-]+=[\w-]+)*", re.IGNORECASE)
 
 #: A structure whose texts are templates.
 Structure = Any
@@ -124,15 +128,19 @@ def header_values(table: Mapping[str, Structure], context: Mapping[str, Any]) ->
     for name, value in found.items():
         if not value.isascii() or not value.isprintable() or value != value.strip():
             raise NotRendered(f"the header {name} cannot hold its value: only visible ASCII can stand there")
-    return found
+    return {CONTENT_TYPE if name.lower() == CONTENT_TYPE.lower() else name: value for name, value in found.items()}
 
 
-def check_header_name(name: str) -> None:
-    """Raises ValidationError for a header that a description cannot set."""
+def check_header(name: str, value: Structure) -> None:
+    """Raises ValidationError for a header that a description cannot set, or not to this value."""
     if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
         raise ValidationError("not the name of a header")
     if name.lower() in _OWN_HEADERS:
         raise ValidationError("not for a description to set: [auth] says how the account is proven")
+    if name.lower() == CONTENT_TYPE.lower() and not (
+        isinstance(value, TextTemplate) and _JSON_TYPE.fullmatch(value.source)
+    ):
+        raise ValidationError('only a type of JSON, such as "application/vnd.api+json": `json` and `form` set the rest')
 
 
 def _single(name: str, value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length
 
-from connectors.rest.bodies import check_header_name, structure, template
+from connectors.rest.bodies import check_header, structure, template
 from connectors.rest.conditions import TESTS, AnyOf, RecordCondition
 from connectors.rest.paths import Path
 from connectors.rest.syntax import Names, suggestion
@@ -63,9 +63,9 @@ class HeadersField(PairsField):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         made = super()._deserialize(value, attr, data, **kwargs)
         wrong = {}
-        for name in made:
+        for name, header in made.items():
             try:
-                check_header_name(name)
+                check_header(name, header)
             except ValidationError as error:
                 wrong[name] = error.messages
         if wrong:

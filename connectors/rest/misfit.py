@@ -5,7 +5,7 @@ A description is mended in plugin.toml, and the promise outlasts that. The wait 
 
 from __future__ import annotations
 
-from connectors.base import CrmUnavailable, NotDone
+from connectors.base import MISFIT, CrmUnavailable, NotDone
 from connectors.rest.template import NoAddress, NotRendered
 
 #: The seconds until it is tried again: a mended description takes effect at a start.
@@ -14,12 +14,12 @@ _WAIT = 300.0
 
 def not_written(doing: str, error: NotRendered) -> NotDone:
     """The outcome of a write; an id that can stand in no address is no record's, however long one waits."""
-    return NotDone(_told(doing, error), permanent=isinstance(error, NoAddress), after=_WAIT)
+    return NotDone(_told(doing, error), permanent=isinstance(error, NoAddress), after=_WAIT, code=MISFIT)
 
 
 def not_read(doing: str, error: NotRendered | str) -> CrmUnavailable:
     """What a read raises."""
-    return CrmUnavailable(_told(doing, error), after=_WAIT)
+    return CrmUnavailable(_told(doing, error), after=_WAIT, code=MISFIT)
 
 
 def _told(doing: str, error: NotRendered | str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.http.json_body import encoded_json
-from connectors.rest.bodies import Structure, encoded, filled, header_values, pairs, templates_in
+from connectors.rest.bodies import CONTENT_TYPE, Structure, encoded, filled, header_values, pairs, templates_in
 from connectors.rest.conditions import RecordCondition, all_hold
 from connectors.rest.error_map import AnswerRule
 from connectors.rest.paths import Path, as_text, records_in
@@ -72,9 +72,11 @@ class Request:
         if self.form is not None:
             fields = [(name, value) for name, value in pairs(self.form, context) if name not in body]
             form = encoded(fields + [(name, str(value)) for name, value in body.items()]).encode()
-            return Prepared(self.method, address, form, {"Content-Type": _FORM} | headers)
-        content = None if self.json is None else _json(_with_page(filled(self.json, context), body))
-        return Prepared(self.method, address, content, headers)
+            return Prepared(self.method, address, form, headers | {CONTENT_TYPE: _FORM})
+        if self.json is None:
+            headers.pop(CONTENT_TYPE, None)
+            return Prepared(self.method, address, None, headers)
+        return Prepared(self.method, address, _json(_with_page(filled(self.json, context), body)), headers)
 
     def templates(self) -> Iterator[TextTemplate]:
         """All of its templates."""

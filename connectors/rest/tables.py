@@ -14,6 +14,7 @@ from marshmallow.validate import OneOf, Range
 
 from connectors.http.settings import count
 from connectors.rest import model, placeholders
+from connectors.rest.bodies import CONTENT_TYPE
 from connectors.rest.error_map import MEANINGS, WAITING, AnswerRule
 from connectors.rest.fields import (
     AfterField,
@@ -89,6 +90,9 @@ def request_fields(of: Names, *, required: bool = True, writes: bool = False) ->
 def _request(data: dict[str, Any]) -> Request:
     """The request's keys taken out of a loaded table."""
     given = {key: data.pop(key) for key in _REQUEST if key in data}
+    for name in given.get("headers", ()):
+        if name.lower() == CONTENT_TYPE.lower() and "json" not in given:
+            raise ValidationError({"headers": {name: ["has no effect without json"]}})
     return Request(**given | {"answers": tuple(given.get("answers", ()))})
 
 
@@ -283,8 +287,8 @@ def check_table() -> fields.Nested:
 def person_table() -> fields.Nested:
     """``[person]``."""
 
-    def build(data: dict[str, Any]) -> model.Person:
-        return model.Person(find_of(data), data.get("address"), data["remedy"])
+    def build(data: dict[str, Any]) -> model.PersonTable:
+        return model.PersonTable(find_of(data), data.get("address"), data["remedy"])
 
     return table(
         build, **find_fields(placeholders.PERSON), address=PathField(), remedy=words(required=True), load_default=None

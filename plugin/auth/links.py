@@ -67,10 +67,10 @@ class Links:
         self._now = now
 
     @classmethod
-    def of(cls, page: PageSettings, now: Now) -> Links:
-        """The links of a page that is switched on."""
+    def of(cls, page: PageSettings, now: Now, path: str = "") -> Links:
+        """The links of a page that is switched on, below ``path`` of its host."""
         keys = [key for key in (page.secret, page.old_secret) if key is not None]
-        return cls(keys, f"{page.public_url}{PATH}", timedelta(minutes=page.link_minutes), now)
+        return cls(keys, f"{page.public_url}{path}{PATH}", timedelta(minutes=page.link_minutes), now)
 
     def make(self, operator: str, call: LinkedCall, life: timedelta | None = None) -> str:
         """The link's URL. Raises InputError for what no link can hold; its message names the parameter."""

@@ -49,10 +49,14 @@ class OpenSessions:
         with self._ledger.read() as connection:
             return _open(connection, self._now())
 
-    def end(self, operator: str | None = None) -> int:
-        """End those of the operator, or all; how many there were."""
+    def of(self, operator: str) -> Sequence[OpenSession]:
+        """Those of an operator, the oldest first."""
+        return [one for one in self.all() if is_same_operator(one.operator, operator)]
+
+    def end(self, operator: str | None = None, *, but: int | None = None) -> int:
+        """End those of the operator, or all, but for the session with the id ``but``; how many there were."""
         with self._ledger.write() as connection:
-            found = _open(connection, self._now())
+            found = [one for one in _open(connection, self._now()) if one.id != but]
             meant = [one.id for one in found if operator is None or is_same_operator(one.operator, operator)]
             end_sessions(connection, meant)
             return len(meant)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import threading
 import unicodedata
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,6 +15,7 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from plugin.auth.password_rules import LONGEST, check_rules
 
@@ -37,8 +40,7 @@ class Passwords:
         self._hasher = hasher or PasswordHasher()
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._worker = ThreadPoolExecutor(_AT_ONCE, "passwords", _give_way)
-        # Unknown logins are checked against this digest, which has the same parameters, so that they take as long.
-        self._unknown = self._hasher.hash("nobody's password")
+        self._unknown = _digest_of_nothing(self._hasher)
 
     def hash(self, password: str) -> str:
         """The digest to keep, with parameters and salt.
@@ -72,6 +74,17 @@ class Passwords:
             return self._worker.submit(work).result()
         finally:
             self._turns.release()
+
+
+def _digest_of_nothing(hasher: PasswordHasher) -> str:
+    """A digest that no password has; to check one against it takes as long as against any other of this hasher.
+
+    It is not hashed itself, so that no process is slower to start.
+    """
+    sizes = (hasher.salt_len, hasher.hash_len)
+    salt, digest = (b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in sizes)
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2{hasher.type.name.lower()}$v={ARGON2_VERSION}${costs}${salt}${digest}"
 
 
 def _give_way() -> None:

@@ -1,4 +1,4 @@
-"""``optout alerts``: the admins' alerts, in Russian, at most 80 columns wide."""
+"""``optout alerts``: the admins' alerts, at most 80 columns wide."""
 
 from __future__ import annotations
 
@@ -32,8 +32,5 @@ def list_(config: Path | None, *, all_: bool, limit: int, as_json: bool) -> None
     if as_json:
         print_json_lines(text.as_json(one, zone) for one in found)
     else:
-        click.echo(
-            text.page(found, zone, told_to_somebody=bool(settings.alerts.to or settings.alerts.webhook))
-            if found
-            else text.EMPTY
-        )
+        told = bool(settings.alerts.to or settings.alerts.webhook)
+        click.echo(text.page(found, zone, told_to_somebody=told, language=settings.language))

@@ -36,7 +36,9 @@ def backup(config: Path | None, /, file: Path) -> None:
 
 def _pg_dump(url: str, file: Path) -> str:
     """The command, without the password: pg_dump asks for it, or takes PGPASSWORD or ~/.pgpass."""
-    from sqlalchemy.engine import make_url
+    from sqlalchemy.engine import URL, make_url
 
-    parsed = make_url(url).set(drivername="postgresql", password=None)
-    return shlex.join(["pg_dump", "--format=custom", f"--file={file}", parsed.render_as_string()])
+    given = make_url(url)
+    # URL.set leaves a password as it is where it is given None.
+    named = URL.create("postgresql", given.username, None, given.host, given.port, given.database, given.query)
+    return shlex.join(["pg_dump", "--format=custom", f"--file={file}", named.render_as_string()])

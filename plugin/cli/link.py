@@ -51,7 +51,7 @@ def link(
     if page.secret is None:
         hint = "Name where it is: [page] secret in plugin.toml (openssl rand -base64 32)"
         raise ConfigError("the operators' page is off: nothing can be signed without a secret", hint=hint)
-    links = Links.of(page, utc_now)
+    links = Links.of(page, utc_now, settings.web.path)
     call = LinkedCall(call_id, phone, _card(card), name, url, script)
     click.echo(links.make(operator, call, timedelta(minutes=minutes) if minutes is not None else None))
 

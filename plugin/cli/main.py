@@ -14,6 +14,8 @@ from pathlib import Path
 
 import click
 
+from plugin import VERSION
+from plugin.cli.help_language import in_the_machines_language
 from plugin.cli.lazy import Commands, LazyGroup
 from plugin.errors import InputError, OptoutError
 
@@ -29,6 +31,7 @@ COMMANDS: Commands = {
     "deliveries": ("plugin.cli.deliveries:deliveries", "What goes to the CRM and by mail: list, show, retry, cancel."),
     "doctor": ("plugin.cli.doctor:doctor", "Prove the configuration before it is used, each point with its remedy."),
     "events": ("plugin.cli.events:events", "The CRM's own events: list what waits, retry, drop, catch up."),
+    "guide": ("plugin.cli.guide:guide", "Print a guide: admin, operator, operations, crm, page."),
     "init": ("plugin.cli.init:init", "Lay out a folder with plugin.toml and the rules, to edit."),
     "link": ("plugin.cli.link:link", "Print a signed link to the operators' page for one call."),
     "purge": ("plugin.cli.purge:purge", "Remove the personal data of old calls that are over."),
@@ -37,6 +40,10 @@ COMMANDS: Commands = {
     "script": ("plugin.cli.script:script", "How the scripts are used on the operators' page."),
     "serve": ("plugin.cli.serve:serve", "Take call results in and write what follows into the CRM."),
     "sessions": ("plugin.cli.sessions:sessions", "Who is on the operators' page now: list, end."),
+    "support-bundle": (
+        "plugin.cli.support_bundle:support_bundle",
+        "Put together what a helper needs to see, without personal data and secrets.",
+    ),
     "user": ("plugin.cli.user:user", "Who may sign in to the operators' page: add, list, disable, passwd."),
     "web": ("plugin.cli.web:web", "Take call results in, and leave the CRM to `deliver`."),
 }
@@ -47,12 +54,7 @@ INTERRUPTED = 130
 
 def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            click.echo(f"optout {version('optout-plugin')}")
-        except PackageNotFoundError:
-            click.echo("optout, from a checkout that is not installed")
+        click.echo(f"optout {VERSION}")
         ctx.exit()
 
 
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     _speak_utf8()
     try:
-        status = cli.main(args=arguments, prog_name="optout", standalone_mode=False)
+        status = in_the_machines_language(cli).main(args=arguments, prog_name="optout", standalone_mode=False)
         sys.stdout.flush()
     except OptoutError as error:
         click.echo(_told(error), err=True)

@@ -48,6 +48,8 @@ HOME_VARIABLE = "OPTOUT_HOME"
 _SHORTEST_KEY = 24
 #: What signs the links of the operators' page, in characters: 32 bytes are 43 in base64.
 _SHORTEST_SIGNING_KEY = 32
+#: systemd names the folder of a service's credentials by it (systemd.exec(5)).
+_CREDENTIALS = "CREDENTIALS_DIRECTORY"
 _MAIL_PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 
@@ -355,11 +357,14 @@ class _Reader:
 
     def _secret(self, place: Place, ref: SecretRef) -> str | None:
         """The secret itself, or None after noting why it cannot be had."""
+        if ref.env is not None and ref.env in self._environ:
+            return self._secret_in(place, ref, self._environ[ref.env], "set it to the secret")
         if ref.env is not None:
-            if ref.env not in self._environ:
+            credential = self._credential(ref.env)
+            if credential is None:
                 self._faults.add(place, f"the environment variable {ref.env} is not set", "set it to the secret")
                 return None
-            return self._secret_in(place, ref, self._environ[ref.env], "set it to the secret")
+            ref = SecretRef(file=str(credential))
         path = self._home.folder / Path(ref.file or "").expanduser()
         try:
             data = path.read_bytes()
@@ -367,6 +372,12 @@ class _Reader:
             self._faults.add(place, f"the file {path} cannot be read ({error.strerror})", "write the secret into it")
             return None
         return self._secret_in(place, SecretRef(file=str(path)), data, "write the secret into it")
+
+    def _credential(self, name: str) -> Path | None:
+        """The file in which a service manager hands over what else is in a variable: systemd's LoadCredential=."""
+        folder = self._environ.get(_CREDENTIALS)
+        path = Path(folder, name) if folder else None
+        return path if path is not None and path.exists() else None
 
     def _secret_in(self, place: Place, ref: SecretRef, data: bytes | str, remedy: str) -> str | None:
         try:

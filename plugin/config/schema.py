@@ -27,6 +27,10 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: As browsers write one: no path, no final slash.
 _ORIGIN = r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
+#: What a reverse proxy may put the plugin below: a path that none of its own begins with, which could be either.
+_BELOW = (
+    r"(?!/(?:operator|events|docs|healthz|readyz|metrics|openapi\.json)(?:/|$))(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+"
+)
 #: In Content-Security-Policy the host may begin with a wildcard.
 _ANCESTOR = r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?"
 _PASSWORD_IN_URL = re.compile(r"://[^/@]*:[^/@]+@")
@@ -298,6 +302,7 @@ class WebTable(Schema):
 
     host = _text("the name or address to listen on", r"\S+")
     port = _whole(0, 65_535)
+    path = _text("a path such as /optout, without a slash at its end, and no path of the plugin's own", _BELOW)
     threads = _whole(1, 256)
     max_body_bytes = _whole(1024, 16_777_216)
     max_crm_event_bytes = _whole(1024, 67_108_864)

@@ -143,12 +143,15 @@ class WebSettings:
 
     A CRM reports a mass change in one event, so that ``POST /events/<connector>`` takes ``max_crm_event_bytes``.
 
+    ``path`` is what its addresses begin with behind a reverse proxy (``/optout``), empty at the host's root.
+
     With a ``metrics_token`` only its bearer gets ``/metrics``; without one, only this machine does. Only this machine
     gets ``/docs`` too, unless ``docs`` opens them to everybody.
     """
 
     host: str = "127.0.0.1"
     port: int = 8080
+    path: str = ""
     threads: int = 8
     max_body_bytes: int = 262_144
     max_crm_event_bytes: int = 4_194_304

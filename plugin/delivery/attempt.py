@@ -16,11 +16,11 @@ from typing import Literal
 
 import structlog
 
-from connectors.base import CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
+from connectors.base import MISFIT, CardRef, CrmRefused, CrmUnavailable, Done, NotDone, Outcome, Unknown
 from plugin.delivery.cards import named
 from plugin.delivery.model import SAYS_NOTHING, AttemptStep, Delivery, DeliveryEnding, SentAs, StepOutcome
 from plugin.delivery.prepare import CardGoneError, NothingToDoError, Outgoing, Preparer, UnsendableError
-from plugin.delivery.queue import Begun, Queue, Started
+from plugin.delivery.queue import Begun, Queue, Started, unsent_state
 from plugin.delivery.reconcile import Reconciler
 from plugin.delivery.retry import RetryPolicy
 from plugin.delivery.withdrawals import NEVER_WRITTEN
@@ -46,6 +46,7 @@ _LOG = structlog.get_logger(__name__)
 WAITS_FOR_CARD = "waits for the card"
 _CORRECTED = "a correction came before it went out"
 _PERHAPS_SENT = "a correction came; the mail may have gone out already"
+_GIVEN_BACK = "given back before it was sent"
 #: What a CRM answers about a card that it does not have (any more).
 _GONE = frozenset({404, 410})
 
@@ -105,8 +106,8 @@ class Attempt:
             if self.stage is not AttemptStage.HELD:
                 self._end(ending_or_ready)
 
-    def begin(self, started: Started, held_up: float) -> None:
-        """From prepared to begun, lost or ended, ``held_up`` seconds after the ledger was asked to start it."""
+    def begin(self, started: Started) -> None:
+        """From prepared to begun, lost or ended."""
         before = self._sent_before = self.delivery.sent_at
         begun, sent_at, lease_until = started
         if begun is Begun.LOST:
@@ -117,18 +118,32 @@ class Attempt:
             self._end(DeliveryEnding(DeliveryState.CANCELLED, why=why, sent_at=before))
         else:
             self.stage = AttemptStage.BEGUN
-            timing, lease_left = self._retries.timing, (lease_until - self._queue.now()).total_seconds()
-            if min(lease_left, timing.lease - held_up) < timing.needed:
-                # Another process may soon take it for lost and look for it.
-                self._end(self._open_ending("held up too long to send it safely"))
-                return
             self.delivery = replace(
                 self.delivery, sent_at=sent_at, lease_until=lease_until, attempts=self.delivery.attempts + 1
             )
 
-    def conclude(self, outcome: Outcome, started: float) -> None:
-        """From begun to ended; it was sent at ``started`` by ``time.monotonic``. Raises LedgerUnavailable."""
+    def give_back(self) -> None:
+        """From begun to ended, as if nothing had been tried."""
+        before, attempts = self._sent_before, self.delivery.attempts - 1
+        self._end(DeliveryEnding(unsent_state(before, attempts), why=_GIVEN_BACK, sent_at=before, attempts=-1))
+
+    def look_at_lease(self, held_up: float) -> None:
+        """From begun to ended where the lease has become too short; ``held_up`` seconds ago the ledger was asked."""
+        timing, lease_left = self._retries.timing, (self.delivery.lease_until - self._queue.now()).total_seconds()
+        if min(lease_left, timing.lease - held_up) < timing.needed:
+            # Another process may soon take it for lost and look for it.
+            self.delivery = replace(self.delivery, sent_at=self._sent_before)
+            self._end(self._open_ending("held up too long to send it safely"))
+
+    def hear(self, outcome: Outcome) -> None:
+        """Note what the sending said of the lane's account."""
         self.verdict = self.said = of_mail(outcome) if self.lane is Lane.MAIL else of_write(outcome)
+
+    def conclude(self, outcome: Outcome, started: float) -> None:
+        """From begun to ended, once it has been heard; sent at ``started`` by ``time.monotonic``.
+
+        Raises LedgerUnavailable.
+        """
         match outcome:
             case Done():
                 self._note("send", "done", started)
@@ -205,7 +220,7 @@ class Attempt:
             remote_id = self._reconciler.find_remote(delivery)
         except CrmUnavailable as error:
             self._note_error(error, "unknown", started)
-            return self._later(str(error), at_least=error.after, counts=True)
+            return self._later(str(error), at_least=error.after, counts=True, mends=error.code == MISFIT)
         except CrmRefused as error:
             self._note_error(error, "unknown", started)
             if error.status in _GONE and delivery.kind in ON_CARDS and delivery.place and delivery.place.card:
@@ -242,13 +257,13 @@ class Attempt:
             if isinstance(error, CrmRefused):
                 return self._parked(str(error), counts=True)
             why = f"{WAITS_FOR_CARD}: {error}" if self.lane is Lane.MAIL else str(error)
-            return self._later(why, at_least=error.after, counts=True)
+            return self._later(why, at_least=error.after, counts=True, mends=error.code == MISFIT)
         except LedgerUnavailable:
             raise
         except OptoutError as error:
             # The rules, roles or settings are not fit for it just now; the promise waits until they are mended.
             self._note("look_up", "not_done", started, error.message, code=error.code)
-            return self._later(error.message, counts=True)
+            return self._later(error.message, counts=True, mends=True)
 
     def _ending_of(self, outcome: Outcome) -> DeliveryEnding:
         match outcome:
@@ -273,7 +288,7 @@ class Attempt:
     def _not_now(self, outcome: NotDone) -> DeliveryEnding:
         if outcome.at_fault == "either" and self._is_at_fault_itself():
             return self._parked(f"refused again and again, while others were accepted: {outcome.why}")
-        return self._later(outcome.why, at_least=outcome.after)
+        return self._later(outcome.why, at_least=outcome.after, mends=outcome.code == MISFIT)
 
     def _relocate(self, gone: CardRef, why: str) -> DeliveryEnding:
         """Look for the card that the one that is gone was merged into; it goes there at once, or to a human."""
@@ -282,7 +297,7 @@ class Attempt:
             place = self._preparer.relocate(self.delivery, gone)
         except CrmUnavailable as error:
             self._note_error(error, "not_done", started)
-            return self._later(str(error), at_least=error.after)
+            return self._later(str(error), at_least=error.after, mends=error.code == MISFIT)
         except CrmRefused as error:
             self._note("look_up", "not_done", started, str(error), status=error.status, code=error.code)
             return self._parked(f"{why}; {error}")
@@ -307,18 +322,20 @@ class Attempt:
 
     def _parked(self, why: str, *, counts: bool = False) -> DeliveryEnding:
         sent_at = self.delivery.sent_at
-        return DeliveryEnding(DeliveryState.PARKED, why=why, sent_at=sent_at, counts_as_attempt=counts)
+        return DeliveryEnding(DeliveryState.PARKED, why=why, sent_at=sent_at, attempts=int(counts))
 
     def _open_ending(self, why: str, wait: float = 0.0, *, counts: bool = False) -> DeliveryEnding:
         """Another attempt follows; *unknown* as long as an earlier one may have succeeded."""
         sent_at = self.delivery.sent_at
         state = DeliveryState.WAITING if sent_at is None else DeliveryState.UNKNOWN
-        return DeliveryEnding(state, why=why, wait=wait, sent_at=sent_at, counts_as_attempt=counts)
+        return DeliveryEnding(state, why=why, wait=wait, sent_at=sent_at, attempts=int(counts))
 
-    def _later(self, why: str, *, at_least: float | None = None, counts: bool = False) -> DeliveryEnding:
+    def _later(
+        self, why: str, *, at_least: float | None = None, counts: bool = False, mends: bool = False
+    ) -> DeliveryEnding:
         attempts = self.delivery.attempts + counts
         wait = self._retries.wait(self.delivery, self.verdict, attempts, self._queue.now(), at_least)
-        return self._open_ending(why, wait, counts=counts)
+        return replace(self._open_ending(why, wait, counts=counts), mends=mends)
 
     def _after_fault(self, why: str, *, at_least: float | None = None, counts: bool = False) -> DeliveryEnding:
         faults = self._queue.faults(self.delivery) + sum(step.code == FAULT for step in self.steps)

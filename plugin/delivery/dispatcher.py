@@ -6,15 +6,15 @@ out and another process takes the deliveries over. What goes wrong with one deli
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
 from connectors.base import Outcome, Unknown
+from plugin.common.slots import Slots
 from plugin.delivery.attempt import Attempt, AttemptStage, looks_on, named_fault
 from plugin.delivery.clock_jumps import ClockJumps
 from plugin.delivery.model import Delivery
@@ -22,7 +22,7 @@ from plugin.delivery.prepare import Preparer
 from plugin.delivery.queue import Queue
 from plugin.delivery.reconcile import Reconciler
 from plugin.delivery.retry import RetryPolicy
-from plugin.resilience.health import FAULT, Health, of_batch
+from plugin.resilience.health import FAULT, Health, Verdict, of_batch
 from plugin.resilience.lanes import Lane, lane_of
 
 _LOG = structlog.get_logger(__name__)
@@ -32,7 +32,8 @@ _LOG = structlog.get_logger(__name__)
 class Dispatcher:
     """Dispatches batches. Thread-safe: what is known of one delivery lives in its own ``Attempt``.
 
-    ``slots`` bound how many batches are on their way at once.
+    ``slots`` bound how many batches are on their way at once; ``room`` how many are, or have been begun and wait for
+    one of these: so none on its way waits for the ledger's disk. Once ``leaving`` is set nothing more goes out.
     """
 
     queue: Queue
@@ -40,24 +41,33 @@ class Dispatcher:
     reconciler: Reconciler
     retries: RetryPolicy
     jumps: ClockJumps
-    slots: AbstractContextManager[Any]
+    slots: Slots
+    room: Slots
+    leaving: threading.Event
 
     def dispatch(self, batch: Sequence[Delivery], *, probing: bool = False) -> Health:
         """Take leased deliveries as far as they get now; what that said about the account of the first one.
 
         Several are all of a kind that the connector writes together. Given back at once while their account is away,
-        unless it is ``probing``, and while the clock cannot be trusted about when they were sent.
+        unless it is ``probing``, while the clock cannot be trusted about when they were sent, and at the end.
         Raises LedgerUnavailable only.
         """
         attempts, health = self._prepared(batch, probing)
         if not attempts:
             return health
-        with self.slots:
+        with self.room:
             # One of the other batches may have found out meanwhile that the account is away.
-            attempts = self._still_wanted(attempts, probing)
-            attempts, started = self._begun(attempts), time.monotonic()
-            outcomes = self._outcomes(attempts)
-        return self._concluded(attempts, outcomes, started, probing) if attempts else health
+            attempts, asked = self._still_wanted(attempts, probing), self.jumps.monotonic()
+            attempts = self._begun(attempts)
+            with self.slots:
+                begun = self._still_to_go(attempts, asked, probing)
+                started = time.monotonic()
+                outcomes = self._outcomes(begun)
+                # Before the next one goes out: it must not find an account that is known to be away.
+                verdicts = self._heard(begun, outcomes, probing)
+        self._finish([attempt for attempt in attempts if attempt.stage is AttemptStage.ENDED])
+        self._conclude(begun, outcomes, started)
+        return of_batch(verdicts).health if begun else health
 
     def _prepared(self, batch: Sequence[Delivery], probing: bool) -> tuple[list[Attempt], Health]:
         """Attempts that are ready to go; the others have ended, or are given back: they would have to wait too long."""
@@ -93,28 +103,37 @@ class Dispatcher:
             self.jumps.look()
             if self.jumps.distrusts_clock:
                 return True
-        return self._is_away(lane_of(delivery.kind), probing)
+        return self._is_held(lane_of(delivery.kind), probing)
 
     def _still_wanted(self, prepared: Sequence[Attempt], probing: bool) -> list[Attempt]:
-        held = [attempt.delivery for attempt in prepared if self._is_away(attempt.lane, probing)]
+        held = [attempt.delivery for attempt in prepared if self._is_held(attempt.lane, probing)]
         if held:
             self.queue.release(held)
         return [attempt for attempt in prepared if attempt.delivery not in held]
 
-    def _is_away(self, lane: Lane, probing: bool) -> bool:
-        return not probing and self.retries.gates.is_away(lane)
+    def _is_held(self, lane: Lane, probing: bool) -> bool:
+        """Whether nothing of the lane may go out: its account is away, or the process is leaving."""
+        return self.leaving.is_set() or (not probing and self.retries.gates.is_away(lane))
 
     def _begun(self, prepared: Sequence[Attempt]) -> list[Attempt]:
         """Those that may be sent now: on the ledger's disk each is *unknown* from here on."""
         if not prepared:
             return []
-        asked = self.jumps.monotonic()
         started = self.queue.begin([(attempt.delivery, attempt.sent_as) for attempt in prepared])
-        held_up = self.jumps.monotonic() - asked
         for attempt, one in zip(prepared, started, strict=True):
-            attempt.begin(one, held_up)
+            attempt.begin(one)
         self._finish([attempt for attempt in prepared if attempt.stage is AttemptStage.ENDED])
         return [attempt for attempt in prepared if attempt.stage is AttemptStage.BEGUN]
+
+    def _still_to_go(self, begun: Sequence[Attempt], asked: float, probing: bool) -> list[Attempt]:
+        """Those of them that may go out now; when the ledger was ``asked`` to start them all was well yet."""
+        held_up = self.jumps.monotonic() - asked
+        for attempt in begun:
+            if self._is_held(attempt.lane, probing):
+                attempt.give_back()
+            else:
+                attempt.look_at_lease(held_up)
+        return [attempt for attempt in begun if attempt.stage is AttemptStage.BEGUN]
 
     def _outcomes(self, begun: Sequence[Attempt]) -> Sequence[Outcome]:
         if not begun:
@@ -126,9 +145,16 @@ class Dispatcher:
                 _LOG.exception("delivery.fault", delivery=attempt.delivery.id, call=attempt.delivery.call_id)
             return [Unknown(named_fault(error), code=FAULT)] * len(begun)
 
-    def _concluded(
-        self, begun: Sequence[Attempt], outcomes: Sequence[Outcome], started: float, probing: bool
-    ) -> Health:
+    def _heard(self, begun: Sequence[Attempt], outcomes: Sequence[Outcome], probing: bool) -> list[Verdict]:
+        """What the exchange said about the account, of each; the gates count it."""
+        for attempt, outcome in zip(begun, outcomes, strict=True):
+            attempt.hear(outcome)
+        if begun:
+            said = [(attempt.delivery.id, attempt.lane, attempt.said) for attempt in begun]
+            self.retries.gates.report_exchange(said, probing=probing)
+        return [attempt.said for attempt in begun]
+
+    def _conclude(self, begun: Sequence[Attempt], outcomes: Sequence[Outcome], started: float) -> None:
         answered = list(zip(begun, outcomes, strict=True))
         quick = [(attempt, outcome) for attempt, outcome in answered if not looks_on(outcome)]
         for attempt, outcome in quick:
@@ -140,9 +166,6 @@ class Dispatcher:
                 with self.retries.gates.about(attempt.delivery.id):
                     attempt.conclude(outcome, started)
                 self._finish([attempt])
-        said = [(attempt.delivery.id, attempt.lane, attempt.said) for attempt in begun]
-        self.retries.gates.report_exchange(said, probing=probing)
-        return of_batch([verdict for _, _, verdict in said]).health
 
     def _finish(self, ended: Sequence[Attempt]) -> None:
         """Write endings to the ledger, and the log."""

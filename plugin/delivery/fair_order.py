@@ -200,7 +200,7 @@ def next_due(
     for statements, most in ((OLDEST_DEADLINE, dealt["deadline"]), (NEWEST_PROMISE, dealt["newest"])):
         end = len(taken) + most
         # Half a lane, the odd slot to either in turn; then all that is left to whichever has more.
-        for share in ((most + first % 2) // 2, most):
+        for share in ((most + first % 2) // 2, most) if len(more) > 1 else (most,):
             for walk in list(more):
                 if not take(statements[walk], min(share, end - len(taken))):
                     more.remove(walk)

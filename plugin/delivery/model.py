@@ -128,7 +128,9 @@ class DeliveryEnding:
     """What becomes of a delivery after one attempt.
 
     ``wait`` is in seconds, for *waiting* and *unknown*. ``sent_at`` stays set wherever it may have been written and
-    is None where it surely was not. ``counts_as_attempt``: although nothing was sent, it counts like a sending.
+    is None where it surely was not. ``attempts``: how many count beside those that were begun: 1 where nothing was sent
+    and that counts like a sending, -1 where one was begun that does not count. ``mends``: it waits until an admin has
+    mended what ``why`` says.
     """
 
     state: DeliveryState
@@ -136,4 +138,5 @@ class DeliveryEnding:
     remote_id: str | None = None
     wait: float = 0.0
     sent_at: datetime | None = None
-    counts_as_attempt: bool = False
+    attempts: int = 0
+    mends: bool = False

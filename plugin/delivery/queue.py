@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, cast
@@ -77,6 +77,11 @@ _FAULTS = select(func.count()).where(
 #: Claims with batch mates are made by one process at a time, under this number that nothing else locks by.
 _CLAIMING = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=0x6F70746F7575)
 _MOST_PASSED_OVER = 5
+#: Transactions of a full house begin no sooner than so many seconds after one another: a few large ones take less of
+#: the machine than many small ones, and what waits for them is not on its way.
+_APART = 0.01
+#: How what is not in the CRM may end for now: a correction that came meanwhile makes an end of it.
+_UNSENT = frozenset({DeliveryState.PENDING, DeliveryState.WAITING, DeliveryState.PARKED})
 _STEP_COLUMNS = [field.name for field in fields(AttemptStep)]
 
 
@@ -135,7 +140,9 @@ class Queue:
         self._passed_over = 0
         self._more_is_due = False
         # What begins and what ends share transactions, so that a full house has few.
-        self._steps = GroupCommit[_Begin | _Finish, _Taken](ledger, self._take, lambda step: step.delivery.id)
+        self._steps = GroupCommit[_Begin | _Finish, _Taken](
+            ledger, self._take, lambda step: step.delivery.id, apart=_APART
+        )
 
     def now(self) -> datetime:
         """The ledger's time without asking it: by this machine's clock, and how far that was off at the last step."""
@@ -302,10 +309,15 @@ def _leased(lease: str, until: datetime) -> dict[str, Any]:
     return {"state": DeliveryState.LEASED, "owner": lease, "lease_until": until, "not_before": until}
 
 
-def _released(row: Row[Any]) -> DeliveryState:
-    if row.sent_at:
+def unsent_state(sent_at: datetime | None, attempts: int) -> DeliveryState:
+    """The state of a delivery that nobody has in hand, by when it was sent and how often that was tried."""
+    if sent_at:
         return DeliveryState.UNKNOWN
-    return DeliveryState.WAITING if row.attempts else DeliveryState.PENDING
+    return DeliveryState.WAITING if attempts else DeliveryState.PENDING
+
+
+def _released(row: Row[Any]) -> DeliveryState:
+    return unsent_state(row.sent_at, row.attempts)
 
 
 def _is_ours(row: Row[Any], delivery: Delivery) -> bool:
@@ -328,8 +340,8 @@ def _writable(row: Row[Any], delivery: Delivery, ending: DeliveryEnding) -> Deli
             return None
         if row.state == DeliveryState.CANCELLED:
             _LOG.error("delivery.written_though_cancelled", delivery=delivery.id, call=delivery.call_id)
-    if row.cancel and ending.state in (DeliveryState.WAITING, DeliveryState.PARKED) and ending.sent_at is None:
-        return DeliveryEnding(DeliveryState.CANCELLED, why=ending.why)
+    if row.cancel and ending.state in _UNSENT and ending.sent_at is None:
+        return replace(ending, state=DeliveryState.CANCELLED, wait=0.0)
     return ending
 
 
@@ -340,8 +352,9 @@ def _ended(row: Row[Any], ending: DeliveryEnding, now: datetime) -> dict[str, An
         "lease_until": None,
         "not_before": now + timedelta(seconds=ending.wait),
         "sent_at": ending.sent_at,
-        "attempts": row.attempts + ending.counts_as_attempt,
+        "attempts": row.attempts + ending.attempts,
         "why": ending.why,
+        "mend": ending.why if ending.mends else None,
         "finished_at": now if ending.state in ENDED else None,
         "remote_id": ending.remote_id if ending.remote_id is not None else row.remote_id,
     }

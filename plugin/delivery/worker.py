@@ -19,6 +19,7 @@ import structlog
 from connectors.base import Connector
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import Now
+from plugin.common.slots import Slots
 from plugin.config.settings import Settings
 from plugin.delivery.attempt import WAITS_FOR_CARD
 from plugin.delivery.batching import batches
@@ -62,6 +63,9 @@ _NOTICE = 0.2
 _THREADS_A_BATCH = 5
 #: How often the ledger is looked into while something is on its way, and the accounts' breakers at most; seconds.
 _LOOKS = 0.25
+#: Claims that follow one another faster than this are made larger, slower than this smaller again (seconds); and up to
+#: how many times as large.
+_SHORT_CLAIM, _LONG_CLAIM, _MOST_TIMES = 0.25, 1.0, 4
 #: By less than this, in seconds, a clock may be set back without anything being waited for too long.
 _SET_BACK = 60.0
 
@@ -114,13 +118,17 @@ class Worker:
             now=self._queue.now,
             zone=settings.timezone,
         )
+        self._slots, self._room = Slots(policy.threads), Slots(policy.threads + _ahead(policy.threads))
+        self._leaving = threading.Event()
         self._dispatcher = Dispatcher(
             self._queue,
             preparer,
             Reconciler(reads, withdrawals, timing),
             RetryPolicy(policy, timing, self.gates, rng),
             self._jumps,
-            threading.BoundedSemaphore(policy.threads),
+            self._slots,
+            self._room,
+            self._leaving,
         )
         # At the start it is not known how the clock went before: waits longer than any can be are repaired.
         self._repair: float | None = max(policy.longest_wait_seconds, policy.longest_retry_after_seconds) * 2
@@ -130,8 +138,8 @@ class Worker:
         self._claim_limit = by_threads if self._batch_limit == 1 else max(policy.batch, 4 * self._batch_limit)
         # One claim may wait for free threads, so that no thread waits for the ledger; topped up by half claims, or by
         # whole ones where batches are to be full.
-        self._most_in_hand = policy.threads * self._batch_limit + self._claim_limit
-        self._enough = max(1, self._claim_limit // 2) if self._batch_limit == 1 else self._claim_limit
+        self._least_claim = self._claim_limit
+        self._claimed_at = float("-inf")
         self._in_hand = 0
         self._counting = threading.Lock()
         self._more_is_due = False
@@ -158,7 +166,8 @@ class Worker:
         return probed + len(claimed)
 
     def run(self, stop: threading.Event) -> None:
-        """Deliver until ``stop`` is set; then finish what has been begun and give back what has not."""
+        """Deliver until ``stop`` is set; then finish what is on its way and give back the rest."""
+        self._leaving.clear()
         in_hand: _InHand = {}
         pool = self._pool()
         try:
@@ -169,9 +178,7 @@ class Worker:
             self._leave(pool, in_hand)
 
     def _pool(self) -> ThreadPoolExecutor:
-        # A few more than may be on their way at once: while they write down how theirs ended, others send.
-        threads = self._policy.threads
-        return ThreadPoolExecutor(threads + threads // 4, thread_name_prefix="delivery")
+        return ThreadPoolExecutor(_pool_size(self._policy.threads), thread_name_prefix="delivery")
 
     def _turn(self, pool: ThreadPoolExecutor, in_hand: _InHand) -> float:
         """Take on as much as there is room for; returns the seconds to wait before the next turn."""
@@ -189,6 +196,7 @@ class Worker:
                 return policy.poll_seconds
             claimed = self._claim(min(room, self._claim_limit))
             self._more_is_due = len(claimed) >= min(room, self._claim_limit)
+            self._fit_claims()
         except LedgerUnavailable as error:
             self.outages.failed(error)
             return max(policy.poll_seconds, float(error.retry_after))
@@ -203,6 +211,26 @@ class Worker:
             in_hand[future] = batch
             future.add_done_callback(partial(self._done, len(batch)))
         return 0.0 if len(claimed) >= self._claim_limit else policy.poll_seconds
+
+    @property
+    def _most_in_hand(self) -> int:
+        return self._policy.threads * self._batch_limit + self._claim_limit
+
+    @property
+    def _enough(self) -> int:
+        """For so many free places one more claim is worth its while."""
+        return max(1, self._claim_limit // 2) if self._batch_limit == 1 else self._claim_limit
+
+    def _fit_claims(self) -> None:
+        """Claims grow where one lasts for moments only, so that a fast CRM costs few, and shrink again for a slow one:
+        nothing new waits long behind what is in hand.
+        """
+        now = time.monotonic()
+        lasted, self._claimed_at = now - self._claimed_at, now
+        if self._more_is_due and lasted < _SHORT_CLAIM and self._batch_limit == 1:
+            self._claim_limit = min(self._claim_limit * 2, self._least_claim * _MOST_TIMES)
+        elif lasted > _LONG_CLAIM:
+            self._claim_limit = max(self._claim_limit // 2, self._least_claim)
 
     def _done(self, count: int, _: Future[None]) -> None:
         """A batch has ended: the loop is woken for a whole lot of them, not for each."""
@@ -282,4 +310,21 @@ class Worker:
             self._queue.release(unstarted)
         except LedgerUnavailable as error:
             _LOG.warning("delivery.not_released", why=error.message, count=len(unstarted))
+        # Whoever waits for a place goes on, and gives back what it has.
+        self._leaving.set()
+        places, more = (self._room, self._slots), _pool_size(self._policy.threads)
+        for slots in places:
+            slots.add(more)
         pool.shutdown(wait=True)
+        for slots in places:
+            slots.take_away(more)
+
+
+def _ahead(threads: int) -> int:
+    """How many may have been begun and wait to be sent, so that the ledger's disk holds up no thread that sends."""
+    return 1 + threads // 4
+
+
+def _pool_size(threads: int) -> int:
+    # More than may be on their way at once: while they make ready and write down how theirs ended, others send.
+    return threads + 2 * _ahead(threads)

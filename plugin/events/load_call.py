@@ -17,28 +17,29 @@ from plugin.deciding.decision.model import Target
 from plugin.events.calls import Call, find_call
 from plugin.events.merge import CallReport
 from plugin.events.schema import CallResult
+from plugin.ledger.prepared import PreparedSelect
 from plugin.ledger.schema import calls, decisions, deliveries, events
 
 _CALL_COLUMNS = [calls.c[field.name] for field in fields(Call)]
-_CALLS = (
+_CALLS = PreparedSelect(
     select(*_CALL_COLUMNS)
     .where(calls.c.namespace == bindparam("namespace"), calls.c.call_id == bindparam("call_id"))
     .with_for_update()
 )
 _CALL = select(*_CALL_COLUMNS).where(calls.c.id == bindparam("call")).with_for_update()
-_REPORTS = (
+_REPORTS = PreparedSelect(
     select(events.c.occurred_at, events.c.id, events.c.facts, events.c.final, events.c.revision)
     .where(events.c.call_ref == bindparam("call"))
     .order_by(events.c.occurred_at, events.c.id)
 )
-_DECISIONS = (
+_DECISIONS = PreparedSelect(
     select(*(decisions.c[name] for name in ("id", "number", "outcome", "target", "card", "revision")))
     .where(decisions.c.call_ref == bindparam("call"))
     .order_by(decisions.c.id)
 )
 _d = deliveries.c
 # In the order of the fields of ExistingDelivery.
-_DELIVERIES = (
+_DELIVERIES = PreparedSelect(
     select(
         *(_d.id, _d.decision_ref, decisions.c.number, decisions.c.outcome, _d.action, _d.kind, _d.role, _d.subject),
         *(_d.withdraws, _d.state, _d.sent_at.is_not(None), _d.corrects, _d.card, _d.corrected),
@@ -122,7 +123,7 @@ class NewCall:
 
 def load_call_of(connection: Connection, source: Source, result: CallResult) -> LoadedCall | NewCall:
     """The call that a call result of this source is about."""
-    rows = connection.execute(_CALLS, {"namespace": source.namespace, "call_id": result.call_id})
+    rows = _CALLS.all(connection, {"namespace": source.namespace, "call_id": result.call_id})
     generations = [Call.of_row(row) for row in rows]
     # A dry run is never written: a call that is meant begins anew, and the other way round.
     kindred = [call for call in generations if call.dry_run == source.dry_run]
@@ -146,16 +147,13 @@ def _loaded(connection: Connection, call: Call) -> LoadedCall:
     this = {"call": call.id}
     reports = [
         CallReport(row.occurred_at, row.id, row.facts or {}, row.final, row.revision)
-        for row in connection.execute(_REPORTS, this)
+        for row in _REPORTS.all(connection, this)
     ]
     known = [
-        KnownDecision(
-            row.id, row.number, row.outcome, row.target and Target(**row.target["find"]), row.card, row.revision
-        )
-        for row in connection.execute(_DECISIONS, this)
+        KnownDecision(row.id, row.number, row.outcome, _target(row.target), row.card, row.revision)
+        for row in _DECISIONS.all(connection, this)
     ]
-    rows: Sequence[Any] = connection.execute(_DELIVERIES, this).all()
-    existing = [ExistingDelivery(*row) for row in rows]
+    existing = [ExistingDelivery(*row) for row in _DELIVERIES.all(connection, this)]
     return LoadedCall(call, reports, known, existing)
 
 

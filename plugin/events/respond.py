@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from plugin.errors import EventError, LedgerUnavailable, OptoutError
 from plugin.events.parse import ParsedEvent
+from plugin.ledger.prepared import PreparedSelect
 from plugin.ledger.schema import deliveries, events
 
 _LOG = structlog.get_logger(__name__)
@@ -21,11 +22,13 @@ TAKEN = (200, 202)
 #: Seconds after which a sender should try again what the rules or the engine could not decide.
 UNDECIDED_RETRY_SECONDS = 60
 
-_EVENT = select(events.c.digest, events.c.call_ref, events.c.answer).where(
-    events.c.source == bindparam("source"), events.c.event_id == bindparam("event_id")
+_EVENT = PreparedSelect(
+    select(events.c.digest, events.c.call_ref, events.c.answer).where(
+        events.c.source == bindparam("source"), events.c.event_id == bindparam("event_id")
+    )
 )
 _d = deliveries.c
-_DELIVERIES = (
+_DELIVERIES = PreparedSelect(
     select(_d.id, _d.kind, _d.role, _d.action, _d.state, _d.due_at)
     .where(_d.call_ref == bindparam("call"))
     .order_by(_d.id)
@@ -55,8 +58,8 @@ class StoredEvent:
 
 def find_event(connection: Connection, source: str, event_id: str) -> StoredEvent | None:
     """The event under this identity."""
-    row = connection.execute(_EVENT, {"source": source, "event_id": event_id}).one_or_none()
-    return row and StoredEvent(*row)
+    rows = _EVENT.all(connection, {"source": source, "event_id": event_id})
+    return StoredEvent(*rows[0]) if rows else None
 
 
 def respond_to_repeat(connection: Connection, event: ParsedEvent) -> EventResponse | None:
@@ -88,8 +91,8 @@ def respond_new(answer: dict[str, Any], added: Sequence[Mapping[str, Any]]) -> E
 
 def _with_deliveries(connection: Connection, answer: dict[str, Any], call: int) -> dict[str, Any]:
     """The answer with the call's deliveries as they are now."""
-    rows = connection.execute(_DELIVERIES, {"call": call}).mappings()
-    return answer | {"deliveries": [_shown(row) for row in rows]}
+    rows = _DELIVERIES.all(connection, {"call": call})
+    return answer | {"deliveries": [_shown(row._asdict()) for row in rows]}
 
 
 def _shown(row: Mapping[Any, Any]) -> dict[str, Any]:

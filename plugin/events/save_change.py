@@ -6,25 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, update
 
 from plugin.events.calls import Call
 from plugin.events.parse import ParsedEvent
 from plugin.events.plan_change import CallChange, NewDecision
 from plugin.events.schema import CallResult
+from plugin.ledger.prepared import PreparedInsert
 from plugin.ledger.restores import planned_state
 from plugin.ledger.schema import calls, decisions, deliveries, events
 
 #: Why the deliveries of a source that is only tried out are cancelled.
 DRY_RUN = "пробный источник: не отправлено"
 
-_ADD_CALL = insert(calls)
+_ADD_CALL = PreparedInsert(calls, calls.c.id)
 _CHANGE_CALL = update(calls).where(calls.c.id == bindparam("call"))
-_ADD_EVENT = insert(events)
-_ADD_DECISION = insert(decisions)
+_ADD_EVENT = PreparedInsert(events, events.c.id)
+_ADD_DECISION = PreparedInsert(decisions, decisions.c.id)
 _NEW = (deliveries.c.id, deliveries.c.key, deliveries.c.state)
-_ADD_DELIVERIES = insert(deliveries).values(planned_state("called_at")).returning(*_NEW)
-_ADD_ENDED_DELIVERIES = insert(deliveries).returning(*_NEW)
+_ADD_DELIVERIES = PreparedInsert(deliveries, *_NEW, values=planned_state("called_at"))
+_ADD_ENDED_DELIVERIES = PreparedInsert(deliveries, *_NEW)
 _HALT = update(deliveries).where(
     deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state.not_in(["done", "cancelled"])
 )
@@ -60,7 +61,7 @@ def save_event(connection: Connection, answered: AnsweredEvent, **of_its_call: A
         "revision": result.ruleset,
         "answer": dict(answered.answer),
     }
-    return _added(connection.execute(_ADD_EVENT, row | of_its_call))
+    return int(_ADD_EVENT.one(connection, row | of_its_call).id)
 
 
 def save_change(connection: Connection, change: CallChange, answered: AnsweredEvent | None = None) -> SavedChange:
@@ -78,7 +79,7 @@ def save_change(connection: Connection, change: CallChange, answered: AnsweredEv
 def save_call(connection: Connection, call: Call) -> int:
     """Store a new call or what changed of a known one; its id."""
     if call.id is None:
-        return _added(connection.execute(_ADD_CALL, call.columns()))
+        return int(_ADD_CALL.one(connection, call.columns()).id)
     # An event of a call whose personal data was purged holds personal data again.
     connection.execute(_CHANGE_CALL, {"call": call.id, "purged_at": None, **call.columns()})
     return call.id
@@ -100,7 +101,7 @@ def _save_decision(
         "card": new.card and dict(new.card),
         "created_at": decided.received,
     }
-    return _added(connection.execute(_ADD_DECISION, row))
+    return int(_ADD_DECISION.one(connection, row).id)
 
 
 def _save_plan(
@@ -129,9 +130,5 @@ def _save_plan(
     else:
         statement, shared = _ADD_DELIVERIES, shared | {"called_at": change.call.first_occurred_at}
     rows = [shared | row.columns() for row in plan.add]
-    new = {row.key: row for row in connection.execute(statement, rows)}
+    new = {row.key: row for row in statement.many(connection, rows)}
     return [row | {"id": new[row["key"]].id, "state": new[row["key"]].state} for row in rows]
-
-
-def _added(result: Any) -> int:
-    return int(result.inserted_primary_key[0])

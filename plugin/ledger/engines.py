@@ -35,6 +35,8 @@ _CONNECT = {
 }
 #: A process that was stopped in the middle of a transaction loses it, and with it the rows it holds up, after so long.
 _IDLE_IN_TRANSACTION = "30s"
+#: Made once: ``json.dumps`` makes one for each value.
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 #: How often it is tried again to give a new SQLite file its log, in seconds.
 _AGAIN = 0.01
 #: Answers of a server that was one to write to and is none any more, after a fail-over.
@@ -166,7 +168,3 @@ def _leave_a_former_primary(context: ExceptionContext) -> None:
     if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY and context.connection is not None:
         # Only a new connection finds out who is to be written to now.
         context.is_disconnect = True
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

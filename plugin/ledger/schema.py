@@ -205,6 +205,8 @@ deliveries = Table(
     # this card: {"decisions": [], "elsewhere": bool}.
     Column("corrected", _JSON_OR_NULL),
     Column("why", Text),
+    # What an admin has to mend before it can go out: why it waits, where that is the settings' fault.
+    Column("mend", Text),
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
 )
@@ -212,6 +214,7 @@ _OPEN = deliveries.c.state.in_(OPEN)
 where_index("ix_deliveries_due", _OPEN, deliveries.c.not_before, deliveries.c.id)
 _TAKES_BACK = deliveries.c.withdraws.is_not(None)
 where_index("ix_deliveries_withdraws", _TAKES_BACK, deliveries.c.withdraws)
+where_index("ix_deliveries_mend", deliveries.c.mend.is_not(None), deliveries.c.mend, deliveries.c.id)
 _FINISHED = deliveries.c.finished_at.is_not(None)
 where_index("ix_deliveries_finished", _FINISHED, deliveries.c.finished_at)
 

@@ -49,6 +49,17 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         find=find.parked_deliveries,
         over=find.DELIVERY_UNPARKED,
     ),
+    AlertKind.SETTINGS_AT_FAULT: AlertDefinition(
+        name="доставки ждут исправления настроек",
+        subject="Доставки ждут исправления настроек",
+        over_subject="Доставки больше не ждут исправления настроек",
+        advice=(
+            "Ничего не потеряно. Исправьте названное и перезапустите плагин: дальше он продолжит сам, сразу — после "
+            "optout deliveries retry --state waiting. Что настроено неверно, покажет и optout doctor."
+        ),
+        line=lines.settings,
+        find=find.settings_at_fault,
+    ),
     AlertKind.PROMISE_AT_RISK: AlertDefinition(
         name="обещание под угрозой",
         subject="Обещания под угрозой",
@@ -150,13 +161,3 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         find=events.catch_ups_failing,
     ),
 }
-
-
-def kind_name(kind: str) -> str:
-    """The kind in the admin's words."""
-    return DEFINITIONS[AlertKind(kind)].name if kind in set(AlertKind) else kind
-
-
-def line(kind: str, about: Mapping[str, Any], zone: ZoneInfo) -> str:
-    """What one alert is about, in one line."""
-    return DEFINITIONS[AlertKind(kind)].line(about, zone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -35,6 +36,15 @@ _NEW_PARKED = (
     select(_d.id, _d.kind, _d.why, calls.c.id.label("call"), calls.c.call_id)
     .join(calls, calls.c.id == _d.call_ref)
     .where(_PARKED, is_new(AlertKind.DELIVERY_PARKED, _d.id))
+    .limit(AT_ONCE)
+)
+
+
+_TO_MEND = (
+    select(_d.mend, func.count().label("number"), func.min(_d.id).label("first"))
+    .where(_d.mend.is_not(None), _d.state.in_(OPEN_LITERALS))
+    .group_by(_d.mend)
+    .order_by(func.min(_d.id))
     .limit(AT_ONCE)
 )
 
@@ -83,6 +93,14 @@ def parked_deliveries(look: AlertLook) -> Iterator[AlertCause]:
         about = {"delivery": row.id, "what": row.kind, "call": row.call, "call_id": row.call_id}
         about |= {"reason": shown_reason(row.why)}
         yield AlertCause(AlertKind.DELIVERY_PARKED, str(row.id), about, row.id)
+
+
+def settings_at_fault(look: AlertLook) -> Iterator[AlertCause]:
+    """What is to be mended in the settings, each once, however many deliveries wait for it."""
+    for row in look.connection.execute(_TO_MEND).all():
+        about = {"delivery": row.first, "deliveries": row.number, "reason": shown_reason(row.mend)}
+        which = hashlib.sha256(row.mend.encode("utf-8", "replace")).hexdigest()[:16]
+        yield AlertCause(AlertKind.SETTINGS_AT_FAULT, which, about)
 
 
 def promises_at_risk(look: AlertLook) -> Iterator[AlertCause]:

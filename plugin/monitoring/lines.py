@@ -38,6 +38,11 @@ def delivery(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
     return f"доставка № {about['delivery']} ({what}) по звонку № {about['call']} ({about['call_id']}){_reason(about)}"
 
 
+def settings(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """What the settings lack for deliveries that wait."""
+    return f"{russian_reason(about['reason'])}; ждут доставки: {about['deliveries']}, первая № {about['delivery']}"
+
+
 def promise(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """A call whose promise is at risk or broken."""
     numbers = ", ".join(str(number) for number in about["deliveries"][:10])

@@ -24,6 +24,7 @@ class AlertKind(StrEnum):
     """What an alert is about; the value stands in the ledger."""
 
     DELIVERY_PARKED = "delivery_parked"
+    SETTINGS_AT_FAULT = "settings_at_fault"
     PROMISE_AT_RISK = "promise_at_risk"
     PROMISE_BROKEN = "promise_broken"
     ACCOUNT_AWAY = "account_away"

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import (
@@ -36,9 +35,9 @@ from plugin.config.settings import Settings
 from plugin.delivery.texts import message_id
 from plugin.ledger import Ledger
 from plugin.ledger.schema import alert_mails, alerts
-from plugin.monitoring.definitions import DEFINITIONS
 from plugin.monitoring.model import AlertKind, standing
 from plugin.monitoring.webhook import AlertWebhook
+from plugin.monitoring.wording import MAIL_WORDS, words_of
 from plugin.resilience.backoff import Waits
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import is_login_refused, of_mail
@@ -79,20 +78,21 @@ _NO_HURRY = timedelta(0)
 _LISTED = 30
 
 
-def _text_of(kind: AlertKind, rows: Sequence[Any], zone: ZoneInfo, *, over: bool, sender: str) -> tuple[str, str]:
+def _text_of(kind: AlertKind, rows: Sequence[Any], settings: Settings, *, over: bool) -> tuple[str, str]:
     """Subject and text of the mail about these alerts (rows of the ledger) of one kind."""
-    definition = DEFINITIONS[kind]
-    title = definition.over_subject if over else definition.subject
-    subject = f"[{sender}] {title}" + (f": {len(rows)}" if len(rows) > 1 else "")
+    zone, words, between = settings.timezone, words_of(kind, settings.language), MAIL_WORDS[settings.language]
+    title = words.over_subject if over else words.subject
+    subject = f"[{settings.manifest.id}] {title}" + (f": {len(rows)}" if len(rows) > 1 else "")
     lines = [f"{title}:", ""]
     for row in rows[:_LISTED]:
-        lines.append(f"- {definition.line(row.about, zone)}")
+        lines.append(f"- {words.line(row.about, zone)}")
         if over:
-            lines.append(f"  с {local_time(row.opened_at, zone)} по {local_time(row.closed_at, zone)}")
+            span = between.span.format(local_time(row.opened_at, zone), local_time(row.closed_at, zone))
+            lines.append(f"  {span}")
     if len(rows) > _LISTED:
-        lines.append(f"и ещё {len(rows) - _LISTED}. Все: optout alerts list --all")
+        lines.append(between.more.format(len(rows) - _LISTED))
     if not over:
-        lines += ["", definition.advice]
+        lines += ["", words.advice]
     return subject, "\n".join(lines) + "\n"
 
 
@@ -114,7 +114,7 @@ def _gather(connection: Connection, settings: Settings, kind: AlertKind, over: b
     if soon and not any(row.about.get("blocked") for row in rows if not over):
         return 0
     batch = _digest([kind, over, *(row.id for row in rows)])
-    subject, text = _text_of(kind, rows, settings.timezone, over=over, sender=settings.manifest.id)
+    subject, text = _text_of(kind, rows, settings, over=over)
     one = {"batch": batch, "kind": str(kind), "over": over, "subject": subject, "text": text, "state": "pending"}
     one |= {"not_before": now, "attempts": 0, "created_at": now}
     addressees = _addressees(settings)

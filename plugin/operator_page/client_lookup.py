@@ -19,6 +19,7 @@ from plugin.ledger import Ledger
 from plugin.operator_page.call import PageCall, line
 from plugin.operator_page.earlier_calls import asked_before
 from plugin.operator_page.journal_store import change_call, is_decided
+from plugin.operator_page.requirements import NOT_A_NAME, can_be_name
 from plugin.operator_page.sessions import PageSessions
 from plugin.resilience.reads import Reads
 
@@ -70,12 +71,16 @@ class ClientLookup:
     def change(self, call: PageCall, given: Mapping[str, Any]) -> FoundClient:
         """The call with another number, card or name: ``{"phone", "card", "name"}``, ``card`` an id.
 
-        Raises EventError 422 for what can be none, 409 once the call has an outcome, LedgerUnavailable.
+        Raises EventError 422 for what can be none, 409 once the call has an outcome (a number that it lacks can still
+        be given), LedgerUnavailable.
         """
+        wanted = _changed(call, given)
         with self._ledger.read() as connection:
-            if is_decided(connection, self._sessions.namespace, call.id):
-                raise EventError(409, "already_recorded", "the call has an outcome: its client cannot be changed")
-        found = self.look_up(_changed(call, given))
+            decided = is_decided(connection, self._sessions.namespace, call.id)
+        # A number that was missing is a gap that is filled in: the call stays the same.
+        if decided and (call.phone is not None or wanted.card_id != call.card_id):
+            raise EventError(409, "already_recorded", "the call has an outcome: its client cannot be changed")
+        found = self.look_up(wanted)
         if found.state == "gone" and found.call.card_id != call.card_id:
             raise _wrong("card", "Карточки с таким номером в CRM нет")
         with self._ledger.write() as connection:
@@ -131,6 +136,8 @@ def _changed(call: PageCall, given: Mapping[str, Any]) -> PageCall:
     phone = first_number(typed["phone"])
     if typed["phone"] and phone is None:
         raise _wrong("phone", "Это не похоже на номер телефона")
+    if typed["name"] and not can_be_name(typed["name"]):
+        raise _wrong("name", NOT_A_NAME)
     if not phone and not typed["card"]:
         raise _wrong("phone", "Укажите номер телефона или номер карточки")
     same = typed["card"] is not None and typed["card"] == call.card_id

@@ -5,7 +5,7 @@ The page walks through the conversation by itself; its end is decided here again
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -20,6 +20,7 @@ from plugin.common.clock import Now
 from plugin.config.settings import Settings, Source
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
+from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.model import OutcomeSpec
 from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts, DecisionError, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
@@ -46,6 +47,7 @@ from plugin.operator_page.journal_store import (
 from plugin.operator_page.preview import preview_json
 from plugin.operator_page.progress import delivery_progress
 from plugin.operator_page.recent_calls import RecentCall, recent_calls
+from plugin.operator_page.requirements import refuse_impossible_names, refuse_without_number
 from plugin.operator_page.tree import PageTree, PageTrees, call_fact_words, grow
 
 _LOG = structlog.get_logger(__name__)
@@ -187,6 +189,7 @@ class PageSessions:
         """The conversation from these answers on. Raises EventError 422, in Russian, where one does not fit."""
         book = self._pinned(script, revision)
         decider = book.script(script)
+        refuse_impossible_names(decider.script, facts)
         try:
             typed = decider.type_facts(facts)
             skipped = {name: SKIPPED for name in decider.script.optional_facts if name in facts and name not in typed}
@@ -273,11 +276,12 @@ class PageSessions:
         """Report the confirmed end: status and body of the response.
 
         409 ``decided_otherwise`` with what would be written instead where the operator was shown something else:
-        nothing is stored then, and the operator confirms again.
+        nothing is stored then, and the operator confirms again. 422 ``number_needed`` or ``bad_name``, in Russian,
+        where the end lacks what it is about (``requirements``).
         """
         event = self._result(call, script, confirmation)
         try:
-            answer = self._intake.receive_own(self._source, event, confirmation.is_shown)
+            answer = self._intake.receive_own(self._source, event, self._acceptance(call, script, confirmation))
         except DecisionChanged as other:
             error = {"code": "decided_otherwise", "message": "the decision is not the one that was confirmed"}
             return 409, {"error": error, "foresight": preview_json(other.change, self._rules.current().roles)}
@@ -286,6 +290,21 @@ class PageSessions:
             with suppress(LedgerUnavailable), self._ledger.write() as connection:
                 note_end(connection, self.namespace, call, confirmation.end())
         return answer.status, answer.body
+
+    def _acceptance(self, call: PageCall, script: str, confirmation: Confirmation) -> Callable[[Decision], bool]:
+        """Whether a decision is the one that was confirmed. Raises EventError where it cannot be carried out."""
+        book = self._book(confirmation.revision) or self._rules.current()
+        rules = book.script(script).script if script in book.scripts else None
+
+        def accept(decision: Decision) -> bool:
+            if not confirmation.is_shown(decision):
+                return False
+            if decision.complete and rules is not None:
+                refuse_impossible_names(rules, confirmation.facts)
+                refuse_without_number(call, rules, decision)
+            return True
+
+        return accept
 
     def _result(self, call: PageCall, script: str, confirmation: Confirmation) -> dict[str, Any]:
         """The call result: the same each time the request is repeated."""

@@ -20,6 +20,7 @@ from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts, DecisionError
 from plugin.operator_page.endings import PageEnding, ending_node
+from plugin.operator_page.requirements import name_facts
 
 #: A tree with its texts, as UTF-8 JSON: with the page around it, it is to stay under 150 kB.
 LARGEST_BYTES = 55_000
@@ -155,7 +156,7 @@ class _Grower:
         one_way = len(classes.keys) == 1 and not classes.unproven
         node["input"] = {"type": fact.type, "least": fact.least, "most": fact.most}
         if fact.type == "text":
-            node["input"]["longest"] = MAX_TEXT
+            node["input"] |= {"longest": MAX_TEXT, "is_name": fact.name in name_facts(script)}
         node["next"] = after(classes.example(classes.keys[0]), None) if one_way else None
         return node
 

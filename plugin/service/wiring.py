@@ -49,7 +49,8 @@ class Service:
         intake = Intake(self.ledger, self.rules, self.settings, utc_now)
         app = create_app(intake, self.ledger, self.settings, self.rules, self.connector)
         web, told = self.settings.web, too_large_teller(intake, self.connector)
-        server = WebServer(app, listener, threads=web.threads, limits=BodyLimits.of(web), too_large=told)
+        limits = BodyLimits.of(web)
+        server = WebServer(app, listener, threads=web.threads, limits=limits, too_large=told, path=web.path)
         self.stack.callback(server.close)
         return server
 

@@ -12,17 +12,18 @@ from flask_smorest import Api
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
+from plugin import VERSION
 from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
 from plugin.web import errors
 from plugin.web.auth import guard_operators_side
-from plugin.web.auth.places import HOME
+from plugin.web.auth.places import HOME, shown
 from plugin.web.docs import serve_docs
-from plugin.web.events import events_blueprint, too_large_teller
+from plugin.web.events import EVENT_SECURITY, events_blueprint, too_large_teller
 from plugin.web.headers import put_security_headers
 from plugin.web.health import health_blueprint
 from plugin.web.limits import BodyLimits
-from plugin.web.metrics import Metrics
+from plugin.web.metrics import METRICS_SECURITY, Metrics
 from plugin.web.operator_page import serve_operators_page
 from plugin.web.redirects import keep_here
 from plugin.web.schemas import ErrorAnswerSchema
@@ -58,11 +59,15 @@ def create_app(
     limits, too_large = BodyLimits.of(settings.web), too_large_teller(intake, connector)
     app.config.update(
         API_TITLE="Opt-out rules plugin",
-        API_VERSION=settings.manifest.version,
+        API_VERSION=VERSION,
         OPENAPI_VERSION="3.0.3",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
-        API_SPEC_OPTIONS={"info": {"description": _DESCRIPTION}},
+        API_SPEC_OPTIONS={
+            "info": {"description": _DESCRIPTION},
+            "servers": [{"url": settings.web.path or "/"}],
+            "components": {"securitySchemes": EVENT_SECURITY | METRICS_SECURITY},
+        },
     )
     app.before_request(lambda: _start(limits, too_large))
     app.after_request(_finish)
@@ -78,7 +83,7 @@ def create_app(
         serve_operators_page(app, ledger, rules, intake, settings, connector)
     serve_docs(app, settings.web)
     # Who types the bare address is an operator, where there is a page for them.
-    app.add_url_rule("/", "root", lambda: redirect(HOME if has_page else "/docs/"))
+    app.add_url_rule("/", "root", lambda: redirect(shown(HOME if has_page else "/docs/")))
     return app
 
 

@@ -185,17 +185,24 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         return max(self._read_at, self._sent_at)
 
 
-def connection_class(body_limits: BodyLimits, too_large: Callable[[str], None], stop: threading.Event) -> type[Any]:
-    """Connections of one server: with its limits, our errors, and answers that end the connection once it stops."""
+def connection_class(
+    body_limits: BodyLimits, too_large: Callable[[str], None], stop: threading.Event, path: str = ""
+) -> type[Any]:
+    """Connections of one server: with its limits, our errors, and answers that end the connection once it stops.
+
+    ``path`` is what its addresses begin with for those that ask through a reverse proxy.
+    """
 
     class Parser(BoundedParser):
         limits = body_limits
+        below = path
 
     class Answering(WSGITask):  # type: ignore[misc]
         """Tells a client that keeps its connection to come back on a new one."""
 
         def get_environment(self) -> dict[str, Any]:
             environ: dict[str, Any] = super().get_environment()
+            environ["SCRIPT_NAME"] = path
             environ[WAITED] = time.monotonic() - self.request.queued_at
             return environ
 

@@ -29,11 +29,11 @@ def serve_docs(app: Flask, web: WebSettings) -> None:
     config = {
         "app_name": "Opt-out rules plugin",
         "validatorUrl": None,
-        "oauth2RedirectUrl": f"{_PREFIX}/oauth2-redirect.html",
+        "oauth2RedirectUrl": f"{web.path}{_PREFIX}/oauth2-redirect.html",
     }
-    page: Blueprint = get_swaggerui_blueprint(_PREFIX, _DOCUMENT, config=config)
+    page: Blueprint = get_swaggerui_blueprint(f"{web.path}{_PREFIX}", f"{web.path}{_DOCUMENT}", config=config)
     page.after_request(_allow_own_scripts)
-    app.register_blueprint(page)
+    app.register_blueprint(page, url_prefix=_PREFIX)
 
     def guard() -> None:
         is_docs = request.path == _DOCUMENT or f"{request.path}/".startswith(f"{_PREFIX}/")

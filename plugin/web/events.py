@@ -59,6 +59,17 @@ _SIGNATURE = [
     )
 ]
 
+#: How a sender of call results proves who it is, as OpenAPI names such ways.
+EVENT_SECURITY = {
+    "standard_webhooks": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "Standard Webhooks, with webhook-id and webhook-timestamp, by a secret of [sources]: "
+        "https://www.standardwebhooks.com",
+    }
+}
+
 
 def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger, settings: Settings) -> Blueprint:
     """The paths of events. Bodies are taken raw: the signature is over bytes, and it is checked first."""
@@ -82,7 +93,8 @@ def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger
     blueprint = Blueprint("events", __name__, url_prefix="/events", description="Call results come in")
     own_body = {"required": True, "content": {"application/json": {"schema": CallResultSchema}}}
     answers = _TAKEN | _REFUSED
-    add_route(blueprint, "POST", "/call-result", call_result, answers, parameters=_SIGNATURE, requestBody=own_body)
+    signed = {"parameters": _SIGNATURE, "security": [{key: [] for key in EVENT_SECURITY}]}
+    add_route(blueprint, "POST", "/call-result", call_result, answers, requestBody=own_body, **signed)
     crm_body: dict[str, Any] = {"content": {"*/*": {"schema": {}}}}
     answers = answers | _CRM_REFUSED
     add_route(blueprint, "POST", "/<connector_name>", crm_event, answers, requestBody=crm_body)

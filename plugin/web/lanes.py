@@ -10,7 +10,7 @@ from waitress.task import ThreadedTaskDispatcher
 Lane = Literal["events", "pages", "passwords"]
 _PAGES = "/operator"
 #: Where a password is hashed, which takes a processor for a moment.
-_PASSWORDS = (f"{_PAGES}/session", f"{_PAGES}/sign-in", f"{_PAGES}/password", f"{_PAGES}/session")
+_PASSWORDS = frozenset(f"{_PAGES}/{page}" for page in ("session", "sign-in", "password", "second-factor"))
 #: Threads that hash: more would only take the processors from events.
 _HASHING = 2
 

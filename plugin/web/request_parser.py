@@ -29,7 +29,10 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
 
     error: Any
     body_rcv: Any
+    path: str
     limits = BodyLimits(0, 0)
+    #: What the addresses begin with behind a proxy that leaves it in; ``path`` is without it.
+    below = ""
     dropped = False
 
     def __init__(self, adj: Any) -> None:
@@ -49,6 +52,7 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
         except ValueError as error:
             # Of Python's own readers of addresses and numbers.
             raise ParsingError("Request line or header invalid") from error
+        self.path = _without(self.below, self.path)
         has_encoding = self.chunked or "TRANSFER_ENCODING" in self.headers
         if has_encoding and (self.version != "1.1" or "CONTENT_LENGTH" in self.headers):
             raise ParsingError("Transfer-Encoding with Content-Length, or not in HTTP/1.1")
@@ -86,6 +90,12 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
             self.dropped = True
             body.getbuf().close()
             body.buf = _Dropped()
+
+
+def _without(below: str, path: str) -> str:
+    """Some proxies take their path off and others leave it: both come to the same."""
+    is_below = below and f"{path}/".startswith(f"{below}/")
+    return (path.removeprefix(below) or "/") if is_below else path
 
 
 class _Dropped:

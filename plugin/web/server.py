@@ -35,7 +35,8 @@ class WebServer:
     """Serves ``app`` at a socket of ``bind``: it listens when made, and answers from ``run`` on.
 
     ``threads`` answer events; pages and passwords have threads of their own (``plugin.web.lanes``). ``too_large`` is
-    told the path of a request whose body was over the limit, which never reaches the application. Raises ConfigError
+    told the path of a request whose body was over the limit, which never reaches the application. ``path`` is what the
+    addresses begin with behind a reverse proxy; it may be left out, as on this machine itself. Raises ConfigError
     when another program listens there by now.
     """
 
@@ -47,6 +48,7 @@ class WebServer:
         threads: int,
         limits: BodyLimits,
         too_large: Callable[[str], None] = lambda _path: None,
+        path: str = "",
     ) -> None:
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
@@ -60,7 +62,7 @@ class WebServer:
         self._server = Listening(
             app,
             self._socket,
-            connection_class(limits, too_large, self._stop),
+            connection_class(limits, too_large, self._stop, path),
             self._lanes,
             self._map,
             backlog=_BACKLOG,

@@ -13,10 +13,9 @@ from playwright.sync_api import Page as Tab
 
 from plugin.config.load import load_settings
 from plugin.config.settings import Settings
-from tests.browser.page_site import PATIENCE, Site, running_site
+from tests.browser.kept_site import RULES, KeptSite
+from tests.browser.page_site import PATIENCE, Site
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
-
-RULES = Path(__file__).parents[2] / "rules"
 
 
 @pytest.fixture
@@ -37,10 +36,18 @@ def ledger_file(tmp_path: Path, sqlite_template: Path) -> str:
     return f"sqlite:///{tmp_path / 'ledger.db'}"
 
 
+@pytest.fixture(scope="session")
+def kept_site(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[KeptSite]:
+    kept = KeptSite(tmp_path_factory.mktemp("site"), sqlite_template)
+    yield kept
+    kept.close()
+
+
 @pytest.fixture
-def site(settings: Settings, rules_folder: Path, ledger_file: str) -> Iterator[Site]:
-    with running_site(settings, rules_folder, ledger_file) as running:
-        yield running
+def site(kept_site: KeptSite) -> Iterator[Site]:
+    """The page with the shipped rules, an empty ledger and no CRM."""
+    with kept_site.lent() as lent:
+        yield lent
 
 
 @pytest.fixture

@@ -173,21 +173,25 @@ def press(tab: Tab, *keys: str) -> None:
 
 def seen(tab: Tab) -> None:
     """Wait until the page takes an answer to its screen."""
-    while _stood(tab) < _UNSEEN:
-        tab.wait_for_timeout(25)
+    _let_stand(tab, _UNSEEN)
 
 
 def _confirm(tab: Tab) -> None:
     """Press Enter once the screen has stood long enough: the page takes none that was meant for the one before."""
     while True:
-        while _stood(tab) < _TOO_SOON:
-            tab.wait_for_timeout(25)
+        _let_stand(tab, _TOO_SOON)
         ending = tab.locator('#stage[data-screen="ending"]').count() == 1
         tab.keyboard.press("Enter")
         # The server's own words may have come in between, and with them the screen anew.
         anew = ending and tab.locator('#stage[data-screen="ending"]:not(:has(.notice.warn))').count() == 1
         if not anew or _stood(tab) >= _TOO_SOON:
             return
+
+
+def _let_stand(tab: Tab, milliseconds: float) -> None:
+    """Wait until the screen has been there for so long; one that comes in between counts anew."""
+    while (left := milliseconds - _stood(tab)) > 0:
+        tab.wait_for_timeout(left)
 
 
 def _stood(tab: Tab) -> float:

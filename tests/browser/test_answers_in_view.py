@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
+from plugin.deciding.ruleset.model import Question
 from plugin.deciding.ruleset.values import FactValue
 from tests.browser.page_site import Site, press, screen, type_answer
-from tests.browser.test_leaves import DECIDER, ENDS, NAME, long_house
+from tests.browser.test_leaves import DECIDER, ENDS, NAME
 from tests.support.processes import poll, wait_until
 
-__all__ = ["long_house"]
-
-#: Width, height, and how large letters are.
-ROOMS = {
+#: Width, height, and how large letters are, in percent.
+Room = tuple[int, int, int]
+ROOMS: dict[str, Room] = {
     "1366x650": (1366, 650, 100),
     "1024x600": (1024, 600, 100),
     "360x740": (360, 740, 100),
@@ -39,10 +36,17 @@ _CUT_OFF = """() => {
 }"""
 
 
-def open_at(site: Site, tab: Tab, room: tuple[int, int, int]) -> None:
-    """A new call in a tab with letters of this size."""
-    tab.goto(site.link(site.call()))
+def resize(tab: Tab, room: Room) -> None:
+    """Give the page this room, and letters of this size."""
+    tab.set_viewport_size({"width": room[0], "height": room[1]})
     tab.evaluate("size => { document.documentElement.style.fontSize = size; }", f"{room[2]}%")
+
+
+def open_at(site: Site, tab: Tab, room: Room) -> None:
+    """A new call in a window of this size."""
+    tab.set_viewport_size({"width": room[0], "height": room[1]})
+    tab.goto(site.link(site.call()))
+    resize(tab, room)
     screen(tab, "question")
 
 
@@ -55,33 +59,54 @@ def cut_off(tab: Tab) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("room", ROOMS.values(), ids=list(ROOMS))
-def test_every_leaf_by_keyboard(
-    long_house: Site, open_context: Callable[..., BrowserContext], room: tuple[int, int, int]
-) -> None:
-    tab = open_context(viewport={"width": room[0], "height": room[1]}).new_page()
+def answer(tab: Tab, question: Question, value: FactValue) -> None:
+    """Answer by keys alone."""
+    if question.answers:
+        press(tab, str([one.value for one in question.answers].index(value) + 1))
+    else:
+        type_answer(tab, NAME)
+
+
+def test_every_screen_of_every_leaf_in_every_room(site: Site, tab: Tab) -> None:
+    measured: list[dict[str, FactValue]] = []
+
+    def measure(known: dict[str, FactValue]) -> None:
+        # Ends that begin alike share their first screens.
+        if known in measured:
+            return
+        measured.append(known)
+        for name, room in ROOMS.items():
+            resize(tab, room)
+            assert cut_off(tab) == [], f"{name} after {known}"
+            assert not known or tab.get_by_role("button", name="Назад").is_visible()
+
     for end in ENDS:
-        open_at(long_house, tab, room)
+        open_at(site, tab, ROOMS["1366x650"])
         known: dict[str, FactValue] = {}
         while (question := DECIDER.decide(known).next) is not None:
-            assert cut_off(tab) == [], f"{room} after {known}"
-            value = end.answers[question.fact]
-            if question.answers:
-                press(tab, str([answer.value for answer in question.answers].index(value) + 1))
-            else:
-                type_answer(tab, NAME)
-            known[question.fact] = value
+            measure(known)
+            answer(tab, question, end.answers[question.fact])
+            known = {**known, question.fact: end.answers[question.fact]}
         screen(tab, "ending")
-        assert cut_off(tab) == [], f"{room} at the end of {known}"
-        assert tab.get_by_role("button", name="Назад").is_visible()
+        measure(known)
 
 
-def test_a_phrase_that_is_longer_than_its_room_can_be_scrolled_by_keys(
-    long_house: Site, open_context: Callable[..., BrowserContext]
-) -> None:
-    room = ROOMS["zoom-x2"]
-    tab = open_context(viewport={"width": room[0], "height": room[1]}).new_page()
-    open_at(long_house, tab, room)
+@pytest.mark.parametrize("room", ROOMS.values(), ids=list(ROOMS))
+def test_a_call_opened_and_held_in_a_window_of_this_size(site: Site, tab: Tab, room: Room) -> None:
+    end = max(ENDS, key=lambda end: len(end.answers))
+    open_at(site, tab, room)
+    known: dict[str, FactValue] = {}
+    while (question := DECIDER.decide(known).next) is not None:
+        assert cut_off(tab) == [], f"after {known}"
+        answer(tab, question, end.answers[question.fact])
+        known[question.fact] = end.answers[question.fact]
+    screen(tab, "ending")
+    assert cut_off(tab) == []
+    assert tab.get_by_role("button", name="Назад").is_visible()
+
+
+def test_a_phrase_that_is_longer_than_its_room_can_be_scrolled_by_keys(site: Site, tab: Tab) -> None:
+    open_at(site, tab, ROOMS["zoom-x2"])
     press(tab, "1", "3")
     phrase = tab.locator("#stage .scroll")
     assert phrase.evaluate("part => part.scrollHeight > part.clientHeight")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page as Tab
 
-from plugin.config.load import load_settings
 from plugin.deciding.decision.compiled_rules import Decider, Rulebook
-from plugin.deciding.decision.conversations import Conversation, conversations
+from plugin.deciding.decision.conversations import Conversation, conversations, question_asked
 from plugin.deciding.ruleset.values import FactValue
-from tests.browser.conftest import RULES
-from tests.browser.page_site import Site, exact, phrase, press, running_site, saved, screen, type_answer
-from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
+from tests.browser.kept_site import RULES
+from tests.browser.page_site import Site, exact, phrase, press, saved, screen, type_answer
 
 NAME = "Иванова Анна Петровна"
 DECIDER = Rulebook.load(RULES).script("survey_opt_out")
@@ -33,23 +29,18 @@ def ends(decider: Decider) -> list[Conversation]:
 ENDS = ends(DECIDER)
 
 
-@pytest.fixture(scope="module")
-def long_house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Site]:
+@pytest.fixture
+def long_house(site: Site) -> Site:
     """One page for all of them."""
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "plugin.toml").write_text(PLUGIN_TOML, encoding="utf-8")
-    shutil.copytree(RULES, folder / "rules")
-    shutil.copy(sqlite_template, folder / "ledger.db")
-    settings = load_settings(folder / "plugin.toml", ENVIRON)
-    with running_site(settings, folder / "rules", f"sqlite:///{folder / 'ledger.db'}") as site:
-        yield site
+    return site
 
 
 def answer_by_key(tab: Tab, decider: Decider, answers: dict[str, FactValue]) -> None:
     """Go through the conversation; every phrase on the way is the one that the rules ask by."""
     known: dict[str, FactValue] = {}
     while (question := decider.decide(known).next) is not None:
-        assert phrase(tab) == (question.say or question.hint)
+        asked = question_asked(decider.script, question)
+        assert phrase(tab) == (asked.read or asked.say or asked.hint)
         how = tab.locator(".phrase .how").first.inner_text()
         assert ("дословно" in how) == bool(question.say)
         value = answers[question.fact]

@@ -77,13 +77,14 @@ def test_an_event_that_was_answered_before_a_kill_and_without_the_crm_is_carried
 
     own_crm.start()
     web.start(command="deliver")
-    wait_until(lambda: web.run("calls", "show", client.call, "--json").returncode == 0, 60)
+    wait_until(lambda: web.states(client.call), 60)
     client.settle()
     assert len(client.comments) == 1
     assert client.reminders == Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1, ("sms", "ИСКЛЮЧИТЬ", "open"): 1})
     assert web.stop() == 0
 
 
+@pytest.mark.parametrize("web", ["sqlite"], indirect=True)
 def test_an_event_whose_call_the_crm_shows_is_answered_with_its_decision(
     own_crm: RunningCrm, web: RunningPlugin, mail: MailSink
 ) -> None:
@@ -98,6 +99,7 @@ def test_an_event_whose_call_the_crm_shows_is_answered_with_its_decision(
     assert len(client.comments) == 1
 
 
+@pytest.mark.parametrize("web", ["sqlite"], indirect=True)
 def test_a_call_whose_event_reached_nobody_is_carried_out_once_after_the_next_start(
     own_crm: RunningCrm, web: RunningPlugin, mail: MailSink
 ) -> None:
@@ -108,7 +110,7 @@ def test_a_call_whose_event_reached_nobody_is_carried_out_once_after_the_next_st
     own_crm.api.send("POST", "calls", record | {"script": "survey_opt_out"})
 
     web.start()
-    wait_until(lambda: web.run("calls", "show", client.call, "--json").returncode == 0, 60)
+    wait_until(lambda: web.states(client.call), 60)
     assert tell(web, client.call).data["duplicate"] is True
     client.settle()
     assert len(client.comments) == 1

@@ -19,11 +19,13 @@ from tests.support.processes import processes_with, wait_until
 BOTH = Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1, ("sms", "ИСКЛЮЧИТЬ", "open"): 1})
 ONE = Counter({("coordinator", "ИСКЛЮЧИТЬ", "open"): 1})
 COMMENT = "Клиент просит исключить из звонков с опросом"
+#: Of what does not depend on the database.
+on_sqlite = pytest.mark.parametrize("either_plugin", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="module")
 def plugin(either_plugin: RunningPlugin) -> RunningPlugin:
-    """Everything here holds on both databases."""
+    """Whatever locks, leases and transactions have a part in holds on both databases."""
     return either_plugin
 
 
@@ -128,6 +130,7 @@ def test_a_correction_and_its_correction_leave_the_first_word(client: Client) ->
     assert client.mails["sms.manager@dealer.example", "ОТМЕНА: ИСКЛЮЧИТЬ"] == 1
 
 
+@on_sqlite
 def test_another_client_without_a_card_is_left_to_the_coordinator(client: Client) -> None:
     facts = {"related_to_car": False, "is_client": True, "client_name": "Незнакомец Незнакомый", "survey_type": "calls"}
     client.report(facts)
@@ -141,6 +144,7 @@ def test_another_client_without_a_card_is_left_to_the_coordinator(client: Client
     assert "решите вручную" in client.crm.api.reminders(card=client.card)[0]["text"]
 
 
+@on_sqlite
 def test_a_call_without_a_card_finds_it_by_phone(client: Client) -> None:
     client.report(CALLS, card=None)
     client.settle()
@@ -148,6 +152,7 @@ def test_a_call_without_a_card_finds_it_by_phone(client: Client) -> None:
     assert client.comments == [COMMENT]
 
 
+@on_sqlite
 def test_the_reminder_and_the_mail_name_the_card_that_the_event_only_numbers(client: Client) -> None:
     event = client.event(CALLS)
     event["card"] = {"type": "contact", "id": client.card}
@@ -160,6 +165,7 @@ def test_the_reminder_and_the_mail_name_the_card_that_the_event_only_numbers(cli
         assert f"Клиент карточки: {client.name}\nКарточка: {client.crm.base_url}/cards/{client.card}\n" in text
 
 
+@on_sqlite
 def test_another_clients_reminder_names_that_clients_card(client: Client) -> None:
     other = Client(client.crm, client.mail, client.plugin)
     other_card = client.crm.api.send("POST", "cards", {"name": "Соседов Сосед", "phones": [client.phone]})["id"]
@@ -173,6 +179,7 @@ def test_another_clients_reminder_names_that_clients_card(client: Client) -> Non
     assert client.comments == other.comments == []
 
 
+@on_sqlite
 def test_a_call_whose_card_nobody_knows_is_parked_and_logged(client: Client) -> None:
     client.phone = "+79165550199"
     client.report(CALLS, card=None)
@@ -184,6 +191,7 @@ def test_a_call_whose_card_nobody_knows_is_parked_and_logged(client: Client) -> 
     assert client.phone not in client.plugin.log
 
 
+@on_sqlite
 def test_a_forged_report_leaves_no_trace(client: Client) -> None:
     reply = client.plugin.send(client.event(CALLS), secret=WRONG_SECRET)
 
@@ -191,6 +199,7 @@ def test_a_forged_report_leaves_no_trace(client: Client) -> None:
     assert client.plugin.run("calls", "show", client.call).returncode == 2
 
 
+@on_sqlite
 def test_no_secret_and_no_personal_data_stand_in_the_log(client: Client) -> None:
     client.report(ALL, note="Жаловался на Петрова")
     client.settle()

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection
@@ -16,14 +16,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import select
 from standardwebhooks import Webhook
 
+from plugin.config.load import load_settings
+from plugin.ledger import Ledger
+from plugin.ledger.history import find_calls
+from plugin.ledger.schema import deliveries
+from tests.support.commands import run_here
 from tests.support.crm import COORDINATOR, SMS_MANAGER, TOKEN, WEBHOOK_SECRET, Reply, RunningCrm
 from tests.support.home import lay_out
 from tests.support.processes import ROOT, ReadyProcess
 
 SECRET = "whsec_" + base64.b64encode(b"the signing key of a test source").decode()
 WRONG_SECRET = "whsec_" + base64.b64encode(b"a key that nobody has configured").decode()
+_SERVICES = ("serve", "web", "deliver")
 
 _SETTINGS = """
 [crm]
@@ -70,7 +77,12 @@ class RunningPlugin(ReadyProcess):
             self.url = self.launch([*self.command, command, "--port", "0", *arguments], "listening on ")
 
     def run(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run another ``optout`` command on the same home; ``given``: its standard input."""
+        """Run another ``optout`` command on the same home; ``given``: its standard input.
+
+        Only those that serve are processes of their own, so that there is something to end.
+        """
+        if arguments[0] not in _SERVICES:
+            return run_here(["--config", str(self.home), *arguments], self.environ, given)
         return subprocess.run(
             [*self.command, *arguments],
             cwd=ROOT,
@@ -100,10 +112,14 @@ class RunningPlugin(ReadyProcess):
         return dict(json.loads(shown.stdout))
 
     def states(self, call_id: str) -> dict[str, list[str]]:
-        """The states of a call's deliveries by kind."""
+        """The states of a call's deliveries by kind, as the ledger has them: who waits need not start a process."""
         states: dict[str, list[str]] = {}
-        for delivery in self.call(call_id)["deliveries"]:
-            states.setdefault(delivery["kind"], []).append(delivery["state"])
+        settings = load_settings(self.home, self.environ, secrets=False)
+        with closing(Ledger(settings.ledger_url)) as ledger, ledger.read() as connection:
+            newest, *_ = [*find_calls(connection, call_id), None]
+            query = select(deliveries.c.kind, deliveries.c.state).where(deliveries.c.call_ref == newest)
+            for kind, state in connection.execute(query):
+                states.setdefault(kind, []).append(state)
         return {kind: sorted(found) for kind, found in states.items()}
 
     def is_settled(self, call_id: str) -> bool:

@@ -16,6 +16,7 @@ from typing import TypeVar
 ROOT = Path(__file__).resolve().parents[2]
 #: A machine that is this many times slower than ours, or as busy, still passes.
 SLOWER = 4.0
+_LONGEST_PAUSE = 0.05
 _GIVEN_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 T = TypeVar("T")
@@ -70,10 +71,14 @@ def free_port() -> int:
 
 
 def poll(condition: Callable[[], T], seconds: float, pause: float = 0.01) -> T:
-    """What ``condition`` returns as soon as that is true, or what it returns after ``seconds``."""
+    """What ``condition`` returns as soon as that is true, or what it returns after ``seconds``.
+
+    It is looked at every ``pause`` seconds at first and more seldom later: to look takes time from what is waited for.
+    """
     deadline = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(pause)
+        pause = max(pause, min(pause * 1.2, _LONGEST_PAUSE))
     return value
 
 

@@ -28,6 +28,10 @@ def _filled(value: str) -> None:
         raise ValidationError("Is blank.")
 
 
+#: What is told of an id that is none.
+_NO_ID = 'Is not a record\'s id: a whole number from 1 as text, such as "42".'
+
+
 def _one_line(value: str) -> None:
     if any(char in value for char in "\r\n"):
         raise ValidationError("Holds a line end.")
@@ -51,7 +55,7 @@ def _phone(**options: Any) -> fields.String:
 
 
 def _record_id(**options: Any) -> fields.String:
-    return fields.String(validate=Regexp(r"[1-9][0-9]{0,17}\Z", error="Is not a record's id."), **options)
+    return fields.String(validate=Regexp(r"[1-9][0-9]{0,17}\Z", error=_NO_ID), **options)
 
 
 class NewUser(Schema):

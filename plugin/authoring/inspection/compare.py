@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from plugin.authoring.inspection.paired_walk import ConversationPair, PairedConversation
-from plugin.authoring.inspection.wording import plain, question_words, wording
+from plugin.authoring.inspection.wording import ABOUT, plain, question_words, wording
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import ActionSpec, OutcomeSpec, Question
 from plugin.deciding.ruleset.people import recipient_of
@@ -128,6 +128,10 @@ def _ends(
     details = list(_done(before, after, old, new, roles))
     if before.say != after.say:
         details.insert(0, ConversationChange("say", "Фраза в конце разговора", before.say, after.say))
+    if before.read != after.read:
+        details.append(ConversationChange("read", "Фраза в конце разговора, как её читать", before.read, after.read))
+    if before.about != after.about:
+        details.append(ConversationChange("about", "О ком итог", ABOUT[before.about], ABOUT[after.about]))
     if mine.card != other.card and before.actions and after.actions:
         details.append(ConversationChange("card", "В чью карточку записать", _card(mine), _card(other)))
     if before.name != after.name:
@@ -228,6 +232,8 @@ def _questions(
 def _question(a: Question, b: Question, label: str) -> Iterator[ConversationChange]:
     if question_words(a) != question_words(b):
         yield ConversationChange("phrase", f"Фраза вопроса: {label}", question_words(a), question_words(b))
+    if a.read != b.read:
+        yield ConversationChange("read", f"Фраза вопроса, как её читать: {label}", a.read, b.read)
     for answer in a.answers:
         now = b.label_of(answer.value)
         if now is not None and now != answer.label:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from plugin.authoring.inspection.tree import CUT, MOST_CONVERSATIONS, TreeQuestion, TreeRow, grow, rows
-from plugin.authoring.inspection.wording import named, question_words, wording
+from plugin.authoring.inspection.wording import ABOUT, asked_words, named, wording
 from plugin.deciding.decision.compiled_rules import Role, Rulebook
 from plugin.deciding.decision.model import Target
 from plugin.deciding.ruleset import Script
@@ -72,11 +72,17 @@ class ListedConversation:
 
 @dataclass(frozen=True, slots=True)
 class ListedOutcome:
-    """An outcome by itself, its texts with all their gaps named, and in how many conversations it stands."""
+    """An outcome by itself, its texts with all their gaps named, and in how many conversations it stands.
+
+    ``read``: how ``say`` is read out, where that is not as it is recorded. ``about``: whom it is about, in words, where
+    that is not the card's client.
+    """
 
     name: str
     label: str
     say: str | None
+    read: str | None
+    about: str | None
     actions: tuple[ActionLine, ...]
     used: int
 
@@ -123,6 +129,8 @@ def listing(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> Sc
             outcome.name,
             outcome.label,
             outcome.say,
+            outcome.read,
+            ABOUT[outcome.about] if outcome.about == "number" else None,
             action_lines(outcome.actions, rulebook.roles, lambda action: wording(decider.script, action.text)),
             used.count(outcome.name),
         )
@@ -168,6 +176,6 @@ def _line(number: int, row: TreeRow, script: Script, roles: Mapping[str, Role]) 
 
 
 def _step(ask: TreeQuestion, answer: str) -> ListedStep:
-    asked = question_words(ask.question) if ask.question else f"Из звонка: {ask.fact.label}"
+    asked = asked_words(ask.question) if ask.question else f"Из звонка: {ask.fact.label}"
     ready = ask.question is not None and ask.fact.listed != ()
     return ListedStep(ask.fact.name, ask.fact.label, asked, answer, ready)

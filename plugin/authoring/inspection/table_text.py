@@ -73,6 +73,10 @@ def _ending(ending: ListedOutcome) -> Iterator[str]:
     yield from wrapped(f"{ending.label} ({ending.name}): {used}")
     if ending.say:
         yield from wrapped(f"сказать: «{ending.say}»", 2)
+    if ending.read:
+        yield from wrapped(f"читать: «{ending.read}»", 2)
+    if ending.about:
+        yield from wrapped(f"о ком: {ending.about}", 2)
     for action in ending.actions:
         yield from _action(action)
     if not ending.actions:

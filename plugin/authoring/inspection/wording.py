@@ -23,6 +23,8 @@ _TESTED = {"equals": "{}", "contains": "содержит {}", "matches": "под
 
 
 #: Placeholders that only some of a script's own texts have.
+#: Whom an outcome is about.
+ABOUT = {"client": "клиент карточки", "number": "сам номер, а не клиент карточки"}
 _FURTHER = {
     "previous.outcome": "прежний итог",
     "outcome": "новый итог",
@@ -96,6 +98,11 @@ def conversations_counted(number: int) -> str:
 def question_words(question: Question) -> str:
     """The phrase, in quotes, or the hint what to find out."""
     return f"«{question.say}»" if question.say else question.hint or ""
+
+
+def asked_words(question: Question) -> str:
+    """The same, and how the phrase is read out where that is not as it is recorded."""
+    return question_words(question) + (f" — читать: «{question.read}»" if question.read else "")
 
 
 def _stands_for(cube: Mapping[int, str], key: str) -> bool:

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from plugin.authoring.verification.report import CheckReport
-from plugin.errors import Fault
+from plugin.errors import EngineError, Fault
 
 #: How the process is started; the rules folder is added to it.
 COMMAND = (sys.executable, "-P", "-m", "plugin.authoring.verification")
+
+#: The last line of a process that could not load the engine, as a process has for which the environment was changed.
+_NO_ENGINE = f"{EngineError.__module__}.{EngineError.__qualname__}: "
 
 _PACKAGES = str(Path(__file__).parents[3])
 _REMEDY = "верните последнее изменение правил или упростите его; то, что действует сейчас, не тронуто"
@@ -31,6 +34,7 @@ def check_isolated(
     """Everything that is wrong with a rules folder, and its revision where it has one.
 
     A process that takes longer than ``seconds``, crashes or runs out of memory is a fault of the rules, in words.
+    Raises EngineError where it cannot load the engine: no rules are at fault then.
     """
     return _Trial([*command, str(folder)], seconds).run()
 
@@ -82,6 +86,8 @@ def _end(status: int, err: bytes) -> str | None:
         name = signal.Signals(-status).name if -status in {*signal.Signals} else str(-status)
         return f"оборвался: процесс упал ({name})"
     said = err.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    if said.startswith(_NO_ENGINE):
+        raise EngineError(said.removeprefix(_NO_ENGINE))
     return f"оборвался: {said or f'код {status}'}"
 
 

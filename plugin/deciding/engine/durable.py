@@ -8,6 +8,7 @@ errors that are only numbers. Facts are therefore asserted as codes (text), one 
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +20,14 @@ from plugin.errors import EngineError
 try:
     import durable_rules_engine
     from durable import engine as durable
-except ImportError as error:  # Python 3.13 dropped a symbol that the C extension was built against
+except ImportError as error:
+    # Python 3.13 dropped a symbol that the C extension asks for unless it is built with another name for it.
     raise EngineError(
-        f"durable-rules cannot be loaded ({error})",
-        hint='Reinstall it: CPPFLAGS="-DPyEval_CallObject=PyObject_CallObject" pip install --force-reinstall '
-        "--no-binary :all: --no-cache-dir durable-rules==2.0.28",
+        f"the rules engine, durable-rules, cannot be loaded by {sys.executable} ({error})",
+        hint="The rules are not at fault, this Python environment is. Install the engine anew: "
+        f'CPPFLAGS="-DPyEval_CallObject=PyObject_CallObject" {sys.executable} -m pip install --force-reinstall '
+        "--no-deps --no-cache-dir --no-binary durable-rules durable-rules==2.0.28; without a compiler, from the "
+        "folder that `make dist` makes: docs/deployment.md",
     ) from error
 
 # It reads the clock in a way that is deprecated since Python 3.12: where warnings are errors, no rule would fire.

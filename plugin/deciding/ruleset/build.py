@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from marshmallow import ValidationError
+from marshmallow import Schema, ValidationError
 
 from plugin.common.fields import messages_by_field
 from plugin.common.toml.source import Place
@@ -64,7 +65,7 @@ TEXTS: Mapping[str, _TextPlace] = {
 def build_roles(content: Mapping[str, Any], faults: Faults) -> dict[str, Role]:
     """The roles of roles.toml."""
     try:
-        forms = RolesForm().load(content)["role"]
+        forms = _form(RolesForm).load(content)["role"]
     except ValidationError as error:
         faults.add_form(ROLES_FILE, messages_by_field(error))
         return {}
@@ -81,10 +82,16 @@ def _load_forms(name: str, content: Mapping[str, Any], faults: Faults) -> dict[s
     forms: dict[str, Any] = {}
     for file, schema in SCRIPT_FILES.items():
         try:
-            forms |= {file: schema().load(content[file])}
+            forms |= {file: _form(schema).load(content[file])}
         except ValidationError as error:
             faults.add_form(f"{name}/{file}", messages_by_field(error))
     return forms if len(forms) == len(SCRIPT_FILES) else None
+
+
+@cache
+def _form(schema: type[Schema]) -> Schema:
+    """The one form of its kind: to make it takes longer than to read a file by it."""
+    return schema()
 
 
 class _ScriptFaults(Faults):

@@ -24,21 +24,28 @@ class Cookies:
     """The cookies as this deployment sets them.
 
     ``secure``: over https only. ``framed``: they also work in another site's frame, apart from those outside of it.
+    ``path``: what the plugin's addresses begin with, so that nothing else on the host is sent them.
     """
 
     secure: bool
     framed: bool
+    path: str = "/"
 
     @classmethod
-    def of(cls, page: PageSettings) -> Cookies:
+    def of(cls, page: PageSettings, path: str = "") -> Cookies:
         """Those of ``[page]``: frames of other sites need Secure, with SameSite=None and Partitioned."""
         framed = bool(page.frame_ancestors)
-        return cls(framed or page.public_url.startswith("https://"), framed)
+        return cls(framed or page.public_url.startswith("https://"), framed, f"{path}/")
 
     def name(self, kind: Kind, of: str = "") -> str:
-        """By the prefix browsers hold the cookie to this: Secure, for this host alone, set by no other host."""
+        """By the prefix browsers hold the cookie to this: Secure, for this host alone, set by no other host.
+
+        That prefix is for the whole host; below a path there is only the one for Secure.
+        """
         name = f"optout_{kind}_{of}" if of else f"optout_{kind}"
-        return f"__Host-{name}" if self.secure else name
+        if not self.secure:
+            return name
+        return f"__Host-{name}" if self.path == "/" else f"__Secure-{name}"
 
     def get(self, kind: Kind, of: str = "") -> str | None:
         """The request's token of this kind; ``of``: whose, where a browser has several."""
@@ -64,4 +71,10 @@ class Cookies:
     @property
     def _attributes(self) -> dict[str, Any]:
         same_site = "None" if self.framed else "Lax"
-        return {"secure": self.secure, "httponly": True, "samesite": same_site, "partitioned": self.framed}
+        return {
+            "path": self.path,
+            "secure": self.secure,
+            "httponly": True,
+            "samesite": same_site,
+            "partitioned": self.framed,
+        }

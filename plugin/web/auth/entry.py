@@ -26,7 +26,7 @@ from plugin.auth.visitor import LinkedCall
 from plugin.errors import InputError
 from plugin.web.auth.guards import access, own_csrf
 from plugin.web.auth.pages import page
-from plugin.web.auth.places import ROOT, call_url, sign_in_url
+from plugin.web.auth.places import ROOT, call_url, go_to, shown, sign_in_url
 from plugin.web.errors import retry_seconds
 
 _LOG = structlog.get_logger(__name__)
@@ -81,12 +81,12 @@ def _open_plainly(given: dict[str, list[str]]) -> Response:
     """An unsigned button proves nothing: it is worth what a signed-in operator could type in."""
     person = access().session("session")
     if person is None:
-        return redirect(sign_in_url(request.full_path), 303)
+        return go_to(sign_in_url(request.full_path))
     call = read_plain(given)
     if call is None:
         return page("link_invalid", 403)
     access().sessions.tell_of(person, call)
-    return redirect(call_url(call.id), 303)
+    return go_to(call_url(call.id))
 
 
 def _opened(operator: str, call: LinkedCall) -> Response:
@@ -98,7 +98,7 @@ def _opened(operator: str, call: LinkedCall) -> Response:
         _LOG.warning("page.operator_disabled")
         return page("operator_disabled", 403)
     _LOG.info("page.opened", call=call.id)
-    to = call_url(call.id)
+    to = shown(call_url(call.id))
     if _in_frame() and own.session("visit") is None and _TRIED not in request.args:
         # Whether the cookie is kept shows with the next request only, which has to be able to say so.
         with suppress(InputError):
@@ -116,7 +116,7 @@ def _in_frame() -> bool:
 def _without_trial() -> str:
     """The link that was opened, for a tab of its own."""
     given = {name: value for name, value in request.args.items() if name != _TRIED}
-    return f"{PATH}?{urlencode(given)}"
+    return f"{shown(PATH)}?{urlencode(given)}"
 
 
 def _call_of(frame_call: FrameCall) -> LinkedCall:

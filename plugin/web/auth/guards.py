@@ -6,14 +6,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from flask import current_app, g, redirect, request
+from flask import current_app, g, request
 from werkzeug.wrappers import Response
 
 from plugin.auth.digests import is_same
 from plugin.auth.sessions import Session
 from plugin.auth.visitor import Role, Visitor
 from plugin.web.auth.pages import page
-from plugin.web.auth.places import HOME, SECOND_FACTOR, SIGN_IN, call_url, sign_in_url
+from plugin.web.auth.places import HOME, SECOND_FACTOR, SIGN_IN, call_url, go_to, sign_in_url
 from plugin.web.auth.state import Access
 from plugin.web.errors import error_response
 
@@ -115,9 +115,9 @@ def answer_refusal(error: NotAllowed) -> Response:
         message, hint = _MESSAGES[error.code]
         return error_response(error.status, error.code, message, hint=hint)
     if error.status == 401:
-        return redirect(sign_in_url(_back()), 303)
+        return go_to(sign_in_url(_back()))
     if error.code == "second_factor_needed":
-        return redirect(SECOND_FACTOR, 303)
+        return go_to(SECOND_FACTOR)
     return page(error.code, error.status)
 
 

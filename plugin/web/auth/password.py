@@ -13,7 +13,7 @@ from plugin.auth.sign_in import Busy, TooOften, Wrong
 from plugin.errors import InputError
 from plugin.web.auth.attempts import BUSY, check_password, too_often
 from plugin.web.auth.guards import NotAllowed, access
-from plugin.web.auth.places import HOME, PASSWORD
+from plugin.web.auth.places import HOME, PASSWORD, shown
 
 _LOG = structlog.get_logger(__name__)
 
@@ -84,7 +84,7 @@ def _page(
         "access/password.html",
         csrf=person.csrf,
         fault=fault,
-        home=HOME,
+        home=shown(HOME),
         is_done=is_done,
         login=person.operator,
         shortest=SHORTEST,

@@ -1,8 +1,14 @@
-"""The addresses of the operators' side, and those of them that a redirect may lead to."""
+"""The addresses of the operators' side, and those of them that a redirect may lead to.
+
+All are as the application sees them; browsers get them with what a reverse proxy's path puts before them (``shown``).
+"""
 
 from __future__ import annotations
 
 from urllib.parse import unquote, urlencode, urlsplit
+
+from flask import redirect, request
+from werkzeug.wrappers import Response
 
 ROOT = "/operator"
 HOME = f"{ROOT}/"
@@ -10,7 +16,18 @@ SIGN_IN = f"{ROOT}/sign-in"
 SIGN_OUT = f"{ROOT}/sign-out"
 PASSWORD = f"{ROOT}/password"
 SECOND_FACTOR = f"{ROOT}/second-factor"
+OWN_SESSIONS = f"{ROOT}/sessions"
 _LONGEST = 2000
+
+
+def shown(place: str) -> str:
+    """The address of a place as the browser of this request knows it."""
+    return request.script_root + place
+
+
+def go_to(place: str) -> Response:
+    """Send the browser on to a place."""
+    return redirect(shown(place), 303)
 
 
 def call_url(call_id: str) -> str:

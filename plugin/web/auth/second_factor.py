@@ -14,7 +14,7 @@ from plugin.auth.totp import as_text, otpauth_url
 from plugin.auth.users import User
 from plugin.web.auth.attempts import BUSY, WRONG_CODE, check_code, check_password, too_often
 from plugin.web.auth.guards import NotAllowed, access
-from plugin.web.auth.places import HOME, SECOND_FACTOR
+from plugin.web.auth.places import HOME, SECOND_FACTOR, shown
 
 _LOG = structlog.get_logger(__name__)
 
@@ -85,7 +85,7 @@ def _page(
         "access/second_factor.html",
         csrf=person.csrf,
         fault=fault,
-        home=HOME,
+        home=shown(HOME),
         is_needed=access().needs_second_factor(person),
         recovery=recovery,
         secret=as_text(secret) if secret else None,

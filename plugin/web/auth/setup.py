@@ -14,6 +14,7 @@ from plugin.auth.begun_calls import BegunCalls
 from plugin.auth.devices import Devices
 from plugin.auth.digests import derived_key
 from plugin.auth.links import Links
+from plugin.auth.open_sessions import OpenSessions
 from plugin.auth.passwords import Passwords
 from plugin.auth.second_factor import SecondFactors
 from plugin.auth.sessions import Sessions
@@ -27,6 +28,7 @@ from plugin.web.auth.cookies import Cookies
 from plugin.web.auth.entry import add_entries
 from plugin.web.auth.guards import NotAllowed, answer_refusal, check_csrf, wants_json
 from plugin.web.auth.headers import security_headers
+from plugin.web.auth.own_sessions import add_own_sessions_page
 from plugin.web.auth.pages import page
 from plugin.web.auth.password import add_password_page
 from plugin.web.auth.places import ROOT
@@ -71,6 +73,7 @@ def guard_operators_side(
     add_views(blueprint)
     add_password_page(blueprint)
     add_second_factor_page(blueprint)
+    add_own_sessions_page(blueprint)
     add_entries(blueprint)
     add_session_routes(blueprint)
     answer_people(blueprint)
@@ -98,16 +101,18 @@ def _access(
     throttle = Throttle(ledger, throttle_key(key), now)
     return Access(
         page=own,
-        cookies=Cookies.of(own),
+        cookies=Cookies.of(own, settings.web.path),
         sessions=Sessions(ledger, now, timedelta(hours=own.session_hours), derived_key(key, "tokens")),
+        open_sessions=OpenSessions(ledger, now),
         users=users,
         sign_in=SignIn(users, passwords, throttle, second_factors),
         second_factors=second_factors,
         devices=Devices(derived_key(key, "known browsers"), now),
-        links=Links.of(own, now),
+        links=Links.of(own, now, settings.web.path),
         begun=BegunCalls(ledger, settings),
         connector=connector,
         form_key=derived_key(key, "sign-in form"),
+        timezone=settings.timezone,
     )
 
 

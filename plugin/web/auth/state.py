@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Literal
 
 from flask import g
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from plugin.auth.begun_calls import BegunCalls
     from plugin.auth.devices import Devices
     from plugin.auth.links import Links
+    from plugin.auth.open_sessions import OpenSessions
     from plugin.auth.second_factor import SecondFactors
     from plugin.auth.sign_in import SignIn
     from plugin.auth.users import Users
@@ -28,6 +30,7 @@ class Access:
     page: PageSettings
     cookies: Cookies
     sessions: Sessions
+    open_sessions: OpenSessions
     users: Users
     sign_in: SignIn
     second_factors: SecondFactors
@@ -36,6 +39,7 @@ class Access:
     begun: BegunCalls
     connector: Connector | None
     form_key: bytes
+    timezone: tzinfo
 
     def session(self, kind: Literal["session", "visit"]) -> Session | None:
         """The request's session of this kind, if it holds; looked up once a request."""

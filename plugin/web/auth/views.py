@@ -6,7 +6,7 @@ import secrets
 import time
 
 import structlog
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, Response, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from plugin.auth.digests import is_same, keyed_digest
@@ -15,7 +15,7 @@ from plugin.auth.users import User
 from plugin.web.auth.address import client_address
 from plugin.web.auth.attempts import BUSY, WRONG_CODE, check_code, check_password, too_often
 from plugin.web.auth.guards import access, own_csrf
-from plugin.web.auth.places import SIGN_IN, SIGN_OUT, safe_next
+from plugin.web.auth.places import SIGN_IN, SIGN_OUT, go_to, safe_next
 
 _LOG = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ def sign_in_form() -> AnyResponse:
     """The form; a signed-in visitor goes on, unless they want to sign in as another user (``?other``)."""
     back = safe_next(request.args.get("next"))
     if access().session("session") and "other" not in request.args:
-        return redirect(back, 303)
+        return go_to(back)
     return _form(back)
 
 
@@ -80,7 +80,7 @@ def _signed_in(user: User, back: str, login: str, address: str) -> AnyResponse:
     if token is None:
         return _form(back, login, _WRONG, 403)
     _LOG.info("page.signed_in", user=user.id, role=user.role, client=address)
-    response = redirect(back, 303)
+    response = go_to(back)
     own.cookies.set(response, "session", token)
     own.cookies.forget(response, "form")
     own.cookies.set_device(response, own.devices.name(user.login), own.devices.make(user.login))
@@ -93,7 +93,7 @@ def sign_out() -> AnyResponse:
     if (person := own.session("session")) is not None:
         _LOG.info("page.signed_out", session=person.id, client=client_address(request, own.page.trusted_proxies))
     own.sessions.end(*(token for kind in ("session", "visit") if (token := own.cookies.get(kind))))
-    response = redirect(SIGN_IN, 303)
+    response = go_to(SIGN_IN)
     own.cookies.forget(response, "session")
     own.cookies.forget(response, "visit")
     return response

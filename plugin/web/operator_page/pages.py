@@ -11,10 +11,11 @@ from werkzeug.wrappers import Response
 
 from plugin.config.settings import Settings
 from plugin.operator_page.call import line, page_call
+from plugin.operator_page.requirements import NOT_A_NAME, can_be_name
 from plugin.operator_page.sessions import OpenedPage, PageSessions
 from plugin.operator_page.tickets import Tickets
 from plugin.web.auth import page_view, visitor
-from plugin.web.auth.places import call_url
+from plugin.web.auth.places import call_url, go_to
 from plugin.web.operator_page.assets import Assets
 from plugin.web.operator_page.calls import asked_call, call_json, shown_phone
 
@@ -34,7 +35,7 @@ def add_pages(
         if call is None:
             return _form({}, None if request.args.get("call") is None else "Такого звонка здесь нет. Начните новый.")
         if request.args.get("call") != call.id:
-            return redirect(call_url(call.id), 303)
+            return go_to(call_url(call.id))
         opened = sessions.open(call, request.args.get("revision"))
         first = opened.tree.nodes[opened.tree.start] if opened.journal is None else None
         return render_template(
@@ -68,10 +69,12 @@ def add_pages(
         )
         if given["phone"] and not call.phone:
             return _form(given, "Это не похоже на номер телефона. Проверьте цифры.", "phone"), 422
+        if given["name"] and not can_be_name(given["name"]):
+            return _form(given, NOT_A_NAME, "name"), 422
         if not call.phone and not call.card_id:
             return _form(given, "Укажите номер телефона или номер карточки: иначе запись некуда сделать.", "phone"), 422
         sessions.begin(call)
-        return redirect(call_url(call.id), 303)
+        return go_to(call_url(call.id))
 
     def _form(given: dict[str, str], fault: str | None, field: str | None = None) -> str:
         who = visitor()

@@ -279,6 +279,7 @@ def throttled_after(crm: AmoRig, first: int) -> None:
     crm.server.answer = late  # type: ignore[method-assign]
 
 
+@pytest.mark.slow
 def test_a_crm_that_throttles_is_not_said_to_lack_a_right(crm: AmoRig) -> None:
     throttled_after(crm, 1)
     found = checked(crm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -18,9 +19,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = registry.names()
     if "kind" in metafunc.fixturenames:
         pairs = [(name, kind) for name in names for kind in KINDS if kind != "email" or _sends_mail(name)]
-        metafunc.parametrize(("rig", "kind"), pairs, indirect=["rig"])
+        cases = [pytest.param(*pair, marks=_marks(metafunc, pair[0])) for pair in pairs]
+        metafunc.parametrize(("rig", "kind"), cases, indirect=["rig"])
     elif "rig" in metafunc.fixturenames and not _chooses(metafunc):
-        metafunc.parametrize("rig", names, indirect=True)
+        cases = [pytest.param(name, marks=_marks(metafunc, name)) for name in names]
+        metafunc.parametrize("rig", cases, indirect=True)
+
+
+def _marks(metafunc: pytest.Metafunc, name: str) -> list[pytest.MarkDecorator]:
+    """Before each commit a test runs against one connector, each connector in its share of them: else it is slow."""
+    names = registry.names()
+    turn = zlib.crc32(metafunc.function.__name__.encode()) % len(names)
+    return [] if name == names[turn] else [pytest.mark.slow]
 
 
 def _chooses(metafunc: pytest.Metafunc) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import CrmRefused, CrmUnavailable, Reference
+from connectors.base import CrmRefused, CrmUnavailable, NotMapped, Reference
 from connectors.espocrm import EspoConnector
 from tests.connectors.espocrm.rig import WEBHOOK, WEBHOOK_SECRET, EspoRig, account
 from tests.connectors.espocrm.server import OWN_USER
@@ -39,12 +39,9 @@ def called(espo: EspoRig, later: float, **changes: Any) -> str:
 # --- what does not come ------------------------------------------------------------------------------
 
 
-def test_neither_older_calls_nor_the_plugins_own_changes_come(espo: EspoRig) -> None:
+def test_older_calls_do_not_come(espo: EspoRig) -> None:
     called(espo, -3601)
-    called(espo, -100, modifiedById=OWN_USER)
-    called(espo, -100, createdById=OWN_USER)
-    theirs = called(espo, -100, createdById=OWN_USER, modifiedById=espo.people[0].user)
-    edge = called(espo, -3600)
+    edge, theirs = called(espo, -3600), called(espo, -100)
     assert read(espo.connector, espo.server.now - HOUR) == [[edge, theirs]]
 
 
@@ -77,6 +74,27 @@ def test_without_a_turn_of_the_quota_nothing_is_asked(espo: EspoRig) -> None:
 
 
 # --- what comes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", [{"modifiedById": OWN_USER}, {"createdById": OWN_USER}])
+def test_a_call_that_was_changed_under_the_plugins_own_user_comes_and_is_told_like_its_webhook(
+    espo: EspoRig, who: dict[str, str]
+) -> None:
+    call = called(espo, -100, **who)
+    (found,) = espo.connector.catch_up(espo.server.now - HOUR, None).items
+    assert found.id == call
+    with pytest.raises(NotMapped) as missed:
+        espo.connector.resolve(found)
+    with pytest.raises(NotMapped) as heard:
+        espo.connector.resolve(Reference("Call", call))
+    assert str(missed.value) == str(heard.value)
+
+
+def test_a_call_that_never_had_answers_is_nothing_to_tell_whoever_made_it(espo: EspoRig) -> None:
+    at = espo.server.stamp(-100)
+    called(espo, -100, createdById=OWN_USER, createdAt=at, cRelated=None, cKind=None)
+    (found,) = espo.connector.catch_up(espo.server.now - HOUR, None).items
+    assert espo.connector.resolve(found) is None
 
 
 def test_calls_come_in_the_order_of_their_last_change_in_pages(espo: EspoRig) -> None:

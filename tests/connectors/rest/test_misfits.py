@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import NO_STORE, CardRef, CrmUnavailable, Done, NotDone
+from connectors.base import MISFIT, NO_STORE, CardRef, CrmUnavailable, Done, NotDone
 from connectors.rest import RestConnector
 from plugin.resilience.health import NO_SIGNAL, of_read, of_write
 from tests.connectors.contract.rig import NAME, PHONE
@@ -36,6 +36,7 @@ def test_a_record_without_what_a_name_is_made_of_is_waited_for(polka: PolkaRig) 
     ):
         with pytest.raises(CrmUnavailable, match="mend the description") as caught:
             ask()
+        assert caught.value.code == MISFIT
         assert of_read(caught.value) == NO_SIGNAL
         assert NAME.split()[1] not in str(caught.value)
     # Whether it is there depends on no name.
@@ -54,7 +55,7 @@ def test_a_value_that_only_a_record_brings_makes_the_write_wait(polka: PolkaRig)
     outcome = made.withdraw_reminder(written.remote_id, "why", KEY)
     assert isinstance(outcome, NotDone)
     assert not outcome.permanent
-    assert outcome.after
+    assert (bool(outcome.after), outcome.code) == (True, MISFIT)
     assert of_write(outcome) == NO_SIGNAL
     made.close()
 

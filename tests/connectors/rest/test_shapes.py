@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from connectors.http.memory_store import MemoryStore
 from connectors.rest import RestConnector
 from connectors.rest.paths import Path, id_in_address
 from connectors.rest.profiles import laid_over
-from tests.connectors.rest.rig import PolkaRig, rig
+from tests.connectors.rest.rig import PolkaRig, rig, settings
 from tests.connectors.rest.test_answers import KEY, SMALL
 from tests.support.fake_api import ApiAnswer, ApiRequest, FakeApi
 
@@ -225,6 +226,25 @@ def test_headers_and_parameters_may_be_given_to_all_requests() -> None:
         assert (read.query, read.headers["accept"]) == ({"$format": "json", "lang": "ru"}, "text/json")
     assert "unknown placeholder" in faults(defaults={"query": {"a": "{{ key }}"}})
     assert "not for a description" in faults(defaults={"headers": {"Authorization": "x"}})
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "content-type"])
+def test_a_type_of_json_of_its_own_is_that_of_every_json_body_and_of_nothing_else(name: str) -> None:
+    kind = "application/vnd.api+json; ext=bulk"
+    defaults = {"headers": {name: kind, "Accept": "application/vnd.api+json"}}
+    with crm(always(200, {"id": 5}), defaults=defaults) as (connector, api):
+        connector.add_comment(CARD, "x", KEY)
+        connector.reminder_state("5")
+        written, read = api.requests
+        assert (written.headers["content-type"], written.headers["accept"]) == (kind, "application/vnd.api+json")
+        assert "content-type" not in read.headers
+    with rig() as polka:
+        described = RestConnector(settings(polka.api.url, defaults={"headers": {name: kind}}))
+        due = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
+        described.create_reminder(polka.card, polka.people[0], "s", "x", due, KEY)
+        sent = [one for one in polka.api.requests if (one.method, one.path) == ("POST", "/v2/todos")]
+        assert [one.headers["content-type"] for one in sent] == ["application/x-www-form-urlencoded"]
+        described.close()
 
 
 SHARED = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -86,3 +87,18 @@ def test_programs_get_json(watched: Watched, tmp_path: Path, capsys: pytest.Capt
     assert lines[0]["opened_at"] == "2026-11-23T10:15:00+03:00"
     assert lines[0]["closed_at"] is None
     assert len(run(tmp_path, capsys, "--json", "--limit", "1").splitlines()) == 1
+
+
+def test_they_are_listed_in_english_where_that_is_the_language(
+    watched: Watched, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plugin.toml").write_text(
+        PLUGIN_TOML.replace("[plugin]\n", '[plugin]\nlanguage = "en"\n'), encoding="utf-8"
+    )
+    assert run(tmp_path, capsys) == "There are no alerts.\n"
+    watched.parked("the CRM answered 400")
+    watched.look()
+    out = run(tmp_path, capsys)
+    assert "1  delivery parked: since 23.11.2026 10:15, still so" in out
+    assert "the CRM answered 400" in out
+    assert not re.search("[а-яё]", out, re.IGNORECASE)

@@ -76,6 +76,20 @@ def test_a_ledger_of_a_newer_version_is_neither_upgraded_nor_called_up_to_date(
         assert "ledger_9999" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["serve"], ["web"], ["deliver"], ["calls", "list"], ["purge", "--dry-run"]])
+def test_an_older_version_refuses_the_ledger_of_a_newer_one_in_words(
+    home: Path, ledger: Ledger, command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_SECRET_THAT_IS_NOT_SET", "set-after-all")
+    ledger.upgrade()
+    with ledger.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'ledger_9999'"))
+    assert main(["--config", str(home), *command]) == 2
+    told = capsys.readouterr().err
+    assert f"its tables are of version ledger_9999, this knows {HEAD}" in told
+    assert "Use the version of the plugin that upgraded it, or a newer one" in told
+
+
 def test_a_server_that_cannot_be_reached_is_told_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from plugin.authoring.revisions.shipped import read_base, shipped_rules
+from plugin.cli.init import OWNERS
 from plugin.cli.main import main
 from plugin.config.load import load_settings, shipped_dir
 from plugin.deciding.decision.compiled_rules import Rulebook
@@ -49,15 +52,18 @@ def test_a_folder_with_other_things_in_it_gets_copies_of_everything_shipped(
     copies = contents(tmp_path)
     assert copies.pop("notes.txt") == b"mine"
     shipped = contents(shipped_dir() / "rules")
-    assert copies.pop("plugin.toml") == (shipped_dir() / "plugin.toml").read_bytes()
+    settings = (shipped_dir() / "plugin.toml").read_text(encoding="utf-8")
+    named = settings.replace('{ env = "OPTOUT_WEBHOOK_SECRET" }', '{ file = "secrets/telephony" }')
+    assert copies.pop("plugin.toml").decode() == named != settings
+    assert len(base64.b64decode(copies.pop("secrets/telephony"))) == 32
     # What was shipped, for telling later what an upgrade changed.
     assert read_base(tmp_path / "rules") == shipped_rules()
     del copies["rules/.shipped.json"]
     assert copies == {f"rules/{name}": content for name, content in shipped.items()}
     said = capsys.readouterr().out
-    for name in ("plugin.toml", *copies):
+    for name in ("plugin.toml", "secrets/telephony", *copies):
         assert f"wrote {tmp_path / name}" in said
-    assert "optout serve" in said
+    assert f"optout --config {tmp_path} serve" in said
 
 
 def test_new_folders_are_made_on_the_way_and_what_is_laid_out_is_editable_and_decides(tmp_path: Path) -> None:
@@ -69,3 +75,31 @@ def test_new_folders_are_made_on_the_way_and_what_is_laid_out_is_editable_and_de
     rulebook = Rulebook.load(settings.rules_dir)
     rulebook.script(settings.default_script)
     rulebook.close()
+
+
+def test_the_secret_is_its_owners_alone_and_another_one_each_time(tmp_path: Path) -> None:
+    made = []
+    for name in ("first", "second"):
+        assert main(["init", str(tmp_path / name)]) == 0
+        secret = tmp_path / name / "secrets" / "telephony"
+        assert (secret.stat().st_mode & 0o777, secret.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+        made.append(secret.read_text())
+    assert made[0] != made[1]
+
+
+def test_the_doctor_finds_wanting_only_what_is_listed_as_known_to_the_owner(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPTOUT_CRM_TOKEN", raising=False)
+    folder = tmp_path / "new"
+    assert main(["init", str(folder)]) == 0
+    listed = capsys.readouterr().out.split("What only you know:")[1]
+    assert all(place in listed and what in listed for place, what in OWNERS)
+    assert main(["--config", str(folder), "doctor", "--json"]) == 1
+    failed = [point for point in json.loads(capsys.readouterr().out)["points"] if point["ok"] is False]
+    assert [(point["area"], "crm.embedded.token" in point["remedy"]) for point in failed] == [("settings", True)]
+    # With a token there is no CRM to be reached, and nobody to mail by.
+    monkeypatch.setenv("OPTOUT_CRM_TOKEN", "a-token-of-the-owner")
+    assert main(["--config", str(folder), "doctor", "--json"]) == 1
+    failed = [point for point in json.loads(capsys.readouterr().out)["points"] if point["ok"] is False]
+    assert {point["area"] for point in failed} == {"embedded", "role survey_coordinator", "role sms_manager"}

@@ -17,6 +17,8 @@ import pytest
 from benchmarks.large_script import write
 from plugin.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 GOOD = Path(__file__).parents[3] / "tests/plugin/authoring/verification/bad_rules" / "good"
 CASES = Path(__file__).parents[3] / "tests/plugin/authoring/verification/bad_rules" / "cases"

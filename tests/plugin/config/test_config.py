@@ -340,3 +340,26 @@ trusted_proxies = 2
 def test_frames_need_no_https_on_this_machine_itself(tmp_path: Path, origin: str) -> None:
     text = f'[page]\npublic_url = "{origin}"\nframe_ancestors = ["http://127.0.0.1:9000"]\n'
     assert load_settings(write(tmp_path, text), ENVIRON).page.frame_ancestors == ("http://127.0.0.1:9000",)
+
+
+def test_a_secret_that_is_in_no_variable_is_the_credential_of_that_name(tmp_path: Path) -> None:
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "CRM_TOKEN").write_bytes(b"\xef\xbb\xbfc0ffee\n")
+    given = {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
+    assert load_settings(write(tmp_path), given).crm.settings["token"] == "c0ffee"
+    variable = given | {"CRM_TOKEN": "tea"}
+    assert load_settings(write(tmp_path), variable).crm.settings["token"] == "tea"
+
+
+@pytest.mark.parametrize("given", [{}, {"CREDENTIALS_DIRECTORY": "/nowhere"}], ids=["no credentials", "not this one"])
+def test_a_secret_that_is_neither_in_a_variable_nor_a_credential_is_told_as_a_missing_variable(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    with pytest.raises(ConfigError, match="the environment variable CRM_TOKEN is not set"):
+        load_settings(write(tmp_path), given)
+
+
+def test_an_unusable_credential_is_told_by_its_file(tmp_path: Path) -> None:
+    (tmp_path / "CRM_TOKEN").write_bytes(b"two\nlines\n")
+    with pytest.raises(ConfigError, match=r"the file .*CRM_TOKEN .*alone and on one line"):
+        load_settings(write(tmp_path), {"CREDENTIALS_DIRECTORY": str(tmp_path)})

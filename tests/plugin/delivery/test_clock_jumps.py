@@ -12,6 +12,8 @@ from tests.plugin.delivery.fake_crm import FakeCrm, Killed
 from tests.plugin.delivery.harness import LEASE, House
 from tests.support.examples import examples
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600.0
 JUMPS = [-30 * 24 * HOUR, -HOUR, -60, 60, HOUR, 30 * 24 * HOUR]
 

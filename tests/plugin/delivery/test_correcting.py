@@ -12,6 +12,8 @@ from plugin.resilience.lanes import Lane
 from tests.plugin.delivery.correcting import COORDINATOR, SMS_MANAGER, Desk, pairs
 from tests.plugin.delivery.harness import LEASE, House
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def desk(house: House) -> Desk:

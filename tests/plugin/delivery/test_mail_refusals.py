@@ -15,6 +15,8 @@ from plugin.resilience.health import BAD_SPELL
 from tests.plugin.delivery.harness import FakeMailer, House
 from tests.support.refusing_mail import STEPS, TEXT, RefusingServer, refusing_server
 
+pytestmark = pytest.mark.slow
+
 BAD = "BAD"
 HOUR = timedelta(hours=1)
 

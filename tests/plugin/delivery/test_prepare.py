@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from connectors.base import Assignee, ReminderState
+from connectors.base import MISFIT, Assignee, CrmUnavailable, NotDone, ReminderState
 from plugin.config.settings import DeliveryPolicy
 from plugin.deciding.ruleset import Role
 from plugin.deciding.ruleset.model import Deputy
@@ -164,9 +165,43 @@ def test_without_an_assignee_it_waits_until_one_is_configured_and_says_what_is_m
         house.roles["coordinator"] = Role("coordinator", "", user, address, "smtp")
     delivery = house.one(kind)
     crm = go(house)
-    assert (house.row(delivery).state, house.row(delivery).why) == ("waiting", why)
+    row = house.row(delivery)
+    assert (row.state, row.why, row.mend) == ("waiting", why, why)
     assert crm.log == []
     assert house.mailer.mails == []
+    house.roles["coordinator"] = Role("coordinator", "", "u7", "a@example.org", "smtp")
+    house.clock.advance(1000)
+    go(house)
+    assert (house.row(delivery).state, house.row(delivery).mend) == ("done", None)
+
+
+@pytest.mark.parametrize("step", ["read", "find", "write"])
+def test_what_a_descriptions_fault_holds_up_says_what_is_to_be_mended_and_what_an_outage_does_not(
+    house: House, step: str
+) -> None:
+    delivery = house.one()
+    if step == "read":
+        house.change(delivery, text="‹имя в карточке›")
+    if step == "find":
+        house.change(delivery, state="unknown", sent_at=house.clock() - timedelta(hours=1))
+    faults = {"misfit": MISFIT, "down": None}
+    for how, code in faults.items():
+        crm = FakeCrm(house.crm)
+
+        def fail(*_: object, code: str | None = code, **__: object) -> Any:
+            if step == "write":
+                return NotDone("the template cannot be filled", after=300, code=code)
+            raise CrmUnavailable("the template cannot be filled", after=300, code=code)
+
+        name = {"read": "read_card", "find": "find", "write": "add_comment"}[step]
+        setattr(crm, name, fail)
+        house.clock.advance(2000)
+        house.worker(crm).run_once()
+        row = house.row(delivery)
+        assert (row.state, row.mend) == (
+            "unknown" if step == "find" else "waiting",
+            row.why if how == "misfit" else None,
+        )
 
 
 def test_mail_without_a_mail_server_waits_for_one(house: House) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 from connectors.base import CardRef, Outcome
 from plugin.config.settings import DeliveryPolicy
 from plugin.delivery import Worker
+from plugin.delivery import worker as worker_module
 from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import House
 
@@ -152,9 +154,9 @@ def test_waking_the_loop_delivers_before_the_next_poll(house: House) -> None:
         end()
 
 
-def test_a_stop_finishes_what_was_begun_and_gives_back_the_rest(house: House) -> None:
-    house.policy = DeliveryPolicy(threads=1, batch=3, poll_seconds=0.01)
-    begun, *rest = [house.one() for _ in range(3)]
+def test_a_stop_finishes_what_is_on_its_way_and_gives_back_the_rest(house: House) -> None:
+    house.policy = DeliveryPolicy(threads=1, batch=6, poll_seconds=0.01)
+    begun, *rest = [house.one() for _ in range(6)]
     crm = FakeCrm(house.crm)
     sending, go_on, stop = threading.Event(), threading.Event(), threading.Event()
 
@@ -166,15 +168,66 @@ def test_a_stop_finishes_what_was_begun_and_gives_back_the_rest(house: House) ->
     thread = threading.Thread(target=house.worker(crm).run, args=(stop,))
     thread.start()
     assert sending.wait(PATIENCE)
+    # One more has been begun meanwhile, and waits for the first to be sent.
+    eventually(lambda: sum(house.row(one).attempts for one in rest) == 1)
     stop.set()
     eventually(lambda: all(house.row(one).state == "pending" for one in rest))
+    given_back = [house.row(one) for one in rest]
+    assert {(row.owner, row.sent_at, row.attempts) for row in given_back} == {(None, None, 0)}
     go_on.set()
     thread.join(PATIENCE)
     assert not thread.is_alive()
     assert house.row(begun).state == "done"
-    assert [house.row(one).owner for one in rest] == [None, None]
     house.worker().run_once()
-    assert [house.written(one) for one in (begun, *rest)] == [1, 1, 1]
+    assert [house.written(one) for one in (begun, *rest)] == [1] * 6
+
+
+def test_a_loop_that_was_stopped_can_be_run_again(house: House) -> None:
+    house.policy = DeliveryPolicy(threads=1, poll_seconds=0.01)
+    worker = house.worker()
+    for _ in range(2):
+        delivery = house.one()
+        with running(worker):
+            eventually(lambda delivery=delivery: bool(house.row(delivery).state == "done"))  # type: ignore[misc]
+    assert house.written(delivery) == 1
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_what_was_begun_when_its_account_goes_away_is_given_back_as_if_nothing_had_been_tried(
+    house: House, corrected: bool
+) -> None:
+    house.policy = DeliveryPolicy(threads=1, batch=2, poll_seconds=0.01, probe_seconds=3600)
+    first, second = house.one(), house.one()
+    crm = FakeCrm(house.crm)
+    crm.writes.append("blocked")
+
+    def until_both_are_begun() -> None:
+        eventually(lambda: house.row(first).attempts + house.row(second).attempts == 2)
+        if corrected:
+            house.change(first, cancel=True)
+            house.change(second, cancel=True)
+
+    crm.meanwhile = until_both_are_begun
+    with running(house.worker(crm)) as end:
+        eventually(lambda: all(house.row(one).why for one in (first, second)))
+        end()
+    assert crm.log == ["comment"]
+    ended = {(row.state, row.sent_at, row.attempts) for row in (house.row(first), house.row(second))}
+    states = ("cancelled", "cancelled") if corrected else ("waiting", "pending")
+    assert ended == {(states[0], None, 1), (states[1], None, 0)}
+
+
+def test_claims_grow_for_a_fast_crm_and_shrink_for_a_slow_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.policy = DeliveryPolicy(threads=1, batch=4, poll_seconds=0.01)
+    for _ in range(200):
+        house.one()
+    worker, seconds, limits = house.worker(), iter([0.0, 0.1, 0.2, 0.3, 9.0, 19.0, 29.0]), []
+    monkeypatch.setattr(worker_module, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    for _ in range(7):
+        worker._more_is_due = True
+        worker._fit_claims()
+        limits.append(worker._claim_limit)
+    assert limits == [4, 8, 16, 16, 8, 4, 4]
 
 
 def test_a_loop_told_to_stop_before_it_begins_takes_nothing(house: House) -> None:

@@ -83,6 +83,8 @@ class Asking:
             self.found[number] = self.commit.submit(asks)
         except LedgerUnavailable as error:
             self.found[number] = error.message
+        except SystemExit:
+            self.found[number] = "ended"
 
 
 # --- when something is wrong -------------------------------------------------------------------------
@@ -173,3 +175,38 @@ def test_a_transaction_takes_about_a_hundred_requests_at_most() -> None:
     asking = Asking()
     asking.run([1], list(range(10, 100)), list(range(200, 220)), [5])
     assert [len(group) for group in asking.work.groups] == [1, 91, 20]
+
+
+def test_transactions_that_follow_one_another_are_kept_apart_and_the_first_after_a_pause_is_not() -> None:
+    slept, now = list[float](), [100.0]
+
+    def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 3))
+        now[0] += seconds
+
+    ledger, work = OneLedger(), Work()
+    work.go_on.set()
+    commit = GroupCommit[int, int](
+        ledger,  # type: ignore[arg-type]
+        work,
+        lambda request: request,
+        apart=0.5,
+        clock=lambda: now[0],
+        sleep=sleep,
+    )
+    for pause in (0.0, 0.1, 0.7):
+        now[0] += pause
+        commit.submit([1])
+    assert slept == [0.4]
+
+
+def test_a_thread_that_is_interrupted_leaves_the_lead_to_the_next_one() -> None:
+    asking = Asking()
+
+    def end() -> None:
+        if asking.ledger.transactions == 1:
+            raise SystemExit
+
+    asking.ledger.commit = end
+    asking.run([1], [2], [3])
+    assert asking.found == {0: "ended", 1: [4], 2: [6]}

@@ -53,6 +53,31 @@ def test_a_parked_delivery_stands_until_it_is_dealt_with(watched: Watched) -> No
     assert watched.alerts()[0].closed_at == watched.clock()
 
 
+# --- the settings ------------------------------------------------------------------------------------
+
+
+def test_what_the_settings_lack_is_told_once_however_many_wait_for_it_and_once_when_none_does(watched: Watched) -> None:
+    why = "it cannot be written: the template subject: no such filter; mend the description in plugin.toml"
+    first, *others = [watched.waiting(START + 20 * HOUR, why=why, mend=why) for _ in range(3)]
+    other = watched.waiting(START + 20 * HOUR, mend="role 'coordinator' has no crm_user in roles.toml")
+    watched.waiting(START + 20 * HOUR, why="no connection")
+    for minutes in (0, 1, 1):
+        watched.look(minutes)
+    [(_, subject, text, _)] = watched.mailer.mails
+    assert subject == "[optout] Доставки ждут исправления настроек: 2"
+    assert "записать нельзя: шаблон subject: no such filter; исправьте описание в plugin.toml" in text
+    assert f"ждут доставки: 3, первая № {first}" in text
+    assert "нет crm_user" in text
+    for delivery in (first, *others):
+        watched.house.change(delivery, state="done", mend=None)
+    watched.look(1)
+    assert [cause.rpartition(":")[0] for cause in watched.standing()] == ["settings_at_fault"]
+    watched.house.change(other, state="cancelled")
+    watched.look(1)
+    assert watched.standing() == []
+    assert "[optout] Доставки больше не ждут исправления настроек" in {mail[1] for mail in watched.mailer.mails}
+
+
 def test_one_that_is_parked_again_is_a_new_cause(watched: Watched) -> None:
     delivery = watched.parked()
     for state in ("pending", "parked"):

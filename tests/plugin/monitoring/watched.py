@@ -34,11 +34,12 @@ class Watched:
         self.policy = AlertPolicy(to=(ADMIN,), gather_minutes=0, check_seconds=60)
         self.sources: tuple[Source, ...] = ()
         self.active = "a" * 64
+        self.language = "ru"
         self._watches: dict[str, AlertWatch] = {}
 
     @property
     def settings(self) -> Settings:
-        return replace(self.house.settings, alerts=self.policy, sources=self.sources)
+        return replace(self.house.settings, alerts=self.policy, sources=self.sources, language=self.language)
 
     def close(self) -> None:
         self.ledger.close()

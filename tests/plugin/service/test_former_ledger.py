@@ -2,15 +2,14 @@
 
 ``former_ledgers`` holds such ledgers as that version wrote them, with its own rules: a call that is done, one whose
 process was killed after the comment, one that waits, one that was corrected before anything went out, and one that was
-never finished.
+never finished. The same is laid by the migrations of other versions, in the columns that each of them had.
 """
 
 from __future__ import annotations
 
-import gzip
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,27 +17,35 @@ import pytest
 
 from connectors.base import CardRef
 from plugin.authoring.revisions.active import ActiveRules
+from plugin.ledger.versions import STEPS
 from plugin.operations.purge import Purge
 from tests.plugin.delivery.fake_crm import FakeCrm
 from tests.plugin.delivery.harness import BreakableLedger, House
 from tests.plugin.events.support import ALL, SETTINGS, Clock, Office, call_result, rulebook
+from tests.support.former_ledgers import lay_former_ledger
+from tests.support.postgres import Databases
 
-FORMER = Path(__file__).with_name("former_ledgers")
 PHONE = "+79160000042"
 CARD = CardRef("contact", "42")
+#: The first version, the one that wrote the ledger itself, and the last but one; the first on PostgreSQL too.
+FORMER = [("sqlite", "ledger_0001"), ("sqlite", "ledger_0009"), ("sqlite", STEPS[-2]), ("postgresql", "ledger_0001")]
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    path = tmp_path / "ledger.db"
-    with sqlite3.connect(path) as connection:
-        connection.executescript(gzip.decompress((FORMER / "ledger_0009.sql.gz").read_bytes()).decode())
-    connection.close()
-    ledger = BreakableLedger(f"sqlite:///{path}")
-    assert ledger.upgrade().current == "ledger_0009"
+@pytest.fixture(params=FORMER, ids="-".join)
+def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    database, version = request.param
     clock = Clock()
-    yield Office(ledger, ActiveRules(ledger, clock), SETTINGS, clock)
-    ledger.close()
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path / 'ledger.db'}"
+        if database == "postgresql":
+            server: Databases = request.getfixturevalue("postgres")
+            url = stack.enter_context(server.database(migrated=False))
+        # On PostgreSQL the server's clock counts, which is the one that the test moves.
+        ledger = BreakableLedger(url, clock=clock if database == "postgresql" else None)
+        stack.callback(ledger.close)
+        lay_former_ledger(ledger, version)
+        assert ledger.upgrade().current == version
+        yield Office(ledger, ActiveRules(ledger, clock), SETTINGS, clock)
 
 
 def house_of(office: Office) -> House:
@@ -46,6 +53,8 @@ def house_of(office: Office) -> House:
     assert isinstance(office.ledger, BreakableLedger)
     house = House(office.ledger, prepared=True, roles=dict(rulebook().roles))
     house.clock.true = office.clock()
+    if office.ledger.is_shared:
+        office.ledger._clock = house.clock
     (killed_over,) = (row for row in office.deliveries() if (row["state"], row["kind"]) == ("leased", "comment"))
     FakeCrm(house.crm).add_comment(CARD, killed_over["text"], killed_over["key"])
     return house

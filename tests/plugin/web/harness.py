@@ -193,11 +193,16 @@ class Site:
 
 @contextmanager
 def serving(
-    app: Any, *, threads: int = 4, too_large: Callable[[str], None] = lambda _path: None
+    app: Any,
+    *,
+    threads: int = 4,
+    too_large: Callable[[str], None] = lambda _path: None,
+    path: str = "",
+    port: int = 0,
 ) -> Iterator[tuple[WebServer, threading.Thread]]:
     """waitress in a thread, stopped in the end."""
     limits = BodyLimits(LIMIT, CRM_LIMIT)
-    server = WebServer(app, bind("127.0.0.1", 0), threads=threads, limits=limits, too_large=too_large)
+    server = WebServer(app, bind("127.0.0.1", port), threads=threads, limits=limits, too_large=too_large, path=path)
     thread = threading.Thread(target=server.run, kwargs={"finish_within": 5.0})
     thread.start()
     try:

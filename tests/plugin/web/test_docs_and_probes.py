@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import structlog
 
+from plugin import VERSION
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
 from tests.plugin.web.harness import PATH_SECRET, Site, call_result
@@ -56,7 +57,7 @@ def test_ready_names_the_active_revision(site: Site, rules: ActiveRules) -> None
 
 def test_the_document_describes_every_path_with_its_body_and_its_refusals(site: Site) -> None:
     document = site.ask("GET", "/openapi.json").json
-    assert document["info"]["version"] == "1.2.3"
+    assert document["info"]["version"] == VERSION
     assert set(document["paths"]) == {
         "/events/call-result",
         "/events/{connector_name}",
@@ -76,6 +77,22 @@ def test_the_document_describes_every_path_with_its_body_and_its_refusals(site: 
     body = document["components"]["schemas"][reference.rpartition("/")[2]]
     assert set(body["required"]) == {"id", "occurred_at", "call"}
     assert {"facts", "card", "final", "note", "ruleset", "script"} <= set(body["properties"])
+
+
+def test_the_document_says_how_a_caller_proves_who_it_is(site: Site) -> None:
+    document = site.ask("GET", "/openapi.json").json
+    schemes, paths = document["components"]["securitySchemes"], document["paths"]
+    assert schemes["standard_webhooks"]["name"] == "webhook-signature"
+    assert schemes["metrics_token"]["scheme"] == "bearer"
+    assert paths["/events/call-result"]["post"]["security"] == [{"standard_webhooks": []}]
+    assert paths["/metrics"]["get"]["security"] == [{"metrics_token": []}, {}]
+
+
+def test_every_field_of_a_call_result_has_its_type(site: Site) -> None:
+    schemas = site.ask("GET", "/openapi.json").json["components"]["schemas"]
+    for name in ("CallResult", "_Call", "_Card"):
+        for field, schema in schemas[name]["properties"].items():
+            assert {"type", "$ref", "allOf", "anyOf"} & set(schema), (name, field)
 
 
 def test_the_document_says_in_which_format_the_metrics_come(site: Site) -> None:

@@ -281,6 +281,7 @@ def test_a_connection_whose_request_is_in_hand_is_not_closed_for_another(monkeyp
         ("GET", "/operator/frame/bitrix24", "pages"),
         ("GET", "/operator/sign-in", "pages"),
         ("POST", "/operator/sign-in", "passwords"),
+        ("POST", "/operator/second-factor", "passwords"),
     ],
 )
 def test_people_and_programs_have_threads_of_their_own(method: str, path: str, lane: str) -> None:

@@ -11,9 +11,11 @@ const STATES = {
   several: (client) => `Карточек с этим номером: ${client.cards.length}. Выберите нужную.`,
   none: () => "Карточка по этому номеру не найдена.",
   gone: () => "Этой карточки в CRM больше нет.",
-  no_number: () => "Номер не указан.",
+  no_number: () => "Без номера или карточки итог записать некуда.",
   unknown: () => "CRM сейчас не отвечает: карточка будет найдена при записи.",
 };
+
+const FIELDS = ["phone", "card", "name"];
 
 export class ClientCard extends SignInDialog {
   wireClient() {
@@ -50,6 +52,17 @@ export class ClientCard extends SignInDialog {
     return null;
   }
 
+  /** What the number asked for in earlier calls still holds, whatever this call ends in; null for nothing. */
+  get inForce() {
+    const { ending } = this;
+    const before = new Map((this.client?.before ?? []).toReversed().map((one) => [one.label, one]));
+    if (!before.size || !ending.complete || ending.same) return null;
+    const asked = [...before.values()].map((one) => `«${one.label}» (${dayTime(new Date(one.at), this.data.zone)})`).join(", ");
+    const [stay, remain, them] = before.size > 1 ? ["просьбы", "прежние останутся", "их"] : ["просьба", "прежняя останется", "её"];
+    const then = ending.writes.length ? `Подтверждение добавит новую запись, ${remain}.` : `Этот итог ${them} не отменяет.`;
+    return `По этому номеру уже просили: ${asked} — ${stay} в силе. ${then}`;
+  }
+
   async lookUp() {
     if (["sending", "done"].includes(this.screen)) return;
     try {
@@ -69,12 +82,18 @@ export class ClientCard extends SignInDialog {
       if (this.log.length) this.store();
     }
     this.showClient();
-    const asked = client.before.map((one) => `${dayTime(new Date(one.at), this.data.zone)}, ${one.label}`);
-    notice("before", asked.length ? `Уже просил: ${asked.join("; ")}.` : null);
+    this.showBefore();
     if (this.screen === "ending") {
       this.exact = null;
       this.renderStage(false);
     }
+  }
+
+  /** What the number asked for before; the end tells it in its own place. */
+  showBefore() {
+    const asked = (this.client?.before ?? []).map((one) => `${dayTime(new Date(one.at), this.data.zone)}, ${one.label}`);
+    const told = asked.length > 0 && !(this.screen === "ending" && this.inForce);
+    notice("before", told ? `Уже просил: ${asked.join("; ")}.` : null);
   }
 
   /** Another tab has changed the client. */
@@ -99,7 +118,8 @@ export class ClientCard extends SignInDialog {
     byId("client-change").hidden = this.screen === "done" || this.screen === "sending";
   }
 
-  openClient() {
+  /** `faults`: what the server found wrong, by field. */
+  openClient(faults = {}) {
     if (["sending", "done"].includes(this.screen)) return;
     const { call } = this.data;
     byId("client-phone-field").value = call.shown ?? "";
@@ -108,9 +128,9 @@ export class ClientCard extends SignInDialog {
     const cards = this.client?.state === "several" ? this.client.cards : [];
     byId("client-cards").replaceChildren(...cards.map((card) => this.cardChoice(card)));
     byId("client-choice").hidden = !cards.length;
-    this.faultOfClient({});
     byId("client").showModal();
     (cards.length ? byId("client-cards").querySelector("input") : byId("client-phone-field")).focus();
+    this.faultOfClient(faults);
   }
 
   cardChoice(card) {
@@ -120,11 +140,11 @@ export class ClientCard extends SignInDialog {
   }
 
   faultOfClient(fields) {
-    for (const name of ["phone", "card"]) {
+    for (const name of FIELDS) {
       byId(`client-${name}-fault`).textContent = fields[name]?.[0] ?? "";
       byId(`client-${name}-field`).setAttribute("aria-invalid", String(Boolean(fields[name])));
     }
-    const wrong = ["phone", "card"].find((name) => fields[name]);
+    const wrong = FIELDS.find((name) => fields[name]);
     if (wrong) byId(`client-${wrong}-field`).focus();
   }
 

@@ -80,6 +80,15 @@ export class ConfirmFlow extends Renderer {
     this.pending = null;
     this.store();
     this.render();
+    if (error.code === "number_needed") {
+      this.openClient(error.fields);
+      return;
+    }
+    if (error.code === "bad_name") {
+      const words = Object.values(error.fields ?? {}).flat().join(" ");
+      this.notice("refused", `${words} Вернитесь к этому шагу и исправьте ответ.`, "bad");
+      return;
+    }
     const fields = Object.keys(error.fields ?? {}).join(", ");
     this.notice("refused", `Сервер не принял подтверждение (${error.code ?? status}${fields ? `: ${fields}` : ""}). Передайте решение координатору и скажите администратору.`, "bad");
   }

@@ -21,6 +21,7 @@ export class Renderer {
     this.renderStage();
     this.renderJournal();
     this.showClient();
+    this.showBefore();
     const note = byId("note");
     if (document.activeElement !== note) note.value = conversation.noteAt(this.log, this.place.node?.fact ?? null);
     note.disabled = Boolean(this.pending) || this.screen === "done";
@@ -108,6 +109,7 @@ export class Renderer {
       correcting: this.correcting,
       lacking: this.lacking,
       unwritable: this.unwritable,
+      inForce: this.inForce,
       handover: this.handover,
     });
   }

@@ -154,7 +154,7 @@ export function faultScreen(actions) {
   );
 }
 
-export function endingScreen(ending, actions, { zone, now, changed, handover, lacking, unwritable, correcting }) {
+export function endingScreen(ending, actions, { zone, now, changed, handover, lacking, unwritable, inForce, correcting }) {
   const closing = ending.say
     ? phrase(ending.say, null, ending.read)
     : phrase(null, handover ? "Скажите клиенту, что его просьба передана и по ней примут решение" : "Завершающей фразы в скрипте нет: поблагодарите и попрощайтесь");
@@ -164,6 +164,7 @@ export function endingScreen(ending, actions, { zone, now, changed, handover, la
     { class: "result", "aria-labelledby": "result-title", "data-exact": String(ending.exact) },
     make("h2", { id: "result-title" }, make("span", { class: "soft" }, "Итог: "), ending.label ?? "решить вручную"),
     isMissing && missing(lacking, unwritable, actions),
+    inForce && make("p", { class: "notice in-force" }, inForce),
     ending.same ? make("p", {}, "Этот итог уже записан: повторно ничего не пишется.") : writes(ending, zone, now),
   );
   return screenOf(

@@ -99,6 +99,7 @@ export function readTyped(input, text) {
   if (!trimmed) throw new Error("Впишите ответ");
   if (input.type === "text") {
     if (trimmed.length > input.longest) throw new Error(`Не длиннее ${input.longest} знаков`);
+    if (input.is_name && !/\p{L}/u.test(trimmed)) throw new Error("Это не похоже на имя. Впишите его буквами.");
     return trimmed;
   }
   const value = input.type === "number" ? readNumber(trimmed) : readMoment(input.type, trimmed);

@@ -19,6 +19,8 @@ from connectors.embedded.crm.command import main
 from tests.support.crm import embedded_crm
 from tests.support.processes import ROOT
 
+pytestmark = pytest.mark.slow
+
 ENVIRON = os.environ | {"CRM_TOKEN": "t", "EMPTY": " ", "BAD": "токен", "SECRET": "s", "PYTHONPATH": str(ROOT)}
 
 

@@ -132,7 +132,8 @@ def test_the_picture_needs_nothing_from_elsewhere(home: Path) -> None:
     picture = _picture(home)
 
     used = {element.tag.removeprefix(SVG) for element in picture.iter()}
-    assert used == {"svg", "title", "desc", "g", "rect", "path", "text"}
+    assert used == {"svg", "title", "desc", "g", "rect", "path", "text", "style"}
+    assert not re.search(r"url\(|@import", "".join(style.text or "" for style in picture.iter(f"{SVG}style")))
     assert not [key for element in picture.iter() for key in element.attrib if "href" in key or key.startswith("on")]
 
 

@@ -18,6 +18,8 @@ from plugin.errors import InputError, RulesError
 from plugin.ledger import Ledger
 from tests.plugin.authoring.revisions.conftest import MOMENT, Home, Rules
 
+pytestmark = pytest.mark.slow
+
 SIGNED = ("--by", "иванова", "--reason", "новый координатор")
 
 

@@ -25,6 +25,8 @@ from plugin.cli.format.rules_status import page
 from plugin.ledger.schema import revisions
 from tests.plugin.authoring.revisions.conftest import Home, Rules
 
+pytestmark = pytest.mark.slow
+
 CHANGED = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 SCRIPT = "survey_opt_out"
 

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.rules_folder import ROOT, tiny_folder
+
+pytestmark = pytest.mark.slow
 
 CASES = """
 [[case]]

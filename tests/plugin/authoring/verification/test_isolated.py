@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,9 @@ import pytest
 
 from plugin.authoring.verification.isolated import check_isolated
 from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.errors import EngineError
+
+pytestmark = pytest.mark.slow
 
 GOOD = Path(__file__).parent / "bad_rules" / "good"
 CASES = Path(__file__).parent / "bad_rules" / "cases"
@@ -274,3 +278,33 @@ def test_10000_rules_are_answered_in_words(tmp_path: Path) -> None:
     assert [fault.where for fault in report.faults] == ["движок"]
     assert "движок не принимает эти правила (всего 10000)" in report.faults[0].what
     assert report.faults[0].hint == "сократите их или разделите скрипт на несколько"
+
+
+def test_an_engine_that_cannot_be_loaded_is_no_fault_of_the_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "durable_rules_engine.py").write_text('raise ImportError("undefined symbol: PyEval_CallObject")')
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(EngineError, match=r"undefined symbol.*The rules are not at fault.*pip install"):
+        check_isolated(GOOD)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("rules", "check", str(GOOD)), ("rules", "test", str(GOOD)), ("decide", "--facts", "{}"), ("doctor",)],
+    ids=" ".join,
+)
+def test_commands_that_need_the_engine_say_how_to_install_it_and_nothing_else(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "durable_rules_engine.py").write_text('raise ImportError("undefined symbol: PyEval_CallObject")')
+    root = Path(__file__).parents[4]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(root)])}
+    done = subprocess.run(
+        [sys.executable, "-m", "plugin", *arguments],
+        cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8", timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"optout: the rules engine, durable-rules, cannot be loaded by {sys.executable}")
+    assert f"{sys.executable} -m pip install --force-reinstall" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from plugin.deciding.decision.conversations import conversations
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset import read_folder
 from tests.support.examples import examples
+
+pytestmark = pytest.mark.slow
 
 GOOD = read_folder(Path(__file__).parent / "bad_rules" / "good")[0]
 

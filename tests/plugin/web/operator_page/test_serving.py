@@ -14,6 +14,8 @@ from plugin.auth.visitor import LinkedCall
 from tests.browser.page_site import PASSWORD, Site
 from tests.plugin.web.auth.browser import Answer, Browser
 
+pytestmark = pytest.mark.slow
+
 FACTS = {"related_to_car": True, "survey_type": "calls"}
 
 

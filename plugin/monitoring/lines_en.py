@@ -1,0 +1,119 @@
+"""What the admins read of one alert where ``[plugin] language`` is English: the same lines as in Russian."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from plugin.common.clock import local_time
+from plugin.events.refusals import UNKNOWN_SOURCE
+from plugin.resilience.gates import CRM_MAIL_SUFFIX, MAIL_ACCOUNT
+
+_UNBLOCK = (
+    "All requests to it are stopped. Have the block lifted in the CRM or by its support, "
+    "then run optout deliveries retry --state waiting"
+)
+_KINDS: Mapping[str, str] = {
+    "comment": "comment into the card",
+    "reminder": "reminder",
+    "crm_email": "mail through the CRM",
+    "smtp_email": "mail",
+    "withdrawal": "withdrawal of a reminder",
+}
+_REFUSALS: Mapping[str, str] = {
+    "too_large": "the body is too large",
+    "bad_signature": "the signature fits no secret of [sources]",
+    "not_authentic": "it is not proven that the CRM has sent it",
+    "not_json": "the body is no JSON",
+    "malformed": "the body cannot be read",
+    "event_id_reused": "another event came under the same id",
+    "bad_fields": "wrong fields",
+    "unknown_connector": "no such CRM is connected",
+}
+
+
+def delivery(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A parked delivery."""
+    what = _KINDS.get(about["what"], about["what"])
+    return f"delivery {about['delivery']} ({what}) of call {about['call']} ({about['call_id']}){_reason(about)}"
+
+
+def promise(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """A call whose promise is at risk or broken."""
+    numbers = ", ".join(str(number) for number in about["deliveries"][:10])
+    call = f"call {about['call']} ({about['call_id']}), due {_clock(about['deadline'], zone)}"
+    return f"{call}; not done: deliveries {numbers}"
+
+
+def account(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """An account that is away, or blocked by the CRM."""
+    what, lacks = _account(about["account"])
+    since = f"since {_clock(about['since'], zone)}{_reason(about)}"
+    if about.get("blocked"):
+        return f"{what}: access is blocked {since}. {_UNBLOCK}"
+    return f"{what} {lacks} {since}"
+
+
+def rules(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A revision that a host cannot read."""
+    host, active = about["host"], about["active"][:12]
+    return f"revision {about['revision'][:12]} cannot be read on the machine {host}; {active} decides"
+
+
+def source(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """A source that sends nothing."""
+    last = about.get("last")
+    since = f"the last one came {_clock(last, zone)}" if last else "none has come"
+    return f"source {about['source']}: no event for {about['hours']:g} working hours, {since}"
+
+
+def event(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A parked event of the CRM."""
+    return f"event {about['event']} of the CRM ({about['connector']}){_reason(about)}"
+
+
+def value(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A value of the CRM without a meaning."""
+    if not about.get("field"):
+        return f"CRM ({about['connector']}): {about['reason']}"
+    where = f"[crm.{about['connector']}.facts.{about.get('fact') or '…'}], values"
+    return f"field {about['field']}: the value “{about['value']}” means nothing; write it into plugin.toml: {where}"
+
+
+def waiting(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Events of the CRM that wait for long."""
+    first = _clock(about["since"], zone)
+    return f"CRM ({about['connector']}): {about['events']} events, the first waits since {first}{_reason(about)}"
+
+
+def catch_up(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """What changed in the CRM while its events reached nobody, and cannot be read."""
+    since, first = _clock(about["since"], zone), _clock(about["failing"], zone)
+    return f"CRM ({about['connector']}): changes since {since} cannot be read since {first}{_reason(about)}"
+
+
+def refusal(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Events of a source that are refused."""
+    sender = "unknown source" if about["source"] == UNKNOWN_SOURCE else f"source {about['source']}"
+    why = _REFUSALS.get(about["code"], f"code {about['code']}")
+    fields = f" ({', '.join(about['fields'])})" if about.get("fields") else ""
+    first = _clock(about["since"], zone)
+    return f"{sender}: {about['count']} events refused, the first {first}: answer {about['status']}, {why}{fields}"
+
+
+def _account(name: str) -> tuple[str, str]:
+    if name == MAIL_ACCOUNT:
+        return "the mail server", "takes no mails"
+    if name.endswith(CRM_MAIL_SUFFIX):
+        return f"CRM ({name.removesuffix(CRM_MAIL_SUFFIX)})", "sends no mails"
+    return f"CRM ({name})", "does not answer"
+
+
+def _reason(about: Mapping[str, Any]) -> str:
+    return f": {about['reason']}" if about.get("reason") else ""
+
+
+def _clock(moment: str, zone: ZoneInfo) -> str:
+    return local_time(datetime.fromisoformat(moment), zone)

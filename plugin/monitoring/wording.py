@@ -1,0 +1,130 @@
+"""Each kind of alert in words, in the language of ``[plugin] language``: Russian as its definition says, or English."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from plugin.monitoring import lines_en as lines
+from plugin.monitoring.definitions import DEFINITIONS
+from plugin.monitoring.model import AlertKind
+
+
+@dataclass(frozen=True, slots=True)
+class AlertWords:
+    """A kind's name, the subjects of its mails, what to do, and the line for one alert."""
+
+    name: str
+    subject: str
+    over_subject: str
+    advice: str
+    line: Callable[[Mapping[str, Any], ZoneInfo], str]
+
+
+@dataclass(frozen=True, slots=True)
+class MailWords:
+    """What a mail about alerts says between them; ``{}`` stands for times and numbers."""
+
+    span: str
+    more: str
+
+
+MAIL_WORDS: Mapping[str, MailWords] = {
+    "ru": MailWords("с {} по {}", "и ещё {}. Все: optout alerts list --all"),
+    "en": MailWords("from {} to {}", "and {} more. All: optout alerts list --all"),
+}
+_ENGLISH: Mapping[AlertKind, AlertWords] = {
+    AlertKind.DELIVERY_PARKED: AlertWords(
+        "delivery parked",
+        "Deliveries are parked",
+        "Parked deliveries are settled",
+        "They are not sent any more by themselves. Details: optout deliveries show NUMBER; once the cause is mended: "
+        "optout deliveries retry.",
+        lines.delivery,
+    ),
+    AlertKind.PROMISE_AT_RISK: AlertWords(
+        "promise at risk",
+        "Promises are at risk",
+        "Promises at risk were kept after all",
+        "Details: optout calls show NUMBER. If it does not work out, do by hand what was promised before it is due.",
+        lines.promise,
+    ),
+    AlertKind.PROMISE_BROKEN: AlertWords(
+        "promise broken",
+        "Promises are broken",
+        "Broken promises were carried out late",
+        "What the client was promised by then is not done. Details: optout calls show NUMBER.",
+        lines.promise,
+    ),
+    AlertKind.ACCOUNT_AWAY: AlertWords(
+        "no connection",
+        "No connection",
+        "The connection is back",
+        "Nothing is lost: everything goes out as soon as the connection is back.",
+        lines.account,
+    ),
+    AlertKind.RULES_NOT_FOLLOWED: AlertWords(
+        "rules not followed",
+        "Rules are not followed",
+        "The rules are in order again",
+        "The former rules decide. Details: optout rules status.",
+        lines.rules,
+    ),
+    AlertKind.SOURCE_SILENT: AlertWords(
+        "no events",
+        "No events come in",
+        "Events come in again",
+        "See whether the source sends events and the plugin takes them (/healthz, the log).",
+        lines.source,
+    ),
+    AlertKind.EVENT_PARKED: AlertWords(
+        "event of the CRM parked",
+        "Events of the CRM are parked",
+        "Parked events of the CRM are settled",
+        "They are not looked at any more by themselves. Details: optout events list; once the cause is mended: "
+        "optout events retry NUMBER; if the event is not wanted: optout events drop NUMBER.",
+        lines.event,
+    ),
+    AlertKind.VALUE_NOT_MAPPED: AlertWords(
+        "value of the CRM not mapped",
+        "Values of the CRM are not mapped",
+        "Values of the CRM are mapped",
+        "Events with these values wait, and nothing is promised for them yet. Write the values into plugin.toml and "
+        "start the plugin again: it goes on by itself. Which events wait: optout events list.",
+        lines.value,
+    ),
+    AlertKind.EVENTS_WAITING: AlertWords(
+        "events of the CRM wait",
+        "Events of the CRM wait",
+        "Events of the CRM are dealt with again",
+        "Nothing is lost: they are tried again by themselves. Details: optout events list.",
+        lines.waiting,
+    ),
+    AlertKind.EVENT_REFUSED: AlertWords(
+        "events are refused",
+        "Events are refused",
+        "Events are taken again",
+        "Refused events are not recorded: what clients asked for in them is not done until the source sends them put "
+        "right. The answer told the source what is wrong with the fields; settings of sources: [sources] in "
+        "plugin.toml, to be proven by optout doctor.",
+        lines.refusal,
+    ),
+    AlertKind.CATCH_UP_FAILED: AlertWords(
+        "missed events not read",
+        "What was missed in the CRM is not read",
+        "What was missed in the CRM is read",
+        "Calls that the CRM reported while the plugin was not there are not taken in yet. Reading is tried again by "
+        "itself; optout doctor shows what lacks. By hand: optout events catch-up --since TIME.",
+        lines.catch_up,
+    ),
+}
+
+
+def words_of(kind: AlertKind, language: str) -> AlertWords:
+    """How this kind is told in this language."""
+    if language == "en":
+        return _ENGLISH[kind]
+    one = DEFINITIONS[kind]
+    return AlertWords(one.name, one.subject, one.over_subject, one.advice, one.line)

@@ -1,0 +1,28 @@
+"""Programs that the tests of deploy/ need: skipped without them, and a failure with ``OPTOUT_REQUIRE_DEPLOY=1``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+
+
+def program(name: str, package: str | None = None) -> str:
+    """Where a program is."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if found is None:
+        lacking(f"no {name} to test with (Debian, Ubuntu: apt-get install {package or name})")
+    return found
+
+
+def lacking(why: str) -> NoReturn:
+    """What is tested cannot be had here."""
+    if os.environ.get("OPTOUT_REQUIRE_DEPLOY") == "1":
+        pytest.fail(why)
+    pytest.skip(why)

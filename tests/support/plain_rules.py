@@ -101,7 +101,7 @@ def _operator(word: str, operand: Any, value: Any) -> bool:
         return not _one(operand, value)
     if word in ("contains", "not_contains"):
         parts = operand if isinstance(operand, list) else [operand]
-        return any(part.casefold() in value.casefold() for part in parts) == (word == "contains")
+        return any(str(part).casefold() in str(value).casefold() for part in parts) == (word == "contains")
     compared: dict[str, bool] = {
         "less_than": value < operand,
         "at_most": value <= operand,

@@ -18,6 +18,7 @@ from benchmarks import (
     publishing,
     rules,
     sizing,
+    suppression,
 )
 from benchmarks.measure import Row, show
 
@@ -39,6 +40,8 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "An outage of the CRM": outage.outage,
     "The operator's page in Chromium": operator_page.phrases,
     "The operator's page: fifty at once": operator_page.at_once,
+    "Suppression: 1,000,000 numbers asked for": suppression.checks,
+    "Suppression: 1,000,000 numbers exported": suppression.exports,
     "What a call costs the service (SQLite)": sizing.a_call,
     "Rules: checked": checking.times,
     "Rules: published": publishing.effect,

@@ -28,7 +28,7 @@ Make = Callable[[], str]
 def claims() -> list[Row]:
     """What a claim costs at 1,000,000 rows beside 10,000: where few wait, and where all of them do."""
     rows = []
-    for kind, make in _kinds():
+    for kind, make in kinds():
         for name, ended in (("few wait", -WAITING), ("all wait", None)):
             ledgers = {count: _filled(make(), count, ended) for count in (SMALL, LARGE)}
             times = _claim_times(ledgers)
@@ -42,7 +42,7 @@ def claims() -> list[Row]:
 def start() -> list[Row]:
     """From the start of ``optout serve`` to being ready, on a ledger of 1,000,000 deliveries of this version."""
     rows = []
-    for kind, make in _kinds():
+    for kind, make in kinds():
         url = make()
         _filled(url, LARGE, None).close()
         with new_home() as home:
@@ -86,7 +86,7 @@ def _filled(url: str, count: int, ended: int | None) -> Ledger:
 # --- the databases ---------------------------------------------------------------------------------
 
 
-def _kinds() -> Iterator[tuple[str, Make]]:
+def kinds() -> Iterator[tuple[str, Make]]:
     """Each database, and what makes an empty ledger on it; PostgreSQL only where it can be had."""
     with _sqlite() as make:
         yield "SQLite", make

@@ -23,7 +23,7 @@ import re
 from decimal import Decimal
 
 from connectors.kit.numbering_addresses import dialled
-from connectors.kit.numbering_plan import MOST_DIGITS
+from connectors.kit.numbering_plan import MOST_DIGITS, with_prefix
 from connectors.kit.numbering_segments import segments
 from connectors.kit.numbering_split import numbers_of
 from connectors.kit.numbering_text import plain_signs, without_noise
@@ -31,6 +31,8 @@ from connectors.kit.numbering_text import plain_signs, without_noise
 #: ``8 (916)/123-45-67``; but ``555-00-01/02`` are two numbers, the second of which is not written out.
 _SLASH = re.compile(r" ?/ ?(?=[0-9]{3})")
 _RUSSIAN_LENGTH = len("+79161234567")
+#: A Russian number alone, as programs write it: most fields, found without reading them as people's words.
+_ALONE = re.compile(r"\+?7[0-9]{10}|8[0-9]{10}", re.ASCII)
 
 
 def numbers_in(value: object) -> tuple[str, ...]:
@@ -38,7 +40,11 @@ def numbers_in(value: object) -> tuple[str, ...]:
 
     The field may be a text or a number (``79161234567``, ``79161234567.0``); anything else holds none. Raises nothing.
     """
-    text = without_noise(dialled(plain_signs(_written(value))))
+    written = _written(value)
+    if _ALONE.fullmatch(written):
+        number = with_prefix([written.removeprefix("+")])
+        return () if number is None else (number,)
+    text = without_noise(dialled(plain_signs(written)))
     return _numbers(text) or (_numbers(_SLASH.sub(" ", text)) if "/" in text else ())
 
 

@@ -34,16 +34,22 @@ COMMANDS: Commands = {
     "guide": ("plugin.cli.guide:guide", "Print a guide: admin, operator, operations, crm, page."),
     "init": ("plugin.cli.init:init", "Lay out a folder with plugin.toml and the rules, to edit."),
     "link": ("plugin.cli.link:link", "Print a signed link to the operators' page for one call."),
+    "person": ("plugin.cli.person:person", "Everything that is known of a number, for the client who asks for it."),
     "purge": ("plugin.cli.purge:purge", "Remove the personal data of old calls that are over."),
     "restore": ("plugin.cli.restore:restore", "Put a copy of the ledger back, so that nothing is written twice."),
     "rules": ("plugin.cli.rules:rules", "Check, try, compare and publish the rules."),
     "script": ("plugin.cli.script:script", "How the scripts are used on the operators' page."),
     "serve": ("plugin.cli.serve:serve", "Take call results in and write what follows into the CRM."),
     "sessions": ("plugin.cli.sessions:sessions", "Who is on the operators' page now: list, end."),
+    "suppression": (
+        "plugin.cli.suppression:suppression",
+        "Whom not to call: list, check, add, remove, import, export; and who was called all the same: calls.",
+    ),
     "support-bundle": (
         "plugin.cli.support_bundle:support_bundle",
         "Put together what a helper needs to see, without personal data and secrets.",
     ),
+    "token": ("plugin.cli.token:token", "By which tokens other programs ask the plugin: add, list, revoke."),
     "user": ("plugin.cli.user:user", "Who may sign in to the operators' page: add, list, disable, passwd."),
     "web": ("plugin.cli.web:web", "Take call results in, and leave the CRM to `deliver`."),
 }

@@ -60,9 +60,13 @@ class DecidedCall:
 
 @dataclass(frozen=True, slots=True)
 class IgnoredEvent:
-    """An event without an opt-out request in it, and the script that would have decided."""
+    """An event without an opt-out request in it, and the script that would have decided.
+
+    ``call``: the ledger's id of the call, where it is known.
+    """
 
     decider: Decider
+    call: int | None = None
 
 
 def decide_event(
@@ -90,7 +94,7 @@ def decide_event(
         zone=settings.timezone,
     )
     if not answers and (decided.decision.complete or not result.final):
-        return IgnoredEvent(decider)
+        return IgnoredEvent(decider, None if stored is None else stored.call.id)
     return decided
 
 

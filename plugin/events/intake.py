@@ -23,7 +23,9 @@ from plugin.events.decide_call import IgnoredEvent, decide_event
 from plugin.events.load_call import load_call_of
 from plugin.events.parse import ParsedEvent, as_body, parse
 from plugin.events.plan_change import CallChange, plan_change
+from plugin.events.plan_suppression import NO_NUMBER, lacks_number
 from plugin.events.refusals import UNKNOWN_SOURCE, EventRefusal, RefusalLog
+from plugin.events.refused_call import ReportedCall, note_refused_call
 from plugin.events.respond import EventResponse, combined, respond, respond_new, respond_taken, respond_to_repeat
 from plugin.events.revision_cache import RevisionCache
 from plugin.events.save_change import AnsweredEvent, save_change, save_event
@@ -220,17 +222,31 @@ class Intake:
         if isinstance(planned, IgnoredEvent):
             answer = {"ignored": "no opt-out request"} | extra
             save_event(connection, AnsweredEvent(event, result, answer))
+            _note_if_refused(connection, event, result, planned)
             _LOG.info("events.ignored", **names, warnings=warnings)
             return EventResponse(200, answer)
         decision = planned.decided.decision
         if accept is not None and not accept(decision):
             raise DecisionChanged(planned)
+        if lacks_number(planned.decided, planned.call):
+            extra["warnings"] = [*warnings, NO_NUMBER]
         answer = {"event": result.id, "call": result.call_id, "decision": decision.to_json()} | extra
         saved = save_change(connection, planned, AnsweredEvent(event, result, answer))
         _log_taken(planned, names, warnings)
         if planned.call.id is None:
             return respond_new(answer, saved.added)
         return respond_taken(connection, answer, saved.call)
+
+
+def _note_if_refused(connection: Connection, event: ParsedEvent, result: CallResult, ignored: IgnoredEvent) -> None:
+    """A call that is not kept counts if its number was excluded; those that are kept are looked at later."""
+    scope = ignored.decider.script.scope
+    if ignored.call is not None or scope is None or result.phone is None or event.source.dry_run:
+        return
+    source = event.source
+    call = ReportedCall(source.recorded_as, source.namespace, result.call_id, result.phone, result.occurred_at)
+    if note_refused_call(connection, call, scope, event.received):
+        _LOG.warning("suppression.called", source=source.recorded_as, call=result.call_id, scope=scope)
 
 
 def _log_taken(change: CallChange, names: Mapping[str, str], warnings: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from plugin.events.calls import Call
 from plugin.events.decide_call import DecidedCall
 from plugin.events.load_call import KnownDecision
 from plugin.events.plan_deliveries import is_reminded_of_unfinished, plan_outcome, plan_unfinished
+from plugin.events.plan_suppression import SuppressionChange, plan_suppression
 from plugin.events.planned import NO_DELIVERIES, DeliveryPlan, PlanContext
 from plugin.events.texts import target_of
 from plugin.ledger.standing import card_id
@@ -31,12 +32,16 @@ class NewDecision:
 
 @dataclass(frozen=True, slots=True)
 class CallChange:
-    """What is to be written about a call: ``call`` as it will be, the deliveries, and a decision if one is new."""
+    """What is to be written about a call: ``call`` as it will be, the deliveries, and a decision if one is new.
+
+    ``suppression``: what it says of its number.
+    """
 
     decided: DecidedCall
     call: Call
     plan: DeliveryPlan = NO_DELIVERIES
     decision: NewDecision | None = None
+    suppression: SuppressionChange | None = None
 
     @property
     def decider(self) -> Decider:
@@ -73,18 +78,20 @@ def _completed(decided: DecidedCall, call: Call) -> CallChange:
     call = replace(call, unfinished_at=None)
     same = current is not None and current.outcome == decision.outcome
     if current is not None and same and not _moved(decided, current) and not _acts_otherwise(decided, current):
-        return CallChange(decided, call)
+        return CallChange(decided, call, suppression=plan_suppression(decided, call, is_new=False))
     number = call.decision_number + 1
     call = replace(call, decision_number=number, outcome=decision.outcome)
     new = _new_decision(decided, number)
-    return CallChange(decided, call, plan_outcome(PlanContext.of(decided, number, new.card)), new)
+    plan = plan_outcome(PlanContext.of(decided, number, new.card))
+    return CallChange(decided, call, plan, new, plan_suppression(decided, call, is_new=True))
 
 
 def _unfinished(decided: DecidedCall, call: Call) -> CallChange:
     number = call.decision_number + 1
     new = _new_decision(decided, number)
     plan = plan_unfinished(PlanContext.of(decided, number, new.card))
-    return CallChange(decided, replace(call, unfinished_at=None, outcome=None), plan, new)
+    said = plan_suppression(decided, call, is_new=True)
+    return CallChange(decided, replace(call, unfinished_at=None, outcome=None), plan, new, said)
 
 
 def _new_decision(decided: DecidedCall, number: int) -> NewDecision:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, update
 from plugin.events.calls import Call
 from plugin.events.parse import ParsedEvent
 from plugin.events.plan_change import CallChange, NewDecision
+from plugin.events.save_suppression import save_suppression
 from plugin.events.schema import CallResult
 from plugin.ledger.prepared import PreparedInsert
 from plugin.ledger.restores import planned_state
@@ -65,11 +66,14 @@ def save_event(connection: Connection, answered: AnsweredEvent, **of_its_call: A
 
 
 def save_change(connection: Connection, change: CallChange, answered: AnsweredEvent | None = None) -> SavedChange:
-    """Store the call, the event that changed it, its new decision and its deliveries."""
+    """Store the call, the event that changed it, its new decision, its deliveries, and what it says of its number."""
     call_ref = save_call(connection, change.call)
     event_ref = None
     if answered is not None:
         event_ref = save_event(connection, answered, call_ref=call_ref, facts=change.decided.event_facts)
+    if change.suppression is not None:
+        is_new_call = change.call.id is None
+        save_suppression(connection, change.suppression, call_ref, change.decided.received, is_new_call=is_new_call)
     if change.decision is not None:
         decision_ref = _save_decision(connection, change, change.decision, call_ref, event_ref)
         return SavedChange(call_ref, _save_plan(connection, change, call_ref, decision_ref))

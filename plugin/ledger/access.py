@@ -1,4 +1,4 @@
-"""The ledger's tables of who may use the operators' page: users, sessions, the calls they were opened for, failures.
+"""The ledger's tables of who may use the plugin: users of the operators' page, their sessions, tokens of programs.
 
 Tokens and passwords are kept as digests only. Sessions hold what links told of a call no longer than they live.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
-from plugin.ledger.schema import UtcTime, metadata
+from plugin.ledger.schema import UtcTime, metadata, where_index
 
 users = Table(
     "users",
@@ -86,3 +86,21 @@ second_factors = Table(
     # NULL: it is being set up, and not asked for yet.
     Column("confirmed_at", UtcTime),
 )
+
+# Tokens of other programs (plugin.auth.api_tokens).
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    # sha256 of the token.
+    Column("digest", String(64), nullable=False, unique=True),
+    # What its bearer may ask for: a list of names.
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    # About when it was last used.
+    Column("used_at", UtcTime),
+    Column("revoked_at", UtcTime),
+)
+_NOT_REVOKED = api_tokens.c.revoked_at.is_(None)
+where_index("uq_api_tokens_name", _NOT_REVOKED, api_tokens.c.name, unique=True)

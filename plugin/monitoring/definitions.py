@@ -160,4 +160,15 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         line=lines.catch_up,
         find=events.catch_ups_failing,
     ),
+    AlertKind.CALL_AFTER_REFUSAL: AlertDefinition(
+        name="звонок после отказа",
+        subject="Звонок после отказа",
+        over_subject="Звонков после отказа больше нет (сутки)",
+        advice=(
+            "Клиентам, которые просили их исключить, всё же звонили. Список этих звонков: optout suppression calls. "
+            "Проверьте, что обзвон этого источника сверяется со списком исключённых номеров: docs/diallers.md."
+        ),
+        line=lines.refused_calls,
+        find=find.calls_after_refusal,
+    ),
 }

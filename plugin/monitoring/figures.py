@@ -30,6 +30,7 @@ from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import UtcTime, attempts, calls, decisions, deliveries
 from plugin.ledger.states import OPEN
 from plugin.operations.selection import in_states
+from plugin.promise.refused_calls import refused_by_source
 
 #: The upper bounds of the histogram of attempts, in seconds.
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0)
@@ -119,6 +120,8 @@ class Backlog:
     late: int
     at_risk: int
     events: WaitingEvents = field(default_factory=WaitingEvents)
+    #: Calls to excluded numbers within a day, by source.
+    refused: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -141,7 +144,8 @@ def read_standing(connection: Connection, now: datetime, at_risk: timedelta) -> 
     pressing, late = connection.execute(_PROMISES, {"now": now, "soon": now + at_risk}).one()
     waiting, since = connection.execute(_KEPT_WAITING).one()
     events = WaitingEvents(waiting, since, connection.execute(_KEPT_PARKED).scalar_one())
-    return Backlog(_counted(rows), oldest, late or 0, pressing - (late or 0), events)
+    refused = {one.source: one.number for one in refused_by_source(connection, now - timedelta(days=1))}
+    return Backlog(_counted(rows), oldest, late or 0, pressing - (late or 0), events, refused)
 
 
 class EndedDeliveries:

@@ -14,6 +14,7 @@ from plugin.delivery.fair_order import INDEXED, OPEN_LITERALS
 from plugin.ledger.schema import activations, alerts, breakers, calls, deliveries, events
 from plugin.monitoring.hours import working_hours
 from plugin.monitoring.model import AT_ONCE, AlertCause, AlertKind, AlertLook, is_new, shown_reason, standing
+from plugin.promise.refused_calls import refused_by_source
 
 #: Deliveries of one call that are named.
 _NAMED = 20
@@ -21,6 +22,8 @@ _NAMED = 20
 _FRESH = timedelta(minutes=10)
 #: A call reported after its deadline is to be dealt with in so long.
 _LATE_TERM = timedelta(hours=1)
+#: So long after the last call to an excluded number its source's alert is over.
+_REFUSED_LASTS = timedelta(days=1)
 #: Ends the cause of an account that the CRM has blocked: that is told although the account had been away before.
 _BLOCKED = ":blocked"
 
@@ -166,6 +169,14 @@ def silent_sources(look: AlertLook) -> Iterator[AlertCause]:
         if working_hours(since, look.now, look.settings.alerts.working, look.settings.timezone) >= hours:
             about = {"source": source.name, "last": last.isoformat() if last else None, "hours": hours}
             yield AlertCause(AlertKind.SOURCE_SILENT, source.name, about)
+
+
+def calls_after_refusal(look: AlertLook) -> Iterator[AlertCause]:
+    """Sources whose calls went to excluded numbers within a day."""
+    for one in refused_by_source(look.connection, look.now - _REFUSED_LASTS):
+        # The number stands as the reason, too: a standing alert is told anew of what has changed in that.
+        about = {"source": one.source, "count": one.number, "last": one.last.isoformat(), "reason": str(one.number)}
+        yield AlertCause(AlertKind.CALL_AFTER_REFUSAL, one.source, about)
 
 
 def rules_not_followed(look: AlertLook) -> Iterator[AlertCause]:

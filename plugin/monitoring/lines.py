@@ -117,6 +117,12 @@ def refusal(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"{source}: отклонено событий {about['count']}, первое {first}: ответ {about['status']}, {why}{fields}"
 
 
+def refused_calls(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Calls of a source to numbers that were excluded."""
+    counted = f"за сутки звонков по исключённым номерам {about['count']}"
+    return f"источник {about['source']}: {counted}, последний замечен {_clock(about['last'], zone)}"
+
+
 def _reason(about: Mapping[str, Any]) -> str:
     return f": {russian_reason(about['reason'])}" if about.get("reason") else ""
 

@@ -103,6 +103,12 @@ def refusal(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"{sender}: {about['count']} events refused, the first {first}: answer {about['status']}, {why}{fields}"
 
 
+def refused_calls(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Calls of a source to numbers that were excluded."""
+    counted = f"{about['count']} calls to excluded numbers within a day"
+    return f"source {about['source']}: {counted}, the last noticed {_clock(about['last'], zone)}"
+
+
 def _account(name: str) -> tuple[str, str]:
     if name == MAIL_ACCOUNT:
         return "the mail server", "takes no mails"

@@ -35,6 +35,7 @@ class AlertKind(StrEnum):
     EVENTS_WAITING = "events_waiting"
     EVENT_REFUSED = refusals.KIND
     CATCH_UP_FAILED = "catch_up_failed"
+    CALL_AFTER_REFUSAL = "call_after_refusal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,14 @@ _ENGLISH: Mapping[AlertKind, AlertWords] = {
         "itself; optout doctor shows what lacks. By hand: optout events catch-up --since TIME.",
         lines.catch_up,
     ),
+    AlertKind.CALL_AFTER_REFUSAL: AlertWords(
+        "call after a refusal",
+        "Calls after a refusal",
+        "No calls after a refusal any more (a day)",
+        "Clients who asked to be excluded were called all the same: optout suppression calls lists these calls. See to "
+        "it that the dialler of this source asks whom not to call: docs/diallers.md.",
+        lines.refused_calls,
+    ),
 }
 
 

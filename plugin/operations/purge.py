@@ -2,6 +2,7 @@
 
 What stays: times, outcome, states, revision, answers that were chosen from a list, and the ids and digests by which a
 repeated event is recognised. What goes: phones, names, notes, cards, free answers, texts, reasons, and whom it went to.
+A number that is excluded stays in the suppression list: it is needed so that nobody calls it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from plugin.ledger.sqlite_file import wipe_what_is_removed
 from plugin.ledger.states import OPEN, DeliveryState
 from plugin.operations.purge_trails import purge_trails
 from plugin.operations.selection import in_states
+from plugin.promise.purge_suppressions import purge_suppressions
 
 #: Calls in one transaction: a few hundredths of a second, so that other writers hardly wait.
 BATCH = 50
@@ -93,6 +95,7 @@ class Purge:
             self._last = (found[-1].last_occurred_at, found[-1].id)
         else:
             self._purge_trails(limit)
+            self._purge_suppressions(limit)
         return len(found)
 
     def _purge_trails(self, limit: int) -> None:
@@ -101,6 +104,13 @@ class Purge:
             with self._ledger.write() as connection:
                 wipe_what_is_removed(connection)
                 if not purge_trails(connection, self._before, self._now(), limit, self._vocabulary):
+                    return
+
+    def _purge_suppressions(self, limit: int) -> None:
+        while True:
+            with self._ledger.write() as connection:
+                wipe_what_is_removed(connection)
+                if not purge_suppressions(connection, self._before, limit):
                     return
 
     def _old(self) -> ColumnElement[bool]:

@@ -30,6 +30,7 @@ from plugin.events.merge import CallReport
 from plugin.events.plan_change import CallChange, plan_change
 from plugin.events.revision_cache import RevisionCache
 from plugin.events.save_change import save_change
+from plugin.events.save_suppression import save_suppression
 from plugin.ledger import Ledger
 from plugin.ledger.audit import Actor, record
 from plugin.ledger.schema import calls, events
@@ -142,6 +143,9 @@ class Replay:
         if actor is not None and told.changed:
             save_change(connection, change)
             self._record(connection, call, told, actor, decided.received)
+        elif actor is not None and change.suppression is not None:
+            # The same outcome may say of the number what rules before it did not.
+            save_suppression(connection, change.suppression, call.stored_id, decided.received, is_new_call=False)
         return told
 
     def _rulebook(self, connection: Connection, id_: int) -> Rulebook:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from plugin.operator_page.earlier_calls import asked_before
 from plugin.operator_page.journal_store import change_call, is_decided
 from plugin.operator_page.requirements import NOT_A_NAME, can_be_name
 from plugin.operator_page.sessions import PageSessions
+from plugin.promise.suppression_list import entries_besides_call
 from plugin.resilience.reads import Reads
 
 _LOG = structlog.get_logger(__name__)
@@ -34,17 +36,20 @@ class FoundClient:
     """``state``: found | several | none | gone (the card is not there any more) | no_number | unknown | off.
 
     ``call`` with the card, where exactly one was found. ``before``: what the number asked for earlier, newest first.
+    ``excluded``: since when it is excluded from what the call's script is for.
     """
 
     call: PageCall
     state: str
     cards: Sequence[Card] = ()
     before: Sequence[Mapping[str, Any]] = ()
+    excluded: datetime | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For the page."""
         cards = [{"type": c.ref.type, "id": c.ref.id, "name": line(c.name), "url": c.url} for c in self.cards]
-        return {"state": self.state, "cards": cards, "before": list(self.before)}
+        since = self.excluded and self.excluded.isoformat()
+        return {"state": self.state, "cards": cards, "before": list(self.before), "excluded": since}
 
 
 class ClientLookup:
@@ -66,7 +71,7 @@ class ClientLookup:
             call = _with_card(call, cards[0])
         elif state == "found" and not call.card_name:
             call = replace(call, card_name=line(cards[0].name), card_url=call.card_url or cards[0].url)
-        return FoundClient(call, state, cards, self._before(call))
+        return FoundClient(call, state, cards, self._before(call), self._excluded(call))
 
     def change(self, call: PageCall, given: Mapping[str, Any]) -> FoundClient:
         """The call with another number, card or name: ``{"phone", "card", "name"}``, ``card`` an id.
@@ -102,6 +107,14 @@ class ClientLookup:
             return "unknown", ()
         finally:
             self._slots.release()
+
+    def _excluded(self, call: PageCall) -> datetime | None:
+        scope = self._sessions.scope_of(call.script)
+        if not call.phone or scope is None:
+            return None
+        with self._ledger.read() as connection:
+            entries = entries_besides_call(connection, call.phone, call.id)
+        return next((one.since for one in entries if one.scope == scope and one.until is None), None)
 
     def _before(self, call: PageCall) -> Sequence[Mapping[str, Any]]:
         if not call.phone:

@@ -96,6 +96,12 @@ class PageSessions:
         book = self._rules.current()
         return {name: book.script(name).script.outcomes for name in book.scripts}
 
+    def scope_of(self, script: str | None) -> str | None:
+        """What a number must not be excluded from if it is called by this script, None: the default one."""
+        scripts = self._rules.current().scripts
+        decider = scripts.get(script or self._settings.default_script)
+        return decider.script.scope if decider else None
+
     @property
     def scripts(self) -> Mapping[str, str]:
         """The titles of the active rules' scripts, the default one first."""

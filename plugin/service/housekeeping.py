@@ -19,6 +19,7 @@ from plugin.ledger import Ledger
 from plugin.ledger.outage_log import OutageLog
 from plugin.monitoring import AlertWatch
 from plugin.operations.retention import DailyPurge
+from plugin.promise.refused_calls import RefusedCallWatch
 
 _LOG = structlog.get_logger(__name__)
 
@@ -84,6 +85,15 @@ def alerts_step(watch: AlertWatch) -> Step:
         if watch.is_due():
             watch.run(stopped)
         return _PAUSE
+
+    return step
+
+
+def refused_calls_step(watch: RefusedCallWatch) -> Step:
+    """Look through the calls that came in for excluded numbers."""
+
+    def step(stopped: Callable[[], bool]) -> float:
+        return watch.step()
 
     return step
 

@@ -20,11 +20,12 @@ from plugin.events.resolver import Resolver
 from plugin.ledger import Ledger
 from plugin.monitoring import AlertWatch
 from plugin.operations.retention import DailyPurge
+from plugin.promise.refused_calls import RefusedCallWatch
 from plugin.resilience.connect import connect, connector_of, mailer_of
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.noted import note_account
 from plugin.service.background import LoopThread
-from plugin.service.housekeeping import HousekeepingLoop, UnfinishedCalls, alerts_step, purge_step
+from plugin.service.housekeeping import HousekeepingLoop, UnfinishedCalls, alerts_step, purge_step, refused_calls_step
 from plugin.web import WebServer, create_app
 from plugin.web.events import too_large_teller
 from plugin.web.limits import BodyLimits
@@ -78,6 +79,7 @@ class Service:
             "unfinished": unfinished.step,
             "alerts": alerts_step(watch),
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
+            "refused-calls": refused_calls_step(RefusedCallWatch(ledger, rules, utc_now)),
         }
         return (
             LoopThread("delivery", worker),

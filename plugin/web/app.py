@@ -15,9 +15,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from plugin import VERSION
 from plugin.common.clock import utc_now
 from plugin.config.settings import Settings
+from plugin.promise.call_starts import CallStarts
 from plugin.web import errors
 from plugin.web.auth import guard_operators_side
 from plugin.web.auth.places import HOME, shown
+from plugin.web.bearer import SCHEMES
 from plugin.web.docs import serve_docs
 from plugin.web.events import EVENT_SECURITY, events_blueprint, too_large_teller
 from plugin.web.headers import put_security_headers
@@ -27,6 +29,7 @@ from plugin.web.metrics import METRICS_SECURITY, Metrics
 from plugin.web.operator_page import serve_operators_page
 from plugin.web.redirects import keep_here
 from plugin.web.schemas import ErrorAnswerSchema
+from plugin.web.suppression import suppression_blueprint
 
 if TYPE_CHECKING:
     from connectors.base import Connector
@@ -66,7 +69,7 @@ def create_app(
         API_SPEC_OPTIONS={
             "info": {"description": _DESCRIPTION},
             "servers": [{"url": settings.web.path or "/"}],
-            "components": {"securitySchemes": EVENT_SECURITY | METRICS_SECURITY},
+            "components": {"securitySchemes": EVENT_SECURITY | METRICS_SECURITY | SCHEMES},
         },
     )
     app.before_request(lambda: _start(limits, too_large))
@@ -75,9 +78,11 @@ def create_app(
     app.after_request(metrics.count)
     errors.register(app)
     api = _Api(app)
-    api.register_blueprint(events_blueprint(intake, connector, ledger, settings))
+    started = CallStarts(ledger, rules, settings, utc_now)
+    api.register_blueprint(events_blueprint(intake, started, connector, ledger, settings))
     api.register_blueprint(health_blueprint(ledger, rules))
     api.register_blueprint(metrics.blueprint())
+    api.register_blueprint(suppression_blueprint(ledger, utc_now))
     has_page = guard_operators_side(app, ledger, settings, connector)
     if has_page:
         serve_operators_page(app, ledger, rules, intake, settings, connector)

@@ -19,12 +19,14 @@ from plugin.web.errors import answer, error_body, error_response, json_response,
 from plugin.web.limits import connector_in, is_for_events
 from plugin.web.routes import Says, add_route
 from plugin.web.schemas import AcceptedSchema
+from plugin.web.suppression_schemas import CallStartedSchema
 
 if TYPE_CHECKING:
     from connectors.base import Connector
     from plugin.config.settings import Settings
     from plugin.events.intake import Intake
     from plugin.ledger import Ledger
+    from plugin.promise.call_starts import CallStarts
 
 _LOG = structlog.get_logger(__name__)
 
@@ -71,13 +73,24 @@ EVENT_SECURITY = {
 }
 
 
-def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger, settings: Settings) -> Blueprint:
+def events_blueprint(
+    intake: Intake, started: CallStarts, connector: Connector | None, ledger: Ledger, settings: Settings
+) -> Blueprint:
     """The paths of events. Bodies are taken raw: the signature is over bytes, and it is checked first."""
     crm = None if connector is None else _Crm(connector, CrmEvents(intake, ledger, connector, settings, utc_now))
 
     def call_result() -> Response:
         """Take one call result, signed by the Standard Webhooks scheme."""
         return _response(intake.receive(_headers(), request.get_data()))
+
+    def call_started() -> Response:
+        """Tell, before the operator speaks, whether the number may be called; signed as a call result is.
+
+        Nothing is stored of the call unless its number is excluded.
+        """
+        source, answer = started.receive(_headers(), request.get_data())
+        intake.tell_refusal(source, answer)
+        return _response(answer)
 
     def crm_event(connector_name: str) -> Response:
         """Take an event in the connected CRM's own format.
@@ -95,6 +108,8 @@ def events_blueprint(intake: Intake, connector: Connector | None, ledger: Ledger
     answers = _TAKEN | _REFUSED
     signed = {"parameters": _SIGNATURE, "security": [{key: [] for key in EVENT_SECURITY}]}
     add_route(blueprint, "POST", "/call-result", call_result, answers, requestBody=own_body, **signed)
+    begun = {200: Says("What the number is excluded from", CallStartedSchema)} | _REFUSED
+    add_route(blueprint, "POST", "/call-started", call_started, begun, requestBody=own_body, **signed)
     crm_body: dict[str, Any] = {"content": {"*/*": {"schema": {}}}}
     answers = answers | _CRM_REFUSED
     add_route(blueprint, "POST", "/<connector_name>", crm_event, answers, requestBody=crm_body)

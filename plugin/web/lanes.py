@@ -1,4 +1,4 @@
-"""Threads of their own for events, for people's pages and for signing in: none of them waits for the others."""
+"""Threads of their own for events, people's pages, signing in and long lists: none of them waits for the others."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from typing import Any, Literal
 
 from waitress.task import ThreadedTaskDispatcher
 
-Lane = Literal["events", "pages", "passwords"]
+Lane = Literal["events", "pages", "passwords", "lists"]
 _PAGES = "/operator"
+#: Where thousands of numbers are asked about at a time.
+_LISTS = ("/suppression", "/suppression/check")
 #: Where a password is hashed, which takes a processor for a moment.
 _PASSWORDS = frozenset(f"{_PAGES}/{page}" for page in ("session", "sign-in", "password", "second-factor"))
 #: Threads that hash: more would only take the processors from events.
 _HASHING = 2
+_LISTING = 2
 
 
 class Lanes:
-    """``threads`` for events and everything that programs ask for, half as many for pages, two for passwords."""
+    """``threads`` for events and programs, half as many for pages, two for passwords and for lists each."""
 
     def __init__(self, threads: int) -> None:
         counts: dict[Lane, int] = {"events": threads, "pages": max(1, threads // 2), "passwords": _HASHING}
+        counts["lists"] = _LISTING
         self._dispatchers = {lane: ThreadedTaskDispatcher() for lane in counts}
         for lane, count in counts.items():
             self._dispatchers[lane].set_thread_count(count)
@@ -41,6 +45,8 @@ class Lanes:
 
 def lane_of(method: str, path: str) -> Lane:
     """Whose threads answer a request."""
+    if path in _LISTS:
+        return "lists"
     if path != _PAGES and not path.startswith(f"{_PAGES}/"):
         return "events"
     return "passwords" if method == "POST" and path in _PASSWORDS else "pages"

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from plugin.config.settings import WebSettings
 
 _EVENTS = "/events/"
-_CALL_RESULT = "/events/call-result"
+_OWN_EVENTS = ("/events/call-result", "/events/call-started")
+_NUMBERS = "/suppression/check"
+#: Ten thousand numbers with room for their notes.
+_NUMBERS_BYTES = 2_097_152
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class BodyLimits:
 
     def at(self, path: str) -> int:
         """The limit of this path."""
+        if path == _NUMBERS:
+            return max(self.usual, _NUMBERS_BYTES)
         return self.usual if connector_in(path) is None else self.crm_events
 
 
@@ -34,5 +39,5 @@ def is_for_events(path: str) -> bool:
 
 def connector_in(path: str) -> str | None:
     """The connector whose events come in at this path; None for any other path."""
-    is_crm_event = path.startswith(_EVENTS) and path.rstrip("/") != _CALL_RESULT
+    is_crm_event = path.startswith(_EVENTS) and path.rstrip("/") not in _OWN_EVENTS
     return path.removeprefix(_EVENTS).partition("/")[0] if is_crm_event else None

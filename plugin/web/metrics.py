@@ -172,6 +172,14 @@ class _LedgerCollector(Collector):
             ("oldest_kept_event_seconds", "How long the oldest unresolved event has waited.", self._age(events.since)),
         ):
             yield GaugeMetricFamily(f"optout_{name}", help_, value=value)
+        called = GaugeMetricFamily(
+            "optout_calls_after_refusal",
+            "Calls to excluded numbers that were noticed within a day, by source.",
+            labels=["source"],
+        )
+        for source, number in sorted(standing.refused.items()):
+            called.add_metric([source], number)
+        yield called
         yield CounterMetricFamily(
             "optout_kept_events",
             "The CRM's own events kept since this process started, by any process.",

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from plugin.authoring.inspection.paired_walk import ConversationPair, PairedConversation
-from plugin.authoring.inspection.wording import ABOUT, plain, question_words, wording
+from plugin.authoring.inspection.wording import (
+    ABOUT,
+    plain,
+    question_words,
+    script_scope_words,
+    suppression_words,
+    wording,
+)
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.model import ActionSpec, OutcomeSpec, Question
 from plugin.deciding.ruleset.people import recipient_of
@@ -72,6 +79,7 @@ def script_changes(old: Script, new: Script, roles: Mapping[str, str]) -> Iterat
     named = [
         ("Название скрипта", old.title, new.title),
         ("Срок обещания, ч", str(old.promise_hours), str(new.promise_hours)),
+        ("Из какого списка исключённым не звонить", *(script_scope_words(s) for s in (old, new))),
         ("Кому незавершённый разговор", *(_named(s.unfinished_roles, roles) for s in (old, new))),
     ]
     named += [(what, *(wording(s, s.texts[name]) for s in (old, new))) for name, what in _TEXTS.items()]
@@ -132,6 +140,9 @@ def _ends(
         details.append(ConversationChange("read", "Фраза в конце разговора, как её читать", before.read, after.read))
     if before.about != after.about:
         details.append(ConversationChange("about", "О ком итог", ABOUT[before.about], ABOUT[after.about]))
+    was, becomes = ("; ".join(suppression_words(outcome)) or None for outcome in (before, after))
+    if was != becomes:
+        details.append(ConversationChange("number", "Что с номером", was, becomes))
     if mine.card != other.card and before.actions and after.actions:
         details.append(ConversationChange("card", "В чью карточку записать", _card(mine), _card(other)))
     if before.name != after.name:

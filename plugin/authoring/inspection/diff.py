@@ -138,7 +138,8 @@ def _compared(
 #: What matters most comes first.
 _ORDER = (
     *("outcome", "fault", "only_old", "only_new", "say", "action", "recipients", "text", "subject", "term", "mail"),
-    *("card", "about", "read", "label", "asked_less", "asked_more", "order", "phrase", "answer_label", "answers_order"),
+    *("number", "card", "about", "read", "label", "asked_less", "asked_more", "order", "phrase", "answer_label"),
+    "answers_order",
 )
 
 

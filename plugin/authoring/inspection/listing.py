@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from plugin.authoring.inspection.tree import CUT, MOST_CONVERSATIONS, TreeQuestion, TreeRow, grow, rows
-from plugin.authoring.inspection.wording import ABOUT, asked_words, named, wording
+from plugin.authoring.inspection.wording import ABOUT, asked_words, named, suppression_words, wording
 from plugin.deciding.decision.compiled_rules import Role, Rulebook
 from plugin.deciding.decision.model import Target
 from plugin.deciding.ruleset import Script
@@ -76,6 +76,7 @@ class ListedOutcome:
 
     ``read``: how ``say`` is read out, where that is not as it is recorded. ``about``: whom it is about, in words, where
     that is not the card's client.
+    ``number``: what becomes of the call's number, in words.
     """
 
     name: str
@@ -85,6 +86,7 @@ class ListedOutcome:
     about: str | None
     actions: tuple[ActionLine, ...]
     used: int
+    number: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ def listing(rulebook: Rulebook, name: str, most: int = MOST_CONVERSATIONS) -> Sc
             ABOUT[outcome.about] if outcome.about == "number" else None,
             action_lines(outcome.actions, rulebook.roles, lambda action: wording(decider.script, action.text)),
             used.count(outcome.name),
+            suppression_words(outcome),
         )
         for outcome in decider.script.outcomes.values()
     )

@@ -77,6 +77,8 @@ def _ending(ending: ListedOutcome) -> Iterator[str]:
         yield from wrapped(f"читать: «{ending.read}»", 2)
     if ending.about:
         yield from wrapped(f"о ком: {ending.about}", 2)
+    for line in ending.number:
+        yield from wrapped(line, 2)
     for action in ending.actions:
         yield from _action(action)
     if not ending.actions:

@@ -8,7 +8,7 @@ from typing import Any
 
 from plugin.common.russian import counted
 from plugin.deciding.ruleset import LABELS, Context, Script, Template
-from plugin.deciding.ruleset.model import Fact, Question
+from plugin.deciding.ruleset.model import Fact, OutcomeSpec, Question
 from plugin.deciding.ruleset.predicates import AllowedValues, Range, Texts, TextTest
 from plugin.deciding.ruleset.value_classes import parse
 
@@ -19,6 +19,7 @@ _MANY_TESTS, _FEW_TESTS = 6, 2
 _ANY = {"number": "любое число", "date": "любая дата", "datetime": "любое время"}
 _LOW = {"number": ("больше", "не меньше"), "date": ("позже", "не раньше"), "datetime": ("позже", "не раньше")}
 _HIGH = {"number": ("меньше", "не больше"), "date": ("раньше", "не позже"), "datetime": ("раньше", "не позже")}
+_SCOPES = {"calls": "звонки", "mailings": "рассылки"}
 _TESTED = {"equals": "{}", "contains": "содержит {}", "matches": "подходит под {}"}
 
 
@@ -98,6 +99,17 @@ def conversations_counted(number: int) -> str:
 def question_words(question: Question) -> str:
     """The phrase, in quotes, or the hint what to find out."""
     return f"«{question.say}»" if question.say else question.hint or ""
+
+
+def suppression_words(outcome: OutcomeSpec) -> tuple[str, ...]:
+    """What becomes of the call's number, a line for what it is excluded from and one for what it is taken back into."""
+    told = (("номер исключить", outcome.suppress), ("номер снова включить", outcome.release))
+    return tuple(f"{what}: {', '.join(_SCOPES[scope] for scope in scopes)}" for what, scopes in told if scopes)
+
+
+def script_scope_words(script: Script) -> str:
+    """Who is excluded from what must not be called by the script."""
+    return _SCOPES[script.scope] if script.scope else "ни из какого"
 
 
 def asked_words(question: Question) -> str:

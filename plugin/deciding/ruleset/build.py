@@ -150,6 +150,7 @@ class _Builder:
             outcomes=outcomes,
             unfinished_roles=told,
             texts=self._texts(script),
+            scope=script["scope"],
             added=added,
             people=people.finished(self._reader, classes),
         )
@@ -281,6 +282,7 @@ class _Builder:
                 self._faults.add(
                     "outcomes.toml", (*place, index, "id"), f"id «{action['id']}» уже занят", "дайте другой"
                 )
+        self._check_scopes(form, ("outcome", name))
         actions = [self._actions(action, (*place, index), (name, index)) for index, action in enumerate(form["action"])]
         return OutcomeSpec(
             name=name,
@@ -290,7 +292,17 @@ class _Builder:
             actions=tuple(action for some in actions for action in some),
             read=form["read"],
             about=form["about"],
+            suppress=tuple(form["suppress"]),
+            release=tuple(form["release"]),
         )
+
+    def _check_scopes(self, form: Mapping[str, Any], place: Place) -> None:
+        named = [*form["suppress"], *form["release"]]
+        for scope in sorted({scope for scope in named if named.count(scope) > 1}):
+            what = f"«{scope}» названо дважды в suppress и release"
+            self._faults.add(
+                "outcomes.toml", (*place, "release" if form["release"] else "suppress"), what, "оставьте одно"
+            )
 
     def _added(self, forms: Sequence[Mapping[str, Any]]) -> dict[str, tuple[ActionSpec, ...]]:
         """The actions of [[action]], which rules add."""

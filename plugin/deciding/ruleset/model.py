@@ -132,7 +132,8 @@ class Recipient:
 class OutcomeSpec:
     """How a conversation can end.
 
-    ``about``: the card's ``client``, or the ``number`` itself. ``read``: as of a question.
+    ``about``: the card's ``client``, or the ``number`` itself. ``read``: as of a question. ``suppress`` and
+    ``release``: the scopes of the suppression list that the call's number is put into and taken out of.
     """
 
     name: str
@@ -142,11 +143,13 @@ class OutcomeSpec:
     actions: tuple[ActionSpec, ...]
     read: str | None = None
     about: str = "client"
+    suppress: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One script folder."""
+    """One script folder. ``scope``: whom it is to be said to must not be excluded from this; None: from anything."""
 
     name: str
     title: str
@@ -161,6 +164,7 @@ class Script:
     unfinished_roles: tuple[str, ...]
     #: Texts for corrections, another client's card and unfinished calls, by their names in ``build.TEXTS``.
     texts: Mapping[str, Template]
+    scope: str | None = None
     #: What rules may add to whatever outcome is reached: the actions' ids → one for each role.
     added: Mapping[str, tuple[ActionSpec, ...]] = field(default_factory=dict)
     #: Of the roles that have several people and that this script names: the people, in the order of the file.

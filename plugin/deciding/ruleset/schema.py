@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError, fields, pre_load, validate
 from plugin.common.fields import Messages, StrictBool, WholeNumber
 from plugin.common.mail_address import UnusableAddress, mail_address
 from plugin.deciding.ruleset.faults import meant
+from plugin.deciding.ruleset.values import SuppressionScope
 
 _REQUIRED: Messages = {"required": "обязательное поле не задано", "null": "значение не задано"}
 _NAME = validate.Regexp(
@@ -76,6 +77,18 @@ class Strict(Schema):
         if faults:
             raise ValidationError(faults)
         return data
+
+
+def one_scope() -> fields.String:
+    """One of the scopes of the suppression list, or none."""
+    known = [scope.value for scope in SuppressionScope]
+    return filled(valid=validate.OneOf(known, error=f"допустимы: {', '.join(known)}"), load_default=None)
+
+
+def scopes() -> fields.List[Any]:
+    """Some of the scopes of the suppression list."""
+    known = [scope.value for scope in SuppressionScope]
+    return list_of(filled(valid=validate.OneOf(known, error=f"допустимы: {', '.join(known)}")), load_default=[])
 
 
 FACT_TYPES = ("bool", "choice", "text", "number", "date", "datetime")
@@ -190,6 +203,9 @@ class OutcomeForm(Strict):
     read = filled(load_default=None)
     #: Whom the outcome is about: the card's client, or the number itself.
     about = filled(load_default="client", valid=validate.OneOf(["client", "number"], error="допустимы: client, number"))
+    #: What the number is excluded from, and into what it is taken back, from the decision on.
+    suppress = scopes()
+    release = scopes()
     action = list_of(table(ActionForm), load_default=[])
 
 
@@ -241,6 +257,8 @@ class ScriptForm(Strict):
 
     title = filled(required=True)
     promise_hours = hours(required=True)
+    #: What a number must not be excluded from if it is called by this script.
+    scope = one_scope()
     reminder = table(ReminderForm, required=True)
     unfinished = table(UnfinishedForm, required=True)
     correction = table(CorrectionForm, required=True)

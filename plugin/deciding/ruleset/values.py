@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 #: A typed fact: bool for ``bool``, int or float for ``number``, str for the others (dates and times as ISO 8601).
@@ -25,3 +26,10 @@ class Answer(NamedTuple):
 
     value: FactValue
     label: str
+
+
+class SuppressionScope(StrEnum):
+    """What a number may be excluded from: the scopes of the suppression list."""
+
+    CALLS = "calls"
+    MAILINGS = "mailings"

@@ -211,3 +211,8 @@ def test_one_sign_repeated_behind_another_is_read_in_linear_time(head: str, tail
     begin = time.process_time()
     numbers_in(head + tail * HUNDRED_KB)
     assert time.process_time() - begin < LONGEST
+
+
+@given(st.from_regex(r"(\\+?7|8)[0-9]{10}", fullmatch=True))
+def test_a_number_alone_is_read_as_among_other_signs(text: str) -> None:
+    assert numbers_in(text) == numbers_in(f" {text} ")

@@ -17,10 +17,11 @@ from plugin.events.inbox import Inbox, InboxEnding
 from plugin.ledger.connected import kept_references
 from plugin.ledger.outage_log import OutageLog
 from plugin.ledger.schema import acts, attempts, metadata
+from plugin.ledger.suppression import suppressions
 from plugin.operations.purge import Purge
 from plugin.operations.retention import DailyPurge
 from plugin.service.housekeeping import HousekeepingLoop, purge_step
-from tests.plugin.events.support import CALLS, NONE, OTHER_CLIENT, call_result
+from tests.plugin.events.support import CALLS, NONE, OTHER_CLIENT, call_result, edited_rules
 from tests.plugin.operations.harness import DO, Firm
 from tests.support.processes import wait_until
 
@@ -30,12 +31,10 @@ PERSONAL = ("9161234567", "Карточкина", "Петров", "ivanova", "п
 NOTE = "просила перезвонить сыну"
 
 
-def everything(firm: Firm) -> str:
+def everything(firm: Firm, *, but: tuple[str, ...] = ("revisions",)) -> str:
     """All that the ledger holds, as text."""
     with firm.ledger.read() as connection:
-        rows = [
-            connection.execute(table.select()).all() for table in metadata.tables.values() if table.name != "revisions"
-        ]
+        rows = [connection.execute(table.select()).all() for table in metadata.tables.values() if table.name not in but]
     return repr(rows)
 
 
@@ -123,7 +122,10 @@ def test_nothing_personal_is_left_and_the_anonymous_record_is(either_firm: Firm)
 
     out = firm.out("purge", "--older-than", "365d")
     assert "Удалены личные данные звонков: 1." in out
-    assert [personal for personal in PERSONAL if personal in everything(firm)] == []
+    # Whom not to call stays known.
+    left = everything(firm, but=("revisions", "suppressions"))
+    assert [personal for personal in PERSONAL if personal in left] == []
+    assert [row["number"] for row in firm.office.rows(suppressions)] == ["+79161234567"]
 
     (call,), (was,) = firm.office.calls(), before["calls"]
     kept = (
@@ -219,6 +221,11 @@ def test_answers_whose_rules_are_gone_keep_only_yes_and_no(firm: Firm) -> None:
 
 
 def test_on_sqlite_nothing_of_it_stays_in_the_file_or_its_log(firm: Firm) -> None:
+    def exclude_nobody(content: dict[str, Any]) -> None:
+        for outcome in content["survey_opt_out/outcomes.toml"]["outcome"].values():
+            outcome.pop("suppress", None)
+
+    firm.office.rules.activate(edited_rules(exclude_nobody), "admin", "test")
     old_call(firm)
     finish(firm)
     firm.office.ledger.close()

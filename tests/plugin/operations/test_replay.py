@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from plugin.ledger.schema import decisions, revisions
+from plugin.ledger.suppression import suppressions
 from tests.plugin.events.support import ALL, CALLS, HALF, ONLINE, edited_rules
 from tests.plugin.operations.harness import DO, Firm
 
@@ -218,3 +219,19 @@ def test_a_replay_of_a_call_on_trial_sends_nothing(firm: Firm) -> None:
     assert firm.json(*TODAY, "1", *DO)["after"] == "exclude_all"
     assert set(firm.states()) == {"cancelled"}
     assert "проба" in firm.out("calls", "list")
+
+
+def test_what_the_rules_did_not_say_of_numbers_before_is_said_by_a_replay_once(firm: Firm) -> None:
+    def silent(content: dict[str, Any]) -> None:
+        for outcome in content["survey_opt_out/outcomes.toml"]["outcome"].values():
+            outcome.pop("suppress", None)
+
+    change_rules(firm, silent)
+    firm.report("c-1", CALLS)
+    firm.office.rules.activate(edited_rules(lambda content: None), "admin", "numbers")
+    assert firm.office.rows(suppressions) == []
+    firm.out(*TODAY, "1")
+    assert firm.office.rows(suppressions) == []
+    for _ in range(2):
+        firm.out(*TODAY, "1", *DO)
+        assert [(row["number"], row["scope"]) for row in firm.office.rows(suppressions)] == [("+79161234567", "calls")]

@@ -60,11 +60,15 @@ def test_the_document_describes_every_path_with_its_body_and_its_refusals(site: 
     assert document["info"]["version"] == VERSION
     assert set(document["paths"]) == {
         "/events/call-result",
+        "/events/call-started",
         "/events/{connector_name}",
         "/events/{connector_name}/{path_secret}",
         "/healthz",
         "/metrics",
         "/readyz",
+        "/suppression",
+        "/suppression/check",
+        "/suppression/{number}",
     }
     post = document["paths"]["/events/call-result"]["post"]
     assert {"200", "202", "400", "401", "409", "413", "422", "503"} <= set(post["responses"])

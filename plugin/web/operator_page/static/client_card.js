@@ -92,8 +92,10 @@ export class ClientCard extends SignInDialog {
   /** What the number asked for before; the end tells it in its own place. */
   showBefore() {
     const asked = (this.client?.before ?? []).map((one) => `${dayTime(new Date(one.at), this.data.zone)}, ${one.label}`);
-    const told = asked.length > 0 && !(this.screen === "ending" && this.inForce);
-    notice("before", told ? `Уже просил: ${asked.join("; ")}.` : null);
+    const told = [];
+    if (this.client?.excluded) told.push(`Номер исключён с ${dayTime(new Date(this.client.excluded), this.data.zone)}: опрос не проводить.`);
+    if (asked.length > 0 && !(this.screen === "ending" && this.inForce)) told.push(`Уже просил: ${asked.join("; ")}.`);
+    notice("before", told.join(" ") || null);
   }
 
   /** Another tab has changed the client. */

@@ -108,7 +108,9 @@ def test_another_outcome_is_told_with_all_that_follows_from_it(tmp_path: Path) -
     change = next(change for change in _changes(found) if change.kind == "outcome")
     assert (change.old, change.new) == ("исключить из рассылок", "исключить из звонков с опросом и рассылок")
     assert change.conversations == 4
-    assert {detail.kind for detail in change.details} == {"say", "text"}
+    assert {detail.kind for detail in change.details} == {"say", "text", "number"}
+    number = next(detail for detail in change.details if detail.kind == "number")
+    assert (number.old, number.new) == ("номер исключить: рассылки", "номер исключить: звонки, рассылки")
 
 
 def test_a_removed_rule_is_told_as_conversations_without_an_outcome(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What becomes of what a client was promised: who must not be called, and that it is kept."""

@@ -37,6 +37,7 @@ from plugin.config.load import load_settings, shipped_dir
 from plugin.config.settings import Settings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.delivery import Worker
+from plugin.delivery.fair_order import OPEN_LITERALS
 from plugin.ledger import Ledger
 from plugin.ledger.schema import calls, decisions, deliveries
 from plugin.resilience.quota import SharedQuota
@@ -125,7 +126,7 @@ def _drained(url: str, threads: int, count: int) -> Pace:
         thread = threading.Thread(target=worker.run, args=(stop,))
         started, cpu = time.perf_counter(), time.process_time()
         thread.start()
-        while _left(ledger):
+        while _is_any_left(ledger):
             time.sleep(0.1)
         took, spent = time.perf_counter() - started, time.process_time() - cpu
         stop.set()
@@ -227,6 +228,13 @@ def _crm(latency: float) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _is_any_left(ledger: Ledger) -> bool:
+    """By the index of what is open, so that looking takes next to nothing of the time that is measured."""
+    query = select(deliveries.c.id).where(deliveries.c.state.in_(OPEN_LITERALS)).limit(1)
+    with ledger.read() as connection:
+        return connection.execute(query).first() is not None
 
 
 def _left(ledger: Ledger) -> int:

@@ -62,7 +62,9 @@ RUSSIAN = (ROOT / "README.ru.md").read_text(encoding="utf-8")
 def commands_of(page: str) -> list[str]:
     """Its indented commands without their remarks, in their order."""
     lines = re.findall(
-        r"^(?: {4}| {7})((?:make|optout|apt-get|pip|python|docker|export|createdb)\b.*)$", page, re.MULTILINE
+        r"^(?: {4}| {7})((?:make|\S*/bin/\w+|python3|optout|apt-get|pip|python|docker|export|createdb)\b.*)$",
+        page,
+        re.MULTILINE,
     )
     return [re.split(r"\s+#", line)[0].rstrip() for line in lines]
 

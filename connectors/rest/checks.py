@@ -14,7 +14,7 @@ from connectors.rest.conditions import all_hold
 from connectors.rest.contacts import RestContacts
 from connectors.rest.context import TemplateValues, person
 from connectors.rest.misfit import not_read
-from connectors.rest.model import CheckPoint, Contacts, Person
+from connectors.rest.model import CheckPoint, Contacts, PersonTable
 from connectors.rest.paths import as_text
 from connectors.rest.template import NotRendered
 
@@ -28,7 +28,7 @@ class RestChecks:
         self._account = account
         self._values = values
         self._points: Sequence[CheckPoint] = settings["check"]
-        self._person: Person | None = settings["person"]
+        self._person: PersonTable | None = settings["person"]
         self._kinds: Mapping[str, object] = settings["card"]
         self._settings = settings
 

@@ -92,7 +92,7 @@ class ReminderTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonTable:
     """How a CRM user is looked up, and where the address is that the CRM mails to."""
 
     find: Find

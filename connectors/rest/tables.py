@@ -287,8 +287,8 @@ def check_table() -> fields.Nested:
 def person_table() -> fields.Nested:
     """``[person]``."""
 
-    def build(data: dict[str, Any]) -> model.Person:
-        return model.Person(find_of(data), data.get("address"), data["remedy"])
+    def build(data: dict[str, Any]) -> model.PersonTable:
+        return model.PersonTable(find_of(data), data.get("address"), data["remedy"])
 
     return table(
         build, **find_fields(placeholders.PERSON), address=PathField(), remedy=words(required=True), load_default=None

@@ -21,7 +21,7 @@ from connectors.rest.model import (
     Contacts,
     Create,
     Find,
-    Person,
+    PersonTable,
     ReminderTable,
     Verify,
 )
@@ -128,7 +128,7 @@ class RestTrial:
 
     def _read(self, table: Any, answer: HttpAnswer, context: Context) -> Iterator[TryStep]:
         data = answer.data
-        if isinstance(table, Find | Contacts | Person):
+        if isinstance(table, Find | Contacts | PersonTable):
             find = table if isinstance(table, Find) else table.find
             whole = find.whole if isinstance(table, Find) else ()
             yield from self._records(find.records, data, context, (*find.records.where, *whole), table)

@@ -315,7 +315,7 @@ class PageTable(Schema):
 
     secret = SecretField()
     old_secret = SecretField()
-    public_url = _text("an origin such as https://optout.example.org, without a path", _ORIGIN)
+    public_url = _text("an origin such as https://optout.example.org, without a path ([web] path is for that)", _ORIGIN)
     frame_ancestors = fields.List(
         _text("an origin", _ANCESTOR),
         validate=validate.Length(1),

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Frame
 from playwright.sync_api import Page as Tab
 from sqlalchemy import select
 
@@ -172,7 +171,7 @@ def press(tab: Tab, *keys: str) -> None:
         tab.keyboard.press(key)
 
 
-def seen(tab: Tab | Frame) -> None:
+def seen(tab: Tab) -> None:
     """Wait until the page takes an answer to its screen."""
     _let_stand(tab, _UNSEEN)
 
@@ -189,13 +188,13 @@ def _confirm(tab: Tab) -> None:
             return
 
 
-def _let_stand(tab: Tab | Frame, milliseconds: float) -> None:
+def _let_stand(tab: Tab, milliseconds: float) -> None:
     """Wait until the screen has been there for so long; one that comes in between counts anew."""
     while (left := milliseconds - _stood(tab)) > 0:
         tab.wait_for_timeout(left)
 
 
-def _stood(tab: Tab | Frame) -> float:
+def _stood(tab: Tab) -> float:
     """For how many milliseconds this screen has been there."""
     stood: float = tab.evaluate("performance.now() - Number(document.getElementById('stage').dataset.shown)")
     return stood

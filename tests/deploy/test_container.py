@@ -123,9 +123,9 @@ def _base(folder: Path) -> Path:
     """A Debian of this machine's release, with its package sources, and whom this machine's pip trusts."""
     release = re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.MULTILINE)
     assert release is not None
-    # What the Dockerfile installs is there already, so that it is fetched once.
-    packages = {word for line in re.findall(r"--no-install-recommends ([^&\n]+)", DOCKERFILE) for word in line.split()}
-    include = ",".join(sorted(packages - {"\\"}))
+    # What both stages install is there already; the compiler is not.
+    *_, last = re.findall(r"--no-install-recommends ([^&\n]+)", DOCKERFILE)
+    include = ",".join(word for word in last.split() if word != "\\")
     command = [program("mmdebstrap"), "--variant=minbase", f"--include={include}", release[1], str(folder / "base")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

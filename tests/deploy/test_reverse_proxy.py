@@ -147,6 +147,10 @@ def test_events_come_in_and_a_lost_plugin_is_503_with_retry_after(house: House) 
             away = house.ask("POST", path, body, headers)
             assert (away.status, away.json["error"]["code"]) == (503, "unavailable")
             assert away.headers["Retry-After"] == "10"
+        page = house.ask("GET", "/operator/?call=1", headers={"Accept": "text/html,application/xhtml+xml;q=0.9"})
+        assert (page.status, page.title) == (503, "Страница сейчас недоступна")
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert page.headers["Retry-After"] == "10"
     # It is known by then.
     assert house.ask("POST", "/events/call-result", body, headers).status == 200
 

@@ -86,7 +86,7 @@ def _planted(table: Table, number: int) -> dict[str, Any]:
 
 def _value(column: Any, number: int) -> Any:
     if column.foreign_keys:
-        return 1 if column.primary_key else _first(next(iter(column.foreign_keys)).column.table.name)
+        return number if column.primary_key else _first(next(iter(column.foreign_keys)).column.table.name)
     values = {
         Boolean: True,
         DateTime: _MOMENT,

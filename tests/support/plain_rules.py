@@ -94,14 +94,14 @@ def _one(wanted: Any, value: Any) -> bool:
 
 def _operator(word: str, operand: Any, value: Any) -> bool:
     if word in ("known", "unknown"):
-        return (value is not None) == ((word == "known") == operand)
+        return bool((value is not None) == ((word == "known") == operand))
     if value is None:
         return False
     if word == "not":
         return not _one(operand, value)
     if word in ("contains", "not_contains"):
         parts = operand if isinstance(operand, list) else [operand]
-        return any(part.casefold() in value.casefold() for part in parts) == (word == "contains")
+        return any(str(part).casefold() in str(value).casefold() for part in parts) == (word == "contains")
     compared: dict[str, bool] = {
         "less_than": value < operand,
         "at_most": value <= operand,

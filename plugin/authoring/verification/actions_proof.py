@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from plugin.authoring.verification import wording
 from plugin.authoring.verification.findings import FaultNotes
-from plugin.authoring.verification.logic import ConversationState, ConversationStep, Logic, numbers, union
-from plugin.authoring.verification.state_space import ConversationEnd, ProofLimits, walk_keeping
+from plugin.authoring.verification.logic import ConversationState, ConversationStep, Logic, ValueBranch, numbers, union
+from plugin.authoring.verification.state_space import ConversationEnd, ProofLimits, Walk, walk_keeping
 from plugin.common.toml.source import Place
 from plugin.deciding.ruleset import Role
 from plugin.deciding.ruleset.model import ActionSpec, Condition
@@ -21,15 +21,20 @@ from plugin.deciding.ruleset.people import recipient_of
 from plugin.deciding.ruleset.schema import ROLES_FILE
 
 _OUTCOMES_FILE = "outcomes.toml"
-#: The share of the time for all conditions together; the rest is for one action after the other.
+#: Of the time for walking a script: the share for all conditions together, and as much again as the whole, some times,
+#: for one action after the other, of which one takes no more than a share of what is left.
 _TOGETHER = 0.4
+_ONE_BY_ONE = 2.5
+_MOST_FOR_ONE = 0.2
 #: Combinations of the fields that choose among one role's people; more are not tried.
 _MOST_COMBINATIONS = 20_000
 
 
-def check_actions(logic: Logic, roles: Mapping[str, Role], notes: FaultNotes, limits: ProofLimits) -> None:
+def check_actions(
+    logic: Logic, walked: Walk, roles: Mapping[str, Role], notes: FaultNotes, limits: ProofLimits
+) -> None:
     """Note actions that nothing reaches, roles that nobody fills, and people who are reminded twice."""
-    _ActionsProof(logic, roles, notes, limits).prove()
+    _ActionsProof(logic, walked, roles, notes, limits).prove()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,8 +52,15 @@ class _Candidate:
 
 
 class _ActionsProof:
-    def __init__(self, logic: Logic, roles: Mapping[str, Role], notes: FaultNotes, limits: ProofLimits) -> None:
+    def __init__(
+        self, logic: Logic, walked: Walk, roles: Mapping[str, Role], notes: FaultNotes, limits: ProofLimits
+    ) -> None:
         self._logic = logic
+        names = list(logic.script.outcomes)
+        ends = [end.ends for end in walked.ends if end.ends.outcomes and not end.ends.conflict]
+        known = {names[number] for one in ends for number in numbers(one.outcomes)}
+        #: The outcomes that some conversation ends with; where not all were walked through, any may be.
+        self._outcomes = known if walked.complete else set(names)
         self._script = logic.script
         self._roles = roles
         self._notes = notes
@@ -68,20 +80,74 @@ class _ActionsProof:
         if not conditional and not self._people:
             self._fixed()
             return
+        free = [one for one in self._candidates if self._is_free(one)]
+        self._by_fields(free)
+        conditional = [one for one in conditional if one not in free]
+        if not conditional and len(free) == len(self._candidates):
+            self._unreached([one for one in free if one.needs])
+            return
         began = self._limits.clock()
         together = replace(self._limits, seconds=self._limits.seconds * _TOGETHER)
         if self._walk(conditional, together):
-            self._unreached(conditional)
+            self._unreached([one for one in self._candidates if one.needs or one.outcome is None])
             return
-        deadline = began + self._limits.seconds
-        for position, one in enumerate(conditional):
+        deadline = began + self._limits.seconds * _ONE_BY_ONE
+        for one in conditional:
             left = deadline - self._limits.clock()
-            share = replace(self._limits, seconds=max(left, 0.0) / (len(conditional) - position))
+            share = replace(self._limits, seconds=max(left, 0.0) * _MOST_FOR_ONE)
             if left <= 0 or not self._walk(self._beside(one, conditional), share):
                 what = f"действие «{one.spec.id}»: не перебрать всех разговоров, в которых оно может выполниться"
                 self._notes.unproven.add(self._file, one.place, what, "сократите условия или проверьте случаем")
                 self._reached.add(one)
-        self._unreached(conditional)
+        self._unreached([one for one in self._candidates if one.needs or one.outcome is None])
+
+    # --- by fields alone -----------------------------------------------------------------------------
+
+    def _is_free(self, one: _Candidate) -> bool:
+        """Whether it depends on its outcome, and on fields that neither a question nor a rule reads."""
+        read = union(entry.needs for entry in self._logic.entries)
+        names = {condition.subject for condition in one.spec.when}
+        names |= {c.subject for other in self._script.people.get(one.spec.role or "", ()) for c in other.when}
+        for name in names:
+            if name not in self._logic.calls:
+                return False
+            if union(branch.holds for branch in self._branches_of(name)) & read:
+                return False
+        return one.outcome is not None
+
+    def _branches_of(self, name: str) -> Sequence[ValueBranch]:
+        return self._logic.call_branches[self._logic.calls.index(name)]
+
+    def _by_fields(self, free: Sequence[_Candidate]) -> None:
+        """Look at those that are free: any values of their fields come with every conversation."""
+        reminded: dict[tuple[str | None, str], list[tuple[_Candidate, str, int]]] = {}
+        for one in (one for one in free if one.outcome in self._outcomes):
+            if one.needs and self._with_values(one.needs) is not None:
+                self._reached.add(one)
+            people = self._people.get(one.spec.role or "", [(None, 0)] if one.spec.role else [])
+            for person, bits in people:
+                recipient = recipient_of(one.spec.role or "", person)
+                for same in self._same_person(recipient):
+                    known = reminded.setdefault((one.outcome, same), [])
+                    for other, told, needs in known:
+                        values = self._with_values(one.needs | bits | needs) if other is not one else None
+                        if values is not None:
+                            self._twice((other, told), (one, recipient), values)
+                    known.append((one, recipient, one.needs | bits))
+
+    def _with_values(self, needs: int) -> tuple[ConversationStep, ...] | None:
+        """Values of the fields for which all of these conditions hold; None where there are none."""
+        steps, left = [], needs
+        for name, branches in zip(self._logic.calls, self._logic.call_branches, strict=True):
+            wanted = needs & union(branch.holds for branch in branches)
+            if not wanted:
+                continue
+            found = next((branch for branch in branches if not wanted & ~branch.holds), None)
+            if found is None:
+                return None
+            left &= ~found.holds
+            steps.append(ConversationStep(None, name, found.value))
+        return None if left else tuple(steps)
 
     # --- what there is -------------------------------------------------------------------------------
 
@@ -168,7 +234,11 @@ class _ActionsProof:
         for _, group in itertools.groupby(self._candidates, key=lambda one: one.outcome):
             seen: dict[str, _Candidate] = {}
             for one in group:
-                if one.spec.role and (other := seen.setdefault(one.spec.role, one)) is not one:
+                if (
+                    one.outcome in self._outcomes
+                    and one.spec.role
+                    and (other := seen.setdefault(one.spec.role, one)) is not one
+                ):
                     self._twice((other, one.spec.role), (one, one.spec.role), ())
 
     # --- what is told ----------------------------------------------------------------------------------

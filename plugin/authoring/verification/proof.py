@@ -70,7 +70,7 @@ def prove_script(
     _text_tests(script, notes)
     walked = walk(logic, limits)
     FaultFinder(logic, walked, notes).find_faults(dead)
-    check_actions(logic, roles, notes, limits)
+    check_actions(logic, walked, roles, notes, limits)
     size = ScriptSize(
         name=script.name,
         title=script.title,

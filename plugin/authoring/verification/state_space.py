@@ -7,7 +7,7 @@ conversations at random, so that faults are still found; what then remains is no
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from plugin.authoring.verification.logic import (
     ValueBranch,
     bits,
     numbers,
+    union,
 )
 
 #: The share of the time for the full walk by rules; of what is then left: that for the full walk by outcomes, and the
@@ -111,6 +112,9 @@ class _Walker:
         self._ends: dict[int, Endings] = {}
         self._by_rule = by_rule
         self._kept, self._adding = kept, adding
+        # What neither a question nor a rule nor a kept condition tells apart goes on alike.
+        told = kept | union(entry.needs for entry in logic.entries)
+        self._calls = [_merged(branches, told) for branches in logic.call_branches]
         self._start = logic.start()
         self._look(self._add(-1, None), None, ConversationState(), self._start)
 
@@ -226,7 +230,7 @@ class _Walker:
         logic = self._logic
         if state.calls < len(logic.calls):
             fact = logic.calls[state.calls]
-            return [(ConversationStep(None, fact, branch.value), branch) for branch in logic.call_branches[state.calls]]
+            return [(ConversationStep(None, fact, branch.value), branch) for branch in self._calls[state.calls]]
         if not state.open:
             return []
         number = next(numbers(state.open))
@@ -273,3 +277,12 @@ class _Walker:
     def _spent(self) -> float:
         """The share of the time that is gone."""
         return (self._limits.clock() - self._began) / self._limits.seconds if self._limits.seconds > 0 else 1.0
+
+
+def _merged(branches: Sequence[ValueBranch], told: int) -> list[ValueBranch]:
+    """The branches that differ in some of the conditions ``told``."""
+    together: dict[int, ValueBranch] = {}
+    for branch in branches:
+        known = together.get(branch.holds & told)
+        together[branch.holds & told] = branch if known is None else known._replace(values=known.values + branch.values)
+    return list(together.values())

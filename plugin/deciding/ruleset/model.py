@@ -223,7 +223,7 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class RolePerson:
     """One of a role's people. ``when``: by fields of the call and the card, as it stands in the file."""
 
     name: str
@@ -252,6 +252,6 @@ class Role:
     crm_user: str | None
     address: str | None
     email: str
-    people: tuple[Person, ...] = ()
+    people: tuple[RolePerson, ...] = ()
     away: tuple[tuple[date, date], ...] = ()
     deputy: Deputy | None = None

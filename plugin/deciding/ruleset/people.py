@@ -12,7 +12,7 @@ from typing import Any
 
 from plugin.common.toml.source import Place
 from plugin.deciding.ruleset.faults import Faults
-from plugin.deciding.ruleset.model import Deputy, Person, Role
+from plugin.deciding.ruleset.model import Deputy, Role, RolePerson
 from plugin.deciding.ruleset.schema import ROLES_FILE
 
 #: Between the role and the person's name.
@@ -74,7 +74,7 @@ def roles_of(forms: Mapping[str, Mapping[str, Any]], faults: Faults) -> dict[str
     return roles
 
 
-def _people(role: str, form: Mapping[str, Any], faults: Faults) -> Iterator[tuple[Person, Role]]:
+def _people(role: str, form: Mapping[str, Any], faults: Faults) -> Iterator[tuple[RolePerson, Role]]:
     seen: set[str] = set()
     for index, one in enumerate(form["person"]):
         place: Place = ("role", role, "person", index)
@@ -91,7 +91,7 @@ def _people(role: str, form: Mapping[str, Any], faults: Faults) -> Iterator[tupl
             faults.add(ROLES_FILE, (*place, "away"), what, "допишите deputy или снимите away")
         label = f"{form['label']}: {one['name']}"
         yield (
-            Person(one["name"], dict(one["when"])),
+            RolePerson(one["name"], dict(one["when"])),
             Role(
                 name=recipient_of(role, one["name"]),
                 label=label,

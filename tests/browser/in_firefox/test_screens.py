@@ -1,4 +1,4 @@
-"""Every screen of the script in Firefox: answers in view in whatever room there is, in the CRM's frame, and for axe."""
+"""Every screen of the script in Firefox: answers in view in whatever room there is, what is written, and axe."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ from playwright.sync_api import Page as Tab
 from plugin.deciding.decision.conversations import Conversation
 from plugin.deciding.decision.model import NextQuestion
 from plugin.deciding.ruleset.values import FactValue
-from tests.browser.page_site import PATIENCE, Site, press, screen, seen, type_answer
+from tests.browser.page_site import Site, press, screen, type_answer
 from tests.browser.test_accessible import SCREENS, faults
 from tests.browser.test_answers_in_view import ROOMS, cut_off, open_at, resize
-from tests.browser.test_frame import crm, framed
 from tests.browser.test_leaves import DECIDER, ENDS, NAME
 from tests.browser.test_leaves import test_by_keys_alone_without_a_request_on_the_way as by_keys_alone
-
-__all__ = ["crm", "framed"]
 
 #: A conversation of each outcome, in the client's own card and in another one's.
 ONE_OF_EACH = {(end.decision and end.decision.outcome, NAME in end.answers.values()): end for end in ENDS}
@@ -70,22 +67,3 @@ def test_axe_finds_nothing(site: Site, tab: Tab, show: Callable[[Site, Tab], Non
     show(site, tab)
 
     assert faults(tab) == []
-
-
-def test_a_whole_call_in_the_crms_frame(framed: Site, crm: str, open_context: Callable[..., BrowserContext]) -> None:
-    tab, call = open_context().new_page(), framed.call()
-    tab.goto(f"{crm}/")
-    tab.evaluate("url => { document.querySelector('iframe').src = url; }", framed.link(call))
-    page = tab.frame_locator("iframe")
-    page.locator('#stage[data-screen="question"]').wait_for()
-    frame = next(one for one in tab.frames if one.url.startswith(framed.url))
-    # By buttons: WebDriver BiDi sends keys to the page around the frame.
-    for _ in range(2):
-        seen(frame)
-        page.locator(".answer").first.click()
-    page.locator('#stage[data-screen="ending"]').wait_for()
-    frame.wait_for_timeout(500)
-    page.locator("#confirm").click()
-    page.locator('#stage[data-screen="done"]').wait_for(timeout=PATIENCE)
-
-    assert framed.outcome(call.id) == "exclude_calls"

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from connectors.base import MISFIT, Assignee, CrmUnavailable, NotDone, ReminderState
 from plugin.config.settings import DeliveryPolicy
 from plugin.deciding.ruleset import Role
+from plugin.deciding.ruleset.model import Deputy
 from tests.plugin.delivery.fake_crm import START, FakeCrm
 from tests.plugin.delivery.harness import CARD, House
 
@@ -238,6 +239,17 @@ def test_a_comment_is_written_into_the_calls_card(house: House) -> None:
     assert (row.state, row.remote_id, row.attempts, row.finished_at) == ("done", record.remote_id, 1, START)
     assert (row.sent_at, row.owner, row.lease_until, row.why) == (START, None, None, None)
     assert house.steps(delivery) == [("send", "done")]
+
+
+def test_a_reminder_goes_to_the_deputy_on_the_days_on_which_the_person_is_away(house: House) -> None:
+    delivery = house.one("reminder")
+    deputy = Deputy("Координатор: Орлова", "u98", "deputy@example.org")
+    away = ((START.date(), START.date()),)
+    house.roles["coordinator"] = Role("coordinator", "", "u99", "a@example.org", "smtp", away=away, deputy=deputy)
+    go(house)
+    [record] = house.crm.records
+    assert record.assignee == Assignee("u98", "deputy@example.org")
+    assert house.row(delivery).state == "done"
 
 
 def test_a_reminder_goes_to_the_user_who_fills_the_role_now(house: House) -> None:

@@ -126,7 +126,7 @@ def test_a_tree_is_grown_once_for_what_calls_bring_along() -> None:
 
 
 def test_the_reminder_of_an_unfinished_call_leaves_its_answers_to_the_page() -> None:
-    node = unfinished_node(BOOK.script("survey_opt_out"))
+    node = unfinished_node(BOOK.script("survey_opt_out"), {})
     (action,) = node["actions"]
     text = filled(action["text"], {"call.phone": "+7916", "fact.client_name": "Иванова"})
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from plugin.authoring.revisions.active import ActiveRules
+    from plugin.config.settings import Settings
     from plugin.ledger.history import CallHistory
 
 _STATES = [state.value for state in DeliveryState]
@@ -61,8 +61,8 @@ def list_(
     from plugin.common.clock import utc_now
     from plugin.ledger.history import list_calls
 
-    with _opened(config) as (connection, rules, zone):
-        now = utc_now()
+    with _opened(config) as (connection, rules, settings):
+        zone, now = settings.timezone, utc_now()
         start = moment_of(since, zone, now)
         found = (
             list_calls(connection, now, since=start, outcome=outcome, state=state, limit=limit) if connection else []
@@ -92,13 +92,14 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
     from plugin.cli.format.calls_page import page
     from plugin.cli.format.calls_words import ScriptLabels
 
-    with _opened(config) as (connection, rules, zone):
+    with _opened(config) as (connection, rules, settings):
         history, others = _history(connection, id_)
         words = ScriptLabels(rules, history.summary.script)
         if as_json:
-            print_json(history_json(history, words, zone, full))
+            print_json(history_json(history, words, settings.timezone, full))
         else:
-            click.echo(page(history, words, zone, full, others=others))
+            shown = page(history, words, settings.timezone, full, others=others, language=settings.language)
+            click.echo(shown)
 
 
 @calls.command()
@@ -144,8 +145,8 @@ def _history(connection: Connection | None, id_: str) -> tuple[CallHistory, list
 
 
 @contextmanager
-def _opened(config: Path | None) -> Iterator[tuple[Connection | None, ActiveRules | None, ZoneInfo]]:
-    """A snapshot of the ledger, its rules, and the deployment's time zone; creates no ledger where there is none."""
+def _opened(config: Path | None) -> Iterator[tuple[Connection | None, ActiveRules | None, Settings]]:
+    """A snapshot of the ledger, its rules, and the settings; creates no ledger where there is none."""
     from plugin.authoring.revisions.active import ActiveRules
     from plugin.cli.ledgers import ledger_if_any, settings_of
     from plugin.common.clock import utc_now
@@ -153,8 +154,8 @@ def _opened(config: Path | None) -> Iterator[tuple[Connection | None, ActiveRule
     settings = settings_of(config)
     with ledger_if_any(settings) as ledger:
         if ledger is None:
-            yield None, None, settings.timezone
+            yield None, None, settings
             return
         ledger.make_ready()
         with closing(ActiveRules(ledger, utc_now)) as rules, ledger.read() as connection:
-            yield connection, rules, settings.timezone
+            yield connection, rules, settings

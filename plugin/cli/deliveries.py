@@ -79,7 +79,7 @@ def list_(config: Path | None, /, *, limit: int, as_json: bool, **choice: Any) -
     if as_json:
         print_json_lines(text.row_json(row, settings.timezone, now) for row in found)
     elif found:
-        click.echo(text.table(found, settings.timezone, now))
+        click.echo(text.table(found, settings.timezone, now, settings.language))
     else:
         click.echo("Доставок ещё не было." if chosen.is_everything else "Под эти условия доставок нет.")
 
@@ -112,7 +112,7 @@ def show(config: Path | None, id_: int, full: bool, as_json: bool) -> None:
         with closing(ActiveRules(ledger, utc_now)) as rules:
             words = ScriptLabels(rules, found["script"])
             outcome = words.outcome(found["outcome"], found["revision"]) if found["outcome"] else UNFINISHED
-    click.echo(page(found, outcome, settings.timezone, full))
+    click.echo(page(found, outcome, settings.timezone, full, settings.language))
 
 
 @deliveries.command()

@@ -67,7 +67,7 @@ def list_(config: Path | None, *, states: tuple[str, ...], limit: int, as_json: 
     if as_json:
         print_json_lines(text.as_json(one, settings.timezone) for one in found)
     else:
-        click.echo(text.page(found, settings.timezone) if found else text.EMPTY)
+        click.echo(text.page(found, settings.timezone, settings.language) if found else text.EMPTY)
 
 
 @events.command()
@@ -103,5 +103,5 @@ def _act(
         with ledger.read() as connection:
             found = events_at(connection, ids or parked_ids(connection))
         done = act(ledger, does, [one.id for one in found], actor, utc_now) if actor and found else 0
-    click.echo(text.told(does, found, settings.timezone, done if yes else None))
+    click.echo(text.told(does, found, settings.timezone, done if yes else None, settings.language))
     return 0

@@ -83,7 +83,7 @@ def _plan(connector: Connector, since: datetime, settings: Settings) -> int:
             if pages == _MOST_PAGES:
                 break
     except (CrmUnavailable, CrmRefused) as error:
-        click.echo(text.not_read(str(error)), err=True)
+        click.echo(text.not_read(str(error), settings.language), err=True)
         return _UNANSWERED
     click.echo(text.catch_up_plan(since, settings.timezone, records, pages, is_all=pages < _MOST_PAGES))
     return 0

@@ -17,6 +17,11 @@ def russian_reason(why: str) -> str:
     return _phrasebook().told(why) if why else why
 
 
+def reason_in(language: str, why: str) -> str:
+    """The reason in the language that ``[plugin] language`` names."""
+    return russian_reason(why) if language == "ru" else why
+
+
 @cache
 def _phrasebook() -> Phrasebook:
     return Phrasebook.of([REASONS, *russian_tables()])

@@ -23,13 +23,21 @@ from plugin.ledger.history import CallHistory, CallSummary
 from plugin.ledger.states import ON_CARDS, DeliveryState
 
 
-def page(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: bool, *, others: Sequence[int]) -> str:
-    """All about one call."""
+def page(
+    history: CallHistory,
+    words: ScriptLabels,
+    zone: ZoneInfo,
+    full: bool,
+    *,
+    others: Sequence[int],
+    language: str = "ru",
+) -> str:
+    """All about one call; reasons are in the admins' ``language``."""
     lines = [*_heading(history, words, zone, full)]
     for heading, part in (
         ("События", _events(history, words, zone, full)),
         ("Решения", _decisions(history, words, zone, full)),
-        ("Доставки", _deliveries(history, zone, full)),
+        ("Доставки", _deliveries(history, zone, full, language)),
     ):
         lines += ["", heading, *(list(part) or ["  нет"])]
     lines += acts_lines(history.acts, zone, full)
@@ -93,7 +101,7 @@ def _decisions(history: CallHistory, words: ScriptLabels, zone: ZoneInfo, full: 
             yield from hanging(f"«{closing}»", 6)
 
 
-def _deliveries(history: CallHistory, zone: ZoneInfo, full: bool) -> Iterator[str]:
+def _deliveries(history: CallHistory, zone: ZoneInfo, full: bool, language: str) -> Iterator[str]:
     told: dict[str, int] = {}
     cards = {decision["id"]: decision["card"] for decision in history.decisions}
     for kept in history.deliveries:
@@ -101,7 +109,7 @@ def _deliveries(history: CallHistory, zone: ZoneInfo, full: bool) -> Iterator[st
         card = kept["card"] or (cards.get(kept["decision_ref"]) if kept["kind"] in ON_CARDS else None)
         delivery = dict(kept, card=card)
         yield from hanging(title(delivery), 2)
-        yield from details(delivery, zone, full, 6)
+        yield from details(delivery, zone, full, 6, language)
         written = text_of(delivery)
         text, _, mark = written.rpartition("\n")
         # A reminder and its mails, and those of another role, say the same.
@@ -110,7 +118,7 @@ def _deliveries(history: CallHistory, zone: ZoneInfo, full: bool) -> Iterator[st
         if written:
             yield from text_lines(f"{text}\n{mark}", full, 6)
         for attempt in delivery["attempts"]:
-            yield from hanging(attempt_line(attempt, zone), 6)
+            yield from hanging(attempt_line(attempt, zone, language), 6)
 
 
 def _outcome(outcome: str, revision: str | None, words: ScriptLabels) -> str:

@@ -14,7 +14,7 @@ from plugin.cli.format.moments import iso
 from plugin.common import terminal
 from plugin.common.clock import local_time
 from plugin.common.log import mask_phone, mask_text
-from plugin.delivery.reasons import russian_reason
+from plugin.delivery.reasons import reason_in
 from plugin.ledger.states import DeliveryState
 from plugin.operations.deliveries import NAMED, CalledOffPromise, OperationPlan
 from plugin.operations.transitions import Refusal, TransitionKind
@@ -24,8 +24,8 @@ _TITLES = {"retry": "Повторить", "cancel": "Отменить"}
 _DONE = {"retry": "Поставлено на повтор", "cancel": "Отменено и остановлено"}
 
 
-def table(found: Sequence[Mapping[str, Any]], zone: ZoneInfo, now: datetime) -> str:
-    """One row a delivery; a reason too long for its column goes on in the next line."""
+def table(found: Sequence[Mapping[str, Any]], zone: ZoneInfo, now: datetime, language: str = "ru") -> str:
+    """One row a delivery; a reason, in the admins' ``language``, that is too long goes on in the next line."""
     number = max(1, *(len(str(row["id"])) for row in found))
     widths = [number, 15, 12, 16, 12]
     widths.append(terminal.WIDTH - sum(widths) - len(widths))
@@ -36,7 +36,7 @@ def table(found: Sequence[Mapping[str, Any]], zone: ZoneInfo, now: datetime) -> 
             row["call_id"],
             SHORT_KINDS.get(row["kind"], row["kind"]),
             STATES.get(row["state"], row["state"]),
-            mask_text(russian_reason(row["why"] or "")),
+            mask_text(reason_in(language, row["why"] or "")),
         ]
         for row in found
     ]

@@ -14,15 +14,15 @@ from plugin.cli.format.moments import clock
 from plugin.common.clock import local_time
 from plugin.common.log import mask_text
 from plugin.common.terminal import wrapped
-from plugin.delivery.reasons import russian_reason
+from plugin.delivery.reasons import reason_in
 from plugin.ledger.states import DeliveryState
 
 #: States in which a next attempt has its time.
 _TRIED_AGAIN = (DeliveryState.WAITING, DeliveryState.UNKNOWN)
 
 
-def page(delivery: Mapping[str, Any], outcome: str, zone: ZoneInfo, full: bool) -> str:
-    """All about one delivery; ``outcome`` is its decision's in the admin's words."""
+def page(delivery: Mapping[str, Any], outcome: str, zone: ZoneInfo, full: bool, language: str = "ru") -> str:
+    """All about one delivery; ``outcome`` is its decision's in the admin's words, reasons are in their ``language``."""
     kept = _kept(delivery)
     lines = [
         *hanging(title(delivery)),
@@ -34,13 +34,13 @@ def page(delivery: Mapping[str, Any], outcome: str, zone: ZoneInfo, full: bool) 
         *field("Попыток", str(delivery["attempts"])),
         *field("Удалено", _purged(delivery["purged_at"], zone)),
         *_stopping(delivery),
-        *details(delivery, zone, full),
+        *details(delivery, zone, full, language=language),
         "",
         "Текст",
         *(text_lines(text_of(delivery), full) or ["  нет"]),
         "",
         "Попытки",
-        *(line for attempt in delivery["tries"] for line in hanging(attempt_line(attempt, zone), 2)),
+        *(line for attempt in delivery["tries"] for line in hanging(attempt_line(attempt, zone, language), 2)),
         *([] if delivery["tries"] else ["  нет"]),
         *acts_lines(delivery["acts"], zone, full),
     ]
@@ -55,7 +55,9 @@ def title(delivery: Mapping[str, Any]) -> str:
     return f"№ {delivery['id']} {kind}{role}{taken_back}: {STATES.get(delivery['state'], delivery['state'])}"
 
 
-def details(delivery: Mapping[str, Any], zone: ZoneInfo, full: bool, indent: int = 2) -> Iterator[str]:
+def details(
+    delivery: Mapping[str, Any], zone: ZoneInfo, full: bool, indent: int = 2, language: str = "ru"
+) -> Iterator[str]:
     """Whom and which card it went to, when, and why it stands as it does; only what there is."""
     to = delivery["assignee"] or {}
     reached = [part for part in (to.get("user"), to.get("address")) if part]
@@ -67,7 +69,7 @@ def details(delivery: Mapping[str, Any], zone: ZoneInfo, full: bool, indent: int
         "следующая попытка": clock(delivery["not_before"], zone) if delivery["state"] in _TRIED_AGAIN else "",
         "в CRM": delivery["remote_id"],
         "закончено": delivery["finished_at"] and clock(delivery["finished_at"], zone),
-        "причина": delivery["why"] and masked(russian_reason(delivery["why"]), full),
+        "причина": delivery["why"] and masked(reason_in(language, delivery["why"]), full),
     }
     for name, value in told.items():
         if value:
@@ -91,12 +93,12 @@ def text_lines(text: str, full: bool, indent: int = 2) -> list[str]:
     return [line for part in shown for line in wrapped(f"│ {part}", indent, after="│ ")]
 
 
-def attempt_line(attempt: Mapping[str, Any], zone: ZoneInfo) -> str:
+def attempt_line(attempt: Mapping[str, Any], zone: ZoneInfo, language: str = "ru") -> str:
     """One attempt: when, what, how it ended and how long it took."""
     step = STEPS.get(attempt["step"], attempt["step"])
     outcome = OUTCOMES.get(attempt["outcome"], attempt["outcome"])
     notes = [str(attempt[name]) for name in ("status", "code") if attempt[name] not in (None, "")]
-    notes += [russian_reason(attempt["why"])] if attempt["why"] else []
+    notes += [reason_in(language, attempt["why"])] if attempt["why"] else []
     more = f" ({mask_text(', '.join(notes))})" if notes else ""
     return f"{clock(attempt['at'], zone, seconds=True)}  {step}: {outcome}{more}, {attempt['seconds']:.2f} с"
 

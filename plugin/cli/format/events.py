@@ -11,7 +11,7 @@ from plugin.cli.format.delivery_words import PLAN_ONLY
 from plugin.cli.format.moments import clock, iso
 from plugin.common.log import mask_text
 from plugin.common.terminal import wrapped
-from plugin.delivery.reasons import russian_reason
+from plugin.delivery.reasons import reason_in
 from plugin.events.inbox_by_hand import InboxEntry
 
 EMPTY = "Таких событий нет."
@@ -26,18 +26,18 @@ _TITLES = {"retry": "Повторить сейчас", "drop": "Отбросит
 _DONE = {"retry": "Поставлено на повтор", "drop": "Отброшено"}
 
 
-def page(found: Sequence[InboxEntry], zone: ZoneInfo) -> str:
-    """One paragraph an event."""
-    return "\n".join(line for one in found for line in _lines(one, zone))
+def page(found: Sequence[InboxEntry], zone: ZoneInfo, language: str = "ru") -> str:
+    """One paragraph an event, its reason in the admins' ``language``."""
+    return "\n".join(line for one in found for line in _lines(one, zone, language))
 
 
-def told(does: str, found: Sequence[InboxEntry], zone: ZoneInfo, done: int | None) -> str:
+def told(does: str, found: Sequence[InboxEntry], zone: ZoneInfo, done: int | None, language: str = "ru") -> str:
     """What an act would come to (``done`` None), or to how many events it was done."""
     if not found:
         return "Менять нечего."
     if done is not None:
         return f"{_DONE[does]}: {done}"
-    lines = [f"{_TITLES[does]}: {len(found)}", *(line for one in found for line in _lines(one, zone))]
+    lines = [f"{_TITLES[does]}: {len(found)}", *(line for one in found for line in _lines(one, zone, language))]
     if does == "drop":
         lines += ["", "О чём просил клиент в этих событиях, исполнено не будет."]
     return "\n".join([*lines, *PLAN_ONLY])
@@ -59,9 +59,9 @@ def caught_up(since: datetime, zone: ZoneInfo, records: int | None) -> str:
     return "\n".join(wrapped(told))
 
 
-def not_read(why: str) -> str:
+def not_read(why: str, language: str = "ru") -> str:
     """Why there is no plan."""
-    return "\n".join(wrapped(f"CRM не отвечает: {mask_text(russian_reason(why))}"))
+    return "\n".join(wrapped(f"CRM не отвечает: {mask_text(reason_in(language, why))}"))
 
 
 def as_json(one: InboxEntry, zone: ZoneInfo) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def as_json(one: InboxEntry, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def _lines(one: InboxEntry, zone: ZoneInfo) -> list[str]:
+def _lines(one: InboxEntry, zone: ZoneInfo, language: str) -> list[str]:
     what = " ".join(filter(None, (one.kind.lstrip("="), one.record)))
     times = "" if one.reports == 1 else f", сообщено раз: {one.reports}"
     came = f"пришло {clock(one.received_at, zone)}{times}"
@@ -91,7 +91,7 @@ def _lines(one: InboxEntry, zone: ZoneInfo) -> list[str]:
         what = f"поле {one.about['field']}: значение «{one.about['value']}» не сопоставлено в plugin.toml"
         lines += wrapped(f"{what} (факт {one.about.get('fact') or '?'})", 4)
     elif one.why:
-        lines += wrapped(mask_text(russian_reason(one.why)), 4)
+        lines += wrapped(mask_text(reason_in(language, one.why)), 4)
     if one.state == "waiting":
         lines += wrapped(f"попыток: {one.attempts}, следующая {clock(one.not_before, zone)}", 4)
     return lines

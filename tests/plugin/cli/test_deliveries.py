@@ -102,6 +102,18 @@ def test_the_table_is_russian_and_masked_and_marks_what_is_late(firm: Firm) -> N
     assert firm.out("deliveries", "list", "--state", "done") == "Под эти условия доставок нет.\n"
 
 
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_why_it_was_parked_is_told_in_the_admins_language(firm: Firm, language: str) -> None:
+    firm.report("c-1")
+    why = {"en": "the CRM has no card contact 5 (any more)", "ru": "карточки contact 5 в CRM нет (или больше нет)"}
+    firm.change(2, state="parked", why=why["en"])
+    settings = firm.folder / "plugin.toml"
+    toml = settings.read_text(encoding="utf-8").replace("[plugin]\n", f'[plugin]\nlanguage = "{language}"\n', 1)
+    settings.write_text(toml, encoding="utf-8")
+    for command in (["deliveries", "list"], ["deliveries", "show", "2"], ["calls", "show", "1"]):
+        assert why[language] in " ".join(firm.out(*command).split()), command
+
+
 def test_one_delivery_is_told_with_its_text_and_attempts(firm: Firm) -> None:
     firm.report("c-1")
     firm.attempt(2, why="timed out", status=504, code="GATEWAY")

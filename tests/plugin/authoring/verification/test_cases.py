@@ -330,7 +330,10 @@ def test_the_shipped_cases_touch_everything_and_every_end(shipped: Rulebook) -> 
     results = run_cases(shipped)
 
     assert [result.differences for result in results if not result.ok] == []
-    assert coverage(shipped, results).complete
+    touched = coverage(shipped, results)
+    # Who fills a role is each deployment's own.
+    assert {entry.name for entry in touched.texts.missed} == {"persons"}
+    assert [part.missed for part in (touched.rules, touched.questions, touched.answers)] == [(), (), ()]
     for name, decider in shipped.scripts.items():
         of_it = [result.case for result in results if result.case.script == name and result.case.expected.outcome]
         ended = {_path(decider, resolved(decider, case.facts)) for case in of_it}

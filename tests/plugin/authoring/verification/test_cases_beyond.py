@@ -83,9 +83,11 @@ def test_each_text_beyond_the_decision_is_reached(change: Callable[[dict[str, An
     assert any(told in one for differences in _failed(change).values() for one in differences)
 
 
-def test_swapped_people_and_another_promise_are_noticed() -> None:
+def test_swapped_people_where_a_case_names_them_and_another_promise_are_noticed() -> None:
     def change(content: dict[str, Any]) -> None:
         roles = content["roles.toml"]["role"]
+        case = next(case for case in content[f"{OUT}/cases.toml"]["case"] if "title" in case)
+        case["persons"] = [f"{name}: {role['crm_user']} <{role['address']}> smtp" for name, role in roles.items()]
         for key in ("crm_user", "address"):
             one, other = roles["survey_coordinator"], roles["sms_manager"]
             one[key], other[key] = other[key], one[key]
@@ -108,7 +110,7 @@ def test_a_target_with_another_number_is_noticed() -> None:
 def test_what_no_case_reaches_of_texts_people_and_terms_is_told() -> None:
     content = copy.deepcopy(SHIPPED)
     cases = content[f"{OUT}/cases.toml"]["case"]
-    content[f"{OUT}/cases.toml"]["case"] = [case for case in cases if "then" not in case and "persons" not in case]
+    content[f"{OUT}/cases.toml"]["case"] = [case for case in cases if "then" not in case and "title" not in case]
     with closing(Rulebook.from_content(content)) as rulebook:
         missed = coverage(rulebook, run_cases(rulebook)).texts.missed
 

@@ -24,11 +24,16 @@ Place = tuple[str | int, ...]
 #: The last keys of values that nothing can tell from others, and why.
 UNTOLD: Mapping[str, str] = {
     "paragraph": "where the phrase stands in the paper script: read by people alone",
+    "read": "how a phrase is read aloud where it cannot be read as it is written: people compare it with `say`",
     "about": "what the operators' page asks for before it confirms; decides nothing",
 }
 #: The same of whole places.
 UNTOLD_PLACES: Mapping[tuple[str, ...], str] = {
     ("roles.toml", "label"): "how people call the role; the person is what counts",
+    **dict.fromkeys(
+        [("roles.toml", "crm_user"), ("roles.toml", "address"), ("roles.toml", "email")],
+        "who fills a role is each deployment's own: its cases name the people where they should (persons)",
+    ),
     ("vocabulary.toml", "derived", "label"): "a conclusion's name for explanations",
     ("rules.toml", "id"): "an entry's own name, told in explanations",
     ("outcomes.toml", "action", "id"): "an action's own name, part of its key alone",
@@ -115,7 +120,7 @@ def test_every_value_is_reached_by_a_check_or_a_case_or_named_with_the_reason(sc
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_swapped_labels_and_swapped_people_are_caught(script: str) -> None:
+def test_swapped_labels_are_caught(script: str) -> None:
     rules = f"{script}/rules.toml"
     for index, question in enumerate(CONTENT[rules]["question"]):
         answers = question.get("answers", [])
@@ -123,9 +128,19 @@ def test_swapped_labels_and_swapped_people_are_caught(script: str) -> None:
             content = mutated(script, rules, ("question", index, "answers", one, "label"), answers[one + 1]["label"])
             content[rules]["question"][index]["answers"][one + 1]["label"] = answers[one]["label"]
             assert is_caught(content), f"{question['id']}: {answers[one]['label']}"
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_swapped_people_are_caught_where_a_case_names_them(script: str) -> None:
     roles = CONTENT["roles.toml"]["role"]
-    content = mutated(script, "roles.toml", ("role", "sms_manager"), roles["survey_coordinator"])
-    content["roles.toml"]["role"]["survey_coordinator"] = roles["sms_manager"]
+    content = mutated(script, "roles.toml", ("role", "sms_manager"), roles["sms_manager"])
+    case = next(case for case in content[f"{script}/cases.toml"]["case"] if "title" in case)
+    case["persons"] = [f"{name}: {role['crm_user']} <{role['address']}> {role['email']}" for name, role in roles.items()]
+    assert not is_caught(content)
+    content["roles.toml"]["role"] = {
+        "survey_coordinator": roles["sms_manager"],
+        "sms_manager": roles["survey_coordinator"],
+    }
     assert is_caught(content)
 
 

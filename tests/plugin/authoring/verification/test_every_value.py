@@ -135,7 +135,8 @@ def test_swapped_people_are_caught_where_a_case_names_them(script: str) -> None:
     roles = CONTENT["roles.toml"]["role"]
     content = mutated(script, "roles.toml", ("role", "sms_manager"), roles["sms_manager"])
     case = next(case for case in content[f"{script}/cases.toml"]["case"] if "title" in case)
-    case["persons"] = [f"{name}: {role['crm_user']} <{role['address']}> {role['email']}" for name, role in roles.items()]
+    who = ((name, role["crm_user"], role["address"], role["email"]) for name, role in roles.items())
+    case["persons"] = [f"{name}: {user} <{address}> {mode}" for name, user, address, mode in who]
     assert not is_caught(content)
     content["roles.toml"]["role"] = {
         "survey_coordinator": roles["sms_manager"],

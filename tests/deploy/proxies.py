@@ -21,7 +21,7 @@ _NGINX = """
 daemon off;
 {user}
 worker_processes 1;
-error_log {home}/error.log info;
+error_log {home}/error.log;
 pid {home}/nginx.pid;
 events {{ worker_connections 64; }}
 http {{

@@ -264,7 +264,7 @@ class OtherClientForm(Strict):
     reminder = filled(required=True)
 
 
-class ClockField(fields.Field[time]):
+class WorkHourField(fields.Field[time]):
     """``"09:00"``."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> time:
@@ -300,8 +300,8 @@ class CalendarForm(Strict):
         required=True,
         error_messages=_REQUIRED | {"invalid": "нужен список в квадратных скобках"},
     )
-    from_ = ClockField(required=True, data_key="from", error_messages=_REQUIRED)
-    to = ClockField(required=True, error_messages=_REQUIRED)
+    from_ = WorkHourField(required=True, data_key="from", error_messages=_REQUIRED)
+    to = WorkHourField(required=True, error_messages=_REQUIRED)
     holidays = list_of(PeriodField(), load_default=[])
     working = list_of(PeriodField(), load_default=[])
 

@@ -30,11 +30,13 @@ from plugin.deciding.ruleset import CALL_PLACEHOLDERS, read_folder
 from plugin.deciding.ruleset.cases import CaseForm
 from plugin.deciding.ruleset.conditions import _EVERYWHERE, _WORDS
 from plugin.deciding.ruleset.schema import (
+    CALENDAR_FILE,
     FACT_TYPES,
     ROLES_FILE,
     SCRIPT_FILES,
     ActionForm,
     AnswerForm,
+    CalendarForm,
     CorrectionForm,
     DerivedForm,
     FactForm,
@@ -286,12 +288,22 @@ def test_every_command_and_option_that_the_guide_names_exists() -> None:
 def test_every_field_of_the_files_is_explained() -> None:
     guide = GUIDE.read_text(encoding="utf-8")
     forms: tuple[type[Strict], ...] = (
-        *(ActionForm, AnswerForm, CaseForm, CorrectionForm, DerivedForm, FactForm, OtherClientForm, OutcomeForm),
+        *(
+            ActionForm,
+            AnswerForm,
+            CalendarForm,
+            CaseForm,
+            CorrectionForm,
+            DerivedForm,
+            FactForm,
+            OtherClientForm,
+            OutcomeForm,
+        ),
         *(PersonForm, QuestionForm, ReminderForm, RoleForm, RuleForm, ScriptForm, UnfinishedForm),
     )
     keys = {field.data_key or name for form in forms for name, field in form().fields.items()}
     assert sorted(key for key in keys if f"`{key}`" not in guide) == []
-    assert [file for file in (ROLES_FILE, *SCRIPT_FILES) if file not in guide] == []
+    assert [file for file in (ROLES_FILE, CALENDAR_FILE, *SCRIPT_FILES) if file not in guide] == []
     assert [kind for kind in FACT_TYPES if f'`"{kind}"`' not in guide] == []
     assert [name for name in CALL_PLACEHOLDERS if f"{{{name}}}" not in guide] == []
 

@@ -9,10 +9,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from plugin.common.clock import local_time
 from plugin.config.settings import Settings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Decision
+from plugin.deciding.ruleset.calendar import Due, due_by
+from plugin.deciding.ruleset.model import ActionSpec
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, DecisionError, InputError
 from plugin.events.calls import Call, new_call, with_event
@@ -31,7 +34,7 @@ _LOG = structlog.get_logger(__name__)
 class DecidedCall:
     """A call with all its events, the one that is being taken in last, and the decision on it.
 
-    ``context`` are the call's placeholders, ``modes`` the e-mail mode of each role.
+    ``context`` are the call's placeholders, ``modes`` the e-mail mode of each role, ``zone`` the deployment's.
     """
 
     loaded: LoadedCall
@@ -41,10 +44,15 @@ class DecidedCall:
     context: Mapping[str, str | None]
     modes: Mapping[str, str]
     received: datetime
+    zone: ZoneInfo
 
     @property
     def call(self) -> Call:
         return self.loaded.call
+
+    def due(self, hours: int | None, *, working: bool = False) -> Due:
+        """When something is due within ``hours`` of the call, by default those of the promise."""
+        return _due(self.decider, self.call, hours, working, self.received, self.zone)
 
     @property
     def event_facts(self) -> dict[str, FactValue | None]:
@@ -113,14 +121,24 @@ def decide_call(
         _LOG.warning("events.facts_outdated", call=call.call_id, facts=sorted(unfit))
         facts = {name: value for name, value in facts.items() if name not in unfit}
     context = call_context(call, call.due(decider.promise_hours, received), zone)
+
+    def due(spec: ActionSpec) -> str:
+        return local_time(_due(decider, call, spec.due_in_hours, spec.working, received, zone).at, zone)
+
     try:
-        decision = decider.decide(facts, context)
+        decision = decider.decide(facts, context, due)
         if target_of(decision):
             context = context_of_another_card(context)
-            decision = decider.decide(facts, context)
+            decision = decider.decide(facts, context, due)
     except BadFacts as error:
         raise wrong_facts(error) from error
-    return DecidedCall(loaded, decider, facts, decision, context, modes, received)
+    return DecidedCall(loaded, decider, facts, decision, context, modes, received, zone)
+
+
+def _due(decider: Decider, call: Call, hours: int | None, working: bool, received: datetime, zone: ZoneInfo) -> Due:
+    calendar = decider.script.calendar if working else None
+    promised = call.due(hours or decider.promise_hours, received)
+    return due_by(calendar, max(call.first_occurred_at, received), promised, zone)
 
 
 def decide_stored(loaded: LoadedCall, revisions: RevisionCache, received: datetime, zone: ZoneInfo) -> DecidedCall:

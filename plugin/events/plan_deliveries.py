@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
+from plugin.common.clock import local_time
 from plugin.deciding.decision.model import Action, Target
 from plugin.events.load_call import LoadedCall
 from plugin.events.plan_corrections import Replaced, plan_corrections
@@ -24,17 +26,20 @@ def plan_unfinished(context: PlanContext) -> DeliveryPlan:
     # Versions before this one left several under the same number.
     occasion = 1 + sum(one.outcome is None and one.number == context.number for one in known)
     decided = context.decided
+    working = decided.decider.script.unfinished_working
+    due = {"deadline": local_time(decided.due(None, working=True).at, decided.zone)} if working else {}
     answers = answer_lines(decided.decider, decided.facts, decided.decision)
     name = _UNFINISHED if occasion == 1 else f"{_UNFINISHED}:{occasion}"
     actions = [
         Action(
             id=name,
             kind="reminder",
-            text=with_lines(context.text("unfinished"), *answers),
+            text=with_lines(context.text("unfinished", due), *answers),
             role=role,
             subject=context.text("unfinished_subject"),
             email=True,
             person=person,
+            working=working,
         )
         for role in decided.decider.unfinished_roles
         for person in decided.decider.people(role, decided.facts)
@@ -60,14 +65,20 @@ def _planned(context: PlanContext, actions: Sequence[Action], prefix: str = "") 
     replaced = Replaced.by(context)
     own = tuple(row for action in actions for row in _rows(context, action, replaced))
     taken_back = plan_corrections(context, replaced, actions, prefix)
-    return DeliveryPlan(own + taken_back.add, taken_back.cancel, taken_back.stop)
+    return DeliveryPlan(own + taken_back.add, taken_back.cancel, taken_back.stop, _hurried(context, actions))
+
+
+def _hurried(context: PlanContext, actions: Sequence[Action]) -> datetime | None:
+    """When the first reminder is due that the calendar left no working moment for."""
+    dues = [context.decided.due(one.due_in_hours, working=True) for one in actions if one.recipient and one.working]
+    return min((due.at for due in dues if due.is_hurried), default=None)
 
 
 def _rows(context: PlanContext, action: Action, replaced: Replaced) -> Iterable[PlannedDelivery]:
     """The action itself and, for a reminder that is to be mailed, its mails."""
     fallback = _fallback(context, action.kind, action.target)
     recipient = action.recipient
-    due = context.due(action.due_in_hours) if recipient else None
+    due = context.decided.due(action.due_in_hours, working=action.working).at if recipient else None
     names = [(action.id, action.kind)]
     if recipient and action.email:
         names += [(f"{action.id}:{ending}", kind) for kind, ending in context.mails(recipient)]

@@ -54,11 +54,15 @@ _PLANNED = tuple(field.name for field in fields(PlannedDelivery))
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPlan:
-    """What to add; which earlier deliveries are cancelled, and which, perhaps on their way, are asked to stop."""
+    """What to add; which earlier deliveries are cancelled, and which, perhaps on their way, are asked to stop.
+
+    ``hurried``: when reminders are due that the calendar left no working moment for.
+    """
 
     add: tuple[PlannedDelivery, ...] = ()
     cancel: tuple[int, ...] = ()
     stop: tuple[int, ...] = ()
+    hurried: datetime | None = None
 
 
 NO_DELIVERIES = DeliveryPlan()
@@ -86,10 +90,6 @@ class PlanContext:
     def text(self, name: str, more: Mapping[str, str | None] | None = None) -> str:
         """One of the script's own texts, filled in."""
         return self.decided.decider.text(name, {**self.placeholders, **(more or {})})
-
-    def due(self, hours: int | None) -> datetime:
-        """When something is due within ``hours`` of the call, by default those of the promise."""
-        return self.decided.call.due(hours or self.decided.decider.promise_hours, self.decided.received)
 
     def mails(self, role: str) -> Sequence[tuple[str, str]]:
         """The kinds of mail for a role; one that is known no more is mailed all the same: parked, it is noticed."""

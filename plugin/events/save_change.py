@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, update
 
 from plugin.events.calls import Call
+from plugin.events.hurried import note_hurried
 from plugin.events.parse import ParsedEvent
 from plugin.events.plan_change import CallChange, NewDecision
 from plugin.events.save_suppression import save_suppression
@@ -74,6 +75,8 @@ def save_change(connection: Connection, change: CallChange, answered: AnsweredEv
     if change.suppression is not None:
         is_new_call = change.call.id is None
         save_suppression(connection, change.suppression, call_ref, change.decided.received, is_new_call=is_new_call)
+    if change.plan.hurried is not None and not change.call.dry_run:
+        note_hurried(connection, change.call, call_ref, change.plan.hurried, change.decided.received)
     if change.decision is not None:
         decision_ref = _save_decision(connection, change, change.decision, call_ref, event_ref)
         return SavedChange(call_ref, _save_plan(connection, change, call_ref, decision_ref))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement
 
-from plugin.monitoring import events, find, lines, refusals
+from plugin.monitoring import events, find, hurried, lines, refusals
 from plugin.monitoring.model import AlertCause, AlertKind, AlertLook
 
 
@@ -170,5 +170,17 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         ),
         line=lines.refused_calls,
         find=find.calls_after_refusal,
+    ),
+    AlertKind.NO_WORKING_TIME: AlertDefinition(
+        name="нет рабочего времени до срока",
+        subject="До срока нет рабочего времени",
+        over_subject="Напоминания, поставленные вне рабочего времени: срок наступил",
+        advice=(
+            "По календарю правил до обещанного срока никто не работает, поэтому напоминание поставлено на час после "
+            "звонка. Предупредите исполнителя. Подробности: optout calls show НОМЕР; календарь: [calendar] в правилах."
+        ),
+        line=lines.no_working_time,
+        find=hurried.hurried_reminders,
+        lasts=hurried.is_still_hurried,
     ),
 }

@@ -59,6 +59,11 @@ def account(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"{what} {sends} {since}"
 
 
+def no_working_time(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """A call whose reminder is due while nobody is at work."""
+    return f"звонок № {about['call']} ({about['call_id']}): срок напоминания {_clock(about['due'], zone)}"
+
+
 def _account(name: str) -> tuple[str, str]:
     """What an account is called, and what it does not do."""
     if name == MAIL_ACCOUNT:

@@ -40,6 +40,11 @@ def delivery(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
     return f"delivery {about['delivery']} ({what}) of call {about['call']} ({about['call_id']}){_reason(about)}"
 
 
+def settings(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """What the settings lack for deliveries that wait."""
+    return f"{about['reason']}; deliveries that wait: {about['deliveries']}, the first {about['delivery']}"
+
+
 def promise(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """A call whose promise is at risk or broken."""
     numbers = ", ".join(str(number) for number in about["deliveries"][:10])
@@ -107,6 +112,11 @@ def refused_calls(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """Calls of a source to numbers that were excluded."""
     counted = f"{about['count']} calls to excluded numbers within a day"
     return f"source {about['source']}: {counted}, the last noticed {_clock(about['last'], zone)}"
+
+
+def no_working_time(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """A call whose reminder is due while nobody is at work."""
+    return f"call {about['call']} ({about['call_id']}): the reminder is due {_clock(about['due'], zone)}"
 
 
 def _account(name: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, String, and_, cast, exists, li
 
 from plugin.common.log import mask_text
 from plugin.config.settings import Settings
-from plugin.events import refusals
+from plugin.events import hurried, refusals
 from plugin.ledger.schema import alerts, breakers
 
 #: New causes of a kind that one look takes in; the rest wait for the next.
@@ -36,6 +36,7 @@ class AlertKind(StrEnum):
     EVENT_REFUSED = refusals.KIND
     CATCH_UP_FAILED = "catch_up_failed"
     CALL_AFTER_REFUSAL = "call_after_refusal"
+    NO_WORKING_TIME = hurried.KIND
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,14 @@ _ENGLISH: Mapping[AlertKind, AlertWords] = {
         "optout deliveries retry.",
         lines.delivery,
     ),
+    AlertKind.SETTINGS_AT_FAULT: AlertWords(
+        "deliveries wait for the settings",
+        "Deliveries wait until settings are put right",
+        "Deliveries no longer wait for settings",
+        "Nothing is lost. Put right what is named and start the plugin again: it goes on by itself, at once after "
+        "optout deliveries retry --state waiting. optout doctor shows too what is set wrongly.",
+        lines.settings,
+    ),
     AlertKind.PROMISE_AT_RISK: AlertWords(
         "promise at risk",
         "Promises are at risk",
@@ -126,6 +134,14 @@ _ENGLISH: Mapping[AlertKind, AlertWords] = {
         "Clients who asked to be excluded were called all the same: optout suppression calls lists these calls. See to "
         "it that the dialler of this source asks whom not to call: docs/diallers.md.",
         lines.refused_calls,
+    ),
+    AlertKind.NO_WORKING_TIME: AlertWords(
+        "no working time before it is due",
+        "No working time before it is due",
+        "Reminders set outside working hours: their time has come",
+        "By the calendar of the rules nobody is at work before the promise ends, so the reminder is due an hour after "
+        "the call. Tell who is to act on it. Details: optout calls show NUMBER; the calendar: [calendar] in the rules.",
+        lines.no_working_time,
     ),
 }
 

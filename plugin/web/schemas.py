@@ -66,6 +66,7 @@ class ActionSchema(Schema):
     role = fields.String(metadata=_said("A reminder's: whose it is"))
     subject = fields.String()
     due_in_hours = fields.Integer()
+    due = fields.String(metadata=_said("`working`: at the last working moment before `due_in_hours` are over"))
     email = fields.Boolean()
     target = fields.Dict(metadata=_said("`find`: whose card it is written to, when not the call's"))
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from plugin.authoring.inspection.paired_walk import ConversationPair, PairedConversation
 from plugin.authoring.inspection.wording import (
     ABOUT,
+    calendar_words,
     plain,
     question_words,
     script_scope_words,
     suppression_words,
+    term_words,
     wording,
 )
 from plugin.deciding.ruleset import Script
@@ -51,6 +53,9 @@ class ConversationChange:
         return self.kind, self.what, self.old, self.new
 
 
+_UNFINISHED_TERM = {False: "обещанный клиенту", True: "обещанный клиенту, в рабочее время"}
+
+
 @dataclass(frozen=True, slots=True)
 class _Done:
     """A comment, or a reminder to everybody who gets it; texts worded."""
@@ -59,7 +64,7 @@ class _Done:
     text: str
     roles: tuple[str, ...]
     subject: str | None
-    hours: int | None
+    term: str
     email: bool
 
 
@@ -80,6 +85,8 @@ def script_changes(old: Script, new: Script, roles: Mapping[str, str]) -> Iterat
         ("Название скрипта", old.title, new.title),
         ("Срок обещания, ч", str(old.promise_hours), str(new.promise_hours)),
         ("Из какого списка исключённым не звонить", *(script_scope_words(s) for s in (old, new))),
+        ("Рабочее время", *(calendar_words(s.calendar) for s in (old, new))),
+        ("Срок о незавершённом разговоре", *(_UNFINISHED_TERM[s.unfinished_working] for s in (old, new))),
         ("Кому незавершённый разговор", *(_named(s.unfinished_roles, roles) for s in (old, new))),
     ]
     named += [(what, *(wording(s, s.texts[name]) for s in (old, new))) for name, what in _TEXTS.items()]
@@ -178,8 +185,8 @@ def _done(
             yield ConversationChange("text", f"Текст: {name}", *differing_lines(a.text, b.text))
         if a.subject != b.subject:
             yield ConversationChange("subject", "Тема напоминания", a.subject, b.subject)
-        if a.hours != b.hours:
-            yield ConversationChange("term", "Срок напоминания", _hours(a), _hours(b))
+        if a.term != b.term:
+            yield ConversationChange("term", "Срок напоминания", a.term, b.term)
         if a.email != b.email:
             yield ConversationChange("mail", "Письмо к напоминанию", _mail(a), _mail(b))
 
@@ -195,7 +202,7 @@ def _by_id(actions: Sequence[ActionSpec], script: Script) -> dict[str, _Done]:
             text=wording(script, action.text),
             roles=(*before, recipient_of(action.role, action.person)) if action.role else before,
             subject=action.subject,
-            hours=action.due_in_hours,
+            term=term_words(action.due_in_hours, action.working),
             email=action.email,
         )
     return found
@@ -212,10 +219,6 @@ def _labels(done: _Done, roles: Mapping[str, str]) -> str:
 
 def _mail(done: _Done) -> str:
     return "с письмом" if done.email else "без письма"
-
-
-def _hours(done: _Done) -> str:
-    return f"{done.hours} ч"
 
 
 # --- questions -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from plugin.deciding.decision.compiled_rules import Role, Rulebook
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.facts import spelt
 from plugin.deciding.ruleset import Script
-from plugin.deciding.ruleset.schema import SCRIPT_FILES
+from plugin.deciding.ruleset.schema import CALENDAR_FILE, SCRIPT_FILES
 from plugin.deciding.ruleset.value_classes import SAMPLE_TEXT
 
 #: Conversations compared before a script is called too large.
@@ -101,7 +101,7 @@ def _script(old: Rulebook, new: Rulebook, name: str, most: int) -> ScriptDiffere
     if name not in new.scripts:
         return ScriptDifferences(name, old.scripts[name].title, "gone")
     files = [f"{name}/{file}" for file in SCRIPT_FILES]
-    if all(old.content[file] == new.content[file] for file in files):
+    if all(old.content.get(file) == new.content.get(file) for file in (*files, CALENDAR_FILE)):
         return None
     return _compared(old.scripts[name], new.scripts[name], old.roles, new.roles, most)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from plugin.authoring.inspection.tree import CUT, MOST_CONVERSATIONS, TreeQuestion, TreeRow, grow, rows
-from plugin.authoring.inspection.wording import ABOUT, asked_words, named, suppression_words, wording
+from plugin.authoring.inspection.wording import ABOUT, asked_words, named, suppression_words, term_words, wording
 from plugin.deciding.decision.compiled_rules import Role, Rulebook
 from plugin.deciding.decision.model import Target
 from plugin.deciding.ruleset import Script
@@ -24,6 +24,7 @@ class ActionLine:
     subject: str | None = None
     due_in_hours: int | None = None
     email: bool = False
+    working: bool = False
 
     @property
     def is_reminder(self) -> bool:
@@ -38,7 +39,7 @@ class ActionLine:
     def terms(self) -> str:
         """A reminder's subject, term and mail."""
         mail = "с письмом" if self.email else "без письма"
-        return f"тема «{self.subject}», срок {self.due_in_hours} ч, {mail}"
+        return f"тема «{self.subject}», срок {term_words(self.due_in_hours, self.working)}, {mail}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,8 @@ def action_lines(
     lines: list[ActionLine] = []
     for action in actions:
         label = (role_label(roles, recipient_of(action.role, action.person)),) if action.role else ()
-        line = ActionLine(action.kind, text_of(action), label, action.subject, action.due_in_hours, action.email)
+        terms = (action.subject, action.due_in_hours, action.email, action.working)
+        line = ActionLine(action.kind, text_of(action), label, *terms)
         if lines and line.is_reminder and replace(lines[-1], recipients=label) == line:
             lines[-1] = replace(line, recipients=lines[-1].recipients + label)
         else:

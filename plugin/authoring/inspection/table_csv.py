@@ -12,6 +12,7 @@ import io
 from collections.abc import Sequence
 
 from plugin.authoring.inspection.listing import ActionLine, ListedConversation, ScriptListing
+from plugin.authoring.inspection.wording import term_words
 
 #: Without it Excel takes the file for windows-1251.
 BYTE_ORDER_MARK = "\ufeff"
@@ -65,11 +66,16 @@ def _cells(listing: ScriptListing, line: ListedConversation, facts: Sequence[tup
         *(line.label, line.outcome or "", line.say or "", "\n\n".join(comments)),
         _each(reminders, [", ".join(action.recipients) for action in reminders]),
         _each(reminders, [action.subject or "" for action in reminders]),
-        _each(reminders, [str(action.due_in_hours) for action in reminders]),
+        _each(reminders, [_term(action) for action in reminders]),
         _each(reminders, ["да" if action.email else "нет" for action in reminders]),
         "\n\n".join(action.text for action in reminders),
         line.card or "",
     ]
+
+
+def _term(action: ActionLine) -> str:
+    """Hours alone stay a number."""
+    return term_words(action.due_in_hours, working=True) if action.working else str(action.due_in_hours)
 
 
 def _each(reminders: Sequence[ActionLine], cells: Sequence[str]) -> str:

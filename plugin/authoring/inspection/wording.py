@@ -8,8 +8,10 @@ from typing import Any
 
 from plugin.common.russian import counted
 from plugin.deciding.ruleset import LABELS, Context, Script, Template
+from plugin.deciding.ruleset.calendar import Calendar
 from plugin.deciding.ruleset.model import Fact, OutcomeSpec, Question
 from plugin.deciding.ruleset.predicates import AllowedValues, Range, Texts, TextTest
+from plugin.deciding.ruleset.schema import WEEKDAYS
 from plugin.deciding.ruleset.value_classes import parse
 
 #: More of a text's tests than this are not spelt out in an answer.
@@ -38,6 +40,21 @@ _FURTHER = {
 def named(label: str) -> str:
     """What stands where a value is to be filled in."""
     return f"‹{label}›"
+
+
+def term_words(hours: int | None, working: bool) -> str:
+    """When a reminder is due."""
+    return f"{hours} ч" + (", в рабочее время" if working else "")
+
+
+def calendar_words(calendar: Calendar | None) -> str:
+    """The working days and hours, a line each."""
+    if calendar is None:
+        return "нет"
+    lines = [f"{', '.join(WEEKDAYS[day] for day in sorted(calendar.days))} {calendar.start:%H:%M}–{calendar.end:%H:%M}"]
+    for name, periods in (("праздники", calendar.holidays), ("рабочие дни", calendar.working)):
+        lines += [f"{name}: {first}" + (f"/{last}" if last != first else "") for first, last in periods]
+    return "\n".join(lines)
 
 
 def plain(value: object) -> str:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from plugin.deciding.decision.conversations import reach
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Decision
 from plugin.deciding.decision.trace import toml
 from plugin.deciding.ruleset import Role
+from plugin.deciding.ruleset.calendar import due_by
 from plugin.deciding.ruleset.cases import Case, Wording
 from plugin.deciding.ruleset.people import addressee, recipient_of
 from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts, DecisionError
+
+#: Cases tell what the rules come to wherever they are run: by clocks that are never changed.
+_CLOCKS = ZoneInfo("UTC")
 
 #: The texts of a correction by their names in ``then`` and in script.toml's [correction] → ``ruleset.build.TEXTS``.
 CORRECTIONS: Mapping[str, str] = {
@@ -82,6 +88,7 @@ def further_differences(
         if decider.script.facts[name].label != label:
             yield f"ожидалось название факта «{name}» {toml(label)}, получено {toml(decider.script.facts[name].label)}"
     yield from _persons(roles, case, decision)
+    yield from _dues(decider, case, decision)
     yield from _other_client(decider, case, decision)
     yield from _unfinished(decider, case, facts)
     yield from _then(decider, case, decision)
@@ -104,6 +111,31 @@ def _persons(roles: Mapping[str, Role], case: Case, decision: Decision) -> Itera
     if sorted(found) != sorted(case.expected.persons):
         wanted = "; ".join(case.expected.persons) or "никто"
         yield f"ожидалось, что напоминание получит: {wanted}, получит: {'; '.join(found) or 'никто'}"
+
+
+def _dues(decider: Decider, case: Case, decision: Decision) -> Iterator[str]:
+    """``due``, of the reminders and of that of a conversation that ends here."""
+    expected = case.expected
+    told = [
+        (f"напоминание ({one.recipient})", expected.due, one.due_in_hours, one.working)
+        for one in decision.actions
+        if one.role
+    ]
+    if expected.due is not None and not told:
+        yield f"ожидалось напоминание к {_moment(expected.due)}, напоминания нет"
+    unfinished = (expected.unfinished or {}).get("due")
+    told.append(("о незавершённом разговоре", unfinished, None, decider.script.unfinished_working))
+    for what, wanted, hours, working in told:
+        if wanted is not None and case.called_at is not None:
+            calendar = decider.script.calendar if working else None
+            promised = case.called_at + timedelta(hours=hours or decider.promise_hours)
+            got = due_by(calendar, case.called_at, promised, _CLOCKS).at
+            if got != wanted:
+                yield f"{what}: ожидался срок {_moment(wanted)}, получен {_moment(got)}"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _other_client(decider: Decider, case: Case, decision: Decision) -> Iterator[str | TextMismatch]:

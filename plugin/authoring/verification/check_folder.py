@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,17 @@ from plugin.authoring.verification.findings import FaultNotes
 from plugin.authoring.verification.proof import ScriptProof, check_engine, check_roles, prove_script
 from plugin.authoring.verification.report import CheckReport, ScriptSize
 from plugin.authoring.verification.state_space import ProofLimits
+from plugin.common.clock import Now, utc_now
 from plugin.common.fields import messages_by_field
 from plugin.common.toml.source import TomlSource, TomlUnreadable, load_toml
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.ruleset import Role, Script, digest, file_names, names_beside, read_folder
 from plugin.deciding.ruleset.build import build_roles, build_script
+from plugin.deciding.ruleset.calendar import Calendar, common_calendar
 from plugin.deciding.ruleset.cases import build_cases
 from plugin.deciding.ruleset.conditions import RULES_FILE
 from plugin.deciding.ruleset.faults import Faults
-from plugin.deciding.ruleset.schema import CASES_FILE, ROLES_FILE, SCRIPT_FILES
+from plugin.deciding.ruleset.schema import CALENDAR_FILE, CALENDAR_TABLE, CASES_FILE, ROLES_FILE, SCRIPT_FILES
 from plugin.errors import EngineError, Fault, RulesError
 
 #: What is told before each step that the engine may not survive: the script (None: all is done), the report so far,
@@ -33,7 +36,7 @@ from plugin.errors import EngineError, Fault, RulesError
 Tell = Callable[[str | None, CheckReport, str | None], None]
 
 
-def examine_folder(folder: Path, limits: ProofLimits, tell: Tell) -> None:
+def examine_folder(folder: Path, limits: ProofLimits, tell: Tell, now: Now = utc_now) -> None:
     """Examine a rules folder. Whatever is wrong with it ends up in the report; nothing is raised for it."""
     try:
         content, sources = read_folder(folder)
@@ -41,7 +44,7 @@ def examine_folder(folder: Path, limits: ProofLimits, tell: Tell) -> None:
     except RulesError as error:
         unreadable = error.faults
         content, sources = _readable(folder, {fault.file for fault in unreadable})
-    examination = _Examination(content, sources, unreadable, limits, tell)
+    examination = _Examination(content, sources, unreadable, limits, tell, now().date())
     examination.tell_beside(folder)
     examination.examine()
 
@@ -83,11 +86,13 @@ class _Examination:
         unreadable: tuple[Fault, ...],
         limits: ProofLimits,
         tell: Tell,
+        today: date,
     ) -> None:
         self._content = content
         self._sources = sources
         self._limits = limits
         self._tell = tell
+        self._today = today
         self._notes = FaultNotes(content, sources)
         self._sizes: tuple[ScriptSize, ...] = ()
         self._revision: str | None = None
@@ -98,9 +103,13 @@ class _Examination:
         """Form and proof first, then each script by the engine."""
         names = sorted({file.split("/")[0] for file in self._content if "/" in file})
         roles = self._roles()
-        scripts = [script for name in names if (script := self._script(name, roles))]
+        faults = Faults(self._sources)
+        calendar = common_calendar(self._content, faults)
+        self._take(faults)
+        scripts = [script for name in names if (script := self._script(name, roles, calendar))]
         sound = len(scripts) == len(names) and not self._notes.faults.found
         proven = self._prove(scripts, roles)
+        self._warn_of_past_holidays(calendar, scripts)
         if sound:
             check_roles(roles, scripts, self._content, self._notes)
             self._revision = self._digest()
@@ -132,13 +141,13 @@ class _Examination:
         named = self._content[ROLES_FILE].get("role")
         return dict.fromkeys(named, _UNKNOWN_ROLE) if isinstance(named, Mapping) else _AnyRole()
 
-    def _script(self, name: str, roles: Mapping[str, Role]) -> Script | None:
+    def _script(self, name: str, roles: Mapping[str, Role], calendar: Calendar | None) -> Script | None:
         """The script if there is nothing wrong with its form."""
         files = {file: self._content[f"{name}/{file}"] for file in SCRIPT_FILES if f"{name}/{file}" in self._content}
         faults = Faults(self._sources)
         script = None
         if len(files) == len(SCRIPT_FILES):
-            script = build_script(name, files, roles, faults)
+            script = build_script(name, files, roles, faults, calendar)
         else:
             _check_forms(name, files, faults)
         cases = f"{name}/{CASES_FILE}"
@@ -151,6 +160,14 @@ class _Examination:
             return script
         self._notes.not_proven(f"{name}/{RULES_FILE}", "разговоры не проверены", "сначала исправьте ошибки в файлах")
         return None
+
+    def _warn_of_past_holidays(self, common: Calendar | None, scripts: Collection[Script]) -> None:
+        """Warn of calendars whose holidays are all over: nobody has written in those of the year that has begun."""
+        own = {f"{one.name}/script.toml": one.calendar for one in scripts if one.calendar is not common}
+        for file, calendar in {CALENDAR_FILE: common, **own}.items():
+            if calendar and calendar.holidays and all(last < self._today for _, last in calendar.holidays):
+                what, hint = "все праздники уже прошли", "впишите праздники следующего года"
+                self._notes.warnings.add(file, (CALENDAR_TABLE, "holidays"), what, hint)
 
     def _take(self, faults: Faults) -> None:
         for fault in faults.found:

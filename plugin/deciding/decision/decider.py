@@ -102,9 +102,12 @@ class Decider:
         """Typed facts of a JSON object. Raises BadFacts naming every wrong one."""
         return self._typer.type(raw)
 
-    def decide(self, facts: Facts, context: Context | None = None) -> Decision:
+    def decide(
+        self, facts: Facts, context: Context | None = None, due: Callable[[ActionSpec], str] | None = None
+    ) -> Decision:
         """The decision on typed facts, its texts filled in from the facts and the call's ``context``.
 
+        ``due`` tells when a reminder is due that is due by the calendar: that is the deadline in its text.
         Without a context the call's data stand in the texts by their labels (‹номер телефона›).
         Raises BadFacts for an answer that the question asked on this path does not offer, NoOutcome and
         OutcomeConflict where the rules have a gap or contradict each other.
@@ -112,7 +115,7 @@ class Decider:
         if context is None:
             get = facts.get
             return self._without_call(tuple([get(name) for name in self._inputs]))
-        return self._fill(self._outline_of(facts), facts, context)
+        return self._fill(self._outline_of(facts), facts, context, due)
 
     def path(self, facts: Facts) -> tuple[str, ...]:
         """The facts asked for, in the order of the conversation, up to and with the first one that is lacking."""
@@ -262,7 +265,13 @@ class Decider:
         facts = {name: value for name, value in zip(self._inputs, values, strict=True) if value is not None}
         return self._fill(self._outline_of(facts), facts, None)
 
-    def _fill(self, outline: _Outline, facts: Facts, context: Context | None) -> Decision:
+    def _fill(
+        self,
+        outline: _Outline,
+        facts: Facts,
+        context: Context | None,
+        due: Callable[[ActionSpec], str] | None = None,
+    ) -> Decision:
         steps = tuple([TranscriptStep(q.id, q.fact, q.say, facts[q.fact]) for q in outline.answered])
         outcome = outline.outcome
         if outcome is None:
@@ -278,7 +287,9 @@ class Decider:
         spec = outline.target
         target = None if spec is None else Target(spec.name.value(values), spec.phone.value(values))
         actions = [
-            _action(spec, text.fill(values), target)
+            _action(
+                spec, text.fill(values if due is None or not spec.working else _with_due(values, due(spec))), target
+            )
             for spec, text in (outline.without_call if context is None else outline.actions)
         ]
         return Decision(self.revision, True, outcome.name, outline.open, steps, outcome.say, tuple(actions))
@@ -329,7 +340,12 @@ def _final(without_call: _Rendered) -> _Final:
 
 
 def _action(spec: ActionSpec, text: str, target: Target | None) -> Action:
-    return Action(spec.id, spec.kind, text, spec.role, spec.subject, spec.due_in_hours, spec.email, target, spec.person)
+    timing = (spec.due_in_hours, spec.email, target, spec.person, spec.working)
+    return Action(spec.id, spec.kind, text, spec.role, spec.subject, *timing)
+
+
+def _with_due(values: Context, due: str) -> dict[str, str | None]:
+    return {**values, "deadline": due}
 
 
 def _labels(

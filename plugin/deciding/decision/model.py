@@ -46,7 +46,8 @@ class Target(NamedTuple):
 class Action(NamedTuple):
     """One thing to do in the CRM. ``kind`` is ``comment`` or ``reminder``; the fields below it are a reminder's.
 
-    ``person``: of a role with several people the one who is reminded.
+    ``person``: of a role with several people the one who is reminded. ``working``: it is due at the last working moment
+    before ``due_in_hours`` are over.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Action(NamedTuple):
     email: bool = False
     target: Target | None = None
     person: str | None = None
+    working: bool = False
 
     @property
     def recipient(self) -> str | None:
@@ -70,6 +72,7 @@ class Action(NamedTuple):
             body |= {"role": self.role} | ({"person": self.person} if self.person else {})
             body |= {"subject": self.subject, "text": self.text}
             body |= {"due_in_hours": self.due_in_hours, "email": self.email}
+            body |= {"due": "working"} if self.working else {}
         else:
             body["text"] = self.text
         if self.target:

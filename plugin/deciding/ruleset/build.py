@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError
 
 from plugin.common.fields import messages_by_field
 from plugin.common.toml.source import Place
+from plugin.deciding.ruleset.calendar import Calendar, calendar_of, check_due
 from plugin.deciding.ruleset.choosing import ActionConditions, ActionKey, PeopleReader
 from plugin.deciding.ruleset.conditions import RULES_FILE, ConditionReader, allowed_values, shown
 from plugin.deciding.ruleset.faults import Faults, closest
@@ -26,7 +27,7 @@ from plugin.deciding.ruleset.model import (
     TargetSpec,
 )
 from plugin.deciding.ruleset.people import roles_of
-from plugin.deciding.ruleset.schema import ROLES_FILE, SCRIPT_FILES, RolesForm
+from plugin.deciding.ruleset.schema import CALENDAR_TABLE, ROLES_FILE, SCRIPT_FILES, RolesForm
 from plugin.deciding.ruleset.template import CALL_PLACEHOLDERS, Template
 from plugin.deciding.ruleset.values import Answer, FactValue
 from plugin.deciding.ruleset.vocabulary import build_derived, build_facts
@@ -72,10 +73,15 @@ def build_roles(content: Mapping[str, Any], faults: Faults) -> dict[str, Role]:
     return roles_of(forms, faults)
 
 
-def build_script(name: str, content: Mapping[str, Any], roles: Mapping[str, Role], faults: Faults) -> Script | None:
-    """The model of one script; None where a file's form is wrong. Faults are noted, not raised."""
+def build_script(
+    name: str, content: Mapping[str, Any], roles: Mapping[str, Role], faults: Faults, calendar: Calendar | None = None
+) -> Script | None:
+    """The model of one script; None where a file's form is wrong. Faults are noted, not raised.
+
+    ``calendar``: that of all scripts, for a script without one of its own.
+    """
     forms = _load_forms(name, content, faults)
-    return None if forms is None else _Builder(name, forms, roles, faults).build()
+    return None if forms is None else _Builder(name, forms, roles, faults, calendar).build()
 
 
 def _load_forms(name: str, content: Mapping[str, Any], faults: Faults) -> dict[str, Any] | None:
@@ -106,11 +112,15 @@ class _ScriptFaults(Faults):
 
 
 class _Builder:
-    def __init__(self, name: str, forms: Mapping[str, Any], roles: Mapping[str, Role], faults: Faults) -> None:
+    def __init__(
+        self, name: str, forms: Mapping[str, Any], roles: Mapping[str, Role], faults: Faults, calendar: Calendar | None
+    ) -> None:
         self._name = name
         self._forms = forms
         self._roles = roles
         self._faults = _ScriptFaults(name, faults)
+        own = forms["script.toml"][CALENDAR_TABLE]
+        self._calendar = calendar_of(own, "script.toml", self._faults) if own else calendar
         vocabulary = forms["vocabulary.toml"]
         self._facts = build_facts(vocabulary["fact"], self._faults)
         self._derived = build_derived(vocabulary["derived"], self._facts, self._faults)
@@ -121,6 +131,8 @@ class _Builder:
         script, rules = self._forms["script.toml"], self._forms["rules.toml"]
         self._check_ids([("question", rules["question"]), ("rule", rules["rule"])])
         told = self._unfinished(script["unfinished"])
+        for shared in ("reminder", "unfinished"):
+            check_due(self._calendar, script[shared], "script.toml", (shared,), self._faults)
         # All conditions are read before any is finished: what they compare a fact with makes up its classes.
         asked = [self._reader.read(form["when"], ("question", i, "when")) for i, form in enumerate(rules["question"])]
         ruled = [self._reader.read(form["when"], ("rule", i, "when")) for i, form in enumerate(rules["rule"])]
@@ -153,6 +165,8 @@ class _Builder:
             scope=script["scope"],
             added=added,
             people=people.finished(self._reader, classes),
+            calendar=self._calendar,
+            unfinished_working=script["unfinished"]["due"] == "working",
         )
 
     def _unfinished(self, form: Mapping[str, Any]) -> tuple[str, ...]:
@@ -324,11 +338,12 @@ class _Builder:
     def _actions(self, form: Mapping[str, Any], place: Place, key: ActionKey) -> list[ActionSpec]:
         when = self._action_conditions.get(key, ())
         if form["kind"] == "comment":
-            for name in ("roles", "subject", "due_in_hours", "email"):
+            for name in ("roles", "subject", "due_in_hours", "due", "email"):
                 if form.get(name):
                     self._faults.add("outcomes.toml", (*place, name), f"у комментария не бывает {name}", "уберите его")
             text = self._template(form["text"], "outcomes.toml", (*place, "text"))
             return [ActionSpec(form["id"], "comment", text, when=when)]
+        check_due(self._calendar, form, "outcomes.toml", place, self._faults)
         if not form["roles"]:
             self._faults.add("outcomes.toml", (*place, "roles"), "напоминание никому", "перечислите роли в roles")
         for role in form["roles"]:
@@ -350,6 +365,7 @@ class _Builder:
             due_in_hours=form.get("due_in_hours", shared.get("due_in_hours", script["promise_hours"])),
             email=form.get("email", shared["email"]),
             when=when,
+            working=form.get("due", shared["due"]) == "working",
         )
 
     def _texts(self, script: Mapping[str, Any]) -> dict[str, Template]:

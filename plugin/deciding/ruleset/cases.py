@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -49,7 +50,8 @@ class Expected:
     ``rules``: rules and questions that fire, others aside. ``label`` is the outcome's, ``labels`` those of facts.
     ``persons``: who gets each reminder: ``role: user <address> mode``. ``other_client``: the lines where that client's
     card is found not at all or more than once. ``unfinished``: the reminder if the call ended here. ``then``: what a
-    correction writes, if the call came to these other facts afterwards.
+    correction writes, if the call came to these other facts afterwards. ``due``: when every reminder is due, of a call
+    that ended at the case's ``called_at``, both by clocks that are never changed.
     """
 
     outcome: str | None = None
@@ -62,6 +64,7 @@ class Expected:
     reminder: Wording | None = None
     subject: str | None = None
     due_in_hours: int | None = None
+    due: datetime | None = None
     email: bool | None = None
     target: str | None = None
     error: str | None = None
@@ -94,6 +97,7 @@ class Case:
     facts: Mapping[str, Any]
     context: Mapping[str, str | None]
     expected: Expected
+    called_at: datetime | None = None
 
     @property
     def place(self) -> str:
@@ -126,12 +130,23 @@ class OtherClientCaseForm(Strict):
     reminder = WordingField(load_default=None)
 
 
+class MomentField(fields.Field[datetime]):
+    """``"2026-03-06 18:00"``, by the deployment's clocks."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+        try:
+            return datetime.strptime(str(value), "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+        except ValueError:
+            raise ValidationError('нужны день и время вида "2026-03-06 18:00"') from None
+
+
 class UnfinishedCaseForm(Strict):
     """``unfinished``: what is written if the call ends here."""
 
     remind = _names()
     subject = WordingField(load_default=None)
     text = WordingField(load_default=None)
+    due = MomentField(load_default=None)
 
 
 class ThenForm(Strict):
@@ -155,6 +170,7 @@ class CaseForm(Strict):
     facts = any_table(load_default=dict)
     call = any_table(load_default=dict)
     card = any_table(load_default=dict)
+    called_at = MomentField(load_default=None)
     outcome = filled(load_default=None)
     next = filled(load_default=None)
     say = WordingField(load_default=None)
@@ -165,6 +181,7 @@ class CaseForm(Strict):
     reminder = WordingField(load_default=None)
     subject = filled(load_default=None)
     due_in_hours = hours(load_default=None)
+    due = MomentField(load_default=None)
     email = flag(load_default=None)
     target = fields.String(load_default=None, error_messages={"invalid": "нужно имя в кавычках"})
     error = filled(load_default=None)
@@ -244,7 +261,15 @@ class _Reader:
         wanted: dict[str, Any] = {name: _frozen(form[name]) for name in EXPECTATIONS}
         line = self._source.line(place) if self._source else 0
         return Case(
-            self._script.name, form["name"], form["paragraph"], self._file, line, facts, context, Expected(**wanted)
+            script=self._script.name,
+            name=form["name"],
+            paragraph=form["paragraph"],
+            file=self._file,
+            line=line,
+            facts=facts,
+            context=context,
+            expected=Expected(**wanted),
+            called_at=form["called_at"],
         )
 
     def _fields(self, form: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -261,6 +286,8 @@ class _Reader:
             self._add((*place, "error"), "отвергнутый ответ не даёт решения", f"уберите {others}")
         if form["outcome"] is not None and form["next"] not in (None, *self._script.optional_facts):
             self._add((*place, "next"), "разговор либо закончен, либо продолжается", "оставьте outcome или next")
+        if form["called_at"] is None and (form["due"] or (form["unfinished"] or {}).get("due")):
+            self._add((*place, "due"), "не сказано, когда кончился звонок", "задайте called_at")
         self._check_names(form, place)
         self._check_fields(form, place)
 

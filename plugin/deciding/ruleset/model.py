@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from plugin.deciding.engine.network import Pattern
+from plugin.deciding.ruleset.calendar import Calendar
 from plugin.deciding.ruleset.predicates import Wanted
 from plugin.deciding.ruleset.template import Template
 from plugin.deciding.ruleset.value_classes import Classes
@@ -106,7 +107,8 @@ class Rule:
 class ActionSpec:
     """One thing an outcome does if ``when`` holds; a reminder stands here once for each role.
 
-    ``person``: of a role with several people the one who is chosen, once the facts are known.
+    ``person``: of a role with several people the one who is chosen, once the facts are known. ``working``: it is due at
+    the last working moment before ``due_in_hours`` are over.
     """
 
     id: str
@@ -118,6 +120,7 @@ class ActionSpec:
     email: bool = False
     when: tuple[Condition, ...] = ()
     person: str | None = None
+    working: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,10 @@ class Script:
     added: Mapping[str, tuple[ActionSpec, ...]] = field(default_factory=dict)
     #: Of the roles that have several people and that this script names: the people, in the order of the file.
     people: Mapping[str, tuple[Recipient, ...]] = field(default_factory=dict)
+    #: When people are at work; there is one wherever something is due by it.
+    calendar: Calendar | None = None
+    #: Whether the reminder of a call that was never finished is due by the calendar.
+    unfinished_working: bool = False
 
     @property
     def conditions(self) -> Iterator[Condition]:

@@ -15,10 +15,11 @@ from typing import Any
 
 from plugin.common.toml.source import TomlSource, TomlUnreadable, load_toml
 from plugin.deciding.ruleset.build import build_roles, build_script
+from plugin.deciding.ruleset.calendar import common_calendar
 from plugin.deciding.ruleset.cases import build_cases
 from plugin.deciding.ruleset.faults import Faults
 from plugin.deciding.ruleset.model import Role, Script
-from plugin.deciding.ruleset.schema import CASES_FILE, OPTIONAL_FILES, ROLES_FILE, SCRIPT_FILES
+from plugin.deciding.ruleset.schema import CALENDAR_FILE, CASES_FILE, OPTIONAL_FILES, ROLES_FILE, SCRIPT_FILES
 from plugin.errors import Fault, RulesError
 
 #: File name relative to the rules folder → parsed TOML, e.g. ``survey_opt_out/rules.toml``.
@@ -35,7 +36,7 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, TomlSource]]:
     if not folder.is_dir():
         raise RulesError([Fault(str(folder), 0, "папка правил", "такой папки нет", "проверьте путь")])
     names = file_names(folder)
-    if len(names) == 1:
+    if not any("/" in name for name in names):
         hint = "папка скрипта — та, в которой есть script.toml"
         raise RulesError([Fault(str(folder), 0, "папка правил", "в ней нет ни одного скрипта", hint)])
     faults, sources = Faults(), {}
@@ -61,9 +62,13 @@ def composed(node: Any) -> Any:
 
 
 def file_names(folder: Path) -> list[str]:
-    """The files that a rules folder has, or should have: the roles', and those of each folder with a script.toml."""
+    """The files that a rules folder has, or should have: the roles', and those of each folder with a script.toml.
+
+    The calendar of all scripts is one of them only where it is there.
+    """
     scripts = sorted(file.parent.name for file in folder.glob("*/script.toml") if not _COPY.search(file.parent.name))
-    return [ROLES_FILE, *(f"{script}/{file}" for script in scripts for file in (*SCRIPT_FILES, *OPTIONAL_FILES))]
+    common = [ROLES_FILE, *([CALENDAR_FILE] if os.path.lexists(folder / CALENDAR_FILE) else [])]
+    return [*common, *(f"{script}/{file}" for script in scripts for file in (*SCRIPT_FILES, *OPTIONAL_FILES))]
 
 
 def names_beside(folder: Path) -> Iterator[tuple[str, str]]:
@@ -96,7 +101,7 @@ def is_file_name(name: object) -> bool:
         return False
     script, separator, file = name.partition("/")
     if not separator:
-        return name == ROLES_FILE
+        return name in (ROLES_FILE, CALENDAR_FILE)
     if file not in (*SCRIPT_FILES, *OPTIONAL_FILES):
         return False
     is_plain = script.isprintable() and not any(sign in script for sign in '\\:*?"<>|')
@@ -123,10 +128,12 @@ def build(
     """
     faults = Faults(sources)
     roles = build_roles(content[ROLES_FILE], faults)
+    calendar = common_calendar(content, faults)
     scripts: dict[str, Script] = {}
     for name in sorted({file.split("/")[0] for file in content if "/" in file}):
         known = len(faults.found)
-        script = build_script(name, {file: content[f"{name}/{file}"] for file in SCRIPT_FILES}, roles, faults)
+        files = {file: content[f"{name}/{file}"] for file in SCRIPT_FILES}
+        script = build_script(name, files, roles, faults, calendar)
         if script:
             scripts[name] = script
         cases = f"{name}/{CASES_FILE}"

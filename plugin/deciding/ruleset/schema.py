@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, time
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate
@@ -89,6 +89,15 @@ def scopes() -> fields.List[Any]:
     """Some of the scopes of the suppression list."""
     known = [scope.value for scope in SuppressionScope]
     return list_of(filled(valid=validate.OneOf(known, error=f"допустимы: {', '.join(known)}")), load_default=[])
+
+
+#: How days of the week are written, by ``date.weekday()``.
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def due_mode(**kwargs: Any) -> fields.String:
+    """How a due time is counted: by the ``hours`` alone, or at the last ``working`` moment before they are over."""
+    return filled(valid=validate.OneOf(["hours", "working"], error="допустимы: hours, working"), **kwargs)
 
 
 FACT_TYPES = ("bool", "choice", "text", "number", "date", "datetime")
@@ -191,6 +200,7 @@ class ActionForm(Strict):
     when = any_table(load_default=dict)
     subject = filled()
     due_in_hours = hours()
+    due = due_mode()
     email = flag()
 
 
@@ -221,6 +231,7 @@ class ReminderForm(Strict):
 
     subject = filled(required=True)
     due_in_hours = hours()
+    due = due_mode(load_default="hours")
     email = flag(load_default=True)
     details = filled(load_default=None)
 
@@ -231,6 +242,7 @@ class UnfinishedForm(Strict):
     role = filled(load_default=None)
     roles = list_of(filled(), load_default=[])
     subject = filled(required=True)
+    due = due_mode(load_default="hours")
     text = filled(required=True)
 
 
@@ -252,30 +264,16 @@ class OtherClientForm(Strict):
     reminder = filled(required=True)
 
 
-class ScriptForm(Strict):
-    """script.toml."""
+class WorkHourField(fields.Field[time]):
+    """``"09:00"``."""
 
-    title = filled(required=True)
-    promise_hours = hours(required=True)
-    #: What a number must not be excluded from if it is called by this script.
-    scope = one_scope()
-    reminder = table(ReminderForm, required=True)
-    unfinished = table(UnfinishedForm, required=True)
-    correction = table(CorrectionForm, required=True)
-    other_client = table(OtherClientForm, required=True)
-    accepted = accepted()
-
-
-class RoleAddressField(fields.String):
-    """A mail address, read as it is read when a mail is sent there."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> time:
         try:
-            mail_address(text)
-        except UnusableAddress as error:
-            raise ValidationError(f"это не почтовый адрес: {error.russian}") from None
-        return text.strip()
+            if not isinstance(value, str) or len(value) != len("09:00"):
+                raise ValueError
+            return time.fromisoformat(value)
+        except ValueError:
+            raise ValidationError('нужно время вида "09:00"') from None
 
 
 class PeriodField(fields.Field[tuple[date, date]]):
@@ -292,6 +290,53 @@ class PeriodField(fields.Field[tuple[date, date]]):
         if period[1] < period[0]:
             raise ValidationError("последний день раньше первого")
         return period
+
+
+class CalendarForm(Strict):
+    """[calendar] in script.toml, or in calendar.toml for every script without one of its own."""
+
+    days = fields.List(
+        filled(valid=validate.OneOf(WEEKDAYS, error=f"допустимы: {', '.join(WEEKDAYS)}")),
+        required=True,
+        error_messages=_REQUIRED | {"invalid": "нужен список в квадратных скобках"},
+    )
+    from_ = WorkHourField(required=True, data_key="from", error_messages=_REQUIRED)
+    to = WorkHourField(required=True, error_messages=_REQUIRED)
+    holidays = list_of(PeriodField(), load_default=[])
+    working = list_of(PeriodField(), load_default=[])
+
+
+class CalendarFileForm(Strict):
+    """calendar.toml."""
+
+    calendar = table(CalendarForm, required=True)
+
+
+class ScriptForm(Strict):
+    """script.toml."""
+
+    title = filled(required=True)
+    promise_hours = hours(required=True)
+    #: What a number must not be excluded from if it is called by this script.
+    scope = one_scope()
+    reminder = table(ReminderForm, required=True)
+    unfinished = table(UnfinishedForm, required=True)
+    correction = table(CorrectionForm, required=True)
+    other_client = table(OtherClientForm, required=True)
+    calendar = table(CalendarForm, load_default=None)
+    accepted = accepted()
+
+
+class RoleAddressField(fields.String):
+    """A mail address, read as it is read when a mail is sent there."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            mail_address(text)
+        except UnusableAddress as error:
+            raise ValidationError(f"это не почтовый адрес: {error.russian}") from None
+        return text.strip()
 
 
 class DeputyForm(Strict):
@@ -348,3 +393,5 @@ CASES_FILE = "cases.toml"
 #: Files that a script folder may have besides.
 OPTIONAL_FILES = (CASES_FILE,)
 ROLES_FILE = "roles.toml"
+#: A file that a rules folder may have besides: the working days of all scripts, in the table of this name.
+CALENDAR_FILE, CALENDAR_TABLE = "calendar.toml", "calendar"

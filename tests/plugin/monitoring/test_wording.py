@@ -22,6 +22,7 @@ KNOWN_REASON = next(one for one in tomllib.loads(REASONS.read_text(encoding="utf
 #: One of each kind, and those that are told in other words.
 ABOUT: list[tuple[str, dict[str, Any]]] = [
     ("delivery", {"delivery": 7, "what": "comment", "call": 3, "call_id": "c-3", "reason": "no right"}),
+    ("settings", {"delivery": 7, "deliveries": 2, "reason": KNOWN_REASON}),
     ("promise", {"call": 3, "call_id": "c-3", "deadline": SINCE, "deliveries": [7, 8]}),
     ("account", {"account": "smtp", "since": SINCE}),
     ("account", {"account": "espocrm.mail", "since": SINCE, "reason": "no connection"}),
@@ -38,6 +39,7 @@ ABOUT: list[tuple[str, dict[str, Any]]] = [
         "refusal",
         {"source": "telephony", "count": 2, "since": SINCE, "status": 422, "code": "bad_fields", "fields": ["x"]},
     ),
+    ("no_working_time", {"call": 3, "call_id": "c-3", "due": SINCE}),
     ("refusal", {"source": "", "count": 2, "since": SINCE, "status": 401, "code": "bad_signature"}),
 ]
 

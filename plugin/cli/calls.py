@@ -108,13 +108,14 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def explain(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
-    """Say of every rule whether it fired on one call and, if not, why.
+    """Say in a sentence what came of one call, and of every rule whether it fired and, if not, why.
 
     By the rules of that day, on the facts of the call's last decision. ID is the number that `optout calls list`
     prints, or the CRM's own id of the call.
     """
     from plugin.cli.calls_explain import explained_call, masking
     from plugin.cli.format.explain import page
+    from plugin.cli.format.explain_sentence import sentence
     from plugin.common.terminal import paragraph
 
     with _opened(config) as (connection, rules, _):
@@ -123,10 +124,12 @@ def explain(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
         explanation = explained_call(history, rules)
         show = (lambda _, value: value) if full else masking(explanation.decider)
         call = history.summary
+        told = sentence(explanation, show, decided=call.outcome is not None)
         if as_json:
-            print_json({"id": call.id, "call": call.call_id} | explanation.to_json(show))
+            print_json({"id": call.id, "call": call.call_id, "sentence": told} | explanation.to_json(show))
         else:
-            click.echo("\n".join([*paragraph(f"Звонок № {call.id}: {call.call_id}"), page(explanation, show)]))
+            heading = [*paragraph(told), *paragraph(f"Звонок № {call.id}: {call.call_id}")]
+            click.echo("\n".join([*heading, page(explanation, show)]))
 
 
 calls.add_command(replay)

@@ -19,7 +19,7 @@ from plugin.ledger.schema import calls
 
 
 @dataclass(frozen=True, slots=True)
-class ReportedCall:
+class CallBehind:
     """The call that something was said in: ``number`` in the ledger, None while it is not reported; the CRM's id."""
 
     number: int | None
@@ -46,7 +46,7 @@ class MissingAnswer:
 
     at: datetime
     text: str | None
-    call: ReportedCall
+    call: CallBehind
     fact: str
     answers: tuple[EarlierAnswer, ...]
 
@@ -63,12 +63,12 @@ class MissingAnswer:
         }
 
 
-def reported_call(connection: Connection, trail: Any) -> ReportedCall:
+def call_behind(connection: Connection, trail: Any) -> CallBehind:
     """The call of a row of ``trails``: of those under its id the one nearest in time."""
     same = calls.c.namespace == trail.namespace, calls.c.call_id == trail.call_id
     found = connection.execute(select(calls.c.id, calls.c.last_occurred_at).where(*same)).all()
     nearest = min(found, key=lambda call: abs(call.last_occurred_at - trail.updated_at), default=None)
-    return ReportedCall(nearest.id if nearest else None, trail.call_id, trail.operator)
+    return CallBehind(nearest.id if nearest else None, trail.call_id, trail.operator)
 
 
 def draft_case(missing: MissingAnswer, script: Script) -> str:

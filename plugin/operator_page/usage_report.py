@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.values import FactValue
 from plugin.ledger.trails import trails
-from plugin.operator_page.missing_answers import EarlierAnswer, MissingAnswer, ReportedCall, reported_call
+from plugin.operator_page.missing_answers import CallBehind, EarlierAnswer, MissingAnswer, call_behind
 
 #: The script of a revision, None where it is gone.
 ScriptOf = Callable[[str, str], Script | None]
@@ -107,7 +107,7 @@ def use_of_scripts(
         known = script_of(row.revision, row.script)
         use = found.setdefault(row.script, ScriptUse(row.script, known.title if known else row.script))
         has_remarks = any(entry["kind"] == "other" for entry in row.entries)
-        call = reported_call(connection, row) if has_remarks else ReportedCall(None, row.call_id, row.operator)
+        call = call_behind(connection, row) if has_remarks else CallBehind(None, row.call_id, row.operator)
         _Counting(use, known, call).count(row.entries, row.state)
     return list(found.values())
 
@@ -116,7 +116,7 @@ def use_of_scripts(
 class _Counting:
     use: ScriptUse
     script: Script | None
-    call: ReportedCall
+    call: CallBehind
 
     def count(self, entries: Sequence[Mapping[str, Any]], state: str) -> None:
         """Add one call."""

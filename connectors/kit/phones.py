@@ -79,6 +79,14 @@ def notations(value: object) -> tuple[str, ...]:
     return number, digits
 
 
+def parts_of_number(value: str) -> tuple[str, ...]:
+    """The digits of a part of a number, as they may stand in E.164: a leading 8 may be Russia's +7. None: no digits."""
+    digits = "".join(sign for sign in plain_signs(value) if "0" <= sign <= "9")
+    if not digits:
+        return ()
+    return (digits, f"+7{digits[1:]}") if digits.startswith("8") and len(digits) > 1 else (digits,)
+
+
 def _numbers(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(number for segment in segments(text) for number in numbers_of(segment)))
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from plugin.cli.calls_replay import replay
-from plugin.cli.format.moments import moment_of
+from plugin.cli.calls_search import search_of, searches
 from plugin.cli.options import full_option, json_lines_option, json_option, limit_option, print_json, print_json_lines
 from plugin.ledger.states import DeliveryState
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from plugin.authoring.revisions.active import ActiveRules
     from plugin.config.settings import Settings
-    from plugin.ledger.history import CallHistory
+    from plugin.ledger.history import CallHistory, CallSummary
 
 _STATES = [state.value for state in DeliveryState]
+_LARGEST_ID = 2**31 - 1
 _HINT = "Номера звонков печатает optout calls list"
 
 
@@ -34,28 +35,23 @@ def calls() -> None:
 
 
 @calls.command("list")
-@click.option("--since", metavar="WHEN", help="Ended at or after: 2026-11-22, '2026-11-22 10:00', 24h or 7d ago.")
-@click.option("--outcome", metavar="NAME", help="Only calls with this outcome, by its name in the rules.")
+@searches
+@click.option("--state", type=click.Choice(_STATES), help="Only calls with a delivery in this state.")
 @click.option(
-    "--state",
-    type=click.Choice(_STATES),
-    help="Only calls with a delivery in this state.",
+    "--after", metavar="ID", type=click.IntRange(1, _LARGEST_ID), help="Go on after this call, the last one printed."
 )
 @limit_option(20)
 @full_option
 @json_lines_option
 @click.pass_obj
 def list_(
-    config: Path | None,
-    *,
-    since: str | None,
-    outcome: str | None,
-    state: str | None,
-    limit: int,
-    full: bool,
-    as_json: bool,
+    config: Path | None, /, *, state: str | None, after: int | None, limit: int, full: bool, as_json: bool, **asked: Any
 ) -> None:
-    """Print calls, the newest first."""
+    """Print calls, the newest first; with options only those that meet all of them.
+
+    A page that is not the last ends with the option that prints the next one; with --json it goes on after the last
+    object's id.
+    """
     from plugin.cli.format import calls as text
     from plugin.cli.format.calls_words import ScriptLabels
     from plugin.common.clock import utc_now
@@ -63,10 +59,12 @@ def list_(
 
     with _opened(config) as (connection, rules, settings):
         zone, now = settings.timezone, utc_now()
-        start = moment_of(since, zone, now)
-        found = (
-            list_calls(connection, now, since=start, outcome=outcome, state=state, limit=limit) if connection else []
-        )
+        search = search_of(settings, now, state=state, after=after, **asked)
+        found: list[CallSummary] = []
+        more = False
+        if connection:
+            _refuse_unknown(connection, after)
+            found, more = list_calls(connection, now, search, limit=limit)
         labels = [
             call.outcome and ScriptLabels(rules, call.script).outcome(call.outcome, call.revision) for call in found
         ]
@@ -74,8 +72,10 @@ def list_(
         print_json_lines(text.summary_json(call, label, zone, full) for call, label in zip(found, labels, strict=True))
     elif found:
         click.echo(text.table(found, labels, zone, full))
+        if more:
+            click.echo(text.goes_on(found[-1]))
     else:
-        click.echo(text.NOTHING_FOUND if since or outcome or state else text.EMPTY)
+        click.echo(text.NOTHING_FOUND if search.narrows else text.EMPTY)
 
 
 @calls.command()
@@ -108,13 +108,14 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def explain(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
-    """Say of every rule whether it fired on one call and, if not, why.
+    """Say in a sentence what came of one call, and of every rule whether it fired and, if not, why.
 
     By the rules of that day, on the facts of the call's last decision. ID is the number that `optout calls list`
     prints, or the CRM's own id of the call.
     """
     from plugin.cli.calls_explain import explained_call, masking
     from plugin.cli.format.explain import page
+    from plugin.cli.format.explain_sentence import sentence
     from plugin.common.terminal import paragraph
 
     with _opened(config) as (connection, rules, _):
@@ -123,13 +124,23 @@ def explain(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
         explanation = explained_call(history, rules)
         show = (lambda _, value: value) if full else masking(explanation.decider)
         call = history.summary
+        told = sentence(explanation, show, decided=call.outcome is not None)
         if as_json:
-            print_json({"id": call.id, "call": call.call_id} | explanation.to_json(show))
+            print_json({"id": call.id, "call": call.call_id, "sentence": told} | explanation.to_json(show))
         else:
-            click.echo("\n".join([*paragraph(f"Звонок № {call.id}: {call.call_id}"), page(explanation, show)]))
+            heading = [*paragraph(told), *paragraph(f"Звонок № {call.id}: {call.call_id}")]
+            click.echo("\n".join([*heading, page(explanation, show)]))
 
 
 calls.add_command(replay)
+
+
+def _refuse_unknown(connection: Connection, after: int | None) -> None:
+    from plugin.cli.ledgers import no_such_call
+    from plugin.ledger.call_search import is_call
+
+    if after is not None and not is_call(connection, after):
+        raise no_such_call(str(after), _HINT)
 
 
 def _history(connection: Connection | None, id_: str) -> tuple[CallHistory, list[int]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.kit.phones import numbers_in
 from plugin.events.schema import CallResult
+from plugin.ledger.call_search import folded
 
 #: Further away than this from every event of a call, the same id is another call.
 REUSED_AFTER = timedelta(hours=24)
@@ -59,8 +60,8 @@ class Call:
         return self.id
 
     def columns(self) -> dict[str, Any]:
-        """The row without its id."""
-        return {name: getattr(self, name) for name in _COLUMNS}
+        """The row without its id, with the name as it is searched."""
+        return {name: getattr(self, name) for name in _COLUMNS} | {"card_search": folded(self.card_name)}
 
     def due(self, hours: int, received: datetime) -> datetime:
         """When something promised within ``hours`` of the call is due, if the event comes in at ``received``."""

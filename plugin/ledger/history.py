@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select
+from sqlalchemy import Connection, and_, case, func, literal, or_, select
 
+from plugin.ledger.call_search import CallSearch, ids_found
 from plugin.ledger.schema import UtcTime, acts, attempts, calls, decisions, deliveries, events
 from plugin.ledger.states import DeliveryState
 
@@ -28,6 +29,8 @@ class CallSummary:
     call_id: str
     occurred_at: datetime
     phone: str | None
+    operator: str | None
+    card: str | None
     script: str
     outcome: str | None
     revision: str | None
@@ -53,27 +56,13 @@ class CallHistory:
 
 
 def list_calls(
-    connection: Connection,
-    now: datetime,
-    *,
-    since: datetime | None = None,
-    outcome: str | None = None,
-    state: str | None = None,
-    limit: int = 20,
-) -> list[CallSummary]:
-    """The newest ``limit`` calls, newest first.
-
-    Only those that ended at ``since`` or later, have this outcome, or have a delivery in this state, where given.
-    """
-    wanted: list[ColumnElement[bool]] = []
-    if since is not None:
-        wanted.append(calls.c.last_occurred_at >= since)
-    if outcome is not None:
-        wanted.append(calls.c.outcome == outcome)
-    if state is not None:
-        wanted.append(exists().where(deliveries.c.call_ref == calls.c.id, deliveries.c.state == state))
-    query = select(calls).where(*wanted).order_by(calls.c.id.desc()).limit(limit)
-    return _summaries(connection, [dict(row._mapping) for row in connection.execute(query)], now)
+    connection: Connection, now: datetime, search: CallSearch, *, limit: int = 20
+) -> tuple[list[CallSummary], bool]:
+    """The first ``limit`` calls that are searched for, those that ended last first; and whether there are more."""
+    ids = ids_found(connection, search, limit + 1)
+    query = select(calls).where(calls.c.id.in_(ids[:limit]))
+    rows = {row.id: dict(row._mapping) for row in connection.execute(query)}
+    return _summaries(connection, [rows[id_] for id_ in ids[:limit]], now), len(ids) > limit
 
 
 def find_calls(connection: Connection, given: str) -> list[int]:
@@ -126,6 +115,8 @@ def _summaries(connection: Connection, rows: Sequence[Mapping[str, Any]], now: d
             call_id=row["call_id"],
             occurred_at=row["last_occurred_at"],
             phone=row["phone"],
+            operator=row["operator"],
+            card=row["card_id"],
             script=row["script"],
             outcome=row["outcome"],
             revision=revisions.get(row["id"]),

@@ -96,6 +96,8 @@ calls = Table(
     Column("card_type", Text),
     Column("card_id", Text),
     Column("card_name", Text),
+    # The same as it is searched (call_search.folded); NULL too where a former version wrote the row.
+    Column("card_search", Text),
     Column("card_url", Text),
     Column("note", Text),
     Column("first_occurred_at", UtcTime, nullable=False),
@@ -117,6 +119,11 @@ where_index("ix_calls_unfinished_at", calls.c.unfinished_at.is_not(None), calls.
 _UNPURGED = calls.c.purged_at.is_(None)
 where_index("ix_calls_unpurged", _UNPURGED, calls.c.last_occurred_at)
 Index("ix_calls_phone", calls.c.phone, calls.c.last_occurred_at)
+# All that a list of calls is narrowed by, but for what has an index of its own: nothing else is read to find them.
+_SEARCHED = (calls.c.phone, calls.c.card_search, calls.c.outcome, calls.c.script, calls.c.namespace)
+Index("ix_calls_found", calls.c.last_occurred_at, calls.c.id, *_SEARCHED)
+for _column in (calls.c.card_id, calls.c.operator):
+    where_index(f"ix_calls_{_column.name}", _column.is_not(None), _column, calls.c.last_occurred_at, calls.c.id)
 
 events = Table(
     "events",

@@ -29,7 +29,7 @@ BATCH = 50
 
 _UNDONE = exists().where(deliveries.c.call_ref == calls.c.id, in_states((*OPEN, DeliveryState.PARKED)))
 _PARKED = exists().where(deliveries.c.call_ref == calls.c.id, in_states((DeliveryState.PARKED,)))
-_CALL_BLANK = dict.fromkeys(("phone", "operator", "card_id", "card_name", "card_url", "note"))
+_CALL_BLANK = dict.fromkeys(("phone", "operator", "card_id", "card_name", "card_search", "card_url", "note"))
 _DELIVERY_BLANK = dict.fromkeys(("subject", "fallback_text", "remote_id", "why", "sent_text")) | {"text": ""}
 _DELIVERY_JSON = ("assignee", "corrections", "card")
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from plugin.events.calls import REUSED_AFTER
+from plugin.ledger.call_search import folded
 from plugin.ledger.schema import calls
 from plugin.ledger.trails import trails
 from plugin.operator_page.call import PageCall, call_of_about
@@ -133,6 +134,7 @@ def change_call(connection: Connection, namespace: str, call: PageCall) -> None:
         connection.execute(_CHANGE, {"trail": journal.id, "about": call.about()})
     newest = select(func.max(calls.c.generation)).where(calls.c.namespace == namespace, calls.c.call_id == call.id)
     card = {"card_type": call.card_type, "card_id": call.card_id, "card_name": call.card_name}
+    card["card_search"] = folded(call.card_name)
     connection.execute(
         update(calls)
         .where(

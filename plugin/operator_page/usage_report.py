@@ -16,20 +16,17 @@ from sqlalchemy import Connection, select
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.values import FactValue
 from plugin.ledger.trails import trails
+from plugin.operator_page.missing_answers import CallBehind, EarlierAnswer, MissingAnswer, call_behind
 
 #: The script of a revision, None where it is gone.
 ScriptOf = Callable[[str, str], Script | None]
+_COLUMNS = [
+    trails.c[name]
+    for name in ("namespace", "call_id", "operator", "script", "revision", "entries", "state", "updated_at")
+]
 TYPED = "вписан ответ"
 #: A step that took longer was not about the script: the page was left open.
 _LONGEST_STEP = 15 * 60
-
-
-@dataclass(frozen=True, slots=True)
-class MissingAnswer:
-    """What a client said that no answer fits; ``text`` None: removed with the call's personal data."""
-
-    at: datetime
-    text: str | None
 
 
 @dataclass
@@ -89,7 +86,7 @@ class ScriptUse:
                     "answers": dict(one.answers.most_common()),
                     "median_seconds": one.median_seconds,
                     "backs": one.backs,
-                    "other": [{"at": remark.at.isoformat(), "text": remark.text} for remark in one.remarks],
+                    "other": [remark.to_json() for remark in one.remarks],
                 }
                 for one in self.questions.values()
             ],
@@ -100,9 +97,7 @@ def use_of_scripts(
     connection: Connection, script_of: ScriptOf, *, script: str | None = None, since: datetime | None = None
 ) -> list[ScriptUse]:
     """The use of every script, or of one, in calls begun at ``since`` or later."""
-    query = select(trails.c.script, trails.c.revision, trails.c.entries, trails.c.state).order_by(
-        trails.c.started_at, trails.c.id
-    )
+    query = select(*_COLUMNS).order_by(trails.c.started_at, trails.c.id)
     if script is not None:
         query = query.where(trails.c.script == script)
     if since is not None:
@@ -111,7 +106,9 @@ def use_of_scripts(
     for row in connection.execute(query):
         known = script_of(row.revision, row.script)
         use = found.setdefault(row.script, ScriptUse(row.script, known.title if known else row.script))
-        _Counting(use, known).count(row.entries, row.state)
+        has_remarks = any(entry["kind"] == "other" for entry in row.entries)
+        call = call_behind(connection, row) if has_remarks else CallBehind(None, row.call_id, row.operator)
+        _Counting(use, known, call).count(row.entries, row.state)
     return list(found.values())
 
 
@@ -119,6 +116,7 @@ def use_of_scripts(
 class _Counting:
     use: ScriptUse
     script: Script | None
+    call: CallBehind
 
     def count(self, entries: Sequence[Mapping[str, Any]], state: str) -> None:
         """Add one call."""
@@ -132,8 +130,7 @@ class _Counting:
             elif entry["kind"] == "back":
                 self._back(current, entry["fact"])
             elif entry["kind"] == "other":
-                remark = MissingAnswer(datetime.fromisoformat(entry["at"]), entry.get("text") or None)
-                self._question(entry["q"]).remarks.append(remark)
+                self._question(entry["q"]).remarks.append(self._remark(entry, current.values()))
         for entry in current.values():
             words = self._words(entry["q"], entry["fact"], entry.get("value"))
             self._question(entry["q"]).answers[words] += 1
@@ -148,6 +145,15 @@ class _Counting:
             self.use.broken_off += 1
         else:
             self.use.handed_over += 1
+
+    def _remark(self, entry: Mapping[str, Any], answered: Iterable[Mapping[str, Any]]) -> MissingAnswer:
+        answers = tuple(self._answer(one) for one in answered)
+        at, text = datetime.fromisoformat(entry["at"]), entry.get("text") or None
+        return MissingAnswer(at, text, self.call, entry["fact"], answers)
+
+    def _answer(self, entry: Mapping[str, Any]) -> EarlierAnswer:
+        value, words = entry.get("value"), self._words(entry["q"], entry["fact"], entry.get("value"))
+        return EarlierAnswer(entry["fact"], None if words == TYPED else value, words)
 
     def _back(self, current: dict[str, Mapping[str, Any]], fact: str) -> None:
         if fact in current:

@@ -41,18 +41,18 @@ def masked(text: str, full: bool) -> str:
 
 
 def table(found: Sequence[CallSummary], labels: Sequence[str | None], zone: ZoneInfo, full: bool) -> str:
-    """One row a call; an outcome too long for its column goes on in the next line."""
+    """One row a call; an outcome with its operator that is too long for its column goes on in the next line."""
     number = max(1, *(len(str(call.id)) for call in found))
     widths = [number, 15, 12, 12, 0, 15]
     widths[4] = terminal.WIDTH - sum(widths) - (len(widths) - 1)
-    head = ["№", "Время", "Звонок", "Телефон", "Итог", "Доставка"]
+    head = ["№", "Время", "Звонок", "Телефон", "Итог (оператор)", "Доставка"]
     rows = [
         [
             str(call.id),
             f"{call.occurred_at.astimezone(zone):%d.%m.%y %H:%M}{'!' if call.late else ''}",
             call.call_id,
             phone_text(call.phone, full),
-            label or UNFINISHED,
+            f"{label or UNFINISHED}{f' ({call.operator})' if call.operator else ''}",
             "проба" if call.dry_run else progress(call.states),
         ]
         for call, label in zip(found, labels, strict=True)
@@ -61,6 +61,11 @@ def table(found: Sequence[CallSummary], labels: Sequence[str | None], zone: Zone
     if any(call.late for call in found):
         lines += ["", _LATE]
     return "\n".join(lines)
+
+
+def goes_on(last: CallSummary) -> str:
+    """How the next page of a list is asked for."""
+    return f"\nЭто не все: дальше — с теми же условиями и --after {last.id}"
 
 
 def progress(states: Mapping[str, int]) -> str:
@@ -81,6 +86,8 @@ def summary_json(call: CallSummary, label: str | None, zone: ZoneInfo, full: boo
         "call": call.call_id,
         "occurred_at": iso(call.occurred_at, zone),
         "phone": phone_json(call.phone, full),
+        "operator": call.operator,
+        "card_id": call.card,
         "script": call.script,
         "outcome": call.outcome,
         "label": label,

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from plugin.errors import InputError
 
 _SPAN = re.compile(r"(\d{1,5})([hd])")
+_DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
 _UNITS = {"h": "hours", "d": "days"}
 
 
@@ -22,8 +23,8 @@ def iso(moment: datetime, zone: ZoneInfo) -> str:
     return moment.astimezone(zone).isoformat(timespec="seconds")
 
 
-def moment_of(given: str | None, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """The moment of ``--since``: a day or time by the deployment's clocks, or so long ago. Raises InputError."""
+def moment_of(given: str | None, zone: ZoneInfo, now: datetime, option: str = "--since") -> datetime | None:
+    """The moment of an option: a day or time by the deployment's clocks, or so long ago. Raises InputError."""
     if given is None:
         return None
     span = _span(given)
@@ -34,8 +35,16 @@ def moment_of(given: str | None, zone: ZoneInfo, now: datetime) -> datetime | No
         return moment if moment.tzinfo else moment.replace(tzinfo=zone)
     except ValueError as error:
         raise InputError(
-            f"--since: «{given[:40]}» не похоже на время", hint="Например: 2026-11-22, '2026-11-22 10:00', 24h, 7d"
+            f"{option}: «{given[:40]}» не похоже на время", hint="Например: 2026-11-22, '2026-11-22 10:00', 24h, 7d"
         ) from error
+
+
+def end_of(option: str, given: str | None, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """The moment up to which something is meant; a day is meant with all of it. Raises InputError."""
+    moment = moment_of(given, zone, now, option)
+    if moment is None or given is None or not _DAY.fullmatch(given.strip()):
+        return moment
+    return moment + timedelta(days=1)
 
 
 def span_of(option: str, given: str) -> timedelta:

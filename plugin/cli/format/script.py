@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from plugin.common.log import mask_text
 from plugin.common.russian import counted
 from plugin.common.terminal import clean, wrapped
+from plugin.operator_page.missing_answers import MissingAnswer
 from plugin.operator_page.usage_report import QuestionUse, ScriptUse
 
 NOTHING = "На странице оператора ещё не было звонков."
@@ -50,7 +51,17 @@ def _question(question: QuestionUse, zone: ZoneInfo) -> list[str]:
         for remark in question.remarks[-_REMARKS:]:
             said = f"«{mask_text(clean(remark.text))}»" if remark.text else "(слова удалены вместе с данными звонка)"
             lines += wrapped(f"{remark.at.astimezone(zone):%d.%m %H:%M}  {said}", 6)
+            lines += wrapped(_where(remark), 8)
     return lines
+
+
+def _where(remark: MissingAnswer) -> str:
+    """The call that it was said in, who spoke, and what had been answered."""
+    call = remark.call
+    parts = [f"звонок № {call.number} ({call.call_id})" if call.number else f"звонок {call.call_id}, в журнале его нет"]
+    parts += [f"оператор {call.operator}"] if call.operator else []
+    before = ", ".join(f"«{one.words}»" for one in remark.answers)
+    return f"{', '.join(parts)}; {f'до этого: {before}' if before else 'до этого ответов не было'}"
 
 
 def _counted_line(label: str, count: int, of: int) -> list[str]:

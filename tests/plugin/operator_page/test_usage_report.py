@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert, update
 
 from plugin.authoring.revisions.active import ActiveRules
+from plugin.authoring.verification.cases import run_case
 from plugin.cli.format.script import page
 from plugin.cli.main import main
 from plugin.deciding.ruleset import Script
+from plugin.deciding.ruleset.cases import build_cases
+from plugin.deciding.ruleset.faults import Faults
+from plugin.ledger.schema import calls
+from plugin.ledger.trails import trails
 from plugin.operations.purge import Purge
+from plugin.operator_page.missing_answers import draft_case
 from plugin.operator_page.usage_report import ScriptUse, use_of_scripts
 from tests.plugin.operator_page.pages import SCRIPT, PageHarness
 from tests.plugin.web.harness import PLUGIN_TOML
@@ -76,6 +84,57 @@ def test_branches_ends_times_steps_back_and_remarks_are_counted(busy: PageHarnes
     assert [remark.text for remark in use.questions["section-1-kind"].remarks] == ["Звоните +79161234567 вечером"]
 
 
+def test_each_remark_names_its_call_its_operator_and_the_answers_before_it(busy: PageHarness) -> None:
+    (remark,) = used(busy)[0].questions["section-1-kind"].remarks
+    (number,) = (call["id"] for call in busy.calls if call["call_id"] == "c-3")
+    told = remark.to_json()
+    assert (told["number"], told["call"], told["operator"]) == (number, "c-3", "ivanova")
+    assert told["answers"] == [{"fact": "related_to_car", "value": True, "words": "Да, имеет отношение"}]
+    shown = " ".join(page(used(busy)[0], busy.settings.timezone).split())
+    assert f"звонок № {number} (c-3), оператор ivanova; до этого: «Да, имеет отношение»" in shown
+
+
+def test_of_calls_under_one_id_it_is_the_nearest_in_time(busy: PageHarness) -> None:
+    (before,) = used(busy)[0].questions["section-1-kind"].remarks
+    (call,) = (call for call in busy.calls if call["call_id"] == "c-3")
+    other = {name: value for name, value in call.items() if name != "id"}
+    other |= {"generation": 7, "last_occurred_at": busy.clock() + timedelta(days=40)}
+    with busy.ledger.write() as connection:
+        connection.execute(insert(calls), other)
+    assert used(busy)[0].questions["section-1-kind"].remarks == [before]
+
+
+def test_a_call_that_is_not_in_the_ledger_is_told_as_such(busy: PageHarness) -> None:
+    with busy.ledger.write() as connection:
+        connection.execute(update(trails).where(trails.c.call_id == "c-3").values(call_id="c-33"))
+    shown = " ".join(page(used(busy)[0], busy.settings.timezone).split())
+    assert "звонок c-33, в журнале его нет, оператор ivanova" in shown
+
+
+def test_a_draft_case_of_a_remark_holds_as_it_is_and_tells_nothing_typed(pages: PageHarness) -> None:
+    entries = [
+        pages.entry("answer", q="who-answered", fact="related_to_car", value=False, asked=pages.clock().isoformat()),
+        pages.entry("answer", q="section-2-client", fact="is_client", value=True, asked=pages.clock().isoformat()),
+        pages.entry(
+            "answer", q="section-2-name", fact="client_name", value="Иванова Анна", asked=pages.clock().isoformat()
+        ),
+        pages.entry("other", q="section-1-kind", fact="survey_type", text='Только "вечером", +79161234567'),
+    ]
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(1, *entries))
+    (remark,) = used(pages)[0].questions["section-1-kind"].remarks
+    decider = pages.rules.current().script(SCRIPT)
+
+    draft = draft_case(remark, decider.script)
+
+    assert "Иванова" not in draft
+    assert "9161234567" not in draft
+    (case,) = tomllib.loads(draft)["case"]
+    assert case["facts"]["related_to_car"] == "Нет, не имеет отношения"
+    (built,) = build_cases(SCRIPT, {"case": [case]}, decider.script, (), Faults())
+    assert run_case(decider, built).differences == ()
+    assert case["next"] == "survey_type"
+
+
 def test_only_what_is_asked_for_is_counted(busy: PageHarness) -> None:
     assert used(busy, script="survey_opt_in") == []
     assert used(busy, since=busy.clock() + timedelta(hours=1)) == []
@@ -137,3 +196,11 @@ def test_the_command_prints_it_and_json(pages: PageHarness, tmp_path: Path, caps
     assert main(["--config", str(tmp_path), "script", "report", "--script", "nothing"]) == 0
     assert capsys.readouterr().out == "На странице оператора ещё не было звонков.\n"
     assert main(["--config", str(tmp_path), "script", "report", "--since", "soon"]) == 2
+    capsys.readouterr()
+    assert main(["--config", str(tmp_path), "script", "report", "--case", "c-1"]) == 2
+    assert "нет нужного ответа" in capsys.readouterr().err
+    remark = pages.entry("other", q="section-1-kind", fact="survey_type", text="Звоните вечером")
+    pages.sessions.save(pages.call(), SCRIPT, pages.saving(2, remark))
+    capsys.readouterr()
+    assert main(["--config", str(tmp_path), "script", "report", "--case", "c-1"]) == 0
+    assert tomllib.loads(capsys.readouterr().out)["case"][0]["next"] == "survey_type"

@@ -23,7 +23,6 @@ from plugin.events.decide_call import IgnoredEvent, decide_event
 from plugin.events.load_call import load_call_of
 from plugin.events.parse import ParsedEvent, as_body, parse
 from plugin.events.plan_change import CallChange, plan_change
-from plugin.events.plan_suppression import NO_NUMBER, lacks_number
 from plugin.events.refusals import UNKNOWN_SOURCE, EventRefusal, RefusalLog
 from plugin.events.refused_call import ReportedCall, note_refused_call
 from plugin.events.respond import EventResponse, combined, respond, respond_new, respond_taken, respond_to_repeat
@@ -228,8 +227,6 @@ class Intake:
         decision = planned.decided.decision
         if accept is not None and not accept(decision):
             raise DecisionChanged(planned)
-        if lacks_number(planned.decided, planned.call):
-            extra["warnings"] = [*warnings, NO_NUMBER]
         answer = {"event": result.id, "call": result.call_id, "decision": decision.to_json()} | extra
         saved = save_change(connection, planned, AnsweredEvent(event, result, answer))
         _log_taken(planned, names, warnings)

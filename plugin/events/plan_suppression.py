@@ -13,9 +13,6 @@ from connectors.kit.phones import first_number
 from plugin.events.calls import Call
 from plugin.events.decide_call import DecidedCall
 
-#: Told to the sender of an event whose decision would exclude a number.
-NO_NUMBER = "call.phone: without a number nothing is put into the suppression list"
-
 
 @dataclass(frozen=True, slots=True)
 class SuppressionChange:
@@ -50,9 +47,3 @@ def plan_suppression(decided: DecidedCall, call: Call, *, is_new: bool) -> Suppr
     if number is None and not corrects:
         return None
     return SuppressionChange(number, call.last_occurred_at, said, corrects, unfinished=outcome is None)
-
-
-def lacks_number(decided: DecidedCall, call: Call) -> bool:
-    """Whether the decision would exclude a number, and the call has none."""
-    outcome = decided.decider.script.outcomes.get(decided.decision.outcome or "")
-    return outcome is not None and bool(outcome.suppress) and first_number(call.phone) is None

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from plugin.events.plan_suppression import NO_NUMBER
 from plugin.ledger.suppression import suppressions
 from tests.plugin.events.support import ALL, CALLS, HALF, NONE, ONLINE, OTHER_CLIENT, SETTINGS, Office, at
 
@@ -42,10 +41,9 @@ def test_a_source_on_trial_excludes_nobody(office: Office) -> None:
     assert office.rows(suppressions) == []
 
 
-def test_a_call_without_a_number_says_so_in_its_answer(office: Office) -> None:
-    assert NO_NUMBER in office.taken(CALLS, call={"phone": "anonymous"})["warnings"]
+def test_a_call_without_a_number_excludes_none(office: Office) -> None:
+    office.taken(CALLS, call={"phone": "anonymous"})
     assert office.rows(suppressions) == []
-    assert "warnings" not in office.taken(NONE, call={"id": "other", "phone": None})
 
 
 # --- what is said -----------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ def test_a_case_that_fails_keeps_the_rules_from_going_live_and_is_told_with_its_
 def test_a_first_publication_that_fails_makes_no_ledger(home: Home, rules: Rules) -> None:
     damage(home, "roles.toml", b"[broken")
     assert rules("publish", *SIGNED).status == 2
-    assert files_in(home.folder) == ["plugin.toml", "rules"]
+    assert files_in(home.folder) == ["plugin.toml", "rules", "secrets"]
 
 
 def test_faults_are_told_even_where_the_ledger_cannot_be_read(home: Home, rules: Rules) -> None:
@@ -159,7 +159,7 @@ def test_a_trial_changes_nothing_and_needs_no_name(home: Home, rules: Rules) -> 
     said = rules("publish", "--dry-run")
     assert (said.status, said.err) == (0, "")
     assert f"Редакция {revision(home.rules)} может быть опубликована." in said.out
-    assert files_in(home.folder) == ["plugin.toml", "rules"]
+    assert files_in(home.folder) == ["plugin.toml", "rules", "secrets"]
 
 
 def test_a_trial_of_wrong_rules_tells_what_publishing_would(home: Home, rules: Rules) -> None:

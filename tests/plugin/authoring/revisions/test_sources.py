@@ -33,7 +33,7 @@ def test_without_a_ledger_nothing_is_active_or_stored_and_none_is_made(home: Hom
         named(home, name)
     assert "optout rules" in str(error.value)
     assert not home.ledger.exists()
-    assert sorted(path.name for path in home.folder.iterdir()) == ["plugin.toml", "rules"]
+    assert sorted(path.name for path in home.folder.iterdir()) == ["plugin.toml", "rules", "secrets"]
 
 
 def test_an_open_ledger_is_asked_for_in_vain_where_there_is_none(home: Home) -> None:

@@ -171,7 +171,7 @@ def test_a_gap_in_the_rules_names_the_facts(rulebook: Rulebook) -> None:
     rules[:] = [rule for rule in rules if rule["id"] != "1-chosen"]
     book = Rulebook.from_content(content)
 
-    with pytest.raises(NoOutcome, match="related_to_car=yes, survey_type=calls"):
+    with pytest.raises(NoOutcome, match="related_to_car=true, survey_type=calls"):
         book.script(SCRIPT).decide({"related_to_car": True, "survey_type": "calls"})
     book.close()
 

@@ -81,7 +81,7 @@ def unreadable(file: Path, error: TomlUnreadable) -> ConfigError:
         case RecursionError():
             what, hint = "nested too deeply", "simplify it"
         case _:
-            what, hint = "begins with a byte order mark", "save it as UTF-8 without BOM"
+            what, hint = error.english
     place = f"{file}:{error.line}" if error.line else str(file)
     return ConfigError(f"{place}: {what} — {hint}")
 

@@ -26,14 +26,19 @@ _UNREADABLE: Mapping[type[OSError], str] = {
     NotADirectoryError: "такого файла нет",
 }
 _TOO_LARGE = "слишком длинное число"
+_TOO_LARGE_ENGLISH = ("has a number that is too long", "shorten it")
 _LONG_NUMBER = re.compile(r"(?<![\w.+-])[+-]?[0-9](?:_?[0-9]){4299,}")
 
 
 class TomlUnreadable(Exception):
-    """The file is not there, not UTF-8 or not TOML. ``line`` is 1-based, 0 where unknown."""
+    """The file is not there, not UTF-8 or not TOML. ``line`` is 1-based, 0 where unknown.
 
-    def __init__(self, what: str, hint: str, line: int = 0) -> None:
+    ``english``: what and hint for integrators, where no exception of Python's stands behind it.
+    """
+
+    def __init__(self, what: str, hint: str, line: int = 0, english: tuple[str, str] = ("not TOML", "mend it")) -> None:
         super().__init__(what)
+        self.english = english
         self.what = what
         self.hint = hint
         self.line = line
@@ -63,7 +68,11 @@ def load_toml(path: Path) -> TomlSource:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise TomlUnreadable("это не файл с текстом", "уберите то, что стоит под этим именем, и верните файл")
+            raise TomlUnreadable(
+                "это не файл с текстом",
+                "уберите то, что стоит под этим именем, и верните файл",
+                english=("cannot be read (it is no file)", "put the file in its place"),
+            )
         raw = path.read_bytes()
     except OSError as error:
         why = _UNREADABLE.get(type(error), error.strerror)
@@ -85,7 +94,10 @@ def parse_toml(raw: bytes) -> TomlSource:
     """Parse the bytes of a TOML file. Raises TomlUnreadable."""
     if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise TomlUnreadable(
-            "файл начинается с метки порядка байтов (BOM)", "сохраните его в кодировке «UTF-8 без BOM»", 1
+            "файл начинается с метки порядка байтов (BOM)",
+            "сохраните его в кодировке «UTF-8 без BOM»",
+            1,
+            ("begins with a byte order mark", "save it as UTF-8 without BOM"),
         )
     try:
         text = raw.decode("utf-8")
@@ -96,7 +108,8 @@ def parse_toml(raw: bytes) -> TomlSource:
         ) from error
     if deep := _DEEP_KEY.search(text):
         line = text.count("\n", 0, deep.start()) + 1
-        raise TomlUnreadable(f"ключ более чем из {_MOST_PARTS} частей", "упростите файл", line)
+        told = f"has a key of more than {_MOST_PARTS} parts", "simplify it"
+        raise TomlUnreadable(f"ключ более чем из {_MOST_PARTS} частей", "упростите файл", line, told)
     try:
         source = TomlSource(tomllib.loads(text), locate(text), text)
     except tomllib.TOMLDecodeError as error:
@@ -112,9 +125,9 @@ def parse_toml(raw: bytes) -> TomlSource:
         # What the parser lets through of Python's own readers: a whole number of thousands of digits.
         found = _LONG_NUMBER.search(text)
         line = text.count("\n", 0, found.start()) + 1 if found else 1
-        raise TomlUnreadable(_TOO_LARGE, "сократите его", line) from error
+        raise TomlUnreadable(_TOO_LARGE, "сократите его", line, _TOO_LARGE_ENGLISH) from error
     if (place := _too_large(source.data)) is not None:
-        raise TomlUnreadable(_TOO_LARGE, "сократите его", source.line(place))
+        raise TomlUnreadable(_TOO_LARGE, "сократите его", source.line(place), _TOO_LARGE_ENGLISH)
     return source
 
 

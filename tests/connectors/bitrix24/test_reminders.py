@@ -15,7 +15,7 @@ from tests.connectors.bitrix24.writes import COORDINATOR, comment, reminder
 from tests.support.fake_api import Fault
 
 WHY = "ОТМЕНА: исключать не нужно"
-WITHDRAWAL = "9".rjust(16, "0").ljust(64, "e")
+WITHDRAWAL = "9".rjust(16, "d").ljust(64, "e")
 WAYS = pytest.mark.parametrize("reminders", ["todo", "task"])
 
 

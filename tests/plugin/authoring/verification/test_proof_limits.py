@@ -36,8 +36,8 @@ def test_combinations_of_text_tests_without_an_example_are_not_passed_over() -> 
     report = proven(script([{"fact": "words"}], rules, facts=facts))
 
     assert [fault.what for fault in report.unproven] == [
-        "текст «Слова»: не проверено: не matches ?, не contains дорого",
-        "текст «Слова»: не проверено: matches ?, contains дорого",
+        "текст «Слова»: не проверено: не подходит под «?», не содержит «дорого»",
+        "текст «Слова»: не проверено: подходит под «?», содержит «дорого»",
     ]
 
 

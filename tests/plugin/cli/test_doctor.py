@@ -224,7 +224,7 @@ def test_a_configuration_that_holds_is_told_so_and_nothing_is_written_or_mailed(
 def test_beside_a_running_service_the_active_rules_count(plugin: RunningPlugin) -> None:
     plugin.start()
     before = plugin.run("rules", "history", "--json").stdout
-    change(plugin, "rules/survey_opt_out/outcomes.toml", ("исключать не требуется", "исключать никого не нужно"))
+    change(plugin, "rules/roles.toml", ("Координатор опросов", "Координатор всех опросов"))
     out = told(plugin)
     assert "В папке другие правила" in out
     revision = re.search(r"действует редакция (\w{12})", out)

@@ -170,11 +170,13 @@ def _not_allowed(made: Sequence[Decision], there: _There) -> Iterator[str]:
 
 
 def _was_there(item: Item, there: _There) -> bool:
-    """Whether something of what it replaces is found: of a comment in its own card, of all else anywhere."""
+    """Whether something of what it replaces is found, of a comment in its own card.
+
+    A person is told, too, of what may have been mailed: whether a mail left whose process was killed on its way nobody
+    can look up, and each decision that reminds also mails.
+    """
     others = (other for other in there if other is not item and other.what == item.replaces)
-    if item.kind in ("comment", "correction"):
-        return any(other.place == item.place for other in others)
-    return any(True for _ in others)
+    return item.kind not in ("comment", "correction") or any(other.place == item.place for other in others)
 
 
 def _wrong_states(made: Sequence[Decision], there: _There) -> Iterator[str]:

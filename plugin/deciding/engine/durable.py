@@ -36,6 +36,8 @@ warnings.filterwarnings("ignore", r"datetime\.datetime\.utcfromtimestamp", Depre
 #: The message that opens a session. No fact can have this name.
 START = "*"
 _RULESET = "script"
+#: Rules only collect, so that a session whose end is not known can simply be run again.
+_TRIES = 3
 _SID = "call"
 #: The C extension's pool of sessions has 8 slots; a slot never used crashes the process when it is freed.
 _PRIMED_SESSIONS = 7
@@ -83,9 +85,11 @@ class Engine:
         with _LOCK:
             if not self._usable:
                 raise EngineError("this ruleset's engine is closed")
-            self._fired, self._asserted, self._facts, self._started = set(), set(), facts, False
-            self._session(_SID)
-            return frozenset(self._fired - self._added)
+            for _ in range(_TRIES):
+                self._fired, self._asserted, self._facts, self._started = set(), set(), facts, False
+                if self._session(_SID):
+                    return frozenset(self._fired - self._added)
+            raise EngineError("durable-rules gave no state back")
 
     def close(self) -> None:
         """Give the compiled ruleset's memory back. The engine cannot be used afterwards."""
@@ -96,7 +100,8 @@ class Engine:
                 self._host._ruleset_list.clear()
                 durable_rules_engine.delete_ruleset(handle)
 
-    def _session(self, sid: str) -> None:
+    def _session(self, sid: str) -> bool:
+        """Whether the engine gave its state back: once in tens of thousands of times it gives a number instead."""
         try:
             state = self._host.assert_fact(_RULESET, {"sid": sid, "on": START})
         except Exception as error:
@@ -106,8 +111,11 @@ class Engine:
             # Deleting a session in which no action ran would crash the process; every action sets the flag.
             if self._started:
                 self._host.delete_state(_RULESET, sid)
+        if not isinstance(state, Mapping):
+            return False
         if "exception" in state:
             raise EngineError(f"a rule failed inside durable-rules ({state['exception']})")
+        return True
 
     def _prime(self) -> None:
         for number in range(_PRIMED_SESSIONS):

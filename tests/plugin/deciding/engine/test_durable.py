@@ -81,6 +81,24 @@ def test_nothing_of_one_decision_is_left_for_the_next(survey: Engine) -> None:
     assert set(survey.run({"a": "yes", "b": "x"})) == {"ask a", "ask b", "ends"}
 
 
+@pytest.mark.parametrize("numbers", [1, 2, 3])
+def test_a_number_in_the_place_of_a_state_is_no_decision_and_the_session_is_run_again(
+    survey: Engine, monkeypatch: pytest.MonkeyPatch, numbers: int
+) -> None:
+    host = survey._host
+    real, left = host.assert_fact, [0] * numbers
+
+    def assert_fact(*given: object) -> object:
+        state = real(*given)
+        return left.pop() if left else state
+
+    monkeypatch.setattr(host, "assert_fact", assert_fact)
+    if numbers == 3:
+        with pytest.raises(EngineError, match="gave no state back"):
+            survey.run({"a": "yes", "b": "x"})
+    assert set(survey.run({"a": "yes", "b": "x"})) == {"ask a", "ask b", "ends"}
+
+
 def test_memory_stays_flat_over_many_decisions() -> None:
     in_child("""
 engine = Engine(SURVEY)

@@ -91,15 +91,18 @@ class Verdict:
     wrong: tuple[str, ...] = ()
 
 
-def judge(story: Story, found: Mapping[Item, Sequence[str | None]]) -> Verdict:
-    """Hold what was found of a call, with the states of reminders, against what may be there."""
+def judge(story: Story, found: Mapping[Item, Sequence[str | None]], *, perhaps_mailed: bool = False) -> Verdict:
+    """Hold what was found of a call, with the states of reminders, against what may be there.
+
+    ``perhaps_mailed``: a mail of it may have left, and nobody can look it up; people are told of it to be sure.
+    """
     made = decided(story)
     there = {item: states for item, states in found.items() if states}
     named = f"{story.call}: "
     return Verdict(
         tuple(named + one for one in [*_missing(made, there), *_not_taken_back(made, there)]),
         tuple(f"{named}{_named(item)}: {len(states)} times" for item, states in there.items() if len(states) > 1),
-        tuple(named + one for one in [*_not_allowed(made, there), *_wrong_states(made, there)]),
+        tuple(named + one for one in [*_not_allowed(made, there, perhaps_mailed), *_wrong_states(made, there)]),
     )
 
 
@@ -151,7 +154,7 @@ def _is_written(old: Decision, place: str, later: Sequence[Decision], there: _Th
     return bool(same)
 
 
-def _not_allowed(made: Sequence[Decision], there: _There) -> Iterator[str]:
+def _not_allowed(made: Sequence[Decision], there: _There, perhaps_mailed: bool) -> Iterator[str]:
     """What no decision writes, and what speaks of a record that never was."""
     written = [item for decision in made for item in decision.items()]
     whats = {decision.outcome for decision in made}
@@ -165,18 +168,16 @@ def _not_allowed(made: Sequence[Decision], there: _There) -> Iterator[str]:
             right = known and _bare(item) in written
         if not right:
             yield f"{_named(item)} must not be there"
-        elif item.replaces is not None and not _was_there(item, there):
+        elif item.replaces is not None and not _was_there(item, there, perhaps_mailed):
             yield f"{_named(item)} speaks of what never was"
 
 
-def _was_there(item: Item, there: _There) -> bool:
-    """Whether something of what it replaces is found, of a comment in its own card.
-
-    A person is told, too, of what may have been mailed: whether a mail left whose process was killed on its way nobody
-    can look up, and each decision that reminds also mails.
-    """
+def _was_there(item: Item, there: _There, perhaps_mailed: bool) -> bool:
+    """Whether something of what it replaces is found: of a comment in its own card, of all else anywhere."""
     others = (other for other in there if other is not item and other.what == item.replaces)
-    return item.kind not in ("comment", "correction") or any(other.place == item.place for other in others)
+    if item.kind in ("comment", "correction"):
+        return any(other.place == item.place for other in others)
+    return perhaps_mailed or any(True for _ in others)
 
 
 def _wrong_states(made: Sequence[Decision], there: _There) -> Iterator[str]:

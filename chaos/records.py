@@ -16,6 +16,11 @@ _ENDED = ("done", "cancelled", "parked")
 _STATES = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
 _WAITING = select(func.count()).where(calls.c.unfinished_at.is_not(None))
 _ROWS = select(deliveries.c.key, deliveries.c.kind, deliveries.c.state, deliveries.c.sent_at)
+_PERHAPS_MAILED = (
+    select(calls.c.call_id)
+    .join(deliveries, deliveries.c.call_ref == calls.c.id)
+    .where(deliveries.c.kind == "smtp_email", deliveries.c.state == "cancelled", deliveries.c.sent_at.is_not(None))
+)
 _LOOKED_UP = select(attempts.c.outcome, func.count()).where(
     attempts.c.step == "look_up", attempts.c.outcome.in_(("found", "absent"))
 )
@@ -54,6 +59,11 @@ class Records:
         with self._ledger.read() as connection:
             rows = connection.execute(_ROWS).all()
         return [Row(row.key, row.kind, row.state, row.sent_at is not None) for row in rows]
+
+    def perhaps_mailed(self) -> frozenset[str]:
+        """The calls of which a mail was cancelled that may have left: nobody can look it up."""
+        with self._ledger.read() as connection:
+            return frozenset(connection.execute(_PERHAPS_MAILED).scalars())
 
     def missing(self, accepted: Collection[str]) -> list[str]:
         """Those of these events that are not there exactly once."""

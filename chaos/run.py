@@ -124,8 +124,9 @@ def _end(stage: Stage, result: Result) -> None:
 def _count(stage: Stage, told: Sequence[Story], ledger: Records, result: Result) -> None:
     found = read_back(stage.crm_api, dict(stage.sink.mails), told)
     result.settled, result.mails = ledger.looked_up(), found.mails
+    perhaps_mailed = ledger.perhaps_mailed()
     for story in told:
-        verdict = judge(story, found.items.get(story.number, {}))
+        verdict = judge(story, found.items.get(story.number, {}), perhaps_mailed=story.call in perhaps_mailed)
         result.lost += verdict.lost
         result.doubled += verdict.doubled
         result.off += verdict.wrong

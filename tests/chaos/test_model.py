@@ -93,6 +93,13 @@ def test_a_correction_may_have_overtaken_all_that_it_corrects_or_nothing_of_it()
         assert (verdict.lost, verdict.doubled, verdict.wrong) == ((), (), ())
 
 
+def test_a_person_hears_of_what_never_was_only_where_a_mail_of_it_may_have_left() -> None:
+    new, _, _ = corrected()
+    # A card's comment says of a card only what stands in it, mail or no mail.
+    assert len(judge(story("all", "calls"), new).wrong) == 3
+    assert len(judge(story("all", "calls"), new, perhaps_mailed=True).wrong) == 1
+
+
 def test_who_was_reminded_of_what_is_corrected_must_hear_of_it() -> None:
     new, old, _ = corrected()
     assert len(judge(story("all", "calls"), new | old).lost) == 2

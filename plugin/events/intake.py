@@ -18,17 +18,17 @@ from plugin.common.clock import Now
 from plugin.config.settings import Settings, Source
 from plugin.deciding.decision.model import Decision
 from plugin.errors import EventError, LedgerUnavailable
-from plugin.events.authenticate import Signatures
 from plugin.events.decide_call import IgnoredEvent, decide_event
 from plugin.events.load_call import load_call_of
 from plugin.events.parse import ParsedEvent, as_body, parse
 from plugin.events.plan_change import CallChange, plan_change
-from plugin.events.refusals import UNKNOWN_SOURCE, EventRefusal, RefusalLog
+from plugin.events.refusals import EventRefusal, RefusalLog
 from plugin.events.refused_call import ReportedCall, note_refused_call
 from plugin.events.respond import EventResponse, combined, respond, respond_new, respond_taken, respond_to_repeat
 from plugin.events.revision_cache import RevisionCache
 from plugin.events.save_change import AnsweredEvent, save_change, save_event
 from plugin.events.schema import CallResult
+from plugin.events.signed import SignedReports
 from plugin.events.validate import event_warnings, validate
 from plugin.ledger import Ledger
 from plugin.ledger.group_commit import GroupCommit
@@ -65,7 +65,7 @@ class Intake:
         self._rules = rules
         self._settings = settings
         self._now = now
-        self._signatures = Signatures(settings.sources)
+        self._reports = SignedReports(settings, now)
         self._refusals = RefusalLog(ledger, now)
         self._writes = GroupCommit[_Write, EventResponse](
             ledger, lambda connection, writes: [write.work(connection) for write in writes], lambda write: write.call
@@ -74,20 +74,7 @@ class Intake:
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> EventResponse:
         """``POST /events/call-result``: every check of contract 3.3 in its order; never raises for bad input."""
-
-        sender = UNKNOWN_SOURCE
-
-        def take() -> EventResponse:
-            nonlocal sender
-            limit = self._settings.web.max_body_bytes
-            if len(body) > limit:
-                raise EventError(413, "too_large", f"the body is over {limit} bytes")
-            source, webhook_id = self._signatures.verify(headers, body)  # 401
-            sender = source.recorded_as
-            event = parse(source, body, self._now(), webhook_id=webhook_id)  # 400
-            return self._take(event)  # 409 or 200, 422, 503
-
-        response = respond(take)
+        sender, response = self._reports.receive(headers, body, self._take)
         self.tell_refusal(sender, response)
         return response
 

@@ -11,14 +11,12 @@ import structlog
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import Now
 from plugin.config.settings import Settings, Source
-from plugin.errors import EventError
-from plugin.events.authenticate import Signatures
-from plugin.events.parse import ParsedEvent, parse
+from plugin.events.parse import ParsedEvent
 from plugin.events.read_form import read_call_result
-from plugin.events.refusals import UNKNOWN_SOURCE
 from plugin.events.refused_call import ReportedCall, note_refused_call
-from plugin.events.respond import EventResponse, respond
+from plugin.events.respond import EventResponse
 from plugin.events.schema import CallResult, bad_fields
+from plugin.events.signed import SignedReports
 from plugin.events.validate import FUTURE
 from plugin.ledger import Ledger
 from plugin.promise.suppression_list import entries_of
@@ -37,27 +35,14 @@ class CallStarts:
         self._rules = rules
         self._settings = settings
         self._now = now
-        self._signatures = Signatures(settings.sources)
+        self._reports = SignedReports(settings, now)
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> tuple[str, EventResponse]:
         """``POST /events/call-started``: the source, as the ledger records it, and the answer; raises nothing.
 
         The checks are those of a call result, in their order: 413, 401, 400, 422, 503.
         """
-        sender = UNKNOWN_SOURCE
-
-        def take() -> EventResponse:
-            nonlocal sender
-            limit = self._settings.web.max_body_bytes
-            if len(body) > limit:
-                raise EventError(413, "too_large", f"the body is over {limit} bytes")
-            source, webhook_id = self._signatures.verify(headers, body)
-            sender = source.recorded_as
-            event = parse(source, body, self._now(), webhook_id=webhook_id)
-            return self._answer(source, *self._validated(event))
-
-        answer = respond(take)
-        return sender, answer
+        return self._reports.receive(headers, body, lambda event: self._answer(event.source, *self._validated(event)))
 
     def _validated(self, event: ParsedEvent) -> tuple[CallResult, str | None]:
         """The call, and the scope of its script. Raises EventError 422."""

@@ -18,6 +18,11 @@ def clock(moment: datetime, zone: ZoneInfo, *, seconds: bool = False) -> str:
     return moment.astimezone(zone).strftime("%d.%m.%Y %H:%M:%S" if seconds else "%d.%m.%Y %H:%M")
 
 
+def clock_or_dash(moment: datetime | None, zone: ZoneInfo) -> str:
+    """The same for a column; a dash where there is none."""
+    return clock(moment, zone) if moment else "—"
+
+
 def iso(moment: datetime, zone: ZoneInfo) -> str:
     """The moment by the deployment's clocks, for programs."""
     return moment.astimezone(zone).isoformat(timespec="seconds")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import phone_text
-from plugin.cli.format.moments import clock
+from plugin.cli.format.moments import clock, clock_or_dash
 from plugin.common.russian import counted
 from plugin.common.terminal import wrapped
 
@@ -27,7 +27,7 @@ def table(entries: Sequence[SuppressionEntry], zone: ZoneInfo, full: bool, *, mo
         return EMPTY
     lines = [f"{'Номер':17} {'Из чего':9} {'С какого времени':16}  Снято"]
     for entry in entries:
-        until = clock(entry.until, zone) if entry.until else "—"
+        until = clock_or_dash(entry.until, zone)
         lines.append(f"{phone_text(entry.number, full):17} {SCOPES[entry.scope]:9} {clock(entry.since, zone)}  {until}")
     if more:
         lines.append("Показаны не все: --limit N покажет больше, весь список пишет suppression export.")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from plugin.cli.format.moments import clock
+from plugin.cli.format.moments import clock_or_dash
 
 if TYPE_CHECKING:
     from plugin.auth.api_tokens import ApiToken
@@ -20,8 +19,8 @@ def table(found: Sequence[ApiToken], zone: ZoneInfo) -> str:
     width = max(len("Токен"), *(len(one.name) for one in found))
     lines = [f"{'Токен':{width}}  {'На что':20}  {'Последний запрос':16}  Состояние"]
     for one in found:
-        state = f"отозван {_clock(one.revoked_at, zone)}" if one.revoked_at else "действует"
-        lines.append(f"{one.name:{width}}  {', '.join(one.scopes):20}  {_clock(one.used_at, zone):16}  {state}")
+        state = f"отозван {clock_or_dash(one.revoked_at, zone)}" if one.revoked_at else "действует"
+        lines.append(f"{one.name:{width}}  {', '.join(one.scopes):20}  {clock_or_dash(one.used_at, zone):16}  {state}")
     return "\n".join(lines)
 
 
@@ -30,7 +29,3 @@ def to_json(one: ApiToken) -> dict[str, Any]:
     times = {name: getattr(one, name) for name in ("created_at", "used_at", "revoked_at")}
     shown = {name: moment and moment.isoformat(timespec="seconds") for name, moment in times.items()}
     return {"name": one.name, "scopes": list(one.scopes)} | shown
-
-
-def _clock(moment: datetime | None, zone: ZoneInfo) -> str:
-    return clock(moment, zone) if moment else "—"

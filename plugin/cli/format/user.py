@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from plugin.cli.format.moments import clock
+from plugin.cli.format.moments import clock_or_dash
 
 if TYPE_CHECKING:
     from plugin.auth.users import User
@@ -22,8 +21,8 @@ def table(found: Sequence[User], zone: ZoneInfo) -> str:
     width = max(len("Логин"), *(len(one.login) for one in found))
     lines = [f"{'Логин':{width}}  {'Роль':13}  {'Последний вход':16}  Состояние"]
     for one in found:
-        state = f"отключён с {_clock(one.disabled_at, zone)}" if one.disabled_at else "работает"
-        lines.append(f"{one.login:{width}}  {ROLES[one.role]:13}  {_clock(one.signed_in_at, zone):16}  {state}")
+        state = f"отключён с {clock_or_dash(one.disabled_at, zone)}" if one.disabled_at else "работает"
+        lines.append(f"{one.login:{width}}  {ROLES[one.role]:13}  {clock_or_dash(one.signed_in_at, zone):16}  {state}")
     return "\n".join(lines)
 
 
@@ -32,7 +31,3 @@ def to_json(one: User) -> dict[str, str | None]:
     times = {name: getattr(one, name) for name in ("created_at", "password_at", "signed_in_at", "disabled_at")}
     shown = {name: moment and moment.isoformat(timespec="seconds") for name, moment in times.items()}
     return {"login": one.login, "role": one.role} | shown
-
-
-def _clock(moment: datetime | None, zone: ZoneInfo) -> str:
-    return clock(moment, zone) if moment else "—"

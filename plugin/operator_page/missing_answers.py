@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from plugin.common.log import mask_text
 from plugin.common.terminal import clean
+from plugin.common.toml.writer import literal
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.value_classes import examples
 from plugin.deciding.ruleset.values import FactValue
@@ -83,9 +83,9 @@ def _draft(missing: MissingAnswer, script: Script) -> Iterator[str]:
     yield f"# {number}: на этот вопрос клиент ответил «{said}»."
     yield "# Добавьте ответ в facts и вместо next напишите, чего ждать: outcome, comment, remind."
     yield "[[case]]"
-    yield f"name = {_toml(f'Нет нужного ответа: {said}')}"
-    yield f"facts = {_table(facts)}"
-    yield f"next = {_toml(missing.fact)}"
+    yield f"name = {literal(f'Нет нужного ответа: {said}')}"
+    yield f"facts = {literal(facts)}"
+    yield f"next = {literal(missing.fact)}"
 
 
 def _given(answer: EarlierAnswer, script: Script) -> FactValue:
@@ -93,11 +93,3 @@ def _given(answer: EarlierAnswer, script: Script) -> FactValue:
         labels = [asked.label_of(answer.value) for asked in script.questions if asked.fact == answer.fact]
         return answer.words if answer.words in labels else answer.value
     return next(iter(examples(script.classes[answer.fact])))
-
-
-def _table(facts: Mapping[str, FactValue]) -> str:
-    return f"{{ {', '.join(f'{name} = {_toml(value)}' for name, value in facts.items())} }}" if facts else "{}"
-
-
-def _toml(value: FactValue) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from plugin.authoring.verification.case_texts import TextMismatch, further_differences, persons_of
 from plugin.authoring.verification.cases import CaseResult
-from plugin.common.toml.writer import text_literal, text_literals
+from plugin.common.toml.writer import literal, text_literals
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.ruleset import Role
 from plugin.deciding.ruleset.cases import Wording
@@ -50,7 +50,7 @@ def rewritten(text: str, changes: Sequence[Rewording]) -> tuple[str, list[Reword
         if written is None:
             left.append(change)
             continue
-        lines[start:end] = block.replace(written, text_literal(change.new)).split("\n")
+        lines[start:end] = block.replace(written, literal(change.new)).split("\n")
     return "\n".join(lines), left
 
 

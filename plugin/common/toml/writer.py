@@ -15,14 +15,25 @@ def to_toml(data: Mapping[str, Any]) -> str:
     return "\n".join(_table(data, ())).strip("\n") + "\n"
 
 
-def text_literal(text: str) -> str:
-    """A text as a TOML value; one of several lines between three quotes."""
-    return _text(text) if "\n" not in text else _lines(text)
+def literal(value: Any) -> str:
+    """A value as TOML writes it; a text of several lines between three quotes. Raises TypeError as ``to_toml``."""
+    if isinstance(value, str):
+        return _text(value) if "\n" not in value else _lines(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, list):
+        return f"[{', '.join(literal(entry) for entry in value)}]"
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_key(key)} = {literal(entry)}" for key, entry in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    raise TypeError(f"TOML has no {type(value).__name__}")
 
 
 def text_literals(text: str) -> list[str]:
     """The ways in which people write this text as a TOML value."""
-    spelt = text_literal(text)
+    spelt = literal(text)
     return [spelt, _text(text), f"'{text}'", '"""\n' + text + '"""', '"""' + text + '"""', "'''\n" + text + "'''"]
 
 
@@ -30,7 +41,7 @@ def _table(data: Mapping[str, Any], place: tuple[str, ...]) -> Iterator[str]:
     # A key after a table's header would belong to that table: what is no table comes first.
     for key, value in data.items():
         if not _has_header(value):
-            yield f"{_key(key)} = {_value(value)}"
+            yield f"{_key(key)} = {literal(value)}"
     for key, value in data.items():
         here = (*place, key)
         name = ".".join(_key(part) for part in here)
@@ -49,21 +60,6 @@ def _has_header(value: Any) -> bool:
 
 def _key(key: str) -> str:
     return key if _BARE.fullmatch(key) else _text(key)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return text_literal(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if isinstance(value, list):
-        return f"[{', '.join(_value(entry) for entry in value)}]"
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(key)} = {_value(entry)}" for key, entry in value.items())
-        return f"{{ {inner} }}" if inner else "{}"
-    raise TypeError(f"TOML has no {type(value).__name__}")
 
 
 def _text(text: str) -> str:

@@ -63,6 +63,12 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+def version_of(name: str, folder: Path) -> str:
+    """The version of the one wheel there of that package."""
+    (wheel,) = folder.glob(f"{name.replace('-', '_')}-*.whl")
+    return wheel.name.split("-")[1]
+
+
 def normal(name: str) -> str:
     """A package's name as indexes compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -71,10 +77,12 @@ def normal(name: str) -> str:
 def main(python: str, folder: Path, name: str) -> None:
     """Write the file, or end with what is wrong with it."""
     found = complete(inventory(python), digests(folder))
+    product = found["metadata"]["component"]
+    # pyproject.toml leaves it to the build, so cyclonedx-py does not find it there.
+    product["version"] = version_of(product["name"], folder)
     text = json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     if fault := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
         raise SystemExit(f"bill_of_materials: not valid CycloneDX: {fault}")
-    product = found["metadata"]["component"]
     (folder / f"{product['name']}-{product['version']}-{name}.cdx.json").write_text(text, encoding="utf-8")
 
 

@@ -11,12 +11,21 @@ import pytest
 from hypothesis import settings
 
 import tests.support.statements  # noqa: F401 (each process compiles SQL once)
-from tests.support.chromium import browser, chromium_path
+from tests.support.chromium import browser, chromium, chromium_path
 from tests.support.databases import ledger_url, postgres, postgres_url, sqlite_template
 from tests.support.examples import examples
 from tests.support.playwright_driver import driver
 
-__all__ = ["browser", "chromium_path", "driver", "ledger_url", "postgres", "postgres_url", "sqlite_template"]
+__all__ = [
+    "browser",
+    "chromium",
+    "chromium_path",
+    "driver",
+    "ledger_url",
+    "postgres",
+    "postgres_url",
+    "sqlite_template",
+]
 
 # What is asked for its help answers in English, whatever the machine's language is.
 os.environ["LANGUAGE"] = "C"

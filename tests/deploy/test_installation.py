@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from plugin import VERSION
 from tests.deploy.pythons import RELEASES, pythons
 from tests.deploy.tools import ROOT, lacking
 
@@ -91,13 +92,15 @@ def _check_bill(dist: Path, release: str) -> None:
     text = file.read_text(encoding="utf-8")
     bill = json.loads(text)
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    product = bill["metadata"]["component"]
+    assert (product["name"], product["version"]) == ("optout-plugin", VERSION)
     others = [wheel for wheel in dist.glob("*.whl") if not wheel.name.startswith(("optout_plugin", "durable_rules"))]
     digests = {hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in others}
     billed = {one["hashes"][0]["content"] for one in bill["components"] if one["name"] != "durable_rules"}
     assert billed == digests
     assert str(dist.parent) not in text
-    (product,) = [one for one in bill["dependencies"] if one["ref"] == "root-component"]
-    assert any(ref.startswith("durable_rules==") for ref in product["dependsOn"])
+    (needs,) = [one for one in bill["dependencies"] if one["ref"] == "root-component"]
+    assert any(ref.startswith("durable_rules==") for ref in needs["dependsOn"])
 
 
 def test_the_wheel_is_the_same_bytes_in_another_folder_at_another_time(checkout: Path, tmp_path: Path) -> None:

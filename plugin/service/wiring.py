@@ -21,6 +21,7 @@ from plugin.ledger import Ledger
 from plugin.monitoring import AlertWatch
 from plugin.operations.retention import DailyPurge
 from plugin.promise.bookkeeping import PromiseBook
+from plugin.promise.escalation import Escalation
 from plugin.promise.promise_loop import PromiseLoop
 from plugin.promise.refused_calls import RefusedCallWatch
 from plugin.promise.reminder_watch import ReminderWatch
@@ -78,11 +79,12 @@ class Service:
         unfinished = UnfinishedCalls(ledger, rules, settings, utc_now, worker.wake)
         watch = AlertWatch(ledger, rules, mailer, settings, worker.gates, utc_now, owner, Random())
         looking = ReminderWatch(ledger, self.connector, gates, utc_now, owner)
+        telling = Escalation(ledger, rules, settings, utc_now, worker.wake)
         housekeeping = {
             "catch-up": catch_up.step,
             "unfinished": unfinished.step,
             "alerts": alerts_step(watch),
-            "promises": PromiseLoop(PromiseBook(ledger, utc_now), looking).step,
+            "promises": PromiseLoop(PromiseBook(ledger, utc_now), looking, telling, utc_now).step,
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
             "refused-calls": refused_calls_step(RefusedCallWatch(ledger, rules, utc_now)),
         }

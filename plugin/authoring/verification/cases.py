@@ -160,6 +160,8 @@ def _texts(decider: Decider) -> Iterator[str]:
     if any(rule.target for rule in decider.script.rules):
         yield from ("other_client.comment", "other_client.reminder", "target_phone")
     yield from ("unfinished.remind", "unfinished.subject", "unfinished.text", "promise_hours", "persons")
+    if decider.script.escalation:
+        yield "escalation"
 
 
 def _expected_texts(case: Case) -> Iterator[str]:
@@ -167,7 +169,7 @@ def _expected_texts(case: Case) -> Iterator[str]:
     for table, of in (("correction", expected.then), ("other_client", expected.other_client)):
         yield from (f"{table}.{name}" for name, wanted in (of or {}).items() if wanted is not None)
     yield from (f"unfinished.{name}" for name, wanted in (expected.unfinished or {}).items() if wanted is not None)
-    for name in ("promise_hours", "persons", "target_phone"):
+    for name in ("promise_hours", "persons", "target_phone", "escalation"):
         if getattr(expected, name) is not None:
             yield name
 

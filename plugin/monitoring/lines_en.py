@@ -21,6 +21,7 @@ _KINDS: Mapping[str, str] = {
     "crm_email": "mail through the CRM",
     "smtp_email": "mail",
     "withdrawal": "withdrawal of a reminder",
+    "completion": "completion of a reminder",
 }
 _REFUSALS: Mapping[str, str] = {
     "too_large": "the body is too large",

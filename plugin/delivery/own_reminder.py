@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, Row, and_, bindparam, literal_column, select
 
 from connectors.kit.reference_mark import MARK_START
@@ -29,7 +31,7 @@ _OWN = (
 )
 
 
-def own_reminder(connection: Connection, decision: int, role: str | None) -> Row[tuple[int, str, int, str, str]] | None:
+def own_reminder(connection: Connection, decision: int, role: str | None) -> Row[Any] | None:
     """The reminder of this decision to this recipient: id, key, call_ref, remote_id, state. None: there is none."""
     return connection.execute(_OWN, {"decision": decision, "role": role}).first()
 

@@ -158,9 +158,10 @@ class Escalation:
         with self._ledger.write() as connection:
             now = self._ledger.moment(connection, self._now)
             judge(connection, [call], now)
-            row = connection.execute(_LOCKED, {"call": call}).mappings().first()
-            if row is None:
+            found = connection.execute(_LOCKED, {"call": call}).mappings().first()
+            if found is None:
                 return 0
+            row: dict[str, Any] = {str(name): value for name, value in found.items()}
             due = steps_due(steps.get(row["script"], ()), row["promised_by"], _since(row), now)
             undone = connection.execute(_UNDONE, {"decision": row["decision_ref"]}).all()
             if not due or not undone or self._waits(connection, undone, max(moment for _, moment in due), now):

@@ -33,7 +33,7 @@ class Dispatcher:
     """Dispatches batches. Thread-safe: what is known of one delivery lives in its own ``Attempt``.
 
     ``slots`` bound how many batches are on their way at once; ``room`` how many are, or have been begun and wait for
-    one of these: so none on its way to the CRM waits for the ledger's disk. Once ``leaving`` is set nothing more goes out.
+    one of these: so none on its way to the CRM waits for the ledger's disk. Once ``leaving`` is set nothing goes out.
     """
 
     queue: Queue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -149,7 +148,7 @@ def to_json(status: RulesStatus, zone: ZoneInfo) -> dict[str, Any]:
             "changed_at": iso(comparison.changed_at, zone) if comparison and comparison.changed_at else None,
             "files": _named(comparison.changes) if comparison else {},
             "reworded": list(comparison.reworded) if comparison else [],
-            "faults": [asdict(fault) for fault in status.faults],
+            "faults": [fault.to_json() for fault in status.faults],
         },
         "shipped": shipped_diff
         and {

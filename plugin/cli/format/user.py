@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from plugin.auth.users import User
 
 #: What may be done by whom, in words.
-ROLES = {"operator": "оператор", "admin": "администратор"}
+ROLES = {"operator": "оператор", "supervisor": "старший", "editor": "редактор", "admin": "администратор"}
 EMPTY = "Пользователей ещё нет. Добавить: optout user add ЛОГИН"
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.amocrm.client import AmoClient
-from connectors.amocrm.contacts import values_of
+from connectors.amocrm.contacts import held_values, spelt
 from connectors.base import CardRef
 from connectors.kit.mapping import FactField, FactFields, FactValue
 
@@ -38,8 +38,8 @@ class ChangedField:
 
     def read(self, item: FactField, record: Mapping[str, Any]) -> FactValue | None:
         """The fact that the change has said; ``record`` is the card's as it is now. Raises NotMapped."""
-        values = self.values if self.superseded else _held(record, self.field_id)
-        return item.read([_spelt(value, item) for value in values])
+        values = self.values if self.superseded else held_values(record, self.field_id)
+        return item.read([spelt(value, item) for value in values])
 
 
 class FieldChanges:
@@ -110,16 +110,3 @@ def _field_of(event: Mapping[str, Any]) -> str:
 
 def _after(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return [{"value": told.get("text"), "enum_id": told.get("enum_id")} for told in _fields(event, "value_after")]
-
-
-def _held(record: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """What a card's field holds now."""
-    held = next((item for item in values_of(record) if str(item.get("field_id")) == name), None)
-    return [value for value in (held or {}).get("values") or () if isinstance(value, dict)]
-
-
-def _spelt(value: Mapping[str, Any], item: FactField) -> Any:
-    """A value as the mapping spells it: of a list's entry the id or its text, whichever is mapped."""
-    known = {*(item.values or {}), *item.empty}
-    entry = value.get("enum_id")
-    return entry if entry is not None and str(entry) in known else value.get("value")

@@ -22,7 +22,10 @@ from plugin.events.resolver import Resolver
 from plugin.ledger import Ledger
 from plugin.monitoring import AlertWatch
 from plugin.operations.retention import DailyPurge
+from plugin.promise.bookkeeping import PromiseBook
+from plugin.promise.promise_loop import PromiseLoop
 from plugin.promise.refused_calls import RefusedCallWatch
+from plugin.promise.reminder_watch import ReminderWatch
 from plugin.resilience.connect import connect, connector_of, mailer_of
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.noted import note_account
@@ -92,11 +95,13 @@ class Service:
         catch_up = self.catch_up(owner)
         unfinished = UnfinishedCalls(ledger, rules, settings, utc_now, worker.wake)
         watch = AlertWatch(ledger, rules, mailer, settings, worker.gates, utc_now, owner, Random())
+        looking = ReminderWatch(ledger, self.connector, gates, utc_now, owner)
         housekeeping = {
             "catch-up": catch_up.step,
             "unfinished": unfinished.step,
             "card-fields": card_fields_step(late),
             "alerts": alerts_step(watch),
+            "promises": PromiseLoop(PromiseBook(ledger, utc_now), looking).step,
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
             "refused-calls": refused_calls_step(RefusedCallWatch(ledger, rules, utc_now)),
         }

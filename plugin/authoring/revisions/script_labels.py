@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from plugin.authoring.revisions.active import ActiveRules
+from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import OptoutError
-
-if TYPE_CHECKING:
-    from plugin.authoring.revisions.active import ActiveRules
-    from plugin.deciding.ruleset import Script
 
 
 class ScriptLabels:

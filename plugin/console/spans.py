@@ -25,5 +25,7 @@ def span(length: timedelta) -> str:
 
 
 def offset(length: timedelta) -> str:
-    """How long after something, or before it."""
+    """How long after something, or before it; nothing for the same second."""
+    if abs(length) < timedelta(seconds=1):
+        return ""
     return f"{'−' if length < timedelta(0) else '+'}{span(length)}"

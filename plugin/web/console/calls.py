@@ -19,6 +19,7 @@ from plugin.events.facts import unfit_facts
 from plugin.ledger.call_search import CallSearch, is_call
 from plugin.ledger.history import CallHistory, CallSummary, list_calls, read_call
 from plugin.ledger.states import DeliveryState
+from plugin.operations.deliveries import text_of
 from plugin.operations.explained_call import explained_call
 from plugin.operations.words import STATES
 from plugin.web.console.access import CALLS
@@ -85,6 +86,7 @@ def call_page(services: ConsoleServices, id_: int) -> Answer:
         measure=measure(history, services.now()),
         timeline=timeline(history, words, language),
         said=said,
+        same_text=_same_texts(history.deliveries),
         open=[one["id"] for one in history.deliveries if one["state"] not in ("done", "cancelled")],
         why=_why(services, history, is_today=_asks_for_today()),
         is_today=_asks_for_today(),
@@ -142,12 +144,23 @@ def progress(call: CallSummary) -> tuple[str, str]:
     if call.dry_run:
         return "проба", "plain"
     if not total:
-        return ("отменено" if call.states else "записывать нечего"), "plain"
+        return ("отменено" if call.states else ""), "plain"
     if standing.get(DeliveryState.PARKED):
         return f"остановлено, сделано {done} из {total}", "bad"
     if done < total:
         return f"сделано {done} из {total}", "bad" if call.late else "warn"
     return ("сделано с опозданием" if call.late else "сделано"), "bad" if call.late else "good"
+
+
+def _same_texts(deliveries: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """Of those that say what an earlier one says, but for the mark of reference: which one that is."""
+    first: dict[str, int] = {}
+    same: dict[int, int] = {}
+    for one in deliveries:
+        text = text_of(one).rpartition("\n")[0]
+        if first.setdefault(text, one["id"]) != one["id"]:
+            same[one["id"]] = first[text]
+    return same
 
 
 # --- why -------------------------------------------------------------------------------------------

@@ -169,9 +169,13 @@ def _fault_of_import(scopes: Sequence[str]) -> str | None:
 
 
 def _decoded(data: bytes) -> str:
-    """The text of a file; only its digits matter, so that a foreign encoding does no harm."""
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    return data.decode(encoding, errors="replace")
+    """The text of a file; what is neither UTF-8 nor UTF-16 was written by a Russian table editor."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1251", errors="replace")
 
 
 ROUTES: Sequence[ConsoleRoute] = (

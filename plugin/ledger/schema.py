@@ -352,7 +352,7 @@ acts = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", UtcTime, nullable=False),
-    # retry | cancel | replay | purge | drop
+    # plugin.ledger.audit.Act
     Column("act", String(12), nullable=False),
     Column("by", Text, nullable=False),
     Column("why", Text, nullable=False),
@@ -369,12 +369,13 @@ bulk_acts = Table(
     metadata,
     Column("id", String(16), primary_key=True),
     Column("at", UtcTime, nullable=False),
-    Column("act", String(12), nullable=False),
+    # What on, and what: deliveries.retry (plugin.console.bulk).
+    Column("act", String(24), nullable=False),
     Column("by", Text, nullable=False),
     Column("why", Text, nullable=False),
     # What they were found by.
     Column("filter", JSON, nullable=False),
-    # One item each: [id, whether it was done, why not].
+    # One item each: [id, whether it was done, whether to try again, what became of it].
     Column("results", JSON, nullable=False),
     Index("ix_bulk_acts_at", "at"),
 )

@@ -10,7 +10,19 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, literal_column, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from plugin.common.clock import Now
 from plugin.ledger import Ledger

@@ -46,6 +46,7 @@ from plugin.web.limits import BodyLimits
 if TYPE_CHECKING:
     from connectors.base import Connector
     from plugin.config.settings import Settings
+    from plugin.console.setup_tools import SetupTools
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,13 @@ class Service:
     connector: Connector
     stack: ExitStack
 
-    def web_server(self, listener: socket.socket) -> WebServer:
-        """The web side at this socket; it listens from now on, and answers once it is run."""
+    def web_server(self, listener: socket.socket, tools: SetupTools | None = None) -> WebServer:
+        """The web side at this socket; it listens from now on, and answers once it is run.
+
+        ``tools`` show the set-up in the console.
+        """
         intake = Intake(self.ledger, self.rules, self.settings, utc_now, self.card_fields())
-        app = create_app(intake, self.ledger, self.settings, self.rules, self.connector)
+        app = create_app(intake, self.ledger, self.settings, self.rules, self.connector, tools=tools)
         web, told = self.settings.web, too_large_teller(intake, self.connector)
         limits = BodyLimits.of(web)
         server = WebServer(app, listener, threads=web.threads, limits=limits, too_large=told, path=web.path)

@@ -8,7 +8,7 @@ from plugin.config.settings import WebSettings
 
 _EVENTS = "/events/"
 _OWN_EVENTS = ("/events/call-result", "/events/call-started")
-_NUMBERS = "/suppression/check"
+_NUMBERS = ("/suppression/check", "/console/suppression/import")
 #: Ten thousand numbers with room for their notes.
 _NUMBERS_BYTES = 2_097_152
 
@@ -27,7 +27,7 @@ class BodyLimits:
 
     def at(self, path: str) -> int:
         """The limit of this path."""
-        if path == _NUMBERS:
+        if path in _NUMBERS:
             return max(self.usual, _NUMBERS_BYTES)
         return self.usual if connector_in(path) is None else self.crm_events
 

@@ -52,8 +52,8 @@ def list_(
     A page that is not the last ends with the option that prints the next one; with --json it goes on after the last
     object's id.
     """
+    from plugin.authoring.revisions.labels import ScriptLabels
     from plugin.cli.format import calls as text
-    from plugin.cli.format.calls_words import ScriptLabels
     from plugin.common.clock import utc_now
     from plugin.ledger.history import list_calls
 
@@ -88,9 +88,9 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
 
     ID is the number that `optout calls list` prints, or the CRM's own id of the call.
     """
+    from plugin.authoring.revisions.labels import ScriptLabels
     from plugin.cli.format.calls import history_json
     from plugin.cli.format.calls_page import page
-    from plugin.cli.format.calls_words import ScriptLabels
 
     with _opened(config) as (connection, rules, settings):
         history, others = _history(connection, id_)

@@ -41,8 +41,7 @@ Form = Mapping[str, str]
 _LETTERS = dict(
     zip(
         "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
-        ("a", "b", "v", "g", "d", "e", "e", "zh", "z", "i", "y", "k", "l", "m", "n", "o", "p", "r", "s", "t", "u", "f")
-        + ("kh", "ts", "ch", "sh", "shch", "", "y", "", "e", "yu", "ya"),
+        (*"abvgde", "e", "zh", *"ziyklmnoprstuf", "kh", "ts", "ch", "sh", "shch", "", "y", "", "e", "yu", "ya"),
         strict=True,
     )
 )

@@ -48,7 +48,7 @@ class RuleField:
     """A field of a form. ``kind``: line, area, number, flag, choice, choices or lines.
 
     ``value`` is as the form shows it: a text, or for ``choices`` those that are chosen. ``was`` goes back with the form
-    and tells whether somebody has changed the field meanwhile. ``active``: what the active rules say, where they differ.
+    and tells whether somebody has changed the field meanwhile. ``active``: what is active, where it differs.
     """
 
     address: str

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.cli.format.calls_words import ScriptLabels
+from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.cli.format.moments import iso
 from plugin.common import terminal
 from plugin.common.log import mask_phone, mask_text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
+from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.cli.format.calls import UNFINISHED, masked, phone_text
-from plugin.cli.format.calls_words import ScriptLabels
 from plugin.cli.format.delivery_page import (
     acts_lines,
     attempt_line,

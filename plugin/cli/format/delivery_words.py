@@ -13,14 +13,8 @@ KINDS: Mapping[str, str] = {kind: words.name for kind, words in delivery.KINDS.i
 SHORT_KINDS: Mapping[str, str] = {kind: words.short for kind, words in delivery.KINDS.items()}
 #: The last lines of a plan that has not been carried out.
 PLAN_ONLY = ("", "Это план: ничего не изменилось. Выполнить: та же команда с", "  --yes --by ИМЯ --reason ПРИЧИНА")
-STEPS = {"send": "отправка", "look_up": "поиск в CRM"}
-OUTCOMES = {
-    "done": "сделано",
-    "not_done": "не сделано",
-    "unknown": "неизвестно, дошло ли",
-    "found": "найдено",
-    "absent": "не найдено",
-}
+STEPS = delivery.ATTEMPT_STEPS
+OUTCOMES = delivery.ATTEMPT_OUTCOMES
 ACTS = {"retry": "повтор", "cancel": "отмена", "replay": "пересчёт", "purge": "удаление данных"}
 TRANSITIONS = {
     TransitionKind.SENDS: "отправить (до CRM не дошло)",

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.cli.format import calls_page
 from plugin.cli.format.calls import history_json, plain
-from plugin.cli.format.calls_words import ScriptLabels
 from plugin.cli.format.moments import clock
 from plugin.cli.format.suppression import SCOPES, number_json, number_page
 from plugin.common.russian import counted

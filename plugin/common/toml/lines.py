@@ -14,7 +14,8 @@ Place = tuple[str | int, ...]
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
-_STRING = re.compile(
+#: A text, in each of the four ways.
+STRING = re.compile(
     r'"""(?:[^\\"]|\\.|"(?!""))*"""(?:"{1,2}(?!"))?'  # up to two quotes may stand before the closing three
     r"|'''(?:[^']|'(?!''))*'''(?:'{1,2}(?!'))?"
     r'|"(?:[^"\\\n]|\\.)*"'
@@ -22,7 +23,7 @@ _STRING = re.compile(
     re.DOTALL,
 )
 #: A bracket, or what may hold one without being one: a text, a remark.
-_BRACKET = re.compile(rf"{_STRING.pattern}|#[^\n]*|\[|\]", re.DOTALL)
+_BRACKET = re.compile(rf"{STRING.pattern}|#[^\n]*|\[|\]", re.DOTALL)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 #: A number, a bool, a date or a time; a date and its time may be parted by a blank.
 _BARE_VALUE = re.compile(r"[^,\]}#\r\n]*")
@@ -117,7 +118,7 @@ class _Scanner:
         while True:
             self._skip(_SPACE)
             quoted = self._text[self._position] in "\"'"
-            part = self._take(_STRING if quoted else _BARE_KEY)
+            part = self._take(STRING if quoted else _BARE_KEY)
             parts.append(_unquoted(part) if quoted else part)
             self._skip(_SPACE)
             if not self._text.startswith(".", self._position):
@@ -131,7 +132,7 @@ class _Scanner:
             case "{":
                 self._inline_table(place)
             case '"' | "'":
-                self._take(_STRING)
+                self._take(STRING)
             case _:
                 self._take(_BARE_VALUE)
 

@@ -16,6 +16,7 @@ from plugin.common.toml.source import Place
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.cases import Expected, Wording
+from plugin.deciding.ruleset.people import recipient_of
 
 #: A place in a case, and what is to stand there; None: nothing.
 _Rewrite = tuple[Place, Any]
@@ -83,6 +84,13 @@ def _rewrites(book: Rulebook, result: CaseResult) -> Iterator[_Rewrite]:
     yield from _texts(expected, run.decision, asked)
     yield from _lists(book, expected, run, run.decision, asked)
     yield from _plain(expected, run.decision, decider.title, decider.promise_hours, decider)
+    told = (expected.unfinished or {}).get("remind")
+    if told is not None:
+        people = [
+            recipient_of(role, one) for role in decider.unfinished_roles for one in decider.people(role, run.facts)
+        ]
+        if sorted(told) != sorted(people):
+            yield ("unfinished", "remind"), people
     for one in further_differences(decider, book.roles, result.case, run.facts, run.decision):
         if isinstance(one, TextMismatch):
             place = tuple(one.what.removeprefix("текст ").split("."))

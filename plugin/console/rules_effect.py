@@ -44,7 +44,8 @@ class DraftEffect:
         changed = [script for script in self.found.scripts if script.different]
         told = []
         for script in changed:
-            verb = "изменится" if script.different % 10 == 1 and script.different % 100 != 11 else "изменятся"
+            few = 2 <= script.different % 10 <= 4 and not 12 <= script.different % 100 <= 14
+            verb = "изменятся" if few else "изменится"
             number = counted(script.different, "разговор", "разговора", "разговоров")
             where = f" в скрипте «{script.title}»" if len(changed) > 1 else ""
             told.append(f"{verb} {number} из {script.compared}{where}")

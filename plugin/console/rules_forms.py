@@ -130,7 +130,7 @@ class FormMaker:
             form.required,
             self._choices(form, key, value),
             tuple(map(told, self.check.around(file, place, self._told))),
-            self._worded(form, active) if active != value else None,
+            self._worded(form, active) if active not in (value, None) else None,
             active != value,
         )
 

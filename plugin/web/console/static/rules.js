@@ -39,7 +39,6 @@ const showBar = (answer) => {
     button.disabled = !what;
     button.title = what ?? "";
   }
-  document.getElementById("to-publish").hidden = !answer.edits;
   document.getElementById("draft-state").textContent = answer.edits
     ? "Есть неопубликованные изменения. Они сохранены и видны только вам."
     : "Черновик ничем не отличается от действующих правил.";
@@ -54,11 +53,21 @@ const showEffect = async (again = 0) => {
   link.href = `${bar.dataset.effect.replace(/effect$/, "changes")}`;
   link.textContent = [told.said, told.past].filter(Boolean).join("; ");
   effect.replaceChildren(link);
+  const past = document.getElementById("past");
+  if (past && told.past) past.textContent = told.past + (told.pending ? "" : ".");
   if (told.cases) effect.append(line(`Не сошлось случаев: ${told.cases}`, "soft"));
   if (told.pending && again < 20) setTimeout(() => mine === asked && showEffect(again + 1), 1000);
 };
 
+let saving = 0;
+const isBusy = () => saving > 0 || dirty.size > 0;
+
 const save = async (form) => {
+  saving += 1;
+  await send(form).finally(() => { saving -= 1; });
+};
+
+const send = async (form) => {
   said(form, "Сохраняем…");
   const sent = new FormData(form);
   const answer = await fetch(form.action, { method: "POST", body: sent, headers: { Accept: "application/json" } }).catch(() => null);
@@ -85,11 +94,46 @@ const save = async (form) => {
   showEffect();
 };
 
-const isTyped = (form) => [...new FormData(form).keys()].length > 0;
+// What was typed and is not on the server yet: nobody gets to another page before it is.
+const dirty = new Set();
+let waiting = Promise.resolve();
+
+const flush = () => {
+  for (const form of dirty) {
+    dirty.delete(form);
+    waiting = waiting.then(() => save(form));
+  }
+  return waiting;
+};
+
 for (const form of document.querySelectorAll("form.edit")) {
-  let waiting = Promise.resolve();
+  form.addEventListener("input", () => dirty.add(form));
   form.addEventListener("change", () => {
-    waiting = waiting.then(() => isTyped(form) && save(form));
+    dirty.add(form);
+    flush();
   });
+  form.addEventListener("submit", () => dirty.delete(form));
 }
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (!link || !isBusy() || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  flush().then(() => location.assign(link.href));
+}, true);
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!isBusy() || form.classList.contains("edit")) return;
+  event.preventDefault();
+  flush().then(() => form.submit());
+}, true);
+
+// Back, reload, a closed tab: what is in the fields goes out all the same.
+addEventListener("pagehide", () => {
+  for (const form of dirty) {
+    fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, keepalive: true });
+  }
+});
+
 if (bar?.dataset.differs && effect && !effect.querySelector(".faulty")) showEffect();

@@ -1,7 +1,7 @@
 """Addresses of fields in the rules: ``rules.question[who].say``, ``roles.role.coordinator.address``.
 
-The file's name without its ending comes first, that of the script's own files unless another script stands before it
-(``other/script.promise_hours``); then keys, and entries of lists by their id or name, or by number from 0 (``#2``).
+The name of a file of the script comes first, without its ending, that of another script as ``other/script.title``;
+then keys, and entries of lists by their id or name, or by their number from 0 (``#2``).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _INDENT = "    "
 
 
 class EditFailed(Exception):
-    """The text cannot be edited so that it says what was meant: it is no TOML, or written in no way that is known."""
+    """The text cannot be edited so that it says what was meant: it is no TOML, or written in an unknown way."""
 
 
 def set_field(text: str, place: Place, value: Any) -> str:

@@ -10,6 +10,7 @@ from plugin.authoring.drafts.addresses import place_of, value_at
 from plugin.authoring.drafts.checking import content_of
 from plugin.authoring.drafts.edit_toml import EditFailed
 from plugin.authoring.drafts.edits import DraftFiles
+from plugin.common.toml.source import Place
 from plugin.errors import InputError
 
 
@@ -40,6 +41,14 @@ class DraftEditor:
                 self._edit(file, lambda text: edit_toml.remove_field(text, place))
         elif now != value or type(now) is not type(value):
             self._edit(file, lambda text: edit_toml.set_field(text, place, value))
+
+    def set_at(self, file: str, place: Place, value: Any) -> None:
+        """The same for a place that is known."""
+        self._edit(file, lambda text: edit_toml.set_field(text, place, value))
+
+    def remove_at(self, file: str, place: Place) -> None:
+        """Let nothing stand at a place that is known."""
+        self._edit(file, lambda text: edit_toml.remove_field(text, place))
 
     def set_all(self, values: Mapping[str, Any]) -> None:
         """Let several fields say this."""

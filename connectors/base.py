@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connectors.protocol.card_fields import CardFieldState
 from connectors.protocol.check import Check
 from connectors.protocol.errors import (
     MISFIT,
@@ -28,6 +29,7 @@ __all__ = [
     "AtFault",
     "CallResult",
     "Card",
+    "CardFieldState",
     "CardRef",
     "CatchUpPage",
     "Check",

@@ -11,6 +11,7 @@ from connectors.base import (
     Assignee,
     CallResult,
     Card,
+    CardFieldState,
     CardRef,
     CatchUpPage,
     Check,
@@ -122,10 +123,13 @@ class Bitrix24Connector(Connector):
         return facts
 
     def read_card(self, card: CardRef) -> Card | None:
-        return contacts.read_card(self._portal, card)
+        return contacts.read_card(self._portal, card, self.settings["card_fields"])
+
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        return checks.card_field_states(self._portal, self.settings)
 
     def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
-        return contacts.read_cards(self._portal, cards)
+        return contacts.read_cards(self._portal, cards, self.settings["card_fields"])
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         return contacts.find_contacts(self._portal, phone, name)

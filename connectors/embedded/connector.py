@@ -10,6 +10,7 @@ from connectors.base import (
     Assignee,
     CallResult,
     Card,
+    CardFieldState,
     CardRef,
     CatchUpPage,
     Check,
@@ -26,7 +27,7 @@ from connectors.embedded.calls import read_call
 from connectors.embedded.catch_up import changed_calls
 from connectors.embedded.checks import EmbeddedChecks
 from connectors.embedded.client import EmbeddedClient
-from connectors.embedded.contacts import find_contacts, read_card
+from connectors.embedded.contacts import card_field_states, find_contacts, read_card
 from connectors.embedded.events import references
 from connectors.embedded.settings import EmbeddedSettings
 from connectors.embedded.writes import MOST_REMINDERS, EmbeddedWrites
@@ -72,7 +73,10 @@ class EmbeddedConnector(Connector):
         return self._checks.assignee(assignee, mailed=mailed)
 
     def read_card(self, card: CardRef) -> Card | None:
-        return read_card(self._api, card)
+        return read_card(self._api, card, self.settings["card_fields"])
+
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        return card_field_states(self._api, self.settings["card_fields"])
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         return find_contacts(self._api, phone, name)

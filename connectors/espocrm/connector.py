@@ -12,6 +12,7 @@ from connectors.base import (
     Assignee,
     CallResult,
     Card,
+    CardFieldState,
     CardRef,
     CatchUpPage,
     Check,
@@ -29,10 +30,10 @@ from connectors.espocrm.calls import EspoCalls
 from connectors.espocrm.catch_up import EspoCatchUp
 from connectors.espocrm.checks import EspoChecks
 from connectors.espocrm.client import EspoClient
-from connectors.espocrm.contacts import card_of, find_people, read_cards
+from connectors.espocrm.contacts import find_people, read_card, read_cards
 from connectors.espocrm.events import references
 from connectors.espocrm.mail import Mails
-from connectors.espocrm.settings import CARD_TYPES, EspoSettings
+from connectors.espocrm.settings import EspoSettings
 from connectors.espocrm.unsent_mail import UnsentMails
 from connectors.espocrm.users import EspoUsers
 from connectors.espocrm.writes import MOST_TASKS, EspoWrites
@@ -109,8 +110,10 @@ class EspoConnector(Connector):
         return found
 
     def read_card(self, card: CardRef) -> Card | None:
-        record = self._api.record(CARD_TYPES[card.type], card.id) if card.type in CARD_TYPES else None
-        return None if record is None else card_of(self._api, card.type, record)
+        return read_card(self._api, card, self.settings["card_fields"])
+
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        return self._checks.card_field_states()
 
     def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
         return read_cards(self._api, cards)

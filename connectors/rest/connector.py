@@ -11,6 +11,7 @@ from connectors.base import (
     Assignee,
     CallResult,
     Card,
+    CardFieldState,
     CardRef,
     CatchUpPage,
     Check,
@@ -32,6 +33,7 @@ from connectors.base import (
 )
 from connectors.http.client import HttpAnswer
 from connectors.http.settings import limits_of
+from connectors.kit.card_fields import card_field_state
 from connectors.kit.mapping import FactFields
 from connectors.rest import profiles
 from connectors.rest.catching_up import RestCatchUp
@@ -138,6 +140,10 @@ class RestConnector(Connector):
             return self.remove("comment", remote_id, of)
 
         return [refuses_missing_card(card, self._contacts.exists, self.add_comment, remove)]
+
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        """What fields there are is not described, so that it cannot be told."""
+        return [card_field_state(item, None, None) for item in self.settings["card_fields"].fields]
 
     def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
         return self._facts.facts()

@@ -39,6 +39,7 @@ COMMANDS: Commands = {
         "plugin.cli.promises:promises",
         "What was promised to clients, and whether it is kept: list, show, report.",
     ),
+    "proof": ("plugin.cli.proof:proof", "One file that proves what was said, promised and done."),
     "purge": ("plugin.cli.purge:purge", "Remove the personal data of old calls that are over."),
     "restore": ("plugin.cli.restore:restore", "Put a copy of the ledger back, so that nothing is written twice."),
     "rules": ("plugin.cli.rules:rules", "Check, try, compare and publish the rules."),

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, and_, cast, exists, literal, select
 
+from plugin.authoring.revisions.activate import EMERGENCY_ALERT
 from plugin.common.log import mask_text
 from plugin.config.settings import Settings
 from plugin.events import hurried, refusals
@@ -38,6 +39,7 @@ class AlertKind(StrEnum):
     CALL_AFTER_REFUSAL = "call_after_refusal"
     NO_WORKING_TIME = hurried.KIND
     REMINDER_CHANGED = "reminder_changed"
+    RULES_EMERGENCY = EMERGENCY_ALERT
 
 
 @dataclass(frozen=True, slots=True)

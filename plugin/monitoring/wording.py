@@ -151,6 +151,14 @@ _ENGLISH: Mapping[AlertKind, AlertWords] = {
         "it. Find out who sees to it: optout promises show NUMBER. The link in its mail marks it as done without it.",
         lines.changed_reminder,
     ),
+    AlertKind.RULES_EMERGENCY: AlertWords(
+        "rules published in an emergency",
+        "Rules were published in an emergency",
+        "Rules published in an emergency: a day has passed",
+        "They were published without another person's approval, which [rules] approvals asks for. Look through them: "
+        "optout rules history; to take out just this change: optout rules revert REVISION.",
+        lines.emergency,
+    ),
 }
 
 

@@ -66,6 +66,17 @@ def _add_cards(routes: Blueprint, crm: Crm) -> None:
         with crm.store.reading() as db:
             return jsonify(records.show_card(db, records.card_row(db, card_id)))
 
+    @routes.patch("/cards/<card_id>")
+    def change_card(card_id: str) -> Response:
+        changes = _given(schemas.ChangedCard())
+        with crm.store.transaction() as db:
+            return jsonify(records.change_card(db, card_id, changes["more"]))
+
+    @routes.get("/card-fields")
+    def list_card_fields() -> Response:
+        with crm.store.reading() as db:
+            return jsonify({"items": records.card_fields(db)})
+
     @routes.post("/cards/<card_id>/comments")
     def create_comment(card_id: str) -> tuple[Response, int]:
         comment = _given(schemas.NewComment())

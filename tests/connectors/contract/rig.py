@@ -56,6 +56,12 @@ class Rig(Protocol):
     def fault(self, *faults: Fault) -> None:
         """The next writing requests meet these, one each."""
 
+    def fill(self, brand: str | None, vip: bool | None) -> None:
+        """What ``card`` holds: ``brand`` Kia, Lada or Opel, the last one not mapped, and ``vip``; None: nothing.
+
+        The connector declares these two and ``absent``, a field that the CRM has not got.
+        """
+
     def written(self, kind: Kind) -> Sequence[Written]:
         """All records of this kind, in the order in which they were written."""
 

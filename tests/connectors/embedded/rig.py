@@ -24,6 +24,11 @@ from tests.support.fake_api import PATIENCE, ApiAnswer, ApiRequest, FakeApi, Fau
 
 TOKEN = "embedded-crm-token"
 SECRET = "embedded-webhook-secret"
+FIELDS = {
+    "brand": {"field": "Марка", "values": {"Kia": "Kia", "Lada": "Lada"}},
+    "vip": {"field": "VIP", "values": {"да": True, "нет": False}},
+    "absent": {"field": "Город"},
+}
 _COLLECTIONS: Mapping[Kind, str] = {"comment": "comments", "reminder": "reminders", "email": "mails"}
 
 
@@ -69,7 +74,7 @@ class EmbeddedRig:
         self.card = CardRef("contact", card["id"])
         self.missing = CardRef("contact", "999999")
         self.people = (self._user("coordinator"), self._user("sms"))
-        account = {"base_url": front.url, "token": TOKEN, "webhook_secret": SECRET}
+        account = {"base_url": front.url, "token": TOKEN, "webhook_secret": SECRET, "card_fields": FIELDS}
         quick = {"connect_seconds": 0.3, "read_seconds": PATIENCE.read_seconds, "settling_seconds": 0.0}
         self.connector = EmbeddedConnector(EmbeddedConnector.Settings().load(account | quick | overrides))
 
@@ -89,6 +94,10 @@ class EmbeddedRig:
         address = f"{name}@example.org"
         self.api("POST", "users", {"id": name, "name": name, "email": address})
         return Assignee(name, address)
+
+    def fill(self, brand: str | None, vip: bool | None) -> None:
+        held = {"Марка": brand, "VIP": None if vip is None else "да" if vip else "нет"}
+        self.api("PATCH", f"cards/{self.card.id}", {"fields": {name: one for name, one in held.items() if one}})
 
     def fault(self, *faults: Fault) -> None:
         self.front.fault(*faults)

@@ -37,6 +37,12 @@ FACTS: dict[str, Any] = {
     "kind": {"field": "cKind", "values": {"Calls": "calls", "All": "all"}},
     "who": {"field": "cWho"},
 }
+#: Fields of cards that rules read.
+CARD_FIELDS: dict[str, Any] = {
+    "brand": {"field": "cBrand", "values": {"Kia": "Kia", "Lada": "Lada"}},
+    "vip": {"field": "cVip", "values": {"true": True, "false": False}},
+    "absent": {"field": "cAbsent"},
+}
 _ENTITIES: Mapping[Kind, str] = {"comment": "Note", "reminder": "Task", "email": "Email"}
 _CARDS = {"Contact": "contact", "Lead": "lead", "Account": "account", "Opportunity": "opportunity", "Case": "case"}
 
@@ -49,6 +55,7 @@ def account(server: EspoServer, **overrides: Any) -> dict[str, Any]:
         "webhooks": f"Call.create {WEBHOOK} {WEBHOOK_SECRET}",
         "mail_sender": SENDER,
         "facts": FACTS,
+        "card_fields": CARD_FIELDS,
         "connect_seconds": 0.3,
         "read_seconds": PATIENCE.read_seconds,
         "settling_seconds": 0.0,
@@ -94,6 +101,12 @@ class EspoRig:
     def _employee(self, name: str) -> Assignee:
         address = f"{name}@example.org"
         return Assignee(self.server.add("User", userName=name, isActive=True, emailAddress=address), address)
+
+    def fill(self, brand: str | None, vip: bool | None) -> None:
+        # A field that nobody has touched is null; of the type «bool» it is false.
+        options = ["", "Kia", "Lada", "Opel"]
+        self.server.card_fields = {"cBrand": {"type": "enum", "options": options}, "cVip": {"type": "bool"}}
+        self.server.records["Contact"][self.card.id] |= {"cBrand": brand, "cVip": vip}
 
     def fault(self, *faults: Fault) -> None:
         self.server.fault(*faults)

@@ -24,6 +24,12 @@ from tests.support.fake_api import PATIENCE, Fault
 README = Path(__file__).parents[3] / "connectors/rest/README.md"
 EVENT_SECRET = "polka-event-secret"
 SECRETS = {"client_secret": CLIENT_SECRET, "event_secret": EVENT_SECRET}
+#: Fields of cards that rules read.
+CARD_FIELDS = {
+    "brand": {"field": "car.brand", "values": {"Kia": "Kia", "Lada": "Lada"}},
+    "vip": {"field": "vip", "values": {"1": True, "0": False}},
+    "absent": {"field": "city.name"},
+}
 _QUICK = {"connect_seconds": 0.5, "settling_seconds": 0, "requests_per_second": 200, "burst": 200}
 
 
@@ -67,7 +73,12 @@ class PolkaRig:
 
     def __init__(self, leave_out: str = "", **changes: Any) -> None:
         self.api = Polka()
-        self.connector = RestConnector(settings(self.api.url, leave_out, **changes))
+        described = settings(self.api.url, leave_out, **{"card_fields": CARD_FIELDS} | changes)
+        self.connector = RestConnector(described)
+
+    def fill(self, brand: str | None, vip: bool | None) -> None:
+        with self.api.lock:
+            self.api.clients["7"] |= {"car": {"brand": brand}, "vip": None if vip is None else int(vip)}
 
     def fault(self, *faults: Fault) -> None:
         self.api.fault(*faults)

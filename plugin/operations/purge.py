@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func,
 from plugin.common.clock import Now
 from plugin.events.inbox import forget_finished
 from plugin.ledger import Ledger
+from plugin.ledger.chain.forget import forget_calls, hold
 from plugin.ledger.schema import acts, attempts, calls, decisions, deliveries, events, revisions
 from plugin.ledger.sqlite_file import wipe_what_is_removed
 from plugin.ledger.states import OPEN, DeliveryState
@@ -87,6 +88,7 @@ class Purge:
         """Purge the next so many, in one transaction; 0 when there are no more."""
         with self._ledger.write() as connection:
             wipe_what_is_removed(connection)
+            hold(connection)
             forget_finished(connection, self._before)
             found = connection.execute(self._next(limit)).all()
             if found:
@@ -103,6 +105,7 @@ class Purge:
         while True:
             with self._ledger.write() as connection:
                 wipe_what_is_removed(connection)
+                hold(connection)
                 if not purge_trails(connection, self._before, self._now(), limit, self._vocabulary):
                     return
 
@@ -110,6 +113,7 @@ class Purge:
         while True:
             with self._ledger.write() as connection:
                 wipe_what_is_removed(connection)
+                hold(connection)
                 if not purge_suppressions(connection, self._before, limit):
                     return
 
@@ -150,6 +154,7 @@ class Purge:
             _CHANGE_DELIVERIES.values(**_DELIVERY_BLANK, **dict.fromkeys(_DELIVERY_JSON, null())), chosen
         )
         connection.execute(_CHANGE_CALLS.values(**_CALL_BLANK, purged_at=self._now()), chosen)
+        forget_calls(connection, ids)
 
     def _facts(
         self, connection: Connection, facts: Mapping[str, Any], script: str, revision: str | None

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, null, select, update
 
+from plugin.ledger.chain.forget import forget_records
 from plugin.ledger.trails import trails
 
 #: The facts of a script's vocabulary in a revision, by name.
@@ -34,6 +35,7 @@ def purge_trails(connection: Connection, before: datetime, now: datetime, limit:
         kept = [_bare(entry, facts) for entry in row.entries]
         blank = {"operator": None, "about": null(), "reported": null(), "tab": None, "purged_at": now}
         connection.execute(_CHANGE.values(entries=kept, **blank), {"trail": row.id})
+    forget_records(connection, "trail", [row.id for row in found])
     return len(found)
 
 

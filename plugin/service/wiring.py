@@ -18,14 +18,24 @@ from plugin.events.catch_up import CatchUp
 from plugin.events.intake import Intake
 from plugin.events.resolver import Resolver
 from plugin.ledger import Ledger
+from plugin.ledger.chain.loop import ChainLoop
 from plugin.monitoring import AlertWatch
+from plugin.operations.chain_check import DailyChainCheck
 from plugin.operations.retention import DailyPurge
 from plugin.promise.refused_calls import RefusedCallWatch
 from plugin.resilience.connect import connect, connector_of, mailer_of
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.noted import note_account
 from plugin.service.background import LoopThread
-from plugin.service.housekeeping import HousekeepingLoop, UnfinishedCalls, alerts_step, purge_step, refused_calls_step
+from plugin.service.housekeeping import (
+    HousekeepingLoop,
+    UnfinishedCalls,
+    alerts_step,
+    chain_check_step,
+    chain_step,
+    purge_step,
+    refused_calls_step,
+)
 from plugin.web import WebServer, create_app
 from plugin.web.events import too_large_teller
 from plugin.web.limits import BodyLimits
@@ -79,6 +89,8 @@ class Service:
             "unfinished": unfinished.step,
             "alerts": alerts_step(watch),
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
+            "chain": chain_step(ChainLoop(ledger, utc_now)),
+            "chain-check": chain_check_step(DailyChainCheck(ledger, utc_now)),
             "refused-calls": refused_calls_step(RefusedCallWatch(ledger, rules, utc_now)),
         }
         return (

@@ -337,7 +337,7 @@ acts = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", UtcTime, nullable=False),
-    # retry | cancel | replay | purge | drop
+    # retry | cancel | replay | purge | forget | drop
     Column("act", String(12), nullable=False),
     Column("by", Text, nullable=False),
     Column("why", Text, nullable=False),

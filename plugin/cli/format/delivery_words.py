@@ -15,7 +15,13 @@ SHORT_KINDS: Mapping[str, str] = {kind: words.short for kind, words in delivery.
 PLAN_ONLY = ("", "Это план: ничего не изменилось. Выполнить: та же команда с", "  --yes --by ИМЯ --reason ПРИЧИНА")
 STEPS = delivery.ATTEMPT_STEPS
 OUTCOMES = delivery.ATTEMPT_OUTCOMES
-ACTS = {"retry": "повтор", "cancel": "отмена", "replay": "пересчёт", "purge": "удаление данных"}
+ACTS = {
+    "retry": "повтор",
+    "cancel": "отмена",
+    "replay": "пересчёт",
+    "purge": "удаление данных",
+    "forget": "удаление данных номера",
+}
 TRANSITIONS = {
     TransitionKind.SENDS: "отправить (до CRM не дошло)",
     TransitionKind.LOOKS_UP: "искать в CRM, чего нет — отправить",

@@ -36,6 +36,7 @@ COMMANDS: Commands = {
     "ledger": ("plugin.cli.ledger:ledger", "Whether the ledger's records are as they were written: verify."),
     "link": ("plugin.cli.link:link", "Print a signed link to the operators' page for one call."),
     "person": ("plugin.cli.person:person", "Everything that is known of a number, for the client who asks for it."),
+    "promises": ("plugin.cli.promises:promises", "What was promised to clients, and whether it is kept: list, show."),
     "proof": ("plugin.cli.proof:proof", "One file that proves what was said, promised and done."),
     "purge": ("plugin.cli.purge:purge", "Remove the personal data of old calls that are over."),
     "restore": ("plugin.cli.restore:restore", "Put a copy of the ledger back, so that nothing is written twice."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from plugin.cli.format.moments import span_of
+from plugin.common.moments import span_of
 from plugin.errors import InputError
 
 if TYPE_CHECKING:

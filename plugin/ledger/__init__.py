@@ -4,6 +4,8 @@
 from plugin.ledger import access as access
 from plugin.ledger import chain as chain
 from plugin.ledger import connected as connected
+from plugin.ledger import drafts as drafts
+from plugin.ledger import promises as promises
 from plugin.ledger import restores as restores
 from plugin.ledger import suppression as suppression
 from plugin.ledger import trails as trails

@@ -82,6 +82,12 @@ def rules(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
     )
 
 
+def emergency(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Rules that nobody agreed to."""
+    who = f"{about['by']}, {_clock(about['at'], zone)}"
+    return f"редакция {about['revision'][:16]} опубликована экстренно: {who}; зачем: {about['reason']}"
+
+
 def source(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """A source that sends nothing."""
     last = about.get("last")
@@ -141,6 +147,14 @@ def broken_chain(about: Mapping[str, Any], zone: ZoneInfo) -> str:
 def chain_head(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """Where the chain ended at its last check."""
     return f"проверено {_clock(about['at'], zone)}, записей {about['seq']}: отметка {about['seq']}:{about['link']}"
+
+
+_CHANGES = {"missing": "удалено", "reassigned": "передано другому", "postponed": "перенесено за обещанный срок"}
+
+
+def changed_reminder(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A reminder that is not as it was written."""
+    return f"звонок № {about['call']} ({about['call_id']}): напоминание № {about['delivery']} {_CHANGES[about['what']]}"
 
 
 def _reason(about: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, and_, cast, exists, literal, select
 
+from plugin.authoring.revisions.activate import EMERGENCY_ALERT
 from plugin.common.log import mask_text
 from plugin.config.settings import Settings
 from plugin.events import hurried, refusals
@@ -39,6 +40,8 @@ class AlertKind(StrEnum):
     NO_WORKING_TIME = hurried.KIND
     CHAIN_BROKEN = "chain_broken"
     CHAIN_HEAD = "chain_head"
+    REMINDER_CHANGED = "reminder_changed"
+    RULES_EMERGENCY = EMERGENCY_ALERT
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ It is one JSON-able mapping, which a file, a page to print and the browser's con
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from plugin.ledger.states import MAILS, DeliveryState
 from plugin.promise.person import calls_of
 from plugin.promise.proof_chain import ProvenRecords, chain_of
 from plugin.promise.proof_conversation import conversation_of, trail_of
-from plugin.promise.proof_finish import FinishedReminder, people_of
+from plugin.promise.proof_finish import finished_reminders, people_of
 from plugin.promise.suppression_list import entries_of, said_of
 
 #: Names the shape of the mapping: another shape gets another name.
@@ -33,16 +33,12 @@ FORMAT = "optout-proof/1"
 
 @dataclass(frozen=True, slots=True)
 class ProofFrame:
-    """What a proof is made with: the ``rules`` that name things, the deployment's clocks, and the mails' ``sender``.
-
-    ``finished``: the reminders that people finished, by the delivery's id.
-    """
+    """What a proof is made with: the ``rules`` that name things, the deployment's clocks, and the mails' ``sender``."""
 
     rules: ActiveRules
     zone: ZoneInfo
     sender: str | None
     now: datetime
-    finished: Mapping[int, FinishedReminder] = field(default_factory=dict)
 
 
 def proof_of(connection: Connection, call_ids: Sequence[int], number: str | None, frame: ProofFrame) -> dict[str, Any]:
@@ -109,7 +105,7 @@ def _call(connection: Connection, history: CallHistory, frame: ProofFrame) -> di
         "events": [_event(row, words, summary.revision, zone) for row in history.events],
         "decisions": [_decision(row, words, zone) for row in history.decisions],
         "deliveries": [_delivery(row, frame) for row in history.deliveries],
-        "people": plain(people_of(history, frame.finished), zone),
+        "people": plain(people_of(history, finished_reminders(connection, summary.id)), zone),
         "acts": [_without(plain(row, zone), "call_ref") for row in history.acts],
     }
 

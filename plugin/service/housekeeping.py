@@ -14,6 +14,7 @@ from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import Now
 from plugin.config.settings import Settings
 from plugin.errors import LedgerUnavailable
+from plugin.events.late_card_fields import LateCardFields
 from plugin.events.unfinished import remind_of_unfinished
 from plugin.ledger import Ledger
 from plugin.ledger.chain.loop import ChainLoop
@@ -29,6 +30,8 @@ _LOG = structlog.get_logger(__name__)
 _PAUSE = 0.2
 #: How often the daily check of the chain looks whether its time has come, and the pause after a fault, in seconds.
 _LOOK, _AFTER_FAULT = 60.0, 300.0
+#: Between two looks of what has nothing to do in this configuration, in seconds.
+_IDLE = 60.0
 #: Does a job once and returns the seconds until the next time; it is given what tells that it is to stop.
 Step = Callable[[Callable[[], bool]], float]
 
@@ -98,6 +101,15 @@ def refused_calls_step(watch: RefusedCallWatch) -> Step:
 
     def step(stopped: Callable[[], bool]) -> float:
         return watch.step()
+
+    return step
+
+
+def card_fields_step(late: LateCardFields | None) -> Step:
+    """Read the cards that could not be read when their events came in."""
+
+    def step(stopped: Callable[[], bool]) -> float:
+        return _IDLE if late is None else late.step(stopped)
 
     return step
 

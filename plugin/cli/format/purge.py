@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from plugin.cli.format.suppression import SCOPES
 from plugin.common.terminal import wrapped
 from plugin.ledger.sqlite_file import empty_log, sqlite_path
 from plugin.operations.purge import PurgeCounts
+from plugin.promise.suppression_list import SCOPES
 
 if TYPE_CHECKING:
     from plugin.operations.purge_person import PersonPurge

@@ -33,6 +33,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import NullType
 
 from plugin.ledger.chain.links import Content, Row
+from plugin.ledger.promises import WatchState, watched_reminders
 from plugin.ledger.schema import UtcTime, acts, attempts, calls, decisions, deliveries, events
 from plugin.ledger.states import ENDED
 from plugin.ledger.suppression import suppressions
@@ -75,7 +76,7 @@ class Part:
             found = found.join(table, on)
         if self.where is not None:
             found = found.where(self.where)
-        return found.where(self.by.in_(select(given.c.value))).order_by(self.table.c.id)
+        return found.where(self.by.in_(select(given.c.value))).order_by(*self.table.primary_key.columns)
 
 
 def _worded(stored: Column[Any]) -> ColumnElement[Any]:
@@ -114,6 +115,7 @@ _TRAIL = _columns(
     "id namespace call_id generation script revision operator about entries reported state outcome event_id started_at "
     "updated_at",
 )
+_FINISHED = _columns(watched_reminders, "delivery_ref call_ref state done_by done_at done_through")
 _OF_EVENT = and_(decisions.c.call_ref == events.c.call_ref, decisions.c.event_ref == events.c.id)
 _OF_DECISION = deliveries.c.decision_ref == decisions.c.id
 #: What is sent of a decision later is no part of what was decided.
@@ -135,6 +137,11 @@ SOURCES: Mapping[str, Sequence[Part]] = {
         Part(deliveries, _PLAN, deliveries.c.id),
         Part(deliveries, _END, deliveries.c.id, deliveries.c.state.in_(ENDED)),
         Part(attempts, _ATTEMPT, attempts.c.delivery_ref),
+    ],
+    "reminder": [
+        Part(
+            watched_reminders, _FINISHED, watched_reminders.c.delivery_ref, watched_reminders.c.state == WatchState.DONE
+        )
     ],
     "said": [Part(suppressions, _SAID, suppressions.c.call_ref)],
     "suppression": [Part(suppressions, _SAID, suppressions.c.id)],

@@ -70,7 +70,7 @@ def test_a_head_tells_of_an_end_that_was_cut_off_without_a_trace(firm: Firm) -> 
     change(firm, "DELETE FROM chain WHERE seq > 4")
     change(firm, "UPDATE chain_head SET seq = 4, link = (SELECT link FROM chain WHERE seq = 4)")
     change(firm, "DELETE FROM chain_checks")
-    for table in ("suppressions", "deliveries", "decisions", "events"):
+    for table in ("promises", "suppressions", "deliveries", "decisions", "events"):
         change(firm, f"DELETE FROM {table} WHERE call_ref = 2")
     change(firm, "DELETE FROM calls WHERE id = 2")
     assert "Всё сходится" in firm.out("ledger", "verify", "--head", before)

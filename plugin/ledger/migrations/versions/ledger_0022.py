@@ -10,7 +10,7 @@ from alembic import op
 from plugin.ledger.chain.links import BEFORE_ALL, ChainEntry, digest_of, entry_hash, link_of, written_time
 
 revision = "ledger_0022"
-down_revision = "ledger_0019"
+down_revision = "ledger_0021"
 branch_labels = None
 depends_on = None
 

@@ -20,7 +20,9 @@ from plugin.events.intake import Intake
 from plugin.events.late_card_fields import LateCardFields
 from plugin.events.resolver import Resolver
 from plugin.ledger import Ledger
+from plugin.ledger.chain.loop import ChainLoop
 from plugin.monitoring import AlertWatch
+from plugin.operations.chain_check import DailyChainCheck
 from plugin.operations.retention import DailyPurge
 from plugin.promise.bookkeeping import PromiseBook
 from plugin.promise.escalation import Escalation
@@ -37,6 +39,8 @@ from plugin.service.housekeeping import (
     UnfinishedCalls,
     alerts_step,
     card_fields_step,
+    chain_check_step,
+    chain_step,
     purge_step,
     refused_calls_step,
 )
@@ -109,6 +113,8 @@ class Service:
             "alerts": alerts_step(watch),
             "promises": PromiseLoop(PromiseBook(ledger, utc_now), looking, telling, utc_now).step,
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
+            "chain": chain_step(ChainLoop(ledger, utc_now)),
+            "chain-check": chain_check_step(DailyChainCheck(ledger, utc_now)),
             "refused-calls": refused_calls_step(RefusedCallWatch(ledger, rules, utc_now)),
         }
         return (

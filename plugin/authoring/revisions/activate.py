@@ -43,7 +43,7 @@ def activate(
         previous = newest_activation(connection)
         if unless(previous):
             return ActivationChange(None, previous)
-        _store(connection, rulebook, at)
+        store_revision(connection, rulebook, at)
         row = {"revision": rulebook.revision, "activated_at": at, "by": by, "reason": reason}
         key = connection.execute(insert(activations), row).inserted_primary_key
         assert key is not None
@@ -51,7 +51,8 @@ def activate(
     return ActivationChange(made, previous)
 
 
-def _store(connection: Connection, rulebook: Rulebook, at: datetime) -> None:
+def store_revision(connection: Connection, rulebook: Rulebook, at: datetime) -> None:
+    """Store a revision without making it the active one; of one that is stored already, its files' texts."""
     revision, files = rulebook.revision, dict(rulebook.files) or None
     new = {"revision": revision, "content": rulebook.content, "files": files, "created_at": at}
     if not insert_if_absent(connection, revisions, new) and files:

@@ -11,6 +11,8 @@ import click
 from plugin.errors import RulesError
 
 if TYPE_CHECKING:
+    from plugin.authoring.shadow.records import ShadowReport
+    from plugin.config.settings import Settings
     from plugin.ledger import Ledger
 
 BAD_INPUT = 2
@@ -30,6 +32,7 @@ def publish(config: Path | None, folder: Path | None, by: str, reason: str, dry_
     from plugin.authoring.revisions.publish import publish as publish_
     from plugin.authoring.revisions.publish import try_out
     from plugin.cli.format.rules_publish import lines
+    from plugin.cli.format.rules_shadow import evidence
     from plugin.cli.ledgers import settings_of
     from plugin.ledger import Ledger
     from plugin.ledger.audit import Actor
@@ -45,8 +48,21 @@ def publish(config: Path | None, folder: Path | None, by: str, reason: str, dry_
             click.echo(str(error), err=True)
             click.echo(_still(ledger), err=True)
             return BAD_INPUT
-    click.echo("\n".join(lines(done, settings.timezone)))
+        shown = evidence(_shadowed(ledger, done.revision, settings), settings.timezone)
+    click.echo("\n".join([*lines(done, settings.timezone), *shown]))
     return 0
+
+
+def _shadowed(ledger: Ledger, revision: str, settings: Settings) -> ShadowReport | None:
+    """What the revision's newest shadow came to."""
+    from plugin.authoring.shadow.records import newest_shadow, report_of
+
+    if not ledger.exists() or ledger.schema().pending:
+        return None
+    with ledger.read() as connection:
+        shadow = newest_shadow(connection, revision)
+        page = settings.source_of(settings.page.source).recorded_as
+        return None if shadow is None else report_of(connection, shadow, page)
 
 
 def _still(ledger: Ledger) -> str:

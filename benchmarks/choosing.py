@@ -23,7 +23,7 @@ def decisions() -> list[Row]:
         chosen = Rulebook.load(write_choosing(Path(folder) / "choosing")).script("large")
     # Each conversation with another wrong answer, so that none is known from the one before.
     answers = [{f"f{place}": f"v{int(place == wrong)}" for place in range(FACTS)} for wrong in range(1, FACTS)]
-    brought = [facts | card_facts(number) for number, facts in enumerate(answers)]
+    brought = [{**facts, **card_facts(number)} for number, facts in enumerate(answers)]
 
     def first(decider: Decider, space: Sequence[Facts]) -> Callable[[], int]:
         def run() -> int:

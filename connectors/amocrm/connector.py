@@ -35,6 +35,7 @@ from connectors.base import (
     Quota,
     Reference,
     ReminderState,
+    ReminderStatus,
     ReminderWrite,
     Store,
     Write,
@@ -59,6 +60,7 @@ class AmoConnector(Connector):
     #: The API takes 250 at once and its makers advise no more than 50.
     most_writes = 50
     most_cards = 50
+    most_reminders = 50
     sends_mail = False
     repeats_events = False
 
@@ -125,6 +127,9 @@ class AmoConnector(Connector):
 
     def reminder_state(self, remote_id: str) -> ReminderState:
         return self._records.state(remote_id)
+
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        return self._records.statuses(remote_ids)
 
     # --- writing -----------------------------------------------------------------------------------
 

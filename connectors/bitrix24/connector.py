@@ -28,6 +28,7 @@ from connectors.base import (
     Quota,
     Reference,
     ReminderState,
+    ReminderStatus,
     ReminderWrite,
     Store,
     Write,
@@ -63,6 +64,7 @@ class Bitrix24Connector(Connector):
     Settings = Bitrix24Settings
     most_writes = MOST_WRITES
     most_cards = MOST_COMMANDS
+    most_reminders = MOST_COMMANDS
     #: The portal does not send an event again, whatever it is answered.
     repeats_events = False
     removes = frozenset[Kind]({"comment", "reminder"})
@@ -155,6 +157,9 @@ class Bitrix24Connector(Connector):
 
     def reminder_state(self, remote_id: str) -> ReminderState:
         return reminders.reminder_state(self._portal, remote_id)
+
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        return reminders.reminder_states(self._portal, remote_ids)
 
     # --- writing -----------------------------------------------------------------------------------
 

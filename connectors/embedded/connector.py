@@ -21,6 +21,7 @@ from connectors.base import (
     Quota,
     Reference,
     ReminderState,
+    ReminderStatus,
 )
 from connectors.embedded.calls import read_call
 from connectors.embedded.catch_up import changed_calls
@@ -29,7 +30,7 @@ from connectors.embedded.client import EmbeddedClient
 from connectors.embedded.contacts import card_field_states, find_contacts, read_card
 from connectors.embedded.events import references
 from connectors.embedded.settings import EmbeddedSettings
-from connectors.embedded.writes import EmbeddedWrites
+from connectors.embedded.writes import MOST_REMINDERS, EmbeddedWrites
 from connectors.http.settings import limits_of
 
 
@@ -39,6 +40,7 @@ class EmbeddedConnector(Connector):
     name = "embedded"
     Settings = EmbeddedSettings
     repeats_events = True
+    most_reminders = MOST_REMINDERS
 
     def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(settings)
@@ -85,6 +87,9 @@ class EmbeddedConnector(Connector):
     def reminder_state(self, remote_id: str) -> ReminderState:
         return self._writes.reminder_state(remote_id)
 
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        return self._writes.reminder_states(remote_ids)
+
     # --- writing -----------------------------------------------------------------------------------
 
     def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
@@ -100,6 +105,9 @@ class EmbeddedConnector(Connector):
 
     def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
         return self._writes.withdraw_reminder(remote_id, why, key)
+
+    def complete_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        return self._writes.complete_reminder(remote_id)
 
     # --- events ------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from connectors.base import (
     Quota,
     Reference,
     ReminderState,
+    ReminderStatus,
     Store,
 )
 from connectors.espocrm.calls import EspoCalls
@@ -35,7 +36,7 @@ from connectors.espocrm.mail import Mails
 from connectors.espocrm.settings import EspoSettings
 from connectors.espocrm.unsent_mail import UnsentMails
 from connectors.espocrm.users import EspoUsers
-from connectors.espocrm.writes import EspoWrites
+from connectors.espocrm.writes import MOST_TASKS, EspoWrites
 from connectors.http.settings import limits_of
 
 _ENTITIES: dict[Kind, str] = {"comment": "Note", "reminder": "Task", "email": "Email"}
@@ -56,6 +57,7 @@ class EspoConnector(Connector):
     Settings = EspoSettings
     repeats_events = True
     most_cards = 50
+    most_reminders = MOST_TASKS
     removes = frozenset[Kind]({"comment", "reminder"})
 
     def __init__(
@@ -131,6 +133,9 @@ class EspoConnector(Connector):
     def reminder_state(self, remote_id: str) -> ReminderState:
         return self._writing.reminder_state(remote_id)
 
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        return self._writing.reminder_states(remote_ids)
+
     # --- writing -----------------------------------------------------------------------------------
 
     def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
@@ -146,6 +151,9 @@ class EspoConnector(Connector):
 
     def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
         return self._writing.withdraw_reminder(remote_id, why)
+
+    def complete_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        return self._writing.complete_reminder(remote_id, why)
 
     def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
         return self._writing.remove(_ENTITIES[kind], remote_id)

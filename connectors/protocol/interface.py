@@ -18,7 +18,7 @@ from connectors.protocol.check import Check
 from connectors.protocol.errors import CrmRefused, EventNotAuthentic
 from connectors.protocol.events import CallResult, CatchUpPage, FrameCall, Reference
 from connectors.protocol.limits import Limits, Quota
-from connectors.protocol.outcomes import NotDone, Outcome, ReminderState
+from connectors.protocol.outcomes import NotDone, Outcome, ReminderState, ReminderStatus
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
 from connectors.protocol.store import Store
 from connectors.protocol.trying import TryStep, TryValues
@@ -44,6 +44,8 @@ class Connector(ABC):
     most_writes: ClassVar[int] = 1
     #: How many cards one ``read_cards`` takes.
     most_cards: ClassVar[int] = 1
+    #: How many reminders one ``reminder_states`` takes, which is one request (two where a token has to be renewed).
+    most_reminders: ClassVar[int] = 1
     #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
     #: account, so an instance is asked.
     sends_mail: bool = True
@@ -203,6 +205,17 @@ class Connector(ABC):
     @abstractmethod
     def reminder_state(self, remote_id: str) -> ReminderState:
         """Whether the reminder is still open."""
+
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        """How each of these reminders, at most ``most_reminders``, stands now, by one request; raises as reads do.
+
+        One that is left out could not be read together with others: ``reminder_state`` tells why.
+        """
+        return {remote_id: ReminderStatus(self.reminder_state(remote_id)) for remote_id in remote_ids}
+
+    def complete_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        """Close the reminder as done, saying why in it where it can. Done already or gone counts as done."""
+        return self.withdraw_reminder(remote_id, why, key)
 
     @abstractmethod
     def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:

@@ -26,6 +26,7 @@ from connectors.base import (
     Quota,
     Reference,
     ReminderState,
+    ReminderStatus,
     Store,
     TryStep,
     TryValues,
@@ -46,6 +47,7 @@ from connectors.rest.events import RestEvents
 from connectors.rest.misfit import not_read, not_written
 from connectors.rest.model import Create, ReminderTable
 from connectors.rest.presence import CardPresence
+from connectors.rest.reminder_status import status_of
 from connectors.rest.request import Request
 from connectors.rest.settings import RestSettings
 from connectors.rest.template import NoAddress, NotRendered
@@ -161,6 +163,10 @@ class RestConnector(Connector):
 
     def reminder_state(self, remote_id: str) -> ReminderState:
         return self._reminder(remote_id)[0]
+
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        described, zone = self.settings["reminder_state"], self.settings["time_zone"]
+        return {one: status_of(described, *self._reminder(one), zone) for one in remote_ids}
 
     # --- writing -----------------------------------------------------------------------------------
 

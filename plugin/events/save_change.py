@@ -12,6 +12,7 @@ from plugin.events.calls import Call
 from plugin.events.hurried import note_hurried
 from plugin.events.parse import ParsedEvent
 from plugin.events.plan_change import CallChange, NewDecision
+from plugin.events.save_promise import save_promise
 from plugin.events.save_suppression import save_suppression
 from plugin.events.schema import CallResult
 from plugin.events.unread_cards import note_unread_card
@@ -82,6 +83,7 @@ def save_change(connection: Connection, change: CallChange, answered: AnsweredEv
         note_hurried(connection, change.call, call_ref, change.plan.hurried, change.decided.received)
     if change.decision is not None:
         decision_ref = _save_decision(connection, change, change.decision, call_ref, event_ref)
+        save_promise(connection, change.call, call_ref, decision_ref, change.plan.add, change.decided.received)
         return SavedChange(call_ref, _save_plan(connection, change, call_ref, decision_ref))
     return SavedChange(call_ref)
 

@@ -80,6 +80,26 @@ activations = Table(
     Column("activated_at", UtcTime, nullable=False),
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    # publish | rollback | revert | emergency; NULL where it was not noted.
+    Column("kind", String(12)),
+    # Who agreed to it, one name a line.
+    Column("approved_by", Text),
+)
+
+# Rules that wait for another person's word, and that word.
+rule_reviews = Table(
+    "rule_reviews",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", ForeignKey("revisions.revision"), nullable=False),
+    # submit | approve
+    Column("act", String(8), nullable=False),
+    # The activation over which they were looked at; NULL where there was none.
+    Column("over", ForeignKey("activations.id")),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_rule_reviews_revision", "revision"),
 )
 
 calls = Table(
@@ -352,7 +372,7 @@ acts = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", UtcTime, nullable=False),
-    # retry | cancel | replay | purge | drop
+    # plugin.ledger.audit.Act
     Column("act", String(12), nullable=False),
     Column("by", Text, nullable=False),
     Column("why", Text, nullable=False),
@@ -361,4 +381,21 @@ acts = Table(
     # What was before and after, without personal data.
     Column("details", _JSON_OR_NULL),
     Index("ix_acts_act_at", "act", "at"),
+)
+
+# What somebody did to many things at once, and what became of each (plugin.console.bulk).
+bulk_acts = Table(
+    "bulk_acts",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    # What on, and what: deliveries.retry (plugin.console.bulk).
+    Column("act", String(24), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    # What they were found by.
+    Column("filter", JSON, nullable=False),
+    # One item each: [id, whether it was done, whether to try again, what became of it].
+    Column("results", JSON, nullable=False),
+    Index("ix_bulk_acts_at", "at"),
 )

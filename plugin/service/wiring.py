@@ -23,7 +23,10 @@ from plugin.events.resolver import Resolver
 from plugin.ledger import Ledger
 from plugin.monitoring import AlertWatch
 from plugin.operations.retention import DailyPurge
+from plugin.promise.bookkeeping import PromiseBook
+from plugin.promise.promise_loop import PromiseLoop
 from plugin.promise.refused_calls import RefusedCallWatch
+from plugin.promise.reminder_watch import ReminderWatch
 from plugin.resilience.connect import connect, connector_of, mailer_of
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.noted import note_account
@@ -44,6 +47,7 @@ from plugin.web.limits import BodyLimits
 if TYPE_CHECKING:
     from connectors.base import Connector
     from plugin.config.settings import Settings
+    from plugin.console.setup_tools import SetupTools
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,13 @@ class Service:
     connector: Connector
     stack: ExitStack
 
-    def web_server(self, listener: socket.socket) -> WebServer:
-        """The web side at this socket; it listens from now on, and answers once it is run."""
+    def web_server(self, listener: socket.socket, tools: SetupTools | None = None) -> WebServer:
+        """The web side at this socket; it listens from now on, and answers once it is run.
+
+        ``tools`` show the set-up in the console.
+        """
         intake = Intake(self.ledger, self.rules, self.settings, utc_now, self.card_fields())
-        app = create_app(intake, self.ledger, self.settings, self.rules, self.connector)
+        app = create_app(intake, self.ledger, self.settings, self.rules, self.connector, tools=tools)
         web, told = self.settings.web, too_large_teller(intake, self.connector)
         limits = BodyLimits.of(web)
         server = WebServer(app, listener, threads=web.threads, limits=limits, too_large=told, path=web.path)
@@ -93,12 +100,14 @@ class Service:
         catch_up = self.catch_up(owner)
         unfinished = UnfinishedCalls(ledger, rules, settings, utc_now, worker.wake)
         watch = AlertWatch(ledger, rules, mailer, settings, worker.gates, utc_now, owner, Random())
+        looking = ReminderWatch(ledger, self.connector, gates, utc_now, owner)
         housekeeping = {
             "catch-up": catch_up.step,
             "unfinished": unfinished.step,
             "card-fields": card_fields_step(late),
             "alerts": alerts_step(watch),
             "shadow": ShadowWatch(ledger, utc_now).step,
+            "promises": PromiseLoop(PromiseBook(ledger, utc_now), looking).step,
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
             "refused-calls": refused_calls_step(RefusedCallWatch(ledger, rules, utc_now)),
         }

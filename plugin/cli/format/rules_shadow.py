@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from plugin.authoring.shadow.compare import DifferenceKind
 from plugin.authoring.shadow.records import ShadowGroup, ShadowReport
-from plugin.cli.format.moments import iso
 from plugin.common.clock import local_time
+from plugin.common.moments import iso
 from plugin.common.terminal import paragraph
 
 _KINDS = {

@@ -62,7 +62,7 @@ def shadow(config: Path | None, name: str | None, by: str, stop: bool, status: b
 
 
 def _begin(ledger: Ledger, name: str, by: str) -> None:
-    from plugin.authoring.revisions.activate import store_revision
+    from plugin.authoring.revisions.activate import store
     from plugin.authoring.revisions.archive import find_revision, newest_activation
     from plugin.authoring.revisions.publish import checked
     from plugin.authoring.shadow.records import begin_shadow
@@ -75,7 +75,7 @@ def _begin(ledger: Ledger, name: str, by: str) -> None:
     try:
         with ledger.write(alone=True) as connection:
             if passed is not None:
-                store_revision(connection, passed.rulebook, utc_now())
+                store(connection, passed.rulebook, utc_now())
                 revision = passed.rulebook.revision
             else:
                 revision = find_revision(connection, name)

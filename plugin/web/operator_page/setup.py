@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
@@ -12,8 +13,8 @@ from plugin.operator_page.sessions import PageSessions
 from plugin.operator_page.tickets import Tickets
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.reads import CrmReads, Reads
+from plugin.web.assets import Assets
 from plugin.web.auth.setup import answer_people
-from plugin.web.operator_page.assets import Assets
 from plugin.web.operator_page.pages import add_pages
 from plugin.web.operator_page.routes import add_routes
 
@@ -40,7 +41,7 @@ def serve_operators_page(
     """Add the page and what it asks for; every route is guarded by the way in, which has to be there."""
     sessions = PageSessions(ledger, rules, intake, settings, now)
     blueprint = Blueprint("operator", __name__, url_prefix=ROOT, template_folder="templates")
-    assets = Assets()
+    assets = Assets(Path(__file__).parent / "static")
     assets.add_to(blueprint)
     tickets = Tickets.of(settings.page, now)
     add_pages(blueprint, sessions, settings, assets, tickets)

@@ -135,6 +135,26 @@ class AmoRig:
         body = webhook({f"contacts[note][0][note][{name}]": value for name, value in fields.items()})
         return CrmEvent({"content-type": "application/x-www-form-urlencoded"}, SECRET, {}, body)
 
+    def change_reminder(
+        self,
+        remote_id: str,
+        *,
+        done_by: str | None = None,
+        person: str | None = None,
+        due: datetime | None = None,
+        deleted: bool = False,
+    ) -> None:
+        tasks, number = self.server.account.tasks, int(remote_id)
+        if done_by is not None:
+            changed = int(self.server.now().timestamp())
+            tasks[number] |= {"is_completed": True, "updated_by": int(done_by), "updated_at": changed}
+        if person is not None:
+            tasks[number]["responsible_user_id"] = int(person)
+        if due is not None:
+            tasks[number]["complete_till"] = int(due.timestamp())
+        if deleted:
+            del tasks[number]
+
     def missed(self, number: int) -> datetime:
         since = datetime.now(UTC) - timedelta(seconds=1)
         for _ in range(number):

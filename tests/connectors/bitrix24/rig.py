@@ -197,6 +197,26 @@ class Bitrix24Rig:
         self.portal.records.add_item("contact", "43", lastName=last, name=first, secondName=second, phones=(PHONE,))
         return CardRef("contact", "43")
 
+    def change_reminder(
+        self,
+        remote_id: str,
+        *,
+        done_by: str | None = None,
+        person: str | None = None,
+        due: datetime | None = None,
+        deleted: bool = False,
+    ) -> None:
+        activities = self.portal.records.activities
+        if done_by is not None:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            activities[remote_id] |= {"COMPLETED": "Y", "EDITOR_ID": done_by, "LAST_UPDATED": now}
+        if person is not None:
+            activities[remote_id]["RESPONSIBLE_ID"] = person
+        if due is not None:
+            activities[remote_id]["DEADLINE"] = due.isoformat()
+        if deleted:
+            del activities[remote_id]
+
     def missed(self, number: int) -> datetime:
         """The call that is there already is one of them."""
         for other in range(1, number):

@@ -66,6 +66,7 @@ class EmbeddedRig:
 
     def __init__(self, crm: Crm, front: Front, **overrides: Any) -> None:
         self.front = front
+        self._crm = crm
         self._numbers = itertools.count(1)
         self._client = application(crm).test_client()
         # Another number, then the one that is looked for, in a notation of its own.
@@ -118,6 +119,25 @@ class EmbeddedRig:
         self.api("POST", "calls", call)
         body = json.dumps({"event": "call.created", "call": f"call-{number}"}).encode()
         return CrmEvent(signed_headers(SECRET, body, datetime.now(UTC)), None, {}, body)
+
+    def change_reminder(
+        self,
+        remote_id: str,
+        *,
+        done_by: str | None = None,
+        person: str | None = None,
+        due: datetime | None = None,
+        deleted: bool = False,
+    ) -> None:
+        if done_by is not None:
+            self.api("PUT", f"reminders/{remote_id}/done", {})
+        with self._crm.store.transaction() as db:
+            if person is not None:
+                db.execute("UPDATE reminders SET assignee = ? WHERE id = ?", (person, remote_id))
+            if due is not None:
+                db.execute("UPDATE reminders SET due = ? WHERE id = ?", (due.isoformat(), remote_id))
+            if deleted:
+                db.execute("DELETE FROM reminders WHERE id = ?", (remote_id,))
 
     def missed(self, number: int) -> datetime:
         since = datetime.now(UTC)

@@ -9,7 +9,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.base import Assignee, CardRef, Kind
@@ -130,6 +130,26 @@ class EspoRig:
         call = self.server.add("Call", **self.call())
         body = json.dumps([self.server.records["Call"][call]], ensure_ascii=False).encode()
         return CrmEvent(signed(body), None, {}, body)
+
+    def change_reminder(
+        self,
+        remote_id: str,
+        *,
+        done_by: str | None = None,
+        person: str | None = None,
+        due: datetime | None = None,
+        deleted: bool = False,
+    ) -> None:
+        tasks = self.server.records["Task"]
+        if done_by is not None:
+            now = self.server.stamp()
+            tasks[remote_id] |= {"status": "Completed", "modifiedById": done_by, "dateCompleted": now}
+        if person is not None:
+            tasks[remote_id]["assignedUserId"] = person
+        if due is not None:
+            tasks[remote_id]["dateEnd"] = due.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        if deleted:
+            del tasks[remote_id]
 
     def missed(self, number: int) -> datetime:
         since = self.server.now - timedelta(seconds=1)

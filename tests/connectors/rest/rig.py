@@ -107,6 +107,26 @@ class PolkaRig:
             self.api.calls["c-1"] = call_record()
         return event({"type": "call.ended", "call": "c-1", "by": "p1"})
 
+    def change_reminder(
+        self,
+        remote_id: str,
+        *,
+        done_by: str | None = None,
+        person: str | None = None,
+        due: datetime | None = None,
+        deleted: bool = False,
+    ) -> None:
+        with self.api.lock:
+            record = self.api.todos[remote_id]
+            if done_by is not None:
+                record |= {"state": "done", "closed_by": done_by, "closed_at": datetime.now(UTC).isoformat()}
+            if person is not None:
+                record["person"] = person
+            if due is not None:
+                record["due"] = str(int(due.timestamp()))
+            if deleted:
+                del self.api.todos[remote_id]
+
     def missed(self, number: int) -> datetime:
         ended = datetime.now(UTC).replace(microsecond=0)
         with self.api.lock:

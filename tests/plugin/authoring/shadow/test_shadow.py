@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plugin.authoring.revisions.activate import store_revision
+from plugin.authoring.revisions.activate import store
 from plugin.authoring.shadow.compare import differences
 from plugin.authoring.shadow.process import ShadowFailed, ShadowProcess
 from plugin.authoring.shadow.records import (
@@ -52,7 +52,7 @@ def begin(office: Office, edit: Any = _edit) -> Shadow:
     book = edited_rules(edit)
     try:
         with office.ledger.write() as connection:
-            store_revision(connection, book, office.clock())
+            store(connection, book, office.clock())
             return begin_shadow(connection, book.revision, "Ольга", office.clock())
     finally:
         book.close()

@@ -9,9 +9,10 @@ from pathlib import Path
 from plugin.authoring.inspection.diff import Differences, differences
 from plugin.authoring.revisions.archive import Activation, activation_history, stored_rulebook
 from plugin.authoring.revisions.export import write_files
-from plugin.authoring.revisions.publish import Publication, publish, roll_back
+from plugin.authoring.revisions.publish import Publication, make_active, publish, ready_rollback
 from plugin.console.rules_desk import OpenedRules, RulesDesk
 from plugin.errors import InputError
+from plugin.ledger.audit import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +70,5 @@ def changed_by(desk: RulesDesk, one: PastPublication) -> Differences | None:
 
 def take_back(desk: RulesDesk, revision: str, by: str, reason: str) -> None:
     """Make a stored revision active again. Raises InputError, RulesError."""
-    roll_back(desk.ledger, revision, by, reason, now=desk.now)
+    with ready_rollback(desk.ledger, revision) as ready:
+        make_active(desk.ledger, ready, Actor.signed(by, reason), now=desk.now)

@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from plugin.authoring.revisions.active import ActiveRules
+from plugin.authoring.shadow.watch import ShadowWatch
 from plugin.common.clock import utc_now
 from plugin.delivery import Worker
 from plugin.events.card_fields import CardFieldReader
@@ -111,6 +112,7 @@ class Service:
             "unfinished": unfinished.step,
             "card-fields": card_fields_step(late),
             "alerts": alerts_step(watch),
+            "shadow": ShadowWatch(ledger, utc_now).step,
             "promises": PromiseLoop(PromiseBook(ledger, utc_now), looking, telling, utc_now).step,
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
             "chain": chain_step(ChainLoop(ledger, utc_now)),

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -101,13 +101,21 @@ class ConfigError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in a rules file: where (1-based line), what, and what to do. Russian, for the admin."""
+    """One thing wrong in a rules file: where (1-based line), what, and what to do. Russian, for the admin.
+
+    ``place``: the keys and list indexes that lead to it in the file, where they are known; no part of what is told.
+    """
 
     file: str
     line: int
     where: str
     what: str
     hint: str = ""
+    place: tuple[str | int, ...] = field(default=(), compare=False, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is told of it, as plain JSON."""
+        return {name: getattr(self, name) for name in ("file", "line", "where", "what", "hint")}
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file

@@ -52,8 +52,8 @@ def list_(
     A page that is not the last ends with the option that prints the next one; with --json it goes on after the last
     object's id.
     """
+    from plugin.authoring.revisions.labels import ScriptLabels
     from plugin.cli.format import calls as text
-    from plugin.cli.format.calls_words import ScriptLabels
     from plugin.common.clock import utc_now
     from plugin.ledger.history import list_calls
 
@@ -88,9 +88,9 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
 
     ID is the number that `optout calls list` prints, or the CRM's own id of the call.
     """
+    from plugin.authoring.revisions.labels import ScriptLabels
     from plugin.cli.format.calls import history_json
     from plugin.cli.format.calls_page import page
-    from plugin.cli.format.calls_words import ScriptLabels
 
     with _opened(config) as (connection, rules, settings):
         history, others = _history(connection, id_)
@@ -113,10 +113,10 @@ def explain(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
     By the rules of that day, on the facts of the call's last decision. ID is the number that `optout calls list`
     prints, or the CRM's own id of the call.
     """
-    from plugin.cli.calls_explain import explained_call, masking
+    from plugin.authoring.inspection.explain_sentence import sentence
     from plugin.cli.format.explain import page
-    from plugin.cli.format.explain_sentence import sentence
     from plugin.common.terminal import paragraph
+    from plugin.operations.explained_call import explained_call, masking
 
     with _opened(config) as (connection, rules, _):
         history, _others = _history(connection, id_)

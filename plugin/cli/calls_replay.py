@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from plugin.cli.format.moments import moment_of
 from plugin.cli.options import by_option, print_json_lines, reason_option, together, yes_option
+from plugin.common.moments import moment_of
 from plugin.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def replay(
     The same outcome changes nothing. Another one is a correction: what was written is taken back and written anew.
     """
     from plugin.authoring.revisions.active import ActiveRules
+    from plugin.authoring.revisions.labels import ScriptLabels
     from plugin.cli.format import calls_replay as text
-    from plugin.cli.format.calls_words import ScriptLabels
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
     from plugin.ledger.audit import Actor

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from plugin.cli.format.moments import moment_of
 from plugin.cli.options import (
     by_option,
     full_option,
@@ -24,6 +23,7 @@ from plugin.cli.options import (
     together,
     yes_option,
 )
+from plugin.common.moments import moment_of
 from plugin.errors import InputError
 from plugin.ledger.states import DeliveryKind, DeliveryState
 
@@ -92,9 +92,9 @@ def list_(config: Path | None, /, *, limit: int, as_json: bool, **choice: Any) -
 def show(config: Path | None, id_: int, full: bool, as_json: bool) -> None:
     """Print all about one delivery: its text, every attempt, and what was done to it by hand."""
     from plugin.authoring.revisions.active import ActiveRules
+    from plugin.authoring.revisions.labels import ScriptLabels
     from plugin.cli.format import deliveries as text
     from plugin.cli.format.calls import UNFINISHED
-    from plugin.cli.format.calls_words import ScriptLabels
     from plugin.cli.format.delivery_page import page
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now

@@ -15,8 +15,8 @@ users = Table(
     Column("id", Integer, primary_key=True),
     # In lower case, NFC: two that look the same are the same.
     Column("login", Text, nullable=False, unique=True),
-    # operator | admin
-    Column("role", String(8), nullable=False),
+    # operator | supervisor | editor | admin
+    Column("role", String(16), nullable=False),
     # argon2id, with its parameters and salt.
     Column("password_hash", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),

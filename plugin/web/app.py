@@ -13,13 +13,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from plugin import VERSION
-from plugin.common.clock import utc_now
+from plugin.common.clock import Now, utc_now
 from plugin.config.settings import Settings
 from plugin.promise.call_starts import CallStarts
 from plugin.web import errors
 from plugin.web.auth import guard_operators_side
 from plugin.web.auth.places import HOME, shown
 from plugin.web.bearer import SCHEMES
+from plugin.web.console import serve_console
 from plugin.web.docs import serve_docs
 from plugin.web.events import EVENT_SECURITY, events_blueprint, too_large_teller
 from plugin.web.headers import put_security_headers
@@ -34,6 +35,7 @@ from plugin.web.suppression import suppression_blueprint
 if TYPE_CHECKING:
     from connectors.base import Connector
     from plugin.authoring.revisions.active import ActiveRules
+    from plugin.console.setup_tools import SetupTools
     from plugin.events.intake import Intake
     from plugin.ledger import Ledger
 
@@ -55,7 +57,14 @@ class _Api(Api):  # type: ignore[misc]
 
 
 def create_app(
-    intake: Intake, ledger: Ledger, settings: Settings, rules: ActiveRules, connector: Connector | None
+    intake: Intake,
+    ledger: Ledger,
+    settings: Settings,
+    rules: ActiveRules,
+    connector: Connector | None,
+    *,
+    now: Now = utc_now,
+    tools: SetupTools | None = None,
 ) -> Flask:
     """The WSGI application. Thread-safe; a body over its path's limit is 413 before anything else."""
     app = Flask("optout", static_folder=None)
@@ -74,18 +83,19 @@ def create_app(
     )
     app.before_request(lambda: _start(limits, too_large))
     app.after_request(_finish)
-    metrics = Metrics(ledger, settings, utc_now)
+    metrics = Metrics(ledger, settings, now)
     app.after_request(metrics.count)
     errors.register(app)
     api = _Api(app)
-    started = CallStarts(ledger, rules, settings, utc_now)
+    started = CallStarts(ledger, rules, settings, now)
     api.register_blueprint(events_blueprint(intake, started, connector, ledger, settings))
     api.register_blueprint(health_blueprint(ledger, rules))
     api.register_blueprint(metrics.blueprint())
-    api.register_blueprint(suppression_blueprint(ledger, utc_now))
-    has_page = guard_operators_side(app, ledger, settings, connector)
+    api.register_blueprint(suppression_blueprint(ledger, now))
+    has_page = guard_operators_side(app, ledger, settings, connector, now=now)
     if has_page:
-        serve_operators_page(app, ledger, rules, intake, settings, connector)
+        serve_operators_page(app, ledger, rules, intake, settings, connector, now)
+        serve_console(app, ledger, rules, settings, connector, now, tools)
     serve_docs(app, settings.web)
     # Who types the bare address is an operator, where there is a page for them.
     app.add_url_rule("/", "root", lambda: redirect(shown(HOME if has_page else "/docs/")))

@@ -8,11 +8,14 @@ from typing import Any, Literal
 from waitress.task import ThreadedTaskDispatcher
 
 Lane = Literal["events", "pages", "passwords", "lists"]
-_PAGES = "/operator"
+_PAGES = ("/operator", "/console")
 #: Where thousands of numbers are asked about at a time.
 _LISTS = ("/suppression", "/suppression/check")
 #: Where a password is hashed, which takes a processor for a moment.
-_PASSWORDS = frozenset(f"{_PAGES}/{page}" for page in ("session", "sign-in", "password", "second-factor"))
+_PASSWORDS = frozenset(f"/operator/{page}" for page in ("session", "sign-in", "password", "second-factor")) | {
+    "/console/users/add",
+    "/console/users/password",
+}
 #: Threads that hash: more would only take the processors from events.
 _HASHING = 2
 _LISTING = 2
@@ -47,6 +50,6 @@ def lane_of(method: str, path: str) -> Lane:
     """Whose threads answer a request."""
     if path in _LISTS:
         return "lists"
-    if path != _PAGES and not path.startswith(f"{_PAGES}/"):
+    if path not in _PAGES and not path.startswith(tuple(f"{one}/" for one in _PAGES)):
         return "events"
     return "passwords" if method == "POST" and path in _PASSWORDS else "pages"

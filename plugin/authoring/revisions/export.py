@@ -52,6 +52,21 @@ def export(connection: Connection, revision: str, folder: Path) -> bool:
     return bool(kept)
 
 
+def files_of(connection: Connection, revision: str) -> Mapping[str, str]:
+    """The texts of a stored revision's files: as they were published, or without comments where they were not kept.
+
+    Raises InputError (Russian) for a damaged record.
+    """
+    return _checked(
+        stored_files(connection, revision) or _as_toml(stored_content(connection, revision), revision), revision
+    )
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write a rules folder's files, whose names have been checked. Raises OSError."""
+    _write(folder, files)
+
+
 def _as_toml(content: object, revision: str) -> Mapping[Any, str]:
     tables = content.items() if isinstance(content, dict) else ()
     try:

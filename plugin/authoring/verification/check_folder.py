@@ -22,7 +22,7 @@ from plugin.common.clock import Now, utc_now
 from plugin.common.fields import messages_by_field
 from plugin.common.toml.source import TomlSource, TomlUnreadable, load_toml
 from plugin.deciding.decision.decider import Decider
-from plugin.deciding.ruleset import Role, Script, digest, file_names, names_beside, read_folder
+from plugin.deciding.ruleset import Role, Script, digest, file_names, names_beside, read_folder, read_texts
 from plugin.deciding.ruleset.build import build_roles, build_script
 from plugin.deciding.ruleset.calendar import Calendar, common_calendar
 from plugin.deciding.ruleset.cases import build_cases
@@ -47,6 +47,16 @@ def examine_folder(folder: Path, limits: ProofLimits, tell: Tell, now: Now = utc
     examination = _Examination(content, sources, unreadable, limits, tell, now().date())
     examination.tell_beside(folder)
     examination.examine()
+
+
+def examine_texts(files: Mapping[str, str], now: Now = utc_now) -> CheckReport:
+    """What is wrong with rules given as texts by their files' names, as far as it is told without the engine.
+
+    That is all but what the engine itself refuses; it takes a part of the time and cannot hang.
+    """
+    content, sources, faults = read_texts(files)
+    examination = _Examination(content, sources, faults, ProofLimits(), lambda *_: None, now().date())
+    return examination.prove()
 
 
 def _readable(folder: Path, broken: Collection[str]) -> tuple[dict[str, Any], dict[str, TomlSource]]:
@@ -107,6 +117,18 @@ class _Examination:
 
     def examine(self) -> None:
         """Form and proof first, then each script by the engine."""
+        proven = self._form_and_proof()
+        for one, limits in zip(proven, self._limits.shares(len(proven)), strict=False):
+            self._tell(one.script.name, self._report(), self._revision)
+            self._by_engine(one, limits)
+        self._tell(None, self._report(), self._revision)
+
+    def prove(self) -> CheckReport:
+        """Form and proof alone."""
+        self._form_and_proof()
+        return self._report()
+
+    def _form_and_proof(self) -> list[_Proven]:
         names = sorted({file.split("/")[0] for file in self._content if "/" in file})
         roles = self._roles()
         faults = Faults(self._sources)
@@ -119,10 +141,7 @@ class _Examination:
         if sound:
             check_roles(roles, scripts, self._content, self._notes)
             self._revision = self._digest()
-        for one, limits in zip(proven, self._limits.shares(len(proven)), strict=False):
-            self._tell(one.script.name, self._report(), self._revision)
-            self._by_engine(one, limits)
-        self._tell(None, self._report(), self._revision)
+        return proven
 
     def tell_beside(self, folder: Path) -> None:
         """Warn of copies and backups in the folder, which take no part."""

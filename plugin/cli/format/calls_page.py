@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
+from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.cli.format.calls import UNFINISHED, masked, phone_text
-from plugin.cli.format.calls_words import ScriptLabels
 from plugin.cli.format.delivery_page import (
     acts_lines,
     attempt_line,
@@ -14,13 +14,13 @@ from plugin.cli.format.delivery_page import (
     field,
     hanging,
     text_lines,
-    text_of,
     title,
 )
-from plugin.cli.format.moments import clock
 from plugin.common.clock import local_time
+from plugin.common.moments import clock
 from plugin.ledger.history import CallHistory, CallSummary
 from plugin.ledger.states import ON_CARDS, DeliveryState
+from plugin.operations.deliveries import text_of
 
 
 def page(

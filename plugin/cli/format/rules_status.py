@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,9 +11,9 @@ from plugin.authoring.revisions.reviews import RulesReview
 from plugin.authoring.revisions.shipped import ThreeWayDiff
 from plugin.authoring.revisions.status import RulesStatus
 from plugin.authoring.revisions.working_copy import Changes, Comparison
-from plugin.cli.format.moments import iso
 from plugin.cli.format.rules import files_told, signature
 from plugin.common.clock import local_time
+from plugin.common.moments import iso
 from plugin.common.terminal import paragraph
 
 _PUBLISH = "Опубликовать: optout rules publish --by ИМЯ --reason ПРИЧИНА"
@@ -175,7 +174,7 @@ def to_json(status: RulesStatus, zone: ZoneInfo) -> dict[str, Any]:
             "changed_at": iso(comparison.changed_at, zone) if comparison and comparison.changed_at else None,
             "files": _named(comparison.changes) if comparison else {},
             "reworded": list(comparison.reworded) if comparison else [],
-            "faults": [asdict(fault) for fault in status.faults],
+            "faults": [fault.to_json() for fault in status.faults],
         },
         "waiting": [
             {"revision": one.revision, "since": iso(one.at, zone), "by": one.by, "reason": one.reason}

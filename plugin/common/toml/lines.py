@@ -34,6 +34,13 @@ def locate(text: str) -> dict[Place, int]:
     return _Scanner(text).scan()
 
 
+def headers(text: str) -> list[tuple[Place, int]]:
+    """Each table's header in the order of the text: the place of its table, and at which character it begins."""
+    scanner = _Scanner(text)
+    scanner.scan()
+    return scanner.headers
+
+
 def unclosed_list(text: str, last: int) -> int:
     """The line at which the outermost list begins that is still open at line ``last``; 0 where none is."""
     lines = text.split("\n")
@@ -56,13 +63,16 @@ class _Scanner:
         self._lines: dict[Place, int] = {}
         #: How many elements each list of tables has so far.
         self._counts: dict[Place, int] = {}
+        self.headers: list[tuple[Place, int]] = []
 
     def scan(self) -> dict[Place, int]:
         table: Place = ()
         self._skip(_BLANK)
         while self._position < len(self._text):
             if self._text[self._position] == "[":
+                begins = self._starts[self._line() - 1]
                 table = self._header()
+                self.headers.append((table, begins))
             else:
                 self._pair(table)
             self._skip(_BLANK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -13,7 +13,7 @@ from plugin.auth.digests import is_same
 from plugin.auth.sessions import Session
 from plugin.auth.visitor import Role, Visitor
 from plugin.web.auth.pages import page
-from plugin.web.auth.places import HOME, SECOND_FACTOR, SIGN_IN, call_url, go_to, sign_in_url
+from plugin.web.auth.places import CONSOLE, HOME, SECOND_FACTOR, SIGN_IN, call_url, go_to, is_console, sign_in_url
 from plugin.web.auth.state import Access
 from plugin.web.errors import error_response
 
@@ -41,6 +41,7 @@ _MESSAGES = {
     "not_signed_in": ("Nobody is signed in, or the session has ended", "Sign in, or open the CRM's link again"),
     "other_call": ("This visit is for another call", "Open this call's own link in the CRM"),
     "not_admin": ("This is for admins", None),
+    "not_for_role": ("This is not for people of your role", "Ask an admin for another role"),
     "second_factor_needed": ("Admins need a second factor here", "Set it up at /operator/second-factor"),
     "bad_csrf": ("The request does not prove that it comes from the page", "Send X-CSRF-Token; reload the page"),
 }
@@ -81,6 +82,19 @@ def json_route(view: F) -> F:
     return view
 
 
+def signed_in(roles: Collection[Role]) -> Visitor:
+    """The signed-in person, who has one of the roles; visits that links and frames opened do not count.
+
+    Raises NotAllowed.
+    """
+    person = access().session("session")
+    if person is None:
+        raise NotAllowed(401, "not_signed_in")
+    if person.role not in roles:
+        raise NotAllowed(403, "not_for_role")
+    return _person(person, None)
+
+
 def needs_session() -> None:
     """Some session of this browser, whichever call it is for. Raises NotAllowed."""
     if not (access().session("session") or access().session("visit")):
@@ -100,7 +114,9 @@ def check_csrf() -> None:
     """
     if request.method in _SAFE or _is_marked(_OWN_CSRF):
         return
-    sessions = [session for session in (access().session("visit"), access().session("session")) if session]
+    # The console is for people who have signed in: a visit's token counts nothing there.
+    visit = None if is_console(request.path) else access().session("visit")
+    sessions = [session for session in (visit, access().session("session")) if session]
     if not sessions:
         raise NotAllowed(401, "not_signed_in")
     given = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
@@ -163,6 +179,8 @@ def _back() -> str:
     """Where to go on after signing in: what was asked for, or the page from which something was sent."""
     if request.method not in _SAFE:
         asked = _asked_call()
+        if is_console(request.path):
+            return f"{CONSOLE}/"
         return call_url(asked) if asked else HOME
     return request.full_path if request.query_string else request.path
 

@@ -11,6 +11,7 @@ from flask import redirect, request
 from werkzeug.wrappers import Response
 
 ROOT = "/operator"
+CONSOLE = "/console"
 HOME = f"{ROOT}/"
 SIGN_IN = f"{ROOT}/sign-in"
 SIGN_OUT = f"{ROOT}/sign-out"
@@ -18,6 +19,11 @@ PASSWORD = f"{ROOT}/password"
 SECOND_FACTOR = f"{ROOT}/second-factor"
 OWN_SESSIONS = f"{ROOT}/sessions"
 _LONGEST = 2000
+
+
+def is_console(path: str) -> bool:
+    """Whether this address is the console's."""
+    return path == CONSOLE or path.startswith(f"{CONSOLE}/")
 
 
 def shown(place: str) -> str:
@@ -42,11 +48,13 @@ def sign_in_url(back: str) -> str:
 
 
 def safe_next(given: str | None) -> str:
-    """``given`` if it is a path of the operators' side and nothing that a browser could take for more, else its home.
+    """``given`` if it is a path of the operators' side or the console and nothing that a browser could take for more.
+
+    Else the operators' home.
 
     Browsers read ``\\`` as ``/``, drop tabs and newlines, and take ``//host`` for another site.
     """
-    if not given or len(given) > _LONGEST or not given.startswith(HOME):
+    if not given or len(given) > _LONGEST or not given.startswith((HOME, f"{CONSOLE}/")):
         return HOME
     decoded = unquote(given)
     if any(ord(char) < 0x20 or char in "\\\x7f" for char in given + decoded):

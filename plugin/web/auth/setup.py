@@ -31,7 +31,7 @@ from plugin.web.auth.headers import security_headers
 from plugin.web.auth.own_sessions import add_own_sessions_page
 from plugin.web.auth.pages import page
 from plugin.web.auth.password import add_password_page
-from plugin.web.auth.places import ROOT
+from plugin.web.auth.places import CONSOLE, ROOT, is_console
 from plugin.web.auth.second_factor import add_second_factor_page
 from plugin.web.auth.session_json import add_session_routes
 from plugin.web.auth.state import Access
@@ -54,7 +54,7 @@ def guard_operators_side(
     now: Now = utc_now,
     passwords: Passwords | None = None,
 ) -> bool:
-    """Serve sign-in and the CRM's entries, and guard everything under ``/operator``; returns whether the page is on.
+    """Serve sign-in and the CRM's entries, and guard all under ``/operator`` and ``/console``; whether they are on.
 
     Where it is off, everything there is 404, and the log says why.
     """
@@ -63,9 +63,16 @@ def guard_operators_side(
         _switch_off(app)
         return False
     app.extensions["optout_access"] = _access(key, ledger, settings, connector, now, passwords or Passwords())
-    put_headers = security_headers(settings.page.frame_ancestors)
+    put_headers, on_console = security_headers(settings.page.frame_ancestors), security_headers(())
     app.before_request(lambda: check_csrf() if _is_ours() else None)
-    app.after_request(lambda response: put_headers(response) if _is_ours() else response)
+
+    def with_headers(response: Response) -> Response:
+        if not _is_ours():
+            return response
+        # No other site's page shows the console in a frame.
+        return (on_console if is_console(request.path) else put_headers)(response)
+
+    app.after_request(with_headers)
     app.register_error_handler(NotAllowed, answer_refusal)
     blueprint = Blueprint(
         "access", __name__, template_folder="templates", static_folder="static", static_url_path=f"{ROOT}/access"
@@ -122,13 +129,13 @@ def _switch_off(app: Flask) -> None:
         return errors.answer(NotFound())
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-    app.add_url_rule(ROOT, "page_off", off, methods=methods)
-    app.add_url_rule(f"{ROOT}/<path:rest>", "page_off", off, methods=methods)
-    app.add_url_rule(f"{ROOT}/", "page_off", off, methods=methods)
+    for root in (ROOT, CONSOLE):
+        for below in ("", "/", "/<path:rest>"):
+            app.add_url_rule(f"{root}{below}", "page_off", off, methods=methods)
 
 
 def _is_ours() -> bool:
-    return request.path == ROOT or request.path.startswith(f"{ROOT}/")
+    return request.path == ROOT or request.path.startswith(f"{ROOT}/") or is_console(request.path)
 
 
 def _unavailable(error: LedgerUnavailable) -> Response:

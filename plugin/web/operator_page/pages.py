@@ -9,14 +9,15 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from jinja2.utils import htmlsafe_json_dumps
 from werkzeug.wrappers import Response
 
+from plugin.auth.visitor import SEE_ALL
 from plugin.config.settings import Settings
 from plugin.operator_page.call import line, page_call
 from plugin.operator_page.requirements import NOT_A_NAME, can_be_name
 from plugin.operator_page.sessions import OpenedPage, PageSessions
 from plugin.operator_page.tickets import Tickets
+from plugin.web.assets import Assets
 from plugin.web.auth import page_view, visitor
 from plugin.web.auth.places import call_url, go_to
-from plugin.web.operator_page.assets import Assets
 from plugin.web.operator_page.calls import asked_call, call_json, shown_phone
 
 _LONGEST_CARD = 255
@@ -85,9 +86,10 @@ def add_pages(
             fault=fault,
             field=field,
             scripts=sessions.scripts,
-            recent=sessions.recent(None if who.role == "admin" else who.operator, search),
+            recent=sessions.recent(None if who.role in SEE_ALL else who.operator, search),
             search=search,
-            sees_all=who.role == "admin",
+            sees_all=who.role in SEE_ALL,
+            has_console=who.role != "operator",
             zone=settings.timezone,
             csrf=who.csrf,
             operator=who.operator,

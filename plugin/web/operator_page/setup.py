@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
@@ -12,8 +13,8 @@ from plugin.operator_page.sessions import PageSessions
 from plugin.operator_page.tickets import Tickets
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.reads import CrmReads, Reads
+from plugin.web.assets import Assets
 from plugin.web.auth.setup import answer_people
-from plugin.web.operator_page.assets import Assets
 from plugin.web.operator_page.pages import add_pages
 from plugin.web.operator_page.routes import add_routes
 
@@ -40,12 +41,14 @@ def serve_operators_page(
     """Add the page and what it asks for; every route is guarded by the way in, which has to be there."""
     sessions = PageSessions(ledger, rules, intake, settings, now)
     blueprint = Blueprint("operator", __name__, url_prefix=ROOT, template_folder="templates")
-    assets = Assets()
+    assets = Assets(Path(__file__).parent / "static")
     assets.add_to(blueprint)
     tickets = Tickets.of(settings.page, now)
     add_pages(blueprint, sessions, settings, assets, tickets)
     # A quarter of the threads, half of the pages': the others go on being answered while the CRM is asked.
-    clients = ClientLookup(sessions, ledger, _reads(ledger, settings, connector, now), settings.web.threads // 4)
+    reads, most = _reads(ledger, settings, connector, now), settings.web.threads // 4
+    reads_fields = connector is not None and bool(connector.card_fields())
+    clients = ClientLookup(sessions, ledger, reads, most, reads_fields=reads_fields)
     add_routes(blueprint, sessions, clients, tickets)
     answer_people(blueprint)
     app.register_blueprint(blueprint)

@@ -41,6 +41,11 @@ class ScriptLabels:
                 return label
         return {True: "да", False: "нет"}[value] if isinstance(value, bool) else str(value)
 
+    def phrase(self, question: str, revision: str | None) -> str | None:
+        """What the operator reads to ask the question; None where the script has no phrase for it."""
+        script = self._script(revision)
+        return next((asked.say for asked in script.questions if asked.id == question), None) if script else None
+
     def _script(self, revision: str | None) -> Script | None:
         if self._rules is None or revision is None:
             return None

@@ -7,6 +7,9 @@
     │   ├── ConfigError          plugin.toml, a secret, or a path on the command line
     │   │   └── NoActiveRules    a ledger in which no rules were ever activated
     │   ├── RulesError           the rules folder; carries every fault found, not the first
+    │   ├── RulesConflict        two people changed the same field of the rules; carries both values
+    │   ├── RulesMovedOn         somebody else changed the active rules meanwhile; try again
+    │   ├── ApprovalNeeded       rules that another person has to agree to first
     │   └── EventError           a call result that is refused; knows its HTTP status
     ├── DecisionError            the rules themselves met facts they do not cover
     │   ├── NoOutcome            no rule ends this conversation (a gap)
@@ -133,6 +136,36 @@ class RulesError(InputError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class RulesConflict(InputError):
+    """Two people changed the same fields of the rules, each in their own way; nothing was done.
+
+    ``conflicts``: what ``merge_rules`` found (``FieldConflict``); ``over``: the revision that holds the other values.
+    """
+
+    code = "rules_conflict"
+
+    def __init__(self, message: str, conflicts: Sequence[Any], over: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.conflicts = tuple(conflicts)
+        self.over = over
+
+
+class RulesMovedOn(InputError):
+    """Somebody else changed the active rules while these were looked at; nothing was done."""
+
+    code = "rules_moved_on"
+
+
+class ApprovalNeeded(InputError):
+    """The rules wait for another person's word; ``revision`` is what they agree to."""
+
+    code = "approval_needed"
+
+    def __init__(self, message: str, revision: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.revision = revision
 
 
 class EventError(InputError):

@@ -80,6 +80,26 @@ activations = Table(
     Column("activated_at", UtcTime, nullable=False),
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    # publish | rollback | revert | emergency; NULL where it was not noted.
+    Column("kind", String(12)),
+    # Who agreed to it, one name a line.
+    Column("approved_by", Text),
+)
+
+# Rules that wait for another person's word, and that word.
+rule_reviews = Table(
+    "rule_reviews",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", ForeignKey("revisions.revision"), nullable=False),
+    # submit | approve
+    Column("act", String(8), nullable=False),
+    # The activation over which they were looked at; NULL where there was none.
+    Column("over", ForeignKey("activations.id")),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_rule_reviews_revision", "revision"),
 )
 
 calls = Table(

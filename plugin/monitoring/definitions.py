@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement
 
-from plugin.monitoring import events, find, hurried, lines, refusals
+from plugin.monitoring import emergencies, events, find, hurried, lines, refusals
 from plugin.monitoring.model import AlertCause, AlertKind, AlertLook
 
 
@@ -182,5 +182,17 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         line=lines.no_working_time,
         find=hurried.hurried_reminders,
         lasts=hurried.is_still_hurried,
+    ),
+    AlertKind.RULES_EMERGENCY: AlertDefinition(
+        name="экстренная публикация правил",
+        subject="Правила опубликованы экстренно",
+        over_subject="Экстренная публикация правил: прошли сутки",
+        advice=(
+            "Правила опубликованы без согласия другого человека, которого требует [rules] approvals. Проверьте их: "
+            "optout rules history; снять только это изменение: optout rules revert РЕДАКЦИЯ."
+        ),
+        line=lines.emergency,
+        find=emergencies.emergency_publications,
+        lasts=emergencies.is_still_an_emergency,
     ),
 }

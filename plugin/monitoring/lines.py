@@ -81,6 +81,12 @@ def rules(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
     )
 
 
+def emergency(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Rules that nobody agreed to."""
+    who = f"{about['by']}, {_clock(about['at'], zone)}"
+    return f"редакция {about['revision'][:16]} опубликована экстренно: {who}; зачем: {about['reason']}"
+
+
 def source(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """A source that sends nothing."""
     last = about.get("last")

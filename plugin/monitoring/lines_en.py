@@ -67,6 +67,12 @@ def rules(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
     return f"revision {about['revision'][:12]} cannot be read on the machine {host}; {active} decides"
 
 
+def emergency(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Rules that nobody agreed to."""
+    who = f"{about['by']}, {_clock(about['at'], zone)}"
+    return f"revision {about['revision'][:16]} published in an emergency: {who}; why: {about['reason']}"
+
+
 def source(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """A source that sends nothing."""
     last = about.get("last")

@@ -143,6 +143,14 @@ _ENGLISH: Mapping[AlertKind, AlertWords] = {
         "the call. Tell who is to act on it. Details: optout calls show NUMBER; the calendar: [calendar] in the rules.",
         lines.no_working_time,
     ),
+    AlertKind.RULES_EMERGENCY: AlertWords(
+        "rules published in an emergency",
+        "Rules were published in an emergency",
+        "Rules published in an emergency: a day has passed",
+        "They were published without another person's approval, which [rules] approvals asks for. Look through them: "
+        "optout rules history; to take out just this change: optout rules revert REVISION.",
+        lines.emergency,
+    ),
 }
 
 

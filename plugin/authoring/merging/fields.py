@@ -28,7 +28,7 @@ FieldPlace = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class FieldChange:
+class RulesChange:
     """One field that changed: in which file, where in it, and its two values; ABSENT where it is not there."""
 
     file: str
@@ -71,7 +71,7 @@ def merge_fields(file: str, base: Any, mine: Any, theirs: Any) -> tuple[Any, lis
     return _merged(file, (), sides, found), found
 
 
-def field_changes(file: str, old: Any, new: Any) -> Iterator[FieldChange]:
+def field_changes(file: str, old: Any, new: Any) -> Iterator[RulesChange]:
     """Every field that differs between two states of one file, each as small as ``merge_fields`` tells them apart."""
     empty: Mapping[str, Any] = {}
     if ABSENT in (old, new) and old != new:
@@ -193,7 +193,7 @@ def inserted(order: Sequence[Hashable], others: Sequence[Hashable]) -> list[Hash
 # --- telling ---------------------------------------------------------------------------------------
 
 
-def _changes(file: str, place: FieldPlace, old: Any, new: Any) -> Iterator[FieldChange]:
+def _changes(file: str, place: FieldPlace, old: Any, new: Any) -> Iterator[RulesChange]:
     if same(old, new):
         return
     if not (place and place[-1] in _WHOLE):
@@ -210,6 +210,6 @@ def _changes(file: str, place: FieldPlace, old: Any, new: Any) -> Iterator[Field
                 for one, other in ((before, after), (after, before))
             ]
             if orders[0] != orders[1]:
-                yield FieldChange(file, (*place, ORDER), *orders)
+                yield RulesChange(file, (*place, ORDER), *orders)
             return
-    yield FieldChange(file, place, old, new)
+    yield RulesChange(file, place, old, new)

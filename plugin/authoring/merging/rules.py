@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from plugin.authoring.merging.fields import ABSENT, FieldChange, FieldConflict, field_changes, merge_fields
+from plugin.authoring.merging.fields import ABSENT, FieldConflict, RulesChange, field_changes, merge_fields
 from plugin.authoring.merging.texts import merged_text, parsed
 from plugin.common.toml.source import TomlUnreadable, parse_toml
 from plugin.errors import Fault, RulesError
@@ -25,7 +25,7 @@ class RulesMerge:
     """
 
     files: RulesTexts
-    brought: tuple[FieldChange, ...]
+    brought: tuple[RulesChange, ...]
     conflicts: tuple[FieldConflict, ...]
     lost_remarks: Mapping[str, tuple[str, ...]]
 
@@ -62,7 +62,7 @@ def merge_rules(base: RulesTexts, mine: RulesTexts, theirs: RulesTexts) -> Rules
     return RulesMerge(files, rules_changes(mine, files), tuple(conflicts), lost)
 
 
-def rules_changes(old: RulesTexts, new: RulesTexts) -> tuple[FieldChange, ...]:
+def rules_changes(old: RulesTexts, new: RulesTexts) -> tuple[RulesChange, ...]:
     """Every field that differs between two states of the rules. Raises RulesError as ``merge_rules``."""
     for side in (old, new):
         _check(side)

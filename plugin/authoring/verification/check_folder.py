@@ -5,7 +5,7 @@ The engine comes last, since rules can hang or kill it: what is known by then is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -69,6 +69,12 @@ def _readable(folder: Path, broken: Collection[str]) -> tuple[dict[str, Any], di
             except TomlUnreadable:  # broken since
                 continue
     return {name: source.data for name, source in sources.items()}, sources
+
+
+def faults_beside(folder: Path) -> Iterator[Fault]:
+    """Copies and backups in the folder, which take no part."""
+    hint = "уберите его из папки правил или дайте имя из латинских букв, цифр и «_»"
+    return (Fault(name, 0, "имя", what, hint) for name, what in names_beside(folder))
 
 
 #: Stands for a role of which no more than its name is known.
@@ -139,9 +145,8 @@ class _Examination:
 
     def tell_beside(self, folder: Path) -> None:
         """Warn of copies and backups in the folder, which take no part."""
-        for name, what in names_beside(folder) if folder.is_dir() else ():
-            hint = "уберите его из папки правил или дайте имя из латинских букв, цифр и «_»"
-            self._notes.warnings.add_ready(Fault(name, 0, "имя", what, hint))
+        for fault in faults_beside(folder) if folder.is_dir() else ():
+            self._notes.warnings.add_ready(fault)
 
     def _report(self) -> CheckReport:
         return self._notes.report(self._sizes)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "ledger_0021"
-down_revision = "ledger_0019"
+down_revision = "ledger_0020"
 branch_labels = None
 depends_on = None
 

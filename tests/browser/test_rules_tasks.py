@@ -81,8 +81,8 @@ class Head:
     def picture(self) -> None:
         if PICTURES:
             for width in (1366, 360):
-                self.tab.set_viewport_size({"width": width, "height": 800})
-                self.tab.screenshot(path=Path(PICTURES) / f"{self.name}-{self.clicks:02}-{width}.png", full_page=True)
+                self.tab.set_viewport_size({"width": width, "height": 1300})
+                self.tab.screenshot(path=Path(PICTURES) / f"{self.name}-{self.clicks:02}-{width}.png")
 
     def published(self) -> list[str]:
         """The lines that differ between the shipped files and the published ones."""

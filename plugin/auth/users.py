@@ -18,11 +18,12 @@ from plugin.auth.visitor import Role, normal_login
 from plugin.common.clock import Now
 from plugin.errors import InputError
 from plugin.ledger import Ledger
-from plugin.ledger.access import users
+from plugin.ledger.access import second_factors, users
 
 _LOGIN = re.compile(r"[^\W_][\w.@+-]{0,63}")
 _BY_LOGIN = select(users).where(users.c.login == bindparam("wanted"))
 _ALL = select(users).order_by(users.c.login)
+_WITH_SECOND_FACTOR = select(users.c.login).join(second_factors).where(second_factors.c.confirmed_at.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,23 @@ class Users:
         with self._ledger.read() as connection:
             return [_user(row) for row in connection.execute(_ALL)]
 
+    def with_second_factor(self) -> frozenset[str]:
+        """The logins that have a second factor switched on."""
+        with self._ledger.read() as connection:
+            return frozenset(connection.execute(_WITH_SECOND_FACTOR).scalars())
+
     def find(self, login: str) -> User | None:
         """The user of this login, however it was typed."""
         with self._ledger.read() as connection:
             row = connection.execute(_BY_LOGIN, {"wanted": normal_login(login)}).one_or_none()
         return None if row is None else _user(row)
+
+    def change_role(self, login: str, role: Role) -> User:
+        """Let the user do other things, from the next request on."""
+        with self._ledger.write() as connection:
+            user = self._of(connection, login)
+            connection.execute(update(users).where(users.c.id == user.id).values(role=role))
+            return self._of(connection, login)
 
     def disable(self, login: str) -> User:
         """Disable the login, end its sessions, and refuse the links and frames that name it; again changes nothing."""

@@ -11,6 +11,13 @@ from connectors.base import CardRef
 #: What somebody may do: speak with clients; besides that see every call and act on deliveries; edit rules; everything.
 Role = Literal["operator", "supervisor", "editor", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
+#: The roles as people read them.
+ROLE_WORDS: dict[Role, str] = {
+    "operator": "оператор",
+    "supervisor": "старший",
+    "editor": "редактор",
+    "admin": "администратор",
+}
 #: Who sees the calls of all operators.
 SEE_ALL: frozenset[Role] = frozenset(("supervisor", "admin"))
 

@@ -113,10 +113,10 @@ def explain(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
     By the rules of that day, on the facts of the call's last decision. ID is the number that `optout calls list`
     prints, or the CRM's own id of the call.
     """
-    from plugin.cli.calls_explain import explained_call, masking
+    from plugin.authoring.inspection.explain_sentence import sentence
     from plugin.cli.format.explain import page
-    from plugin.cli.format.explain_sentence import sentence
     from plugin.common.terminal import paragraph
+    from plugin.operations.explained_call import explained_call, masking
 
     with _opened(config) as (connection, rules, _):
         history, _others = _history(connection, id_)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from plugin.cli.format.moments import moment_of
 from plugin.cli.options import by_option, print_json_lines, reason_option, together, yes_option
+from plugin.common.moments import moment_of
 from plugin.errors import InputError
 
 if TYPE_CHECKING:

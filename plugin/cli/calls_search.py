@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from plugin.cli.format.moments import end_of, moment_of
 from plugin.cli.options import together
+from plugin.common.moments import end_of, moment_of
 from plugin.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from plugin.cli.format.moments import moment_of
 from plugin.cli.options import (
     by_option,
     full_option,
@@ -24,6 +23,7 @@ from plugin.cli.options import (
     together,
     yes_option,
 )
+from plugin.common.moments import moment_of
 from plugin.errors import InputError
 from plugin.ledger.states import DeliveryKind, DeliveryState
 

@@ -36,8 +36,8 @@ def catch_up(config: Path | None, /, *, since: str, source: str | None, yes: boo
     For when its events did not reach the plugin; what came in nevertheless is not taken twice. The exit status is 1
     where the CRM does not answer now: with --yes the services go on with it.
     """
-    from plugin.cli.format.moments import moment_of
     from plugin.common.clock import utc_now
+    from plugin.common.moments import moment_of
     from plugin.config.load import load_settings
     from plugin.ledger import Ledger
     from plugin.resilience.connect import connect, connector_of

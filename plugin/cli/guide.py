@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import click
 
-from plugin.config.load import shipped_dir
-from plugin.errors import ConfigError
-
-
-@dataclass(frozen=True, slots=True)
-class Guide:
-    """One guide: its file under docs, and whom it is for."""
-
-    file: str
-    about: str
-
-
-#: By the word that it is asked for.
-GUIDES = {
-    "admin": Guide("admin-guide.ru.md", "changing phrases, recipients, terms and rules (in Russian)"),
-    "operator": Guide("operator-guide.ru.md", "the script during a call (in Russian)"),
-    "operations": Guide("operations.md", "running the plugin: servers, logs, copies, what to watch"),
-    "crm": Guide("connecting-a-crm.md", "connecting a CRM"),
-    "page": Guide("operators-page.md", "setting up the operators' page"),
-}
+from plugin.console.guides import GUIDES, path_of
 
 
 @click.command()
@@ -42,11 +20,3 @@ def guide(name: str | None, *, as_path: bool) -> None:
         click.echo(path_of(name))
     else:
         click.echo(path_of(name).read_text(encoding="utf-8"), nl=False)
-
-
-def path_of(name: str) -> Path:
-    """Where a guide lies. Raises ConfigError where it was left out of the installation."""
-    path = shipped_dir() / "docs" / GUIDES[name].file
-    if not path.is_file():
-        raise ConfigError(f"the guide is not there: {path}", hint="Install the wheel again; the source has it in docs/")
-    return path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from plugin.cli.format.moments import span_of
+from plugin.common.moments import span_of
 from plugin.errors import InputError
 
 _SHORTEST = timedelta(days=1)

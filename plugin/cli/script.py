@@ -34,10 +34,10 @@ def report(config: Path | None, *, name: str | None, since: str | None, case: st
     ID is the call's number in the list, or the CRM's own id of it; the draft is for cases.toml.
     """
     from plugin.authoring.revisions.active import ActiveRules
-    from plugin.cli.format.moments import moment_of
     from plugin.cli.format.script import NOTHING, page
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
+    from plugin.common.moments import moment_of
     from plugin.operator_page.usage_report import in_order, use_of_scripts
 
     settings = settings_of(config)

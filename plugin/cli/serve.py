@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from plugin.cli.services import service_settings, upgrade_command
+from plugin.cli.services import console_tools, service_settings, upgrade_command
 
 
 @click.command()
@@ -23,4 +23,5 @@ def serve(config: Path | None, port: int | None, port_file: Path | None) -> int:
     settings = service_settings(config)
     from plugin.service.run import serve as serve_
 
-    return serve_(settings, port=port, port_file=port_file, upgrade_command=upgrade_command(config))
+    upgrade, tools = upgrade_command(config), console_tools(config)
+    return serve_(settings, port=port, port_file=port_file, upgrade_command=upgrade, tools=tools)

@@ -11,6 +11,7 @@ from plugin.config.load import load_settings
 
 if TYPE_CHECKING:
     from plugin.config.settings import Settings
+    from plugin.console.setup_tools import SetupTools
 
 
 def service_settings(config: Path | None) -> Settings:
@@ -20,6 +21,14 @@ def service_settings(config: Path | None) -> Settings:
 
     log_as(settings.log)
     return settings
+
+
+def console_tools(config: Path | None) -> SetupTools:
+    """What the console shows of this configuration."""
+    from plugin.common.clock import utc_now
+    from plugin.doctor.for_console import setup_tools
+
+    return setup_tools(config, os.environ, utc_now)
 
 
 def upgrade_command(config: Path | None) -> str:

@@ -49,9 +49,9 @@ def list_(
 ) -> None:
     """Print the excluded numbers, in their order."""
     from plugin.cli.format import suppression as text
-    from plugin.cli.format.moments import moment_of
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
+    from plugin.common.moments import moment_of
     from plugin.promise.suppression_list import suppression_page
 
     settings = settings_of(config)
@@ -149,9 +149,9 @@ def import_(config: Path | None, /, *, file: Path, scopes: Sequence[str], by: st
 def calls(config: Path | None, /, *, since: str | None, limit: int, full: bool, as_json: bool) -> None:
     """Print the calls that went to excluded numbers all the same, the newest first."""
     from plugin.cli.format import suppression as text
-    from plugin.cli.format.moments import moment_of
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
+    from plugin.common.moments import moment_of
     from plugin.promise.refused_calls import list_refused_calls
 
     settings = settings_of(config)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from plugin.cli.format.user import ROLES
+from plugin.auth.visitor import ROLE_WORDS
 from plugin.cli.options import json_lines_option, print_json_lines
 from plugin.errors import InputError
 
@@ -26,7 +26,7 @@ def user() -> None:
 
 @user.command()
 @click.argument("login")
-@click.option("--role", type=click.Choice(list(ROLES)), default="operator", show_default=True)
+@click.option("--role", type=click.Choice(list(ROLE_WORDS)), default="operator", show_default=True)
 @click.pass_obj
 def add(config: Path | None, /, login: str, role: Role) -> None:
     """Add LOGIN: the name by which the CRM and the records know the operator."""
@@ -37,7 +37,7 @@ def add(config: Path | None, /, login: str, role: Role) -> None:
         if users.find(login) is not None:
             raise InputError(f"Логин {login} уже есть", hint=f"Новый пароль: optout user passwd {login}")
         added = users.add(login, role, _password(login))
-    click.echo(f"Добавлен {added.login}, {ROLES[added.role]}.")
+    click.echo(f"Добавлен {added.login}, {ROLE_WORDS[added.role]}.")
 
 
 @user.command("list")

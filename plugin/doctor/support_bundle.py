@@ -77,7 +77,7 @@ def collect(config: Path | None, environ: Mapping[str, str], now: Now, log: Path
     with ExitStack() as stack:
         examination = Examination(now, stack)
         examination.run(config, environ)
-        data = _tables(home.file)
+        data = settings_tables(home.file)
         redaction = Redaction(_known(examination, data))
         files = {
             "README.txt": _ABOUT,
@@ -103,7 +103,8 @@ def _versions() -> dict[str, Any]:
     }
 
 
-def _tables(file: Path) -> dict[str, Any]:
+def settings_tables(file: Path) -> dict[str, Any]:
+    """The tables of plugin.toml; none where it cannot be read as TOML."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):

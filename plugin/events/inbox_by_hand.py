@@ -20,6 +20,14 @@ Does = Literal["retry", "drop"]
 #: The states of an event that is not finished.
 OPEN = ("waiting", "parked")
 STATES = (*OPEN, "done", "ignored", "dropped")
+#: The states in the admin's words.
+STATE_WORDS = {
+    "waiting": "ждёт",
+    "parked": "остановлено",
+    "done": "обработано",
+    "ignored": "не о нашем звонке",
+    "dropped": "отброшено вручную",
+}
 
 _c = kept_references.c
 #: Everything but the event's data, which may be personal.
@@ -48,9 +56,13 @@ class InboxEntry:
     finished_at: datetime | None
 
 
-def newest_kept(connection: Connection, states: Sequence[str], limit: int) -> list[InboxEntry]:
-    """At most ``limit`` events in these states, the newest first."""
+def newest_kept(
+    connection: Connection, states: Sequence[str], limit: int, *, before: int | None = None
+) -> list[InboxEntry]:
+    """At most ``limit`` events in these states, the newest first; ``before``: only those with lower numbers."""
     query = select(*_SHOWN).where(_c.state.in_(states)).order_by(_c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(_c.id < before)
     return [InboxEntry(**row) for row in connection.execute(query).mappings()]
 
 

@@ -13,10 +13,11 @@ from plugin.common.terminal import clean
 from plugin.errors import InputError
 from plugin.ledger.schema import acts
 
-Act = Literal["retry", "cancel", "replay", "purge", "drop"]
+Act = Literal["retry", "cancel", "replay", "purge", "drop", "user", "token", "sessions", "answer", "export"]
 
 _ADD = insert(acts)
 _OF_DELIVERY = select(acts).where(acts.c.delivery_ref == bindparam("id")).order_by(acts.c.id)
+_NEWEST_ACTS = select(acts).order_by(acts.c.id.desc()).limit(bindparam("limit"))
 _NEWEST = (
     select(acts.c.at).where(acts.c.act == bindparam("act", type_=acts.c.act.type)).order_by(acts.c.at.desc()).limit(1)
 )
@@ -46,6 +47,12 @@ def record(connection: Connection, act: Act, actor: Actor, at: datetime, rows: S
 def acts_on_delivery(connection: Connection, delivery: int) -> list[dict[str, Any]]:
     """What was done to a delivery, oldest first."""
     return [dict(row) for row in connection.execute(_OF_DELIVERY, {"id": delivery}).mappings()]
+
+
+def newest_acts(connection: Connection, limit: int, *, before: int | None = None) -> list[dict[str, Any]]:
+    """What was done by hand, newest first; ``before``: only lines with lower numbers."""
+    query = _NEWEST_ACTS if before is None else _NEWEST_ACTS.where(acts.c.id < before)
+    return [dict(row) for row in connection.execute(query, {"limit": limit}).mappings()]
 
 
 def newest(connection: Connection, act: Act) -> datetime | None:

@@ -31,6 +31,7 @@ class CallSummary:
     phone: str | None
     operator: str | None
     card: str | None
+    client: str | None
     script: str
     outcome: str | None
     revision: str | None
@@ -117,6 +118,7 @@ def _summaries(connection: Connection, rows: Sequence[Mapping[str, Any]], now: d
             phone=row["phone"],
             operator=row["operator"],
             card=row["card_id"],
+            client=row["card_name"],
             script=row["script"],
             outcome=row["outcome"],
             revision=revisions.get(row["id"]),

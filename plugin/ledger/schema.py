@@ -261,6 +261,21 @@ attempts = Table(
     Column("seconds", Float, nullable=False),
 )
 
+unread_cards = Table(
+    "unread_cards",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("call_ref", ForeignKey("calls.id"), nullable=False, index=True),
+    # The event whose facts lack what the card holds.
+    Column("event_ref", ForeignKey("events.id"), nullable=False),
+    # The fields by their paths: card.brand.
+    Column("fields", JSON, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("not_before", UtcTime, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Index("ix_unread_cards_not_before", "not_before"),
+)
+
 quotas = Table(
     "quotas",
     metadata,
@@ -357,7 +372,7 @@ acts = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", UtcTime, nullable=False),
-    # retry | cancel | replay | purge | drop
+    # plugin.ledger.audit.Act
     Column("act", String(12), nullable=False),
     Column("by", Text, nullable=False),
     Column("why", Text, nullable=False),
@@ -374,12 +389,13 @@ bulk_acts = Table(
     metadata,
     Column("id", String(16), primary_key=True),
     Column("at", UtcTime, nullable=False),
-    Column("act", String(12), nullable=False),
+    # What on, and what: deliveries.retry (plugin.console.bulk).
+    Column("act", String(24), nullable=False),
     Column("by", Text, nullable=False),
     Column("why", Text, nullable=False),
     # What they were found by.
     Column("filter", JSON, nullable=False),
-    # One item each: [id, whether it was done, why not].
+    # One item each: [id, whether it was done, whether to try again, what became of it].
     Column("results", JSON, nullable=False),
     Index("ix_bulk_acts_at", "at"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
 from plugin.ledger.schema import UtcTime, metadata, where_index
 
@@ -36,8 +36,26 @@ trails = Table(
     Column("updated_at", UtcTime, nullable=False),
     # When its personal data was removed; NULL: it is all there.
     Column("purged_at", UtcTime),
+    # How many of the entries are words that no answer fitted.
+    Column("remarks", Integer, nullable=False, server_default="0"),
     UniqueConstraint("namespace", "call_id", "generation"),
     Index("ix_trails_started_at", "started_at"),
 )
+_REMARKED = trails.c.remarks > 0
+where_index("ix_trails_remarks", _REMARKED, trails.c.updated_at)
 _UNPURGED = trails.c.purged_at.is_(None)
 where_index("ix_trails_unpurged", _UNPURGED, trails.c.updated_at)
+
+# What was said where no answer fits, and somebody has seen to since.
+settled_remarks = Table(
+    "settled_remarks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("trail_ref", ForeignKey("trails.id"), nullable=False),
+    # The entry's own time, as the journal has it.
+    Column("said_at", String(40), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    UniqueConstraint("trail_ref", "said_at"),
+)

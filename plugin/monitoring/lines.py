@@ -134,6 +134,14 @@ def refused_calls(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"источник {about['source']}: {counted}, последний замечен {_clock(about['last'], zone)}"
 
 
+_CHANGES = {"missing": "удалено", "reassigned": "передано другому", "postponed": "перенесено за обещанный срок"}
+
+
+def changed_reminder(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A reminder that is not as it was written."""
+    return f"звонок № {about['call']} ({about['call_id']}): напоминание № {about['delivery']} {_CHANGES[about['what']]}"
+
+
 def _reason(about: Mapping[str, Any]) -> str:
     return f": {russian_reason(about['reason'])}" if about.get("reason") else ""
 

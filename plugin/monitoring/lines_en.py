@@ -133,6 +133,14 @@ def _account(name: str) -> tuple[str, str]:
     return f"CRM ({name})", "does not answer"
 
 
+_CHANGES = {"missing": "deleted", "reassigned": "given to somebody else", "postponed": "put off past the promise"}
+
+
+def changed_reminder(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A reminder that is not as it was written."""
+    return f"call no. {about['call']} ({about['call_id']}): reminder no. {about['delivery']} {_CHANGES[about['what']]}"
+
+
 def _reason(about: Mapping[str, Any]) -> str:
     return f": {about['reason']}" if about.get("reason") else ""
 

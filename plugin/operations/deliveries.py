@@ -71,6 +71,8 @@ class OperationPlan:
     refused: Counter[Refusal] = field(default_factory=Counter)
     promises: dict[int, CalledOffPromise] = field(default_factory=dict)
     kept_reminders: int = 0
+    #: What becomes of each, by its number.
+    items: dict[int, TransitionKind | Refusal] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -79,6 +81,7 @@ class OperationPlan:
 
     def add(self, row: Mapping[str, Any], step: Transition | Refusal) -> None:
         """Take one delivery in."""
+        self.items[row["id"]] = step if isinstance(step, Refusal) else step.kind
         if isinstance(step, Refusal):
             self.refused[step] += 1
             return
@@ -112,13 +115,14 @@ class Operation:
                     plan.add(row, self._step(row, now))
         return plan
 
-    def carry_out(self, actor: Actor) -> OperationPlan:
+    def carry_out(self, actor: Actor, plan: OperationPlan | None = None) -> OperationPlan:
         """Do it to what is chosen now, and record it; what came of it. Raises LedgerUnavailable.
 
-        A retry also has the accounts that are away probed at once. Each batch is a transaction: one that fails leaves
-        those before it done and on record.
+        ``plan``: what is told of it is put in there, so that it is known too where a later batch fails. A retry also
+        has the accounts that are away probed at once. Each batch is a transaction: one that fails leaves those before
+        it done and on record.
         """
-        plan = OperationPlan(self.act)
+        plan = plan or OperationPlan(self.act)
         with self.ledger.read() as connection:
             ids = chosen_ids(connection, self.chosen, self.ledger.moment(connection, self.now))
         for batch in _batches(ids):
@@ -161,6 +165,17 @@ def read_delivery(connection: Connection, id_: int) -> dict[str, Any] | None:
         return None
     tries = [dict(attempt) for attempt in connection.execute(_ATTEMPTS, {"id": id_}).mappings()]
     return dict(row) | {"tries": tries, "acts": acts_on_delivery(connection, id_)}
+
+
+def text_of(delivery: Mapping[str, Any]) -> str:
+    """The text as it was written, or, of what has not gone out, as it was planned."""
+    text: str = (went_out(delivery) and delivery["sent_text"]) or delivery["text"]
+    return text
+
+
+def went_out(delivery: Mapping[str, Any]) -> bool:
+    """Whether it did, or may have."""
+    return delivery["state"] == "done" or delivery["sent_at"] is not None
 
 
 def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -30,7 +30,10 @@ _FOUND = (
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Conditions that all have to hold; what is empty or None does not narrow it. ``calls`` are the ledger's ids."""
+    """Conditions that all have to hold; what is empty or None does not narrow it.
+
+    ``calls`` are the ledger's ids; ``undone``: neither done nor called off.
+    """
 
     ids: tuple[int, ...] = ()
     states: tuple[str, ...] = ()
@@ -39,6 +42,7 @@ class Selection:
     since: datetime | None = None
     late: bool = False
     why: str | None = None
+    undone: bool = False
 
     @property
     def is_everything(self) -> bool:
@@ -53,6 +57,8 @@ class Selection:
             found.append(table.id.in_(self.ids))
         if self.states:
             found.append(in_states(self.states))
+        if self.undone:
+            found.append(in_states((*OPEN, DeliveryState.PARKED)))
         if self.kinds:
             found.append(table.kind.in_(self.kinds))
         if self.calls is not None:
@@ -84,15 +90,22 @@ def is_late(now: datetime) -> ColumnElement[bool]:
     return or_(undone, and_(in_states((DeliveryState.DONE,)), table.finished_at > table.deadline_at))
 
 
-def newest_deliveries(connection: Connection, chosen: Selection, now: datetime, limit: int) -> list[dict[str, Any]]:
-    """The newest ``limit`` deliveries, newest first, with their call's id, namespace and phone."""
+def newest_deliveries(
+    connection: Connection, chosen: Selection, now: datetime, limit: int, *, before: int | None = None
+) -> list[dict[str, Any]]:
+    """The newest ``limit`` deliveries, newest first, with their call's id, namespace and phone.
+
+    ``before``: only those with lower numbers.
+    """
     query = _FOUND.where(*chosen.conditions(now)).order_by(None).order_by(deliveries.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(deliveries.c.id < before)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def chosen_ids(connection: Connection, chosen: Selection, now: datetime) -> list[int]:
-    """The numbers of all that are meant, in their order."""
-    query = select(deliveries.c.id).where(*chosen.conditions(now)).order_by(deliveries.c.id)
+def chosen_ids(connection: Connection, chosen: Selection, now: datetime, limit: int | None = None) -> list[int]:
+    """The numbers of all that are meant, or of so many, in their order."""
+    query = select(deliveries.c.id).where(*chosen.conditions(now)).order_by(deliveries.c.id).limit(limit)
     return list(connection.execute(query).scalars())
 
 

@@ -193,6 +193,7 @@ def _saved(save: JournalSave, call: PageCall, now: datetime) -> dict[str, Any]:
         "operator": call.operator,
         "about": call.about(),
         "entries": list(save.entries),
+        "remarks": sum(entry["kind"] == "other" for entry in save.entries),
         "state": state,
         "outcome": end.get("outcome") if end else None,
         "event_id": end["event"] if end else None,

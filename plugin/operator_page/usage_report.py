@@ -186,6 +186,13 @@ class _Counting:
         return next(labels, None) or str(value)
 
 
+def remarks_of(row: Any, known: Script | None, call: CallBehind) -> list[tuple[str, MissingAnswer]]:
+    """The words of one journal that no answer fitted, each with the question in words; ``row`` of the journals."""
+    use = ScriptUse(row.script, known.title if known else row.script)
+    _Counting(use, known, call).count(row.entries, row.state)
+    return [(question.words, remark) for question in use.questions.values() for remark in question.remarks]
+
+
 def in_order(uses: Iterable[ScriptUse]) -> list[ScriptUse]:
     """The most used first."""
     return sorted(uses, key=lambda use: -use.calls)

@@ -10,7 +10,19 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, and_, bindparam, exists, insert, literal_column, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from plugin.common.clock import Now
 from plugin.ledger import Ledger
@@ -30,7 +42,7 @@ _NOW = bindparam("now", type_=UtcTime)
 OF_PROMISE = ~_d.action.startswith(ESCALATION, autoescape=True)
 #: A reminder that somebody has to do.
 IS_REMINDER = and_(_d.kind == literal_column(f"'{DeliveryKind.REMINDER}'"), _d.withdraws.is_(None), OF_PROMISE)
-_UNFINISHED = [literal_column(f"'{state}'") for state in (*OPEN, DeliveryState.PARKED)]
+_UNFINISHED: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in (*OPEN, DeliveryState.PARKED)]
 UNDELIVERED = exists().where(_d.decision_ref == _p.decision_ref, _d.state.in_(_UNFINISHED), OF_PROMISE)
 IS_UNSETTLED = _p.state.in_([literal_column(f"'{state}'") for state in UNSETTLED])
 _UNWATCHED = (

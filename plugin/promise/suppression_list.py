@@ -18,6 +18,8 @@ from sqlalchemy.types import NullType
 from plugin.ledger.schema import UtcTime, calls
 from plugin.ledger.suppression import suppressions
 
+#: What a number may be excluded from, in the admin's words.
+SCOPES = {"calls": "звонки", "mailings": "рассылки"}
 #: Rows that are fetched at a time where the whole list is walked over.
 _AT_A_TIME = 2_000
 

@@ -24,6 +24,7 @@ from plugin.web import bind
 
 if TYPE_CHECKING:
     from plugin.config.settings import Settings
+    from plugin.console.setup_tools import SetupTools
     from plugin.service.background import LoopThread
 
 _LOG = structlog.get_logger(__name__)
@@ -43,13 +44,14 @@ def serve(
     out: TextIO | None = None,
     delivers: bool = True,
     upgrade_command: str = _UPGRADE,
+    tools: SetupTools | None = None,
 ) -> int:
     """Take call results in, and deliver if ``delivers``, until SIGTERM or SIGINT; the exit status.
 
-    ``port`` goes before the one in ``settings`` (0: any free port); ``port_file`` gets the number once it listens.
-    Prints ``listening on http://host:port`` to ``out``. Another signal, 2 s later, ends the process at once. Must run
-    in the main thread. Raises ConfigError (port in use, unknown connector, a schema that ``upgrade_command`` would
-    upgrade), RulesError (no usable rules at all), LedgerUnavailable.
+    ``port`` goes before the one in ``settings`` (0: any free port); ``port_file`` gets the number once it listens;
+    ``tools`` show the set-up in the console. Prints ``listening on http://host:port`` to ``out``. Another signal, 2 s
+    later, ends the process at once. Must run in the main thread. Raises ConfigError (port in use, unknown connector, a
+    schema that ``upgrade_command`` would upgrade), RulesError (no usable rules at all), LedgerUnavailable.
     """
     with ExitStack() as stack:
         listener = bind(settings.web.host, settings.web.port if port is None else port)
@@ -59,7 +61,7 @@ def serve(
         remark_on_facts(own.rules, settings, own.connector)
         # Before the first event comes in, which would look as if all before it had been heard.
         own.catch_up("start").ask("start")
-        server = own.web_server(listener)
+        server = own.web_server(listener, tools)
         loops = own.loops() if delivers else ()
         received: list[int] = []
         stack.enter_context(signals(received, server.stop, *(loop.stop for loop in loops)))

@@ -35,6 +35,7 @@ from plugin.web.suppression import suppression_blueprint
 if TYPE_CHECKING:
     from connectors.base import Connector
     from plugin.authoring.revisions.active import ActiveRules
+    from plugin.console.setup_tools import SetupTools
     from plugin.events.intake import Intake
     from plugin.ledger import Ledger
 
@@ -63,6 +64,7 @@ def create_app(
     connector: Connector | None,
     *,
     now: Now = utc_now,
+    tools: SetupTools | None = None,
 ) -> Flask:
     """The WSGI application. Thread-safe; a body over its path's limit is 413 before anything else."""
     app = Flask("optout", static_folder=None)
@@ -93,7 +95,7 @@ def create_app(
     has_page = guard_operators_side(app, ledger, settings, connector, now=now)
     if has_page:
         serve_operators_page(app, ledger, rules, intake, settings, connector, now)
-        serve_console(app, ledger, rules, settings, connector, now)
+        serve_console(app, ledger, rules, settings, connector, now, tools)
     serve_docs(app, settings.web)
     # Who types the bare address is an operator, where there is a page for them.
     app.add_url_rule("/", "root", lambda: redirect(shown(HOME if has_page else "/docs/")))

@@ -8,7 +8,7 @@ from plugin.config.settings import WebSettings
 
 _EVENTS = "/events/"
 _OWN_EVENTS = ("/events/call-result", "/events/call-started")
-_NUMBERS = "/suppression/check"
+_NUMBERS = ("/suppression/check", "/console/suppression/import")
 #: Ten thousand numbers with room for their notes.
 _NUMBERS_BYTES = 2_097_152
 #: A rules folder that is brought into a draft.
@@ -31,7 +31,7 @@ class BodyLimits:
         """The limit of this path."""
         if path.startswith(_RULES) and path.endswith(_IMPORT):
             return max(self.usual, _FOLDER_BYTES)
-        if path == _NUMBERS:
+        if path in _NUMBERS:
             return max(self.usual, _NUMBERS_BYTES)
         return self.usual if connector_in(path) is None else self.crm_events
 

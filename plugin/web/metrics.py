@@ -120,8 +120,8 @@ def _promises(counts: PromiseCounts) -> Iterator[Metric]:
     ended = GaugeMetricFamily(
         "optout_promises_ended_within_a_day", "Promises that ended within a day, by how.", labels=["state"]
     )
-    for state in ("kept", "late", "broken", "withdrawn"):
-        ended.add_metric([state], counts.ended.get(state, 0))
+    for way in ("kept", "late", "broken", "withdrawn"):
+        ended.add_metric([way], counts.ended.get(way, 0))
     yield ended
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.cli.format.moments import clock, iso
 from plugin.common.log import mask_text
+from plugin.common.moments import clock, iso
 from plugin.common.terminal import wrapped
 from plugin.monitoring.listing import Alert
 from plugin.monitoring.model import AlertKind

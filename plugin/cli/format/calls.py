@@ -8,9 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from plugin.authoring.revisions.labels import ScriptLabels
-from plugin.cli.format.moments import iso
 from plugin.common import terminal
 from plugin.common.log import mask_phone, mask_text
+from plugin.common.moments import iso
 from plugin.ledger.history import CallHistory, CallSummary
 from plugin.ledger.states import DeliveryState
 

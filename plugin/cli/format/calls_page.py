@@ -14,13 +14,13 @@ from plugin.cli.format.delivery_page import (
     field,
     hanging,
     text_lines,
-    text_of,
     title,
 )
-from plugin.cli.format.moments import clock
 from plugin.common.clock import local_time
+from plugin.common.moments import clock
 from plugin.ledger.history import CallHistory, CallSummary
 from plugin.ledger.states import ON_CARDS, DeliveryState
+from plugin.operations.deliveries import text_of
 
 
 def page(

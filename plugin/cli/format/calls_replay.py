@@ -8,8 +8,9 @@ from typing import Any
 from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.cli.format.calls import UNFINISHED
 from plugin.cli.format.delivery_page import hanging
-from plugin.cli.format.delivery_words import PLAN_ONLY, kinds_counted
+from plugin.cli.format.delivery_words import PLAN_ONLY
 from plugin.operations.replay import Replayed
+from plugin.operations.words import kinds_counted
 
 #: Calls that are told one by one; more are only counted.
 _NAMED = 40

@@ -9,15 +9,16 @@ from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import phone_json, plain
 from plugin.cli.format.delivery_page import hanging
-from plugin.cli.format.delivery_words import PLAN_ONLY, REFUSALS, SHORT_KINDS, STATES, TRANSITIONS, kinds_counted
-from plugin.cli.format.moments import iso
+from plugin.cli.format.delivery_words import PLAN_ONLY
 from plugin.common import terminal
 from plugin.common.clock import local_time
 from plugin.common.log import mask_phone, mask_text
+from plugin.common.moments import iso
 from plugin.delivery.reasons import reason_in
 from plugin.ledger.states import DeliveryState
 from plugin.operations.deliveries import NAMED, CalledOffPromise, OperationPlan
 from plugin.operations.transitions import Refusal, TransitionKind
+from plugin.operations.words import REFUSALS, SHORT_KINDS, STATES, TRANSITIONS, kinds_counted
 
 _LATE = "! — обещанный клиенту срок прошёл раньше, чем это было сделано."
 _TITLES = {"retry": "Повторить", "cancel": "Отменить"}

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from connectors.kit.reference_mark import MARK_START
 from plugin.cli.format.calls import masked, phone_text
-from plugin.cli.format.delivery_words import ACTS, KINDS, OUTCOMES, STATES, STEPS
-from plugin.cli.format.moments import clock
 from plugin.common.clock import local_time
 from plugin.common.log import mask_text
+from plugin.common.moments import clock
 from plugin.common.terminal import wrapped
 from plugin.delivery.reasons import reason_in
 from plugin.ledger.states import DeliveryState
+from plugin.operations.deliveries import text_of, went_out
+from plugin.operations.words import ACTS, KINDS, OUTCOMES, STATES, STEPS
 
 #: States in which a next attempt has its time.
 _TRIED_AGAIN = (DeliveryState.WAITING, DeliveryState.UNKNOWN)
@@ -74,17 +75,6 @@ def details(
     for name, value in told.items():
         if value:
             yield from hanging(f"{name}: {value}", indent)
-
-
-def text_of(delivery: Mapping[str, Any]) -> str:
-    """The text as it was written, or, of what has not gone out, as it was planned."""
-    text: str = (went_out(delivery) and delivery["sent_text"]) or delivery["text"]
-    return text
-
-
-def went_out(delivery: Mapping[str, Any]) -> bool:
-    """Whether it did, or may have."""
-    return delivery["state"] == "done" or delivery["sent_at"] is not None
 
 
 def text_lines(text: str, full: bool, indent: int = 2) -> list[str]:

@@ -8,20 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from plugin.cli.format.delivery_words import PLAN_ONLY
-from plugin.cli.format.moments import clock, iso
 from plugin.common.log import mask_text
+from plugin.common.moments import clock, iso
 from plugin.common.terminal import wrapped
 from plugin.delivery.reasons import reason_in
-from plugin.events.inbox_by_hand import InboxEntry
+from plugin.events.inbox_by_hand import STATE_WORDS, InboxEntry
 
 EMPTY = "Таких событий нет."
-_STATES = {
-    "waiting": "ждёт",
-    "parked": "остановлено",
-    "done": "обработано",
-    "ignored": "не о нашем звонке",
-    "dropped": "отброшено вручную",
-}
 _TITLES = {"retry": "Повторить сейчас", "drop": "Отбросить"}
 _DONE = {"retry": "Поставлено на повтор", "drop": "Отброшено"}
 
@@ -86,7 +79,7 @@ def _lines(one: InboxEntry, zone: ZoneInfo, language: str) -> list[str]:
     what = " ".join(filter(None, (one.kind.lstrip("="), one.record)))
     times = "" if one.reports == 1 else f", сообщено раз: {one.reports}"
     came = f"пришло {clock(one.received_at, zone)}{times}"
-    lines = wrapped(f"№ {one.id}  {_STATES[one.state]}: {one.connector}, {what}, {came}", after="    ")
+    lines = wrapped(f"№ {one.id}  {STATE_WORDS[one.state]}: {one.connector}, {what}, {came}", after="    ")
     if one.about and one.about.get("field"):
         what = f"поле {one.about['field']}: значение «{one.about['value']}» не сопоставлено в plugin.toml"
         lines += wrapped(f"{what} (факт {one.about.get('fact') or '?'})", 4)

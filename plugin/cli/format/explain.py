@@ -1,118 +1,37 @@
-"""How an explanation is told to an admin: Russian, at most 80 columns."""
+"""How an explanation is laid out for an admin: Russian, at most 80 columns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plugin.authoring.inspection.counterfactual import Change
 from plugin.authoring.inspection.explain import ExplainedEntry, Explanation, Show
+from plugin.authoring.inspection.explain_words import ExplanationWords
 from plugin.common.terminal import paragraph
-from plugin.deciding.decision.trace import TracedCondition, toml, written
-from plugin.deciding.ruleset.value_classes import SAMPLE_TEXT
-from plugin.deciding.ruleset.values import FactValue
-from plugin.errors import BadFacts, OutcomeConflict
 
 FIRED, MISSED = "✓", "✗"
-_NEVER = "не сработает ни при каких ответах"
-_NOT_FOUND = "изменений, при которых сработает, поблизости не найдено"
 
 
 def page(explanation: Explanation, show: Show) -> str:
     """The whole explanation; ``show`` masks personal data."""
-    return "\n".join(_Page(explanation, show).lines())
+    return "\n".join(_lines(explanation, ExplanationWords(explanation, show)))
 
 
-class _Page:
-    def __init__(self, explanation: Explanation, show: Show) -> None:
-        self._explanation = explanation
-        self._show = show
-        self._script = explanation.decider.script
-        self._sources = explanation.decider.sources
-
-    def lines(self) -> Iterator[str]:
-        yield from self._heading()
-        for title, kind in (("Вопросы", "question"), ("Правила", "rule")):
-            yield from ("", title)
-            for entry in self._explanation.entries:
-                if entry.kind == kind:
-                    yield from self._entry(entry)
-
-    def _heading(self) -> Iterator[str]:
-        explanation, facts = self._explanation, self._explanation.facts
-        yield from paragraph(f"Скрипт {self._script.name}, редакция правил {explanation.revision[:12]}")
-        told = "; ".join(f"{name} = {self._value(name, value)}" for name, value in facts.items())
-        yield from paragraph(f"Факты: {told or 'нет'}")
-        yield from paragraph(self._end())
-
-    def _end(self) -> str:
-        explanation, decision = self._explanation, self._explanation.decision
-        if decision is None:
-            return self._fault()
-        if decision.next and not decision.complete:
-            asked = explanation.trace.asked[decision.next.fact].id
-            return f"Разговор продолжается: вопрос «{asked}» о {decision.next.fact}"
-        outcome = decision.outcome or ""
-        return f"Итог: {outcome} — {explanation.decider.outcome_label(outcome)}"
-
-    def _fault(self) -> str:
-        fault, facts = self._explanation.fault, self._explanation.facts
-        if isinstance(fault, BadFacts):
-            wrong = (
-                f"{error.field} = {self._value(error.field, facts[error.field])}, допустимо: {error.allowed}"
-                for error in fault.errors
-            )
-            return f"Такого ответа на этом пути нет: {'; '.join(wrong)}"
-        if isinstance(fault, OutcomeConflict):
-            fired = self._explanation.trace.fired
-            ends = [f"«{rule.id}» → {rule.outcome}" for rule in self._script.rules if rule.outcome and rule.id in fired]
-            return f"Итога нет: правила спорят между собой: {', '.join(ends)}"
-        return "Итога нет: на все вопросы отвечено, но ни одно правило не завершает разговор"
-
-    # --- one rule or question ----------------------------------------------------------------------
-
-    def _entry(self, entry: ExplainedEntry) -> Iterator[str]:
-        mark = FIRED if entry.fired else MISSED
-        yield from paragraph(f"{mark} {entry.entry.id} ({entry.entry.paragraph})", 2)
-        for check in entry.failed:
-            yield from paragraph(f"{written(check.condition)}: {self.reason(check)}", 6)
-        if entry.found:
-            change = entry.found.change
-            told = _NEVER if entry.found.exhausted else _NOT_FOUND
-            yield from paragraph(f"→ {told if change is None else f'сработает, если {self._change(change)}'}", 6)
-
-    def reason(self, check: TracedCondition) -> str:
-        """Why a condition did not hold."""
-        name = check.condition.subject
-        value = self._explanation.facts.get(name)
-        if check.verdict == "not_concluded":
-            return _not_concluded(check)
-        if check.verdict == "not_asked":
-            ignored = "" if value is None else f", ответ {self._value(name, value)} не учитывается"
-            return f"вопрос не задавался{ignored}"
-        if check.verdict == "not_brought":
-            return f"звонок не сообщил {self._sources[name]}"
-        if check.verdict == "unanswered" or value is None:
-            return "ответа ещё нет"
-        return f"{'в звонке' if name in self._sources else 'ответ'} {self._value(name, value)}"
-
-    def _change(self, change: Change) -> str:
-        return "; ".join(f"{name}: {self._before(name)} → {self._after(value)}" for name, value in change.items())
-
-    def _before(self, name: str) -> str:
-        value = self._explanation.facts.get(name)
-        return "нет" if value is None else self._value(name, value)
-
-    def _after(self, value: FactValue | None) -> str:
-        return "нет" if value is None else "любой текст" if value == SAMPLE_TEXT else toml(value)
-
-    def _value(self, name: str, value: FactValue) -> str:
-        return toml(self._show(name, value))
+def _lines(explanation: Explanation, words: ExplanationWords) -> Iterator[str]:
+    script = explanation.decider.script
+    yield from paragraph(f"Скрипт {script.name}, редакция правил {explanation.revision[:12]}")
+    yield from paragraph(f"Факты: {words.facts()}")
+    yield from paragraph(words.end())
+    for title, kind in (("Вопросы", "question"), ("Правила", "rule")):
+        yield from ("", title)
+        for entry in explanation.entries:
+            if entry.kind == kind:
+                yield from _entry(entry, words)
 
 
-def _not_concluded(check: TracedCondition) -> str:
-    if check.concluded:
-        return "вывод другой: " + ", ".join(f'"{value}" (правило «{rule}»)' for value, rule in check.concluded)
-    if not check.concluders:
-        return "такого вывода не делает ни одно правило"
-    rules = ", ".join(f"«{rule}»" for rule in check.concluders)
-    return f"вывода нет: не сработал{'о правило' if len(check.concluders) == 1 else 'и правила'} {rules}"
+def _entry(entry: ExplainedEntry, words: ExplanationWords) -> Iterator[str]:
+    mark = FIRED if entry.fired else MISSED
+    yield from paragraph(f"{mark} {entry.entry.id} ({entry.entry.paragraph})", 2)
+    for told in words.failed(entry):
+        yield from paragraph(told, 6)
+    if change := words.change(entry):
+        yield from paragraph(f"→ {change}", 6)

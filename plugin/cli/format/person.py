@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.cli.format import calls_page
 from plugin.cli.format.calls import history_json, plain
-from plugin.cli.format.moments import clock
-from plugin.cli.format.suppression import SCOPES, number_json, number_page
+from plugin.cli.format.suppression import number_json, number_page
+from plugin.common.moments import clock
 from plugin.common.russian import counted
 from plugin.common.terminal import wrapped
+from plugin.promise.suppression_list import SCOPES
 
 if TYPE_CHECKING:
     from plugin.promise.person import PersonRecord

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import phone_json, phone_text
-from plugin.cli.format.moments import clock, clock_or_dash, iso
+from plugin.common.moments import clock, clock_or_dash, iso
 from plugin.common.terminal import wrapped
 from plugin.delivery.words import STATES as DELIVERY_STATES
 from plugin.promise.promise_words import STATES, THROUGH

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import phone_json, phone_text
-from plugin.cli.format.moments import iso
+from plugin.common.moments import iso
 from plugin.common.russian import counted
 from plugin.common.terminal import table, wrapped
 from plugin.operations.backtest import Backtest

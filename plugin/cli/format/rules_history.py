@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from plugin.authoring.revisions.archive import Activation
-from plugin.cli.format.moments import clock, iso
+from plugin.common.moments import clock, iso
 from plugin.common.terminal import WIDTH, table
 
 #: Time, revision, by whom; why takes what is left of 80 columns.

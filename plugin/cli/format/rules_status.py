@@ -11,9 +11,9 @@ from plugin.authoring.revisions.reviews import RulesReview
 from plugin.authoring.revisions.shipped import ThreeWayDiff
 from plugin.authoring.revisions.status import RulesStatus
 from plugin.authoring.revisions.working_copy import Changes, Comparison
-from plugin.cli.format.moments import iso
 from plugin.cli.format.rules import files_told, signature
 from plugin.common.clock import local_time
+from plugin.common.moments import iso
 from plugin.common.terminal import paragraph
 
 _PUBLISH = "Опубликовать: optout rules publish --by ИМЯ --reason ПРИЧИНА"

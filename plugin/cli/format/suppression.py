@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from plugin.cli.format.calls import phone_text
-from plugin.cli.format.moments import clock, clock_or_dash
+from plugin.common.moments import clock, clock_or_dash
 from plugin.common.russian import counted
 from plugin.common.terminal import wrapped
+from plugin.promise.suppression_list import SCOPES
 
 if TYPE_CHECKING:
     from plugin.promise.suppression_list import SuppressionEntry
 
-#: The scopes in the admin's words.
-SCOPES = {"calls": "звонки", "mailings": "рассылки"}
 EMPTY = "Список пуст: ни один номер не исключён."
 #: Lines of a file that are named, where they hold no number.
 _NAMED = 10

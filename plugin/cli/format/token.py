@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from plugin.cli.format.moments import clock_or_dash
+from plugin.common.moments import clock_or_dash
 
 if TYPE_CHECKING:
     from plugin.auth.api_tokens import ApiToken

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from plugin.cli.format.moments import clock_or_dash
+from plugin.auth.visitor import ROLE_WORDS
+from plugin.common.moments import clock_or_dash
 
 if TYPE_CHECKING:
     from plugin.auth.users import User
 
-#: What may be done by whom, in words.
-ROLES = {"operator": "оператор", "supervisor": "старший", "editor": "редактор", "admin": "администратор"}
 EMPTY = "Пользователей ещё нет. Добавить: optout user add ЛОГИН"
 
 
@@ -22,7 +21,9 @@ def table(found: Sequence[User], zone: ZoneInfo) -> str:
     lines = [f"{'Логин':{width}}  {'Роль':13}  {'Последний вход':16}  Состояние"]
     for one in found:
         state = f"отключён с {clock_or_dash(one.disabled_at, zone)}" if one.disabled_at else "работает"
-        lines.append(f"{one.login:{width}}  {ROLES[one.role]:13}  {clock_or_dash(one.signed_in_at, zone):16}  {state}")
+        lines.append(
+            f"{one.login:{width}}  {ROLE_WORDS[one.role]:13}  {clock_or_dash(one.signed_in_at, zone):16}  {state}"
+        )
     return "\n".join(lines)
 
 

@@ -25,10 +25,10 @@ def backtest(config: Path | None, name: str | None, since: str, limit: int, full
     Nothing is sent and nothing is written. WHEN is a date, '2026-11-22 10:00', or 24h or 7d ago.
     """
     from plugin.cli.format import rules_backtest as told
-    from plugin.cli.format.moments import moment_of
     from plugin.cli.ledgers import settings_of
     from plugin.cli.rules.sources import opened_ledger, rulebook_named
     from plugin.common.clock import utc_now
+    from plugin.common.moments import moment_of
     from plugin.operations.backtest import backtest as decide_again
 
     settings = settings_of(config)

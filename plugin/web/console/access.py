@@ -12,11 +12,3 @@ CALLS: frozenset[Role] = frozenset(("supervisor", "admin"))
 RULES: frozenset[Role] = frozenset(("editor", "admin"))
 #: People, exclusions of whole lists, settings.
 ADMIN: frozenset[Role] = frozenset(("admin",))
-
-#: The roles as people read them.
-ROLE_WORDS: dict[Role, str] = {
-    "operator": "Оператор",
-    "supervisor": "Старший",
-    "editor": "Редактор",
-    "admin": "Администратор",
-}

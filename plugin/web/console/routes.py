@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from connectors.base import Connector
     from plugin.authoring.revisions.active import ActiveRules
     from plugin.config.settings import Settings
+    from plugin.console.setup_tools import SetupTools
     from plugin.ledger import Ledger
 
 Answer = Response | str | tuple[str, int]
@@ -25,13 +26,14 @@ Answer = Response | str | tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class ConsoleServices:
-    """What the console's views work with, of one application."""
+    """What the console's views work with, of one application. ``tools`` None: the process cannot show its set-up."""
 
     ledger: Ledger
     rules: ActiveRules
     settings: Settings
     connector: Connector | None
     now: Now
+    tools: SetupTools | None = None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -5,22 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Flask, g
+from flask import Blueprint, Flask, g, url_for
 
+from plugin.auth.visitor import ROLE_WORDS
 from plugin.common.clock import Now, utc_now
+from plugin.errors import InputError
 from plugin.web.assets import Assets
 from plugin.web.auth.guards import signed_in
 from plugin.web.auth.pages import page
 from plugin.web.auth.places import CONSOLE
 from plugin.web.auth.setup import answer_people
-from plugin.web.console.access import ROLE_WORDS, STAFF
+from plugin.web.console.access import STAFF
 from plugin.web.console.pages import ROUTES
-from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, navigation, visitor
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, navigation, show, visitor
+from plugin.web.console.words import page_words
 
 if TYPE_CHECKING:
     from connectors.base import Connector
     from plugin.authoring.revisions.active import ActiveRules
     from plugin.config.settings import Settings
+    from plugin.console.setup_tools import SetupTools
     from plugin.ledger import Ledger
 
 _HERE = Path(__file__).parent
@@ -35,9 +39,10 @@ def serve_console(
     settings: Settings,
     connector: Connector | None,
     now: Now = utc_now,
+    tools: SetupTools | None = None,
 ) -> None:
     """Add the console; the way in has to be there."""
-    services = ConsoleServices(ledger, rules, settings, connector, now)
+    services = ConsoleServices(ledger, rules, settings, connector, now, tools)
     blueprint = Blueprint("console", __name__, url_prefix=CONSOLE, template_folder="templates")
     assets = Assets(_HERE / "static", [_DESIGN])
     assets.add_to(blueprint)
@@ -53,9 +58,17 @@ def _guarded(route: ConsoleRoute, services: ConsoleServices) -> Any:
     def view(**values: Any) -> Answer:
         g.console_visitor = signed_in(route.roles)
         g.console_route = route
-        return route.view(services, **values)
+        try:
+            return route.view(services, **values)
+        except InputError as error:
+            return show("console/refused.html", 422, error=error, back=_section_home(route))
 
     return view
+
+
+def _section_home(route: ConsoleRoute) -> str:
+    home = next(one for one in ROUTES if one.section == route.section and one.title is not None)
+    return url_for(f"console.{home.name}")
 
 
 def _lost(rest: str) -> Answer:
@@ -76,5 +89,5 @@ def _frame(assets: Assets, services: ConsoleServices) -> dict[str, Any]:
         "role": who.role,
         "role_word": ROLE_WORDS[who.role],
         "navigation": navigation(ROUTES, who.role, g.console_route.section),
-        "zone": services.zone,
+        **page_words(services.settings.language, services.zone),
     }

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from plugin.authoring.inspection.explain import explain as explained
-from plugin.cli.format.explain_sentence import sentence
+from plugin.authoring.inspection.explain_sentence import sentence
 from plugin.cli.main import main
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.errors import BadFacts, DecisionError, FactError, NoOutcome, OutcomeConflict

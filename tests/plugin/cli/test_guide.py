@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from plugin.cli.guide import GUIDES
 from plugin.cli.main import main
+from plugin.console.guides import GUIDES
 
 
 @pytest.mark.parametrize("name", GUIDES)
@@ -33,6 +33,6 @@ def test_an_unknown_guide_is_refused_with_those_that_there_are(capsys: pytest.Ca
 def test_a_guide_that_was_left_out_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("plugin.cli.guide.shipped_dir", lambda: tmp_path)
+    monkeypatch.setattr("plugin.console.guides.shipped_dir", lambda: tmp_path)
     assert main(["guide", "admin"]) == 2
     assert str(tmp_path / "docs" / "admin-guide.ru.md") in capsys.readouterr().err

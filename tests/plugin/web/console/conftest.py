@@ -13,25 +13,20 @@ from plugin.config.settings import PageSettings, Settings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.ledger import Ledger
 from tests.plugin.auth.support import KEY, HandClock
-from tests.plugin.web.console.office import Office
+from tests.plugin.web.console.console_site import ConsoleSite
 from tests.support.databases import migrate
 
 RULES = Path(__file__).parents[4] / "rules"
 
 
-@pytest.fixture(scope="session")
-def rulebook() -> Rulebook:
-    return Rulebook.load(RULES)
-
-
 @pytest.fixture
-def office(settings: Settings, rulebook: Rulebook) -> Iterator[Office]:
+def console(settings: Settings) -> Iterator[ConsoleSite]:
     clock = HandClock()
     ledger = Ledger(settings.ledger_url, clock=clock)
     migrate(ledger)
     rules = ActiveRules(ledger, clock)
-    rules.activate(rulebook, "test", "start")
+    rules.activate(Rulebook.load(RULES), "test", "start")
     page = PageSettings(public_url="http://localhost", source="telephony", secret=KEY)
-    yield Office(ledger, rules, replace(settings, page=page), clock)
+    yield ConsoleSite(ledger, rules, replace(settings, page=page), clock)
     rules.close()
     ledger.close()

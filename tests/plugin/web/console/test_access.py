@@ -8,7 +8,7 @@ import pytest
 
 from plugin.auth.visitor import ROLES, LinkedCall, Role
 from plugin.web.console.pages import ROUTES as SERVED
-from tests.plugin.web.console.office import Office
+from tests.plugin.web.console.console_site import ConsoleSite
 from tests.plugin.web.console.routes_by_role import ROUTES
 from tests.plugin.web.console.rules_by_role import ROUTES as RULES
 
@@ -20,10 +20,10 @@ def path_of(rule: str) -> str:
     return re.sub(r"<(?:\w+:)?\w+>", "1", rule)
 
 
-def test_every_route_stands_in_the_table_and_every_row_is_a_route(office: Office) -> None:
+def test_every_route_stands_in_the_table_and_every_row_is_a_route(console: ConsoleSite) -> None:
     served = {
         (method, rule.rule)
-        for rule in office.app.url_map.iter_rules()
+        for rule in console.app.url_map.iter_rules()
         if rule.rule.startswith("/console") and rule.endpoint not in ("console.asset", "console.lost")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
@@ -31,8 +31,8 @@ def test_every_route_stands_in_the_table_and_every_row_is_a_route(office: Office
     assert served == {(route.method, f"/console{route.path}") for route in SERVED}
 
 
-def test_each_route_lets_through_the_roles_of_the_table_and_nobody_else(office: Office) -> None:
-    people = {role: office.person(role) for role in ROLES}
+def test_each_route_lets_through_the_roles_of_the_table_and_nobody_else(console: ConsoleSite) -> None:
+    people = {role: console.person(role) for role in ROLES}
     for (method, rule), allowed in TABLE.items():
         for role, person in people.items():
             path = path_of(rule)
@@ -41,8 +41,8 @@ def test_each_route_lets_through_the_roles_of_the_table_and_nobody_else(office: 
             assert refused == (role not in allowed.split()), f"{method} {rule} by {role}: {answer.status}"
 
 
-def test_a_stranger_is_sent_to_sign_in_and_comes_back(office: Office) -> None:
-    stranger = office.stranger()
+def test_a_stranger_is_sent_to_sign_in_and_comes_back(console: ConsoleSite) -> None:
+    stranger = console.stranger()
     for method, rule in TABLE:
         answer = stranger.get(path_of(rule)) if method == "GET" else stranger.post(path_of(rule))
         assert (answer.status, answer.to[:17]) == (303, "/operator/sign-in"), rule
@@ -52,32 +52,32 @@ def test_a_stranger_is_sent_to_sign_in_and_comes_back(office: Office) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "ключ"])
-def test_nothing_is_done_without_the_sessions_own_csrf_token(office: Office, token: str) -> None:
+def test_nothing_is_done_without_the_sessions_own_csrf_token(console: ConsoleSite, token: str) -> None:
     for (method, rule), allowed in TABLE.items():
         if method == "POST":
             role: Role = "admin" if "admin" in allowed.split() else "editor"
-            answer = office.person(role).post(path_of(rule), csrf=token)
+            answer = console.person(role).post(path_of(rule), csrf=token)
             assert (answer.status, "Страница устарела" in answer.text) == (403, True), rule
 
 
-def test_the_csrf_token_of_another_person_is_refused(office: Office) -> None:
-    mine, theirs = office.person("admin"), office.person("admin", "admin-2")
+def test_the_csrf_token_of_another_person_is_refused(console: ConsoleSite) -> None:
+    mine, theirs = console.person("admin"), console.person("admin", "admin-2")
     assert mine.post("/console/nowhere", csrf=theirs.csrf).status == 403
     assert mine.post("/console/nowhere").status == 404
 
 
-def test_a_visit_by_a_link_of_the_crm_opens_nothing_of_the_console(office: Office) -> None:
-    own = office.app.extensions["optout_access"]
+def test_a_visit_by_a_link_of_the_crm_opens_nothing_of_the_console(console: ConsoleSite) -> None:
+    own = console.app.extensions["optout_access"]
     token = own.sessions.open_call("operator-1", LinkedCall("c-1"))
-    visit = office.stranger()
+    visit = console.stranger()
     visit.client.set_cookie(own.cookies.name("visit"), token)
     visit.csrf = own.sessions.find(token).csrf
     assert visit.get("/console/").to.startswith("/operator/sign-in")
     assert visit.post("/console/nowhere").to == "/operator/sign-in?next=%2Fconsole%2F"
 
 
-def test_no_other_site_may_frame_the_console_and_nothing_foreign_runs_in_it(office: Office) -> None:
-    headers = office.person("admin").get("/console/").headers
+def test_no_other_site_may_frame_the_console_and_nothing_foreign_runs_in_it(console: ConsoleSite) -> None:
+    headers = console.person("admin").get("/console/").headers
     policy = headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
@@ -85,9 +85,9 @@ def test_no_other_site_may_frame_the_console_and_nothing_foreign_runs_in_it(offi
     assert headers["Cache-Control"] == "no-store"
 
 
-def test_the_navigation_shows_a_role_what_it_may_open(office: Office) -> None:
+def test_the_navigation_shows_a_role_what_it_may_open(console: ConsoleSite) -> None:
     for role in ("supervisor", "editor", "admin"):
-        person = office.person(role)
+        person = console.person(role)
         html = person.get("/console/").html
         listed = re.findall(r'<li><a href="(/console/[^"]*)"', html.partition("</nav>")[0])
         assert listed

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from tests.plugin.web.console.office import Office, Person, Shown
 from werkzeug.datastructures import MultiDict
 
 from plugin.authoring.revisions.working_copy import rule_texts
@@ -17,7 +18,6 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.ledger.drafts import drafts
 from plugin.ledger.schema import activations
 from tests.plugin.web.console.conftest import RULES
-from tests.plugin.web.console.office import Office, Person, Shown
 
 SCRIPT = "/console/rules/script/survey_opt_out"
 PAGES = ("", "/outcomes", "/people", "/settings", "/cases", "/try", "/files", "/publish", "/changes")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 from werkzeug.datastructures import Headers
 
 from plugin.auth.users import Users
@@ -18,8 +20,12 @@ from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import Settings
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
+from plugin.ledger.schema import attempts, calls, deliveries
 from plugin.web import create_app
 from tests.plugin.auth.support import PASSWORD, HandClock, cheap_passwords
+from tests.plugin.events.support import SETTINGS as SENDERS
+from tests.plugin.events.support import Office as Sender
+from tests.plugin.events.support import call_result
 
 
 @dataclass
@@ -65,7 +71,7 @@ class Person:
 
 
 @dataclass
-class Office:
+class ConsoleSite:
     """The application and what is behind it."""
 
     ledger: Ledger
@@ -95,6 +101,50 @@ class Office:
     def stranger(self) -> Person:
         """A browser that nobody has signed in with."""
         return Person(self.app.test_client(), "none")
+
+    def report(self, call: str, facts: Mapping[str, Any] | None = None, /, *, ago: float = 0.0, **more: Any) -> int:
+        """The ledger's number of a call that ended ``ago`` hours ago and is reported at that time."""
+        self.clock.forward(hours=-ago)
+        about = {"id": call, **more.pop("call", {})}
+        event = call_result(facts, occurred_at=self.clock().isoformat(), call=about, **more)
+        try:
+            Sender(self.ledger, self.rules, self._sending, self.clock).taken_body(event)
+        finally:
+            self.clock.forward(hours=ago)
+        return int(self.rows(calls, call_id=call)[-1]["id"])
+
+    @property
+    def _sending(self) -> Settings:
+        return replace(self.settings, sources=SENDERS.sources)
+
+    def change(self, delivery: int, **columns: Any) -> None:
+        """Put a delivery into a state."""
+        with self.ledger.write() as connection:
+            connection.execute(update(deliveries).where(deliveries.c.id == delivery).values(**columns))
+
+    def done(self, call: int, after: float = 0.01) -> None:
+        """All of a call is written, so many hours after it ended."""
+        ended = self.rows(calls, id=call)[0]["last_occurred_at"]
+        for row in self.rows(deliveries, call_ref=call):
+            moment = ended + timedelta(hours=after)
+            self.change(row["id"], state="done", sent_at=moment, finished_at=moment, remote_id=f"r-{row['id']}")
+            self.attempt(row["id"], at=moment, outcome="done")
+
+    def park(self, delivery: int, why: str = "the CRM answered 403: ACCESS_DENIED") -> None:
+        """A delivery was stopped."""
+        moment = self.clock()
+        self.change(delivery, state="parked", why=why, finished_at=moment, sent_at=moment, attempts=1)
+        self.attempt(delivery, at=moment, outcome="not_done", why=why, status=403)
+
+    def attempt(self, delivery: int, **columns: Any) -> None:
+        """One attempt at a delivery."""
+        row = {"delivery_ref": delivery, "at": self.clock(), "step": "send", "outcome": "unknown", "seconds": 0.5}
+        with self.ledger.write() as connection:
+            connection.execute(insert(attempts), row | columns)
+
+    def deliveries_of(self, call: int) -> list[int]:
+        """Their numbers."""
+        return [row["id"] for row in self.rows(deliveries, call_ref=call)]
 
     def rows(self, table: Any, **where: Any) -> list[dict[str, Any]]:
         """The rows of a table of the ledger."""

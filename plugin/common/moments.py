@@ -1,4 +1,4 @@
-"""Times and spans as people give them on the command line, and as the commands print them."""
+"""Times and spans as people give them, and as they are shown to them."""
 
 from __future__ import annotations
 

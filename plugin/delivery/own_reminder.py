@@ -31,7 +31,7 @@ _OWN = (
 )
 
 
-def own_reminder(connection: Connection, decision: int, role: str | None) -> Row[Any] | None:
+def own_reminder(connection: Connection, decision: int, role: str | None) -> Row[*tuple[Any, ...]] | None:
     """The reminder of this decision to this recipient: id, key, call_ref, remote_id, state. None: there is none."""
     return connection.execute(_OWN, {"decision": decision, "role": role}).first()
 

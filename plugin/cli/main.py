@@ -33,6 +33,7 @@ COMMANDS: Commands = {
     "events": ("plugin.cli.events:events", "The CRM's own events: list what waits, retry, drop, catch up."),
     "guide": ("plugin.cli.guide:guide", "Print a guide: admin, operator, operations, crm, page."),
     "init": ("plugin.cli.init:init", "Lay out a folder with plugin.toml and the rules, to edit."),
+    "ledger": ("plugin.cli.ledger:ledger", "Whether the ledger's records are as they were written: verify."),
     "link": ("plugin.cli.link:link", "Print a signed link to the operators' page for one call."),
     "person": ("plugin.cli.person:person", "Everything that is known of a number, for the client who asks for it."),
     "promises": (

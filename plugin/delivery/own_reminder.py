@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, literal_column, select
+from sqlalchemy import Connection, Row, and_, bindparam, literal_column, select
 
 from connectors.kit.reference_mark import MARK_START
 from plugin.auth.done_links import DoneLinks
@@ -31,7 +31,7 @@ _OWN = (
 )
 
 
-def own_reminder(connection: Connection, decision: int, role: str | None) -> Any:
+def own_reminder(connection: Connection, decision: int, role: str | None) -> Row[*tuple[Any, ...]] | None:
     """The reminder of this decision to this recipient: id, key, call_ref, remote_id, state. None: there is none."""
     return connection.execute(_OWN, {"decision": decision, "role": role}).first()
 

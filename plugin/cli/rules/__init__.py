@@ -20,6 +20,7 @@ COMMANDS: Commands = {
     "publish": ("plugin.cli.rules.publish:publish", "Check the working copy and make it what decides."),
     "revert": ("plugin.cli.rules.revert:revert", "Take one publication's changes back; later ones stay."),
     "rollback": ("plugin.cli.rules.rollback:rollback", "Make an earlier revision decide again."),
+    "shadow": ("plugin.cli.rules.shadow:shadow", "Have a revision decide live calls beside the active one."),
     "status": ("plugin.cli.rules.status:status", "Show what decides, and how the working copy differs."),
     "explain": ("plugin.cli.rules.explain:explain", "Say of every rule whether it fires on some facts, and why not."),
     "test": ("plugin.cli.rules.test:test", "Run the cases of cases.toml and show what they do not touch."),

@@ -91,15 +91,13 @@ rule_reviews = Table(
     "rule_reviews",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("revision", ForeignKey("revisions.revision"), nullable=False),
-    # submit | approve
-    Column("act", String(8), nullable=False),
+    Column("revision", ForeignKey("revisions.revision"), nullable=False, index=True),
+    Column("act", String(8), nullable=False),  # submit | approve
     # The activation over which they were looked at; NULL where there was none.
     Column("over", ForeignKey("activations.id")),
     Column("at", UtcTime, nullable=False),
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Index("ix_rule_reviews_revision", "revision"),
 )
 
 calls = Table(

@@ -238,7 +238,9 @@ def publish(
 ) -> Publication:
     """Merge the folder's rules over the active ones, check them and make them active; nothing is done where they are.
 
-    Where there is no ledger yet, one is made for rules that pass. Running processes follow within 2 s.
+    Where there is no ledger yet, one is made for rules that pass. Running processes follow within 2 s. Nothing is shown
+    before: who has somebody to show it to uses ``ready_folder`` and ``make_active``. A folder that does not say what
+    it began with goes live whole.
     Raises RulesError with every fault, RulesConflict, ApprovalNeeded, InputError for a blank name or reason,
     LedgerUnavailable; what is active stays active then.
     """

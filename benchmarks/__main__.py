@@ -8,6 +8,7 @@ from collections.abc import Callable
 from benchmarks import (
     backlog,
     checking,
+    choosing,
     decisions,
     draining,
     events,
@@ -25,6 +26,7 @@ from benchmarks.measure import Row, show
 TABLES: dict[str, Callable[[], list[Row]]] = {
     "Decisions on facts seen before": decisions.compare,
     "Decisions on facts never seen": decisions.first_time,
+    "Decisions that choose among 200 actions": choosing.decisions,
     "Memory of deciding": decisions.memory,
     "Call results taken in (SQLite)": events.answer_times,
     "Call results beside hostile connections": hostile.connections,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connectors.protocol.card_fields import CardFieldState
 from connectors.protocol.check import Check
 from connectors.protocol.errors import (
     MISFIT,
@@ -16,7 +17,7 @@ from connectors.protocol.errors import (
 from connectors.protocol.events import CallResult, CatchUpPage, FrameCall, Reference
 from connectors.protocol.interface import Connector
 from connectors.protocol.limits import Limits, Quota
-from connectors.protocol.outcomes import AtFault, Done, NotDone, Outcome, ReminderState, Unknown
+from connectors.protocol.outcomes import AtFault, Done, NotDone, Outcome, ReminderState, ReminderStatus, Unknown
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
 from connectors.protocol.store import NO_STORE, Store
 from connectors.protocol.trying import TryStep, TryValues
@@ -28,6 +29,7 @@ __all__ = [
     "AtFault",
     "CallResult",
     "Card",
+    "CardFieldState",
     "CardRef",
     "CatchUpPage",
     "Check",
@@ -50,6 +52,7 @@ __all__ = [
     "Quota",
     "Reference",
     "ReminderState",
+    "ReminderStatus",
     "ReminderWrite",
     "Store",
     "TryStep",

@@ -33,6 +33,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 #: What a connector need not bring, but what must fit where it does.
 _OPTIONAL = (
     *("share_quota", "keep_in", "check_assignee", "check_card", "check_by_writing", "facts", "probe"),
+    *("card_fields", "card_field_states"),
     *("write", "remove", "catch_up", "open_frame"),
 )
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

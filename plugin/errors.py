@@ -7,6 +7,9 @@
     │   ├── ConfigError          plugin.toml, a secret, or a path on the command line
     │   │   └── NoActiveRules    a ledger in which no rules were ever activated
     │   ├── RulesError           the rules folder; carries every fault found, not the first
+    │   ├── RulesConflict        two people changed the same field of the rules; carries both values
+    │   ├── RulesMovedOn         somebody else changed the active rules meanwhile; try again
+    │   ├── ApprovalNeeded       rules that another person has to agree to first
     │   └── EventError           a call result that is refused; knows its HTTP status
     ├── DecisionError            the rules themselves met facts they do not cover
     │   ├── NoOutcome            no rule ends this conversation (a gap)
@@ -21,7 +24,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -98,13 +101,21 @@ class ConfigError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in a rules file: where (1-based line), what, and what to do. Russian, for the admin."""
+    """One thing wrong in a rules file: where (1-based line), what, and what to do. Russian, for the admin.
+
+    ``place``: the keys and list indexes that lead to it in the file, where they are known; no part of what is told.
+    """
 
     file: str
     line: int
     where: str
     what: str
     hint: str = ""
+    place: tuple[str | int, ...] = field(default=(), compare=False, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is told of it, as plain JSON."""
+        return {name: getattr(self, name) for name in ("file", "line", "where", "what", "hint")}
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -125,6 +136,36 @@ class RulesError(InputError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class RulesConflict(InputError):
+    """Two people changed the same fields of the rules, each in their own way; nothing was done.
+
+    ``conflicts``: what ``merge_rules`` found (``FieldConflict``); ``over``: the revision that holds the other values.
+    """
+
+    code = "rules_conflict"
+
+    def __init__(self, message: str, conflicts: Sequence[Any], over: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.conflicts = tuple(conflicts)
+        self.over = over
+
+
+class RulesMovedOn(InputError):
+    """Somebody else changed the active rules while these were looked at; nothing was done."""
+
+    code = "rules_moved_on"
+
+
+class ApprovalNeeded(InputError):
+    """The rules wait for another person's word; ``revision`` is what they agree to."""
+
+    code = "approval_needed"
+
+    def __init__(self, message: str, revision: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.revision = revision
 
 
 class EventError(InputError):

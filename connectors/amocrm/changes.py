@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.amocrm.client import AmoClient
-from connectors.amocrm.contacts import values_of
+from connectors.amocrm.contacts import held_values, spelt
 from connectors.base import CardRef
 from connectors.kit.mapping import FactField, FactFields, FactValue
 
@@ -22,7 +22,7 @@ _CLOCKS_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class FieldChange:
+class ChangedField:
     """One change of a field, at ``at`` in unix seconds. ``ours``: by the plugin's own user.
 
     ``values`` are what the field held from then on, as a card's record shows them; ``superseded``: until it was changed
@@ -38,8 +38,8 @@ class FieldChange:
 
     def read(self, item: FactField, record: Mapping[str, Any]) -> FactValue | None:
         """The fact that the change has said; ``record`` is the card's as it is now. Raises NotMapped."""
-        values = self.values if self.superseded else _held(record, self.field_id)
-        return item.read([_spelt(value, item) for value in values])
+        values = self.values if self.superseded else held_values(record, self.field_id)
+        return item.read([spelt(value, item) for value in values])
 
 
 class FieldChanges:
@@ -55,9 +55,9 @@ class FieldChanges:
         """Whether somebody else than the plugin has changed a mapped field of this card since, in unix seconds."""
         return any(not change.ours for change in self._all(card.type, [card.id], since - _CLOCKS_SECONDS))
 
-    def last(self, cards: Sequence[CardRef], since: int, until: int) -> dict[str, FieldChange]:
+    def last(self, cards: Sequence[CardRef], since: int, until: int) -> dict[str, ChangedField]:
         """The last change of each mapped field on any of these cards between both moments, not by the plugin."""
-        found: dict[str, FieldChange] = {}
+        found: dict[str, ChangedField] = {}
         changes = [change for change in self._since(cards, since) if change.card in cards]
         for change in changes:
             known = found.get(change.field_id)
@@ -65,11 +65,11 @@ class FieldChanges:
                 found[change.field_id] = change
         return {name: _marked(change, changes) for name, change in found.items()}
 
-    def _since(self, cards: Sequence[CardRef], since: int) -> Iterator[FieldChange]:
+    def _since(self, cards: Sequence[CardRef], since: int) -> Iterator[ChangedField]:
         for kind in dict.fromkeys(card.type for card in cards):
             yield from self._all(kind, [card.id for card in cards if card.type == kind], since)
 
-    def _all(self, kind: str, ids: Sequence[str], since: int) -> Iterator[FieldChange]:
+    def _all(self, kind: str, ids: Sequence[str], since: int) -> Iterator[ChangedField]:
         params = {
             "filter[entity]": kind,
             "filter[entity_id]": ",".join(ids),
@@ -83,10 +83,10 @@ class FieldChanges:
             wanted = name in self._facts.names and event.get("entity_type", kind) == kind
             if wanted and isinstance(at, int) and at >= since:
                 ours = self._own is not None and event.get("created_by") == self._own
-                yield FieldChange(CardRef(kind, str(event.get("entity_id"))), name, at, ours, _after(event))
+                yield ChangedField(CardRef(kind, str(event.get("entity_id"))), name, at, ours, _after(event))
 
 
-def _marked(change: FieldChange, changes: Sequence[FieldChange]) -> FieldChange:
+def _marked(change: ChangedField, changes: Sequence[ChangedField]) -> ChangedField:
     """The change, knowing whether its field was changed again, by whomever."""
     same = (other for other in changes if (other.card, other.field_id) == (change.card, change.field_id))
     return replace(change, superseded=any(other.at > change.at for other in same))
@@ -110,16 +110,3 @@ def _field_of(event: Mapping[str, Any]) -> str:
 
 def _after(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return [{"value": told.get("text"), "enum_id": told.get("enum_id")} for told in _fields(event, "value_after")]
-
-
-def _held(record: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """What a card's field holds now."""
-    held = next((item for item in values_of(record) if str(item.get("field_id")) == name), None)
-    return [value for value in (held or {}).get("values") or () if isinstance(value, dict)]
-
-
-def _spelt(value: Mapping[str, Any], item: FactField) -> Any:
-    """A value as the mapping spells it: of a list's entry the id or its text, whichever is mapped."""
-    known = {*(item.values or {}), *item.empty}
-    entry = value.get("enum_id")
-    return entry if entry is not None and str(entry) in known else value.get("value")

@@ -11,8 +11,9 @@ from typing import Any
 
 from connectors.amocrm.client import BLOCKED, UNPAID, AmoClient
 from connectors.amocrm.contacts import is_id
-from connectors.base import NO_STORE, Assignee, Check, ConnectorError, CrmRefused, CrmUnavailable
+from connectors.base import NO_STORE, Assignee, CardFieldState, Check, ConnectorError, CrmRefused, CrmUnavailable
 from connectors.http.oauth import TokenRefused
+from connectors.kit.card_fields import Entry, card_field_state
 from connectors.kit.checks import clocks_agree, date_header, stays_private, unmapped
 from connectors.kit.mapping import FactField, FactFields
 from connectors.protocol.check import is_throttled, point, read_failed, untried
@@ -85,6 +86,20 @@ class AmoChecks:
         remedy = "amoCRM tells nobody of tasks that they set themselves: sign the plugin in as a user of its own"
         return [*points, point("the person is not the plugin's own user", other, remedy)]
 
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        """What the account says of the declared fields of cards. Raises CrmUnavailable, CrmRefused."""
+        declared: FactFields = self._settings["card_fields"]
+        found = self._custom_fields() if declared.fields else {}
+        return [_card_field_state(item, found.get(item.field)) for item in declared.fields]
+
+    def _custom_fields(self) -> dict[str, dict[str, Any]]:
+        """The custom fields of all kinds of card, by their ids. Raises as reads do."""
+        return {
+            str(field.get("id")): field
+            for collection in _WITH_ANSWERS
+            for field in self._api.listed(f"{collection}/custom_fields", "custom_fields", {}, pages=_FIELD_PAGES)
+        }
+
     # --- the points --------------------------------------------------------------------------------
 
     def _same(self, account: Mapping[str, Any]) -> Iterator[Check]:
@@ -121,11 +136,8 @@ class AmoChecks:
         if not mapped.fields:
             return
         name = "fields of the mapping can be read"
-        found: dict[str, dict[str, Any]] = {}
         try:
-            for collection in _WITH_ANSWERS:
-                for field in self._api.listed(f"{collection}/custom_fields", "custom_fields", {}, pages=_FIELD_PAGES):
-                    found[str(field.get("id"))] = field
+            found = self._custom_fields()
         except ConnectorError as error:
             yield read_failed(name, error, _remedy(error))
             return
@@ -199,6 +211,20 @@ def _granted(rights: Any) -> Iterator[Check]:
         denied = [act for act in acts if isinstance(held, dict) and held.get(act) == _DENIED]
         remedy = f"Let the plugin's user {' and '.join(denied)} {collection} (Settings, Users, Rights)"
         yield point(f"{collection} can be written to", not denied, remedy)
+
+
+def _card_field_state(item: FactField, field: Mapping[str, Any] | None) -> CardFieldState:
+    entries = field.get("enums") if field is not None else None
+    if field is not None and field.get("type") == "checkbox":
+        return card_field_state(item, True, [("true", ("true", "1")), ("false", ("false", "0"))])
+    if not isinstance(entries, list):
+        return card_field_state(item, field is not None, None)
+    listed: list[Entry] = [
+        (f"{entry.get('value')} ({entry.get('id')})", (str(entry.get("value")), str(entry.get("id"))))
+        for entry in entries
+        if isinstance(entry, dict)
+    ]
+    return card_field_state(item, True, listed)
 
 
 def _mapped(item: FactField, field: Mapping[str, Any] | None) -> Iterator[Check]:

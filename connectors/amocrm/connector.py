@@ -20,6 +20,7 @@ from connectors.base import (
     Assignee,
     CallResult,
     Card,
+    CardFieldState,
     CardRef,
     CatchUpPage,
     Check,
@@ -34,6 +35,7 @@ from connectors.base import (
     Quota,
     Reference,
     ReminderState,
+    ReminderStatus,
     ReminderWrite,
     Store,
     Write,
@@ -58,6 +60,7 @@ class AmoConnector(Connector):
     #: The API takes 250 at once and its makers advise no more than 50.
     most_writes = 50
     most_cards = 50
+    most_reminders = 50
     sends_mail = False
     repeats_events = False
 
@@ -71,7 +74,7 @@ class AmoConnector(Connector):
         super().__init__(settings)
         self._limits = replace(limits_of(settings), requests_per_write=REQUESTS, requests_per_event=_REQUESTS_PER_EVENT)
         self._api = AmoClient(settings, self._limits, now, limiter)
-        self._cards = AmoContacts(self._api)
+        self._cards = AmoContacts(self._api, settings["card_fields"])
         self._records = AmoRecords(self._api, now)
         self._writer = AmoWrites(self._api, self._records, settings["task_type"])
         self._calls = AmoCalls(self._api, self._cards, settings, now)
@@ -110,6 +113,9 @@ class AmoConnector(Connector):
     def read_card(self, card: CardRef) -> Card | None:
         return self._cards.read(card)
 
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        return self._checks.card_field_states()
+
     def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
         return self._cards.read_many(cards)
 
@@ -121,6 +127,9 @@ class AmoConnector(Connector):
 
     def reminder_state(self, remote_id: str) -> ReminderState:
         return self._records.state(remote_id)
+
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        return self._records.statuses(remote_ids)
 
     # --- writing -----------------------------------------------------------------------------------
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connectors.amocrm.client import AmoClient, each
 from connectors.base import Card, CardRef, NotDone
+from connectors.kit.card_fields import Getter, read_card_fields
+from connectors.kit.mapping import NO_FIELDS, FactField, FactFields
 from connectors.kit.names import name_parts, same_name
 from connectors.kit.phones import notations, same_number
 from plugin.common.text import clean
@@ -49,8 +52,9 @@ def no_such_card(card: CardRef) -> NotDone:
 class AmoContacts:
     """Reads and finds cards. Raises CrmUnavailable, CrmRefused."""
 
-    def __init__(self, api: AmoClient) -> None:
+    def __init__(self, api: AmoClient, declared: FactFields = NO_FIELDS) -> None:
         self._api = api
+        self._declared = declared
 
     def record(self, card: CardRef) -> dict[str, Any] | None:
         """The card's record with what it is linked to; None where it is gone."""
@@ -102,8 +106,12 @@ class AmoContacts:
     def _card(self, ref: CardRef, record: Mapping[str, Any], person: Mapping[str, Any] | None) -> Card:
         url = f"{self._api.base_url}/{COLLECTIONS[ref.type]}/detail/{ref.id}"
         if person is None:
-            return Card(ref, _name(record), url, _phones(record))
-        return Card(ref, _name(person) or _name(record), url, _phones(person) or _phones(record))
+            card = Card(ref, _name(record), url, _phones(record))
+        else:
+            card = Card(ref, _name(person) or _name(record), url, _phones(person) or _phones(record))
+        records = [_getter(self._declared, one) for one in (record, person) if one is not None]
+        held = read_card_fields(self._declared, *records)
+        return replace(card, fields=held.fields, unmapped=held.unmapped)
 
     def find(self, phone: str | None, name: str | None) -> Sequence[Card]:
         """All contacts with this phone and this full name.
@@ -151,6 +159,24 @@ def values_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The filled custom fields of a card."""
     items = record.get("custom_fields_values")
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def held_values(record: Mapping[str, Any], field_id: str) -> list[Mapping[str, Any]]:
+    """What a card's custom field holds now."""
+    held = next((item for item in values_of(record) if str(item.get("field_id")) == field_id), None)
+    return [value for value in (held or {}).get("values") or () if isinstance(value, dict)]
+
+
+def spelt(value: Mapping[str, Any], item: FactField) -> Any:
+    """A value as the mapping spells it: of a list's entry the id or its text, whichever is mapped."""
+    known = {*(item.values or {}), *item.empty}
+    entry = value.get("enum_id")
+    return entry if entry is not None and str(entry) in known else value.get("value")
+
+
+def _getter(declared: FactFields, record: Mapping[str, Any]) -> Getter:
+    items = {item.field: item for item in declared.fields}
+    return lambda field_id: [spelt(value, items[field_id]) for value in held_values(record, field_id)]
 
 
 def _fits(card: Card, phone: str | None, name: str | None) -> bool:

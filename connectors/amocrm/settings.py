@@ -56,6 +56,8 @@ class AmoSettings(HttpAccount):
     )
     #: Which custom field, by its id, holds which fact.
     facts = FactsTable()
+    #: Custom fields of cards, by their ids, that rules read; of a lead that has not got one, its main contact's.
+    card_fields = FactsTable()
     #: How long after a call what is filled in on its cards still belongs to it.
     call_window_hours = seconds(4.0, 20.0)
     requests_per_second = fields.Float(

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
+from connectors.base import Assignee, CardFieldState, Check, CrmRefused, CrmUnavailable
 from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import BatchAnswer, Command
 from connectors.bitrix24.settings import mapped_fields
 from connectors.bitrix24.types import EntityType, is_id, type_named
+from connectors.kit.card_fields import Entry, card_field_state
 from connectors.kit.checks import FRAMES_PROVEN, clocks_agree, stays_private, unmapped
-from connectors.kit.mapping import FactField
+from connectors.kit.mapping import FactField, FactFields
 from connectors.protocol.check import is_throttled, point, read_failed, untried
 
 #: No portal's clock shows more; in seconds since 1970.
@@ -83,6 +84,34 @@ def person(portal: Bitrix24Client, settings: Mapping[str, Any], assignee: Assign
         remedy = f"Enter an e-mail address for user {assignee.user} in the portal, and have mailing of notifications on"
         points.append(point("the person can be mailed", bool(user.get("EMAIL")), remedy))
     return points
+
+
+def card_field_states(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Sequence[CardFieldState]:
+    """What the kinds of card say of the declared fields. Raises CrmUnavailable, CrmRefused."""
+    declared: FactFields = settings["card_fields"]
+    if not declared.fields:
+        return ()
+    kinds = [kind for kind in map(type_named, settings["card_types"]) if kind is not None]
+    answer = portal.ask(_described_kinds(kinds))
+    refused = [portal.refusal(answer, kind.name, "crm.item.fields") for kind in kinds]
+    if kinds and all(refused):
+        raise next(filter(None, refused))
+    return [_card_field_state(item, answer, kinds) for item in declared.fields]
+
+
+def _card_field_state(item: FactField, answer: BatchAnswer, kinds: Sequence[EntityType]) -> CardFieldState:
+    known = [found for kind in kinds if (found := _described(answer, kind, item.field)) is not None]
+    entries: list[Entry] = [
+        (f"{one.get('ID')} («{one.get('VALUE')}»)", (str(one.get("ID")),))
+        for found in known
+        for one in _list_values(found)
+    ]
+    return card_field_state(item, bool(known), entries or _yes_no(known))
+
+
+def _yes_no(known: Sequence[Mapping[str, Any]]) -> Sequence[Entry] | None:
+    """A field of the type «yes or no» holds Y, N or nothing."""
+    return [("Y", ("Y", "1")), ("N", ("N", "0"))] if known and known[0].get("type") == "boolean" else None
 
 
 # --- signed in --------------------------------------------------------------------------------------
@@ -177,11 +206,7 @@ def _fields(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Iterator[Che
     kinds = [kind for kind in map(type_named, settings["card_types"]) if kind is not None]
     record = type_named(f"dynamic_{settings['record_type']}") if settings["record_type"] else None
     asked = [*kinds, *([record] if record is not None else [])]
-    commands = {
-        kind.name: Command("crm.item.fields", {"entityTypeId": kind.number, "useOriginalUfNames": "Y"})
-        for kind in asked
-    }
-    answer = portal.ask(commands)
+    answer = portal.ask(_described_kinds(asked))
     for kind in asked:
         yield _readable(f"cards of type {kind.name}", portal.refusal(answer, kind.name, "crm.item.fields"))
     where = [record] if record is not None else kinds
@@ -196,6 +221,14 @@ def _fields(portal: Bitrix24Client, settings: Mapping[str, Any]) -> Iterator[Che
             there = any(_described(answer, kind, name) is not None for kind in where)
             missing = point(f"field {name}", there, f"No card has it: correct {setting} or make the field")
             yield missing if there or unread is None else untried(f"field {name}", unread)
+
+
+def _described_kinds(kinds: Sequence[EntityType]) -> dict[str, Command]:
+    """What asks for the fields of each kind."""
+    return {
+        kind.name: Command("crm.item.fields", {"entityTypeId": kind.number, "useOriginalUfNames": "Y"})
+        for kind in kinds
+    }
 
 
 def _readable(name: str, refused: CrmUnavailable | CrmRefused | None) -> Check:

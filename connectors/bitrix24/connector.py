@@ -11,6 +11,7 @@ from connectors.base import (
     Assignee,
     CallResult,
     Card,
+    CardFieldState,
     CardRef,
     CatchUpPage,
     Check,
@@ -27,6 +28,7 @@ from connectors.base import (
     Quota,
     Reference,
     ReminderState,
+    ReminderStatus,
     ReminderWrite,
     Store,
     Write,
@@ -62,6 +64,7 @@ class Bitrix24Connector(Connector):
     Settings = Bitrix24Settings
     most_writes = MOST_WRITES
     most_cards = MOST_COMMANDS
+    most_reminders = MOST_COMMANDS
     #: The portal does not send an event again, whatever it is answered.
     repeats_events = False
     removes = frozenset[Kind]({"comment", "reminder"})
@@ -120,10 +123,13 @@ class Bitrix24Connector(Connector):
         return facts
 
     def read_card(self, card: CardRef) -> Card | None:
-        return contacts.read_card(self._portal, card)
+        return contacts.read_card(self._portal, card, self.settings["card_fields"])
+
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        return checks.card_field_states(self._portal, self.settings)
 
     def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
-        return contacts.read_cards(self._portal, cards)
+        return contacts.read_cards(self._portal, cards, self.settings["card_fields"])
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         return contacts.find_contacts(self._portal, phone, name)
@@ -151,6 +157,9 @@ class Bitrix24Connector(Connector):
 
     def reminder_state(self, remote_id: str) -> ReminderState:
         return reminders.reminder_state(self._portal, remote_id)
+
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        return reminders.reminder_states(self._portal, remote_ids)
 
     # --- writing -----------------------------------------------------------------------------------
 

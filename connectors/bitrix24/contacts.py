@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connectors.base import Card, CardRef, CrmRefused, CrmUnavailable
@@ -15,6 +16,8 @@ from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import MOST_COMMANDS, BatchAnswer, Command, Later
 from connectors.bitrix24.errors import is_gone
 from connectors.bitrix24.types import CONTACT, EntityType, is_id, place, ref
+from connectors.kit.card_fields import read_card_fields
+from connectors.kit.mapping import NO_FIELDS, FactFields
 from connectors.kit.names import name_parts, same_name
 from connectors.kit.phones import notations, same_number
 from plugin.common.text import clean
@@ -63,7 +66,9 @@ def card_in(
     return item, contact if str(contact.get("id")) == str(item.get("contactId")) else {}
 
 
-def read_cards(portal: Bitrix24Client, cards: Sequence[CardRef]) -> dict[CardRef, Card | None]:
+def read_cards(
+    portal: Bitrix24Client, cards: Sequence[CardRef], declared: FactFields = NO_FIELDS
+) -> dict[CardRef, Card | None]:
     """The cards by as few batches as hold them, None for each that is not there; one that is refused is left out.
 
     Raises CrmUnavailable, CrmRefused.
@@ -76,11 +81,11 @@ def read_cards(portal: Bitrix24Client, cards: Sequence[CardRef]) -> dict[CardRef
         if not commands:
             found[card] = None
         if len(batch) + len(commands) > MOST_COMMANDS:
-            found |= _asked(portal, batch, asked)
+            found |= _asked(portal, batch, asked, declared)
             batch, asked = {}, {}
         batch |= commands
         asked |= {f"c{number}": card} if commands else {}
-    return found | _asked(portal, batch, asked)
+    return found | _asked(portal, batch, asked, declared)
 
 
 def card_of(portal: Bitrix24Client, card: CardRef, item: Mapping[str, Any], contact: Mapping[str, Any]) -> Card:
@@ -91,10 +96,10 @@ def card_of(portal: Bitrix24Client, card: CardRef, item: Mapping[str, Any], cont
     return Card(CardRef(kind.name, card_id), name, _url(portal, kind, card_id), phones)
 
 
-def read_card(portal: Bitrix24Client, card: CardRef) -> Card | None:
-    """The card, or None where there is none. Raises CrmUnavailable, CrmRefused."""
+def read_card(portal: Bitrix24Client, card: CardRef, declared: FactFields = NO_FIELDS) -> Card | None:
+    """The card with these fields, or None where there is none. Raises CrmUnavailable, CrmRefused."""
     found = read_item(portal, card)
-    return None if found is None else card_of(portal, card, *found)
+    return None if found is None else _with_fields(portal, card, found, declared)
 
 
 def find_contacts(portal: Bitrix24Client, phone: str | None, name: str | None) -> Sequence[Card]:
@@ -113,8 +118,16 @@ def full_name(item: Mapping[str, Any]) -> str:
 # --- details ---------------------------------------------------------------------------------------
 
 
+def _with_fields(
+    portal: Bitrix24Client, ref: CardRef, found: tuple[dict[str, Any], dict[str, Any]], declared: FactFields
+) -> Card:
+    item, contact = found
+    held = read_card_fields(declared, item.get, contact.get)
+    return replace(card_of(portal, ref, item, contact), fields=held.fields, unmapped=held.unmapped)
+
+
 def _asked(
-    portal: Bitrix24Client, batch: Mapping[str, Command], asked: Mapping[str, CardRef]
+    portal: Bitrix24Client, batch: Mapping[str, Command], asked: Mapping[str, CardRef], declared: FactFields
 ) -> dict[CardRef, Card | None]:
     found: dict[CardRef, Card | None] = {}
     answer = portal.ask(batch) if batch else BatchAnswer()
@@ -124,7 +137,7 @@ def _asked(
         except CrmRefused:
             # Asked for by itself it will tell why.
             continue
-        found[card] = None if items is None else card_of(portal, card, *items)
+        found[card] = None if items is None else _with_fields(portal, card, items, declared)
     return found
 
 

@@ -6,10 +6,11 @@ Sources: https://apidocs.bitrix24.ru/api-reference/crm/timeline/activities/activ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome, ReminderState, Unknown
+from connectors.base import CrmRefused, CrmUnavailable, Done, NotDone, Outcome, ReminderState, ReminderStatus, Unknown
 from connectors.bitrix24.client import Bitrix24Client
 from connectors.bitrix24.commands import BatchAnswer, Command
 from connectors.bitrix24.errors import is_gone
@@ -30,6 +31,26 @@ def reminder_state(portal: Bitrix24Client, remote_id: str) -> ReminderState:
     if record is None:
         return ReminderState.MISSING
     return ReminderState.DONE if _is_over(record) else ReminderState.OPEN
+
+
+def reminder_states(portal: Bitrix24Client, remote_ids: Sequence[str]) -> dict[str, ReminderStatus]:
+    """How these to-dos and tasks stand, by one batch; one that is refused by itself is left out.
+
+    Who changed a closed to-do last has closed it, as far as the portal tells. Raises CrmUnavailable, CrmRefused.
+    """
+    found = {one: ReminderStatus(ReminderState.MISSING) for one in remote_ids if not is_id(_task_id(one) or one)}
+    commands = {f"r{number}": _reading(one) for number, one in enumerate(remote_ids) if one not in found}
+    answer = portal.ask(commands) if commands else BatchAnswer()
+    for key, command in commands.items():
+        remote_id = remote_ids[int(key[1:])]
+        refused = portal.refusal(answer, key, command.method)
+        if isinstance(refused, CrmRefused) and is_gone(refused):
+            found[remote_id] = ReminderStatus(ReminderState.MISSING)
+        elif refused is None:
+            found[remote_id] = _status(_inner(answer.results[key]))
+        elif isinstance(refused, CrmUnavailable):
+            raise refused
+    return found
 
 
 def withdraw(portal: Bitrix24Client, remote_id: str, why: str, key: str) -> Outcome:
@@ -55,6 +76,42 @@ def remove(portal: Bitrix24Client, remote_id: str) -> Outcome:
 
 
 # --- details ---------------------------------------------------------------------------------------
+
+
+def _reading(remote_id: str) -> Command:
+    task_id = _task_id(remote_id)
+    if task_id is None:
+        return Command("crm.activity.get", {"id": remote_id})
+    select = ["ID", "STATUS", "RESPONSIBLE_ID", "DEADLINE", "CLOSED_BY", "CLOSED_DATE"]
+    return Command("tasks.task.get", {"taskId": task_id, "select": select})
+
+
+def _status(record: Mapping[str, Any]) -> ReminderStatus:
+    if not record:
+        # A task that is not there, or not for this user's eyes, is answered with an empty list.
+        return ReminderStatus(ReminderState.MISSING)
+    is_done, is_task = _is_over(record), "responsibleId" in record
+    person, due = ("responsibleId", "deadline") if is_task else ("RESPONSIBLE_ID", "DEADLINE")
+    by, at = ("closedBy", "closedDate") if is_task else ("EDITOR_ID", "LAST_UPDATED")
+    return ReminderStatus(
+        ReminderState.DONE if is_done else ReminderState.OPEN,
+        person=_named(record.get(person)),
+        due=_moment(record.get(due)),
+        done_by=_named(record.get(by)) if is_done else None,
+        done_at=_moment(record.get(at)) if is_done else None,
+    )
+
+
+def _named(user: object) -> str | None:
+    return str(user) if is_id(user) else None
+
+
+def _moment(written: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(written))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _record(portal: Bitrix24Client, remote_id: str) -> Mapping[str, Any] | None:

@@ -89,6 +89,8 @@ class Bitrix24Settings(HttpAccount):
     member_id = _text()
 
     facts = FactsTable()
+    #: Fields of cards that rules read; of a card that has not got one, its contact's.
+    card_fields = FactsTable()
     #: The card's own date and time field that says when the answers on it were given.
     facts_changed_field = _text()
     #: How long after a call its answers may still be filled in on the card.

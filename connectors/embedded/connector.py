@@ -10,6 +10,7 @@ from connectors.base import (
     Assignee,
     CallResult,
     Card,
+    CardFieldState,
     CardRef,
     CatchUpPage,
     Check,
@@ -20,15 +21,16 @@ from connectors.base import (
     Quota,
     Reference,
     ReminderState,
+    ReminderStatus,
 )
 from connectors.embedded.calls import read_call
 from connectors.embedded.catch_up import changed_calls
 from connectors.embedded.checks import EmbeddedChecks
 from connectors.embedded.client import EmbeddedClient
-from connectors.embedded.contacts import find_contacts, read_card
+from connectors.embedded.contacts import card_field_states, find_contacts, read_card
 from connectors.embedded.events import references
 from connectors.embedded.settings import EmbeddedSettings
-from connectors.embedded.writes import EmbeddedWrites
+from connectors.embedded.writes import MOST_REMINDERS, EmbeddedWrites
 from connectors.http.settings import limits_of
 
 
@@ -38,6 +40,7 @@ class EmbeddedConnector(Connector):
     name = "embedded"
     Settings = EmbeddedSettings
     repeats_events = True
+    most_reminders = MOST_REMINDERS
 
     def __init__(self, settings: Mapping[str, Any], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(settings)
@@ -70,7 +73,10 @@ class EmbeddedConnector(Connector):
         return self._checks.assignee(assignee, mailed=mailed)
 
     def read_card(self, card: CardRef) -> Card | None:
-        return read_card(self._api, card)
+        return read_card(self._api, card, self.settings["card_fields"])
+
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        return card_field_states(self._api, self.settings["card_fields"])
 
     def find_contact(self, phone: str | None = None, name: str | None = None) -> Sequence[Card]:
         return find_contacts(self._api, phone, name)
@@ -80,6 +86,9 @@ class EmbeddedConnector(Connector):
 
     def reminder_state(self, remote_id: str) -> ReminderState:
         return self._writes.reminder_state(remote_id)
+
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        return self._writes.reminder_states(remote_ids)
 
     # --- writing -----------------------------------------------------------------------------------
 
@@ -96,6 +105,9 @@ class EmbeddedConnector(Connector):
 
     def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
         return self._writes.withdraw_reminder(remote_id, why, key)
+
+    def complete_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        return self._writes.complete_reminder(remote_id)
 
     # --- events ------------------------------------------------------------------------------------
 

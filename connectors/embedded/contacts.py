@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from connectors.base import Card, CardRef
+from connectors.base import Card, CardFieldState, CardRef, CrmUnavailable
 from connectors.embedded.client import EmbeddedClient
 from connectors.embedded.settings import CONTACT
+from connectors.kit.card_fields import card_field_state, read_card_fields
+from connectors.kit.mapping import NO_FIELDS, FactFields
 from connectors.kit.names import name_key, same_name
 from connectors.kit.phones import first_number, same_number
 
 
-def read_card(api: EmbeddedClient, card: CardRef) -> Card | None:
-    """The card, or None where there is none (any more). Raises CrmUnavailable, CrmRefused."""
+def read_card(api: EmbeddedClient, card: CardRef, declared: FactFields = NO_FIELDS) -> Card | None:
+    """The card with these fields, or None where there is none (any more). Raises CrmUnavailable, CrmRefused."""
     record = api.record("cards", card.id) if card.type == CONTACT else None
-    return None if record is None else _card_of(api, record)
+    if record is None:
+        return None
+    held = read_card_fields(declared, (record.get("fields") or {}).get)
+    return replace(_card_of(api, record), fields=held.fields, unmapped=held.unmapped)
+
+
+def card_field_states(api: EmbeddedClient, declared: FactFields) -> Sequence[CardFieldState]:
+    """Whether some card has each of these fields; what it may hold is not laid down in this CRM.
+
+    Raises CrmUnavailable, CrmRefused.
+    """
+    if not declared.fields:
+        return ()
+    known = api.get("card-fields").data
+    if not isinstance(known, dict) or not isinstance(known.get("items"), list):
+        raise CrmUnavailable("the CRM answered with something that is no list")
+    return [card_field_state(item, item.field in known["items"], None) for item in declared.fields]
 
 
 def find_contacts(api: EmbeddedClient, phone: str | None, name: str | None) -> list[Card]:

@@ -6,6 +6,7 @@ from marshmallow import fields
 from marshmallow.validate import Length
 
 from connectors.http.settings import HttpAccount, count, per_second, seconds
+from connectors.kit.mapping import FactsTable
 
 #: The one type of card that this CRM has.
 CONTACT = "contact"
@@ -18,6 +19,8 @@ class EmbeddedSettings(HttpAccount):
     webhook_secret = fields.String(
         load_default=None, allow_none=True, validate=Length(min=1), metadata={"secret": True}
     )
+    #: Fields of cards that rules read.
+    card_fields = FactsTable()
     settling_seconds = seconds(5.0, 3600.0, zero=True)
     requests_per_second = per_second(200.0)
     burst = count(50, 1000)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from connectors.base import Assignee, CardRef, Done, Kind, NotDone, Outcome, ReminderState
+from connectors.base import Assignee, CardRef, Done, Kind, NotDone, Outcome, ReminderState, ReminderStatus
 from connectors.embedded.client import GONE, EmbeddedClient, path_of
 from connectors.embedded.settings import CONTACT
 from connectors.http.client import HttpAnswer, done
 
+#: How many reminders are read by one request.
+MOST_REMINDERS = 100
 _COLLECTIONS: dict[Kind, str] = {"comment": "comments", "reminder": "reminders", "email": "mails"}
 
 
@@ -66,10 +70,33 @@ class EmbeddedWrites:
 
     def reminder_state(self, remote_id: str) -> ReminderState:
         record = self._api.record("reminders", remote_id)
-        if record is None:
-            return ReminderState.MISSING
-        return ReminderState.OPEN if record.get("state") == "open" else ReminderState.DONE
+        return ReminderState.MISSING if record is None else _status(record).state
+
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        items, _ = self._api.page("reminders", {"ids": ",".join(remote_ids), "limit": str(MOST_REMINDERS)})
+        found = {str(item["id"]): _status(item) for item in items}
+        return {one: found.get(one, ReminderStatus(ReminderState.MISSING)) for one in remote_ids}
+
+    def complete_reminder(self, remote_id: str) -> Outcome:
+        path = path_of("reminders", remote_id, "done")
+        if path is None:
+            return Done(remote_id)
+        result = self._api.write("PUT", path, {})
+        if isinstance(result, NotDone) and result.code in (GONE, "withdrawn"):
+            return Done(remote_id)
+        return result if not isinstance(result, HttpAnswer) else Done(remote_id)
 
 
 def _no_such_card(card: CardRef) -> NotDone:
     return NotDone(f"the CRM has no cards of type {card.type!r} with such an id", permanent=True)
+
+
+def _status(record: Mapping[str, Any]) -> ReminderStatus:
+    is_open = record.get("state") == "open"
+    closed = record.get("closed_at")
+    return ReminderStatus(
+        ReminderState.OPEN if is_open else ReminderState.DONE,
+        person=record.get("assignee"),
+        due=datetime.fromisoformat(record["due"]),
+        done_at=datetime.fromisoformat(closed) if closed and not is_open else None,
+    )

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.base import Assignee, Check, CrmRefused, CrmUnavailable
+from connectors.base import Assignee, CardFieldState, Check, CrmRefused, CrmUnavailable
 from connectors.espocrm.client import WHO_AM_I, EspoClient
 from connectors.espocrm.errors import SHUT_OUT
-from connectors.espocrm.metadata import Fields, entered, mapped_field
+from connectors.espocrm.metadata import Fields, card_field, entered, mapped_field
 from connectors.espocrm.rights import role_points
 from connectors.espocrm.settings import CARD_FIELD, CARD_TYPES, call_entities
 from connectors.espocrm.users import EspoUsers
@@ -82,6 +82,15 @@ class EspoChecks:
         given, own = self._settings["own_user"], user.get("id")
         remedy = f"Set own_user to {own}, or leave it out"
         return point("own_user is the API user", given in (None, own), remedy)
+
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        """What the kinds of card say of the declared fields. Raises CrmUnavailable, CrmRefused."""
+        declared = self._settings["card_fields"].fields
+        if not declared:
+            return ()
+        entities = dict.fromkeys(CARD_TYPES[kind] for kind in self._settings["card_types"])
+        owners: list[Fields] = [self._metadata(f"entityDefs.{entity}.fields") for entity in entities]
+        return [card_field(item, owners) for item in declared]
 
     # --- how the CRM is set up -------------------------------------------------------------------------
 

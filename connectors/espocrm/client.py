@@ -150,6 +150,11 @@ def equals(attribute: str, value: str) -> Where:
     return {"type": "equals", "attribute": attribute, "value": value}
 
 
+def one_of(attribute: str, values: Sequence[str]) -> Where:
+    """That an attribute is one of these."""
+    return {"type": "in", "attribute": attribute, "value": list(values)}
+
+
 def contains(attribute: str, value: str) -> Where:
     """The attribute's text holds this."""
     return {"type": "contains", "attribute": attribute, "value": value}

@@ -12,6 +12,7 @@ from connectors.base import (
     Assignee,
     CallResult,
     Card,
+    CardFieldState,
     CardRef,
     CatchUpPage,
     Check,
@@ -22,19 +23,20 @@ from connectors.base import (
     Quota,
     Reference,
     ReminderState,
+    ReminderStatus,
     Store,
 )
 from connectors.espocrm.calls import EspoCalls
 from connectors.espocrm.catch_up import EspoCatchUp
 from connectors.espocrm.checks import EspoChecks
 from connectors.espocrm.client import EspoClient
-from connectors.espocrm.contacts import card_of, find_people, read_cards
+from connectors.espocrm.contacts import find_people, read_card, read_cards
 from connectors.espocrm.events import references
 from connectors.espocrm.mail import Mails
-from connectors.espocrm.settings import CARD_TYPES, EspoSettings
+from connectors.espocrm.settings import EspoSettings
 from connectors.espocrm.unsent_mail import UnsentMails
 from connectors.espocrm.users import EspoUsers
-from connectors.espocrm.writes import EspoWrites
+from connectors.espocrm.writes import MOST_TASKS, EspoWrites
 from connectors.http.settings import limits_of
 
 _ENTITIES: dict[Kind, str] = {"comment": "Note", "reminder": "Task", "email": "Email"}
@@ -55,6 +57,7 @@ class EspoConnector(Connector):
     Settings = EspoSettings
     repeats_events = True
     most_cards = 50
+    most_reminders = MOST_TASKS
     removes = frozenset[Kind]({"comment", "reminder"})
 
     def __init__(
@@ -107,8 +110,10 @@ class EspoConnector(Connector):
         return found
 
     def read_card(self, card: CardRef) -> Card | None:
-        record = self._api.record(CARD_TYPES[card.type], card.id) if card.type in CARD_TYPES else None
-        return None if record is None else card_of(self._api, card.type, record)
+        return read_card(self._api, card, self.settings["card_fields"])
+
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        return self._checks.card_field_states()
 
     def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
         return read_cards(self._api, cards)
@@ -128,6 +133,9 @@ class EspoConnector(Connector):
     def reminder_state(self, remote_id: str) -> ReminderState:
         return self._writing.reminder_state(remote_id)
 
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        return self._writing.reminder_states(remote_ids)
+
     # --- writing -----------------------------------------------------------------------------------
 
     def add_comment(self, card: CardRef, text: str, key: str) -> Outcome:
@@ -143,6 +151,9 @@ class EspoConnector(Connector):
 
     def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
         return self._writing.withdraw_reminder(remote_id, why)
+
+    def complete_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        return self._writing.complete_reminder(remote_id, why)
 
     def remove(self, kind: Kind, remote_id: str, card: CardRef | None) -> Outcome:
         return self._writing.remove(_ENTITIES[kind], remote_id)

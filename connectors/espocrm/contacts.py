@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connectors.base import Card, CardRef
 from connectors.espocrm.client import EspoClient, Where, any_of, contains, search
 from connectors.espocrm.settings import CARD_TYPES, is_record_id
+from connectors.kit.card_fields import read_card_fields
+from connectors.kit.mapping import FactFields
 from connectors.kit.names import name_parts, same_name
 from connectors.kit.phones import notations, same_number
 
@@ -27,6 +30,15 @@ def card_of(api: EspoClient, kind: str, record: Mapping[str, Any]) -> Card:
         api.address(entity, record_id),
         tuple(_phones(record)),
     )
+
+
+def read_card(api: EspoClient, card: CardRef, declared: FactFields) -> Card | None:
+    """The card with these fields; None where there is none. Raises CrmUnavailable, CrmRefused."""
+    record = api.record(CARD_TYPES[card.type], card.id) if card.type in CARD_TYPES else None
+    if record is None:
+        return None
+    held = read_card_fields(declared, record.get)
+    return replace(card_of(api, card.type, record), fields=held.fields, unmapped=held.unmapped)
 
 
 def read_cards(api: EspoClient, cards: Sequence[CardRef]) -> dict[CardRef, Card]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.base import Check
+from connectors.base import CardFieldState, Check
 from connectors.espocrm.settings import CARD_FIELD
+from connectors.kit.card_fields import card_field_state
 from connectors.kit.checks import unmapped
 from connectors.kit.mapping import FactField
 from connectors.protocol.check import point
@@ -32,6 +33,13 @@ def mapped_field(item: FactField, owners: Mapping[str, Fields]) -> list[Check]:
             remedy = f"Tick Audited at {entity}.{name}: only the stream tells which answers are of this call"
             points.append(point(f"changes of {entity}.{name} are recorded", audited, remedy))
     return points
+
+
+def card_field(item: FactField, owners: Sequence[Fields]) -> CardFieldState:
+    """What the kinds of card say of a declared field: whether one has it, and the options of those that do."""
+    found = [fields[item.field] for fields in owners if isinstance(fields.get(item.field), Mapping)]
+    options = dict.fromkeys(option for field in found for option in _options(field) if option)
+    return card_field_state(item, bool(found), [(option, (option,)) for option in options] or None)
 
 
 def entered(name: str) -> str:

@@ -106,6 +106,8 @@ class EspoSettings(HttpAccount):
         keys=fields.String(), values=fields.String(validate=OneOf(["over", "open", "none"])), load_default=dict
     )
     facts = FactsTable()
+    #: Fields of cards that rules read.
+    card_fields = FactsTable()
 
     @validates("popup_minutes")
     def _not_after(self, value: list[int], **_: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -16,9 +16,10 @@ from connectors.base import (
     NotDone,
     Outcome,
     ReminderState,
+    ReminderStatus,
     Unknown,
 )
-from connectors.espocrm.client import EspoClient, Where, contains, equals, search, stamp
+from connectors.espocrm.client import EspoClient, Where, contains, equals, moment, one_of, search, stamp
 from connectors.espocrm.errors import DUPLICATE, GONE, NOT_EXISTING, NOT_READABLE
 from connectors.espocrm.markup import literal, name_line
 from connectors.espocrm.settings import CARD_TYPES, is_record_id
@@ -30,6 +31,9 @@ from connectors.protocol.outcomes import not_done_because
 #: A task with one of these is not to be done any more (``scopes/Task.json``).
 CLOSED = frozenset({"Completed", "Canceled"})
 _CANCELED = "Canceled"
+_COMPLETED = "Completed"
+#: How many tasks are read by one request.
+MOST_TASKS = 50
 #: Why EspoCRM links no task to a person, by the code of its refusal: what an admin is to do about it.
 _NO_SUCH_PERSON = {
     f"{NOT_EXISTING}:User": "the CRM has no user with this id or login: correct the role's crm_user",
@@ -145,8 +149,24 @@ class EspoWrites:
             return ReminderState.MISSING
         return ReminderState.DONE if task.get("status") in CLOSED else ReminderState.OPEN
 
+    def reminder_states(self, remote_ids: Sequence[str]) -> dict[str, ReminderStatus]:
+        """How these tasks stand, by one request. Who changed a closed task last has closed it, as far as it is told."""
+        known = [one for one in remote_ids if is_record_id(one)]
+        wanted = ("id", "status", "assignedUserId", "dateEnd", "dateCompleted", "modifiedById", "modifiedAt")
+        query = search([one_of("id", known)], select=wanted)
+        tasks = self._api.page("Task", query, most=MOST_TASKS) if known else []
+        found = {str(task.get("id")): _status(task) for task in tasks}
+        return {one: found.get(one, ReminderStatus(ReminderState.MISSING)) for one in remote_ids}
+
+    def complete_reminder(self, remote_id: str, why: str) -> Outcome:
+        """Complete the task and say why below its description."""
+        return self._closed(remote_id, why, _COMPLETED)
+
     def withdraw_reminder(self, remote_id: str, why: str) -> Outcome:
         """Cancel the task and say why below its description."""
+        return self._closed(remote_id, why, _CANCELED)
+
+    def _closed(self, remote_id: str, why: str, status: str) -> Outcome:
         try:
             task = self._api.record("Task", remote_id)
         except (CrmUnavailable, CrmRefused) as error:
@@ -154,13 +174,13 @@ class EspoWrites:
         if task is None or task.get("status") in CLOSED:
             return Done(remote_id)
         description = "\n\n".join(filter(None, [task.get("description"), literal(why)]))
-        changes = {"status": _CANCELED, "description": description}
+        changes = {"status": status, "description": description}
         result = self._api.write("PUT", f"Task/{remote_id}", changes)
         if isinstance(result, NotDone) and result.code == GONE:
             return Done(remote_id)
         if not isinstance(result, HttpAnswer):
             return result
-        kept = isinstance(result.data, dict) and result.data.get("status") == _CANCELED
+        kept = isinstance(result.data, dict) and result.data.get("status") == status
         return Done(remote_id) if kept else _cut("Task", ["status"], result.status)
 
     def remove(self, entity: str, remote_id: str) -> Outcome:
@@ -250,3 +270,14 @@ def _cut(entity: str, lost: list[str], status: int) -> NotDone:
 
 def _no_such_card(card: CardRef) -> NotDone:
     return NotDone(f"no cards of type {card.type!r} with such an id are written to", permanent=True)
+
+
+def _status(task: Mapping[str, Any]) -> ReminderStatus:
+    is_done = task.get("status") in CLOSED
+    return ReminderStatus(
+        ReminderState.DONE if is_done else ReminderState.OPEN,
+        person=task.get("assignedUserId") or None,
+        due=moment(task.get("dateEnd")),
+        done_by=(task.get("modifiedById") or None) if is_done else None,
+        done_at=(moment(task.get("dateCompleted")) or moment(task.get("modifiedAt"))) if is_done else None,
+    )

@@ -74,6 +74,10 @@ class FactFields:
         return {item.fact: None if item.values is None else frozenset(item.values.values()) for item in self.fields}
 
 
+#: Of an account that declares none.
+NO_FIELDS = FactFields()
+
+
 class _FactTable(Schema):
     field = fields.String(required=True, validate=Length(min=1))
     values = fields.Dict(keys=fields.String(validate=Length(min=1)), values=fields.Raw(), validate=Length(min=1))

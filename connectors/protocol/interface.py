@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 from marshmallow import Schema
 
 from connectors.protocol.card_check import card_checks
+from connectors.protocol.card_fields import CardFieldState
 from connectors.protocol.check import Check
 from connectors.protocol.errors import CrmRefused, EventNotAuthentic
 from connectors.protocol.events import CallResult, CatchUpPage, FrameCall, Reference
 from connectors.protocol.limits import Limits, Quota
-from connectors.protocol.outcomes import NotDone, Outcome, ReminderState
+from connectors.protocol.outcomes import NotDone, Outcome, ReminderState, ReminderStatus
 from connectors.protocol.records import Assignee, Card, CardRef, CommentWrite, EmailWrite, Kind, ReminderWrite, Write
 from connectors.protocol.store import Store
 from connectors.protocol.trying import TryStep, TryValues
@@ -43,6 +44,8 @@ class Connector(ABC):
     most_writes: ClassVar[int] = 1
     #: How many cards one ``read_cards`` takes.
     most_cards: ClassVar[int] = 1
+    #: How many reminders one ``reminder_states`` takes, which is one request (two where a token has to be renewed).
+    most_reminders: ClassVar[int] = 1
     #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
     #: account, so an instance is asked.
     sends_mail: bool = True
@@ -132,15 +135,28 @@ class Connector(ABC):
         """
         return {}
 
+    def card_fields(self) -> Mapping[str, frozenset[str | bool] | None]:
+        """The declared fields of cards that ``Card.fields`` can hold, with all values each can have (None: any text).
+
+        By default those of the setting ``card_fields`` (``connectors.kit.mapping``), where the account has it.
+        """
+        declared = self.settings.get("card_fields")
+        found: Mapping[str, frozenset[str | bool] | None] = {} if declared is None else declared.facts()
+        return found
+
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        """What the CRM says of each declared field. Raises as reads do; for the doctor, writes nothing."""
+        return ()
+
     @abstractmethod
     def read_card(self, card: CardRef) -> Card | None:
-        """The card, or None where it does not exist (any more)."""
+        """The card with its declared fields, or None where it does not exist (any more)."""
 
     def read_cards(self, cards: Sequence[CardRef]) -> Mapping[CardRef, Card | None]:
         """These cards, at most ``most_cards``, with as few requests as the CRM allows; None for one that is not there.
 
-        One that is left out could not be read together with others: ``read_card`` tells why. Phones may be missing.
-        Raises as reads do where none of them could be asked for.
+        One that is left out could not be read together with others: ``read_card`` tells why. Phones and
+        declared fields may be missing. Raises as reads do where none of them could be asked for.
         """
         return {card: self.read_card(card) for card in cards}
 
@@ -149,6 +165,7 @@ class Connector(ABC):
         """All contacts with this phone (in any notation) and this full name; what is None is not looked at.
 
         A card has the phone if any number in its fields is it. What is no number is nobody's, and the CRM is not asked.
+        Declared fields may be missing.
         """
 
     @abstractmethod
@@ -188,6 +205,17 @@ class Connector(ABC):
     @abstractmethod
     def reminder_state(self, remote_id: str) -> ReminderState:
         """Whether the reminder is still open."""
+
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        """How each of these reminders, at most ``most_reminders``, stands now, by one request; raises as reads do.
+
+        One that is left out could not be read together with others: ``reminder_state`` tells why.
+        """
+        return {remote_id: ReminderStatus(self.reminder_state(remote_id)) for remote_id in remote_ids}
+
+    def complete_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
+        """Close the reminder as done, saying why in it where it can. Done already or gone counts as done."""
+        return self.withdraw_reminder(remote_id, why, key)
 
     @abstractmethod
     def withdraw_reminder(self, remote_id: str, why: str, key: str) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from connectors.protocol.errors import CrmRefused, CrmUnavailable
@@ -57,6 +58,19 @@ class ReminderState(enum.Enum):
     OPEN = "open"
     DONE = "done"
     MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderStatus:
+    """A reminder as the CRM holds it now, as far as it tells: whose it is (the CRM's user), when it is due, and of one
+    that is done by whom and when. Times are aware.
+    """
+
+    state: ReminderState
+    person: str | None = None
+    due: datetime | None = None
+    done_by: str | None = None
+    done_at: datetime | None = None
 
 
 def not_done_because(error: CrmUnavailable | CrmRefused) -> NotDone:

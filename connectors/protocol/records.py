@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -20,12 +21,18 @@ class CardRef:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card as the CRM holds it. ``phones`` are as written there, in any notation."""
+    """A card as the CRM holds it. ``phones`` are as written there, in any notation.
+
+    ``fields``: what it holds in the fields that the account's settings declare, by their names in rules; one that is
+    empty is left out, and so is one of ``unmapped``, whose value means nothing to the plugin.
+    """
 
     ref: CardRef
     name: str | None = None
     url: str | None = None
     phones: tuple[str, ...] = ()
+    fields: Mapping[str, str | bool] = field(default_factory=dict, hash=False)
+    unmapped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from connectors.base import (
     Assignee,
     CallResult,
     Card,
+    CardFieldState,
     CardRef,
     CatchUpPage,
     Check,
@@ -25,12 +26,14 @@ from connectors.base import (
     Quota,
     Reference,
     ReminderState,
+    ReminderStatus,
     Store,
     TryStep,
     TryValues,
 )
 from connectors.http.client import HttpAnswer
 from connectors.http.settings import limits_of
+from connectors.kit.card_fields import card_field_state
 from connectors.kit.mapping import FactFields
 from connectors.rest import profiles
 from connectors.rest.catching_up import RestCatchUp
@@ -44,6 +47,7 @@ from connectors.rest.events import RestEvents
 from connectors.rest.misfit import not_read, not_written
 from connectors.rest.model import Create, ReminderTable
 from connectors.rest.presence import CardPresence
+from connectors.rest.reminder_status import status_of
 from connectors.rest.request import Request
 from connectors.rest.settings import RestSettings
 from connectors.rest.template import NoAddress, NotRendered
@@ -137,6 +141,10 @@ class RestConnector(Connector):
 
         return [refuses_missing_card(card, self._contacts.exists, self.add_comment, remove)]
 
+    def card_field_states(self) -> Sequence[CardFieldState]:
+        """What fields there are is not described, so that it cannot be told."""
+        return [card_field_state(item, None, None) for item in self.settings["card_fields"].fields]
+
     def facts(self) -> Mapping[str, frozenset[str | bool] | None]:
         return self._facts.facts()
 
@@ -155,6 +163,10 @@ class RestConnector(Connector):
 
     def reminder_state(self, remote_id: str) -> ReminderState:
         return self._reminder(remote_id)[0]
+
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        described, zone = self.settings["reminder_state"], self.settings["time_zone"]
+        return {one: status_of(described, *self._reminder(one), zone) for one in remote_ids}
 
     # --- writing -----------------------------------------------------------------------------------
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from connectors.base import Card, CardRef
+from connectors.kit.card_fields import read_card_fields
+from connectors.kit.mapping import FactFields
 from connectors.kit.names import name_parts, same_name
 from connectors.kit.phones import first_number, notations, same_number
 from connectors.rest.client import RestClient
 from connectors.rest.context import Context, TemplateValues
 from connectors.rest.misfit import not_read
 from connectors.rest.model import Contacts, Shape
-from connectors.rest.paths import as_text
+from connectors.rest.paths import Path, as_text
 from connectors.rest.template import NoAddress, NotRendered
 from plugin.common.text import clean
 
@@ -34,7 +37,11 @@ class RestContacts:
     def card(self, ref: CardRef) -> Card | None:
         """The card, or None where there is none of this type and id."""
         kind, record = self._settings["card"].get(ref.type), self._record(ref)
-        return None if kind is None or record is None else self._shaped(kind.shape, ref, record)
+        if kind is None or record is None:
+            return None
+        declared: FactFields = self._settings["card_fields"]
+        held = read_card_fields(declared, lambda path: Path.parse(path).get(record))
+        return replace(self._shaped(kind.shape, ref, record), fields=held.fields, unmapped=held.unmapped)
 
     def exists(self, ref: CardRef) -> bool:
         """Whether there is such a card, whatever it shows."""

@@ -89,6 +89,11 @@ class ReminderTable:
     record: Path
     done: tuple[RecordCondition, ...]
     missing: tuple[RecordCondition, ...]
+    #: Where the record says whose it is, when it is due, and by whom and when it was done.
+    person: Path | None = None
+    due: Path | None = None
+    done_by: Path | None = None
+    done_at: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,8 @@ class RestSettings(HttpAccount):
     #: Whether the CRM sends an event again that was not taken.
     repeats_events = fields.Boolean(load_default=False, truthy={True}, falsy={False})
     facts = FactsTable()
+    #: Fields of cards that rules read, each a path in the card's record.
+    card_fields = FactsTable()
 
     @pre_load
     def _whole(self, data: Any, **_: Any) -> Any:
@@ -253,16 +255,24 @@ def _event_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterat
             event_auth.check_secret(event.proof, secret)
         except ValueError as error:
             yield "event_secret", [str(error)]
-    wrong = {}
-    for item in facts.fields if isinstance(facts, FactFields) else ():
-        try:
-            parsed_path(item.field)
-        except ValidationError as error:
-            wrong[item.fact] = {"field": error.messages}
+    wrong = _wrong_paths(facts)
+    if unreadable := _wrong_paths(data["card_fields"]):
+        yield "card_fields", unreadable
     if wrong:
         yield "facts", wrong
     elif facts.fields and data["call"] is None:
         yield "facts", ["given without [call]: of which record are they fields?"]
+
+
+def _wrong_paths(mapped: Any) -> dict[str, Any]:
+    """The mapped fields that are no paths in a record."""
+    wrong = {}
+    for item in mapped.fields if isinstance(mapped, FactFields) else ():
+        try:
+            parsed_path(item.field)
+        except ValidationError as error:
+            wrong[item.fact] = {"field": error.messages}
+    return wrong
 
 
 def _template_faults(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -218,7 +218,8 @@ def remove_table() -> fields.Nested:
 
 
 def _state(data: dict[str, Any]) -> model.ReminderTable:
-    return model.ReminderTable(_request(data), data.get("record", _ROOT), data["done"], data["missing"])
+    told = {name: data.get(name) for name in ("person", "due", "done_by", "done_at")}
+    return model.ReminderTable(_request(data), data.get("record", _ROOT), data["done"], data["missing"], **told)
 
 
 def state_table() -> fields.Nested:
@@ -229,6 +230,10 @@ def state_table() -> fields.Nested:
         record=PathField(),
         done=ConditionsField(placeholders.with_record(placeholders.STATE), required=True),
         missing=ConditionsField(placeholders.with_record(placeholders.STATE)),
+        person=PathField(),
+        due=PathField(),
+        done_by=PathField(),
+        done_at=PathField(),
         required=True,
     )
 

@@ -52,7 +52,7 @@ def list_(
     A page that is not the last ends with the option that prints the next one; with --json it goes on after the last
     object's id.
     """
-    from plugin.authoring.revisions.script_labels import ScriptLabels
+    from plugin.authoring.revisions.labels import ScriptLabels
     from plugin.cli.format import calls as text
     from plugin.common.clock import utc_now
     from plugin.ledger.history import list_calls
@@ -88,7 +88,7 @@ def show(config: Path | None, id_: str, full: bool, as_json: bool) -> None:
 
     ID is the number that `optout calls list` prints, or the CRM's own id of the call.
     """
-    from plugin.authoring.revisions.script_labels import ScriptLabels
+    from plugin.authoring.revisions.labels import ScriptLabels
     from plugin.cli.format.calls import history_json
     from plugin.cli.format.calls_page import page
 

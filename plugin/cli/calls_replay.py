@@ -51,7 +51,7 @@ def replay(
     The same outcome changes nothing. Another one is a correction: what was written is taken back and written anew.
     """
     from plugin.authoring.revisions.active import ActiveRules
-    from plugin.authoring.revisions.script_labels import ScriptLabels
+    from plugin.authoring.revisions.labels import ScriptLabels
     from plugin.cli.format import calls_replay as text
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now

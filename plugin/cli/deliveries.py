@@ -92,7 +92,7 @@ def list_(config: Path | None, /, *, limit: int, as_json: bool, **choice: Any) -
 def show(config: Path | None, id_: int, full: bool, as_json: bool) -> None:
     """Print all about one delivery: its text, every attempt, and what was done to it by hand."""
     from plugin.authoring.revisions.active import ActiveRules
-    from plugin.authoring.revisions.script_labels import ScriptLabels
+    from plugin.authoring.revisions.labels import ScriptLabels
     from plugin.cli.format import deliveries as text
     from plugin.cli.format.calls import UNFINISHED
     from plugin.cli.format.delivery_page import page

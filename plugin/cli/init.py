@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from plugin.authoring.revisions.copy_base import note_revision, texts_revision
 from plugin.authoring.revisions.shipped import note_base, shipped_rules
 from plugin.config.load import FILE_NAME, shipped_dir
 from plugin.errors import ConfigError
@@ -64,6 +65,7 @@ def lay_out(folder: Path) -> list[Path]:
         (folder / FILE_NAME).write_text(settings.replace(_SHIPPED_REFERENCE, _LAID_OUT_REFERENCE), encoding="utf-8")
         shutil.copytree(shipped / RULES, folder / RULES, copy_function=shutil.copyfile)
         note_base(folder / RULES, shipped_rules())
+        note_revision(folder / RULES, str(texts_revision(shipped_rules().files)))
         _write_secret(folder / TELEPHONY)
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written ({error.strerror})", hint="Choose another folder") from error

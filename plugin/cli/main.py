@@ -35,6 +35,8 @@ COMMANDS: Commands = {
     "init": ("plugin.cli.init:init", "Lay out a folder with plugin.toml and the rules, to edit."),
     "link": ("plugin.cli.link:link", "Print a signed link to the operators' page for one call."),
     "person": ("plugin.cli.person:person", "Everything that is known of a number, for the client who asks for it."),
+    "promises": ("plugin.cli.promises:promises", "What was promised to clients, and whether it is kept: list, show."),
+    "proof": ("plugin.cli.proof:proof", "One file that proves what was said, promised and done."),
     "purge": ("plugin.cli.purge:purge", "Remove the personal data of old calls that are over."),
     "restore": ("plugin.cli.restore:restore", "Put a copy of the ledger back, so that nothing is written twice."),
     "rules": ("plugin.cli.rules:rules", "Check, try, compare and publish the rules."),

@@ -23,7 +23,7 @@ def person(config: Path | None, /, *, given: str, as_json: bool) -> None:
     """
     from connectors.kit.phones import numbers_in
     from plugin.authoring.revisions.active import ActiveRules
-    from plugin.authoring.revisions.script_labels import ScriptLabels
+    from plugin.authoring.revisions.labels import ScriptLabels
     from plugin.cli.format import person as text
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now

@@ -153,6 +153,7 @@ class _Reader:
             retention=_retention(ledger),
             log=LogSettings(**data.get("log", {})),
             language=plugin.get("language", "ru"),
+            approvals=data.get("rules", {}).get("approvals", 0),
         )
 
     def _load(self) -> dict[str, Any]:

@@ -328,6 +328,12 @@ class PageTable(Schema):
     admin_second_factor = _switch()
 
 
+class RulesTable(Schema):
+    """``[rules]``: how the rules are changed."""
+
+    approvals = _whole(0, 9)
+
+
 class LogTable(Schema):
     """``[log]``: what is logged to stderr, and how."""
 
@@ -353,3 +359,4 @@ class SettingsFile(Schema):
     web = fields.Nested(WebTable, metadata={"allowed": "a table [web]"})
     page = fields.Nested(PageTable, metadata={"allowed": "a table [page]"})
     log = fields.Nested(LogTable, metadata={"allowed": "a table [log]"})
+    rules = fields.Nested(RulesTable, metadata={"allowed": "a table [rules]"})

@@ -207,6 +207,8 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     #: What an admin reads: ``ru`` or ``en``. Logs are English.
     language: str = "ru"
+    #: So many other people have to agree before rules are published.
+    approvals: int = 0
 
     def source_of(self, name: str) -> Source:
         """The source of this name; where plugin.toml has none, one whose namespace is its name."""

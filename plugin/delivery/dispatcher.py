@@ -33,7 +33,7 @@ class Dispatcher:
     """Dispatches batches. Thread-safe: what is known of one delivery lives in its own ``Attempt``.
 
     ``slots`` bound how many batches are on their way at once; ``room`` how many are, or have been begun and wait for
-    one of these: so none on its way waits for the ledger's disk. Once ``leaving`` is set nothing more goes out.
+    one of these: so none on its way to the CRM waits for the ledger's disk. Once ``leaving`` is set nothing goes out.
     """
 
     queue: Queue
@@ -56,10 +56,10 @@ class Dispatcher:
         if not attempts:
             return health
         with self.room:
-            # One of the other batches may have found out meanwhile that the account is away.
-            attempts, asked = self._still_wanted(attempts, probing), self.jumps.monotonic()
-            attempts = self._begun(attempts)
+            # Nobody can look for a mail of the plugin's own: if a kill came while it waited here, it would be parked.
+            ahead = None if attempts[0].lane is Lane.MAIL else self._begin(attempts, probing)
             with self.slots:
+                attempts, asked = ahead or self._begin(attempts, probing)
                 begun = self._still_to_go(attempts, asked, probing)
                 started = time.monotonic()
                 outcomes = self._outcomes(begun)
@@ -115,15 +115,17 @@ class Dispatcher:
         """Whether nothing of the lane may go out: its account is away, or the process is leaving."""
         return self.leaving.is_set() or (not probing and self.retries.gates.is_away(lane))
 
-    def _begun(self, prepared: Sequence[Attempt]) -> list[Attempt]:
-        """Those that may be sent now: on the ledger's disk each is *unknown* from here on."""
+    def _begin(self, prepared: Sequence[Attempt], probing: bool) -> tuple[list[Attempt], float]:
+        """Those that may be sent now, and when the ledger was asked: on its disk each is *unknown* from here on."""
+        # One of the other batches may have found out meanwhile that the account is away.
+        prepared, asked = self._still_wanted(prepared, probing), self.jumps.monotonic()
         if not prepared:
-            return []
+            return [], asked
         started = self.queue.begin([(attempt.delivery, attempt.sent_as) for attempt in prepared])
         for attempt, one in zip(prepared, started, strict=True):
             attempt.begin(one)
         self._finish([attempt for attempt in prepared if attempt.stage is AttemptStage.ENDED])
-        return [attempt for attempt in prepared if attempt.stage is AttemptStage.BEGUN]
+        return [attempt for attempt in prepared if attempt.stage is AttemptStage.BEGUN], asked
 
     def _still_to_go(self, begun: Sequence[Attempt], asked: float, probing: bool) -> list[Attempt]:
         """Those of them that may go out now; when the ledger was ``asked`` to start them all was well yet."""

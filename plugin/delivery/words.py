@@ -42,3 +42,12 @@ STATES: Mapping[str, StateWords] = {
     DeliveryState.PARKED: StateWords("остановлено", "остановлено"),
     DeliveryState.CANCELLED: StateWords("отменено", "отменено"),
 }
+#: The steps of an attempt, and how each may end.
+ATTEMPT_STEPS: Mapping[str, str] = {"send": "отправка", "look_up": "поиск в CRM"}
+ATTEMPT_OUTCOMES: Mapping[str, str] = {
+    "done": "сделано",
+    "not_done": "не сделано",
+    "unknown": "неизвестно, дошло ли",
+    "found": "найдено",
+    "absent": "не найдено",
+}

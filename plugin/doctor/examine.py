@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors.base import NO_STORE, Assignee, Check, Connector, CrmUnavailable, EventsUnverifiable
+from connectors.base import NO_STORE, Assignee, Check, Connector, CrmRefused, CrmUnavailable, EventsUnverifiable
 from connectors.kit.checks import FRAMES_PROVEN
+from connectors.protocol.check import read_failed
 from connectors.registry import connector_class
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.authoring.revisions.publish import checked
@@ -20,6 +21,7 @@ from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of, secrets_in
 from plugin.doctor.machine import ledger_file, time_zone
 from plugin.doctor.page import clients_told_apart
 from plugin.errors import ConfigError, InputError, LedgerUnavailable, OptoutError, RulesError
+from plugin.events.card_field_check import card_field_remarks
 from plugin.events.mapping_check import remarks
 from plugin.ledger import Ledger
 from plugin.resilience.connect import connect, connector_of, mailer_of
@@ -213,6 +215,27 @@ def _mapping(connector: Connector, rulebook: Rulebook, default_script: str) -> I
         yield DoctorCheck("facts", f"all {len(mapped)} mapped facts fit the rules, and none that is asked for lacks")
 
 
+def _card_fields(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    if seen.connector is not None and seen.rulebook is not None:
+        sends = any(source.secrets for source in settings.sources)
+        yield from _guarded("facts", _fields_of_cards(seen.connector, seen.rulebook, others_bring=sends))
+
+
+def _fields_of_cards(connector: Connector, rulebook: Rulebook, *, others_bring: bool) -> Iterator[DoctorCheck]:
+    name = "the fields of cards that rules read are in the CRM, with the same values"
+    try:
+        states = connector.card_field_states()
+    except (CrmUnavailable, CrmRefused) as error:
+        told = read_failed(name, error, f"Let the plugin's user read what fields the cards have: {error}")
+        yield DoctorCheck("facts", told.name, told.ok, told.remedy)
+        return
+    scripts = {name: decider.script for name, decider in rulebook.scripts.items()}
+    found = card_field_remarks(states, scripts, connector.name, others_bring=others_bring)
+    yield from (_failed("facts", remark.what, remark.remedy) for remark in found)
+    if states and not found:
+        yield DoctorCheck("facts", f"all {len(states)} declared fields of cards fit the rules")
+
+
 # --- recipients and sources ------------------------------------------------------------------------
 
 
@@ -312,7 +335,7 @@ _NO_WAY = "Name the admins in [alerts] to, set [alerts] webhook, or have optout_
 _TRY_IT = "optout doctor --write --card TYPE:ID sends each admin a mail, and the webhook a request"
 #: In this order: a later check uses what an earlier one has opened. Those of the first row need no secret.
 _LOCAL = (_time_zone, _ledger_file, _ledger, _ledger_written, _folder_rules, _active_rules, _default_script)
-_REMOTE = (_crm, _mapped_facts, _recipients, _mail, _sources)
+_REMOTE = (_crm, _mapped_facts, _card_fields, _recipients, _mail, _sources)
 
 
 # --- details ---------------------------------------------------------------------------------------

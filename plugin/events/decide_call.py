@@ -19,6 +19,7 @@ from plugin.deciding.ruleset.model import ActionSpec
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, DecisionError, InputError
 from plugin.events.calls import Call, new_call, with_event
+from plugin.events.card_fields import facts_of_card
 from plugin.events.facts import answers_in, typed_facts, unfit_facts, wrong_facts
 from plugin.events.load_call import LoadedCall, NewCall
 from plugin.events.merge import CallReport, merged
@@ -88,7 +89,7 @@ def decide_event(
     )
     rulebook = revisions.at(_pin_of([*earlier, report]))
     decider = _decider_for(result, _script(stored, result, settings.default_script), rulebook)
-    facts = typed_facts(decider, result.facts, result.call_fields)
+    facts = typed_facts(decider, result.facts, result.call_fields) | facts_of_card(decider, result.read_fields)
     answers = answers_in(decider, result.facts)
     # A new call counts even without an answer where an operator handed it over, or noted what the client asked for.
     is_told = result.final and (event.from_page or result.note is not None)
@@ -141,9 +142,11 @@ def _due(decider: Decider, call: Call, hours: int | None, working: bool, receive
     return due_by(calendar, max(call.first_occurred_at, received), promised, zone)
 
 
-def decide_stored(loaded: LoadedCall, revisions: RevisionCache, received: datetime, zone: ZoneInfo) -> DecidedCall:
-    """The decision on a stored call as it is, by the revision that it pins. Raises as ``decide_call``."""
-    rulebook = revisions.at(_pin_of(loaded.reports))
+def decide_stored(
+    loaded: LoadedCall, revisions: RevisionCache, received: datetime, zone: ZoneInfo, revision: str | None = None
+) -> DecidedCall:
+    """The decision on a stored call as it is, by this revision or by the one it pins. Raises as ``decide_call``."""
+    rulebook = revisions.at(revision or _pin_of(loaded.reports))
     return decide_call(loaded, rulebook, modes=revisions.modes(rulebook), received=received, zone=zone)
 
 

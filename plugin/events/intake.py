@@ -6,7 +6,9 @@ Each step is a function of a module of its own; here they follow one another, th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import structlog
@@ -18,6 +20,7 @@ from plugin.common.clock import Now
 from plugin.config.settings import Settings, Source
 from plugin.deciding.decision.model import Decision
 from plugin.errors import EventError, LedgerUnavailable
+from plugin.events.card_fields import CardFieldReader
 from plugin.events.decide_call import IgnoredEvent, decide_event
 from plugin.events.load_call import load_call_of
 from plugin.events.parse import ParsedEvent, as_body, parse
@@ -37,6 +40,8 @@ _LOG = structlog.get_logger(__name__)
 
 #: Tries of one transaction: another process may store the same event or call at the same moment.
 _TRIES = 5
+
+_NOTHING: Mapping[str, str | bool] = MappingProxyType({})
 
 #: Whether the decision is what was confirmed.
 Accept = Callable[[Decision], bool]
@@ -58,13 +63,24 @@ class DecisionChanged(Exception):
 
 
 class Intake:
-    """The way in for call results. Thread-safe. Raises ConfigError for a source whose secret cannot be used."""
+    """The way in for call results. Thread-safe. Raises ConfigError for a source whose secret cannot be used.
 
-    def __init__(self, ledger: Ledger, rules: ActiveRules, settings: Settings, now: Now) -> None:
+    ``card_fields``: what the rules read of cards and the event does not bring is read by it before the transaction.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        rules: ActiveRules,
+        settings: Settings,
+        now: Now,
+        card_fields: CardFieldReader | None = None,
+    ) -> None:
         self._ledger = ledger
         self._rules = rules
         self._settings = settings
         self._now = now
+        self._card_fields = card_fields
         self._reports = SignedReports(settings, now)
         self._refusals = RefusalLog(ledger, now)
         self._writes = GroupCommit[_Write, EventResponse](
@@ -102,36 +118,51 @@ class Intake:
 
     # --- the operators' page ---------------------------------------------------------------------
 
-    def receive_own(self, source: Source, result: Mapping[str, Any], accept: Accept | None = None) -> EventResponse:
+    def receive_own(
+        self,
+        source: Source,
+        result: Mapping[str, Any],
+        accept: Accept | None = None,
+        card_fields: Mapping[str, str | bool] = _NOTHING,
+    ) -> EventResponse:
         """A call result of the operators' page; a final one counts even where nothing was answered.
 
         ``accept`` is asked about a new one before anything is stored; where it declines, DecisionChanged is raised and
-        nothing is.
+        nothing is. ``card_fields``: what the page knows of the card already, by paths such as ``card.brand``.
         """
         event = parse(source, as_body(result), self._now(), from_page=True)
-        return respond(lambda: self._take(event, accept))
+        return respond(lambda: self._take(event, accept, card_fields))
 
-    def preview(self, source: Source, result: Mapping[str, Any]) -> CallChange | None:
+    def preview(
+        self, source: Source, result: Mapping[str, Any], card_fields: Mapping[str, str | bool] = _NOTHING
+    ) -> CallChange | None:
         """What ``receive_own`` would write now, None for nothing; stores nothing.
 
         Raises EventError, DecisionError, LedgerUnavailable.
         """
         event = parse(source, as_body(result), self._now(), from_page=True)
         revisions = self._revisions()
-        planned = self._planned_by_reading(event, self._validated(event, revisions), revisions)
+        validated = replace(self._validated(event, revisions), read_fields=card_fields)
+        planned = self._planned_by_reading(event, self._with_card(validated, revisions), revisions)
         return None if isinstance(planned, IgnoredEvent) else planned
 
     # --- one event -------------------------------------------------------------------------------
 
-    def _take(self, event: ParsedEvent, accept: Accept | None = None) -> EventResponse:
+    def _take(
+        self, event: ParsedEvent, accept: Accept | None = None, card_fields: Mapping[str, str | bool] = _NOTHING
+    ) -> EventResponse:
         """The rest of the checks: 409 or 200 for a repeat, then 422, then 503, whichever is met first."""
         revisions = self._revisions()
         try:
-            result = self._validated(event, revisions)
+            result = replace(self._validated(event, revisions), read_fields=card_fields)
         except EventError:
             if (repeat := self._repeated(event)) is not None:
                 return repeat
             raise
+        if self._lacks_card_fields(result, revisions):
+            if (repeat := self._repeated(event)) is not None:
+                return repeat
+            result = self._with_card(result, revisions)
         try:
             return self._commit(event, result, revisions, accept)
         except LedgerUnavailable:
@@ -145,6 +176,13 @@ class Intake:
 
     def _validated(self, event: ParsedEvent, revisions: RevisionCache) -> CallResult:
         return validate(event, revisions.pinned(event.raw.get("ruleset")), self._settings.default_script)
+
+    def _lacks_card_fields(self, result: CallResult, revisions: RevisionCache) -> bool:
+        return self._card_fields is not None and bool(self._card_fields.lacking(result, revisions.loaded))
+
+    def _with_card(self, result: CallResult, revisions: RevisionCache) -> CallResult:
+        """The result with what the rules read of its card, as far as the CRM tells that in time."""
+        return result if self._card_fields is None else self._card_fields.added(result, revisions.loaded)
 
     def _repeated(self, event: ParsedEvent) -> EventResponse | None:
         with self._ledger.read() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from plugin.authoring.revisions.active import ActiveRules
@@ -34,6 +34,11 @@ class RevisionCache:
         self.active = rules.current()
         self._crm_mails = crm_mails
         self._loaded: dict[str, Rulebook] = {self.active.revision: self.active}
+
+    @property
+    def loaded(self) -> Collection[Rulebook]:
+        """The active revision and those met so far."""
+        return self._loaded.values()
 
     def pinned(self, pin: object) -> Rulebook | None:
         """Fetch the revision that an event pins, or take the active one; None if it pins one that does not exist.

@@ -12,8 +12,10 @@ from plugin.events.calls import Call
 from plugin.events.hurried import note_hurried
 from plugin.events.parse import ParsedEvent
 from plugin.events.plan_change import CallChange, NewDecision
+from plugin.events.save_promise import save_promise
 from plugin.events.save_suppression import save_suppression
 from plugin.events.schema import CallResult
+from plugin.events.unread_cards import note_unread_card
 from plugin.ledger.prepared import PreparedInsert
 from plugin.ledger.restores import planned_state
 from plugin.ledger.schema import calls, decisions, deliveries, events
@@ -72,6 +74,8 @@ def save_change(connection: Connection, change: CallChange, answered: AnsweredEv
     event_ref = None
     if answered is not None:
         event_ref = save_event(connection, answered, call_ref=call_ref, facts=change.decided.event_facts)
+        if answered.result.unread_fields:
+            note_unread_card(connection, call_ref, event_ref, answered.result.unread_fields, change.decided.received)
     if change.suppression is not None:
         is_new_call = change.call.id is None
         save_suppression(connection, change.suppression, call_ref, change.decided.received, is_new_call=is_new_call)
@@ -79,6 +83,7 @@ def save_change(connection: Connection, change: CallChange, answered: AnsweredEv
         note_hurried(connection, change.call, call_ref, change.plan.hurried, change.decided.received)
     if change.decision is not None:
         decision_ref = _save_decision(connection, change, change.decision, call_ref, event_ref)
+        save_promise(connection, change.call, call_ref, decision_ref, change.plan.add, change.decided.received)
         return SavedChange(call_ref, _save_plan(connection, change, call_ref, decision_ref))
     return SavedChange(call_ref)
 

@@ -6,7 +6,7 @@ How much less than this form is taken in, ``plugin.events.read_form`` says.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
@@ -37,7 +37,8 @@ class CallResult:
 
     ``occurred_at`` is aware, in UTC. ``phone`` is the first of ``phones``, the numbers in its field as E.164; None
     where it holds none. ``call_fields`` are all fields of the call and the card by their paths (``call.duration``),
-    those known here as they were read. ``warnings`` name each field that had to be cleaned.
+    those known here as they were read. ``warnings`` name each field that had to be cleaned. ``read_fields`` are those
+    that the CRM's card holds, by the same paths; ``unread_fields`` those for which it could not be asked in time.
     """
 
     id: str
@@ -57,6 +58,8 @@ class CallResult:
     ruleset: str | None
     phones: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    read_fields: Mapping[str, str | bool] = field(default_factory=dict)
+    unread_fields: tuple[str, ...] = ()
 
 
 def ignored_keys(raw: Mapping[str, Any], mapped: Collection[str]) -> list[str]:

@@ -80,6 +80,26 @@ activations = Table(
     Column("activated_at", UtcTime, nullable=False),
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    # publish | rollback | revert | emergency; NULL where it was not noted.
+    Column("kind", String(12)),
+    # Who agreed to it, one name a line.
+    Column("approved_by", Text),
+)
+
+# Rules that wait for another person's word, and that word.
+rule_reviews = Table(
+    "rule_reviews",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", ForeignKey("revisions.revision"), nullable=False),
+    # submit | approve
+    Column("act", String(8), nullable=False),
+    # The activation over which they were looked at; NULL where there was none.
+    Column("over", ForeignKey("activations.id")),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_rule_reviews_revision", "revision"),
 )
 
 calls = Table(
@@ -239,6 +259,21 @@ attempts = Table(
     Column("status", Integer),
     Column("code", Text),
     Column("seconds", Float, nullable=False),
+)
+
+unread_cards = Table(
+    "unread_cards",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("call_ref", ForeignKey("calls.id"), nullable=False, index=True),
+    # The event whose facts lack what the card holds.
+    Column("event_ref", ForeignKey("events.id"), nullable=False),
+    # The fields by their paths: card.brand.
+    Column("fields", JSON, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("not_before", UtcTime, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Index("ix_unread_cards_not_before", "not_before"),
 )
 
 quotas = Table(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement
 
-from plugin.monitoring import events, find, hurried, lines, refusals
+from plugin.monitoring import emergencies, events, find, hurried, lines, refusals, reminders
 from plugin.monitoring.model import AlertCause, AlertKind, AlertLook
 
 
@@ -182,5 +182,29 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         line=lines.no_working_time,
         find=hurried.hurried_reminders,
         lasts=hurried.is_still_hurried,
+    ),
+    AlertKind.REMINDER_CHANGED: AlertDefinition(
+        name="напоминание изменено в CRM",
+        subject="Напоминания изменены в CRM",
+        over_subject="Изменённые напоминания исполнены или сняты",
+        advice=(
+            "Напоминание удалили, передали другому или перенесли за обещанный срок, а клиенту обещано прежнее. "
+            "Узнайте, кто исполнит: optout promises show НОМЕР. Исполненное без напоминания отмечает ссылка из письма."
+        ),
+        line=lines.changed_reminder,
+        find=reminders.changed_reminders,
+        over=reminders.NO_LONGER_OPEN,
+    ),
+    AlertKind.RULES_EMERGENCY: AlertDefinition(
+        name="экстренная публикация правил",
+        subject="Правила опубликованы экстренно",
+        over_subject="Экстренная публикация правил: прошли сутки",
+        advice=(
+            "Правила опубликованы без согласия другого человека, которого требует [rules] approvals. Проверьте их: "
+            "optout rules history; снять только это изменение: optout rules revert РЕДАКЦИЯ."
+        ),
+        line=lines.emergency,
+        find=emergencies.emergency_publications,
+        lasts=emergencies.is_still_an_emergency,
     ),
 }

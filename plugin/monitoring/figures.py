@@ -30,6 +30,7 @@ from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import UtcTime, attempts, calls, decisions, deliveries
 from plugin.ledger.states import OPEN
 from plugin.ledger.undone import in_states
+from plugin.promise.promise_list import PromiseCounts, count_promises
 from plugin.promise.refused_calls import refused_by_source
 
 #: The upper bounds of the histogram of attempts, in seconds.
@@ -122,6 +123,8 @@ class Backlog:
     events: WaitingEvents = field(default_factory=WaitingEvents)
     #: Calls to excluded numbers within a day, by source.
     refused: Mapping[str, int] = field(default_factory=dict)
+    #: Promises that stand, and those that ended within a day.
+    promises: PromiseCounts = field(default_factory=lambda: PromiseCounts({}, {}))
 
 
 @dataclass(slots=True)
@@ -145,7 +148,8 @@ def read_standing(connection: Connection, now: datetime, at_risk: timedelta) -> 
     waiting, since = connection.execute(_KEPT_WAITING).one()
     events = WaitingEvents(waiting, since, connection.execute(_KEPT_PARKED).scalar_one())
     refused = {one.source: one.number for one in refused_by_source(connection, now - timedelta(days=1))}
-    return Backlog(_counted(rows), oldest, late or 0, pressing - (late or 0), events, refused)
+    promised = count_promises(connection, now - timedelta(days=1))
+    return Backlog(_counted(rows), oldest, late or 0, pressing - (late or 0), events, refused, promised)
 
 
 class EndedDeliveries:

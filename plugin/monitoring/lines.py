@@ -81,6 +81,12 @@ def rules(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
     )
 
 
+def emergency(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Rules that nobody agreed to."""
+    who = f"{about['by']}, {_clock(about['at'], zone)}"
+    return f"редакция {about['revision'][:16]} опубликована экстренно: {who}; зачем: {about['reason']}"
+
+
 def source(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """A source that sends nothing."""
     last = about.get("last")
@@ -126,6 +132,14 @@ def refused_calls(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """Calls of a source to numbers that were excluded."""
     counted = f"за сутки звонков по исключённым номерам {about['count']}"
     return f"источник {about['source']}: {counted}, последний замечен {_clock(about['last'], zone)}"
+
+
+_CHANGES = {"missing": "удалено", "reassigned": "передано другому", "postponed": "перенесено за обещанный срок"}
+
+
+def changed_reminder(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A reminder that is not as it was written."""
+    return f"звонок № {about['call']} ({about['call_id']}): напоминание № {about['delivery']} {_CHANGES[about['what']]}"
 
 
 def _reason(about: Mapping[str, Any]) -> str:

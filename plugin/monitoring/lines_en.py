@@ -67,6 +67,12 @@ def rules(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
     return f"revision {about['revision'][:12]} cannot be read on the machine {host}; {active} decides"
 
 
+def emergency(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Rules that nobody agreed to."""
+    who = f"{about['by']}, {_clock(about['at'], zone)}"
+    return f"revision {about['revision'][:16]} published in an emergency: {who}; why: {about['reason']}"
+
+
 def source(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """A source that sends nothing."""
     last = about.get("last")
@@ -125,6 +131,14 @@ def _account(name: str) -> tuple[str, str]:
     if name.endswith(CRM_MAIL_SUFFIX):
         return f"CRM ({name.removesuffix(CRM_MAIL_SUFFIX)})", "sends no mails"
     return f"CRM ({name})", "does not answer"
+
+
+_CHANGES = {"missing": "deleted", "reassigned": "given to somebody else", "postponed": "put off past the promise"}
+
+
+def changed_reminder(about: Mapping[str, Any], _zone: ZoneInfo) -> str:
+    """A reminder that is not as it was written."""
+    return f"call no. {about['call']} ({about['call_id']}): reminder no. {about['delivery']} {_CHANGES[about['what']]}"
 
 
 def _reason(about: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, and_, cast, exists, literal, select
 
+from plugin.authoring.revisions.activate import EMERGENCY_ALERT
 from plugin.common.log import mask_text
 from plugin.config.settings import Settings
 from plugin.events import hurried, refusals
@@ -37,6 +38,8 @@ class AlertKind(StrEnum):
     CATCH_UP_FAILED = "catch_up_failed"
     CALL_AFTER_REFUSAL = "call_after_refusal"
     NO_WORKING_TIME = hurried.KIND
+    REMINDER_CHANGED = "reminder_changed"
+    RULES_EMERGENCY = EMERGENCY_ALERT
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,22 @@ _ENGLISH: Mapping[AlertKind, AlertWords] = {
         "the call. Tell who is to act on it. Details: optout calls show NUMBER; the calendar: [calendar] in the rules.",
         lines.no_working_time,
     ),
+    AlertKind.REMINDER_CHANGED: AlertWords(
+        "reminder changed in the CRM",
+        "Reminders were changed in the CRM",
+        "Changed reminders are done or withdrawn",
+        "A reminder was deleted, given to somebody else or put off past the promise, while the client still counts on "
+        "it. Find out who sees to it: optout promises show NUMBER. The link in its mail marks it as done without it.",
+        lines.changed_reminder,
+    ),
+    AlertKind.RULES_EMERGENCY: AlertWords(
+        "rules published in an emergency",
+        "Rules were published in an emergency",
+        "Rules published in an emergency: a day has passed",
+        "They were published without another person's approval, which [rules] approvals asks for. Look through them: "
+        "optout rules history; to take out just this change: optout rules revert REVISION.",
+        lines.emergency,
+    ),
 }
 
 

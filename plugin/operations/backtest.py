@@ -100,6 +100,7 @@ class Backtest:
 
     ``purged``: calls that cannot be decided again, since answers of theirs were removed with the personal data.
     ``outcomes_only``: calls of which only the outcome could be compared, since their rules cannot be read any more.
+    ``unreminded``: differing calls that had a reminder and would have none.
     ``unheard``: fields of the call that the candidate reads and the ledger does not hold, in words.
     """
 
@@ -108,6 +109,7 @@ class Backtest:
     refused: int = 0
     purged: int = 0
     outcomes_only: int = 0
+    unreminded: int = 0
     listed: list[PastCall] = field(default_factory=list)
     groups: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     unheard: dict[str, None] = field(default_factory=dict)
@@ -183,6 +185,9 @@ class _Comparison:
         except DecisionError as error:
             return _GAP if isinstance(error, NoOutcome) else _CONFLICT, "", False
         if decision.outcome != self._call.decided:
+            if decision.outcome and not _reminds(decision.actions):
+                before = self._again(facts)
+                self._result.unreminded += before is not None and _reminds(before.actions)
             return new.outcome_label(decision.outcome) if decision.outcome else UNFINISHED, "", False
         what = self._compare(decision, facts) if decision.outcome else ""
         return (new.outcome_label(str(decision.outcome)), what, False) if what else None
@@ -221,7 +226,10 @@ class _Comparison:
         if before is None:
             self._result.outcomes_only += 1
             return ""
-        return "" if before.actions == decision.actions else _differing(before.actions, decision.actions)
+        if before.actions == decision.actions:
+            return ""
+        self._result.unreminded += _reminds(before.actions) and not _reminds(decision.actions)
+        return _differing(before.actions, decision.actions)
 
     def _again(self, facts: Facts) -> Decision | None:
         """What the rules of that day made of the call: of the same facts, or else of those that were decided on."""
@@ -231,6 +239,10 @@ class _Comparison:
                 if decision is not None and decision.outcome == self._call.decided:
                     return decision
         return None
+
+
+def _reminds(actions: tuple[Action, ...]) -> bool:
+    return any(action.kind == "reminder" for action in actions)
 
 
 def _why(wrong: FactError, decider: Decider) -> str:

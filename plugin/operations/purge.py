@@ -1,7 +1,8 @@
 """Removes the personal data of calls that are over and old, and keeps what is anonymous of them.
 
 What stays: times, outcome, states, revision, answers that were chosen from a list, and the ids and digests by which a
-repeated event is recognised. What goes: phones, names, notes, cards, free answers, texts, reasons, and whom it went to.
+repeated event is recognised. What goes: phones, names, notes, cards, free answers, texts, reasons, whom it went to, and
+who did it.
 A number that is excluded stays in the suppression list: it is needed so that nobody calls it.
 """
 
@@ -17,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func,
 from plugin.common.clock import Now
 from plugin.events.inbox import forget_finished
 from plugin.ledger import Ledger
+from plugin.ledger.promises import watched_reminders
 from plugin.ledger.schema import acts, attempts, calls, decisions, deliveries, events, revisions
 from plugin.ledger.sqlite_file import wipe_what_is_removed
 from plugin.ledger.states import OPEN, DeliveryState
@@ -40,6 +42,8 @@ _CHANGE_ATTEMPTS = update(attempts).where(
         select(deliveries.c.id).where(deliveries.c.call_ref.in_(bindparam("ids", expanding=True)))
     )
 )
+_WATCHED_BLANK = dict.fromkeys(("remote_id", "done_by", "first_person", "person", "owner", "next_look_at"))
+_CHANGE_WATCHED = update(watched_reminders).where(watched_reminders.c.call_ref.in_(bindparam("ids", expanding=True)))
 _CHANGE_ACTS = update(acts).where(acts.c.call_ref.in_(bindparam("ids", expanding=True)))
 _EVENTS = (
     select(events.c.id, events.c.facts, events.c.answer, events.c.revision, calls.c.script)
@@ -149,6 +153,7 @@ class Purge:
         connection.execute(
             _CHANGE_DELIVERIES.values(**_DELIVERY_BLANK, **dict.fromkeys(_DELIVERY_JSON, null())), chosen
         )
+        connection.execute(_CHANGE_WATCHED.values(**_WATCHED_BLANK), chosen)
         connection.execute(_CHANGE_CALLS.values(**_CALL_BLANK, purged_at=self._now()), chosen)
 
     def _facts(

@@ -11,14 +11,8 @@ STATES: Mapping[str, str] = {state: words.name for state, words in delivery.STAT
 KINDS: Mapping[str, str] = {kind: words.name for kind, words in delivery.KINDS.items()}
 #: The same where there is little room.
 SHORT_KINDS: Mapping[str, str] = {kind: words.short for kind, words in delivery.KINDS.items()}
-STEPS = {"send": "отправка", "look_up": "поиск в CRM"}
-OUTCOMES = {
-    "done": "сделано",
-    "not_done": "не сделано",
-    "unknown": "неизвестно, дошло ли",
-    "found": "найдено",
-    "absent": "не найдено",
-}
+STEPS = delivery.ATTEMPT_STEPS
+OUTCOMES = delivery.ATTEMPT_OUTCOMES
 ACTS = {
     "retry": "повтор",
     "cancel": "отмена",

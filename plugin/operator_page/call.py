@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.kit.phones import first_number
@@ -18,7 +18,8 @@ class PageCall:
     neither, where only the client's name is known.
 
     ``script`` None: the default one. ``given``: phone, card type and card id as they were told when the call was
-    opened, where the operator has changed them since.
+    opened, where the operator has changed them since. ``card_fields``: what the card that was found holds in the fields
+    that rules read, by their names.
     """
 
     id: str
@@ -30,6 +31,7 @@ class PageCall:
     card_url: str | None = None
     script: str | None = None
     given: tuple[str | None, str | None, str | None] | None = None
+    card_fields: Mapping[str, str | bool] = field(default_factory=dict, hash=False)
 
     def about(self) -> dict[str, Any]:
         """The call and the card as the journal stores them."""
@@ -37,6 +39,7 @@ class PageCall:
             "phone": self.phone,
             "card": {"type": self.card_type, "id": self.card_id, "name": self.card_name, "url": self.card_url},
         }
+        about |= {"fields": dict(self.card_fields)} if self.card_fields else {}
         return about | ({"given": list(self.given)} if self.given else {})
 
     @property
@@ -57,6 +60,10 @@ class PageCall:
         """Every field of the event by its path, such as ``call.phone``."""
         event = self.event()
         return {f"{part}.{key}": value for part in event for key, value in event[part].items()}
+
+    def read_fields(self) -> dict[str, str | bool]:
+        """What the card holds, by paths such as ``card.brand``."""
+        return {f"card.{name}": value for name, value in self.card_fields.items()}
 
     def context(self) -> dict[str, str | None]:
         """Values for the gaps of texts, without time and deadline, which only the end of the call gives."""
@@ -111,6 +118,7 @@ def call_of_about(id_: str, about: Mapping[str, Any], operator: str | None, scri
         card.get("url"),
         script,
         (given[0], given[1], given[2]) if given else None,
+        about.get("fields") or {},
     )
 
 

@@ -55,13 +55,17 @@ class FoundClient:
 class ClientLookup:
     """Looks clients up in the CRM. Thread-safe; at most ``most`` ask it at once, the others do not wait.
 
-    Without a CRM nothing is looked up (``off``).
+    Without a CRM nothing is looked up (``off``). ``reads_fields``: the account declares fields of cards for rules, so
+    that a card that was found by its number is read whole.
     """
 
-    def __init__(self, sessions: PageSessions, ledger: Ledger, crm: Reads | None, most: int) -> None:
+    def __init__(
+        self, sessions: PageSessions, ledger: Ledger, crm: Reads | None, most: int, *, reads_fields: bool = False
+    ) -> None:
         self._sessions = sessions
         self._ledger = ledger
         self._crm = crm
+        self._reads_fields = reads_fields
         self._slots = threading.BoundedSemaphore(max(1, most))
 
     def look_up(self, call: PageCall) -> FoundClient:
@@ -71,6 +75,8 @@ class ClientLookup:
             call = _with_card(call, cards[0])
         elif state == "found" and not call.card_name:
             call = replace(call, card_name=line(cards[0].name), card_url=call.card_url or cards[0].url)
+        if state == "found":
+            call = replace(call, card_fields=dict(cards[0].fields))
         return FoundClient(call, state, cards, self._before(call), self._excluded(call))
 
     def change(self, call: PageCall, given: Mapping[str, Any]) -> FoundClient:
@@ -101,7 +107,7 @@ class ClientLookup:
         if not self._slots.acquire(blocking=False):
             return "unknown", ()
         try:
-            return _ask(crm, call)
+            return _ask(crm, call, self._reads_fields)
         except (CrmUnavailable, CrmRefused) as error:
             _LOG.warning("operator.client_not_looked_up", why=str(error))
             return "unknown", ()
@@ -123,11 +129,14 @@ class ClientLookup:
             return asked_before(connection, call.phone, call.id, self._sessions.outcomes)
 
 
-def _ask(crm: Reads, call: PageCall) -> tuple[str, Sequence[Card]]:
+def _ask(crm: Reads, call: PageCall, reads_fields: bool) -> tuple[str, Sequence[Card]]:
     if call.card_type and call.card_id:
         card = crm.read_card(CardRef(call.card_type, call.card_id))
         return ("found", (card,)) if card else ("gone", ())
     found = list({card.ref: card for card in crm.find_contact(phone=call.phone)}.values())
+    if reads_fields and len(found) == 1:
+        # A card that was found may lack its fields.
+        found = [crm.read_card(found[0].ref) or found[0]]
     state = "none" if not found else "found" if len(found) == 1 else "several"
     return state, found[:_MOST_CARDS]
 
@@ -161,6 +170,7 @@ def _changed(call: PageCall, given: Mapping[str, Any]) -> PageCall:
         card_id=typed["card"],
         card_name=call.card_name if same else typed["name"],
         card_url=call.card_url if same else None,
+        card_fields=call.card_fields if same else {},
         given=call.opened_with,
     )
 

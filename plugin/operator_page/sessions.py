@@ -24,6 +24,7 @@ from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.model import OutcomeSpec
 from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts, DecisionError, EventError, InputError, LedgerUnavailable, OptoutError, RulesError
+from plugin.events.card_fields import facts_of_card
 from plugin.events.facts import mapped_fields
 from plugin.events.intake import DecisionChanged, Intake
 from plugin.events.respond import find_event
@@ -132,6 +133,12 @@ class PageSessions:
         book = self._pinned(script, revision)
         decider = book.script(script)
         return self._call_facts(decider, one) == self._call_facts(decider, other)
+
+    def conversation(self, call: PageCall, script: str, revision: str) -> dict[str, Any]:
+        """The whole conversation of the call, for a page whose call has come to bring other facts along."""
+        decider = self._pinned(script, revision).script(script)
+        facts = self._call_facts(decider, call)
+        return {"tree": self._trees.of(decider, facts).to_json(), "unfinished": unfinished_node(decider, facts)}
 
     def now(self) -> str:
         """The server's time, which pages follow instead of their machine's clock."""
@@ -249,7 +256,7 @@ class PageSessions:
             note=save.note,
             final=False,
         )
-        answer = self._intake.receive_own(self._source, event)
+        answer = self._intake.receive_own(self._source, event, card_fields=call.read_fields())
         if answer.status not in (200, 202):
             _LOG.warning("operator.progress_not_reported", status=answer.status)
             return
@@ -275,7 +282,8 @@ class PageSessions:
 
     def preview(self, call: PageCall, script: str, confirmation: Confirmation) -> dict[str, Any]:
         """What confirming would write now (``preview_json``). Raises EventError, DecisionError."""
-        change = self._intake.preview(self._source, self._result(call, script, confirmation))
+        event = self._result(call, script, confirmation)
+        change = self._intake.preview(self._source, event, call.read_fields())
         return preview_json(change, self._rules.current().roles)
 
     def confirm(self, call: PageCall, script: str, confirmation: Confirmation) -> tuple[int, dict[str, Any]]:
@@ -287,7 +295,8 @@ class PageSessions:
         """
         event = self._result(call, script, confirmation)
         try:
-            answer = self._intake.receive_own(self._source, event, self._acceptance(call, script, confirmation))
+            accept = self._acceptance(call, script, confirmation)
+            answer = self._intake.receive_own(self._source, event, accept, card_fields=call.read_fields())
         except DecisionChanged as other:
             error = {"code": "decided_otherwise", "message": "the decision is not the one that was confirmed"}
             return 409, {"error": error, "foresight": preview_json(other.change, self._rules.current().roles)}
@@ -356,4 +365,5 @@ class PageSessions:
                 facts |= decider.type_facts({name: value})
             except BadFacts:
                 _LOG.warning("operator.field_unusable", fact=name)
-        return facts
+        read = facts_of_card(decider, call.read_fields())
+        return {name: value for name, value in read.items() if value is not None} | facts

@@ -52,13 +52,17 @@ class PersonRecord:
 
 def read_person(connection: Connection, number: str, now: datetime) -> PersonRecord:
     """All about this number. What the CRM itself keeps is not here, nor what events that wait to be resolved hold."""
-    phones = list(dict.fromkeys([number, *notations(number)]))
-    ids = connection.execute(_CALLS, {"phones": phones}).scalars().all()
     this = {"number": number}
     return PersonRecord(
         number,
-        [read_call(connection, id_, now) for id_ in ids],
+        [read_call(connection, id_, now) for id_ in calls_of(connection, number)],
         entries_of(connection, [number]).get(number, []),
         said_of(connection, number),
         *([dict(row) for row in connection.execute(query, this).mappings()] for query in (_REFUSED, _TRAILS, _OPENED)),
     )
+
+
+def calls_of(connection: Connection, number: str) -> Sequence[int]:
+    """The ids of the calls of this number (E.164), however it was reported, in the order in which they came in."""
+    phones = list(dict.fromkeys([number, *notations(number)]))
+    return connection.execute(_CALLS, {"phones": phones}).scalars().all()

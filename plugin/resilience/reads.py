@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from connectors.base import Card, CardRef, Connector, CrmRefused, CrmUnavailable, Kind, NotMapped, ReminderState
+from connectors.base import (
+    Card,
+    CardRef,
+    Connector,
+    CrmRefused,
+    CrmUnavailable,
+    Kind,
+    NotMapped,
+    ReminderState,
+    ReminderStatus,
+)
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.health import ANSWERS, KNOWN_AWAY, of_read
 from plugin.resilience.lanes import Lane
@@ -82,6 +92,10 @@ class CrmReads:
 
     def reminder_state(self, remote_id: str) -> ReminderState:
         return self._asked(lambda: self._connector.reminder_state(remote_id))
+
+    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
+        """As of ``Connector``; no delivery reads them, but the watch of promises does."""
+        return self._asked(lambda: self._connector.reminder_states(remote_ids))
 
     def _asked(self, read: Callable[[], Found]) -> Found:
         probing = is_probing()

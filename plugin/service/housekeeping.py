@@ -14,6 +14,7 @@ from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import Now
 from plugin.config.settings import Settings
 from plugin.errors import LedgerUnavailable
+from plugin.events.late_card_fields import LateCardFields
 from plugin.events.unfinished import remind_of_unfinished
 from plugin.ledger import Ledger
 from plugin.ledger.outage_log import OutageLog
@@ -25,6 +26,8 @@ _LOG = structlog.get_logger(__name__)
 
 #: How soon a blocked account is noticed, and the pause between two transactions of a purge, in seconds.
 _PAUSE = 0.2
+#: Between two looks of what has nothing to do in this configuration, in seconds.
+_IDLE = 60.0
 #: Does a job once and returns the seconds until the next time; it is given what tells that it is to stop.
 Step = Callable[[Callable[[], bool]], float]
 
@@ -94,6 +97,15 @@ def refused_calls_step(watch: RefusedCallWatch) -> Step:
 
     def step(stopped: Callable[[], bool]) -> float:
         return watch.step()
+
+    return step
+
+
+def card_fields_step(late: LateCardFields | None) -> Step:
+    """Read the cards that could not be read when their events came in."""
+
+    def step(stopped: Callable[[], bool]) -> float:
+        return _IDLE if late is None else late.step(stopped)
 
     return step
 

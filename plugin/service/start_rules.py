@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from plugin.authoring.revisions.copy_base import note_first, note_if_missing
 from plugin.authoring.revisions.publish import checked
 from plugin.authoring.revisions.status import difference_from_active
 from plugin.errors import NoActiveRules
@@ -29,11 +30,14 @@ def start_rules(rules: ActiveRules, settings: Settings) -> None:
         active = rules.current()
     except NoActiveRules:
         first = checked(settings.rules_dir).rulebook
-        if not rules.activate_first(first, "serve", "first start"):
+        if rules.activate_first(first, "serve", "first start"):
+            note_first(settings.rules_dir, first.revision)
+        else:
             first.close()
         return
     found = difference_from_active(settings)
     if found is None:
+        note_if_missing(settings.rules_dir, active.revision)
         return
     _LOG.warning(
         "rules.folder_unusable" if found.copy.faults else "rules.folder_differs",

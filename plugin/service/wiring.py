@@ -14,18 +14,31 @@ from typing import TYPE_CHECKING
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import utc_now
 from plugin.delivery import Worker
+from plugin.events.card_fields import CardFieldReader
 from plugin.events.catch_up import CatchUp
 from plugin.events.intake import Intake
+from plugin.events.late_card_fields import LateCardFields
 from plugin.events.resolver import Resolver
 from plugin.ledger import Ledger
 from plugin.monitoring import AlertWatch
 from plugin.operations.retention import DailyPurge
+from plugin.promise.bookkeeping import PromiseBook
+from plugin.promise.promise_loop import PromiseLoop
 from plugin.promise.refused_calls import RefusedCallWatch
+from plugin.promise.reminder_watch import ReminderWatch
 from plugin.resilience.connect import connect, connector_of, mailer_of
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.noted import note_account
+from plugin.resilience.reads import CrmReads
 from plugin.service.background import LoopThread
-from plugin.service.housekeeping import HousekeepingLoop, UnfinishedCalls, alerts_step, purge_step, refused_calls_step
+from plugin.service.housekeeping import (
+    HousekeepingLoop,
+    UnfinishedCalls,
+    alerts_step,
+    card_fields_step,
+    purge_step,
+    refused_calls_step,
+)
 from plugin.web import WebServer, create_app
 from plugin.web.events import too_large_teller
 from plugin.web.limits import BodyLimits
@@ -51,13 +64,19 @@ class Service:
 
         ``tools`` show the set-up in the console.
         """
-        intake = Intake(self.ledger, self.rules, self.settings, utc_now)
+        intake = Intake(self.ledger, self.rules, self.settings, utc_now, self.card_fields())
         app = create_app(intake, self.ledger, self.settings, self.rules, self.connector, tools=tools)
         web, told = self.settings.web, too_large_teller(intake, self.connector)
         limits = BodyLimits.of(web)
         server = WebServer(app, listener, threads=web.threads, limits=limits, too_large=told, path=web.path)
         self.stack.callback(server.close)
         return server
+
+    def card_fields(self) -> CardFieldReader | None:
+        """What reads the fields of cards that rules ask for; None where the account declares none."""
+        declared = self.connector.card_fields()
+        gates = AccountGates(self.ledger, self.connector, self.settings.delivery, utc_now)
+        return CardFieldReader(CrmReads(self.connector, gates, refreshing=True), declared) if declared else None
 
     def catch_up(self, owner: str) -> CatchUp:
         """What reads from the CRM what changed while its events reached nobody."""
@@ -72,16 +91,21 @@ class Service:
         ledger, rules, settings, policy = self.ledger, self.rules, self.settings, self.settings.delivery
         mailer = mailer_of(settings)
         worker = Worker(ledger, rules, self.connector, mailer, settings, utc_now, owner, Random())
-        intake = Intake(ledger, rules, settings, utc_now)
+        cards = self.card_fields()
+        intake = Intake(ledger, rules, settings, utc_now, cards)
         gates = AccountGates(ledger, self.connector, policy, utc_now)
         resolver = Resolver(ledger, self.connector, intake, gates, policy, utc_now, owner, Random())
+        late = None if cards is None else LateCardFields(ledger, rules, settings, cards, utc_now, worker.wake)
         catch_up = self.catch_up(owner)
         unfinished = UnfinishedCalls(ledger, rules, settings, utc_now, worker.wake)
         watch = AlertWatch(ledger, rules, mailer, settings, worker.gates, utc_now, owner, Random())
+        looking = ReminderWatch(ledger, self.connector, gates, utc_now, owner)
         housekeeping = {
             "catch-up": catch_up.step,
             "unfinished": unfinished.step,
+            "card-fields": card_fields_step(late),
             "alerts": alerts_step(watch),
+            "promises": PromiseLoop(PromiseBook(ledger, utc_now), looking).step,
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
             "refused-calls": refused_calls_step(RefusedCallWatch(ledger, rules, utc_now)),
         }

@@ -11,6 +11,8 @@ _OWN_EVENTS = ("/events/call-result", "/events/call-started")
 _NUMBERS = ("/suppression/check", "/console/suppression/import")
 #: Ten thousand numbers with room for their notes.
 _NUMBERS_BYTES = 2_097_152
+#: A rules folder that is brought into a draft.
+_RULES, _IMPORT, _FOLDER_BYTES = "/console/rules/", "/import", 4_194_304
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class BodyLimits:
 
     def at(self, path: str) -> int:
         """The limit of this path."""
+        if path.startswith(_RULES) and path.endswith(_IMPORT):
+            return max(self.usual, _FOLDER_BYTES)
         if path in _NUMBERS:
             return max(self.usual, _NUMBERS_BYTES)
         return self.usual if connector_in(path) is None else self.crm_events

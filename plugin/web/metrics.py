@@ -24,7 +24,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from plugin.auth.digests import is_same
 from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable
+from plugin.ledger.promises import UNSETTLED
 from plugin.monitoring.figures import Figures, States, cumulated
+from plugin.promise.promise_list import PromiseCounts
 from plugin.web.errors import error_response
 from plugin.web.routes import Says, add_route
 from plugin.web.schemas import MetricsSchema
@@ -110,6 +112,19 @@ class Metrics:
         return is_from_this_machine(request)
 
 
+def _promises(counts: PromiseCounts) -> Iterator[Metric]:
+    standing = GaugeMetricFamily("optout_promises", "Promises that are not kept yet, by state.", labels=["state"])
+    for state in UNSETTLED:
+        standing.add_metric([state], counts.standing.get(state, 0))
+    yield standing
+    ended = GaugeMetricFamily(
+        "optout_promises_ended_within_a_day", "Promises that ended within a day, by how.", labels=["state"]
+    )
+    for way in ("kept", "late", "broken", "withdrawn"):
+        ended.add_metric([way], counts.ended.get(way, 0))
+    yield ended
+
+
 class _LedgerCollector(Collector):
     """The ledger's figures, asked for seldom enough not to be felt."""
 
@@ -180,6 +195,7 @@ class _LedgerCollector(Collector):
         for source, number in sorted(standing.refused.items()):
             called.add_metric([source], number)
         yield called
+        yield from _promises(standing.promises)
         yield CounterMetricFamily(
             "optout_kept_events",
             "The CRM's own events kept since this process started, by any process.",

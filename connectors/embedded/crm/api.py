@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -64,6 +65,17 @@ def _add_cards(routes: Blueprint, crm: Crm) -> None:
     def read_card(card_id: str) -> Response:
         with crm.store.reading() as db:
             return jsonify(records.show_card(db, records.card_row(db, card_id)))
+
+    @routes.patch("/cards/<card_id>")
+    def change_card(card_id: str) -> Response:
+        changes = _given(schemas.ChangedCard())
+        with crm.store.transaction() as db:
+            return jsonify(records.change_card(db, card_id, changes["more"]))
+
+    @routes.get("/card-fields")
+    def list_card_fields() -> Response:
+        with crm.store.reading() as db:
+            return jsonify({"items": records.card_fields(db)})
 
     @routes.post("/cards/<card_id>/comments")
     def create_comment(card_id: str) -> tuple[Response, int]:
@@ -200,7 +212,7 @@ def _add_reads(
     """
 
     def list_records() -> Response:
-        where = _filters(*filters) | _since(since)
+        where = _filters(*filters) | _since(since) | _among()
         if states and where.get("state = ?", states[0]) not in states:
             raise ValidationError({"state": [f"Expected one of: {', '.join(states)}."]})
         return _list(crm, table or collection, show, where, key="number" if table else "id")
@@ -216,6 +228,15 @@ def _add_reads(
 
 def _filters(*columns: str) -> dict[str, object]:
     return {f"{column} = ?": request.args[column] for column in columns if request.args.get(column)}
+
+
+def _among() -> dict[str, object]:
+    """``ids``, several with commas between them, as a condition; what is no number is no record's."""
+    given = request.args.get("ids")
+    if not given:
+        return {}
+    numbers = [int(one) for one in given.split(",") if one.isascii() and one.isdigit()]
+    return {"id IN (SELECT value FROM json_each(?))": json.dumps(numbers)}
 
 
 def _since(column: str | None) -> dict[str, object]:

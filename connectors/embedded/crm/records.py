@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -106,7 +107,8 @@ def user_named(db: sqlite3.Connection, field: str, user_id: str) -> sqlite3.Row:
 def add_card(db: sqlite3.Connection, card: Mapping[str, Any], now: datetime) -> Record:
     record_id = int(card["id"]) if card["id"] else None
     names = {"name": card["name"], "name_key": name_key(card["name"])}
-    written = insert(db, "cards", {"id": record_id, **names, "created_at": stamp(now)})
+    kept = json.dumps(card.get("more") or {}, ensure_ascii=False)
+    written = insert(db, "cards", {"id": record_id, **names, "created_at": stamp(now), "fields": kept})
     for phone in card["phones"]:
         add_phone(db, written["id"], phone)
     return show_card(db, written)
@@ -120,7 +122,21 @@ def add_phone(db: sqlite3.Connection, card: int, written: str) -> None:
 
 def show_card(db: sqlite3.Connection, row: sqlite3.Row) -> Record:
     phones = db.execute("SELECT written FROM phones WHERE card = ? GROUP BY written ORDER BY min(id)", (row["id"],))
-    return {"id": str(row["id"]), "name": row["name"], "phones": [phone["written"] for phone in phones]}
+    shown = {"id": str(row["id"]), "name": row["name"], "phones": [phone["written"] for phone in phones]}
+    return shown | {"fields": json.loads(row["fields"])}
+
+
+def change_card(db: sqlite3.Connection, record_id: str, fields: Mapping[str, str]) -> Record:
+    """The card with these further fields. Raises NoSuchRecord."""
+    card = card_row(db, record_id)["id"]
+    db.execute("UPDATE cards SET fields = ? WHERE id = ?", (json.dumps(fields, ensure_ascii=False), card))
+    return show_card(db, card_row(db, record_id))
+
+
+def card_fields(db: sqlite3.Connection) -> list[str]:
+    """The further fields that some card has."""
+    found = db.execute("SELECT DISTINCT key FROM cards, json_each(cards.fields) ORDER BY key").fetchall()
+    return [row["key"] for row in found]
 
 
 def cards_where(phone: str | None, name: str | None) -> dict[str, object]:

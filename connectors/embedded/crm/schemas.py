@@ -58,6 +58,11 @@ def _record_id(**options: Any) -> fields.String:
     return fields.String(validate=Regexp(r"[1-9][0-9]{0,17}\Z", error=_NO_ID), **options)
 
 
+def _card_fields() -> fields.Dict:
+    """Further fields of a card, by the names that its users give them."""
+    return fields.Dict(keys=_line(100), values=_line(), load_default=dict, validate=Length(max=100), data_key="fields")
+
+
 class NewUser(Schema):
     """A user, with the id that the others name it by."""
 
@@ -72,6 +77,13 @@ class NewCard(Schema):
     id = _record_id(load_default=None, allow_none=True)
     name = _line(required=True)
     phones = fields.List(_phone(), load_default=list, validate=Length(max=50))
+    more = _card_fields()
+
+
+class ChangedCard(Schema):
+    """Further fields of a card, all of them."""
+
+    more = _card_fields()
 
 
 class SeededCard(NewCard):

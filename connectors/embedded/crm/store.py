@@ -14,13 +14,14 @@ from connectors.kit.names import name_key
 
 #: Marks the file as ours, so that another program's database is never written into ("OCRM").
 _APPLICATION_ID = 0x4F43524D
-_VERSION = 3
+_VERSION = 4
 
 _TABLES = """
 CREATE TABLE users (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT);
 CREATE TABLE cards (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, name_key TEXT NOT NULL, created_at TEXT NOT NULL);
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, name_key TEXT NOT NULL, created_at TEXT NOT NULL,
+    fields TEXT NOT NULL DEFAULT '{}');
 CREATE INDEX ix_cards_name_key ON cards (name_key);
 CREATE TABLE phones (
     id INTEGER PRIMARY KEY, card INTEGER NOT NULL REFERENCES cards, written TEXT NOT NULL, normal TEXT NOT NULL);
@@ -122,6 +123,8 @@ class CrmStore:
                 _find_anew(db)
             if in_use and version < 3:
                 _date_changes(db)
+            if in_use and version < 4:
+                db.execute("ALTER TABLE cards ADD COLUMN fields TEXT NOT NULL DEFAULT '{}'")
             db.execute(f"PRAGMA user_version = {_VERSION}")
 
     @contextmanager

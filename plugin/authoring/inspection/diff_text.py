@@ -6,6 +6,7 @@ The lines of the files themselves are shown as they are, however long.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from plugin.authoring.inspection.compare import ConversationChange
@@ -27,6 +28,24 @@ _NAMED = 6
 def page(found: Differences, old: str, new: str) -> str:
     """All of it; ``old`` and ``new`` say what is compared."""
     return "\n".join(_page(found, old, new))
+
+
+def behaviour(found: Differences, most: int) -> Iterator[str]:
+    """What would be done otherwise, at most ``most`` changes of it; nothing of the files' texts."""
+    left, hidden = most, 0
+    for script in found.scripts:
+        shown = script.changes[:left]
+        hidden += len(script.changes) - len(shown)
+        left -= len(shown)
+        yield from _script(replace(script, changes=shown))
+    if found.roles:
+        shown = list(found.roles[:left])
+        hidden += len(found.roles) - len(shown)
+        yield "Роли и получатели"
+        for change in shown:
+            yield from _change(change)
+    if hidden:
+        yield from wrapped(f"… и ещё изменений: {hidden}", 2)
 
 
 def as_json(found: Differences, old: str, new: str) -> dict[str, Any]:

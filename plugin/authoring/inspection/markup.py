@@ -19,14 +19,19 @@ def _printable(value: Any) -> Any:
     return _FORBIDDEN.sub("\ufffd", value) if type(value) is str else value
 
 
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    finalize=_printable,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=StrictUndefined,
-)
+def templates_in(folder: Path) -> Environment:
+    """The templates of a folder: whatever goes into them is escaped, and is printable."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+
+
+TEMPLATES = templates_in(Path(__file__).parent / "templates")
 TEMPLATES.filters["conversations"] = conversations_counted
 #: A length in pixels without needless digits.
 TEMPLATES.filters["px"] = lambda length: f"{round(length, 1):g}"

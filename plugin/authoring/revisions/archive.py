@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, inspect, select
 
+from plugin.common.toml.writer import to_toml
 from plugin.errors import Fault, InputError, OptoutError, RulesError
 from plugin.ledger.schema import activations, revisions
 
@@ -23,20 +24,39 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """One change of the active rules: numbered as they followed each other, by whom and why."""
+    """One change of the active rules: numbered as they followed each other, by whom and why.
+
+    ``kind``: publish, rollback, revert or emergency, None where that was not noted or not asked for. ``approved_by``:
+    the people who agreed to it.
+    """
 
     id: int
     revision: str
     at: datetime
     by: str
     reason: str
+    kind: str | None = None
+    approved_by: tuple[str, ...] = ()
+
+
+_SHORT = tuple(activations.c[name] for name in ("id", "revision", "activated_at", "by", "reason"))
 
 
 def activation_history(connection: Connection, limit: int | None = None) -> list[Activation]:
-    """The changes of the active rules, the newest first."""
-    table = activations.c
-    query = select(table.id, table.revision, table.activated_at, table.by, table.reason).order_by(table.id.desc())
-    return [Activation(*row) for row in connection.execute(query.limit(limit))]
+    """The changes of the active rules, the newest first, without their kinds."""
+    query = select(*_SHORT).order_by(activations.c.id.desc()).limit(limit)
+    return [Activation(*row) for row in connection.execute(query)]
+
+
+def full_history(connection: Connection, limit: int | None = None) -> list[Activation]:
+    """The changes of the active rules with their kinds and who agreed, the newest first."""
+    if not _has_column(connection, "activations", "kind"):
+        return activation_history(connection, limit)
+    query = select(*_SHORT, activations.c.kind, activations.c.approved_by).order_by(activations.c.id.desc())
+    return [
+        Activation(*row[:6], tuple((row.approved_by or "").splitlines()))
+        for row in connection.execute(query.limit(limit))
+    ]
 
 
 def newest_activation(connection: Connection) -> Activation | None:
@@ -44,9 +64,17 @@ def newest_activation(connection: Connection) -> Activation | None:
     return next(iter(activation_history(connection, 1)), None)
 
 
-def find_revision(connection: Connection, name: str) -> str:
-    """The one stored revision called or beginning so. Raises InputError (Russian) if there is none, or several."""
+def find_revision(connection: Connection, name: str, *, once_active: bool = False) -> str:
+    """The one stored revision called or beginning so; ``once_active``: among those that ever decided.
+
+    Raises InputError (Russian) if there is none, or several.
+    """
     found = _matching(connection, name)
+    if once_active:
+        decided = set(connection.execute(select(activations.c.revision).distinct()).scalars())
+        if len(found) == 1 and found[0] not in decided:
+            raise InputError(f"Редакция {found[0]} никогда не была активной", hint="Её можно только опубликовать")
+        found = [revision for revision in found if revision in decided] or found
     if len(found) == 1:
         return found[0]
     if found:
@@ -63,8 +91,7 @@ def has_revision(connection: Connection, name: str) -> bool:
 
 def stored_files(connection: Connection, revision: str) -> Mapping[str, str]:
     """The texts of the revision's files as they were published; empty where they were not kept."""
-    # A ledger that this version of the plugin has not upgraded yet lacks the column, and may still be read.
-    if "files" not in {column["name"] for column in inspect(connection).get_columns("revisions")}:
+    if not _has_column(connection, "revisions", "files"):
         return {}
     files = connection.execute(select(revisions.c.files).where(revisions.c.revision == revision)).scalar_one_or_none()
     return files if isinstance(files, dict) else {}
@@ -81,6 +108,30 @@ def stored_content(connection: Connection, revision: str) -> Any:
         message = f"ruleset: no revision {revision[:64]!r} in this ledger"
         raise InputError(message, hint="Leave it out for the active one")
     return row.content
+
+
+def revision_texts(connection: Connection, revision: str) -> Mapping[str, str]:
+    """The texts of the revision's files; where they were not kept, TOML that says the same without comments.
+
+    Raises InputError for an unknown revision, RulesError for one whose content is damaged.
+    """
+    kept = stored_files(connection, revision)
+    if kept:
+        return kept
+    try:
+        return {name: to_toml(table) for name, table in stored_content(connection, revision).items()}
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise _unreadable(revision, "запись повреждена") from error
+
+
+def has_table(connection: Connection, table: str) -> bool:
+    """Whether the ledger has it: one that was not upgraded yet may still be read."""
+    return inspect(connection).has_table(table)
+
+
+def _has_column(connection: Connection, table: str, name: str) -> bool:
+    """Whether the table has it: a ledger that was not upgraded yet may still be read."""
+    return name in {column["name"] for column in inspect(connection).get_columns(table)}
 
 
 def stored_rulebook(connection: Connection, revision: str, *, with_files: bool = False) -> Rulebook:

@@ -1,4 +1,7 @@
-"""A stored revision as a rules folder again: its files to the byte as they were published, and the same revision."""
+"""A stored revision as a rules folder again: its files to the byte as they were published, and the same revision.
+
+The folder notes which revision it is, so that what is changed in it can be merged when it is published.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from plugin.authoring.revisions.archive import stored_content, stored_files
+from plugin.authoring.revisions.copy_base import note_revision
 from plugin.common.toml.writer import to_toml
 from plugin.deciding.ruleset import digest, is_file_name, read_folder
 from plugin.errors import InputError, RulesError
@@ -39,12 +43,28 @@ def export(connection: Connection, revision: str, folder: Path) -> bool:
         _write(half, files)
         if _revision(half) != revision:
             raise _damaged(revision)
+        note_revision(half, revision)
         half.replace(folder)
     except OSError as error:
         raise InputError(f"{folder}: не записать ({error.strerror})", hint="Назовите другую папку") from error
     finally:
         shutil.rmtree(half, ignore_errors=True)
     return bool(kept)
+
+
+def files_of(connection: Connection, revision: str) -> Mapping[str, str]:
+    """The texts of a stored revision's files: as they were published, or without comments where they were not kept.
+
+    Raises InputError (Russian) for a damaged record.
+    """
+    return _checked(
+        stored_files(connection, revision) or _as_toml(stored_content(connection, revision), revision), revision
+    )
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write a rules folder's files, whose names have been checked. Raises OSError."""
+    _write(folder, files)
 
 
 def _as_toml(content: object, revision: str) -> Mapping[Any, str]:

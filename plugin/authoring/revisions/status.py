@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from plugin.authoring.revisions.archive import Activation, newest_activation, stored_files
+from plugin.authoring.revisions.copy_base import noted_revision
+from plugin.authoring.revisions.reviews import RulesReview, waiting
 from plugin.authoring.revisions.shipped import ThreeWayDiff, compare_with_shipped, is_shipped, shipped_rules
 from plugin.authoring.revisions.working_copy import Comparison, WorkingCopy, compare, read_working_copy
 from plugin.config.settings import Settings
@@ -19,8 +21,9 @@ class RulesStatus:
     """Everything ``optout rules status`` tells.
 
     ``active`` and ``comparison`` are None while nothing was ever active. ``active_files``: the active revision's texts,
-    empty where they were not kept. ``faults``: what keeps the working copy from being published. ``shipped_diff`` is
-    None where the shipped rules themselves are used.
+    empty where they were not kept. ``base``: the revision that the folder says it began with. ``waiting``: revisions
+    that wait for another person's word. ``faults``: what keeps the working copy from being published. ``shipped_diff``
+    is None where the shipped rules themselves are used.
     """
 
     copy: WorkingCopy
@@ -29,6 +32,8 @@ class RulesStatus:
     active_files: Mapping[str, str]
     faults: tuple[Fault, ...]
     shipped_diff: ThreeWayDiff | None
+    base: str | None = None
+    waiting: tuple[RulesReview, ...] = ()
 
 
 def rules_status(settings: Settings) -> RulesStatus:
@@ -42,7 +47,8 @@ def rules_status(settings: Settings) -> RulesStatus:
     copy = comparison.copy if comparison else read_working_copy(folder)
     shipped_diff = None if is_shipped(folder) else compare_with_shipped(folder, copy.files, shipped_rules())
     active = comparison.active if comparison else None
-    return RulesStatus(copy, active, comparison, files, _faults(copy), shipped_diff)
+    waits = _waiting(settings)
+    return RulesStatus(copy, active, comparison, files, _faults(copy), shipped_diff, noted_revision(folder), waits)
 
 
 def difference_from_active(settings: Settings) -> Comparison | None:
@@ -66,6 +72,14 @@ def _beside_active(settings: Settings) -> tuple[Comparison | None, Mapping[str, 
             if active is None:
                 return None, {}
             return compare(connection, active, settings.rules_dir), stored_files(connection, active.revision)
+
+
+def _waiting(settings: Settings) -> tuple[RulesReview, ...]:
+    with closing(Ledger(settings.ledger_url)) as ledger:
+        if not ledger.exists():
+            return ()
+        with ledger.read() as connection:
+            return tuple(waiting(connection))
 
 
 def _faults(copy: WorkingCopy) -> tuple[Fault, ...]:

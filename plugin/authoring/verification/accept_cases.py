@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from plugin.authoring.verification.case_texts import TextMismatch, further_differences, persons_of
+from plugin.authoring.verification.case_texts import TextMismatch, further_differences, persons_of, read_aloud
 from plugin.authoring.verification.cases import CaseResult
 from plugin.common.toml.writer import literal, text_literals
 from plugin.deciding.decision.compiled_rules import Rulebook
@@ -58,16 +58,18 @@ def _pairs(rulebook: Rulebook, roles: Mapping[str, Role], result: CaseResult) ->
     case, run = result.case, result.run
     expected, decision = case.expected, run.decision
     assert decision is not None
+    decider = rulebook.script(case.script)
     asked = decision.next if not decision.complete or expected.next is not None else None
     comments = "\n".join(action.text for action in decision.actions if action.kind == "comment")
     reminders = {action.text for action in decision.actions if action.role}
     quoted: list[tuple[Wording | None, str | None]] = [
         (expected.say, asked.say if asked else decision.say),
+        (expected.read, read_aloud(decider, run.trace, asked, decision) if run.trace else None),
         (expected.hint, asked.hint if asked else None),
         (expected.comment, comments or None),
         (expected.reminder, next(iter(reminders)) if len(reminders) == 1 else None),
     ]
-    further = further_differences(rulebook.script(case.script), roles, case, run.facts, decision)
+    further = further_differences(decider, roles, case, run.facts, decision)
     quoted += [(one.expected, one.got) for one in further if isinstance(one, TextMismatch)]
     for wording, got in quoted:
         if wording is not None and wording.exact is not None and got and not wording.fits(got):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from plugin.authoring.verification import wording
 from plugin.authoring.verification.findings import FaultNotes
 from plugin.authoring.verification.logic import ConversationState, ConversationStep, Logic, ValueBranch, numbers, union
-from plugin.authoring.verification.state_space import ConversationEnd, ProofLimits, Walk, walk_keeping
+from plugin.authoring.verification.state_space import ConversationEnd, ProofLimits, Walk, find_end, walk_keeping
 from plugin.common.toml.source import Place
 from plugin.deciding.ruleset import Role
 from plugin.deciding.ruleset.model import ActionSpec, Condition
@@ -87,11 +87,15 @@ class _ActionsProof:
             self._unreached([one for one in free if one.needs])
             return
         began = self._limits.clock()
+        deadline = began + self._limits.seconds * _ONE_BY_ONE
+        conditional = self._apart_from_fields(conditional, deadline)
+        if not conditional and not any(one.spec.role for one in self._candidates if one not in free):
+            self._unreached([one for one in self._candidates if one.needs or one.outcome is None])
+            return
         together = replace(self._limits, seconds=self._limits.seconds * _TOGETHER)
         if self._walk(conditional, together):
             self._unreached([one for one in self._candidates if one.needs or one.outcome is None])
             return
-        deadline = began + self._limits.seconds * _ONE_BY_ONE
         for one in conditional:
             left = deadline - self._limits.clock()
             share = replace(self._limits, seconds=max(left, 0.0) * _MOST_FOR_ONE)
@@ -148,6 +152,46 @@ class _ActionsProof:
             left &= ~found.holds
             steps.append(ConversationStep(None, name, found.value))
         return None if left else tuple(steps)
+
+    # --- by fields and answers apart ------------------------------------------------------------------
+
+    def _apart_from_fields(self, conditional: Sequence[_Candidate], deadline: float) -> list[_Candidate]:
+        """Look at what reminds nobody and needs answers as well as fields that no question or rule reads.
+
+        Such fields come with every conversation, so that only a conversation with the answers is looked for. Those that
+        it was not found out for are returned.
+        """
+        free, known = self._free_bits(), dict[tuple[str, int], bool | None]()
+        left: list[_Candidate] = []
+        for one in conditional:
+            if one.spec.role is not None or one.outcome is None or not one.needs & free:
+                left.append(one)
+                continue
+            asked = one.outcome, one.needs & ~free
+            if asked not in known:
+                known[asked] = self._can_end(*asked, deadline)
+            if known[asked] is None:
+                left.append(one)
+            elif known[asked] and self._with_values(one.needs & free) is not None:
+                self._reached.add(one)
+        return left
+
+    def _can_end(self, outcome: str, needs: int, deadline: float) -> bool | None:
+        """Whether some conversation in which these conditions hold ends with this outcome alone."""
+        logic, wanted = self._logic, list(self._script.outcomes).index(outcome)
+
+        def is_end(state: ConversationState) -> bool:
+            ends = logic.ends(state.fired)
+            return not ends.conflict and ends.outcomes == 1 << wanted
+
+        left = replace(self._limits, seconds=(deadline - self._limits.clock()) * _MOST_FOR_ONE)
+        return find_end(logic, left, needs, is_end) if left.seconds > 0 else None
+
+    def _free_bits(self) -> int:
+        """The conditions on fields that neither a question nor a rule reads."""
+        read = union(entry.needs for entry in self._logic.entries)
+        held = [union(branch.holds for branch in branches) for branches in self._logic.call_branches]
+        return union(bits for bits in held if not bits & read)
 
     # --- what there is -------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from plugin.authoring.verification.case_texts import further_differences
+from plugin.authoring.verification.case_texts import further_differences, read_aloud
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Action, Decision
 from plugin.deciding.decision.trace import RuleTrace, TracedCondition, toml, written
@@ -105,13 +105,17 @@ class _Differences:
         yield from self._rules()
 
     def _texts(self) -> Iterator[str]:
-        """``say``, ``hint``, ``answers``, ``comment``."""
+        """``say``, ``hint``, ``read``, ``answers``, ``comment``."""
         expected, decision = self._expected, self._decision
         # Of a complete decision the closing phrase is meant, unless the case speaks of the optional question.
         asked = decision.next if not decision.complete or expected.next is not None else None
         say, hint = (asked.say, asked.hint) if asked else (decision.say, None)
         yield from _wording("фраза", expected.say, say)
         yield from _wording("подсказка", expected.hint, hint)
+        if expected.read is not None and self._run.trace is not None:
+            yield from _wording(
+                "фраза для чтения", expected.read, read_aloud(self._decider, self._run.trace, asked, decision)
+            )
         if expected.answers is not None:
             offered = list(asked.answers) if asked else []
             by_label = {answer.label for answer in offered} & {one for one in expected.answers if isinstance(one, str)}
@@ -177,7 +181,7 @@ class _Differences:
 
 # --- words -------------------------------------------------------------------------------------------
 
-_FEMININE = ("фраза", "подсказка")
+_FEMININE = ("фраза", "фраза для чтения", "подсказка")
 
 
 def _wording(what: str, wanted: Wording | None, got: str | None) -> Iterator[str]:

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from plugin.deciding.decision.conversations import reach
 from plugin.deciding.decision.decider import Decider
-from plugin.deciding.decision.model import Decision
-from plugin.deciding.decision.trace import toml
+from plugin.deciding.decision.model import Decision, NextQuestion
+from plugin.deciding.decision.trace import RuleTrace, toml
 from plugin.deciding.ruleset import Role
 from plugin.deciding.ruleset.calendar import due_by
 from plugin.deciding.ruleset.cases import Case, Wording
@@ -40,6 +40,13 @@ class TextMismatch:
     what: str
     expected: Wording
     got: str
+
+
+def read_aloud(decider: Decider, trace: RuleTrace, asked: NextQuestion | None, decision: Decision) -> str | None:
+    """How the question's phrase, or the closing one, is read out; None where that is not written apart."""
+    if asked is not None:
+        return trace.asked[asked.fact].read
+    return decider.script.outcomes[decision.outcome].read if decision.outcome else None
 
 
 def resolved(decider: Decider, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -149,7 +149,11 @@ def coverage(rulebook: Rulebook, results: Sequence[CaseResult]) -> Coverage:
         outcomes=_part([CoveredEntry(script.name, name) for script in scripts for name in script.outcomes], ended),
         texts=_part(
             [CoveredEntry(decider.name, name) for decider in rulebook.scripts.values() for name in _texts(decider)],
-            {CoveredEntry(r.case.script, name) for r in results for name in _expected_texts(r.case)},
+            {
+                CoveredEntry(r.case.script, name)
+                for r in results
+                for name in (*_expected_texts(r.case), *_read_aloud(rulebook.script(r.case.script), r))
+            },
         ),
     )
 
@@ -159,6 +163,8 @@ def _texts(decider: Decider) -> Iterator[str]:
     yield from (f"correction.{name}" for name in CORRECTIONS)
     if any(rule.target for rule in decider.script.rules):
         yield from ("other_client.comment", "other_client.reminder", "target_phone")
+    yield from (f"read «{question.id}»" for question in decider.script.questions if question.read)
+    yield from (f"read «{name}»" for name, outcome in decider.script.outcomes.items() if outcome.read)
     yield from ("unfinished.remind", "unfinished.subject", "unfinished.text", "promise_hours", "persons")
 
 
@@ -170,6 +176,15 @@ def _expected_texts(case: Case) -> Iterator[str]:
     for name in ("promise_hours", "persons", "target_phone"):
         if getattr(expected, name) is not None:
             yield name
+
+
+def _read_aloud(decider: Decider, result: CaseResult) -> Iterator[str]:
+    """The question or the outcome whose reading the case looks at."""
+    decision, trace = result.run.decision, result.run.trace
+    if result.case.expected.read is None or decision is None or trace is None:
+        return
+    asked = decision.next if not decision.complete or result.case.expected.next is not None else None
+    yield f"read «{trace.asked[asked.fact].id if asked else decision.outcome}»"
 
 
 def _part(every: Sequence[CoveredEntry], touched: set[CoveredEntry]) -> CoverageShare:

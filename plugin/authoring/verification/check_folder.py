@@ -5,7 +5,7 @@ The engine comes last, since rules can hang or kill it: what is known by then is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,7 +22,7 @@ from plugin.common.clock import Now, utc_now
 from plugin.common.fields import messages_by_field
 from plugin.common.toml.source import TomlSource, TomlUnreadable, load_toml
 from plugin.deciding.decision.decider import Decider
-from plugin.deciding.ruleset import Role, Script, digest, file_names, names_beside, read_folder
+from plugin.deciding.ruleset import Role, Script, digest, file_names, names_beside, read_folder, read_texts
 from plugin.deciding.ruleset.build import build_roles, build_script
 from plugin.deciding.ruleset.calendar import Calendar, common_calendar
 from plugin.deciding.ruleset.cases import build_cases
@@ -49,6 +49,16 @@ def examine_folder(folder: Path, limits: ProofLimits, tell: Tell, now: Now = utc
     examination.examine()
 
 
+def examine_texts(files: Mapping[str, str], now: Now = utc_now) -> CheckReport:
+    """What is wrong with rules given as texts by their files' names, as far as it is told without the engine.
+
+    That is all but what the engine itself refuses; it takes a part of the time and cannot hang.
+    """
+    content, sources, faults = read_texts(files)
+    examination = _Examination(content, sources, faults, ProofLimits(), lambda *_: None, now().date())
+    return examination.prove()
+
+
 def _readable(folder: Path, broken: Collection[str]) -> tuple[dict[str, Any], dict[str, TomlSource]]:
     """The files that can be read where others cannot."""
     sources = {}
@@ -59,6 +69,12 @@ def _readable(folder: Path, broken: Collection[str]) -> tuple[dict[str, Any], di
             except TomlUnreadable:  # broken since
                 continue
     return {name: source.data for name, source in sources.items()}, sources
+
+
+def faults_beside(folder: Path) -> Iterator[Fault]:
+    """Copies and backups in the folder, which take no part."""
+    hint = "уберите его из папки правил или дайте имя из латинских букв, цифр и «_»"
+    return (Fault(name, 0, "имя", what, hint) for name, what in names_beside(folder))
 
 
 #: Stands for a role of which no more than its name is known.
@@ -101,6 +117,18 @@ class _Examination:
 
     def examine(self) -> None:
         """Form and proof first, then each script by the engine."""
+        proven = self._form_and_proof()
+        for one, limits in zip(proven, self._limits.shares(len(proven)), strict=False):
+            self._tell(one.script.name, self._report(), self._revision)
+            self._by_engine(one, limits)
+        self._tell(None, self._report(), self._revision)
+
+    def prove(self) -> CheckReport:
+        """Form and proof alone."""
+        self._form_and_proof()
+        return self._report()
+
+    def _form_and_proof(self) -> list[_Proven]:
         names = sorted({file.split("/")[0] for file in self._content if "/" in file})
         roles = self._roles()
         faults = Faults(self._sources)
@@ -113,16 +141,12 @@ class _Examination:
         if sound:
             check_roles(roles, scripts, self._content, self._notes)
             self._revision = self._digest()
-        for one, limits in zip(proven, self._limits.shares(len(proven)), strict=False):
-            self._tell(one.script.name, self._report(), self._revision)
-            self._by_engine(one, limits)
-        self._tell(None, self._report(), self._revision)
+        return proven
 
     def tell_beside(self, folder: Path) -> None:
         """Warn of copies and backups in the folder, which take no part."""
-        for name, what in names_beside(folder) if folder.is_dir() else ():
-            hint = "уберите его из папки правил или дайте имя из латинских букв, цифр и «_»"
-            self._notes.warnings.add_ready(Fault(name, 0, "имя", what, hint))
+        for fault in faults_beside(folder) if folder.is_dir() else ():
+            self._notes.warnings.add_ready(fault)
 
     def _report(self) -> CheckReport:
         return self._notes.report(self._sizes)

@@ -34,7 +34,7 @@ class FaultNotes:
         """Note a fault that the conversation ``said`` meets; ``place`` is where to look."""
         source = self._sources.get(file)
         line = source.line(place) if source else 0
-        self.faults.add_ready(Fault(file, line, f"разговор «{said}»", what, hint))
+        self.faults.add_ready(Fault(file, line, f"разговор «{said}»", what, hint, place))
 
     def contradiction(self, file: str, place: Place, what: str, hint: str) -> None:
         """Note what contradicts itself: a fault unless ``accepted`` of the script or the roles says it is meant."""

@@ -56,9 +56,9 @@ class CheckReport:
         """As plain JSON; ``from_json`` reads it back."""
         return {
             "ok": self.ok,
-            "faults": [asdict(fault) for fault in self.faults],
-            "warnings": [asdict(fault) for fault in self.warnings],
-            "unproven": [asdict(fault) for fault in self.unproven],
+            "faults": [fault.to_json() for fault in self.faults],
+            "warnings": [fault.to_json() for fault in self.warnings],
+            "unproven": [fault.to_json() for fault in self.unproven],
             "scripts": [asdict(script) for script in self.scripts],
         }
 

@@ -101,6 +101,13 @@ def walk_keeping(logic: Logic, limits: ProofLimits, kept: int, adding: int = 0) 
     return _Walker(logic, limits, by_rule=False, kept=kept, adding=adding).walk_all(1.0)
 
 
+def find_end(
+    logic: Logic, limits: ProofLimits, wanted: int, is_end: Callable[[ConversationState], bool]
+) -> bool | None:
+    """Whether some conversation in which these conditions hold comes to such an end; None where that takes too long."""
+    return _Walker(logic, limits, by_rule=False, kept=wanted).find(is_end)
+
+
 class _Walker:
     def __init__(self, logic: Logic, limits: ProofLimits, *, by_rule: bool, kept: int = 0, adding: int = 0) -> None:
         self._logic = logic
@@ -126,6 +133,25 @@ class _Walker:
         ways = self._count()
         self._found.conversations = sum(ways[node] for node in self._ends)
         return self._result(ways)
+
+    def find(self, is_end: Callable[[ConversationState], bool]) -> bool | None:
+        """Whether some conversation ends so and with all kept conditions; what makes them hold is tried first."""
+        known, stack = {self._signature(self._start)}, [self._start]
+        while stack:
+            if len(known) > self._limits.states or self._spent() > 1:
+                return None
+            state = stack.pop()
+            ways = self._ways(state)
+            if not ways and not self._kept & ~state.holds and is_end(state):
+                return True
+            children = []
+            for step, branch in ways:
+                child = self._go(state, step, branch)
+                if (signature := self._signature(child)) not in known:
+                    known.add(signature)
+                    children.append(child)
+            stack += sorted(children, key=lambda child: (child.holds & self._kept).bit_count())
+        return False
 
     def walk_on(self) -> Walk:
         """As many further conversations as there is time for."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from plugin.authoring.verification.findings import FaultNotes
 from plugin.authoring.verification.references import texts_in
+from plugin.common.russian import counted
 from plugin.common.toml.source import Place
 from plugin.deciding.ruleset import Script
 from plugin.deciding.ruleset.conditions import RULES_FILE
@@ -64,6 +65,13 @@ _UNITS: Mapping[str, tuple[float, float]] = {
     "месяц": (672, 744),
 }
 
+#: A number of days after «в течение», and after «за» or «через».
+_DAYS: Mapping[int, tuple[str, str]] = {
+    1: ("суток", "сутки"),
+    2: ("двух суток", "двое суток"),
+    3: ("трёх суток", "трое суток"),
+}
+
 _WORD = "|".join(sorted(_NUMBERS, key=len, reverse=True))
 _TERM = re.compile(
     r"\b(?:в течени[еи]|не поздн(?:ее|ей)(?: чем)?(?: через| за)?|за)"
@@ -97,6 +105,31 @@ def terms_in(text: str) -> Iterator[Term]:
         if unit.startswith("д") and (match["digits"] or match["words"]):
             least = most
         yield Term(match.group(), number * least, number * most, match["kind"] == "рабоч")
+
+
+def with_term(text: str, old: int, new: int) -> str:
+    """The text with every term of ``old`` hours in it worded as one of ``new`` hours; other terms stay."""
+
+    def reworded(match: re.Match[str]) -> str:
+        plain = re.sub(r"\s+", " ", match.group().casefold().replace("ё", "е"))
+        term = next(terms_in(plain), None)
+        if term is None or not term.fits(old):
+            return match.group()
+        begins = re.match(r"(?i)в течени[еи]\s|не поздн\w+(?: чем)?(?: через| за)?\s|за\s", match.group())
+        lead = begins.group() if begins else ""
+        return lead + _hours_in_words(new, of=plain.startswith("в течени"))
+
+    return re.sub(_TERM.pattern.replace(" ", r"\s"), reworded, text, flags=re.IGNORECASE)
+
+
+def _hours_in_words(hours: int, *, of: bool) -> str:
+    """«суток», «двух суток», «12 часов» after «в течение» (``of``); «сутки», «двое суток», «12 часов» after others."""
+    days = hours // 24
+    if hours % 24 == 0 and days in _DAYS:
+        return _DAYS[days][0 if of else 1]
+    if of:
+        return f"{hours} часа" if hours % 10 == 1 and hours % 100 != 11 else f"{hours} часов"
+    return counted(hours, "час", "часа", "часов")
 
 
 def check_terms(script: Script, content: Mapping[str, Any], notes: FaultNotes) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.authoring.revisions.script_labels import ScriptLabels
+from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.common import terminal
 from plugin.common.log import mask_phone, mask_text
 from plugin.common.moments import iso

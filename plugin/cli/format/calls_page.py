@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
-from plugin.authoring.revisions.script_labels import ScriptLabels
+from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.cli.format.calls import UNFINISHED, masked, phone_text
 from plugin.cli.format.delivery_page import (
     acts_lines,

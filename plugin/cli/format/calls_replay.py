@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from plugin.authoring.revisions.script_labels import ScriptLabels
+from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.cli.format.calls import UNFINISHED
 from plugin.cli.format.delivery_page import hanging
 from plugin.cli.format.delivery_words import PLAN_ONLY

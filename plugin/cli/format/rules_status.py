@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from plugin.authoring.revisions.reviews import RulesReview
 from plugin.authoring.revisions.shipped import ThreeWayDiff
 from plugin.authoring.revisions.status import RulesStatus
 from plugin.authoring.revisions.working_copy import Changes, Comparison
@@ -22,11 +22,23 @@ _PUBLISH = "Опубликовать: optout rules publish --by ИМЯ --reason 
 def page(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
     """The whole status."""
     yield from _active(status, zone)
+    if status.waiting:
+        yield ""
+        yield from waiting_told(status.waiting, zone)
     yield ""
     yield from _copy(status, zone)
     if status.shipped_diff is not None:
         yield ""
         yield from _shipped(status.shipped_diff)
+
+
+def waiting_told(found: Sequence[RulesReview], zone: ZoneInfo) -> Iterator[str]:
+    """The revisions that wait for another person's word."""
+    for one in found:
+        yield f"Ждёт согласия редакция {one.revision}"
+        yield from paragraph(f"с {local_time(one.at, zone)}, кто: {one.by}", 2)
+        yield from paragraph(f"зачем: {one.reason}", 2)
+    yield from paragraph("Посмотреть и согласовать: optout rules approve РЕДАКЦИЯ --by ИМЯ --reason ПРИЧИНА", 2)
 
 
 def _active(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
@@ -42,6 +54,7 @@ def _active(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
 
 def _copy(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
     yield from paragraph(f"Рабочая копия {status.copy.folder}")
+    yield from _base(status)
     if status.comparison is not None:
         yield from _differences(status.comparison, zone)
     elif status.copy.revision is not None:
@@ -54,6 +67,17 @@ def _copy(status: RulesStatus, zone: ZoneInfo) -> Iterator[str]:
     yield "  проверка: пройдена"
     if status.comparison is None or status.comparison.differs:
         yield f"  {_PUBLISH}"
+
+
+def _base(status: RulesStatus) -> Iterator[str]:
+    """What the folder began with, where that is not what is active now."""
+    active = status.active
+    if active is None or status.base == active.revision:
+        return
+    if status.base is not None:
+        yield from paragraph(f"начата с редакции {status.base}: при публикации изменения объединятся", 2)
+    elif status.comparison is not None and status.comparison.differs:
+        yield from paragraph("с какой редакции начата, не записано: публикация покажет, что будет снято", 2)
 
 
 def _differences(found: Comparison, zone: ZoneInfo) -> Iterator[str]:
@@ -144,13 +168,18 @@ def to_json(status: RulesStatus, zone: ZoneInfo) -> dict[str, Any]:
         },
         "working_copy": {
             "folder": str(status.copy.folder),
+            "base": status.base,
             "revision": status.copy.revision,
             "differs": comparison.differs if comparison else None,
             "changed_at": iso(comparison.changed_at, zone) if comparison and comparison.changed_at else None,
             "files": _named(comparison.changes) if comparison else {},
             "reworded": list(comparison.reworded) if comparison else [],
-            "faults": [asdict(fault) for fault in status.faults],
+            "faults": [fault.to_json() for fault in status.faults],
         },
+        "waiting": [
+            {"revision": one.revision, "since": iso(one.at, zone), "by": one.by, "reason": one.reason}
+            for one in status.waiting
+        ],
         "shipped": shipped_diff
         and {
             "version": shipped_diff.shipped.version,

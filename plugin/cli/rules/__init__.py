@@ -9,6 +9,7 @@ from plugin.cli.lazy import Commands, LazyGroup
 #: Each command: where it lives, and what ``--help`` says of it.
 COMMANDS: Commands = {
     "check": ("plugin.cli.rules.check:check", "Find everything that is wrong with the rules."),
+    "approve": ("plugin.cli.rules.approve:approve", "Agree to rules that another person wants to publish."),
     "backtest": ("plugin.cli.rules.backtest:backtest", "Decide past calls again and list those that would differ."),
     "diff": ("plugin.cli.rules.diff:diff", "Compare two states of the rules by what they do."),
     "graph": ("plugin.cli.rules.graph:graph", "Draw the conversation tree as an SVG picture."),
@@ -16,6 +17,7 @@ COMMANDS: Commands = {
     "export": ("plugin.cli.rules.export:export", "Write the files of a stored revision into a new folder."),
     "history": ("plugin.cli.rules.history:history", "Show who changed the active rules, when and why."),
     "publish": ("plugin.cli.rules.publish:publish", "Check the working copy and make it what decides."),
+    "revert": ("plugin.cli.rules.revert:revert", "Take one publication's changes back; later ones stay."),
     "rollback": ("plugin.cli.rules.rollback:rollback", "Make an earlier revision decide again."),
     "status": ("plugin.cli.rules.status:status", "Show what decides, and how the working copy differs."),
     "explain": ("plugin.cli.rules.explain:explain", "Say of every rule whether it fires on some facts, and why not."),

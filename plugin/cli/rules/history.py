@@ -15,7 +15,7 @@ from plugin.cli.options import json_lines_option, limit_option, print_json_lines
 @click.pass_obj
 def history(config: Path | None, limit: int, as_json: bool) -> None:
     """Print the changes of the active rules, the newest (the active one) first."""
-    from plugin.authoring.revisions.archive import activation_history
+    from plugin.authoring.revisions.archive import full_history
     from plugin.cli.format import rules_history as text
     from plugin.cli.ledgers import settings_of
     from plugin.cli.rules.sources import opened_ledger
@@ -23,7 +23,7 @@ def history(config: Path | None, limit: int, as_json: bool) -> None:
     settings = settings_of(config)
     with opened_ledger(settings) as ledger, ledger.read() as connection:
         # One more than is shown tells whether there are more.
-        found = activation_history(connection, limit + 1)
+        found = full_history(connection, limit + 1)
     shown = found[:limit]
     if as_json:
         print_json_lines(text.to_json(one, one is shown[0], settings.timezone) for one in shown)

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-from plugin.errors import RulesError
-
-if TYPE_CHECKING:
-    from plugin.ledger import Ledger
-
-BAD_INPUT = 2
 
 
 @click.command()
@@ -21,16 +13,33 @@ BAD_INPUT = 2
 @click.option("--by", metavar="NAME", default="", help="Who publishes; required.")
 @click.option("--reason", metavar="TEXT", default="", help="What for, in a phrase; required.")
 @click.option("--dry-run", is_flag=True, help="Check and try them only; nothing is published.")
+@click.option("--yes", is_flag=True, help="Also where calls would stay unfinished, actions vanish, or the like.")
+@click.option(
+    "--over", metavar="REVISION", default="", help="Keep the folder's values where this active one has others."
+)
+@click.option("--emergency", is_flag=True, help="Without another person's approval; the admins are told.")
 @click.pass_obj
-def publish(config: Path | None, folder: Path | None, by: str, reason: str, dry_run: bool) -> int:
+def publish(
+    config: Path | None,
+    folder: Path | None,
+    by: str,
+    reason: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+    over: str,
+    emergency: bool,
+) -> int:
     """Check the working copy (or the rules folder PATH), run its cases, and make it what decides.
 
-    Every running process follows within 2 seconds. Rules with a fault change nothing; exit status 2.
+    What others published since the folder was begun is merged field by field; where both changed a field, nothing is
+    published and both values are shown. What would change is shown before. Every running process follows within 2
+    seconds. Rules with a fault change nothing; exit status 2.
     """
-    from plugin.authoring.revisions.publish import publish as publish_
-    from plugin.authoring.revisions.publish import try_out
-    from plugin.cli.format.rules_publish import lines
+    from plugin.authoring.revisions.publish import ready_folder
+    from plugin.cli.format.rules_publish import trial_told
     from plugin.cli.ledgers import settings_of
+    from plugin.cli.rules.going_live import go_live, refusing, show
     from plugin.ledger import Ledger
     from plugin.ledger.audit import Actor
 
@@ -39,22 +48,13 @@ def publish(config: Path | None, folder: Path | None, by: str, reason: str, dry_
     if not dry_run:
         Actor.signed(by, reason)
     with closing(Ledger(settings.ledger_url)) as ledger:
-        try:
-            done = try_out(folder) if dry_run else publish_(ledger, folder, by, reason)
-        except RulesError as error:
-            click.echo(str(error), err=True)
-            click.echo(_still(ledger), err=True)
-            return BAD_INPUT
-    click.echo("\n".join(lines(done, settings.timezone)))
-    return 0
 
+        def do() -> int:
+            with ready_folder(ledger, folder, keep_over=over) as ready:
+                if not dry_run:
+                    return go_live(ledger, ready, settings, (by, reason), yes=yes, emergency=emergency)
+                show(ledger, ready)
+                click.echo("\n".join(trial_told(ready.revision)))
+                return 0
 
-def _still(ledger: Ledger) -> str:
-    from plugin.authoring.revisions.archive import newest_activation
-
-    active = None
-    if ledger.exists():
-        with ledger.read() as connection:
-            active = newest_activation(connection)
-    stays = "активных правил по-прежнему нет" if active is None else f"активной остаётся редакция {active.revision}"
-    return f"Не опубликовано: {stays}."
+        return refusing(ledger, do)

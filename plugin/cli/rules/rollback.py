@@ -11,31 +11,47 @@ import click
 @click.argument("revision", metavar="[REVISION]", required=False)
 @click.option("--by", metavar="NAME", default="", help="Who takes the rules back; required.")
 @click.option("--reason", metavar="TEXT", default="", help="What for, in a phrase; required.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; nothing is changed.")
+@click.option("--yes", is_flag=True, help="Also where actions would vanish, or a script.")
+@click.option("--people-too", is_flag=True, help="The roles' people of that revision as well, instead of today's.")
+@click.option("--folder", "along", is_flag=True, help="Bring the rules folder along.")
 @click.pass_obj
-def rollback(config: Path | None, revision: str | None, by: str, reason: str) -> None:
+def rollback(
+    config: Path | None,
+    revision: str | None,
+    by: str,
+    reason: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+    people_too: bool,
+    along: bool,
+) -> int:
     """Make an earlier revision decide again: the one before the active one, or REVISION (its beginning will do).
 
-    It is a change like any other, on record, and rolling back once more undoes it. The rules folder is not touched.
+    What would change is shown before. The roles keep the people that they have today. It is a change like any other,
+    on record, and rolling back once more undoes it. The rules folder is not touched unless --folder is given.
     """
-    from plugin.authoring.revisions.publish import roll_back
-    from plugin.cli.format.rules import signature
+    from plugin.authoring.revisions.publish import ready_rollback
     from plugin.cli.ledgers import settings_of
+    from plugin.cli.rules.going_live import bring_folder_along, go_live, refusing, show
     from plugin.cli.rules.sources import opened_ledger
-    from plugin.common.terminal import paragraph
+    from plugin.ledger.audit import Actor
 
     settings = settings_of(config)
+    if not dry_run:
+        Actor.signed(by, reason)
     with opened_ledger(settings) as ledger:
-        change = roll_back(ledger, revision, by, reason)
-    before = change.previous
-    assert before is not None
-    if change.made is None:
-        lines = [f"Редакция {before.revision} уже активна: возвращать нечего."]
-        lines += paragraph(f"Активна {signature(before, settings.timezone)}.", 2)
-    else:
-        lines = [f"Снова активна редакция {change.made.revision}."]
-        lines += paragraph(f"До этого была активна {before.revision} ({signature(before, settings.timezone)}).")
-        lines += ["Работающие процессы перейдут на неё в течение 2 секунд."]
-        lines += ["Отменить возврат: optout rules rollback --by ИМЯ --reason ПРИЧИНА"]
-        lines += ["Папка правил не изменилась; взять файлы этой редакции:"]
-        lines += [f"  optout rules export {change.made.revision} ПАПКА"]
-    click.echo("\n".join(lines))
+
+        def do() -> int:
+            with ready_rollback(ledger, revision, people_too=people_too) as ready:
+                if dry_run:
+                    show(ledger, ready, calls=False)
+                    click.echo("Это была проба: ничего не изменилось.")
+                    return 0
+                status = go_live(ledger, ready, settings, (by, reason), yes=yes)
+                if status == 0:
+                    bring_folder_along(ledger, settings, wanted=along)
+                return status
+
+        return refusing(ledger, do)

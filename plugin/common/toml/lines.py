@@ -14,7 +14,8 @@ Place = tuple[str | int, ...]
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
-_STRING = re.compile(
+#: A text, in each of the four ways.
+STRING = re.compile(
     r'"""(?:[^\\"]|\\.|"(?!""))*"""(?:"{1,2}(?!"))?'  # up to two quotes may stand before the closing three
     r"|'''(?:[^']|'(?!''))*'''(?:'{1,2}(?!'))?"
     r'|"(?:[^"\\\n]|\\.)*"'
@@ -22,7 +23,7 @@ _STRING = re.compile(
     re.DOTALL,
 )
 #: A bracket, or what may hold one without being one: a text, a remark.
-_BRACKET = re.compile(rf"{_STRING.pattern}|#[^\n]*|\[|\]", re.DOTALL)
+_BRACKET = re.compile(rf"{STRING.pattern}|#[^\n]*|\[|\]", re.DOTALL)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 #: A number, a bool, a date or a time; a date and its time may be parted by a blank.
 _BARE_VALUE = re.compile(r"[^,\]}#\r\n]*")
@@ -31,6 +32,13 @@ _BARE_VALUE = re.compile(r"[^,\]}#\r\n]*")
 def locate(text: str) -> dict[Place, int]:
     """The 1-based line at which each place begins. A table has the line of its own header where there is one."""
     return _Scanner(text).scan()
+
+
+def headers(text: str) -> list[tuple[Place, int]]:
+    """Each table's header in the order of the text: the place of its table, and at which character it begins."""
+    scanner = _Scanner(text)
+    scanner.scan()
+    return scanner.headers
 
 
 def unclosed_list(text: str, last: int) -> int:
@@ -55,13 +63,16 @@ class _Scanner:
         self._lines: dict[Place, int] = {}
         #: How many elements each list of tables has so far.
         self._counts: dict[Place, int] = {}
+        self.headers: list[tuple[Place, int]] = []
 
     def scan(self) -> dict[Place, int]:
         table: Place = ()
         self._skip(_BLANK)
         while self._position < len(self._text):
             if self._text[self._position] == "[":
+                begins = self._starts[self._line() - 1]
                 table = self._header()
+                self.headers.append((table, begins))
             else:
                 self._pair(table)
             self._skip(_BLANK)
@@ -107,7 +118,7 @@ class _Scanner:
         while True:
             self._skip(_SPACE)
             quoted = self._text[self._position] in "\"'"
-            part = self._take(_STRING if quoted else _BARE_KEY)
+            part = self._take(STRING if quoted else _BARE_KEY)
             parts.append(_unquoted(part) if quoted else part)
             self._skip(_SPACE)
             if not self._text.startswith(".", self._position):
@@ -121,7 +132,7 @@ class _Scanner:
             case "{":
                 self._inline_table(place)
             case '"' | "'":
-                self._take(_STRING)
+                self._take(STRING)
             case _:
                 self._take(_BARE_VALUE)
 

@@ -26,7 +26,7 @@ def literal(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(literal(entry) for entry in value)}]"
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(key)} = {literal(entry)}" for key, entry in value.items())
+        inner = ", ".join(f"{key_literal(key)} = {literal(entry)}" for key, entry in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     raise TypeError(f"TOML has no {type(value).__name__}")
 
@@ -41,10 +41,10 @@ def _table(data: Mapping[str, Any], place: tuple[str, ...]) -> Iterator[str]:
     # A key after a table's header would belong to that table: what is no table comes first.
     for key, value in data.items():
         if not _has_header(value):
-            yield f"{_key(key)} = {literal(value)}"
+            yield f"{key_literal(key)} = {literal(value)}"
     for key, value in data.items():
         here = (*place, key)
-        name = ".".join(_key(part) for part in here)
+        name = ".".join(key_literal(part) for part in here)
         if isinstance(value, Mapping):
             yield from ("", f"[{name}]", *_table(value, here))
         elif _has_header(value):
@@ -58,7 +58,8 @@ def _has_header(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
-def _key(key: str) -> str:
+def key_literal(key: str) -> str:
+    """A key as TOML writes it: in quotes where it has to be."""
     return key if _BARE.fullmatch(key) else _text(key)
 
 

@@ -9,6 +9,7 @@ from plugin.deciding.ruleset.read import (
     is_file_name,
     names_beside,
     read_folder,
+    read_texts,
 )
 from plugin.deciding.ruleset.template import CALL_PLACEHOLDERS, LABELS, Context, Template
 
@@ -26,4 +27,5 @@ __all__ = [
     "is_file_name",
     "names_beside",
     "read_folder",
+    "read_texts",
 ]

@@ -43,11 +43,12 @@ class Wording:
 class Expected:
     """What is to come of a case's facts; None is not looked at.
 
-    ``say`` and ``hint`` are those of the next question or, of a finished conversation, its closing phrase. ``answers``
-    are those that the next question offers. ``remind``: the roles, in any order; ``reminder`` (its text), ``subject``,
-    ``due_in_hours`` and ``email`` hold of every reminder. ``target``: the other client's name, empty for the call's own
-    card. ``error``: a fact that is refused. ``transcript``: the answered facts in the order of the conversation.
-    ``rules``: rules and questions that fire, others aside. ``label`` is the outcome's, ``labels`` those of facts.
+    ``say`` and ``hint`` are those of the next question or, of a finished conversation, its closing phrase; ``read``:
+    how it is read out, where that is written apart. ``answers`` are those that the next question offers. ``remind``:
+    the roles, in any order; ``reminder`` (its text), ``subject``, ``due_in_hours`` and ``email`` hold of every
+    reminder. ``target``: the other client's name, empty for the call's own card. ``error``: a fact that is refused.
+    ``transcript``: the answered facts in the order of the conversation. ``rules``: rules and questions that fire,
+    others aside. ``label`` is the outcome's, ``labels`` those of facts.
     ``persons``: who gets each reminder: ``role: user <address> mode``. ``other_client``: the lines where that client's
     card is found not at all or more than once. ``unfinished``: the reminder if the call ended here. ``then``: what a
     correction writes, if the call came to these other facts afterwards. ``due``: when every reminder is due, of a call
@@ -58,6 +59,7 @@ class Expected:
     next: str | None = None
     say: Wording | None = None
     hint: Wording | None = None
+    read: Wording | None = None
     answers: tuple[FactValue, ...] | None = None
     comment: Wording | None = None
     remind: tuple[str, ...] | None = None
@@ -175,6 +177,7 @@ class CaseForm(Strict):
     next = filled(load_default=None)
     say = WordingField(load_default=None)
     hint = WordingField(load_default=None)
+    read = WordingField(load_default=None)
     answers = list_of(fields.Raw(), load_default=None)
     comment = WordingField(load_default=None)
     remind = _names()

@@ -21,7 +21,7 @@ class Faults:
         """Note a fault at a place of a file."""
         source = self._sources.get(file)
         line = source.line(place) if source else 0
-        self._found.append(Fault(file, line, self._entry(file, place), what, hint))
+        self._found.append(Fault(file, line, self._entry(file, place), what, hint, place))
 
     def add_ready(self, fault: Fault) -> None:
         """Note a fault whose place is in words of its own."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from plugin.common.toml.source import TomlSource, TomlUnreadable, load_toml
+from plugin.common.toml.source import TomlSource, TomlUnreadable, load_toml, parse_toml
 from plugin.deciding.ruleset.build import build_roles, build_script
 from plugin.deciding.ruleset.calendar import common_calendar
 from plugin.deciding.ruleset.cases import build_cases
@@ -50,6 +50,18 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, TomlSource]]:
             faults.add_file(name, error.line, error.what, error.hint)
     faults.raise_if_any()
     return {name: source.data for name, source in sources.items()}, sources
+
+
+def read_texts(files: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, TomlSource], tuple[Fault, ...]]:
+    """The content and sources of rules given as texts by their files' names, and what cannot be read of them."""
+    faults, sources = Faults(), {}
+    for name, text in files.items():
+        try:
+            source = parse_toml(text.encode("utf-8", "surrogatepass"))
+            sources[name] = replace(source, data=composed(source.data))
+        except TomlUnreadable as error:
+            faults.add_file(name, error.line, error.what, error.hint)
+    return {name: source.data for name, source in sources.items()}, sources, faults.found
 
 
 def composed(node: Any) -> Any:

@@ -9,7 +9,7 @@ from connectors.kit.phones import parts_of_number
 from plugin.authoring.inspection.explain import Explanation, explain
 from plugin.authoring.inspection.explain_sentence import sentence
 from plugin.authoring.inspection.explain_words import ExplanationWords
-from plugin.authoring.revisions.script_labels import ScriptLabels
+from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.console.call_timeline import measure, timeline
 from plugin.console.conversations import said_in
 from plugin.deciding.decision.compiled_rules import Rulebook

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import request
 
-from plugin.authoring.revisions.script_labels import ScriptLabels
+from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.console.bulk import BulkActs
 from plugin.console.call_timeline import UNFINISHED
 from plugin.console.delivery_acts import carry_out, planned

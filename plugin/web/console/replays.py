@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import request, url_for
 
-from plugin.authoring.revisions.script_labels import ScriptLabels
+from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.console.bulk import MOST_CALLS, BulkActs, BulkItem
 from plugin.console.call_timeline import UNFINISHED
 from plugin.errors import InputError

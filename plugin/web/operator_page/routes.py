@@ -74,20 +74,24 @@ def add_routes(blueprint: Blueprint, sessions: PageSessions, clients: ClientLook
     def look_up() -> Response:
         """The client's card and what the number asked for before, while the first phrase is being read."""
         body, call = _body(), sent_call(sessions, tickets)
-        return _client(body, call, clients.look_up(call))
+        return _client(body, call, clients.look_up(call), by_hand=False)
 
     @json_route
     def change_client() -> Response:
         """Another number or card; the fields that cannot be used are named in Russian."""
         body, call = _body(), sent_call(sessions, tickets)
-        return _client(body, call, clients.change(call, body))
+        return _client(body, call, clients.change(call, body), by_hand=True)
 
-    def _client(body: dict[str, Any], before: PageCall, found: FoundClient) -> Response:
+    def _client(body: dict[str, Any], before: PageCall, found: FoundClient, *, by_hand: bool) -> Response:
         script, revision, call = _text(body, "script"), _text(body, "revision"), found.call
-        if not sessions.tells_the_same(before, call, script, revision):
+        is_same = sessions.tells_the_same(before, call, script, revision)
+        if by_hand and not is_same:
             # The conversation may be another one: the page is opened anew for what was changed by hand.
             return json_response(200, {"client": found.to_json(), "reload": True})
         told = {"context": sessions.context(call, script, revision), "ticket": tickets.make(call)}
+        if not is_same:
+            # What only the card tells: the operator goes on where they are.
+            told |= sessions.conversation(call, script, revision)
         return json_response(200, {"client": found.to_json(), "call": call_json(call), **told})
 
     for path, method, view in (

@@ -46,7 +46,9 @@ def serve_operators_page(
     tickets = Tickets.of(settings.page, now)
     add_pages(blueprint, sessions, settings, assets, tickets)
     # A quarter of the threads, half of the pages': the others go on being answered while the CRM is asked.
-    clients = ClientLookup(sessions, ledger, _reads(ledger, settings, connector, now), settings.web.threads // 4)
+    reads, most = _reads(ledger, settings, connector, now), settings.web.threads // 4
+    reads_fields = connector is not None and bool(connector.card_fields())
+    clients = ClientLookup(sessions, ledger, reads, most, reads_fields=reads_fields)
     add_routes(blueprint, sessions, clients, tickets)
     answer_people(blueprint)
     app.register_blueprint(blueprint)

@@ -31,6 +31,14 @@ SECRET = "webhook-secret-0123456789"
 #: The custom field of the answers that the rig maps.
 FIELD = 555_001
 ENTRIES = [{"id": 900, "value": "Не спрашивали"}, {"id": 901, "value": "Звонки"}, {"id": 902, "value": "Все"}]
+#: Custom fields of the contact that rules read.
+BRAND, VIP = 555_009, 555_010
+BRANDS = [{"id": 951, "value": "Kia"}, {"id": 952, "value": "Lada"}, {"id": 953, "value": "Opel"}]
+CARD_FIELDS = {
+    "brand": {"field": str(BRAND), "values": {"Kia": "Kia", "952": "Lada"}},
+    "vip": {"field": str(VIP), "values": {"true": True, "false": False}},
+    "absent": {"field": "555999"},
+}
 TOLD = ["note_contact", "note_lead", "update_contact", "update_lead"]
 FACTS = {"refuses": {"field": str(FIELD), "values": {"901": "calls", "902": "all"}, "empty": ["900"]}}
 
@@ -79,9 +87,14 @@ class AmoRig:
         self.server = server
         self.turns = Turns()
         self.connector = AmoConnector(
-            AmoConnector.Settings().load(settings(server.url, **more)), limiter=self.turns.limiter
+            AmoConnector.Settings().load(settings(server.url, **{"card_fields": CARD_FIELDS} | more)),
+            limiter=self.turns.limiter,
         )
         server.account.fields["contacts"] = [{"id": FIELD, "name": "Отказ", "type": "select", "enums": ENTRIES}]
+        server.account.fields["contacts"] += [
+            {"id": BRAND, "name": "Марка", "type": "select", "enums": BRANDS},
+            {"id": VIP, "name": "VIP", "type": "checkbox", "enums": None},
+        ]
         address = f"https://optout.example.org/events/amocrm/{SECRET}"
         server.account.webhooks = [{"id": 1, "destination": address, "settings": TOLD, "disabled": False}]
         contact = server.card("contacts", NAME, ["8 (916) 123-45-67"])
@@ -89,6 +102,11 @@ class AmoRig:
         self.card = CardRef("contact", str(contact))
         self.missing = CardRef("contact", "999999999")
         self.people = (Assignee(user=str(COORDINATOR)), Assignee(user=str(SMS_MANAGER)))
+
+    def fill(self, brand: str | None, vip: bool | None) -> None:
+        entries = [{"value": one["value"], "enum_id": one["id"]} for one in BRANDS if one["value"] == brand]
+        self.server.fill("contacts", int(self.card.id), BRAND, entries)
+        self.server.fill("contacts", int(self.card.id), VIP, [] if vip is None else [{"value": vip}])
 
     def fault(self, *faults: Fault) -> None:
         self.server.fault(*faults)
@@ -116,6 +134,26 @@ class AmoRig:
         fields = {"id": note, "element_id": card, "element_type": 1, "note_type": 11, "created_by": COORDINATOR}
         body = webhook({f"contacts[note][0][note][{name}]": value for name, value in fields.items()})
         return CrmEvent({"content-type": "application/x-www-form-urlencoded"}, SECRET, {}, body)
+
+    def change_reminder(
+        self,
+        remote_id: str,
+        *,
+        done_by: str | None = None,
+        person: str | None = None,
+        due: datetime | None = None,
+        deleted: bool = False,
+    ) -> None:
+        tasks, number = self.server.account.tasks, int(remote_id)
+        if done_by is not None:
+            changed = int(self.server.now().timestamp())
+            tasks[number] |= {"is_completed": True, "updated_by": int(done_by), "updated_at": changed}
+        if person is not None:
+            tasks[number]["responsible_user_id"] = int(person)
+        if due is not None:
+            tasks[number]["complete_till"] = int(due.timestamp())
+        if deleted:
+            del tasks[number]
 
     def missed(self, number: int) -> datetime:
         since = datetime.now(UTC) - timedelta(seconds=1)

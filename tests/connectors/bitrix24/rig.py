@@ -22,6 +22,14 @@ FACTS = {
     "related_to_car": {"field": RELATED, "values": {"Y": True, "N": False}},
     "survey_type": {"field": SURVEYS, "values": {"45": "calls", "46": "online", "47": "all"}, "empty": ["44"]},
 }
+#: Fields of the contact that rules read.
+BRAND, VIP = "UF_CRM_1700000009", "UF_CRM_1700000010"
+CARD_FIELDS = {
+    "brand": {"field": BRAND, "values": {"51": "Kia", "52": "Lada"}},
+    "vip": {"field": VIP, "values": {"Y": True, "N": False}},
+    "absent": {"field": "UF_CRM_1799999999"},
+}
+BRANDS = {"Kia": "51", "Lada": "52", "Opel": "53"}
 CALL_STARTED = "2026-11-22T10:10:00+03:00"
 _FAST = {"connect_seconds": 1.0, "requests_per_second": 1000.0, "burst": 1000}
 
@@ -136,9 +144,18 @@ class Bitrix24Rig:
         self.missing = CardRef("contact", "999999")
         self.people = (Assignee("5", "user5@example.org"), Assignee("7", "user7@example.org"))
         self.secrets = (server.CLIENT_SECRET, server.FIRST_REFRESH, server.APPLICATION_TOKEN)
-        settings = with_application(portal, settling_seconds=0.0, facts=FACTS, facts_changed_field=CHANGED)
+        settings = with_application(
+            portal, settling_seconds=0.0, facts=FACTS, facts_changed_field=CHANGED, card_fields=CARD_FIELDS
+        )
         self.connector = connected(settings)
         with_call(portal)
+        listed = [{"ID": number, "VALUE": brand} for brand, number in BRANDS.items()]
+        described = {BRAND: {"type": "enumeration", "items": listed}, VIP: {"type": "boolean"}}
+        portal.records.fields[TYPES["contact"]] |= described
+
+    def fill(self, brand: str | None, vip: bool | None) -> None:
+        held = {BRAND: brand and BRANDS[brand], VIP: None if vip is None else "Y" if vip else "N"}
+        self.portal.records.items[TYPES["contact"]]["42"] |= held
 
     def fault(self, *faults: Fault) -> None:
         self.portal.fault(*faults)
@@ -179,6 +196,26 @@ class Bitrix24Rig:
         last, first, second = NAME.split()
         self.portal.records.add_item("contact", "43", lastName=last, name=first, secondName=second, phones=(PHONE,))
         return CardRef("contact", "43")
+
+    def change_reminder(
+        self,
+        remote_id: str,
+        *,
+        done_by: str | None = None,
+        person: str | None = None,
+        due: datetime | None = None,
+        deleted: bool = False,
+    ) -> None:
+        activities = self.portal.records.activities
+        if done_by is not None:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            activities[remote_id] |= {"COMPLETED": "Y", "EDITOR_ID": done_by, "LAST_UPDATED": now}
+        if person is not None:
+            activities[remote_id]["RESPONSIBLE_ID"] = person
+        if due is not None:
+            activities[remote_id]["DEADLINE"] = due.isoformat()
+        if deleted:
+            del activities[remote_id]
 
     def missed(self, number: int) -> datetime:
         """The call that is there already is one of them."""

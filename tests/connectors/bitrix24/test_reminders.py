@@ -178,3 +178,30 @@ def test_what_may_not_be_removed_is_told(connector: Bitrix24Connector, portal: P
     outcome = connector.remove("comment", "1001", card)
     assert isinstance(outcome, NotDone)
     assert outcome.code == "ACCESS_DENIED"
+
+
+# --- watching -------------------------------------------------------------------------------------------------
+
+
+def test_tasks_and_to_dos_are_read_by_one_batch_with_who_closed_them(portal: Portal, card: CardRef, key: str) -> None:
+    connector, task_id, task = reminded(portal, card, key, "task")
+    to_do = connected(with_webhook(portal, reminders="todo")).write([reminder(card, "e" * 64)])[0]
+    assert isinstance(to_do, Done)
+    task |= {"status": "5", "closedBy": "9", "closedDate": "2026-11-22T10:15:00+03:00"}
+    portal.requests.clear()
+    found = connector.reminder_states([task_id, to_do.remote_id, "nonsense", "task-404"])
+    assert {one: status.state for one, status in found.items()} == {
+        task_id: ReminderState.DONE,
+        to_do.remote_id: ReminderState.OPEN,
+        "nonsense": ReminderState.MISSING,
+        "task-404": ReminderState.MISSING,
+    }
+    assert (found[task_id].done_by, str(found[task_id].done_at)) == ("9", "2026-11-22 10:15:00+03:00")
+    assert found[task_id].person == found[to_do.remote_id].person == COORDINATOR.user
+    assert len(portal.requests) == 1
+
+
+def test_a_to_do_that_is_refused_by_itself_is_left_out(portal: Portal, card: CardRef, key: str) -> None:
+    connector, remote_id, _ = reminded(portal, card, key, "todo")
+    portal.failing["crm.activity.get"] = [{"error": "ACCESS_DENIED", "error_description": "Access denied!"}]
+    assert remote_id not in connector.reminder_states([remote_id])

@@ -56,6 +56,12 @@ class Rig(Protocol):
     def fault(self, *faults: Fault) -> None:
         """The next writing requests meet these, one each."""
 
+    def fill(self, brand: str | None, vip: bool | None) -> None:
+        """What ``card`` holds: ``brand`` Kia, Lada or Opel, the last one not mapped, and ``vip``; None: nothing.
+
+        The connector declares these two and ``absent``, a field that the CRM has not got.
+        """
+
     def written(self, kind: Kind) -> Sequence[Written]:
         """All records of this kind, in the order in which they were written."""
 
@@ -67,6 +73,17 @@ class Rig(Protocol):
 
     def genuine_event(self) -> CrmEvent | None:
         """An event of a call with ``card`` as this CRM would send it; None where it has no events of its own."""
+
+    def change_reminder(
+        self,
+        remote_id: str,
+        *,
+        done_by: str | None = None,
+        person: str | None = None,
+        due: datetime | None = None,
+        deleted: bool = False,
+    ) -> None:
+        """Somebody works in the CRM: finishes the reminder, gives it to another, puts it off, or deletes it."""
 
     def missed(self, number: int) -> datetime:
         """So many calls with ``card`` and answers, whose events reached nobody; no later than when they were made."""

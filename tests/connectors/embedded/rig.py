@@ -24,6 +24,11 @@ from tests.support.fake_api import PATIENCE, ApiAnswer, ApiRequest, FakeApi, Fau
 
 TOKEN = "embedded-crm-token"
 SECRET = "embedded-webhook-secret"
+FIELDS = {
+    "brand": {"field": "Марка", "values": {"Kia": "Kia", "Lada": "Lada"}},
+    "vip": {"field": "VIP", "values": {"да": True, "нет": False}},
+    "absent": {"field": "Город"},
+}
 _COLLECTIONS: Mapping[Kind, str] = {"comment": "comments", "reminder": "reminders", "email": "mails"}
 
 
@@ -61,6 +66,7 @@ class EmbeddedRig:
 
     def __init__(self, crm: Crm, front: Front, **overrides: Any) -> None:
         self.front = front
+        self._crm = crm
         self._numbers = itertools.count(1)
         self._client = application(crm).test_client()
         # Another number, then the one that is looked for, in a notation of its own.
@@ -68,7 +74,7 @@ class EmbeddedRig:
         self.card = CardRef("contact", card["id"])
         self.missing = CardRef("contact", "999999")
         self.people = (self._user("coordinator"), self._user("sms"))
-        account = {"base_url": front.url, "token": TOKEN, "webhook_secret": SECRET}
+        account = {"base_url": front.url, "token": TOKEN, "webhook_secret": SECRET, "card_fields": FIELDS}
         quick = {"connect_seconds": 0.3, "read_seconds": PATIENCE.read_seconds, "settling_seconds": 0.0}
         self.connector = EmbeddedConnector(EmbeddedConnector.Settings().load(account | quick | overrides))
 
@@ -88,6 +94,10 @@ class EmbeddedRig:
         address = f"{name}@example.org"
         self.api("POST", "users", {"id": name, "name": name, "email": address})
         return Assignee(name, address)
+
+    def fill(self, brand: str | None, vip: bool | None) -> None:
+        held = {"Марка": brand, "VIP": None if vip is None else "да" if vip else "нет"}
+        self.api("PATCH", f"cards/{self.card.id}", {"fields": {name: one for name, one in held.items() if one}})
 
     def fault(self, *faults: Fault) -> None:
         self.front.fault(*faults)
@@ -109,6 +119,25 @@ class EmbeddedRig:
         self.api("POST", "calls", call)
         body = json.dumps({"event": "call.created", "call": f"call-{number}"}).encode()
         return CrmEvent(signed_headers(SECRET, body, datetime.now(UTC)), None, {}, body)
+
+    def change_reminder(
+        self,
+        remote_id: str,
+        *,
+        done_by: str | None = None,
+        person: str | None = None,
+        due: datetime | None = None,
+        deleted: bool = False,
+    ) -> None:
+        if done_by is not None:
+            self.api("PUT", f"reminders/{remote_id}/done", {})
+        with self._crm.store.transaction() as db:
+            if person is not None:
+                db.execute("UPDATE reminders SET assignee = ? WHERE id = ?", (person, remote_id))
+            if due is not None:
+                db.execute("UPDATE reminders SET due = ? WHERE id = ?", (due.isoformat(), remote_id))
+            if deleted:
+                db.execute("DELETE FROM reminders WHERE id = ?", (remote_id,))
 
     def missed(self, number: int) -> datetime:
         since = datetime.now(UTC)

@@ -9,7 +9,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.base import Assignee, CardRef, Kind
@@ -37,6 +37,12 @@ FACTS: dict[str, Any] = {
     "kind": {"field": "cKind", "values": {"Calls": "calls", "All": "all"}},
     "who": {"field": "cWho"},
 }
+#: Fields of cards that rules read.
+CARD_FIELDS: dict[str, Any] = {
+    "brand": {"field": "cBrand", "values": {"Kia": "Kia", "Lada": "Lada"}},
+    "vip": {"field": "cVip", "values": {"true": True, "false": False}},
+    "absent": {"field": "cAbsent"},
+}
 _ENTITIES: Mapping[Kind, str] = {"comment": "Note", "reminder": "Task", "email": "Email"}
 _CARDS = {"Contact": "contact", "Lead": "lead", "Account": "account", "Opportunity": "opportunity", "Case": "case"}
 
@@ -49,6 +55,7 @@ def account(server: EspoServer, **overrides: Any) -> dict[str, Any]:
         "webhooks": f"Call.create {WEBHOOK} {WEBHOOK_SECRET}",
         "mail_sender": SENDER,
         "facts": FACTS,
+        "card_fields": CARD_FIELDS,
         "connect_seconds": 0.3,
         "read_seconds": PATIENCE.read_seconds,
         "settling_seconds": 0.0,
@@ -95,6 +102,12 @@ class EspoRig:
         address = f"{name}@example.org"
         return Assignee(self.server.add("User", userName=name, isActive=True, emailAddress=address), address)
 
+    def fill(self, brand: str | None, vip: bool | None) -> None:
+        # A field that nobody has touched is null; of the type «bool» it is false.
+        options = ["", "Kia", "Lada", "Opel"]
+        self.server.card_fields = {"cBrand": {"type": "enum", "options": options}, "cVip": {"type": "bool"}}
+        self.server.records["Contact"][self.card.id] |= {"cBrand": brand, "cVip": vip}
+
     def fault(self, *faults: Fault) -> None:
         self.server.fault(*faults)
 
@@ -117,6 +130,26 @@ class EspoRig:
         call = self.server.add("Call", **self.call())
         body = json.dumps([self.server.records["Call"][call]], ensure_ascii=False).encode()
         return CrmEvent(signed(body), None, {}, body)
+
+    def change_reminder(
+        self,
+        remote_id: str,
+        *,
+        done_by: str | None = None,
+        person: str | None = None,
+        due: datetime | None = None,
+        deleted: bool = False,
+    ) -> None:
+        tasks = self.server.records["Task"]
+        if done_by is not None:
+            now = self.server.stamp()
+            tasks[remote_id] |= {"status": "Completed", "modifiedById": done_by, "dateCompleted": now}
+        if person is not None:
+            tasks[remote_id]["assignedUserId"] = person
+        if due is not None:
+            tasks[remote_id]["dateEnd"] = due.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        if deleted:
+            del tasks[remote_id]
 
     def missed(self, number: int) -> datetime:
         since = self.server.now - timedelta(seconds=1)

@@ -21,7 +21,8 @@ _FIELDS = {
     "Account": {"phoneNumber", "phoneNumberNumeric", "phoneNumberData"},
     "Opportunity": {"stage"},
     "Case": {"status"},
-    "Task": {"status", "priority", "dateEnd", "description", "assignedUserId", "parentType", "parentId", "reminders"},
+    "Task": {"status", "priority", "dateEnd", "description", "assignedUserId", "parentType", "parentId", "reminders"}
+    | {"dateCompleted"},
     "Note": {"type", "post", "parentType", "parentId", "data"},
     "Email": {"status", "from", "to", "subject", "body", "isHtml", "messageId"},
     "Call": {"status", "dateStart", "dateEnd", "description", "assignedUserId", "assignedUserName", "direction"}

@@ -24,6 +24,12 @@ from tests.support.fake_api import PATIENCE, Fault
 README = Path(__file__).parents[3] / "connectors/rest/README.md"
 EVENT_SECRET = "polka-event-secret"
 SECRETS = {"client_secret": CLIENT_SECRET, "event_secret": EVENT_SECRET}
+#: Fields of cards that rules read.
+CARD_FIELDS = {
+    "brand": {"field": "car.brand", "values": {"Kia": "Kia", "Lada": "Lada"}},
+    "vip": {"field": "vip", "values": {"1": True, "0": False}},
+    "absent": {"field": "city.name"},
+}
 _QUICK = {"connect_seconds": 0.5, "settling_seconds": 0, "requests_per_second": 200, "burst": 200}
 
 
@@ -67,7 +73,12 @@ class PolkaRig:
 
     def __init__(self, leave_out: str = "", **changes: Any) -> None:
         self.api = Polka()
-        self.connector = RestConnector(settings(self.api.url, leave_out, **changes))
+        described = settings(self.api.url, leave_out, **{"card_fields": CARD_FIELDS} | changes)
+        self.connector = RestConnector(described)
+
+    def fill(self, brand: str | None, vip: bool | None) -> None:
+        with self.api.lock:
+            self.api.clients["7"] |= {"car": {"brand": brand}, "vip": None if vip is None else int(vip)}
 
     def fault(self, *faults: Fault) -> None:
         self.api.fault(*faults)
@@ -95,6 +106,26 @@ class PolkaRig:
         with self.api.lock:
             self.api.calls["c-1"] = call_record()
         return event({"type": "call.ended", "call": "c-1", "by": "p1"})
+
+    def change_reminder(
+        self,
+        remote_id: str,
+        *,
+        done_by: str | None = None,
+        person: str | None = None,
+        due: datetime | None = None,
+        deleted: bool = False,
+    ) -> None:
+        with self.api.lock:
+            record = self.api.todos[remote_id]
+            if done_by is not None:
+                record |= {"state": "done", "closed_by": done_by, "closed_at": datetime.now(UTC).isoformat()}
+            if person is not None:
+                record["person"] = person
+            if due is not None:
+                record["due"] = str(int(due.timestamp()))
+            if deleted:
+                del self.api.todos[remote_id]
 
     def missed(self, number: int) -> datetime:
         ended = datetime.now(UTC).replace(microsecond=0)

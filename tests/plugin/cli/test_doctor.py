@@ -174,6 +174,32 @@ def test_a_recipient_whom_the_crm_does_not_know_or_cannot_mail_fails(plugin: Run
     }
 
 
+def test_a_field_of_cards_that_the_crm_has_not_got_fails(plugin: RunningPlugin, crm: RunningCrm) -> None:
+    card = crm.api.send("POST", "cards", {"name": "Петрова Анна", "phones": [], "fields": {"VIP": "да"}})
+    assert card["fields"] == {"VIP": "да"}
+    vocabulary = plugin.home / "rules/survey_opt_out/vocabulary.toml"
+    facts = {"brand": "text", "vip": "bool"}
+    added = [f'[fact.{name}]\ntype = "{kind}"\nfrom = "card.{name}"\nlabel = "{name}"' for name, kind in facts.items()]
+    vocabulary.write_text("\n\n".join([vocabulary.read_text(encoding="utf-8"), *added, ""]), encoding="utf-8")
+    outcomes = plugin.home / "rules/survey_opt_out/outcomes.toml"
+    when = [
+        f'[[outcome.none.action]]\nid = "{name}"\nkind = "comment"\ntext = "."\nwhen = {{ {name} = {value} }}'
+        for name, value in (("brand", '"Kia"'), ("vip", "true"))
+    ]
+    outcomes.write_text("\n\n".join([outcomes.read_text(encoding="utf-8"), *when, ""]), encoding="utf-8")
+    declared = (
+        '[crm.embedded.card_fields.brand]\nfield = "Марка"\n\n'
+        '[crm.embedded.card_fields.vip]\nfield = "VIP"\nvalues = { "да" = true, "нет" = false }\n'
+    )
+    path = plugin.home / "plugin.toml"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n{declared}", encoding="utf-8")
+
+    name = "facts: the CRM has no field Марка, from which card.brand is read"
+    assert failed(plugin) == {name: "Correct field in [crm.embedded.card_fields.brand], or make the field in the CRM"}
+    crm.api.send("PATCH", f"cards/{card['id']}", {"fields": {"VIP": "да", "Марка": "Kia"}})
+    assert "поля карточек (2) есть в CRM и подходят правилам" in " ".join(told(plugin).split())
+
+
 def test_a_ledger_that_cannot_be_reached_fails(plugin: RunningPlugin) -> None:
     (plugin.home / "folder").mkdir()
     change(plugin, "plugin.toml", ("sqlite:///ledger.db", "sqlite:///folder"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from plugin.authoring.revisions.copy_base import noted_revision, texts_revision
 from plugin.authoring.revisions.shipped import read_base, shipped_rules
 from plugin.cli.init import OWNERS
 from plugin.cli.main import main
@@ -59,6 +60,9 @@ def test_a_folder_with_other_things_in_it_gets_copies_of_everything_shipped(
     # What was shipped, for telling later what an upgrade changed.
     assert read_base(tmp_path / "rules") == shipped_rules()
     del copies["rules/.shipped.json"]
+    # What they are a copy of, for merging later what others published.
+    assert noted_revision(tmp_path / "rules") == texts_revision(shipped_rules().files)
+    del copies["rules/.revision.json"]
     assert copies == {f"rules/{name}": content for name, content in shipped.items()}
     said = capsys.readouterr().out
     for name in ("plugin.toml", "secrets/telephony", *copies):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -13,7 +15,7 @@ from connectors.protocol.outcomes import AtFault
 from plugin.config.settings import DeliveryPolicy
 from plugin.ledger.schema import breakers
 from tests.plugin.delivery.fake_crm import FakeCrm
-from tests.plugin.delivery.harness import House
+from tests.plugin.delivery.harness import FakeMailer, House
 
 PROBE = 30.0
 
@@ -125,3 +127,22 @@ def test_a_probe_is_made_with_a_delivery_that_is_above_suspicion(busy: House) ->
     assert crm.log[tried : tried + 2] == ["find_contact", "comment"]
     assert {busy.row(one).state for one in [fresh, *stuck]} == {"done"}
     assert open_accounts(busy) == set()
+
+
+def test_no_mail_is_begun_before_it_can_go_out_so_that_a_kill_leaves_none_in_doubt_for_nothing(
+    house: House,
+) -> None:
+    for _ in range(20):
+        house.one("smtp_email")
+    begun_only = []
+
+    class Slow(FakeMailer):
+        def send(self, *arguments: Any, **options: Any) -> Outcome:
+            time.sleep(0.01)  # others get on meanwhile
+            begun = sum(row.sent_at is not None for row in house.rows())
+            begun_only.append(begun - len(self.mails) - 1)
+            return super().send(*arguments, **options)
+
+    house.worker(mailer=Slow()).run_once()
+    assert {row.state for row in house.rows()} == {"done"}
+    assert begun_only == [0] * 20

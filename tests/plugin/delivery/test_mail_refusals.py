@@ -103,10 +103,12 @@ def test_a_refusal_of_this_recipient_or_text_parks_that_mail_at_once_and_no_othe
         return reply if name == step and first and first.pop() else None
 
     server.answer = answer
-    one, other = house.one("smtp_email"), house.one("smtp_email")
+    mails = [house.one("smtp_email"), house.one("smtp_email")]
     rounds(house, server, timedelta(minutes=5))
-    assert (states(house, one), states(house, other)) == ({"parked"}, {"done"})
-    assert reply[:3] in house.row(one).why
+    # Which of them went out first, and met the refusal, is left to chance.
+    refused, sent = sorted(map(house.row, mails), key=lambda row: row.state != "parked")
+    assert (refused.state, sent.state) == ("parked", "done")
+    assert reply[:3] in refused.why
 
 
 def test_one_mail_refused_on_policy_only_waits_and_holds_up_no_other(house: House, server: RefusingServer) -> None:

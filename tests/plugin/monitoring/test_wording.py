@@ -39,7 +39,9 @@ ABOUT: list[tuple[str, dict[str, Any]]] = [
         "refusal",
         {"source": "telephony", "count": 2, "since": SINCE, "status": 422, "code": "bad_fields", "fields": ["x"]},
     ),
+    ("changed_reminder", {"delivery": 9, "call": 3, "call_id": "c-3", "what": "reassigned"}),
     ("no_working_time", {"call": 3, "call_id": "c-3", "due": SINCE}),
+    ("emergency", {"activation": 3, "revision": "a" * 16, "by": "Anna", "reason": "x", "at": SINCE}),
     ("refusal", {"source": "", "count": 2, "since": SINCE, "status": 401, "code": "bad_signature"}),
 ]
 

@@ -119,7 +119,7 @@ class Firm:
         status = main(["--config", str(self.folder), *arguments])
         said = self.capsys.readouterr()
         # A path is not broken, however long.
-        whole = ("{", f"Копия проверена: {self.folder}", f"Прежний журнал: {self.folder}")
+        whole = ("{", f"Копия проверена: {self.folder}", f"Прежний журнал: {self.folder}", f"Записано: {self.folder}")
         assert all(len(line) <= 80 for line in said.out.splitlines() if not line.startswith(whole)), said.out
         return status, said.out, said.err
 

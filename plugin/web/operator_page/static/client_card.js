@@ -73,7 +73,7 @@ export class ClientCard extends SignInDialog {
     }
   }
 
-  takeClient({ client, call, context, ticket }) {
+  takeClient({ client, call, context, ticket, tree, unfinished }) {
     this.client = client;
     if (call) {
       this.data.call = call;
@@ -83,7 +83,13 @@ export class ClientCard extends SignInDialog {
     }
     this.showClient();
     this.showBefore();
-    if (this.screen === "ending") {
+    if (tree && !["sending", "done"].includes(this.screen)) {
+      // What the card tells may change what is asked next; the answers given so far stay.
+      Object.assign(this.data, { tree, unfinished });
+      this.grafts = {};
+      this.exact = null;
+      this.render();
+    } else if (this.screen === "ending") {
       this.exact = null;
       this.renderStage(false);
     }

@@ -1,6 +1,14 @@
 /** Keeps a call in localStorage until the server has it: it survives reloads, and other tabs see and send it. */
 
-const PREFIX = "optout:";
+// Two installations below paths of one host share its storage, not what they keep in it.
+const [BELOW] = new URL(import.meta.url).pathname.split("/operator/page/");
+
+/** `name` for this installation alone; the one at the host's root has it as it is. */
+export function ownName(name) {
+  return BELOW ? `${name}@${BELOW}` : name;
+}
+
+const PREFIX = `${ownName("optout")}:`;
 const DAY = 86400000;
 
 export class LocalStore {

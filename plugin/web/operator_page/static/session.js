@@ -1,5 +1,7 @@
 /** The browser's session: who is signed in, and its CSRF token, renewed whenever somebody signs in in any tab. */
 
+import { ownName } from "./local_store.js";
+
 const TIMEOUT = 8000;
 /** An ended session is looked for again so often, in milliseconds; for so long often, then seldom. */
 const OFTEN = 3000;
@@ -17,7 +19,7 @@ export class Session {
     this.operator = data.operator;
     this.ended = false;
     this._callbacks = [];
-    this._channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("optout-session") : null;
+    this._channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(ownName("optout-session")) : null;
     // A page that has just been opened may have come by another sign-in.
     this._channel?.postMessage("opened");
     this._channel?.addEventListener("message", () => this.ended && this.renew());

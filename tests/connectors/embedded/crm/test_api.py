@@ -177,4 +177,4 @@ def test_what_was_written_survives_the_end_of_the_process(tmp_path: Path, how: s
 def test_answers_are_readable_json(api: CrmApi) -> None:
     text = api.request("GET", "cards/42").text
     assert "Иванов" in text
-    assert list(json.loads(text)) == ["id", "name", "phones"]
+    assert list(json.loads(text)) == ["id", "name", "phones", "fields"]

@@ -82,6 +82,8 @@ def test_for_programs_each_change_is_a_json_object_on_a_line(home: Home, rules: 
         "at": "2026-11-22T10:15:00+03:00",
         "by": "иванова",
         "reason": "начало",
+        "kind": None,
+        "approved_by": [],
         "active": False,
     }
 

@@ -243,18 +243,27 @@ def published_together(home: Home, folders: list[Path]) -> list[Publication]:
     return done
 
 
+#: Each folder changes another field.
+FIELDS = (
+    'label = "Координатор опросов"',
+    'crm_user = "coordinator"',
+    'label = "СМС-менеджер"',
+    'crm_user = "sms.manager"',
+)
+
+
 def copies(home: Home, tmp_path: Path, number: int, *, alike: bool) -> list[Path]:
     found = []
     for each in range(number):
         copy = Home(tmp_path / f"copy {each}")
         if not alike:
-            copy.say(f"Роль {each}")
+            copy.edit("roles.toml", FIELDS[each], f'{FIELDS[each][:-1]}{each}"')
         copy.ledger.close()
         found.append(copy.rules)
     return found
 
 
-def test_publications_at_once_come_one_after_another_and_each_knows_what_it_replaced(
+def test_publications_at_once_are_merged_one_after_another_and_each_knows_what_it_replaced(
     home: Home, tmp_path: Path
 ) -> None:
     first = home.activate()
@@ -267,6 +276,9 @@ def test_publications_at_once_come_one_after_another_and_each_knows_what_it_repl
         assert publication.change is not None
         assert publication.change.previous is not None
         assert publication.change.previous.revision == before[publication.revision]
+    with home.ledger.read() as connection:
+        text = stored_files(connection, record[-1])["roles.toml"]
+    assert [f'{field[:-1]}{number}"' in text for number, field in enumerate(FIELDS)] == [True] * 4
 
 
 def test_the_same_rules_published_at_once_become_active_once(home: Home, tmp_path: Path) -> None:

@@ -187,6 +187,7 @@ def test_for_programs_it_is_one_json_object(home: Home, rules: Rules) -> None:
     }
     assert found["working_copy"] == {
         "folder": str(home.rules),
+        "base": active,
         "revision": active,
         "differs": False,
         "changed_at": None,
@@ -194,6 +195,7 @@ def test_for_programs_it_is_one_json_object(home: Home, rules: Rules) -> None:
         "reworded": [],
         "faults": [],
     }
+    assert found["waiting"] == []
     version = shipped_rules().version
     assert found["shipped"] == {"version": version, "begun_with": version, "changed": {}, "own": {}, "both": []}
 

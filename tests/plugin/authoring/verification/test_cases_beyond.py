@@ -46,6 +46,25 @@ def test_swapped_labels_fail_the_cases_that_answer_by_label() -> None:
     assert any(name.startswith("Надписи: Да, имеет отношение") for name in _failed(swap))
 
 
+def test_how_a_phrase_is_read_out_is_reached_by_cases() -> None:
+    def change(content: dict[str, Any]) -> None:
+        (asked,) = [one for one in content[f"{OUT}/rules.toml"]["question"] if one["id"] == "2-warning"]
+        asked["read"] = asked["read"].replace("запчастей", "з/ч")
+
+    (told,) = _failed(change).values()
+    assert "фраза для чтения" in told[0]
+
+    def forget(content: dict[str, Any]) -> None:
+        for case in content[f"{OUT}/cases.toml"]["case"]:
+            case.pop("read", None)
+
+    content: dict[str, Any] = copy.deepcopy(SHIPPED)
+    forget(content)
+    with closing(Rulebook.from_content(content)) as rulebook:
+        missed = {entry.name for entry in coverage(rulebook, run_cases(rulebook)).texts.missed}
+    assert {"read «2-warning»", "read «3-warning»"} <= missed
+
+
 def test_a_label_is_the_answer_that_the_question_on_this_path_offers() -> None:
     with closing(Rulebook.from_content(SHIPPED)) as rulebook:
         decider = rulebook.script(OUT)

@@ -24,7 +24,6 @@ Place = tuple[str | int, ...]
 #: The last keys of values that nothing can tell from others, and why.
 UNTOLD: Mapping[str, str] = {
     "paragraph": "where the phrase stands in the paper script: read by people alone",
-    "read": "how a phrase is read aloud where it cannot be read as it is written: people compare it with `say`",
     "about": "what the operators' page asks for before it confirms; decides nothing",
 }
 #: The same of whole places.

@@ -71,6 +71,17 @@ def test_an_action_that_no_conversation_comes_to_is_a_fault() -> None:
     assert [fault.what for fault in faults] == ["действие не выполняется ни в одном разговоре"]
 
 
+@pytest.mark.parametrize(
+    ("survey", "faults"), [("calls", []), ("online", ["действие не выполняется ни в одном разговоре"])]
+)
+def test_a_comment_that_needs_an_answer_and_a_field_is_proven_by_the_answer(survey: str, faults: list[str]) -> None:
+    def change(content: dict[str, Any]) -> None:
+        comment = {"id": "note", "kind": "comment", "text": "VIP", "when": {"vip": True, "survey_type": survey}}
+        content["survey_opt_out/outcomes.toml"]["outcome"]["exclude_calls"]["action"].append(comment)
+
+    assert [fault.what for fault in _report(change).faults] == faults
+
+
 def test_two_reminders_for_one_role_in_one_conversation_are_a_fault_unless_they_exclude_each_other() -> None:
     twice = _report(_with({"vip": True}, roles=["survey_coordinator"])).faults
     assert len(twice) == 1

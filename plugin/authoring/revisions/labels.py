@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from plugin.authoring.revisions.active import ActiveRules
-from plugin.deciding.ruleset import Script
+from typing import TYPE_CHECKING
+
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import OptoutError
+
+if TYPE_CHECKING:
+    from plugin.authoring.revisions.active import ActiveRules
+    from plugin.deciding.ruleset import Script
 
 
 class ScriptLabels:
@@ -36,6 +40,11 @@ class ScriptLabels:
             if asked.fact == fact and question in (None, asked.id) and (label := asked.label_of(value)):
                 return label
         return {True: "да", False: "нет"}[value] if isinstance(value, bool) else str(value)
+
+    def phrase(self, question: str, revision: str | None) -> str | None:
+        """What the operator reads to ask the question; None where the script has no phrase for it."""
+        script = self._script(revision)
+        return next((asked.say for asked in script.questions if asked.id == question), None) if script else None
 
     def _script(self, revision: str | None) -> Script | None:
         if self._rules is None or revision is None:

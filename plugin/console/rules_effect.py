@@ -1,0 +1,151 @@
+"""What a draft would change: conversations at once, past calls in the background, since those may be a million."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from plugin.authoring.drafts.checking import digest_of
+from plugin.authoring.drafts.compiled import CompiledDraft
+from plugin.authoring.inspection.diff import Differences, differences
+from plugin.authoring.verification.cases import run_cases
+from plugin.common.russian import counted
+from plugin.console.rules_desk import OpenedRules, RulesDesk
+from plugin.errors import EngineError, Fault, OptoutError, RulesError
+from plugin.operations.backtest import Backtest, backtest
+
+_LOG = structlog.get_logger(__name__)
+#: Calls that ended so long ago are decided again.
+DAYS = 90
+_KEPT = 16
+_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DraftEffect:
+    """``faults`` keep it from being told; else what differs from the active rules, and the cases that fail."""
+
+    faults: tuple[Fault, ...] = ()
+    found: Differences | None = None
+    compiled: CompiledDraft | None = None
+
+    def sentence(self) -> str:
+        """In one sentence what becomes of conversations."""
+        if self.faults:
+            number = counted(len(self.faults), "ошибку", "ошибки", "ошибок")
+            return f"Сначала исправьте {number}: тогда будет видно, что изменится"
+        assert self.found is not None
+        if self.found.alike:
+            return "Ни один разговор не изменится"
+        changed = [script for script in self.found.scripts if script.different]
+        told = []
+        for script in changed:
+            few = 2 <= script.different % 10 <= 4 and not 12 <= script.different % 100 <= 14
+            verb = "изменятся" if few else "изменится"
+            number = counted(script.different, "разговор", "разговора", "разговоров")
+            where = f" в скрипте «{script.title}»" if len(changed) > 1 else ""
+            told.append(f"{verb} {number} из {script.compared}{where}")
+        if not told:
+            told = ["разговоры останутся прежними, изменится общее для них"]
+        sentence = "; ".join(told)
+        return sentence[0].upper() + sentence[1:]
+
+
+class DraftEffects:
+    """Tells what drafts would change, each state of one once. Thread-safe."""
+
+    def __init__(self, desk: RulesDesk) -> None:
+        self._desk = desk
+        self._lock = threading.Lock()
+        self._found: OrderedDict[tuple[str, str], DraftEffect] = OrderedDict()
+        self._past: OrderedDict[tuple[str, str], Backtest | None] = OrderedDict()
+        #: One after the other: each takes a processor for as long as the ledger is large.
+        self._turn = threading.Lock()
+
+    def of(self, opened: OpenedRules) -> DraftEffect:
+        """What these rules change in conversations beside the active ones. Raises LedgerUnavailable."""
+        key = _key(opened)
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+                return self._found[key]
+        found = self._tell(opened)
+        if found.compiled is None and not opened.check.faults:
+            # What only the engine's own process told may be the machine's fault, and other the next time.
+            return found
+        with self._lock:
+            self._found[key] = found
+            while len(self._found) > _KEPT:
+                self._found.popitem(last=False)
+        return found
+
+    def past(self, opened: OpenedRules) -> Backtest | None:
+        """What becomes of the calls of the last days; None while that is being found out, which this begins."""
+        key = _key(opened)
+        with self._lock:
+            if key in self._past:
+                return self._past[key]
+            self._past[key] = None
+            while len(self._past) > _KEPT:
+                self._past.popitem(last=False)
+        effect = self.of(opened)
+        if effect.compiled is not None:
+            threading.Thread(target=self._look_back, args=(key, effect.compiled), daemon=True).start()
+        return None
+
+    def _tell(self, opened: OpenedRules) -> DraftEffect:
+        if opened.check.faults:
+            return DraftEffect(opened.check.faults)
+        try:
+            current = self._desk.rules.current()
+            if opened.active.revision == current.revision and opened.files == self._desk.files(current.revision):
+                compiled = CompiledDraft(current, run_cases(current))
+            else:
+                compiled = self._desk.compiled.of(opened.files)
+            return DraftEffect((), differences(current, compiled.rulebook), compiled)
+        except RulesError as error:
+            return DraftEffect(error.faults)
+        except EngineError as error:
+            return DraftEffect((Fault("rules", 0, "движок", str(error), "повторите через минуту"),))
+
+    def _look_back(self, key: tuple[str, str], compiled: CompiledDraft) -> None:
+        with self._turn:
+            try:
+                since = self._desk.now() - timedelta(days=DAYS)
+                with self._desk.ledger.read() as connection:
+                    found = backtest(connection, compiled.rulebook, since=since, limit=_LISTED)
+            except OptoutError as error:
+                _LOG.warning("rules.not_looked_back", why=str(error))
+                with self._lock:
+                    self._past.pop(key, None)
+                return
+        with self._lock:
+            if key in self._past:
+                self._past[key] = found
+
+
+def past_sentence(found: Backtest | None) -> str:
+    """In one sentence what becomes of past calls."""
+    if found is None:
+        return f"Считаем звонки за {DAYS} дней…"
+    if not found.calls:
+        return f"Звонков за {DAYS} дней не было"
+    if not found.different and not found.refused:
+        return f"Ни один из звонков за {DAYS} дней не решился бы иначе ({found.calls})"
+    number = counted(found.different, "звонок", "звонка", "звонков")
+    verb = "решился бы" if found.different % 10 == 1 and found.different % 100 != 11 else "решились бы"
+    told = [f"{number} за {DAYS} дней {verb} иначе"]
+    if found.unreminded:
+        stay = "остался бы" if found.unreminded % 10 == 1 and found.unreminded % 100 != 11 else "остались бы"
+        told.append(f"{found.unreminded} {stay} без напоминания")
+    if found.refused:
+        told.append(f"у {found.refused} ответы к новым правилам не подходят")
+    return ", ".join(told)
+
+
+def _key(opened: OpenedRules) -> tuple[str, str]:
+    return opened.active.revision, digest_of(opened.files)

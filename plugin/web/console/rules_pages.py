@@ -1,0 +1,128 @@
+"""The rules' pages that show: the list of scripts, the conversation, outcomes, people, terms and texts, changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from flask import jsonify, request
+
+from plugin.console.rules_cards import conversation, outcomes, people, settings
+from plugin.console.rules_conditions import choices_of, outcome_choices
+from plugin.console.rules_effect import DraftEffect, past_sentence
+from plugin.console.rules_forms import FormMaker, RuleCard
+from plugin.deciding.ruleset.conditions import RULES_FILE
+from plugin.errors import InputError
+from plugin.web.console.access import RULES, STAFF
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show, visitor
+from plugin.web.console.rules_shared import maker_of, opened_rules, refusing, room, script_page
+
+
+def rules_list(services: ConsoleServices) -> Answer:
+    """Every script, with the drafts that there are."""
+    desk = room(services).desk
+    active = desk.active()
+    mentions = desk.drafts.mentions()
+    me = visitor().operator
+    mine = {one.script: desk.drafts.find(me, one.script) for one in mentions if one.owner == me}
+    others = [one for one in mentions if one.owner != me]
+    return show("rules/list.html", scripts=desk.scripts(), active=active, mine=mine, others=others)
+
+
+def addition(services: ConsoleServices, script: str) -> Answer:
+    """The form of what is added to a card, or to a page as a whole."""
+    opened = opened_rules(services, script)
+    maker = maker_of(opened)
+    here, entry = request.args.get("page", ""), request.args.get("entry", "")
+    if here not in _MAKERS:
+        here = "rules_conversation"
+    cards = _MAKERS[here](maker, opened.files.get(f"{script}/{RULES_FILE}", ""))
+    card = next((one for one in cards if entry and one.entry == entry), None)
+    if entry and card is None:
+        raise InputError("Этого в черновике уже нет", hint="Вернитесь и обновите страницу")
+    return script_page(
+        "rules/add.html",
+        opened,
+        here,
+        card=card,
+        what=request.args.get("what", ""),
+        conditions=choices_of(maker.words),
+        outcomes=outcome_choices(maker.words),
+        roles=room(services).desk.roles(opened),
+    )
+
+
+def _cards_page(here: str, make: Callable[[FormMaker, str], list[RuleCard]]) -> Callable[..., Answer]:
+    def view(services: ConsoleServices, script: str) -> Answer:
+        opened = opened_rules(services, script)
+        maker = maker_of(opened)
+        cards = make(maker, opened.files.get(f"{script}/{RULES_FILE}", ""))
+        return script_page(
+            "rules/cards.html",
+            opened,
+            here,
+            cards=cards,
+            intro=_INTRO[here],
+            left=maker.left(),
+        )
+
+    return refusing(view)
+
+
+def changes(services: ConsoleServices, script: str) -> Answer:
+    """What the draft would change, in words."""
+    opened = opened_rules(services, script)
+    own = room(services)
+    effect = own.effects.of(opened)
+    past = own.effects.past(opened) if effect.compiled else None
+    return script_page(
+        "rules/changes.html", opened, "rules_changes", effect=effect, past=past, past_said=past_sentence(past)
+    )
+
+
+def effect_json(services: ConsoleServices, script: str) -> Answer:
+    """The same in two sentences, for the bar of a page."""
+    opened = opened_rules(services, script)
+    own = room(services)
+    effect = own.effects.of(opened)
+    past = own.effects.past(opened) if effect.compiled else None
+    return jsonify(
+        said=effect.sentence(),
+        cases=_failed(effect),
+        past=past_sentence(past) if effect.compiled else "",
+        pending=effect.compiled is not None and past is None,
+    )
+
+
+def _failed(effect: DraftEffect) -> int:
+    return len(effect.compiled.failed) if effect.compiled else 0
+
+
+_MAKERS: Mapping[str, Callable[[FormMaker, str], list[RuleCard]]] = {
+    "rules_conversation": conversation,
+    "rules_outcomes": lambda maker, _: outcomes(maker),
+    "rules_people": lambda maker, _: people(maker),
+    "rules_settings": lambda maker, _: settings(maker),
+}
+_PATHS = {
+    "rules_conversation": "",
+    "rules_outcomes": "/outcomes",
+    "rules_people": "/people",
+    "rules_settings": "/settings",
+}
+_INTRO = {
+    "rules_conversation": "Вопросы и правила в том порядке, в каком идёт разговор.",
+    "rules_outcomes": "Чем заканчивается разговор: что сказать клиенту, что записать и кому напомнить.",
+    "rules_people": "Кому приходят напоминания. Получатели общие для всех скриптов.",
+    "rules_settings": "Обещанный срок и тексты, общие для всех итогов этого скрипта.",
+}
+
+ROUTES: Sequence[ConsoleRoute] = (
+    ConsoleRoute("GET", "/rules", "rules", refusing(rules_list), STAFF, "rules", "Правила"),
+    *(
+        ConsoleRoute("GET", f"/rules/script/<script>{_PATHS[name]}", name, _cards_page(name, make), RULES, "rules")
+        for name, make in _MAKERS.items()
+    ),
+    ConsoleRoute("GET", "/rules/script/<script>/add", "rules_add", refusing(addition), RULES, "rules"),
+    ConsoleRoute("GET", "/rules/script/<script>/changes", "rules_changes", refusing(changes), RULES, "rules"),
+    ConsoleRoute("GET", "/rules/script/<script>/effect", "rules_effect", refusing(effect_json), RULES, "rules"),
+)

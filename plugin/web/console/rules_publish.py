@@ -1,0 +1,59 @@
+"""Publishing a draft: one page with its check, cases, the change in words and past calls, and the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import redirect, request, url_for
+
+from plugin.console.rules_effect import past_sentence
+from plugin.console.rules_publishing import publish_draft
+from plugin.errors import InputError, RulesError
+from plugin.web.console.access import ADMIN, RULES
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, visitor
+from plugin.web.console.rules_shared import opened_rules, refusing, room, script_page
+
+
+def ready(services: ConsoleServices, script: str) -> Answer:
+    """What publishing would do."""
+    return _page(services, script)
+
+
+def publish(services: ConsoleServices, script: str) -> Answer:
+    """Do it."""
+    opened = opened_rules(services, script)
+    if request.form.get("version") != str(opened.draft.version if opened.draft else ""):
+        return _page(services, script, 409, "Черновик с тех пор изменился. Посмотрите ещё раз, что будет опубликовано.")
+    try:
+        done = publish_draft(room(services).desk, opened, visitor().operator, request.form.get("reason", ""))
+    except RulesError as error:
+        faults = "; ".join(f"{one.where}: {one.what}" for one in error.faults[:5])
+        return _page(services, script, 422, f"Не опубликовано: {faults}")
+    except InputError as error:
+        return _page(services, script, 422, "Напишите, зачем это изменение" if "reason" in str(error) else str(error))
+    return redirect(url_for("console.rules_history", done=done.revision), 303)
+
+
+def _page(services: ConsoleServices, script: str, status: int = 200, notice: str = "") -> Answer:
+    opened = opened_rules(services, script)
+    own = room(services)
+    effect = own.effects.of(opened)
+    past = own.effects.past(opened) if effect.compiled else None
+    return script_page(
+        "rules/publish.html",
+        opened,
+        "rules_publish",
+        status,
+        notice=notice,
+        effect=effect,
+        past=past,
+        past_said=past_sentence(past),
+        may_publish=visitor().role in ADMIN,
+        reason=request.form.get("reason", ""),
+    )
+
+
+ROUTES: Sequence[ConsoleRoute] = (
+    ConsoleRoute("GET", "/rules/script/<script>/publish", "rules_publish", refusing(ready), RULES, "rules"),
+    ConsoleRoute("POST", "/rules/script/<script>/publish", "rules_published", refusing(publish), ADMIN, "rules"),
+)

@@ -1,0 +1,162 @@
+"""``optout proof``: one file with all of a call or of a number, to print or to check."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from plugin.ledger.schema import attempts
+from plugin.ledger.trails import trails
+from tests.plugin.events.support import ALL, CALLS, ONLINE
+from tests.plugin.operations.harness import PHONE, Firm
+
+OTHER = "+74951234567"
+NASTY = '<script>alert("1")</script>'
+
+
+def written(firm: Firm, given: str, name: str = "proof.json") -> Any:
+    status, out, err = firm.run("proof", given, "--out", str(firm.folder / name))
+    assert (status, err) == (0, ""), (out, err)
+    text = (firm.folder / name).read_text(encoding="utf-8")
+    return json.loads(text) if name.endswith("json") else text
+
+
+def delivered(firm: Firm) -> None:
+    done = {"state": "done", "sent_at": firm.clock(), "finished_at": firm.clock(), "remote_id": "u-77"}
+    firm.change_all(assignee={"user": "petrova", "address": "petrova@dealer.example"}, **done)
+    row = {"delivery_ref": 1, "at": firm.clock(), "step": "send", "outcome": "unknown", "seconds": 0.5, "why": "reset"}
+    with firm.ledger.write() as connection:
+        connection.execute(insert(attempts), [row, row | {"step": "look_up", "outcome": "found", "why": None}])
+
+
+def trail(firm: Firm, *entries: Mapping[str, Any]) -> None:
+    at = firm.clock()
+    row = {
+        "namespace": "dealership",
+        "call_id": "c-1",
+        "generation": 1,
+        "script": "survey_opt_out",
+        "revision": firm.office.rules.current().revision,
+        "operator": "ivanova",
+        "about": {"phone": PHONE},
+        "seq": 1,
+        "entries": [{"at": (at + timedelta(seconds=n)).isoformat(), **entry} for n, entry in enumerate(entries)],
+        "state": "confirmed",
+        "started_at": at,
+        "updated_at": at,
+    }
+    with firm.ledger.write() as connection:
+        connection.execute(insert(trails), row)
+
+
+def answer(firm: Firm, fact: str, value: Any) -> dict[str, Any]:
+    script = firm.office.rules.current().script("survey_opt_out").script
+    question = next(one.id for one in script.questions if one.fact == fact)
+    return {"kind": "answer", "q": question, "fact": fact, "value": value, "asked": firm.clock().isoformat()}
+
+
+# --- refusals --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["nobody", "+7 495 123-45-67", "77"])
+def test_what_the_ledger_does_not_know_is_refused(firm: Firm, given: str) -> None:
+    firm.report("c-1", CALLS)
+    assert "optout calls list" in firm.refused("proof", given, "--out", str(firm.folder / "p.json"))
+    assert not (firm.folder / "p.json").exists()
+
+
+def test_a_file_of_no_known_kind_is_refused(firm: Firm) -> None:
+    firm.report("c-1", CALLS)
+    assert ".html (для печати) или .json" in firm.refused("proof", "c-1", "--out", str(firm.folder / "p.pdf"))
+
+
+# --- what it holds ---------------------------------------------------------------------------------
+
+
+def test_the_file_is_for_its_owner_only(firm: Firm) -> None:
+    firm.report("c-1", CALLS)
+    path = firm.folder / "proof.json"
+    path.write_text("before", encoding="utf-8")
+    path.chmod(0o644)
+    written(firm, "c-1")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_all_of_a_call_is_in_it(either_firm: Firm) -> None:
+    firm = either_firm
+    firm.report("c-1", ALL, note="позвонить сыну")
+    delivered(firm)
+    told = written(firm, "c-1")
+    (call,) = told["calls"]
+    assert (call["phone"], call["operator"], call["note"]) == (PHONE, "ivanova", "позвонить сыну")
+    assert call["card"]["name"] == "Анна Карточкина"
+    assert call["label"]
+    assert call["decisions"][0]["label"] == call["label"]
+    revision = call["decisions"][0]["revision"]
+    assert "Уточните" in json.dumps(told["rules"][revision], ensure_ascii=False)
+    assert [step["outcome"] for step in call["deliveries"][0]["attempts"]] == ["unknown", "found"]
+    assert {one["remote_id"] for one in call["deliveries"]} == {"u-77"}
+    mails = [one["message_id"] for one in call["deliveries"] if one["kind"] == "smtp_email"]
+    assert mails
+    assert all(one.startswith("<") and "@" in one for one in mails)
+    assert {one["person"]["user"] for one in call["people"]} == {"petrova"}
+    assert [one["scope"] for one in told["suppression"][0]["entries"]] == ["calls", "mailings"]
+    assert [step["phrase"] for step in call["conversation"]][-1]
+
+
+def test_of_a_number_all_its_calls_are_in_it_and_nothing_of_another(firm: Firm) -> None:
+    firm.report("c-1", CALLS, ago=timedelta(hours=2))
+    firm.report("c-2", ONLINE)
+    firm.report("c-3", ALL)
+    firm.change_calls(phone=PHONE)
+    with firm.ledger.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE calls SET phone = '+74951234567', operator = 'sidorova' WHERE call_id = 'c-3'"
+        )
+    told = written(firm, "8 (916) 123-45-67")
+    assert [call["call"] for call in told["calls"]] == ["c-1", "c-2"]
+    assert OTHER not in json.dumps(told["calls"])
+    assert "sidorova" not in json.dumps(told)
+
+
+def test_answers_have_their_times_and_those_taken_back_are_told(firm: Firm) -> None:
+    firm.report("c-1", CALLS)
+    first, second = answer(firm, "related_to_car", True), answer(firm, "survey_type", "all")
+    again = answer(firm, "survey_type", "calls")
+    trail(firm, first, second, {"kind": "back", "fact": "survey_type"}, again)
+    steps = written(firm, "c-1")["calls"][0]["conversation"]
+    assert [step.get("taken_back") for step in steps] == [False, True, None, False]
+    assert all(step["at"] for step in steps)
+    assert steps[1]["asked_at"]
+    assert "Уточните" in steps[1]["phrase"]
+    assert "ответ отозван" in written(firm, "c-1", "proof.html")
+
+
+def test_the_page_runs_and_loads_nothing_whatever_was_said(firm: Firm) -> None:
+    firm.report("c-1", CALLS, note=NASTY, card={"name": NASTY, "url": "javascript:alert(1)"})
+    delivered(firm)
+    text = written(firm, "1", "proof.html")
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert "href" not in text
+    assert "default-src" in text
+    assert "Message-ID" in text
+    assert "u-77" in text
+
+
+def test_a_purged_call_is_proven_by_what_is_left(firm: Firm) -> None:
+    firm.report("c-1", CALLS, ago=timedelta(days=400), note="сын")
+    delivered(firm)
+    trail(firm, answer(firm, "related_to_car", True))
+    firm.out("purge", "--older-than", "365d")
+    (call,) = written(firm, "1")["calls"]
+    assert call["phone"] is None
+    assert call["purged_at"]
+    assert call["outcome"] == "exclude_calls"
+    assert "удалены" in written(firm, "1", "proof.html")

@@ -1,0 +1,292 @@
+"""The rules' pages: drafts saved field by field, faults at their fields, stale forms, publishing and taking back."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from tests.plugin.web.console.office import Office, Person, Shown
+from werkzeug.datastructures import MultiDict
+
+from plugin.authoring.revisions.working_copy import rule_texts
+from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.ledger.drafts import drafts
+from plugin.ledger.schema import activations
+from tests.plugin.web.console.conftest import RULES
+
+SCRIPT = "/console/rules/script/survey_opt_out"
+PAGES = ("", "/outcomes", "/people", "/settings", "/cases", "/try", "/files", "/publish", "/changes")
+SAY = "rules.question[section-1-kind].say"
+HOURS = "script.promise_hours"
+COORDINATOR = "roles.role.survey_coordinator.address"
+
+
+@pytest.fixture
+def rulebook() -> Rulebook:
+    """Of this test alone: its engine is closed with the office."""
+    return Rulebook.load(RULES)
+
+
+class Forms(HTMLParser):
+    """The forms of a page as a browser would send them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, list[tuple[str, str]]]] = []
+        self._name: str | None = None
+        self._text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        held = dict(attrs)
+        name, value = held.get("name"), held.get("value") or ""
+        if tag == "form":
+            self.found.append((held.get("action") or "", []))
+        elif tag in ("textarea", "select") and name:
+            self._name, self._text = name, ""
+            if tag == "select":
+                self.found[-1][1].append((name, ""))
+        elif tag == "option" and "selected" in held and self._name:
+            self.found[-1][1][-1] = (self._name, value)
+        elif tag == "input" and name and (held.get("type") != "checkbox" or "checked" in held):
+            self.found[-1][1].append((name, value))
+
+    def handle_data(self, data: str) -> None:
+        self._text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea" and self._name:
+            # A browser leaves out a line break right after the tag, and sends CRLF.
+            self.found[-1][1].append((self._name, self._text.removeprefix("\n").replace("\n", "\r\n")))
+
+
+def forms_of(html: str, action: str) -> list[MultiDict[str, str]]:
+    """What the forms of a page send that go to this action."""
+    parser = Forms()
+    parser.feed(html)
+    return [MultiDict(fields) for to, fields in parser.found if to.endswith(action)]
+
+
+def was(page: Shown, address: str) -> str:
+    """The fingerprint that a page's form sends along."""
+    found = re.search(rf'name="was:{re.escape(address)}" value="([^"]*)"', page.html)
+    assert found, address
+    return unescape(found[1])
+
+
+def value(page: Shown, address: str) -> str:
+    """What a page shows in a field."""
+    found = re.search(rf'name="f:{re.escape(address)}"[^>]*?(?: value="([^"]*)"|>([^<]*)<)', page.html)
+    assert found, address
+    return unescape(found[1] if found[1] is not None else found[2])
+
+
+def write(person: Person, path: str, address: str, text: Any, **more: str) -> Shown:
+    """Type into a field of a page and save its form."""
+    page = person.get(f"{SCRIPT}{path}")
+    return person.post(f"{SCRIPT}/save", **{f"was:{address}": was(page, address), f"f:{address}": text, **more})
+
+
+def files(office: Office, owner: str) -> dict[str, str]:
+    return dict(office.rows(drafts, owner=owner)[0]["files"])
+
+
+def test_every_page_opens_before_there_is_a_draft_and_begins_none(office: Office) -> None:
+    anna = office.person("editor")
+    for path in PAGES:
+        page = anna.get(f"{SCRIPT}{path}")
+        assert page.status == 200, page.text
+        assert len(page.html.encode()) < 150_000
+    assert office.rows(drafts) == []
+
+
+def test_an_unknown_script_or_field_is_refused_in_words(office: Office) -> None:
+    anna = office.person("editor")
+    assert anna.get("/console/rules/script/nowhere").status == 422
+    for address in ("rules.question[nobody].say", "roles.nothing", "script.calendar", "rules.rule[1].when"):
+        answer = anna.post(f"{SCRIPT}/save", **{f"was:{address}": "x", f"f:{address}": "y"})
+        assert (answer.status, "Вернуться к правилам" in answer.text) == (422, True), address
+    assert office.rows(drafts) == []
+
+
+def test_a_field_is_saved_in_a_draft_that_nobody_else_sees(office: Office) -> None:
+    anna, boris = office.person("editor", "anna"), office.person("admin", "boris")
+
+    assert write(anna, "/people", COORDINATOR, "new@example.org").status == 303
+
+    page = anna.get(f"{SCRIPT}/people")
+    assert value(page, COORDINATOR) == "new@example.org"
+    assert "Сейчас действует: coordinator@example.org" in page.text
+    assert value(boris.get(f"{SCRIPT}/people"), COORDINATOR) == "coordinator@example.org"
+    assert "Этот скрипт меняет и anna" in boris.get(f"{SCRIPT}/people").text
+    assert "Черновик есть и у anna" in boris.get("/console/rules").text
+
+
+def test_the_edited_files_differ_in_the_fields_line_alone(office: Office) -> None:
+    anna = office.person("editor", "anna")
+    write(anna, "/people", COORDINATOR, "new@example.org")
+
+    before, after = rule_texts(RULES), files(office, "anna")
+    assert [name for name in before if before[name] != after[name]] == ["roles.toml"]
+    assert after["roles.toml"] == before["roles.toml"].replace("coordinator@example.org", "new@example.org")
+    anna.post(f"{SCRIPT}/undo")
+    assert files(office, "anna") == before
+
+
+def test_a_form_that_is_sent_unchanged_changes_nothing(office: Office) -> None:
+    anna = office.person("editor", "anna")
+    for path in ("", "/outcomes", "/people", "/settings"):
+        forms = forms_of(anna.get(f"{SCRIPT}{path}").html, "/save")
+        assert forms
+        for sent in forms:
+            answer = anna.client.post(f"{SCRIPT}/save", data=sent)
+            assert answer.status_code == 303
+    assert office.rows(drafts) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "address", "typed", "fault"),
+    [
+        ("/settings", HOURS, "сутки", "нужно целое число часов"),
+        ("/settings", "script.title", "", "текст пуст"),
+        ("/people", COORDINATOR, "не адрес", "это не почтовый адрес"),
+        ("/outcomes", "outcomes.outcome.exclude_calls.action[remind].text", "{нет}", "нет"),
+    ],
+)
+def test_a_fault_stands_beside_its_field(office: Office, path: str, address: str, typed: str, fault: str) -> None:
+    anna = office.person("editor")
+    write(anna, path, address, typed)
+
+    page = anna.get(f"{SCRIPT}{path}")
+    field = re.search(rf'data-address="{re.escape(address)}">(.*?)</div>\s*</div>', page.html, re.DOTALL)
+    assert field
+    assert fault in unescape(field[1]).partition('class="fault"')[2]
+    assert "Ошибок:" in page.text
+
+
+def test_a_page_that_was_opened_before_another_change_never_writes_over_it(office: Office) -> None:
+    anna = office.person("editor", "anna")
+    first = was(anna.get(f"{SCRIPT}/people"), COORDINATOR)
+    write(anna, "/people", COORDINATOR, "one@example.org")
+
+    late = {f"was:{COORDINATOR}": first, f"f:{COORDINATOR}": "two@example.org"}
+    answer = anna.post(f"{SCRIPT}/save", here="rules_people", **late)
+
+    assert (answer.status, value(answer, COORDINATOR)) == (409, "two@example.org")
+    assert "one@example.org" in answer.text
+    assert "one@example.org" in files(office, "anna")["roles.toml"]
+    again = anna.post(f"{SCRIPT}/save", **(late | {f"was:{COORDINATOR}": was(answer, COORDINATOR)}))
+    assert again.status == 303
+    assert "two@example.org" in files(office, "anna")["roles.toml"]
+
+
+def test_two_pages_that_change_different_fields_are_both_saved(office: Office) -> None:
+    anna = office.person("editor", "anna")
+    people, settings = anna.get(f"{SCRIPT}/people"), anna.get(f"{SCRIPT}/settings")
+    for page, address, typed in ((people, COORDINATOR, "x@example.org"), (settings, "script.title", "Другое")):
+        anna.post(f"{SCRIPT}/save", **{f"was:{address}": was(page, address), f"f:{address}": typed})
+    made = files(office, "anna")
+    assert "x@example.org" in made["roles.toml"]
+    assert 'title = "Другое"' in made["survey_opt_out/script.toml"]
+
+
+def test_what_is_typed_is_shown_as_text_everywhere(office: Office) -> None:
+    evil = '</textarea><script>alert(1)</script>"><img src=x onerror=alert(1)>{{7*7}}'
+    anna = office.person("admin", "anna")
+    for path, address in (
+        ("", SAY),
+        ("", "rules.question[section-1-kind].answers[#0].label"),
+        ("/outcomes", "outcomes.outcome.exclude_calls.label"),
+        ("/people", "roles.role.survey_coordinator.label"),
+        ("/settings", "script.title"),
+    ):
+        assert write(anna, path, address, evil).status == 303
+    for path in PAGES:
+        page = anna.get(f"{SCRIPT}{path}")
+        assert page.status == 200
+        assert "<script>alert" not in page.html
+        assert "<img" not in page.html
+        assert "49" not in page.text.replace("149", "")
+
+
+def test_a_save_by_script_tells_faults_and_what_comes_next(office: Office) -> None:
+    anna = office.person("editor")
+    page = anna.get(f"{SCRIPT}/settings")
+    sent = {f"was:{HOURS}": was(page, HOURS), f"f:{HOURS}": "0", "csrf": anna.csrf}
+    told = anna.client.post(f"{SCRIPT}/save", data=sent, headers={"Accept": "application/json"}).get_json()
+    assert told["fields"][HOURS]["faults"]
+    assert (told["edits"], told["stale"], told["redo"]) == (1, [], None)
+    assert "срок" in told["undo"].lower()
+
+
+def test_a_phrase_is_changed_its_cases_too_and_published_with_a_reason(office: Office) -> None:
+    anna = office.person("admin", "anna")
+    write(anna, "", SAY, "Скажите, пожалуйста, от чего Вы хотите отказаться?")
+
+    page = anna.get(f"{SCRIPT}/publish")
+    assert "разговор" in anna.get(f"{SCRIPT}/changes").text, anna.get(f"{SCRIPT}/changes").text
+    assert "поправить случаи тоже" in page.text
+    anna.post(f"{SCRIPT}/cases/accept")
+    page = anna.get(f"{SCRIPT}/publish")
+    assert "Все случаи сошлись" in page.text
+    version = re.search(r'name="version" value="(\d+)"', page.html)
+    assert version
+    assert anna.post(f"{SCRIPT}/publish", version=version[1], reason=" ").status == 422
+    done = anna.done(f"{SCRIPT}/publish", version=version[1], reason="Так понятнее")
+
+    assert "Опубликовано" in done.text
+    newest = office.rows(activations)[-1]
+    assert (newest["by"], newest["reason"]) == ("anna", "Так понятнее")
+    assert office.rows(drafts) == []
+    assert "Скажите, пожалуйста" in anna.get(SCRIPT).html
+
+
+def test_a_draft_with_faults_or_changed_since_is_not_published(office: Office) -> None:
+    anna = office.person("admin", "anna")
+    write(anna, "/settings", HOURS, "0")
+    version = str(office.rows(drafts)[0]["version"])
+    assert anna.post(f"{SCRIPT}/publish", version=version, reason="x").status == 422
+    assert anna.post(f"{SCRIPT}/publish", version="999", reason="x").status == 409
+    assert len(office.rows(activations)) == 1
+
+
+def test_a_publication_is_told_in_words_and_taken_back(office: Office) -> None:
+    anna = office.person("admin", "anna")
+    write(anna, "/people", COORDINATOR, "new@example.org")
+    anna.post(f"{SCRIPT}/cases/accept")
+    anna.done(f"{SCRIPT}/publish", version=str(office.rows(drafts)[0]["version"]), reason="Новый координатор")
+
+    first, second = office.rows(activations)
+    assert "new@example.org" in anna.get(f"/console/rules/history/{second['id']}").text
+    assert anna.post(f"/console/rules/history/{first['id']}/back", reason="").status == 422
+    anna.done(f"/console/rules/history/{first['id']}/back", reason="Рано")
+    assert office.rows(activations)[-1]["revision"] == first["revision"]
+
+
+def test_the_folder_is_taken_along_and_brought_back_to_the_byte(office: Office) -> None:
+    anna = office.person("editor", "anna")
+    packed = anna.client.get(f"{SCRIPT}/export").data
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        held = {name.removeprefix("rules/"): archive.read(name).decode() for name in archive.namelist()}
+    assert held == rule_texts(RULES)
+    changed = io.BytesIO()
+    with zipfile.ZipFile(changed, "w") as archive:
+        for name, text in held.items():
+            archive.writestr(f"mine/rules/{name}", text.replace("coordinator@example.org", "zip@example.org"))
+    anna.client.post(f"{SCRIPT}/import", data={"csrf": anna.csrf, "folder": (io.BytesIO(changed.getvalue()), "r.zip")})
+    assert "zip@example.org" in files(office, "anna")["roles.toml"]
+    bad = anna.client.post(f"{SCRIPT}/import", data={"csrf": anna.csrf, "folder": (io.BytesIO(b"PK no"), "r.zip")})
+    assert bad.status_code == 422
+
+
+def test_a_draft_is_thrown_away_only_once_that_was_confirmed(office: Office) -> None:
+    anna = office.person("editor", "anna")
+    write(anna, "/settings", HOURS, "12")
+    assert "Удалить черновик?" in anna.post(f"{SCRIPT}/discard").text
+    assert len(office.rows(drafts)) == 1
+    anna.post(f"{SCRIPT}/discard", sure="yes", version="1")
+    assert office.rows(drafts) == []

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from plugin.common.clock import Now
 from plugin.ledger import Ledger
 from plugin.ledger.audit import Actor
-from plugin.ledger.schema import bulk_acts
+from plugin.ledger.bulk_acts import bulk_acts
 
 #: Deliveries that one act changes at most: more would keep others waiting for long.
 MOST_DELIVERIES = 20_000

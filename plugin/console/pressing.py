@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, l
 
 from plugin.ledger.schema import UtcTime, calls, deliveries
 from plugin.ledger.states import OPEN, DeliveryKind, DeliveryState
-from plugin.operations.selection import in_states
+from plugin.ledger.undone import in_states
 
 _MAIL: ColumnElement[str] = literal_column(f"'{DeliveryKind.SMTP_EMAIL}'")
 _SOON = bindparam("soon", type_=UtcTime)

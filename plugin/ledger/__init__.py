@@ -2,6 +2,7 @@
 
 # Imported for their tables, so that the metadata of ``plugin.ledger.schema`` is complete.
 from plugin.ledger import access as access
+from plugin.ledger import bulk_acts as bulk_acts
 from plugin.ledger import chain as chain
 from plugin.ledger import connected as connected
 from plugin.ledger import drafts as drafts

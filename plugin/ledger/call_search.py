@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, exists, false, func
 
 from connectors.kit.phones import notations, numbers_in, parts_of_number
 from plugin.ledger.schema import calls, deliveries
+from plugin.ledger.undone import UNDONE, in_states
 
 #: Signs of a name that are searched: an index takes no more than so much in an entry.
 _LONGEST = 80
@@ -68,7 +69,10 @@ def ids_found(connection: Connection, search: CallSearch, limit: int) -> Sequenc
         order = func.coalesce(ended, ended)
     elif search.phone is not None:
         wanted.append(_part_of_number(connection, search.phone))
-    if search.state is not None:
+    if search.state in UNDONE:
+        wanted.append(calls.c.id.in_(select(deliveries.c.call_ref).where(in_states((search.state,)))))
+        order = func.coalesce(ended, ended)
+    elif search.state is not None:
         wanted.append(exists().where(deliveries.c.call_ref == calls.c.id, deliveries.c.state == search.state))
     if search.after is not None:
         last = connection.execute(select(ended).where(calls.c.id == search.after)).scalar_one()

@@ -380,20 +380,3 @@ acts = Table(
     Column("details", _JSON_OR_NULL),
     Index("ix_acts_act_at", "act", "at"),
 )
-
-# What somebody did to many things at once, and what became of each (plugin.console.bulk).
-bulk_acts = Table(
-    "bulk_acts",
-    metadata,
-    Column("id", String(16), primary_key=True),
-    Column("at", UtcTime, nullable=False),
-    # What on, and what: deliveries.retry (plugin.console.bulk).
-    Column("act", String(24), nullable=False),
-    Column("by", Text, nullable=False),
-    Column("why", Text, nullable=False),
-    # What they were found by.
-    Column("filter", JSON, nullable=False),
-    # One item each: [id, whether it was done, whether to try again, what became of it].
-    Column("results", JSON, nullable=False),
-    Index("ix_bulk_acts_at", "at"),
-)

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from plugin.ledger.connected import kept_references
 from plugin.ledger.schema import UtcTime, attempts, calls, decisions, deliveries
 from plugin.ledger.states import OPEN
-from plugin.operations.selection import in_states
+from plugin.ledger.undone import in_states
 from plugin.promise.promise_list import PromiseCounts, count_promises
 from plugin.promise.refused_calls import refused_by_source
 

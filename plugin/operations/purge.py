@@ -23,8 +23,8 @@ from plugin.ledger.promises import watched_reminders
 from plugin.ledger.schema import acts, attempts, calls, decisions, deliveries, events, revisions
 from plugin.ledger.sqlite_file import wipe_what_is_removed
 from plugin.ledger.states import OPEN, DeliveryState
+from plugin.ledger.undone import in_states
 from plugin.operations.purge_trails import purge_trails
-from plugin.operations.selection import in_states
 from plugin.promise.purge_suppressions import purge_suppressions
 
 #: Calls in one transaction: a few hundredths of a second, so that other writers hardly wait.

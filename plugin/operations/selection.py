@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from plugin.ledger.schema import calls, deliveries
-from plugin.ledger.states import OPEN, DeliveryState
+from plugin.ledger.states import DeliveryState
+from plugin.ledger.undone import UNDONE, in_states, is_undone
 
 #: Deliveries that are looked at in one statement, or changed in one transaction.
 BATCH = 200
@@ -49,6 +50,11 @@ class Selection:
         """Whether nothing narrows it."""
         return self == Selection()
 
+    @property
+    def is_of_few(self) -> bool:
+        """Whether it takes in no more than what is neither done nor called off, for which there are indexes."""
+        return self.undone or (bool(self.states) and set(self.states) <= set(UNDONE))
+
     def conditions(self, now: datetime) -> list[ColumnElement[bool]]:
         """The conditions on ``deliveries``; ``now`` tells what is late."""
         table = deliveries.c
@@ -58,7 +64,7 @@ class Selection:
         if self.states:
             found.append(in_states(self.states))
         if self.undone:
-            found.append(in_states((*OPEN, DeliveryState.PARKED)))
+            found.append(is_undone())
         if self.kinds:
             found.append(table.kind.in_(self.kinds))
         if self.calls is not None:
@@ -74,19 +80,10 @@ class Selection:
         return found
 
 
-def in_states(states: Sequence[str]) -> ColumnElement[bool]:
-    """Being in one of these states, said so that a partial index on them is used by any database."""
-    literals: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in states]
-    chosen = deliveries.c.state == literals[0] if len(literals) == 1 else deliveries.c.state.in_(literals)
-    if set(states) < set(OPEN):
-        return and_(chosen, in_states(OPEN))
-    return chosen
-
-
 def is_late(now: datetime) -> ColumnElement[bool]:
     """The promise's deadline went by before it was done, or is going by while it is not."""
     table = deliveries.c
-    undone = and_(in_states((*OPEN, DeliveryState.PARKED)), table.deadline_at < now)
+    undone = and_(is_undone(), table.deadline_at < now)
     return or_(undone, and_(in_states((DeliveryState.DONE,)), table.finished_at > table.deadline_at))
 
 
@@ -97,7 +94,11 @@ def newest_deliveries(
 
     ``before``: only those with lower numbers.
     """
-    query = _FOUND.where(*chosen.conditions(now)).order_by(None).order_by(deliveries.c.id.desc()).limit(limit)
+    number: ColumnElement[int] = deliveries.c.id
+    if chosen.is_of_few:
+        # Not by the bare number: SQLite would rather go through all of them in that order.
+        number = func.coalesce(number, number)
+    query = _FOUND.where(*chosen.conditions(now)).order_by(None).order_by(number.desc()).limit(limit)
     if before is not None:
         query = query.where(deliveries.c.id < before)
     return [dict(row) for row in connection.execute(query).mappings()]

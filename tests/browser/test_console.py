@@ -76,8 +76,8 @@ def console(settings: Settings, ledger_file: str, tmp_path: Path) -> Iterator[Sh
     rules = ActiveRules(ledger, clock)
     rules.activate(Rulebook.load(RULES), "test", "start")
     site = ConsoleSite(ledger, rules, own, clock)
-    for login, role in (("петрова", "supervisor"), ("главная", "admin")):
-        site.person(role, login)
+    site.person("supervisor", "петрова")
+    site.person("admin", "главная")
     tools = setup_tools(tmp_path / "plugin.toml", ENVIRON, clock)
     app = create_app(site.intake, ledger, own, rules, None, now=clock, tools=tools)
     server = WebServer(app, listener, threads=4, limits=BodyLimits(262_144, 262_144))

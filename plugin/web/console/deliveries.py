@@ -27,6 +27,8 @@ from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, sho
 
 _PAGE = 50
 FILTERS = ("state", "kind", "call", "why", "since", "late", "undone", "id", "again")
+#: What is asked of that which waits, unless something else narrows the list: all that was ever done is too much.
+_OF_WAITING, _NARROW = frozenset({"why", "late"}), frozenset({"state", "call", "since", "id"})
 _TITLES: Mapping[str, str] = {"retry": "Повторить", "cancel": "Отменить"}
 
 
@@ -34,8 +36,8 @@ def delivery_list(services: ConsoleServices) -> Answer:
     """The deliveries that the address asks for, the newest first; what is not done, where it asks for nothing."""
     filters, fault = given((*FILTERS, "before", "all")), None
     before, all_ = filters.pop("before", None), filters.pop("all", None)
-    if not filters and not all_:
-        filters = {"undone": "1"}
+    if not (filters or all_) or (filters.keys() & _OF_WAITING and not filters.keys() & _NARROW):
+        filters["undone"] = "1"
     found: list[dict[str, Any]] = []
     try:
         chosen = _chosen(services, filters)

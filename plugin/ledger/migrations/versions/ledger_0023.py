@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("why", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_settled_remarks"),
         sa.ForeignKeyConstraint(["trail_ref"], ["trails.id"], name="fk_settled_remarks_trail_ref"),
-        sa.UniqueConstraint("trail_ref", "said_at", name="uq_settled_remarks_trail_ref"),
+        sa.UniqueConstraint("trail_ref", "said_at", name="uq_settled_remarks_trail_ref_said_at"),
     )
     op.add_column("trails", sa.Column("remarks", sa.Integer(), nullable=False, server_default="0"))
     _count_remarks(op.get_bind())
@@ -66,7 +66,10 @@ def _count_remarks(connection: sa.Connection) -> None:
         rows = connection.execute(query.limit(_BATCH)).all()
         if not rows:
             return
-        counted = [(row.id, sum(entry.get("kind") == "other" for entry in row.entries)) for row in rows]
+        counted = [
+            (row.id, sum(isinstance(entry, dict) and entry.get("kind") == "other" for entry in row.entries))
+            for row in rows
+        ]
         if found := [{"trail": id_, "remarks": number} for id_, number in counted if number]:
             connection.execute(change, found)
         last = rows[-1].id

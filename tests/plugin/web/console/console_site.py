@@ -24,8 +24,8 @@ from plugin.ledger.schema import attempts, calls, deliveries
 from plugin.web import create_app
 from tests.plugin.auth.support import PASSWORD, HandClock, cheap_passwords
 from tests.plugin.events.support import SETTINGS as SENDERS
+from tests.plugin.events.support import Clock, call_result
 from tests.plugin.events.support import Office as Sender
-from tests.plugin.events.support import call_result
 
 
 @dataclass
@@ -108,7 +108,7 @@ class ConsoleSite:
         about = {"id": call, **more.pop("call", {})}
         event = call_result(facts, occurred_at=self.clock().isoformat(), call=about, **more)
         try:
-            Sender(self.ledger, self.rules, self._sending, self.clock).taken_body(event)
+            Sender(self.ledger, self.rules, self._sending, Clock(self.clock())).taken_body(event)
         finally:
             self.clock.forward(hours=ago)
         return int(self.rows(calls, call_id=call)[-1]["id"])

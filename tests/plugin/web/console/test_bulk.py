@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from plugin.ledger.bulk_acts import bulk_acts
 from plugin.ledger.connected import kept_references
-from plugin.ledger.schema import acts, bulk_acts, calls, deliveries
+from plugin.ledger.schema import acts, calls, deliveries
 from tests.plugin.events.support import CALLS, ONLINE, edited_rules
 from tests.plugin.web.console.console_site import ConsoleSite, Person, Shown
 

@@ -153,6 +153,8 @@ class FormMaker:
         if key == "outcome":
             outcomes = table(self.words.file("outcomes.toml"), "outcome")
             return tuple((name, self.words.outcome(name)) for name in _with(outcomes, value))
+        if key == "optional":
+            return (("", "нет, нужен ответ"), ("true", "да"))
         if form.kind == "flag":
             return (("", "как у всех"), ("true", "да"), ("false", "нет"))
         none = () if form.required or form.kind == "list" else (("", "не задано"),)

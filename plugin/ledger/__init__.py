@@ -2,6 +2,7 @@
 
 # Imported for their tables, so that the metadata of ``plugin.ledger.schema`` is complete.
 from plugin.ledger import access as access
+from plugin.ledger import chain as chain
 from plugin.ledger import connected as connected
 from plugin.ledger import drafts as drafts
 from plugin.ledger import promises as promises

@@ -16,6 +16,7 @@ COMMANDS: Commands = {
     "table": ("plugin.cli.rules.table:table", "Show every conversation with its outcome and actions."),
     "export": ("plugin.cli.rules.export:export", "Write the files of a stored revision into a new folder."),
     "history": ("plugin.cli.rules.history:history", "Show who changed the active rules, when and why."),
+    "merge": ("plugin.cli.rules.merge:merge", "Bring what others published into the working copy."),
     "publish": ("plugin.cli.rules.publish:publish", "Check the working copy and make it what decides."),
     "revert": ("plugin.cli.rules.revert:revert", "Take one publication's changes back; later ones stay."),
     "rollback": ("plugin.cli.rules.rollback:rollback", "Make an earlier revision decide again."),

@@ -140,9 +140,9 @@ def bring_folder_along(ledger: Ledger, settings: Settings, *, wanted: bool) -> N
         click.echo(f"  optout rules export {active.revision} ПАПКА")
         return
     try:
-        why = follow_active(ledger, settings.rules_dir)
+        why = follow_active(ledger, settings.rules_dir).left_behind
     except RulesConflict as error:
-        click.echo("\n".join(["Папка правил не изменилась:", *conflict_told(error)]), err=True)
+        click.echo("\n".join([*conflict_told(error, command="merge"), "Папка правил не изменилась."]), err=True)
         return
     told = "Папка правил приведена к тому, что активно." if why is None else f"! Папка правил осталась прежней: {why}."
     click.echo("\n".join(paragraph(told)))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from flask import redirect, request, url_for
 
 from plugin.console.rules_effect import past_sentence
-from plugin.console.rules_publishing import publish_draft
-from plugin.errors import InputError, RulesError
+from plugin.console.rules_publishing import merge_draft, publish_draft
+from plugin.errors import ApprovalNeeded, InputError, RulesError
 from plugin.web.console.access import ADMIN, RULES
 from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, visitor
-from plugin.web.console.rules_shared import opened_rules, refusing, room, script_page
+from plugin.web.console.rules_shared import back_to, opened_rules, refusing, room, script_page
 
 
 def ready(services: ConsoleServices, script: str) -> Answer:
@@ -25,13 +25,32 @@ def publish(services: ConsoleServices, script: str) -> Answer:
     if request.form.get("version") != str(opened.draft.version if opened.draft else ""):
         return _page(services, script, 409, "Черновик с тех пор изменился. Посмотрите ещё раз, что будет опубликовано.")
     try:
-        done = publish_draft(room(services).desk, opened, visitor().operator, request.form.get("reason", ""))
+        publish_draft(
+            room(services).desk,
+            opened,
+            visitor().operator,
+            request.form.get("reason", ""),
+            approvals=services.settings.approvals,
+            emergency=request.form.get("emergency") == "yes",
+        )
+    except ApprovalNeeded:
+        told = "Отправлено на согласование. Когда другой администратор согласует, откройте эту страницу и опубликуйте."
+        return _page(services, script, 202, told)
     except RulesError as error:
         faults = "; ".join(f"{one.where}: {one.what}" for one in error.faults[:5])
         return _page(services, script, 422, f"Не опубликовано: {faults}")
     except InputError as error:
-        return _page(services, script, 422, "Напишите, зачем это изменение" if "reason" in str(error) else str(error))
-    return redirect(url_for("console.rules_history", done=done.revision), 303)
+        return _page(services, script, 422, str(error))
+    return redirect(url_for("console.rules_history", done="yes"), 303)
+
+
+def merge(services: ConsoleServices, script: str) -> Answer:
+    """Bring the draft up to what was published meanwhile; fields in conflict are shown with both values."""
+    opened = opened_rules(services, script)
+    conflicts = merge_draft(room(services).desk, opened, request.form.get("keep", ""))
+    if conflicts:
+        return script_page("rules/merge.html", opened, request.form.get("here", ""), 409, conflicts=conflicts)
+    return back_to(script)
 
 
 def _page(services: ConsoleServices, script: str, status: int = 200, notice: str = "") -> Answer:
@@ -48,6 +67,7 @@ def _page(services: ConsoleServices, script: str, status: int = 200, notice: str
         effect=effect,
         past=past,
         past_said=past_sentence(past),
+        approvals=services.settings.approvals,
         may_publish=visitor().role in ADMIN,
         reason=request.form.get("reason", ""),
     )
@@ -55,5 +75,6 @@ def _page(services: ConsoleServices, script: str, status: int = 200, notice: str
 
 ROUTES: Sequence[ConsoleRoute] = (
     ConsoleRoute("GET", "/rules/script/<script>/publish", "rules_publish", refusing(ready), RULES, "rules"),
+    ConsoleRoute("POST", "/rules/script/<script>/merge", "rules_merge", refusing(merge), RULES, "rules"),
     ConsoleRoute("POST", "/rules/script/<script>/publish", "rules_published", refusing(publish), ADMIN, "rules"),
 )

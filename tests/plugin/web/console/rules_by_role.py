@@ -39,8 +39,12 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/console/rules/script/<script>/add/override"): "editor admin",
     ("POST", "/console/rules/script/<script>/add/calendar"): "editor admin",
     ("POST", "/console/rules/script/<script>/add/term"): "editor admin",
+    ("POST", "/console/rules/script/<script>/merge"): "editor admin",
     ("POST", "/console/rules/script/<script>/publish"): "admin",
     ("GET", "/console/rules/history"): "supervisor editor admin",
     ("GET", "/console/rules/history/<int:number>"): "supervisor editor admin",
     ("POST", "/console/rules/history/<int:number>/back"): "admin",
+    ("POST", "/console/rules/history/<int:number>/revert"): "admin",
+    ("GET", "/console/rules/review/<revision>"): "supervisor editor admin",
+    ("POST", "/console/rules/review/<revision>"): "admin",
 }

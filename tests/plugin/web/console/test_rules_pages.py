@@ -263,7 +263,7 @@ def test_a_publication_is_told_in_words_and_taken_back(office: Office) -> None:
     first, second = office.rows(activations)
     assert "new@example.org" in anna.get(f"/console/rules/history/{second['id']}").text
     assert anna.post(f"/console/rules/history/{first['id']}/back", reason="").status == 422
-    anna.done(f"/console/rules/history/{first['id']}/back", reason="Рано")
+    anna.done(f"/console/rules/history/{first['id']}/back", reason="Рано", people="yes")
     assert office.rows(activations)[-1]["revision"] == first["revision"]
 
 
@@ -290,3 +290,55 @@ def test_a_draft_is_thrown_away_only_once_that_was_confirmed(office: Office) -> 
     assert len(office.rows(drafts)) == 1
     anna.post(f"{SCRIPT}/discard", sure="yes", version="1")
     assert office.rows(drafts) == []
+
+
+def publish(person: Person, office: Office, owner: str, reason: str) -> Shown:
+    """Publish a person's draft, its cases accepted."""
+    person.post(f"{SCRIPT}/cases/accept")
+    version = office.rows(drafts, owner=owner)[0]["version"]
+    return person.post(f"{SCRIPT}/publish", version=str(version), reason=reason)
+
+
+def test_two_people_at_once_lose_nothing(office: Office) -> None:
+    anna, boris = office.person("admin", "anna"), office.person("admin", "boris")
+    write(anna, "/people", COORDINATOR, "anna@example.org")
+    write(boris, "/people", "roles.role.sms_manager.address", "boris@example.org")
+    publish(anna, office, "anna", "Анна")
+
+    assert "anna опубликовал(а) правила" in boris.get(f"{SCRIPT}/people").text
+    assert publish(boris, office, "boris", "Борис").status == 422
+    assert boris.post(f"{SCRIPT}/merge").status == 303
+    assert publish(boris, office, "boris", "Борис").status == 303
+    held = anna.get(f"{SCRIPT}/people")
+    assert value(held, COORDINATOR) == "anna@example.org"
+    assert value(held, "roles.role.sms_manager.address") == "boris@example.org"
+
+
+def test_a_field_that_both_changed_is_shown_with_both_values(office: Office) -> None:
+    anna, boris = office.person("admin", "anna"), office.person("admin", "boris")
+    write(anna, "/people", COORDINATOR, "anna@example.org")
+    write(boris, "/people", COORDINATOR, "boris@example.org")
+    publish(anna, office, "anna", "Анна")
+
+    shown = boris.post(f"{SCRIPT}/merge")
+    assert shown.status == 409
+    assert {"anna@example.org", "boris@example.org"} <= set(shown.text.split())
+    boris.post(f"{SCRIPT}/merge", keep="theirs")
+    assert value(boris.get(f"{SCRIPT}/people"), COORDINATOR) == "anna@example.org"
+    boris.post(f"{SCRIPT}/undo")
+    assert value(boris.get(f"{SCRIPT}/people"), COORDINATOR) == "boris@example.org"
+
+
+def test_one_publication_is_taken_out_and_later_ones_stay(office: Office) -> None:
+    anna = office.person("admin", "anna")
+    write(anna, "/people", COORDINATOR, "anna@example.org")
+    publish(anna, office, "anna", "Координатор")
+    write(anna, "/settings", "script.title", "Другое название")
+    publish(anna, office, "anna", "Название")
+    number = office.rows(activations)[1]["id"]
+
+    anna.done(f"/console/rules/history/{number}/revert", reason="Рано")
+
+    assert value(anna.get(f"{SCRIPT}/people"), COORDINATOR) == "coordinator@example.org"
+    assert value(anna.get(f"{SCRIPT}/settings"), "script.title") == "Другое название"
+    assert "отмена одной публикации" in anna.get("/console/rules/history").text

@@ -18,6 +18,7 @@ from benchmarks import (
     outage,
     publishing,
     rules,
+    shadow,
     sizing,
     suppression,
 )
@@ -32,6 +33,7 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "Call results beside hostile connections": hostile.connections,
     "Call results beside 24 sign-ins at once": hostile.sign_ins,
     "A CRM's mass change taken in, 1.5 MB": events.mass_change,
+    "Call results beside a shadow (SQLite)": shadow.answers,
     "Memory of the service": events.memory,
     "Start": events.readiness,
     "Claims at 1,000,000 deliveries ÷ at 10,000": ledger.claims,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from plugin.ledger.schema import unread_cards
+from plugin.ledger.unread_cards import unread_cards
 
 _DUE = (
     select(unread_cards)

@@ -259,21 +259,6 @@ attempts = Table(
     Column("seconds", Float, nullable=False),
 )
 
-unread_cards = Table(
-    "unread_cards",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("call_ref", ForeignKey("calls.id"), nullable=False, index=True),
-    # The event whose facts lack what the card holds.
-    Column("event_ref", ForeignKey("events.id"), nullable=False),
-    # The fields by their paths: card.brand.
-    Column("fields", JSON, nullable=False),
-    Column("since", UtcTime, nullable=False),
-    Column("not_before", UtcTime, nullable=False),
-    Column("tries", Integer, nullable=False),
-    Index("ix_unread_cards_not_before", "not_before"),
-)
-
 quotas = Table(
     "quotas",
     metadata,

@@ -13,7 +13,7 @@ from connectors.base import Card, CardRef
 from plugin.events.card_fields import CardFieldReader
 from plugin.events.intake import Intake
 from plugin.events.late_card_fields import LateCardFields
-from plugin.ledger.schema import unread_cards
+from plugin.ledger.unread_cards import unread_cards
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.reads import CrmReads
 from tests.connectors.embedded.rig import EmbeddedRig, rig

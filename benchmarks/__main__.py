@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from benchmarks import (
     backlog,
+    chain,
     checking,
     choosing,
     decisions,
@@ -46,6 +47,7 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "The operator's page: fifty at once": operator_page.at_once,
     "Suppression: 1,000,000 numbers asked for": suppression.checks,
     "Suppression: 1,000,000 numbers exported": suppression.exports,
+    "The chain of records, and proofs": chain.costs,
     "What a call costs the service (SQLite)": sizing.a_call,
     "Rules: checked": checking.times,
     "Rules: published": publishing.effect,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import JSON, Column, Index, Integer, String, Table
 
 from plugin.ledger.schema import UtcTime, metadata, where_index
 
@@ -68,8 +68,4 @@ chain_checks = Table(
     # [{"seq", "what", …}], the first ones, and how many there are.
     Column("faults", JSON, nullable=False),
     Column("fault_count", Integer, nullable=False),
-    # What an RFC 3161 service answered for ``link`` (DER), when, and why it did not.
-    Column("stamp", LargeBinary),
-    Column("stamped_at", UtcTime),
-    Column("stamp_error", Text),
 )

@@ -67,9 +67,6 @@ def upgrade() -> None:
         sa.Column("link", sa.String(64), nullable=False),
         sa.Column("faults", sa.JSON(), nullable=False),
         sa.Column("fault_count", sa.Integer(), nullable=False),
-        sa.Column("stamp", sa.LargeBinary(), nullable=True),
-        sa.Column("stamped_at", sa.DateTime(), nullable=True),
-        sa.Column("stamp_error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chain_checks")),
     )
     _begin(op.get_bind(), chain, head, starts)

@@ -101,6 +101,7 @@ def test_every_page_opens_before_there_is_a_draft_and_begins_none(office: Office
         page = anna.get(f"{SCRIPT}{path}")
         assert page.status == 200, page.text
         assert len(page.html.encode()) < 150_000
+    assert anna.get(f"{SCRIPT}/picture.svg").headers["Content-Type"].startswith("image/svg+xml")
     assert office.rows(drafts) == []
 
 
@@ -342,3 +343,17 @@ def test_one_publication_is_taken_out_and_later_ones_stay(office: Office) -> Non
     assert value(anna.get(f"{SCRIPT}/people"), COORDINATOR) == "coordinator@example.org"
     assert value(anna.get(f"{SCRIPT}/settings"), "script.title") == "Другое название"
     assert "отмена одной публикации" in anna.get("/console/rules/history").text
+
+
+def test_a_new_script_begins_as_a_copy_and_is_published_with_its_cases(office: Office) -> None:
+    anna = office.person("admin", "anna")
+    assert anna.post("/console/rules/copy", script="survey_opt_out", title=" ").status == 422
+    page = anna.done("/console/rules/copy", script="survey_opt_out", title="Обратные звонки")
+    assert "Обратные звонки" in page.text
+    assert "новый, ещё не опубликован" in anna.get("/console/rules").text
+
+    made = "/console/rules/script/obratnye_zvonki"
+    anna.post(f"{made}/cases/accept")
+    version = office.rows(drafts)[0]["version"]
+    assert anna.post(f"{made}/publish", version=str(version), reason="Перезваниваем").status == 303
+    assert "obratnye_zvonki" in office.rules.current().scripts

@@ -11,6 +11,7 @@ BOTH = (COORDINATOR, SMS_MANAGER)
 USERS = [
     {"id": COORDINATOR, "name": "Координатор опросов", "email": "coordinator@example.org"},
     {"id": SMS_MANAGER, "name": "СМС-менеджер", "email": "sms.manager@example.org"},
+    {"id": "supervisor", "name": "Руководитель", "email": "supervisor@example.org"},
 ]
 
 EXCLUDE = "ИСКЛЮЧИТЬ"

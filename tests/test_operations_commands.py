@@ -37,6 +37,7 @@ PLACES = re.compile("/srv/optout|/var/backups/optout|/tmp/drill")
 USERS = [
     {"id": "coordinator", "name": "Координатор опросов", "email": "coordinator@example.org"},
     {"id": "sms.manager", "name": "СМС-менеджер", "email": "sms.manager@example.org"},
+    {"id": "supervisor", "name": "Руководитель", "email": "supervisor@example.org"},
 ]
 
 

@@ -39,6 +39,7 @@ ORDINARY = {
     "section",
     "point",
     "other_card",
+    "supervisor",
 }
 LONGEST_FILE = 400
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _STATES = ["open", "written", "kept", "late", "broken", "withdrawn"]
 
 
-@click.group(short_help="What was promised to clients, and whether it is kept: list, show.")
+@click.group(short_help="What was promised to clients, and whether it is kept: list, show, report.")
 def promises() -> None:
     """What was promised to clients, and whether it is kept."""
 
@@ -73,3 +73,41 @@ def show(config: Path | None, /, *, id_: str, full: bool, as_json: bool) -> None
         print_json(text.details_json(promise, reminders, settings.timezone, full))
     else:
         click.echo(text.page(promise, reminders, settings.timezone, full))
+
+
+@promises.command()
+@click.option("--month", metavar="YYYY-MM", required=True, help="The month in which they were promised.")
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write a line a promise into this file.")
+@click.option(
+    "--html", "html_file", type=click.Path(path_type=Path), help="Write a page with a picture into this file."
+)
+@json_option
+@click.pass_obj
+def report(config: Path | None, /, *, month: str, csv_file: Path | None, html_file: Path | None, as_json: bool) -> None:
+    """Print how a month's promises were kept: in time, late, broken; by script, source, person and operator."""
+    from contextlib import closing
+
+    from plugin.authoring.revisions.active import ActiveRules
+    from plugin.cli.format import promise_report as text
+    from plugin.cli.ledgers import ledger_of, settings_of
+    from plugin.common.clock import utc_now
+    from plugin.promise.report import month_of, promise_report
+    from plugin.promise.report_files import report_csv, report_html
+    from plugin.promise.suppression_files import write_file
+
+    settings = settings_of(config)
+    start, end = month_of(month, settings.timezone)
+    with ledger_of(settings) as ledger, closing(ActiveRules(ledger, utc_now)) as rules, ledger.read() as connection:
+        found = promise_report(connection, start, end)
+        missing = text.missing_answers(connection, rules, start, end)
+        roles, scripts = text.labels(rules)
+    if csv_file is not None:
+        written = report_csv(found, settings.timezone)
+        write_file(csv_file, lambda out: out.write(written))
+    if html_file is not None:
+        page = report_html(found, settings.timezone, missing, roles, scripts)
+        write_file(html_file, lambda out: out.write(page))
+    if as_json:
+        print_json(text.report_json(found, missing))
+    else:
+        click.echo(text.page(found, missing, roles, scripts))

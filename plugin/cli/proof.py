@@ -59,6 +59,27 @@ def make(config: Path | None, /, *, given: str, out: str) -> None:
     save(out, proof_bytes(made, out), _counted(made), private=True)
 
 
+@proof.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+def verify(file: Path) -> int:
+    """Check a proof that was written as JSON by itself: nothing in it was changed, and its records lead to a head.
+
+    Needs no ledger. Compare the head with the one that was mailed to the admins. The exit status is 1 if anything was
+    found.
+    """
+    from plugin.cli.format import proof as text
+    from plugin.promise.proof import FORMAT
+    from plugin.promise.proof_check import check_proof, read_proof
+
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: файл не прочитать ({error.strerror})", hint="Проверьте имя и права") from error
+    verdict = check_proof(read_proof(data, FORMAT))
+    click.echo(text.verdict(verdict))
+    return 1 if verdict.faults else 0
+
+
 def _proof(connection: Connection, given: str, frame: ProofFrame) -> dict[str, Any]:
     from connectors.kit.phones import numbers_in
     from plugin.cli.ledgers import no_such_call

@@ -29,6 +29,7 @@ from plugin.delivery.cards import CardFinder, named
 from plugin.delivery.corrections import NOTHING_TOLD, Corrections, Told
 from plugin.delivery.mail_threads import MailThreads
 from plugin.delivery.model import SAYS_NOTHING, Delivery, Place, SentAs
+from plugin.delivery.own_reminder import DoneLines
 from plugin.delivery.texts import fill_card, full_text, message_id, names_card
 from plugin.delivery.withdrawals import Withdrawals
 from plugin.errors import ConfigError
@@ -89,6 +90,7 @@ class Preparer:
         without_card: timedelta,
         now: Now,
         zone: tzinfo = UTC,
+        done_lines: DoneLines | None = None,
     ) -> None:
         self._connector = connector
         self._mailer = mailer
@@ -102,6 +104,7 @@ class Preparer:
         self._withdrawals = withdrawals
         self._corrections = corrections
         self._threads = threads
+        self._done_lines = done_lines
 
     def send(self, outgoing: Sequence[Outgoing]) -> Sequence[Outcome]:
         """Make one call, or several writes at once: an outcome for each. Raises what a fault in the code raises."""
@@ -134,6 +137,8 @@ class Preparer:
                 return self._reminder(delivery)
             case DeliveryKind.WITHDRAWAL:
                 return self._withdrawal(delivery)
+            case DeliveryKind.COMPLETION:
+                return self._completion(delivery)
         raise UnsendableError(f"this version delivers no {delivery.kind!r}")
 
     def place(self, delivery: Delivery) -> Place:
@@ -182,12 +187,19 @@ class Preparer:
         sent_as = SentAs(text=why)
         return Outgoing(call=lambda: self._connector.withdraw_reminder(remote_id, why, delivery.key), sent_as=sent_as)
 
+    def _completion(self, delivery: Delivery) -> Outgoing:
+        remote_id = self._withdrawals.reminder(delivery)
+        if remote_id is None:
+            raise NothingToDoError
+        why, sent_as = delivery.text, SentAs(text=delivery.text)
+        return Outgoing(call=lambda: self._connector.complete_reminder(remote_id, why, delivery.key), sent_as=sent_as)
+
     def _mail(self, delivery: Delivery) -> Outgoing:
         told = self._told_in_mail(delivery)
         role, assignee = self._person(delivery)
         subject = told.subject or delivery.subject or ""
         # A repeat is the same mail: to the CRM one key is one body, and a reader is not told two things.
-        text = delivery.sent_text or self._mail_text(delivery, told)
+        text = delivery.sent_text or self._with_link(self._mail_text(delivery, told), delivery)
         if delivery.kind == DeliveryKind.CRM_EMAIL:
             assignee = delivery.sent_to or assignee
         sent_as = SentAs(assignee, text=text)
@@ -203,6 +215,9 @@ class Preparer:
         mail_id = message_id(delivery.key, self._sender)
         first = [message_id(key, self._sender) for key in self._threads.begun_by(delivery)]
         return Outgoing(call=lambda: mailer.send(address, subject, text, mail_id, first), sent_as=sent_as)
+
+    def _with_link(self, text: str, delivery: Delivery) -> str:
+        return self._done_lines.add_to(text, delivery) if self._done_lines else text
 
     def _told_in_mail(self, delivery: Delivery) -> Told:
         """What a mail says of earlier decisions. Raises NothingToDoError where it would call off what nobody got."""

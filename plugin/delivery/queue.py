@@ -24,6 +24,7 @@ from plugin.delivery.loading import loaded, on_their_cards
 from plugin.delivery.model import AttemptStep, Delivery, DeliveryEnding, SentAs
 from plugin.delivery.refusals import Refusals, read_refusals
 from plugin.ledger import Ledger
+from plugin.ledger.chain import Change, note
 from plugin.ledger.group_commit import GroupCommit
 from plugin.ledger.schema import attempts, deliveries
 from plugin.ledger.states import ENDED, DeliveryKind, DeliveryState
@@ -35,6 +36,7 @@ _LOG = structlog.get_logger(__name__)
 _LOCK = (
     select(
         deliveries.c.id,
+        deliveries.c.call_ref,
         deliveries.c.state,
         deliveries.c.owner,
         deliveries.c.cancel,
@@ -253,6 +255,8 @@ class Queue:
         for changes in (begun, ended):
             if changes:
                 connection.execute(_CHANGE, changes)
+        finished = {step.delivery.id for step in steps if isinstance(step, _Finish)}
+        note(connection, [Change("delivery", one, rows[one].call_ref) for one in sorted(finished)])
         return taken
 
     def _begun(self, row: Row[Any], step: _Begin, now: datetime, changes: list[dict[str, Any]]) -> Started:

@@ -17,6 +17,8 @@ _FOUND_AS: Mapping[str, Kind] = {
     DeliveryKind.REMINDER: "reminder",
     DeliveryKind.CRM_EMAIL: "email",
 }
+#: What closes a reminder shows in the reminder's state.
+_CLOSING = frozenset({DeliveryKind.WITHDRAWAL, DeliveryKind.COMPLETION})
 
 
 class Reconciler:
@@ -29,7 +31,7 @@ class Reconciler:
 
     def can_look(self, delivery: Delivery) -> bool:
         """Whether there is anywhere to look: a mail server keeps nothing that could be searched."""
-        return delivery.kind in _FOUND_AS or delivery.kind == DeliveryKind.WITHDRAWAL
+        return delivery.kind in _FOUND_AS or delivery.kind in _CLOSING
 
     def too_early(self, delivery: Delivery, now: datetime) -> timedelta | None:
         """How long the CRM may still commit what was sent: until then *absent* means nothing. None: not any more."""
@@ -42,12 +44,12 @@ class Reconciler:
 
         Raises CrmUnavailable, CrmRefused, LedgerUnavailable.
         """
-        if delivery.kind == DeliveryKind.WITHDRAWAL:
-            return self._withdrawn(delivery)
+        if delivery.kind in _CLOSING:
+            return self._closed(delivery)
         found = (self._reads.find(_FOUND_AS[delivery.kind], card, delivery.key) for card in _cards(delivery))
         return next((remote_id for remote_id in found if remote_id is not None), None)
 
-    def _withdrawn(self, delivery: Delivery) -> str | None:
+    def _closed(self, delivery: Delivery) -> str | None:
         remote_id = self._withdrawals.reminder(delivery)
         if remote_id is None or self._reads.reminder_state(remote_id) is ReminderState.OPEN:
             return None

@@ -32,6 +32,7 @@ KINDS: Mapping[str, KindWords] = {
     DeliveryKind.CRM_EMAIL: KindWords("письмо через CRM", "письмо через CRM", "Письмо", "отправлено"),
     DeliveryKind.SMTP_EMAIL: KindWords("письмо", "письмо", "Письмо", "отправлено"),
     DeliveryKind.WITHDRAWAL: KindWords("отзыв напоминания", "отзыв", "Отзыв прежнего напоминания", "отозвано"),
+    DeliveryKind.COMPLETION: KindWords("закрытие напоминания", "закрытие", "Закрытие напоминания", "закрыто"),
 }
 STATES: Mapping[str, StateWords] = {
     DeliveryState.PENDING: StateWords("в очереди", "в очереди"),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from connectors.base import Connector
+from plugin.auth.done_links import DoneLinks
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.common.clock import Now
 from plugin.common.slots import Slots
@@ -31,6 +32,7 @@ from plugin.delivery.corrections import Corrections
 from plugin.delivery.dispatcher import Dispatcher
 from plugin.delivery.mail_threads import MailThreads
 from plugin.delivery.model import Delivery
+from plugin.delivery.own_reminder import DoneLines
 from plugin.delivery.prepare import Preparer
 from plugin.delivery.queue import Queue
 from plugin.delivery.reconcile import Reconciler
@@ -117,6 +119,7 @@ class Worker:
             without_card=timedelta(hours=policy.mail_without_card_hours),
             now=self._queue.now,
             zone=settings.timezone,
+            done_lines=DoneLines(ledger, DoneLinks.of(settings.page, settings.web.path)),
         )
         self._slots, self._room = Slots(policy.threads), Slots(policy.threads + _ahead(policy.threads))
         self._leaving = threading.Event()

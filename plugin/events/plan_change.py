@@ -17,6 +17,7 @@ from plugin.events.plan_deliveries import is_reminded_of_unfinished, plan_outcom
 from plugin.events.plan_suppression import SuppressionChange, plan_suppression
 from plugin.events.planned import NO_DELIVERIES, DeliveryPlan, PlanContext
 from plugin.events.texts import target_of
+from plugin.ledger.promises import ESCALATION
 from plugin.ledger.standing import card_id
 from plugin.ledger.states import ON_CARDS
 
@@ -124,7 +125,12 @@ def _acts_otherwise(decided: DecidedCall, current: KnownDecision) -> bool:
     known = {
         (old.action, old.role)
         for old in decided.loaded.deliveries
-        if old.decision_ref == current.id and old.kind in ON_CARDS and old.corrects is None and old.withdraws is None
+        if old.decision_ref == current.id
+        and old.kind in ON_CARDS
+        and old.corrects is None
+        and old.withdraws is None
+        # What was told of the promise is none of the decision's own.
+        and not old.action.startswith(ESCALATION)
     }
     return planned != known
 

@@ -11,6 +11,8 @@ from plugin.events.load_call import LoadedCall
 from plugin.events.plan_corrections import Replaced, plan_corrections
 from plugin.events.planned import DeliveryPlan, PlanContext, PlannedDelivery
 from plugin.events.texts import answer_lines, target_context, with_lines
+from plugin.ledger.promises import ESCALATION
+from plugin.ledger.states import DeliveryKind
 
 _UNFINISHED = "unfinished"
 
@@ -50,12 +52,17 @@ def plan_unfinished(context: PlanContext) -> DeliveryPlan:
 
 def is_reminded_of_unfinished(loaded: LoadedCall) -> bool:
     """Whether the call was left unfinished and has a reminder of it that nothing has withdrawn."""
-    current, withdrawn = loaded.current, {old.withdraws for old in loaded.deliveries}
+    current = loaded.current
+    withdrawn = {old.withdraws for old in loaded.deliveries if old.kind != DeliveryKind.COMPLETION}
     return (
         current is not None
         and current.outcome is None
         and any(
-            old.decision_ref == current.id and old.is_reminder and old.state != "cancelled" and old.id not in withdrawn
+            old.decision_ref == current.id
+            and old.is_reminder
+            and not old.action.startswith(ESCALATION)
+            and old.state != "cancelled"
+            and old.id not in withdrawn
             for old in loaded.deliveries
         )
     )

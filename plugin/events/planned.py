@@ -28,6 +28,11 @@ _MAILS: Mapping[str, Sequence[tuple[str, str]]] = {
 }
 
 
+def mail_kinds(mode: str) -> Sequence[tuple[str, str]]:
+    """The kinds of mail by a role's e-mail mode, each with the ending of its action's id."""
+    return _MAILS[mode]
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedDelivery:
     """A delivery to be: the columns of the ledger that differ from row to row."""
@@ -93,7 +98,7 @@ class PlanContext:
 
     def mails(self, role: str) -> Sequence[tuple[str, str]]:
         """The kinds of mail for a role; one that is known no more is mailed all the same: parked, it is noticed."""
-        return _MAILS[self.decided.modes.get(role, "smtp")]
+        return mail_kinds(self.decided.modes.get(role, "smtp"))
 
     def replaced(self, old: KnownDecision) -> dict[str, str | None]:
         """The placeholders of a text that takes this decision back, those of its card among them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from plugin.events.save_promise import save_promise
 from plugin.events.save_suppression import save_suppression
 from plugin.events.schema import CallResult
 from plugin.events.unread_cards import note_unread_card
+from plugin.ledger.chain import Change, note
 from plugin.ledger.prepared import PreparedInsert
 from plugin.ledger.restores import planned_state
 from plugin.ledger.schema import calls, decisions, deliveries, events
@@ -81,11 +82,32 @@ def save_change(connection: Connection, change: CallChange, answered: AnsweredEv
         save_suppression(connection, change.suppression, call_ref, change.decided.received, is_new_call=is_new_call)
     if change.plan.hurried is not None and not change.call.dry_run:
         note_hurried(connection, change.call, call_ref, change.plan.hurried, change.decided.received)
+    decision_ref: int | None = None
+    added: Sequence[Mapping[str, Any]] = ()
     if change.decision is not None:
         decision_ref = _save_decision(connection, change, change.decision, call_ref, event_ref)
         save_promise(connection, change.call, call_ref, decision_ref, change.plan.add, change.decided.received)
-        return SavedChange(call_ref, _save_plan(connection, change, call_ref, decision_ref))
-    return SavedChange(call_ref)
+        added = _save_plan(connection, change, call_ref, decision_ref)
+    note(connection, _noted(change, call_ref, event_ref, decision_ref, added))
+    return SavedChange(call_ref, added)
+
+
+def _noted(
+    change: CallChange,
+    call_ref: int,
+    event_ref: int | None,
+    decision_ref: int | None,
+    added: Sequence[Mapping[str, Any]],
+) -> Iterator[Change]:
+    """What the chain is told: an event with all that it brought, or a decision without one, and what that ended."""
+    if event_ref is not None:
+        yield Change("event", event_ref, call_ref)
+    elif decision_ref is not None:
+        yield Change("decision", decision_ref, call_ref)
+    else:
+        yield Change("call", call_ref, call_ref)
+    ended = [*change.plan.cancel, *(row["id"] for row in added if change.call.dry_run)]
+    yield from (Change("delivery", one, call_ref) for one in ended)
 
 
 def save_call(connection: Connection, call: Call) -> int:

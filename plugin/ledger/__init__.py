@@ -2,10 +2,12 @@
 
 # Imported for their tables, so that the metadata of ``plugin.ledger.schema`` is complete.
 from plugin.ledger import access as access
+from plugin.ledger import chain as chain
 from plugin.ledger import connected as connected
 from plugin.ledger import drafts as drafts
 from plugin.ledger import promises as promises
 from plugin.ledger import restores as restores
+from plugin.ledger import shadows as shadows
 from plugin.ledger import suppression as suppression
 from plugin.ledger import trails as trails
 from plugin.ledger.database import Ledger

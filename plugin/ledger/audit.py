@@ -11,11 +11,12 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from plugin.common.terminal import clean
 from plugin.errors import InputError
+from plugin.ledger.chain import Change, note
 from plugin.ledger.schema import acts
 
-Act = Literal["retry", "cancel", "replay", "purge", "drop", "user", "token", "sessions", "answer", "export"]
+Act = Literal["retry", "cancel", "replay", "purge", "forget", "drop", "user", "token", "sessions", "answer", "export"]
 
-_ADD = insert(acts)
+_ADD = insert(acts).returning(acts.c.id, acts.c.call_ref)
 _OF_DELIVERY = select(acts).where(acts.c.delivery_ref == bindparam("id")).order_by(acts.c.id)
 _NEWEST_ACTS = select(acts).order_by(acts.c.id.desc()).limit(bindparam("limit"))
 _NEWEST = (
@@ -41,7 +42,8 @@ def record(connection: Connection, act: Act, actor: Actor, at: datetime, rows: S
     shared = {"act": act, "by": actor.by, "why": actor.why, "at": at}
     blank: dict[str, Any] = {"delivery_ref": None, "call_ref": None, "details": None}
     if rows:
-        connection.execute(_ADD, [shared | blank | dict(row) for row in rows])
+        added = connection.execute(_ADD, [shared | blank | dict(row) for row in rows]).all()
+        note(connection, [Change("act", row.id, row.call_ref) for row in added])
 
 
 def acts_on_delivery(connection: Connection, delivery: int) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ class DeliveryKind(StrEnum):
     CRM_EMAIL = "crm_email"
     SMTP_EMAIL = "smtp_email"
     WITHDRAWAL = "withdrawal"
+    COMPLETION = "completion"
 
 
 #: States of a delivery that has not ended.

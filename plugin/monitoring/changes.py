@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from plugin.ledger.schema import alerts
+from plugin.monitoring.chain import told_heads
 from plugin.monitoring.definitions import DEFINITIONS
 from plugin.monitoring.find import overtaken
 from plugin.monitoring.model import AlertCause, AlertLook, standing
@@ -16,7 +17,8 @@ from plugin.monitoring.model import AlertCause, AlertLook, standing
 
 @dataclass(frozen=True, slots=True)
 class AlertChanges:
-    """``over``: alerts whose end is told to those who were told of them; ``overtaken``: another alert tells of it.
+    """``over``: alerts whose end is told to those who were told of them; ``overtaken``: another alert tells of it, or
+    nothing has to.
 
     ``otherwise``: standing alerts whose cause shows another reason by now, each with what is known of it.
     """
@@ -51,4 +53,4 @@ def changes(look: AlertLook) -> AlertChanges:
                     otherwise.append((alert.id, one.about))
             found = [one for one in found if one.cause not in stands]
         new += found
-    return AlertChanges(tuple(new), tuple(over), tuple(overtaken(look)), tuple(otherwise))
+    return AlertChanges(tuple(new), tuple(over), (*overtaken(look), *told_heads(look)), tuple(otherwise))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement
 
-from plugin.monitoring import emergencies, events, find, hurried, lines, refusals, reminders
+from plugin.monitoring import chain, emergencies, events, find, hurried, lines, refusals, reminders
 from plugin.monitoring.model import AlertCause, AlertKind, AlertLook
 
 
@@ -182,6 +182,30 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         line=lines.no_working_time,
         find=hurried.hurried_reminders,
         lasts=hurried.is_still_hurried,
+    ),
+    AlertKind.CHAIN_BROKEN: AlertDefinition(
+        name="записи журнала изменены",
+        subject="Записи журнала не сходятся с цепочкой",
+        over_subject="Записи журнала снова сходятся с цепочкой",
+        advice=(
+            "Записи о звонках изменены, удалены или добавлены в обход плагина: как доказательство они не годятся. "
+            "Что именно: optout ledger verify. Сохраните копию журнала и прежние копии (optout backup), выясните, кто "
+            "имел доступ к базе."
+        ),
+        line=lines.broken_chain,
+        find=chain.broken_chain,
+    ),
+    AlertKind.CHAIN_HEAD: AlertDefinition(
+        name="отметка цепочки",
+        subject="Отметка цепочки журнала за сутки",
+        over_subject="Отметка цепочки журнала отправлена",
+        advice=(
+            "Делать ничего не нужно: сохраните это письмо. Отметка показывает, что записи о звонках до этого места "
+            "потом не изменены и не удалены. Сверить с ней журнал: optout ledger verify --head НОМЕР:ОТМЕТКА."
+        ),
+        line=lines.chain_head,
+        find=chain.chain_heads,
+        lasts=chain.lasts_until_told,
     ),
     AlertKind.REMINDER_CHANGED: AlertDefinition(
         name="напоминание изменено в CRM",

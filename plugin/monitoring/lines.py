@@ -11,6 +11,7 @@ from plugin.common.clock import local_time
 from plugin.delivery.reasons import russian_reason
 from plugin.delivery.words import KINDS
 from plugin.events.refusals import UNKNOWN_SOURCE
+from plugin.operations.chain_words import FAULTS
 from plugin.resilience.gates import CRM_MAIL_SUFFIX, MAIL_ACCOUNT
 
 #: What to do about an account that the CRM has blocked.
@@ -132,6 +133,20 @@ def refused_calls(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """Calls of a source to numbers that were excluded."""
     counted = f"за сутки звонков по исключённым номерам {about['count']}"
     return f"источник {about['source']}: {counted}, последний замечен {_clock(about['last'], zone)}"
+
+
+def broken_chain(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """What the last check of the chain found."""
+    first = about["first"]
+    what = FAULTS[first["what"]]
+    where = f", запись {first['seq']}" if first.get("seq") else ""
+    call = f", звонок № {first['call']}" if first.get("call") else ""
+    return f"проверка {_clock(about['at'], zone)}: расхождений {about['faults']}; первое: {what}{where}{call}"
+
+
+def chain_head(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Where the chain ended at its last check."""
+    return f"проверено {_clock(about['at'], zone)}, записей {about['seq']}: отметка {about['seq']}:{about['link']}"
 
 
 _CHANGES = {"missing": "удалено", "reassigned": "передано другому", "postponed": "перенесено за обещанный срок"}

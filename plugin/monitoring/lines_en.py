@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from plugin.common.clock import local_time
 from plugin.events.refusals import UNKNOWN_SOURCE
+from plugin.operations.chain_words import FAULTS_EN
 from plugin.resilience.gates import CRM_MAIL_SUFFIX, MAIL_ACCOUNT
 
 _UNBLOCK = (
@@ -21,6 +22,7 @@ _KINDS: Mapping[str, str] = {
     "crm_email": "mail through the CRM",
     "smtp_email": "mail",
     "withdrawal": "withdrawal of a reminder",
+    "completion": "completion of a reminder",
 }
 _REFUSALS: Mapping[str, str] = {
     "too_large": "the body is too large",
@@ -123,6 +125,20 @@ def refused_calls(about: Mapping[str, Any], zone: ZoneInfo) -> str:
 def no_working_time(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """A call whose reminder is due while nobody is at work."""
     return f"call {about['call']} ({about['call_id']}): the reminder is due {_clock(about['due'], zone)}"
+
+
+def broken_chain(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """What the last check of the chain found."""
+    first = about["first"]
+    what = FAULTS_EN[first["what"]]
+    where = f", entry {first['seq']}" if first.get("seq") else ""
+    call = f", call {first['call']}" if first.get("call") else ""
+    return f"check of {_clock(about['at'], zone)}: {about['faults']} faults; the first: {what}{where}{call}"
+
+
+def chain_head(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Where the chain ended at its last check."""
+    return f"checked {_clock(about['at'], zone)}, {about['seq']} entries: head {about['seq']}:{about['link']}"
 
 
 def _account(name: str) -> tuple[str, str]:

@@ -38,6 +38,8 @@ class AlertKind(StrEnum):
     CATCH_UP_FAILED = "catch_up_failed"
     CALL_AFTER_REFUSAL = "call_after_refusal"
     NO_WORKING_TIME = hurried.KIND
+    CHAIN_BROKEN = "chain_broken"
+    CHAIN_HEAD = "chain_head"
     REMINDER_CHANGED = "reminder_changed"
     RULES_EMERGENCY = EMERGENCY_ALERT
 

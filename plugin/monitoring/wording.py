@@ -143,6 +143,23 @@ _ENGLISH: Mapping[AlertKind, AlertWords] = {
         "the call. Tell who is to act on it. Details: optout calls show NUMBER; the calendar: [calendar] in the rules.",
         lines.no_working_time,
     ),
+    AlertKind.CHAIN_BROKEN: AlertWords(
+        "records changed",
+        "The ledger's records do not agree with the chain",
+        "The ledger's records agree with the chain again",
+        "Records of calls were changed, removed or added past the plugin: they prove nothing. Which ones: optout "
+        "ledger verify. Keep a copy of the ledger and the former copies (optout backup), and find out who had access "
+        "to the database.",
+        lines.broken_chain,
+    ),
+    AlertKind.CHAIN_HEAD: AlertWords(
+        "head of the chain",
+        "The chain's head of the day",
+        "The chain's head was sent",
+        "Nothing is to be done: keep this mail. The head shows that the records of calls up to there are not changed "
+        "or removed later. To compare the ledger with it: optout ledger verify --head NUMBER:HEAD.",
+        lines.chain_head,
+    ),
     AlertKind.REMINDER_CHANGED: AlertWords(
         "reminder changed in the CRM",
         "Reminders were changed in the CRM",

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from plugin.common.clock import Now
 from plugin.ledger import Ledger
 from plugin.ledger.audit import Actor, acts_on_delivery, record
+from plugin.ledger.chain import Change, note
 from plugin.ledger.schema import attempts, breakers, calls, decisions, deliveries
 from plugin.operations.selection import BATCH, Selection, chosen_ids, rows_of
 from plugin.operations.transitions import Refusal, Transition, TransitionKind, breaks_promise, cancellation_of, retry_of
@@ -149,6 +150,7 @@ class Operation:
             after = step.values.get("state", row["state"])
             details = {"step": step.kind.value, "before": row["state"], "after": after}
             lines.append({"delivery_ref": row["id"], "call_ref": row["call_ref"], "details": details})
+        note(connection, [Change("delivery", line["delivery_ref"], line["call_ref"]) for line in lines])
         record(connection, self.act, actor, now, lines)
 
     def _step(self, row: Mapping[str, Any], now: datetime) -> Transition | Refusal:

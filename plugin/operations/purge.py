@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func,
 from plugin.common.clock import Now
 from plugin.events.inbox import forget_finished
 from plugin.ledger import Ledger
+from plugin.ledger.chain.forget import forget_calls, hold
 from plugin.ledger.promises import watched_reminders
 from plugin.ledger.schema import acts, attempts, calls, decisions, deliveries, events, revisions
 from plugin.ledger.sqlite_file import wipe_what_is_removed
@@ -30,6 +31,11 @@ from plugin.promise.purge_suppressions import purge_suppressions
 BATCH = 50
 
 _UNDONE = exists().where(deliveries.c.call_ref == calls.c.id, in_states((*OPEN, DeliveryState.PARKED)))
+_OVER = (
+    select(calls.c.id)
+    .where(calls.c.id.in_(bindparam("ids", expanding=True)), calls.c.unfinished_at.is_(None), ~_UNDONE)
+    .order_by(calls.c.id)
+)
 _PARKED = exists().where(deliveries.c.call_ref == calls.c.id, in_states((DeliveryState.PARKED,)))
 _CALL_BLANK = dict.fromkeys(("phone", "operator", "card_id", "card_name", "card_search", "card_url", "note"))
 _DELIVERY_BLANK = dict.fromkeys(("subject", "fallback_text", "remote_id", "why", "sent_text")) | {"text": ""}
@@ -80,6 +86,11 @@ class Purge:
         self._last: tuple[datetime, int] | None = None
         self._vocabularies: dict[tuple[str, str], Mapping[str, Any]] = {}
 
+    @classmethod
+    def of_person(cls, ledger: Ledger, now: Now) -> Purge:
+        """One that is told which calls to purge, however old they are."""
+        return cls(ledger, now, timedelta(0))
+
     def counts(self) -> PurgeCounts:
         """How many there are."""
         undone = or_(_UNDONE, calls.c.unfinished_at.is_not(None))
@@ -91,10 +102,11 @@ class Purge:
         """Purge the next so many, in one transaction; 0 when there are no more."""
         with self._ledger.write() as connection:
             wipe_what_is_removed(connection)
+            hold(connection)
             forget_finished(connection, self._before)
             found = connection.execute(self._next(limit)).all()
             if found:
-                self._purge(connection, [row.id for row in found])
+                self.purge_calls(connection, [row.id for row in found])
         if found:
             self._last = (found[-1].last_occurred_at, found[-1].id)
         else:
@@ -107,13 +119,15 @@ class Purge:
         while True:
             with self._ledger.write() as connection:
                 wipe_what_is_removed(connection)
-                if not purge_trails(connection, self._before, self._now(), limit, self._vocabulary):
+                hold(connection)
+                if not purge_trails(connection, self._before, self._now(), limit, self.vocabulary):
                     return
 
     def _purge_suppressions(self, limit: int) -> None:
         while True:
             with self._ledger.write() as connection:
                 wipe_what_is_removed(connection)
+                hold(connection)
                 if not purge_suppressions(connection, self._before, limit):
                     return
 
@@ -137,7 +151,8 @@ class Purge:
         moment, id_ = self._last
         return bindparam(None, moment, type_=calls.c.last_occurred_at.type), bindparam(None, id_)
 
-    def _purge(self, connection: Connection, ids: Sequence[int]) -> None:
+    def purge_calls(self, connection: Connection, ids: Sequence[int]) -> None:
+        """Remove the personal data of these calls; the chain is held (``chain.forget.hold``)."""
         chosen = {"ids": list(ids)}
         for row in connection.execute(_EVENTS, chosen).all():
             answer, revision = row.answer, _revision(row)
@@ -155,15 +170,17 @@ class Purge:
         )
         connection.execute(_CHANGE_WATCHED.values(**_WATCHED_BLANK), chosen)
         connection.execute(_CHANGE_CALLS.values(**_CALL_BLANK, purged_at=self._now()), chosen)
+        forget_calls(connection, ids)
 
     def _facts(
         self, connection: Connection, facts: Mapping[str, Any], script: str, revision: str | None
     ) -> dict[str, Any]:
         """The answers that say nothing about a person: yes or no, and what was chosen from a list."""
-        vocabulary = self._vocabulary(connection, script, revision)
+        vocabulary = self.vocabulary(connection, script, revision)
         return {name: value for name, value in facts.items() if _is_anonymous(value, vocabulary.get(name))}
 
-    def _vocabulary(self, connection: Connection, script: str, revision: str | None) -> Mapping[str, Any]:
+    def vocabulary(self, connection: Connection, script: str, revision: str | None) -> Mapping[str, Any]:
+        """The facts of a script in a revision, by name; empty where that is not known."""
         if revision is None:
             return {}
         known = self._vocabularies.get((script, revision))
@@ -173,6 +190,11 @@ class Purge:
             known = (found or {}).get("fact") or {}
             self._vocabularies[script, revision] = known
         return known
+
+
+def calls_that_are_over(connection: Connection, ids: Sequence[int]) -> Sequence[int]:
+    """Those of these calls of which nothing is left to do."""
+    return connection.execute(_OVER, {"ids": list(ids)}).scalars().all() if ids else []
 
 
 def _revision(row: Any) -> str | None:

@@ -33,6 +33,7 @@ from plugin.events.save_change import save_change
 from plugin.events.save_suppression import save_suppression
 from plugin.ledger import Ledger
 from plugin.ledger.audit import Actor, record
+from plugin.ledger.chain import Change, note
 from plugin.ledger.schema import calls, events
 
 _LOG = structlog.get_logger(__name__)
@@ -146,6 +147,7 @@ class Replay:
         elif actor is not None and change.suppression is not None:
             # The same outcome may say of the number what rules before it did not.
             save_suppression(connection, change.suppression, call.stored_id, decided.received, is_new_call=False)
+            note(connection, [Change("said", call.stored_id, call.stored_id)])
         return told
 
     def _rulebook(self, connection: Connection, id_: int) -> Rulebook:

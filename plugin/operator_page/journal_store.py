@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from plugin.events.calls import REUSED_AFTER
 from plugin.ledger.call_search import folded
+from plugin.ledger.chain import Change, note
 from plugin.ledger.schema import calls
 from plugin.ledger.trails import trails
 from plugin.operator_page.call import PageCall, call_of_about
@@ -59,6 +60,7 @@ _OF_CALL = (
     .order_by(trails.c.generation.desc())
     .limit(1)
 )
+_OPEN = "open"
 _ADD = insert(trails)
 _CHANGE = update(trails).where(trails.c.id == bindparam("trail"))
 _OUTCOME = (
@@ -115,6 +117,8 @@ def save_journal(
         connection.execute(_CHANGE, {"trail": newest.id, **_saved(save, call, now)})
     stored = newest_journal(connection, namespace, call.id)
     assert stored is not None
+    if stored.state != _OPEN or (newest is not None and newest.id == stored.id and newest.state != _OPEN):
+        note(connection, [Change("trail", stored.id)])
     return stored, True
 
 
@@ -125,6 +129,7 @@ def note_end(connection: Connection, namespace: str, call: PageCall, end: Mappin
         return
     row = {"entries": [*journal.entries, end], "state": end["kind"], "event_id": end["event"]}
     connection.execute(_CHANGE, {"trail": journal.id, "outcome": end.get("outcome"), **row})
+    note(connection, [Change("trail", journal.id)])
 
 
 def change_call(connection: Connection, namespace: str, call: PageCall) -> None:
@@ -132,10 +137,11 @@ def change_call(connection: Connection, namespace: str, call: PageCall) -> None:
     journal = newest_journal(connection, namespace, call.id, lock=True)
     if journal is not None:
         connection.execute(_CHANGE, {"trail": journal.id, "about": call.about()})
+        _note_ended(connection, journal)
     newest = select(func.max(calls.c.generation)).where(calls.c.namespace == namespace, calls.c.call_id == call.id)
     card = {"card_type": call.card_type, "card_id": call.card_id, "card_name": call.card_name}
     card["card_search"] = folded(call.card_name)
-    connection.execute(
+    changed = connection.execute(
         update(calls)
         .where(
             calls.c.namespace == namespace,
@@ -144,12 +150,21 @@ def change_call(connection: Connection, namespace: str, call: PageCall) -> None:
             calls.c.decision_number == 0,
         )
         .values(phone=call.phone, card_url=call.card_url, **card)
+        .returning(calls.c.id)
     )
+    note(connection, [Change("call", id_, id_) for id_ in changed.scalars().all()])
 
 
 def note_reported(connection: Connection, journal: Journal, reported: Mapping[str, Any]) -> None:
     """Remember what the call was last reported with."""
     connection.execute(_CHANGE, {"trail": journal.id, "reported": dict(reported)})
+    _note_ended(connection, journal)
+
+
+def _note_ended(connection: Connection, journal: Journal) -> None:
+    """The chain holds what has ended; what is still going on changes with every answer."""
+    if journal.state != _OPEN:
+        note(connection, [Change("trail", journal.id)])
 
 
 def _fits(journal: Journal, call: PageCall, now: datetime) -> bool:

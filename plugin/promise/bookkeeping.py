@@ -38,8 +38,10 @@ _AT_ONCE = 500
 _d, _p, _w = deliveries.c, promises.c, watched_reminders.c
 _NOW = bindparam("now", type_=UtcTime)
 
-#: What belongs to a promise itself: nothing that an escalation sent.
-OF_PROMISE = ~_d.action.startswith(ESCALATION, autoescape=True)
+#: What belongs to a promise itself: nothing that an escalation sent, nor what closes a reminder that is done.
+OF_PROMISE = and_(
+    ~_d.action.startswith(ESCALATION, autoescape=True), _d.kind != literal_column(f"'{DeliveryKind.COMPLETION}'")
+)
 #: A reminder that somebody has to do.
 IS_REMINDER = and_(_d.kind == literal_column(f"'{DeliveryKind.REMINDER}'"), _d.withdraws.is_(None), OF_PROMISE)
 _UNFINISHED: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in (*OPEN, DeliveryState.PARKED)]

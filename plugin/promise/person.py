@@ -62,7 +62,16 @@ def read_person(connection: Connection, number: str, now: datetime) -> PersonRec
     )
 
 
-def calls_of(connection: Connection, number: str) -> Sequence[int]:
-    """The ids of the calls of this number (E.164), however it was reported, in the order in which they came in."""
+def calls_of(connection: Connection, number: str, *, purged: bool = True) -> Sequence[int]:
+    """The ids of the calls of this number (E.164), however it was reported, in the order in which they came in.
+
+    ``purged``: also those of which the number alone is known again.
+    """
     phones = list(dict.fromkeys([number, *notations(number)]))
-    return connection.execute(_CALLS, {"phones": phones}).scalars().all()
+    query = _CALLS if purged else _CALLS.where(calls.c.purged_at.is_(None))
+    return connection.execute(query, {"phones": phones}).scalars().all()
+
+
+def trails_of(connection: Connection, number: str) -> Sequence[Mapping[str, Any]]:
+    """How the calls of this number went on the operators' page."""
+    return [dict(row) for row in connection.execute(_TRAILS, {"number": number}).mappings()]

@@ -6,7 +6,7 @@ It is one JSON-able mapping, which a file, a page to print and the browser's con
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,8 +22,9 @@ from plugin.errors import OptoutError
 from plugin.ledger.history import CallHistory, read_call
 from plugin.ledger.states import MAILS, DeliveryState
 from plugin.promise.person import calls_of
+from plugin.promise.proof_chain import ProvenRecords, chain_of
 from plugin.promise.proof_conversation import conversation_of, trail_of
-from plugin.promise.proof_finish import FinishedReminder, people_of
+from plugin.promise.proof_finish import finished_reminders, people_of
 from plugin.promise.suppression_list import entries_of, said_of
 
 #: Names the shape of the mapping: another shape gets another name.
@@ -32,16 +33,12 @@ FORMAT = "optout-proof/1"
 
 @dataclass(frozen=True, slots=True)
 class ProofFrame:
-    """What a proof is made with: the ``rules`` that name things, the deployment's clocks, and the mails' ``sender``.
-
-    ``finished``: the reminders that people finished, by the delivery's id.
-    """
+    """What a proof is made with: the ``rules`` that name things, the deployment's clocks, and the mails' ``sender``."""
 
     rules: ActiveRules
     zone: ZoneInfo
     sender: str | None
     now: datetime
-    finished: Mapping[int, FinishedReminder] = field(default_factory=dict)
 
 
 def proof_of(connection: Connection, call_ids: Sequence[int], number: str | None, frame: ProofFrame) -> dict[str, Any]:
@@ -51,6 +48,8 @@ def proof_of(connection: Connection, call_ids: Sequence[int], number: str | None
     """
     histories = [read_call(connection, id_, frame.now) for id_ in call_ids]
     numbers = [number] if number else sorted({one.call["phone"] for one in histories if one.call["phone"]})
+    suppressed = [_suppression(connection, one, frame.zone) for one in numbers]
+    called = [_call(connection, history, frame) for history in histories]
     revisions = {row["revision"] for one in histories for row in one.decisions}
     return {
         "format": FORMAT,
@@ -58,10 +57,20 @@ def proof_of(connection: Connection, call_ids: Sequence[int], number: str | None
         "made_by": f"optout {VERSION}",
         "timezone": frame.zone.key,
         "number": number,
-        "calls": [_call(connection, history, frame) for history in histories],
-        "suppression": [_suppression(connection, one, frame.zone) for one in numbers],
+        "calls": called,
+        "suppression": suppressed,
         "rules": {revision: _rules(connection, revision) for revision in sorted(revisions)},
+        "chain": plain(chain_of(connection, _chained(call_ids, called, suppressed)), frame.zone),
     }
+
+
+def _chained(
+    call_ids: Sequence[int], called: Sequence[Mapping[str, Any]], suppressed: Sequence[Mapping[str, Any]]
+) -> ProvenRecords:
+    trails = [call["trail"] for call in called if call["trail"] is not None]
+    by_hand = [said["id"] for one in suppressed for said in one["said"] if said["call_ref"] is None]
+    others = {said["call_ref"] for one in suppressed for said in one["said"]} - {*call_ids, None}
+    return ProvenRecords(call_ids, trails, by_hand, sorted(others))
 
 
 def proof_of_number(connection: Connection, number: str, frame: ProofFrame) -> dict[str, Any]:
@@ -72,7 +81,7 @@ def proof_of_number(connection: Connection, number: str, frame: ProofFrame) -> d
 def _call(connection: Connection, history: CallHistory, frame: ProofFrame) -> dict[str, Any]:
     call, summary, zone = history.call, history.summary, frame.zone
     words = ScriptLabels(frame.rules, summary.script)
-    card = {name: call[f"card_{name}"] for name in ("type", "id", "name", "url")} if call["card_id"] else None
+    card = {name: call[f"card_{name}"] for name in ("type", "id", "name", "url")}
     trail = trail_of(connection, call)
     return {
         "id": summary.id,
@@ -82,7 +91,7 @@ def _call(connection: Connection, history: CallHistory, frame: ProofFrame) -> di
         "occurred_at": _iso(summary.occurred_at, zone),
         "phone": summary.phone,
         "operator": summary.operator,
-        "card": card,
+        "card": card if any(card.values()) else None,
         "note": call["note"],
         "script": summary.script,
         "outcome": summary.outcome,
@@ -91,11 +100,12 @@ def _call(connection: Connection, history: CallHistory, frame: ProofFrame) -> di
         "reported_late": call["late"],
         "dry_run": summary.dry_run,
         "purged_at": plain(call["purged_at"], zone),
+        "trail": trail and trail["id"],
         "conversation": plain(conversation_of(trail, history, words), zone),
         "events": [_event(row, words, summary.revision, zone) for row in history.events],
         "decisions": [_decision(row, words, zone) for row in history.decisions],
         "deliveries": [_delivery(row, frame) for row in history.deliveries],
-        "people": plain(people_of(history, frame.finished), zone),
+        "people": plain(people_of(history, finished_reminders(connection, summary.id)), zone),
         "acts": [_without(plain(row, zone), "call_ref") for row in history.acts],
     }
 
@@ -116,7 +126,6 @@ def _decision(row: Mapping[str, Any], words: ScriptLabels, zone: ZoneInfo) -> di
 
 def _delivery(row: Mapping[str, Any], frame: ProofFrame) -> dict[str, Any]:
     told = _without(plain(row, frame.zone), "call_ref", "owner", "lease_until", "not_before")
-    told["attempts"] = [_without(step, "delivery_ref") for step in told["attempts"]]
     if row["kind"] in MAILS:
         told["message_id"] = message_id(row["key"], frame.sender)
     told["kept"] = _is_kept(row)
@@ -159,7 +168,7 @@ def plain(value: Any, zone: ZoneInfo) -> Any:
 
 
 def _iso(moment: datetime, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).isoformat(timespec="seconds" if not moment.microsecond else "milliseconds")
+    return moment.astimezone(zone).isoformat()
 
 
 def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -7,16 +7,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection, bindparam, select
+
 from plugin.ledger.history import CallHistory
+from plugin.ledger.promises import WatchState, watched_reminders
 from plugin.ledger.states import DeliveryKind, DeliveryState
+
+_w = watched_reminders.c
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedReminder:
     """When a reminder was finished, and by whom where that is known."""
 
-    at: datetime
+    at: datetime | None
     by: str | None
+
+
+_FINISHED = select(_w.delivery_ref, _w.done_at, _w.done_by).where(
+    _w.call_ref == bindparam("call"), _w.state == WatchState.DONE
+)
+
+
+def finished_reminders(connection: Connection, call: int) -> Mapping[int, FinishedReminder]:
+    """The reminders of a call that people finished, by the delivery's id, as the CRM or they themselves told."""
+    rows = connection.execute(_FINISHED, {"call": call})
+    return {row.delivery_ref: FinishedReminder(row.done_at, row.done_by) for row in rows}
 
 
 def people_of(history: CallHistory, finished: Mapping[int, FinishedReminder]) -> Sequence[Mapping[str, Any]]:

@@ -11,8 +11,20 @@ from typing import Any
 from plugin.authoring.inspection.markup import templates_in
 from plugin.delivery.reasons import russian_reason
 from plugin.delivery.words import ATTEMPT_OUTCOMES, ATTEMPT_STEPS, KINDS, STATES
+from plugin.promise.suppression_list import SCOPES
 
-_SCOPES = {"calls": "звонки", "mailings": "рассылки"}
+#: The records of the chain.
+ENTRY_KINDS = {
+    "call": "звонок",
+    "event": "событие с решением",
+    "decision": "решение",
+    "delivery": "доставка",
+    "reminder": "исполнение напоминания",
+    "said": "исключение номера",
+    "suppression": "исключение номера вручную",
+    "act": "действие вручную",
+    "trail": "разговор на странице оператора",
+}
 _ACTS = {"retry": "повтор", "cancel": "отмена", "replay": "пересчёт", "purge": "удаление данных"}
 _STEPS = {
     "answer": "ответ",
@@ -30,9 +42,10 @@ def page(proof: Mapping[str, Any]) -> bytes:
     """The file's bytes, of what ``proof_of`` made."""
     calls = proof["calls"]
     title = f"Доказательство: звонок {calls[0]['call']}" if len(calls) == 1 else f"Доказательство: {proof['number']}"
-    words = {"kinds": KINDS, "states": STATES, "steps": _STEPS, "scopes": _SCOPES, "acts": _ACTS}
+    chained = {"entry_kinds": ENTRY_KINDS}
+    words = {"kinds": KINDS, "states": STATES, "steps": _STEPS, "scopes": SCOPES, "acts": _ACTS}
     tries = {"try_steps": ATTEMPT_STEPS, "try_outcomes": ATTEMPT_OUTCOMES}
-    text = _TEMPLATES.get_template("proof.html").render(title=title, proof=proof, **words, **tries)
+    text = _TEMPLATES.get_template("proof.html").render(title=title, proof=proof, **words, **tries, **chained)
     return (text + "\n").encode("utf-8", "replace")
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, or_, select, tuple_
 
+from plugin.ledger.chain.forget import forget_records
 from plugin.ledger.schema import UtcTime
 from plugin.ledger.suppression import refused_calls, suppressions
 
@@ -21,26 +22,40 @@ _SAME = (_other.c.number == _s.number, _other.c.scope == _s.scope, _other.c.with
 _PLACE, _OTHER_PLACE = tuple_(_s.at, _s.id), tuple_(_other.c.at, _other.c.id)
 _RELEASED = exists().where(*_SAME, ~_other.c.suppresses, _other.c.changed_at < _OLD, _OTHER_PLACE > _PLACE)
 _AFTER_SOMETHING = exists().where(*_SAME, _OTHER_PLACE < _PLACE)
-_OVER = delete(suppressions).where(
-    _s.id.in_(select(_s.id).where(_s.changed_at < _OLD, or_(_s.withdrawn_at.is_not(None), _RELEASED)).limit(_LIMIT))
+_SAID = (_s.id, _s.call_ref)
+_OVER = (
+    delete(suppressions)
+    .where(
+        _s.id.in_(select(_s.id).where(_s.changed_at < _OLD, or_(_s.withdrawn_at.is_not(None), _RELEASED)).limit(_LIMIT))
+    )
+    .returning(*_SAID)
 )
 #: A release of which nothing is left that it released.
-_RELEASES = delete(suppressions).where(
-    _s.id.in_(
-        select(_s.id)
-        .where(_s.changed_at < _OLD, _s.withdrawn_at.is_(None), ~_s.suppresses, ~_AFTER_SOMETHING)
-        .limit(_LIMIT)
+_RELEASES = (
+    delete(suppressions)
+    .where(
+        _s.id.in_(
+            select(_s.id)
+            .where(_s.changed_at < _OLD, _s.withdrawn_at.is_(None), ~_s.suppresses, ~_AFTER_SOMETHING)
+            .limit(_LIMIT)
+        )
     )
+    .returning(*_SAID)
 )
 
 
 _CALLED = delete(refused_calls).where(
     refused_calls.c.id.in_(select(refused_calls.c.id).where(refused_calls.c.noticed_at < _OLD).limit(_LIMIT))
 )
-_STEPS = (_OVER, _RELEASES, _CALLED)
 
 
 def purge_suppressions(connection: Connection, before: datetime, limit: int) -> int:
     """Remove so many of those that last changed before; how many there were."""
     chosen = {"before": before, "limit": limit}
-    return next((count for statement in _STEPS if (count := connection.execute(statement, chosen).rowcount)), 0)
+    for statement in (_OVER, _RELEASES):
+        removed = connection.execute(statement, chosen).all()
+        if removed:
+            forget_records(connection, "said", sorted({row.call_ref for row in removed if row.call_ref is not None}))
+            forget_records(connection, "suppression", [row.id for row in removed if row.call_ref is None])
+            return len(removed)
+    return connection.execute(_CALLED, chosen).rowcount

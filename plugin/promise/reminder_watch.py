@@ -19,6 +19,7 @@ from connectors.base import Connector, CrmRefused, CrmUnavailable, Limits, Remin
 from connectors.protocol.limits import Quota
 from plugin.common.clock import Now
 from plugin.ledger import Ledger
+from plugin.ledger.chain import Change, note
 from plugin.ledger.promises import WatchState, watched_reminders
 from plugin.ledger.schema import UtcTime
 from plugin.promise.bookkeeping import judge
@@ -158,6 +159,8 @@ class ReminderWatch:
         if held and values.get("noticed_at") is not None:
             flags = [name for name in ("is_missing", "is_reassigned", "is_postponed") if values.get(name)]
             _LOG.warning("promise.reminder_changed", call_ref=row.call_ref, delivery=row.delivery_ref, what=flags)
+        if held and status.state is ReminderState.DONE:
+            note(connection, [Change("reminder", row.delivery_ref, row.call_ref)])
         return bool(held) and (status.state is ReminderState.DONE or now >= row.due_by)
 
 

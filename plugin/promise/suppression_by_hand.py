@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 from plugin.common.clock import Now
 from plugin.ledger import Ledger
 from plugin.ledger.audit import Actor
+from plugin.ledger.chain import Change, note
 from plugin.ledger.schema import UtcTime
 from plugin.ledger.suppression import suppressions
 from plugin.promise.suppression_list import entries_of
@@ -21,7 +22,7 @@ _LOG = structlog.get_logger(__name__)
 #: Numbers that one transaction takes, so that other writers hardly wait.
 BATCH = 2_000
 _s = suppressions.c
-_ADD = insert(suppressions)
+_ADD = insert(suppressions).returning(_s.id)
 _LATEST = select(func.max(_s.at, type_=UtcTime)).where(
     _s.number == bindparam("wanted"), _s.scope == bindparam("of_scope"), _s.withdrawn_at.is_(None)
 )
@@ -50,7 +51,8 @@ class SuppressionByHand:
             with self._ledger.write() as connection:
                 rows = self._statements(connection, numbers[start : start + BATCH], scopes, suppresses)
                 if rows:
-                    connection.execute(_ADD, rows)
+                    added = connection.execute(_ADD, rows).scalars().all()
+                    note(connection, [Change("suppression", one) for one in added])
             changed += len(rows)
         _LOG.info("suppression.by_hand", by=self._actor.by, suppresses=suppresses, changed=changed)
         return changed

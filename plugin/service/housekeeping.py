@@ -17,8 +17,10 @@ from plugin.errors import LedgerUnavailable
 from plugin.events.late_card_fields import LateCardFields
 from plugin.events.unfinished import remind_of_unfinished
 from plugin.ledger import Ledger
+from plugin.ledger.chain.loop import ChainLoop
 from plugin.ledger.outage_log import OutageLog
 from plugin.monitoring import AlertWatch
+from plugin.operations.chain_check import DailyChainCheck
 from plugin.operations.retention import DailyPurge
 from plugin.promise.refused_calls import RefusedCallWatch
 
@@ -26,6 +28,8 @@ _LOG = structlog.get_logger(__name__)
 
 #: How soon a blocked account is noticed, and the pause between two transactions of a purge, in seconds.
 _PAUSE = 0.2
+#: How often the daily check of the chain looks whether its time has come, and the pause after a fault, in seconds.
+_LOOK, _AFTER_FAULT = 60.0, 300.0
 #: Between two looks of what has nothing to do in this configuration, in seconds.
 _IDLE = 60.0
 #: Does a job once and returns the seconds until the next time; it is given what tells that it is to stop.
@@ -121,5 +125,35 @@ def purge_step(purge: DailyPurge) -> Step:
         except Exception:
             _LOG.exception("purge.fault")
         return _PAUSE
+
+    return step
+
+
+def chain_step(loop: ChainLoop) -> Step:
+    """Take what was written into the chain; a fault of the code is logged and tried again later."""
+
+    def step(stopped: Callable[[], bool]) -> float:
+        try:
+            return loop.step()
+        except LedgerUnavailable:
+            raise
+        except Exception:
+            _LOG.exception("chain.fault")
+        return _AFTER_FAULT
+
+    return step
+
+
+def chain_check_step(check: DailyChainCheck) -> Step:
+    """Do one small part of the daily check of the chain, if its time has come."""
+
+    def step(stopped: Callable[[], bool]) -> float:
+        try:
+            return _PAUSE if check.step() else _LOOK
+        except LedgerUnavailable:
+            raise
+        except Exception:
+            _LOG.exception("chain.fault")
+        return _AFTER_FAULT
 
     return step

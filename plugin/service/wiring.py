@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from plugin.authoring.revisions.active import ActiveRules
+from plugin.authoring.shadow.watch import ShadowWatch
 from plugin.common.clock import utc_now
 from plugin.delivery import Worker
 from plugin.events.card_fields import CardFieldReader
@@ -20,9 +21,12 @@ from plugin.events.intake import Intake
 from plugin.events.late_card_fields import LateCardFields
 from plugin.events.resolver import Resolver
 from plugin.ledger import Ledger
+from plugin.ledger.chain.loop import ChainLoop
 from plugin.monitoring import AlertWatch
+from plugin.operations.chain_check import DailyChainCheck
 from plugin.operations.retention import DailyPurge
 from plugin.promise.bookkeeping import PromiseBook
+from plugin.promise.escalation import Escalation
 from plugin.promise.promise_loop import PromiseLoop
 from plugin.promise.refused_calls import RefusedCallWatch
 from plugin.promise.reminder_watch import ReminderWatch
@@ -36,6 +40,8 @@ from plugin.service.housekeeping import (
     UnfinishedCalls,
     alerts_step,
     card_fields_step,
+    chain_check_step,
+    chain_step,
     purge_step,
     refused_calls_step,
 )
@@ -100,13 +106,17 @@ class Service:
         unfinished = UnfinishedCalls(ledger, rules, settings, utc_now, worker.wake)
         watch = AlertWatch(ledger, rules, mailer, settings, worker.gates, utc_now, owner, Random())
         looking = ReminderWatch(ledger, self.connector, gates, utc_now, owner)
+        telling = Escalation(ledger, rules, settings, utc_now, worker.wake)
         housekeeping = {
             "catch-up": catch_up.step,
             "unfinished": unfinished.step,
             "card-fields": card_fields_step(late),
             "alerts": alerts_step(watch),
-            "promises": PromiseLoop(PromiseBook(ledger, utc_now), looking).step,
+            "shadow": ShadowWatch(ledger, utc_now).step,
+            "promises": PromiseLoop(PromiseBook(ledger, utc_now), looking, telling, utc_now).step,
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
+            "chain": chain_step(ChainLoop(ledger, utc_now)),
+            "chain-check": chain_check_step(DailyChainCheck(ledger, utc_now)),
             "refused-calls": refused_calls_step(RefusedCallWatch(ledger, rules, utc_now)),
         }
         return (

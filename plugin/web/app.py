@@ -28,6 +28,7 @@ from plugin.web.health import health_blueprint
 from plugin.web.limits import BodyLimits
 from plugin.web.metrics import METRICS_SECURITY, Metrics
 from plugin.web.operator_page import serve_operators_page
+from plugin.web.promises import serve_done_pages
 from plugin.web.redirects import keep_here
 from plugin.web.schemas import ErrorAnswerSchema
 from plugin.web.suppression import suppression_blueprint
@@ -96,6 +97,7 @@ def create_app(
     if has_page:
         serve_operators_page(app, ledger, rules, intake, settings, connector, now)
         serve_console(app, ledger, rules, settings, connector, now, tools)
+    serve_done_pages(app, ledger, settings, now)
     serve_docs(app, settings.web)
     # Who types the bare address is an operator, where there is a page for them.
     app.add_url_rule("/", "root", lambda: redirect(shown(HOME if has_page else "/docs/")))

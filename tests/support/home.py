@@ -49,12 +49,13 @@ def lay_out(
 ) -> None:
     """Make the folder. ``settings`` are the tables of the CRM and whatever else; ``users`` are the CRM's ids.
 
-    These are of the survey coordinator and the SMS manager. Without ``mail_port`` the CRM sends their mails.
+    These are of the survey coordinator, who is the supervisor too, and the SMS manager. Without ``mail_port`` the CRM
+    sends their mails.
     """
     shutil.copytree(ROOT / "rules", home / "rules")
     path = home / "rules" / "roles.toml"
     roles = path.read_text(encoding="utf-8")
-    for shipped, user in zip(("coordinator", "sms.manager"), users, strict=True):
+    for shipped, user in zip(("coordinator", "sms.manager", "supervisor"), (*users, users[0]), strict=True):
         roles = re.sub(rf'crm_user = "{re.escape(shipped)}"', f'crm_user = "{user}"', roles)
     if mail_port is None:
         roles = roles.replace('email = "smtp"', 'email = "crm"')

@@ -40,6 +40,13 @@ _THROW_OUT = """
 """
 _AS_WAS = "SELECT version_num, EXISTS (SELECT FROM deliveries OFFSET 1000) FROM alembic_version"
 _FROM_ONE = "SELECT setval(sequencename::regclass, 1, false) FROM pg_sequences WHERE schemaname = 'public'"
+#: Tables that an empty ledger has rows in: where its chain begins.
+_BEGINNING = {"chain", "chain_head", "chain_starts"}
+_BEGUN = """
+    SELECT (SELECT count(*) FROM chain WHERE kind = 'start' AND call_ref IS NULL) = 1
+    AND (SELECT count(*) FROM chain_head WHERE seq = 1) = 1
+    AND (SELECT max(position) FROM chain_starts) = 0
+"""
 
 
 class NoPostgres(Exception):
@@ -81,8 +88,13 @@ class Databases:
                 if connection.execute(_AS_WAS).fetchone() != (HEAD, False):
                     return False
                 for table in reversed(metadata.sorted_tables):
-                    connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
+                    if table.name not in _BEGINNING:
+                        connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
                 connection.execute(_FROM_ONE)
+                connection.execute("DELETE FROM chain WHERE seq > 1")
+                connection.execute("UPDATE chain_head SET seq = chain.seq, link = chain.link FROM chain")
+                if connection.execute(_BEGUN).fetchone() != (True,):
+                    return False
         except psycopg.Error:
             return False
         return True

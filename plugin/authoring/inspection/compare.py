@@ -89,6 +89,7 @@ def script_changes(old: Script, new: Script, roles: Mapping[str, str]) -> Iterat
         ("Срок о незавершённом разговоре", *(_UNFINISHED_TERM[s.unfinished_working] for s in (old, new))),
         ("Кому незавершённый разговор", *(_named(s.unfinished_roles, roles) for s in (old, new))),
     ]
+    named.append(("О неисполненном обещании", *(_escalation(s, roles) for s in (old, new))))
     named += [(what, *(wording(s, s.texts[name]) for s in (old, new))) for name, what in _TEXTS.items()]
     named += [
         (f"Допустимые значения: {new.facts[name].label}", _bounds(old, name), _bounds(new, name))
@@ -98,6 +99,24 @@ def script_changes(old: Script, new: Script, roles: Mapping[str, str]) -> Iterat
     for what, before, after in named:
         if before != after:
             yield ConversationChange("script", what, *differing_lines(before, after))
+
+
+def _escalation(script: Script, roles: Mapping[str, str]) -> str:
+    """Each step with its texts, placeholders as they are written."""
+    ways = {"mail": "письмо", "task": "задача в CRM", "webhook": "веб-хук"}
+    lines = []
+    for step in script.escalation:
+        when = (
+            "в срок"
+            if not step.hours
+            else f"за {-step.hours} ч до срока"
+            if step.hours < 0
+            else f"{step.hours} ч после"
+        )
+        who = _named(step.roles, roles) if step.roles else "тому, кто не исполнил"
+        lines.append(f"{step.id}: {when}, {who}, {', '.join(ways[way] for way in step.by)}")
+        lines += [f"  {line}" for text in (step.subject, step.text) for line in wording(script, text).split("\n")]
+    return "\n".join(lines)
 
 
 def differing_lines(old: str, new: str) -> tuple[str | None, str | None]:

@@ -32,6 +32,7 @@ _FURTHER = {
     "previous.outcome": "прежний итог",
     "outcome": "новый итог",
     "reminder.subject": "тема напоминания",
+    "undone": "что осталось сделать",
     "target.name": "ФИО ответившего",
     "target.phone": "номер ответившего",
 }

@@ -108,9 +108,20 @@ def ready_folder(ledger: Ledger, folder: Path, *, keep_over: str = "") -> Iterat
             candidate = publish_candidate(connection, copy.files, copy_base(connection, folder), keep_over=keep_over)
     else:
         candidate = publish_candidate(None, copy.files, copy_base(None, folder))
-    passed = checked(folder) if candidate.files == copy.files else check_texts(candidate.files, beside=folder)
+    passed = checked(folder) if candidate.files == copy.files else _merged_checked(candidate, folder)
     with closing(passed.rulebook):
         yield ReadyRules(candidate, passed, folder, copy.files)
+
+
+def _merged_checked(candidate: RulesCandidate, folder: Path) -> CheckedRules:
+    """The merged rules, checked; what is wrong with them has lines that the folder does not have yet."""
+    try:
+        return check_texts(candidate.files, beside=folder)
+    except RulesError as error:
+        over = candidate.over.revision if candidate.over else ""
+        what = f"ошибки выше — в правилах, объединённых с редакцией {over}"
+        hint = "объедините их и в папке: optout rules merge, и исправьте там"
+        raise RulesError([*error.faults, Fault(str(folder), 0, "объединение", what, hint)]) from error
 
 
 @contextmanager

@@ -54,11 +54,22 @@ def _answers() -> IO[bytes]:
 
 def limit_resources() -> None:
     """Bound memory and processor time, where the system can."""
+    limit_memory(MOST_MEMORY)
     if sys.platform != "win32":
-        limits = ((resource.RLIMIT_AS, MOST_MEMORY), (resource.RLIMIT_CPU, MOST_CPU), (resource.RLIMIT_CORE, 0))
-        for limit, most in limits:
-            with suppress(OSError, ValueError):  # a lower limit is set already
-                resource.setrlimit(limit, (most, resource.getrlimit(limit)[1]))
+        _limit(resource.RLIMIT_CPU, MOST_CPU)
+
+
+def limit_memory(most: int) -> None:
+    """Bound the bytes that this process may take, where the system can; a crash leaves no image of it."""
+    if sys.platform != "win32":
+        _limit(resource.RLIMIT_AS, most)
+        _limit(resource.RLIMIT_CORE, 0)
+
+
+def _limit(kind: int, most: int) -> None:
+    if sys.platform != "win32":
+        with suppress(OSError, ValueError):  # a lower limit is set already
+            resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
 
 
 def end_with_parent() -> None:

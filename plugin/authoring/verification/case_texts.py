@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from plugin.authoring.verification.case_escalation import escalation_differences
 from plugin.deciding.decision.conversations import reach
 from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Decision, NextQuestion
@@ -99,6 +100,7 @@ def further_differences(
     yield from _other_client(decider, case, decision)
     yield from _unfinished(decider, case, facts)
     yield from _then(decider, case, decision)
+    yield from escalation_differences(decider, case, facts, decision)
 
 
 def persons_of(roles: Mapping[str, Role], decision: Decision) -> list[str]:

@@ -166,6 +166,8 @@ def _texts(decider: Decider) -> Iterator[str]:
     yield from (f"read «{question.id}»" for question in decider.script.questions if question.read)
     yield from (f"read «{name}»" for name, outcome in decider.script.outcomes.items() if outcome.read)
     yield from ("unfinished.remind", "unfinished.subject", "unfinished.text", "promise_hours", "persons")
+    if decider.script.escalation:
+        yield "escalation"
 
 
 def _expected_texts(case: Case) -> Iterator[str]:
@@ -173,7 +175,7 @@ def _expected_texts(case: Case) -> Iterator[str]:
     for table, of in (("correction", expected.then), ("other_client", expected.other_client)):
         yield from (f"{table}.{name}" for name, wanted in (of or {}).items() if wanted is not None)
     yield from (f"unfinished.{name}" for name, wanted in (expected.unfinished or {}).items() if wanted is not None)
-    for name in ("promise_hours", "persons", "target_phone"):
+    for name in ("promise_hours", "persons", "target_phone", "escalation"):
         if getattr(expected, name) is not None:
             yield name
 

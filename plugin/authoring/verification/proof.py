@@ -97,6 +97,7 @@ def check_roles(
     """
     check_role_contradictions(roles, scripts, content, notes)
     used = {name for script in scripts for name in script.unfinished_roles}
+    used |= {name for script in scripts for step in script.escalation for name in step.roles}
     used |= {action.role for script in scripts for action in script.actions if action.role}
     # The people of a role that is used are recipients of it, not roles of their own.
     used |= {recipient_of(name, person.name) for name, role in roles.items() for person in role.people}

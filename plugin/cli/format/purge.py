@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
+from plugin.common.terminal import wrapped
 from plugin.ledger.sqlite_file import empty_log, sqlite_path
 from plugin.operations.purge import PurgeCounts
+from plugin.promise.suppression_list import SCOPES
+
+if TYPE_CHECKING:
+    from plugin.operations.purge_person import PersonPurge
 
 
 def plan(counts: PurgeCounts, events: int, age: timedelta, *, dry_run: bool) -> list[str]:
@@ -39,3 +45,18 @@ def leftovers(ledger_url: str) -> list[str]:
 def days(age: timedelta) -> str:
     """The age in days."""
     return f"{age / timedelta(days=1):g}"
+
+
+def person_plan(plan: PersonPurge, *, dry_run: bool) -> list[str]:
+    """What a purge of one number removes, and what stays and why."""
+    lines = [f"Звонков этого номера, которые закончены: {len(plan.calls)}"]
+    lines.append(f"Разговоров на странице оператора: {plan.trails}, звонков после отказа: {plan.called}")
+    if plan.kept:
+        numbers = ", ".join(map(str, plan.kept[:10]))
+        lines += wrapped(f"Ещё не закончены, останутся как есть: {len(plan.kept)} (звонки № {numbers})")
+    if plan.scopes:
+        scopes = ", ".join(SCOPES[scope] for scope in plan.scopes)
+        lines += wrapped(f"Номер останется исключённым ({scopes}): без этого ему снова позвонят. Хранится он один.")
+    if dry_run:
+        lines.append("Это проба: ничего не изменилось.")
+    return lines

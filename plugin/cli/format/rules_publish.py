@@ -52,7 +52,7 @@ def done_told(done: Publication, zone: ZoneInfo) -> Iterator[str]:
     yield _UNDO if kind is ChangeKind.ROLLBACK else _BACK
 
 
-def conflict_told(error: RulesConflict, *, reverting: bool = False) -> Iterator[str]:
+def conflict_told(error: RulesConflict, *, reverting: bool = False, command: str = "publish") -> Iterator[str]:
     """The fields that two people changed, both values, and the ways out."""
     yield from paragraph(f"{error.message}:")
     sides = ("сейчас", "до неё") if reverting else ("у Вас", "у них")
@@ -61,7 +61,8 @@ def conflict_told(error: RulesConflict, *, reverting: bool = False) -> Iterator[
         yield from paragraph("Нужное значение впишите в папку правил и опубликуйте её.")
         return
     yield from paragraph("Впишите в папку их значение, и остальное объединится. Оставить везде своё:")
-    yield f"  optout rules publish --over {error.over} --by ИМЯ --reason ПРИЧИНА"
+    signed = " --by ИМЯ --reason ПРИЧИНА" if command == "publish" else ""
+    yield f"  optout rules {command} --over {error.over}{signed}"
 
 
 def _own_nothing(done: Publication) -> Iterator[str]:

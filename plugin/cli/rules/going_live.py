@@ -37,6 +37,21 @@ def show(ledger: Ledger, ready: ReadyRules, *, calls: bool = True) -> tuple[str,
     return found.demands
 
 
+def show_shadow(ledger: Ledger, revision: str, settings: Settings) -> None:
+    """Print what the revision came to as a shadow, where it was one."""
+    from plugin.authoring.shadow.records import newest_shadow, report_of
+    from plugin.cli.format.rules_shadow import evidence
+
+    if not ledger.exists() or ledger.schema().pending:
+        return
+    with ledger.read() as connection:
+        shadow = newest_shadow(connection, revision)
+        page = settings.source_of(settings.page.source).recorded_as
+        told = evidence(report_of(connection, shadow, page) if shadow else None, settings.timezone)
+    if told:
+        click.echo("\n".join(told))
+
+
 def is_wanted(demands: tuple[str, ...], yes: bool) -> bool:
     """Whether it is to be done: nothing wants a yes, or it was given with ``--yes`` or is given now."""
     if not demands or yes:
@@ -101,6 +116,7 @@ def go_live(
     from plugin.ledger.audit import Actor
 
     demands = show(ledger, ready, calls=ready.candidate.kind is not ChangeKind.ROLLBACK)
+    show_shadow(ledger, ready.revision, settings)
     if not is_wanted(demands, yes):
         return BAD_INPUT
     actor = Actor.signed(*signed)
@@ -124,9 +140,9 @@ def bring_folder_along(ledger: Ledger, settings: Settings, *, wanted: bool) -> N
         click.echo(f"  optout rules export {active.revision} ПАПКА")
         return
     try:
-        why = follow_active(ledger, settings.rules_dir)
+        why = follow_active(ledger, settings.rules_dir).left_behind
     except RulesConflict as error:
-        click.echo("\n".join(["Папка правил не изменилась:", *conflict_told(error)]), err=True)
+        click.echo("\n".join([*conflict_told(error, command="merge"), "Папка правил не изменилась."]), err=True)
         return
     told = "Папка правил приведена к тому, что активно." if why is None else f"! Папка правил осталась прежней: {why}."
     click.echo("\n".join(paragraph(told)))

@@ -39,7 +39,7 @@ def publish(
     from plugin.authoring.revisions.publish import ready_folder
     from plugin.cli.format.rules_publish import trial_told
     from plugin.cli.ledgers import settings_of
-    from plugin.cli.rules.going_live import go_live, refusing, show
+    from plugin.cli.rules.going_live import go_live, refusing, show, show_shadow
     from plugin.ledger import Ledger
     from plugin.ledger.audit import Actor
 
@@ -54,6 +54,7 @@ def publish(
                 if not dry_run:
                     return go_live(ledger, ready, settings, (by, reason), yes=yes, emergency=emergency)
                 show(ledger, ready)
+                show_shadow(ledger, ready.revision, settings)
                 click.echo("\n".join(trial_told(ready.revision)))
                 return 0
 

@@ -14,6 +14,7 @@ from plugin.common.toml.source import Place
 from plugin.deciding.ruleset.calendar import Calendar, calendar_of, check_due
 from plugin.deciding.ruleset.choosing import ActionConditions, ActionKey, PeopleReader
 from plugin.deciding.ruleset.conditions import RULES_FILE, ConditionReader, allowed_values, shown
+from plugin.deciding.ruleset.escalation import escalation_of
 from plugin.deciding.ruleset.faults import Faults, closest
 from plugin.deciding.ruleset.model import (
     ActionSpec,
@@ -131,13 +132,14 @@ class _Builder:
         script, rules = self._forms["script.toml"], self._forms["rules.toml"]
         self._check_ids([("question", rules["question"]), ("rule", rules["rule"])])
         told = self._unfinished(script["unfinished"])
+        escalation = escalation_of(script["escalation"], self._faults, self._role)
         for shared in ("reminder", "unfinished"):
             check_due(self._calendar, script[shared], "script.toml", (shared,), self._faults)
         # All conditions are read before any is finished: what they compare a fact with makes up its classes.
         asked = [self._reader.read(form["when"], ("question", i, "when")) for i, form in enumerate(rules["question"])]
         ruled = [self._reader.read(form["when"], ("rule", i, "when")) for i, form in enumerate(rules["rule"])]
         chosen = ActionConditions(self._reader, self._forms["outcomes.toml"])
-        used = {*told, *chosen.roles}
+        used = {*told, *chosen.roles, *(role for step in escalation for role in step.roles)}
         people = PeopleReader(self._reader, self._facts, self._faults).read(
             {name: role for name, role in self._roles.items() if name in used}
         )
@@ -167,6 +169,7 @@ class _Builder:
             people=people.finished(self._reader, classes),
             calendar=self._calendar,
             unfinished_working=script["unfinished"]["due"] == "working",
+            escalation=tuple(escalation),
         )
 
     def _unfinished(self, form: Mapping[str, Any]) -> tuple[str, ...]:

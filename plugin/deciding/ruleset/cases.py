@@ -53,6 +53,7 @@ class Expected:
     card is found not at all or more than once. ``unfinished``: the reminder if the call ended here. ``then``: what a
     correction writes, if the call came to these other facts afterwards. ``due``: when every reminder is due, of a call
     that ended at the case's ``called_at``, both by clocks that are never changed.
+    ``escalation``: who is told by which step if nobody does what was promised.
     """
 
     outcome: str | None = None
@@ -81,6 +82,7 @@ class Expected:
     other_client: Mapping[str, Any] | None = None
     unfinished: Mapping[str, Any] | None = None
     then: Mapping[str, Any] | None = None
+    escalation: tuple[Mapping[str, Any], ...] | None = None
 
 
 #: What a case can say of a decision; at least one of them.
@@ -164,6 +166,14 @@ class ThenForm(Strict):
     withdrawal = WordingField(load_default=None)
 
 
+class EscalationCaseForm(Strict):
+    """One of ``escalation``: who is told by this step if nobody acts; ``hours`` are after the deadline."""
+
+    step = filled(required=True)
+    to = list_of(filled(), required=True)
+    hours = fields.Integer(strict=True, load_default=None, error_messages={"invalid": "нужно целое число часов"})
+
+
 class CaseForm(Strict):
     """[[case]] in cases.toml."""
 
@@ -199,6 +209,7 @@ class CaseForm(Strict):
     other_client = table(OtherClientCaseForm, load_default=None)
     unfinished = table(UnfinishedCaseForm, load_default=None)
     then = table(ThenForm, load_default=None)
+    escalation = list_of(table(EscalationCaseForm), load_default=None)
 
 
 class CasesForm(Strict):
@@ -321,6 +332,9 @@ class _Reader:
                 self._known(name, self._script.facts, (*place, key), "факт")
         if then.get("outcome"):
             self._known(then["outcome"], self._script.outcomes, (*place, "then", "outcome"), "итог")
+        steps = [step.id for step in self._script.escalation]
+        for number, one in enumerate(form["escalation"] or ()):
+            self._known(one["step"], steps, (*place, "escalation", number, "step"), "шаг")
         for role in unfinished.get("remind") or ():
             self._known(role, self._roles, (*place, "unfinished", "remind"), "роль")
 

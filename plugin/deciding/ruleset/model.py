@@ -151,6 +151,21 @@ class OutcomeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class EscalationStep:
+    """Who is told what of a promise that is not kept yet, ``hours`` after its deadline (negative: before it).
+
+    Without ``roles`` it is everybody whose reminder is not done. ``by``: mail, task, webhook.
+    """
+
+    id: str
+    hours: int
+    roles: tuple[str, ...]
+    by: tuple[str, ...]
+    subject: Template
+    text: Template
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """One script folder. ``scope``: whom it is to be said to must not be excluded from this; None: from anything."""
 
@@ -176,6 +191,8 @@ class Script:
     calendar: Calendar | None = None
     #: Whether the reminder of a call that was never finished is due by the calendar.
     unfinished_working: bool = False
+    #: Who is told of a promise that is not kept yet, the earliest first.
+    escalation: tuple[EscalationStep, ...] = ()
 
     @property
     def conditions(self) -> Iterator[Condition]:

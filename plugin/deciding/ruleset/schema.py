@@ -14,7 +14,8 @@ from plugin.deciding.ruleset.faults import meant
 from plugin.deciding.ruleset.values import SuppressionScope
 
 _REQUIRED: Messages = {"required": "обязательное поле не задано", "null": "значение не задано"}
-_NAME = validate.Regexp(
+#: The name of a role, an outcome, a fact.
+NAME = validate.Regexp(
     r"^[a-z][a-z0-9_]*\Z", error="имя «{input}»: допустимы строчные латинские буквы, цифры и «_», первая — буква"
 )
 _VALUE = validate.Regexp(
@@ -56,7 +57,7 @@ def table(form: type[Schema], **kwargs: Any) -> fields.Nested:
 def tables(form: type[Schema], **kwargs: Any) -> fields.Dict:
     """Named TOML tables, ``[fact.NAME]``."""
     messages = _REQUIRED | {"invalid": "нужны таблицы вида [раздел.имя]"}
-    return fields.Dict(keys=filled(valid=_NAME), values=table(form), error_messages=messages, **kwargs)
+    return fields.Dict(keys=filled(valid=NAME), values=table(form), error_messages=messages, **kwargs)
 
 
 def any_table(**kwargs: Any) -> fields.Dict:
@@ -324,6 +325,8 @@ class ScriptForm(Strict):
     correction = table(CorrectionForm, required=True)
     other_client = table(OtherClientForm, required=True)
     calendar = table(CalendarForm, load_default=None)
+    #: By its name: ``ruleset.escalation`` has the form beside what becomes of it.
+    escalation = list_of(fields.Nested("EscalationForm"), load_default=[])
     accepted = accepted()
 
 

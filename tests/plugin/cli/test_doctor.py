@@ -170,6 +170,7 @@ def test_a_recipient_whom_the_crm_does_not_know_or_cannot_mail_fails(plugin: Run
     )
     assert failed(plugin) == {
         "role survey_coordinator: is a user of the CRM": "The CRM has no user cordinator: correct crm_user",
+        "role supervisor: is a user of the CRM": "The CRM has no user cordinator: correct crm_user",
         "role sms_manager: has an address in the CRM": "Give the user an e-mail there",
     }
 

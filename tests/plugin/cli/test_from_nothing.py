@@ -75,7 +75,7 @@ def test_the_steps_of_the_readme_lead_to_a_green_doctor(
     smtp = f'[smtp]\nhost = "127.0.0.1"\nport = {mail.port}\nsender = "opt-out@example.org"\nsecurity = "none"\n'
     (home / "plugin.toml").write_text(settings.replace(old[0], f"{described}\n{smtp}"), encoding="utf-8")
     roles = (home / "rules/roles.toml").read_text(encoding="utf-8")
-    roles = roles.replace('"coordinator"', '"4"').replace('"sms.manager"', '"5"')
+    roles = roles.replace('"coordinator"', '"4"').replace('"sms.manager"', '"5"').replace('"supervisor"', '"4"')
     (home / "rules/roles.toml").write_text(roles, encoding="utf-8")
     # 2. Look at one table after the other.
     assert "name: О'Коннор-Ёлкин Шон (мл.)" in run("connectors", "try", "card", "--card", "contact:7", "--send")

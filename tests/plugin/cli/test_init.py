@@ -106,4 +106,9 @@ def test_the_doctor_finds_wanting_only_what_is_listed_as_known_to_the_owner(
     monkeypatch.setenv("OPTOUT_CRM_TOKEN", "a-token-of-the-owner")
     assert main(["--config", str(folder), "doctor", "--json"]) == 1
     failed = [point for point in json.loads(capsys.readouterr().out)["points"] if point["ok"] is False]
-    assert {point["area"] for point in failed} == {"embedded", "role survey_coordinator", "role sms_manager"}
+    assert {point["area"] for point in failed} == {
+        "embedded",
+        "role survey_coordinator",
+        "role sms_manager",
+        "role supervisor",
+    }

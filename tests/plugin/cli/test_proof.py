@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
-from plugin.ledger.schema import attempts
+from plugin.errors import InputError
+from plugin.ledger.chain import Change, note
+from plugin.ledger.chain.append import take_in
+from plugin.ledger.schema import attempts, deliveries
 from plugin.ledger.trails import trails
+from plugin.operations.chain_check import ChainCheck
+from plugin.promise.proof_check import check_proof
 from tests.plugin.events.support import ALL, CALLS, ONLINE
 from tests.plugin.operations.harness import PHONE, Firm
 
@@ -160,3 +165,127 @@ def test_a_purged_call_is_proven_by_what_is_left(firm: Firm) -> None:
     assert call["purged_at"]
     assert call["outcome"] == "exclude_calls"
     assert "удалены" in written(firm, "1", "proof.html")
+
+
+# --- checking a file -------------------------------------------------------------------------------
+
+
+def chained(firm: Firm) -> None:
+    with firm.ledger.write() as connection:
+        while take_in(connection, firm.clock()):
+            pass
+
+
+def finished(firm: Firm) -> None:
+    """Delivered, and told to the chain as the delivery loop does."""
+    delivered(firm)
+    with firm.ledger.write() as connection:
+        rows = connection.execute(select(deliveries.c.id, deliveries.c.call_ref)).all()
+        note(connection, [Change("delivery", row.id, row.call_ref) for row in rows])
+
+
+def proven(firm: Firm) -> Any:
+    firm.report("c-1", ALL, note="позвонить сыну")
+    firm.report("c-0", CALLS, ago=timedelta(hours=1))
+    finished(firm)
+    trail(firm, answer(firm, "related_to_car", True), {"kind": "note", "fact": None, "text": "сын"})
+    with firm.ledger.write() as connection:
+        note(connection, [Change("trail", 1)])
+    chained(firm)
+    check = ChainCheck(firm.ledger, firm.clock)
+    check.begin()
+    assert not check.step().fault_count
+    return written(firm, PHONE)
+
+
+def verified(firm: Firm, proof: Any) -> tuple[int, str]:
+    path = firm.folder / "given.json"
+    path.write_text(json.dumps(proof, ensure_ascii=False), encoding="utf-8")
+    status, out, err = firm.run("proof", "verify", str(path))
+    assert err == ""
+    return status, out
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "optout-proof/2"}', '{"format": "optout-proof/1"}'])
+def test_what_is_no_proof_is_refused(firm: Firm, text: str) -> None:
+    path = firm.folder / "given.json"
+    path.write_text(text, encoding="utf-8")
+    assert "optout proof" in firm.refused("proof", "verify", str(path))
+    assert "не прочитать" in firm.refused("proof", "verify", str(firm.folder / "nowhere.json"))
+
+
+def test_a_file_that_nobody_changed_agrees_and_names_the_head(either_firm: Firm) -> None:
+    proof = proven(either_firm)
+    head = proof["chain"]["heads"][0]
+    assert head["checked_at"]
+    status, out = verified(either_firm, proof)
+    assert (status, f"{head['seq']}:{head['link']}" in out) == (0, True), out
+    assert "не подтверждено" not in out
+    assert "Цепочка записей" in written(either_firm, PHONE, "proof.html")
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(inner, (*path, name))
+    else:
+        yield path
+
+
+def changed(value: Any) -> Any:
+    if isinstance(value, bool) or value is None:
+        return not value
+    return value + 1 if isinstance(value, int | float) else f"{value}1"
+
+
+#: Of the readable part, what is worked out or said by the rules: it is not what was digested.
+WORKED_OUT = {"label", "said", "kept", "people", "message_id", "call_id", "taken_back", "phrase", "fact", "asked_at"}
+WORKED_OUT |= {"answer", "outcome", "purged_at", "sent_at", "cancel", "mend"}
+
+
+def test_a_change_of_anything_that_was_written_is_found(firm: Firm) -> None:
+    proof = proven(firm)
+    paths = [("calls", *path) for path in leaves(proof["calls"])]
+    paths = [path for path in paths if not WORKED_OUT & {name for name in path[2:] if isinstance(name, str)}]
+    paths += [("chain", name, *path) for name in ("entries", "heads") for path in leaves(proof["chain"][name])]
+    # The rows of a decision and of its texts are long; every seventh place of them is as good as all.
+    checked = 0
+    for place, path in enumerate(paths):
+        if (
+            path[-1] in ("columns", "checked_at", "trail")
+            or path[2:5:2] == ("decisions", "card")
+            or (place % 7 and "decision" in path)
+        ):
+            continue
+        where = proof
+        for name in path[:-1]:
+            where = where[name]
+        if "columns" in path:
+            continue
+        was, where[path[-1]] = where[path[-1]], changed(where[path[-1]])
+        try:
+            faults = check_proof(proof).faults
+        except InputError:
+            faults = ("refused",)
+        assert faults, path
+        where[path[-1]] = was
+        checked += 1
+    assert checked > 200
+    assert check_proof(proof).faults == ()
+
+
+def test_what_is_not_in_the_chain_is_told(firm: Firm) -> None:
+    firm.report("c-1", CALLS)
+    status, out = verified(firm, written(firm, "c-1"))
+    assert status == 0
+    assert "Цепочкой не подтверждено" in out
+
+
+def test_after_a_purge_the_file_still_agrees(firm: Firm) -> None:
+    firm.report("c-1", CALLS, ago=timedelta(days=400), note="сын")
+    finished(firm)
+    chained(firm)
+    firm.out("purge", "--older-than", "365d")
+    chained(firm)
+    status, out = verified(firm, written(firm, "c-1"))
+    assert (status, "Всё сходится" in out) == (0, True), out

@@ -37,7 +37,8 @@ def test_cases_that_cannot_be_read_are_bad_input(tmp_path: Path, capsys: pytest.
     assert main(["rules", "test", str(folder)]) == 2
     assert capsys.readouterr().err == (
         "optout: tiny/cases.toml:4: case «а», outcom: неизвестное поле; возможно, имелось в виду «outcome»; "
-        "допустимы: answers, call, called_at, card, comment, due, due_in_hours, email, error, facts, hint, label, "
+        "допустимы: answers, call, called_at, card, comment, due, due_in_hours, email, error, "
+        "escalation, facts, hint, label, "
         "labels, name, next, other_client, outcome, paragraph, persons, promise_hours, remind, reminder, rules, say, "
         "subject, target, "
         "target_phone, then, title, transcript, unfinished\n"

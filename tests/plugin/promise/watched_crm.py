@@ -91,10 +91,12 @@ class WatchedCrm(FakeCrm):
         if record is None or worked.deleted:
             return ReminderStatus(ReminderState.MISSING)
         user = record.assignee.user if record.assignee else None
-        told = {"done_by": worked.by, "done_at": worked.at} if self.tells and worked.at else {}
+        told = worked if self.tells and worked.at else Worked()
         is_done = worked.at is not None or record.state is ReminderState.DONE
         state = ReminderState.DONE if is_done else ReminderState.OPEN
-        return ReminderStatus(state, person=worked.person or user, due=worked.due or record.due, **told)
+        return ReminderStatus(
+            state, person=worked.person or user, due=worked.due or record.due, done_by=told.by, done_at=told.at
+        )
 
     def complete_reminder(self, remote_id: str, why: str, key: str) -> Outcome:
         self.worked.setdefault(remote_id, Worked()).at = self.crm.clock()

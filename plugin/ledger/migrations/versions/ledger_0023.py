@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "ledger_0023"
-down_revision = "ledger_0021"
+down_revision = "ledger_0022"
 branch_labels = None
 depends_on = None
 

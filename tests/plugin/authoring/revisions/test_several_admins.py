@@ -193,6 +193,40 @@ def test_a_copy_and_a_backup_in_the_folder_are_told_also_where_rules_are_merged(
     assert "roles.toml~" in said.out
 
 
+def test_what_others_published_comes_into_the_folder_without_being_published(
+    home: Home, rules: Rules, boris: Path
+) -> None:
+    home.edit("roles.toml", 'crm_user = "coordinator"', 'crm_user = "anna"')
+    rules("publish", *ANNA)
+    edit(boris, "roles.toml", 'crm_user = "sms.manager"', 'crm_user = "boris"')
+    said = rules("merge", str(boris))
+    assert said.status == 0
+    assert "стало: anna" in " ".join(said.out.split())
+    text = (boris / "roles.toml").read_text(encoding="utf-8")
+    assert ('"anna"' in text, '"boris"' in text, len(home.activated())) == (True, True, 2)
+    edit(boris, "roles.toml", '"anna"', '"x"')
+    home.edit("roles.toml", '"anna"', '"y"')
+    rules("publish", *ANNA)
+    refused = rules("merge", str(boris))
+    assert (refused.status, "optout rules merge --over" in refused.err) == (2, True)
+    assert '"x"' in (boris / "roles.toml").read_text(encoding="utf-8")
+
+
+def test_merged_rules_that_are_at_fault_are_told_with_the_way_to_mend_them(
+    home: Home, rules: Rules, boris: Path
+) -> None:
+    (home.rules / "survey_opt_out/cases.toml").unlink()
+    home.edit("survey_opt_out/rules.toml", 'id = "2.3"', 'id = "2.3-new"')
+    rules("publish", *ANNA)
+    case = '\n[[case]]\nname = "новый"\nfacts = { related_to_car = true, survey_type = "calls" }\noutcome = "none"\n'
+    path = boris / "survey_opt_in/cases.toml"
+    path.write_text(path.read_text(encoding="utf-8") + case, encoding="utf-8")
+    said = rules("publish", str(boris), *BORIS)
+    assert said.status == 2
+    assert "объединённых с редакцией" in said.err
+    assert "optout rules merge" in said.err
+
+
 # --- what is taken back ----------------------------------------------------------------------------
 
 

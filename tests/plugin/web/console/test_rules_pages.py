@@ -349,4 +349,6 @@ def test_a_new_script_begins_as_a_copy_and_is_published_with_its_cases(console: 
     anna.post(f"{made}/cases/accept")
     version = console.rows(drafts)[0]["version"]
     assert anna.post(f"{made}/publish", version=str(version), reason="Перезваниваем").status == 303
-    assert "obratnye_zvonki" in console.rules.current().scripts
+    listed = anna.get("/console/rules").text
+    assert "Обратные звонки" in listed
+    assert "ещё не опубликован" not in listed

@@ -12,6 +12,7 @@ from typing import Any
 
 from plugin.authoring.drafts.fields import DraftEditor
 from plugin.console.rules_conditions import chosen_condition
+from plugin.console.rules_names import name_of, numbered_names
 from plugin.console.rules_override import add_override
 from plugin.console.rules_term import change_term
 from plugin.console.rules_words import RulesWords, entries, table
@@ -38,29 +39,11 @@ __all__ = [
 
 Form = Mapping[str, str]
 
-_LETTERS = dict(
-    zip(
-        "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
-        (*"abvgde", "e", "zh", *"ziyklmnoprstuf", "kh", "ts", "ch", "sh", "shch", "", "y", "", "e", "yu", "ya"),
-        strict=True,
-    )
-)
-#: Of a name that is made of a text.
-_LONGEST_NAME = 32
 #: What may be taken out as a whole.
 _ENTRY = re.compile(
     r"rules\.(?:question|rule)\[#\d+\]|outcomes\.(?:outcome\.[a-z0-9_]+\.)?action\[#\d+\]|outcomes\.outcome\.[a-z0-9_]+"
     r"|roles\.role\.[a-z0-9_]+(?:\.person\[#\d+\])?|cases\.case\[#\d+\]"
 )
-
-
-def name_of(text: str, taken: Collection[str], fallback: str) -> str:
-    """A name for the files, of Latin letters, made of a text in Russian; none that is taken."""
-    spelt = "".join(_LETTERS.get(sign, sign) for sign in text.casefold())
-    name = re.sub(r"[^a-z0-9]+", "_", spelt).strip("_")[:_LONGEST_NAME].strip("_")
-    if not name or not name[0].isalpha():
-        name = f"{fallback}_{name}".rstrip("_")
-    return next(one for one in _numbered(name) if one not in taken)
 
 
 def needed(form: Form, name: str, what: str) -> str:
@@ -297,7 +280,7 @@ def _action(kind: str, text: str, roles: list[str], taken: Collection[str], name
     if kind == "reminder" and not roles:
         raise InputError("Не выбрано, кому напоминание", hint="Отметьте хотя бы одного получателя")
     base = name or ("remind" if kind == "reminder" else "comment")
-    body: dict[str, Any] = {"id": next(one for one in _numbered(base) if one not in taken), "kind": kind}
+    body: dict[str, Any] = {"id": next(one for one in numbered_names(base) if one not in taken), "kind": kind}
     if kind == "reminder":
         body["roles"] = roles
     return {**body, "text": text.replace("\r\n", "\n")}
@@ -320,15 +303,7 @@ def _conditions(words: RulesWords, form: Form) -> Iterator[tuple[str, Any]]:
 def _free_id(editor: DraftEditor, wanted: str) -> str:
     content = editor.content.get(f"{editor.script}/rules.toml")
     taken = {str(one.get("id")) for kind in ("rule", "question") for one in entries(content, kind)}
-    return next(one for one in _numbered(wanted) if one not in taken)
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    number = 2
-    while True:
-        yield f"{name}_{number}"
-        number += 1
+    return next(one for one in numbered_names(wanted) if one not in taken)
 
 
 def _answer(value: Any, label: str) -> dict[str, Any]:

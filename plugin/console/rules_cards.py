@@ -71,7 +71,8 @@ def people(maker: FormMaker) -> list[RuleCard]:
         place = ("role", name)
         card = RuleCard("role", anchor(*place), maker.words.role(name), entry=f"roles.role.{name}", data={"name": name})
         several = entries(role, "person")
-        card.fields = maker.fields(ROLES_FILE, place, ("label", *(() if several else ("crm_user", "address")), "email"))
+        card.fields = maker.fields(ROLES_FILE, place, ("label", *(() if several else ("crm_user", "address"))))
+        card.fields.append(maker.field(ROLES_FILE, (*place, "email"), "Кто отправляет письмо"))
         card.inside = [_person(maker, (*place, "person", number), one) for number, one in enumerate(several)]
         card.faults = maker.rest(ROLES_FILE, place)
         found.append(card)

@@ -8,6 +8,7 @@ from typing import Any
 
 from plugin.authoring.drafts.compiled import CompiledDraft
 from plugin.authoring.drafts.fields import DraftEditor
+from plugin.authoring.verification.case_escalation import escalation_differences, people_told
 from plugin.authoring.verification.case_mismatches import Run
 from plugin.authoring.verification.case_texts import TextMismatch, further_differences, persons_of
 from plugin.authoring.verification.cases import CaseResult
@@ -84,6 +85,15 @@ def _rewrites(book: Rulebook, result: CaseResult) -> Iterator[_Rewrite]:
     yield from _texts(expected, run.decision, asked)
     yield from _lists(book, expected, run, run.decision, asked)
     yield from _plain(expected, run.decision, decider.title, decider.promise_hours, decider)
+    if list(escalation_differences(decider, result.case, run.facts, run.decision)):
+        yield (
+            ("escalation",),
+            [
+                {"step": step.id, "hours": step.hours, "to": who}
+                for step in decider.script.escalation
+                if (who := people_told(decider, step, run.facts, run.decision))
+            ],
+        )
     told = (expected.unfinished or {}).get("remind")
     if told is not None:
         people = [

@@ -11,11 +11,13 @@ from typing import Any
 from plugin.authoring.drafts.checking import DraftCheck, DraftChecks, content_of
 from plugin.authoring.drafts.compiled import CompiledDrafts
 from plugin.authoring.drafts.edits import DraftFiles
+from plugin.authoring.drafts.fields import DraftEditor
 from plugin.authoring.drafts.store import DraftMention, Drafts, RulesDraft
 from plugin.authoring.revisions.active import ActiveRules
 from plugin.authoring.revisions.archive import Activation, newest_activation
 from plugin.authoring.revisions.export import files_of
 from plugin.common.clock import Now
+from plugin.console.rules_names import name_of
 from plugin.console.rules_words import table
 from plugin.errors import InputError, NoActiveRules
 from plugin.ledger import Ledger
@@ -110,6 +112,26 @@ class RulesDesk:
         content = content_of(self.files(self.active().revision))
         names = sorted({name.partition("/")[0] for name in content if "/" in name})
         return {name: str((content.get(f"{name}/script.toml") or {}).get("title") or name) for name in names}
+
+    def copy(self, owner: str, script: str, title: str) -> str:
+        """Begin a draft of a new script with this title that is a copy of another; its name in the files.
+
+        Raises InputError (Russian) for a blank title or a script that there is not.
+        """
+        if not title.strip():
+            raise InputError("Новый скрипт не назван", hint="Впишите, как он называется")
+        opened = self.open(owner, script)
+        taken = {name.partition("/")[0] for name in opened.base_files} | {one.script for one in self.drafts.mentions()}
+        new = name_of(title, taken, "script")
+
+        def change(files: DraftFiles) -> DraftFiles:
+            own = {name.partition("/")[2]: text for name, text in opened.files.items() if name.startswith(f"{script}/")}
+            editor = DraftEditor({**files, **{f"{new}/{name}": text for name, text in own.items()}}, new)
+            editor.set("script.title", title.strip())
+            return editor.files
+
+        self.drafts.change(owner, new, f"новый скрипт «{title.strip()}»", change)
+        return new
 
     def roles(self, opened: OpenedRules) -> dict[str, str]:
         """The labels of the draft's roles by name."""

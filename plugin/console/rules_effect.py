@@ -101,8 +101,8 @@ class DraftEffects:
         if opened.check.faults:
             return DraftEffect(opened.check.faults)
         try:
-            current = self._desk.rules.current()
-            if opened.active.revision == current.revision and opened.files == self._desk.files(current.revision):
+            current = self._desk.rules.at(opened.active.revision)
+            if opened.files == self._desk.files(current.revision):
                 compiled = CompiledDraft(current, run_cases(current))
             else:
                 compiled = self._desk.compiled.of(opened.files)

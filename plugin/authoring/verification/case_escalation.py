@@ -19,7 +19,7 @@ def escalation_differences(
     if case.expected.escalation is None:
         return
     steps = {step.id: step for step in decider.script.escalation}
-    told = {name: who for name, step in steps.items() if (who := _told(decider, step, facts, decision))}
+    told = {name: who for name, step in steps.items() if (who := people_told(decider, step, facts, decision))}
     named = [one["step"] for one in case.expected.escalation]
     for one in case.expected.escalation:
         step, who = steps[one["step"]], told.get(one["step"], [])
@@ -33,7 +33,10 @@ def escalation_differences(
             yield f"шаг «{name}» не назван, а по нему узнает: {', '.join(who)}"
 
 
-def _told(decider: Decider, step: EscalationStep, facts: Mapping[str, FactValue], decision: Decision) -> list[str]:
+def people_told(
+    decider: Decider, step: EscalationStep, facts: Mapping[str, FactValue], decision: Decision
+) -> list[str]:
+    """Who is told by a step, as deliveries name them."""
     reminded = [action.recipient for action in decision.actions if action.recipient]
     if not reminded or not step.roles:
         return list(dict.fromkeys(reminded))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from flask import jsonify, request
+from flask import jsonify, redirect, request, url_for
 
 from plugin.console.rules_cards import conversation, outcomes, people, settings
 from plugin.console.rules_conditions import choices_of, outcome_choices
@@ -25,7 +25,16 @@ def rules_list(services: ConsoleServices) -> Answer:
     me = visitor().operator
     mine = {one.script: desk.drafts.find(me, one.script) for one in mentions if one.owner == me}
     others = [one for one in mentions if one.owner != me]
-    return show("rules/list.html", scripts=desk.scripts(), active=active, mine=mine, others=others)
+    scripts = desk.scripts()
+    new = {name: desk.open(me, name).title for name in mine if name not in scripts}
+    return show("rules/list.html", scripts=scripts | new, new=new, active=active, mine=mine, others=others)
+
+
+def copy_script(services: ConsoleServices) -> Answer:
+    """Begin a new script as a copy of another."""
+    form = request.form
+    name = room(services).desk.copy(visitor().operator, form.get("script", ""), form.get("title", ""))
+    return redirect(url_for("console.rules_conversation", script=name), 303)
 
 
 def addition(services: ConsoleServices, script: str) -> Answer:
@@ -118,6 +127,7 @@ _INTRO = {
 
 ROUTES: Sequence[ConsoleRoute] = (
     ConsoleRoute("GET", "/rules", "rules", refusing(rules_list), STAFF, "rules", "Правила"),
+    ConsoleRoute("POST", "/rules/copy", "rules_copy", refusing(copy_script), RULES, "rules"),
     *(
         ConsoleRoute("GET", f"/rules/script/<script>{_PATHS[name]}", name, _cards_page(name, make), RULES, "rules")
         for name, make in _MAKERS.items()

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import request
+from werkzeug.wrappers import Response
 
 from plugin.authoring.drafts.fields import DraftEditor
+from plugin.authoring.inspection.drawing.svg import draw
 from plugin.console.rules_cases import accept_cases, case_rows
 from plugin.console.rules_rehearsal import Rehearsal
 from plugin.errors import InputError
@@ -27,6 +29,14 @@ def try_out(services: ConsoleServices, script: str) -> Answer:
         said.append((request.args["fact"], "=", request.args["typed"].strip()))
     rehearsal = Rehearsal(effect.compiled.rulebook, script, [(fact, value) for fact, _, value in said])
     return script_page("rules/try.html", opened, "rules_try", talk=rehearsal)
+
+
+def picture(services: ConsoleServices, script: str) -> Answer:
+    """The conversation of the draft as a picture."""
+    compiled = room(services).effects.of(opened_rules(services, script)).compiled
+    if compiled is None:
+        raise InputError("Схемы нет, пока в черновике ошибки", hint="Сначала исправьте их")
+    return Response(draw(compiled.rulebook, script)[0], 200, mimetype="image/svg+xml")
 
 
 def cases(services: ConsoleServices, script: str) -> Answer:
@@ -85,6 +95,7 @@ def _change(services: ConsoleServices, script: str, act: Any) -> None:
 
 ROUTES: Sequence[ConsoleRoute] = (
     ConsoleRoute("GET", "/rules/script/<script>/try", "rules_try", refusing(try_out), RULES, "rules"),
+    ConsoleRoute("GET", "/rules/script/<script>/picture.svg", "rules_picture", refusing(picture), RULES, "rules"),
     ConsoleRoute("GET", "/rules/script/<script>/cases", "rules_cases", refusing(cases), RULES, "rules"),
     ConsoleRoute("POST", "/rules/script/<script>/cases/accept", "rules_accept", refusing(accept), RULES, "rules"),
     ConsoleRoute("POST", "/rules/script/<script>/cases/keep", "rules_keep_case", refusing(keep_case), RULES, "rules"),

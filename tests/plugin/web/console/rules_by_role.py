@@ -4,6 +4,7 @@ from __future__ import annotations
 
 ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/console/rules"): "supervisor editor admin",
+    ("POST", "/console/rules/copy"): "editor admin",
     ("GET", "/console/rules/script/<script>"): "editor admin",
     ("GET", "/console/rules/script/<script>/outcomes"): "editor admin",
     ("GET", "/console/rules/script/<script>/people"): "editor admin",
@@ -12,6 +13,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/console/rules/script/<script>/changes"): "editor admin",
     ("GET", "/console/rules/script/<script>/effect"): "editor admin",
     ("GET", "/console/rules/script/<script>/try"): "editor admin",
+    ("GET", "/console/rules/script/<script>/picture.svg"): "editor admin",
     ("GET", "/console/rules/script/<script>/cases"): "editor admin",
     ("GET", "/console/rules/script/<script>/publish"): "editor admin",
     ("GET", "/console/rules/script/<script>/files"): "editor admin",

@@ -10,26 +10,19 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from tests.plugin.web.console.office import Office, Person, Shown
 from werkzeug.datastructures import MultiDict
 
 from plugin.authoring.revisions.working_copy import rule_texts
-from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.ledger.drafts import drafts
 from plugin.ledger.schema import activations
 from tests.plugin.web.console.conftest import RULES
+from tests.plugin.web.console.console_site import ConsoleSite, Person, Shown
 
 SCRIPT = "/console/rules/script/survey_opt_out"
 PAGES = ("", "/outcomes", "/people", "/settings", "/cases", "/try", "/files", "/publish", "/changes")
 SAY = "rules.question[section-1-kind].say"
 HOURS = "script.promise_hours"
 COORDINATOR = "roles.role.survey_coordinator.address"
-
-
-@pytest.fixture
-def rulebook() -> Rulebook:
-    """Of this test alone: its engine is closed with the office."""
-    return Rulebook.load(RULES)
 
 
 class Forms(HTMLParser):
@@ -91,30 +84,31 @@ def write(person: Person, path: str, address: str, text: Any, **more: str) -> Sh
     return person.post(f"{SCRIPT}/save", **{f"was:{address}": was(page, address), f"f:{address}": text, **more})
 
 
-def files(office: Office, owner: str) -> dict[str, str]:
-    return dict(office.rows(drafts, owner=owner)[0]["files"])
+def files(console: ConsoleSite, owner: str) -> dict[str, str]:
+    return dict(console.rows(drafts, owner=owner)[0]["files"])
 
 
-def test_every_page_opens_before_there_is_a_draft_and_begins_none(office: Office) -> None:
-    anna = office.person("editor")
+def test_every_page_opens_before_there_is_a_draft_and_begins_none(console: ConsoleSite) -> None:
+    anna = console.person("editor")
     for path in PAGES:
         page = anna.get(f"{SCRIPT}{path}")
         assert page.status == 200, page.text
         assert len(page.html.encode()) < 150_000
-    assert office.rows(drafts) == []
+    assert anna.get(f"{SCRIPT}/picture.svg").headers["Content-Type"].startswith("image/svg+xml")
+    assert console.rows(drafts) == []
 
 
-def test_an_unknown_script_or_field_is_refused_in_words(office: Office) -> None:
-    anna = office.person("editor")
+def test_an_unknown_script_or_field_is_refused_in_words(console: ConsoleSite) -> None:
+    anna = console.person("editor")
     assert anna.get("/console/rules/script/nowhere").status == 422
     for address in ("rules.question[nobody].say", "roles.nothing", "script.calendar", "rules.rule[1].when"):
         answer = anna.post(f"{SCRIPT}/save", **{f"was:{address}": "x", f"f:{address}": "y"})
         assert (answer.status, "Вернуться к правилам" in answer.text) == (422, True), address
-    assert office.rows(drafts) == []
+    assert console.rows(drafts) == []
 
 
-def test_a_field_is_saved_in_a_draft_that_nobody_else_sees(office: Office) -> None:
-    anna, boris = office.person("editor", "anna"), office.person("admin", "boris")
+def test_a_field_is_saved_in_a_draft_that_nobody_else_sees(console: ConsoleSite) -> None:
+    anna, boris = console.person("editor", "anna"), console.person("admin", "boris")
 
     assert write(anna, "/people", COORDINATOR, "new@example.org").status == 303
 
@@ -126,26 +120,26 @@ def test_a_field_is_saved_in_a_draft_that_nobody_else_sees(office: Office) -> No
     assert "Черновик есть и у anna" in boris.get("/console/rules").text
 
 
-def test_the_edited_files_differ_in_the_fields_line_alone(office: Office) -> None:
-    anna = office.person("editor", "anna")
+def test_the_edited_files_differ_in_the_fields_line_alone(console: ConsoleSite) -> None:
+    anna = console.person("editor", "anna")
     write(anna, "/people", COORDINATOR, "new@example.org")
 
-    before, after = rule_texts(RULES), files(office, "anna")
+    before, after = rule_texts(RULES), files(console, "anna")
     assert [name for name in before if before[name] != after[name]] == ["roles.toml"]
     assert after["roles.toml"] == before["roles.toml"].replace("coordinator@example.org", "new@example.org")
     anna.post(f"{SCRIPT}/undo")
-    assert files(office, "anna") == before
+    assert files(console, "anna") == before
 
 
-def test_a_form_that_is_sent_unchanged_changes_nothing(office: Office) -> None:
-    anna = office.person("editor", "anna")
+def test_a_form_that_is_sent_unchanged_changes_nothing(console: ConsoleSite) -> None:
+    anna = console.person("editor", "anna")
     for path in ("", "/outcomes", "/people", "/settings"):
         forms = forms_of(anna.get(f"{SCRIPT}{path}").html, "/save")
         assert forms
         for sent in forms:
             answer = anna.client.post(f"{SCRIPT}/save", data=sent)
             assert answer.status_code == 303
-    assert office.rows(drafts) == []
+    assert console.rows(drafts) == []
 
 
 @pytest.mark.parametrize(
@@ -157,8 +151,8 @@ def test_a_form_that_is_sent_unchanged_changes_nothing(office: Office) -> None:
         ("/outcomes", "outcomes.outcome.exclude_calls.action[remind].text", "{нет}", "нет"),
     ],
 )
-def test_a_fault_stands_beside_its_field(office: Office, path: str, address: str, typed: str, fault: str) -> None:
-    anna = office.person("editor")
+def test_a_fault_stands_beside_its_field(console: ConsoleSite, path: str, address: str, typed: str, fault: str) -> None:
+    anna = console.person("editor")
     write(anna, path, address, typed)
 
     page = anna.get(f"{SCRIPT}{path}")
@@ -168,8 +162,8 @@ def test_a_fault_stands_beside_its_field(office: Office, path: str, address: str
     assert "Ошибок:" in page.text
 
 
-def test_a_page_that_was_opened_before_another_change_never_writes_over_it(office: Office) -> None:
-    anna = office.person("editor", "anna")
+def test_a_page_that_was_opened_before_another_change_never_writes_over_it(console: ConsoleSite) -> None:
+    anna = console.person("editor", "anna")
     first = was(anna.get(f"{SCRIPT}/people"), COORDINATOR)
     write(anna, "/people", COORDINATOR, "one@example.org")
 
@@ -178,25 +172,25 @@ def test_a_page_that_was_opened_before_another_change_never_writes_over_it(offic
 
     assert (answer.status, value(answer, COORDINATOR)) == (409, "two@example.org")
     assert "one@example.org" in answer.text
-    assert "one@example.org" in files(office, "anna")["roles.toml"]
+    assert "one@example.org" in files(console, "anna")["roles.toml"]
     again = anna.post(f"{SCRIPT}/save", **(late | {f"was:{COORDINATOR}": was(answer, COORDINATOR)}))
     assert again.status == 303
-    assert "two@example.org" in files(office, "anna")["roles.toml"]
+    assert "two@example.org" in files(console, "anna")["roles.toml"]
 
 
-def test_two_pages_that_change_different_fields_are_both_saved(office: Office) -> None:
-    anna = office.person("editor", "anna")
+def test_two_pages_that_change_different_fields_are_both_saved(console: ConsoleSite) -> None:
+    anna = console.person("editor", "anna")
     people, settings = anna.get(f"{SCRIPT}/people"), anna.get(f"{SCRIPT}/settings")
     for page, address, typed in ((people, COORDINATOR, "x@example.org"), (settings, "script.title", "Другое")):
         anna.post(f"{SCRIPT}/save", **{f"was:{address}": was(page, address), f"f:{address}": typed})
-    made = files(office, "anna")
+    made = files(console, "anna")
     assert "x@example.org" in made["roles.toml"]
     assert 'title = "Другое"' in made["survey_opt_out/script.toml"]
 
 
-def test_what_is_typed_is_shown_as_text_everywhere(office: Office) -> None:
+def test_what_is_typed_is_shown_as_text_everywhere(console: ConsoleSite) -> None:
     evil = '</textarea><script>alert(1)</script>"><img src=x onerror=alert(1)>{{7*7}}'
-    anna = office.person("admin", "anna")
+    anna = console.person("admin", "anna")
     for path, address in (
         ("", SAY),
         ("", "rules.question[section-1-kind].answers[#0].label"),
@@ -213,8 +207,8 @@ def test_what_is_typed_is_shown_as_text_everywhere(office: Office) -> None:
         assert "49" not in page.text.replace("149", "")
 
 
-def test_a_save_by_script_tells_faults_and_what_comes_next(office: Office) -> None:
-    anna = office.person("editor")
+def test_a_save_by_script_tells_faults_and_what_comes_next(console: ConsoleSite) -> None:
+    anna = console.person("editor")
     page = anna.get(f"{SCRIPT}/settings")
     sent = {f"was:{HOURS}": was(page, HOURS), f"f:{HOURS}": "0", "csrf": anna.csrf}
     told = anna.client.post(f"{SCRIPT}/save", data=sent, headers={"Accept": "application/json"}).get_json()
@@ -223,8 +217,8 @@ def test_a_save_by_script_tells_faults_and_what_comes_next(office: Office) -> No
     assert "срок" in told["undo"].lower()
 
 
-def test_a_phrase_is_changed_its_cases_too_and_published_with_a_reason(office: Office) -> None:
-    anna = office.person("admin", "anna")
+def test_a_phrase_is_changed_its_cases_too_and_published_with_a_reason(console: ConsoleSite) -> None:
+    anna = console.person("admin", "anna")
     write(anna, "", SAY, "Скажите, пожалуйста, от чего Вы хотите отказаться?")
 
     page = anna.get(f"{SCRIPT}/publish")
@@ -239,36 +233,36 @@ def test_a_phrase_is_changed_its_cases_too_and_published_with_a_reason(office: O
     done = anna.done(f"{SCRIPT}/publish", version=version[1], reason="Так понятнее")
 
     assert "Опубликовано" in done.text
-    newest = office.rows(activations)[-1]
+    newest = console.rows(activations)[-1]
     assert (newest["by"], newest["reason"]) == ("anna", "Так понятнее")
-    assert office.rows(drafts) == []
+    assert console.rows(drafts) == []
     assert "Скажите, пожалуйста" in anna.get(SCRIPT).html
 
 
-def test_a_draft_with_faults_or_changed_since_is_not_published(office: Office) -> None:
-    anna = office.person("admin", "anna")
+def test_a_draft_with_faults_or_changed_since_is_not_published(console: ConsoleSite) -> None:
+    anna = console.person("admin", "anna")
     write(anna, "/settings", HOURS, "0")
-    version = str(office.rows(drafts)[0]["version"])
+    version = str(console.rows(drafts)[0]["version"])
     assert anna.post(f"{SCRIPT}/publish", version=version, reason="x").status == 422
     assert anna.post(f"{SCRIPT}/publish", version="999", reason="x").status == 409
-    assert len(office.rows(activations)) == 1
+    assert len(console.rows(activations)) == 1
 
 
-def test_a_publication_is_told_in_words_and_taken_back(office: Office) -> None:
-    anna = office.person("admin", "anna")
+def test_a_publication_is_told_in_words_and_taken_back(console: ConsoleSite) -> None:
+    anna = console.person("admin", "anna")
     write(anna, "/people", COORDINATOR, "new@example.org")
     anna.post(f"{SCRIPT}/cases/accept")
-    anna.done(f"{SCRIPT}/publish", version=str(office.rows(drafts)[0]["version"]), reason="Новый координатор")
+    anna.done(f"{SCRIPT}/publish", version=str(console.rows(drafts)[0]["version"]), reason="Новый координатор")
 
-    first, second = office.rows(activations)
+    first, second = console.rows(activations)
     assert "new@example.org" in anna.get(f"/console/rules/history/{second['id']}").text
     assert anna.post(f"/console/rules/history/{first['id']}/back", reason="").status == 422
     anna.done(f"/console/rules/history/{first['id']}/back", reason="Рано", people="yes")
-    assert office.rows(activations)[-1]["revision"] == first["revision"]
+    assert console.rows(activations)[-1]["revision"] == first["revision"]
 
 
-def test_the_folder_is_taken_along_and_brought_back_to_the_byte(office: Office) -> None:
-    anna = office.person("editor", "anna")
+def test_the_folder_is_taken_along_and_brought_back_to_the_byte(console: ConsoleSite) -> None:
+    anna = console.person("editor", "anna")
     packed = anna.client.get(f"{SCRIPT}/export").data
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         held = {name.removeprefix("rules/"): archive.read(name).decode() for name in archive.namelist()}
@@ -278,47 +272,47 @@ def test_the_folder_is_taken_along_and_brought_back_to_the_byte(office: Office) 
         for name, text in held.items():
             archive.writestr(f"mine/rules/{name}", text.replace("coordinator@example.org", "zip@example.org"))
     anna.client.post(f"{SCRIPT}/import", data={"csrf": anna.csrf, "folder": (io.BytesIO(changed.getvalue()), "r.zip")})
-    assert "zip@example.org" in files(office, "anna")["roles.toml"]
+    assert "zip@example.org" in files(console, "anna")["roles.toml"]
     bad = anna.client.post(f"{SCRIPT}/import", data={"csrf": anna.csrf, "folder": (io.BytesIO(b"PK no"), "r.zip")})
     assert bad.status_code == 422
 
 
-def test_a_draft_is_thrown_away_only_once_that_was_confirmed(office: Office) -> None:
-    anna = office.person("editor", "anna")
+def test_a_draft_is_thrown_away_only_once_that_was_confirmed(console: ConsoleSite) -> None:
+    anna = console.person("editor", "anna")
     write(anna, "/settings", HOURS, "12")
     assert "Удалить черновик?" in anna.post(f"{SCRIPT}/discard").text
-    assert len(office.rows(drafts)) == 1
+    assert len(console.rows(drafts)) == 1
     anna.post(f"{SCRIPT}/discard", sure="yes", version="1")
-    assert office.rows(drafts) == []
+    assert console.rows(drafts) == []
 
 
-def publish(person: Person, office: Office, owner: str, reason: str) -> Shown:
+def publish(person: Person, console: ConsoleSite, owner: str, reason: str) -> Shown:
     """Publish a person's draft, its cases accepted."""
     person.post(f"{SCRIPT}/cases/accept")
-    version = office.rows(drafts, owner=owner)[0]["version"]
+    version = console.rows(drafts, owner=owner)[0]["version"]
     return person.post(f"{SCRIPT}/publish", version=str(version), reason=reason)
 
 
-def test_two_people_at_once_lose_nothing(office: Office) -> None:
-    anna, boris = office.person("admin", "anna"), office.person("admin", "boris")
+def test_two_people_at_once_lose_nothing(console: ConsoleSite) -> None:
+    anna, boris = console.person("admin", "anna"), console.person("admin", "boris")
     write(anna, "/people", COORDINATOR, "anna@example.org")
     write(boris, "/people", "roles.role.sms_manager.address", "boris@example.org")
-    publish(anna, office, "anna", "Анна")
+    publish(anna, console, "anna", "Анна")
 
     assert "anna опубликовал(а) правила" in boris.get(f"{SCRIPT}/people").text
-    assert publish(boris, office, "boris", "Борис").status == 422
+    assert publish(boris, console, "boris", "Борис").status == 422
     assert boris.post(f"{SCRIPT}/merge").status == 303
-    assert publish(boris, office, "boris", "Борис").status == 303
+    assert publish(boris, console, "boris", "Борис").status == 303
     held = anna.get(f"{SCRIPT}/people")
     assert value(held, COORDINATOR) == "anna@example.org"
     assert value(held, "roles.role.sms_manager.address") == "boris@example.org"
 
 
-def test_a_field_that_both_changed_is_shown_with_both_values(office: Office) -> None:
-    anna, boris = office.person("admin", "anna"), office.person("admin", "boris")
+def test_a_field_that_both_changed_is_shown_with_both_values(console: ConsoleSite) -> None:
+    anna, boris = console.person("admin", "anna"), console.person("admin", "boris")
     write(anna, "/people", COORDINATOR, "anna@example.org")
     write(boris, "/people", COORDINATOR, "boris@example.org")
-    publish(anna, office, "anna", "Анна")
+    publish(anna, console, "anna", "Анна")
 
     shown = boris.post(f"{SCRIPT}/merge")
     assert shown.status == 409
@@ -329,16 +323,32 @@ def test_a_field_that_both_changed_is_shown_with_both_values(office: Office) -> 
     assert value(boris.get(f"{SCRIPT}/people"), COORDINATOR) == "boris@example.org"
 
 
-def test_one_publication_is_taken_out_and_later_ones_stay(office: Office) -> None:
-    anna = office.person("admin", "anna")
+def test_one_publication_is_taken_out_and_later_ones_stay(console: ConsoleSite) -> None:
+    anna = console.person("admin", "anna")
     write(anna, "/people", COORDINATOR, "anna@example.org")
-    publish(anna, office, "anna", "Координатор")
+    publish(anna, console, "anna", "Координатор")
     write(anna, "/settings", "script.title", "Другое название")
-    publish(anna, office, "anna", "Название")
-    number = office.rows(activations)[1]["id"]
+    publish(anna, console, "anna", "Название")
+    number = console.rows(activations)[1]["id"]
 
     anna.done(f"/console/rules/history/{number}/revert", reason="Рано")
 
     assert value(anna.get(f"{SCRIPT}/people"), COORDINATOR) == "coordinator@example.org"
     assert value(anna.get(f"{SCRIPT}/settings"), "script.title") == "Другое название"
     assert "отмена одной публикации" in anna.get("/console/rules/history").text
+
+
+def test_a_new_script_begins_as_a_copy_and_is_published_with_its_cases(console: ConsoleSite) -> None:
+    anna = console.person("admin", "anna")
+    assert anna.post("/console/rules/copy", script="survey_opt_out", title=" ").status == 422
+    page = anna.done("/console/rules/copy", script="survey_opt_out", title="Обратные звонки")
+    assert "Обратные звонки" in page.text
+    assert "новый, ещё не опубликован" in anna.get("/console/rules").text
+
+    made = "/console/rules/script/obratnye_zvonki"
+    anna.post(f"{made}/cases/accept")
+    version = console.rows(drafts)[0]["version"]
+    assert anna.post(f"{made}/publish", version=str(version), reason="Перезваниваем").status == 303
+    listed = anna.get("/console/rules").text
+    assert "Обратные звонки" in listed
+    assert "ещё не опубликован" not in listed

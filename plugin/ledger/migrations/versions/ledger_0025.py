@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["base"], ["revisions.revision"], name=op.f("fk_drafts_base")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_drafts")),
-        sa.UniqueConstraint("owner", "script", name=op.f("uq_drafts_owner")),
+        sa.UniqueConstraint("owner", "script", name=op.f("uq_drafts_owner_script")),
     )
     op.create_table(
         "draft_edits",
@@ -38,7 +38,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["draft_ref"], ["drafts.id"], name=op.f("fk_draft_edits_draft_ref")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_draft_edits")),
-        sa.UniqueConstraint("draft_ref", "number", name=op.f("uq_draft_edits_draft_ref")),
+        sa.UniqueConstraint("draft_ref", "number", name=op.f("uq_draft_edits_draft_ref_number")),
     )
 
 

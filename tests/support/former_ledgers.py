@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    UniqueConstraint,
     create_engine,
     func,
     insert,
@@ -45,8 +46,10 @@ def lay_former_ledger(ledger: Ledger, version: str) -> Rows:
         upgrade(connection, version)
         tables = former_tables(connection)
         for table in tables:
-            for row in _rows(table):
-                connection.execute(insert(table), row)
+            # What its own migrations put in stays as it is.
+            if not connection.execute(select(func.count()).select_from(table)).scalar_one():
+                for row in _rows(table):
+                    connection.execute(insert(table), row)
         _count_on(connection, tables)
         return held(connection, tables)
 
@@ -86,7 +89,11 @@ def _planted(table: Table, number: int) -> dict[str, Any]:
 
 def _value(column: Any, number: int) -> Any:
     if column.foreign_keys:
-        return number if column.primary_key else _first(next(iter(column.foreign_keys)).column.table.name)
+        if column.primary_key:
+            return number
+        # Only one may refer to the same row: the later one takes another.
+        place = int(number > 1 and _is_unique(column))
+        return _key_of(next(iter(column.foreign_keys)).column.table.name, place)
     values = {
         Boolean: True,
         DateTime: _MOMENT,
@@ -99,10 +106,15 @@ def _value(column: Any, number: int) -> Any:
     )
 
 
-def _first(table: str) -> Any:
+def _is_unique(column: Any) -> bool:
+    unique = [one for one in column.table.constraints if isinstance(one, UniqueConstraint)]
+    return any(list(one.columns) == [column] for one in unique)
+
+
+def _key_of(table: str, place: int) -> Any:
     rows = _written().get(table)
     key = "revision" if table == "revisions" else "id"
-    return rows[0][key] if rows else 1
+    return rows[place][key] if rows else place + 1
 
 
 @cache

@@ -32,7 +32,7 @@ def purge(
 
     Times, outcomes, states and revisions stay, and so does what repeated events are recognised by. Calls with
     deliveries that are not done, parked ones among them, are kept. Cannot be undone. With --person a number that is
-    excluded stays excluded: nothing but the number is kept for that.
+    excluded stays excluded: it is kept for that with when, by whom and why it was.
     """
     from plugin.cli.format import purge as text
     from plugin.cli.ledgers import ledger_of, settings_of

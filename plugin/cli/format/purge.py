@@ -56,7 +56,8 @@ def person_plan(plan: PersonPurge, *, dry_run: bool) -> list[str]:
         lines += wrapped(f"Ещё не закончены, останутся как есть: {len(plan.kept)} (звонки № {numbers})")
     if plan.scopes:
         scopes = ", ".join(SCOPES[scope] for scope in plan.scopes)
-        lines += wrapped(f"Номер останется исключённым ({scopes}): без этого ему снова позвонят. Хранится он и то, когда, кем и почему исключён.")
+        kept = "Хранится он и то, когда, кем и почему исключён."
+        lines += wrapped(f"Номер останется исключённым ({scopes}): без этого ему снова позвонят. {kept}")
     if dry_run:
         lines.append("Это проба: ничего не изменилось.")
     return lines

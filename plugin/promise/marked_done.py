@@ -18,6 +18,7 @@ from plugin.common.clock import Now, local_time
 from plugin.delivery.own_reminder import own_reminder
 from plugin.events.texts import delivery_key
 from plugin.ledger import Ledger
+from plugin.ledger.chain.queue import Change, note
 from plugin.ledger.insert import lock_or_insert
 from plugin.ledger.prepared import PreparedInsert
 from plugin.ledger.promises import WatchState, promises, watched_reminders
@@ -108,6 +109,7 @@ class MarkedDone:
         who = (row.assignee or {}).get("address") or (row.assignee or {}).get("user") or row.role or "—"
         done = {"state": WatchState.DONE.value, "done_by": who, "done_at": now, "done_through": "link"}
         connection.execute(_MARK.values(**done, next_look_at=None, owner=None), key)
+        note(connection, [Change("reminder", reminder.id, row.call_ref)])
         judge(connection, [row.call_ref], now)
         self._complete(connection, row, reminder, _DONE.format(who=who, at=local_time(now, self._zone)), now)
         _LOG.info("promise.marked_done", call_ref=row.call_ref, call=row.call_id, delivery=reminder.id)

@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from connectors.base import ReminderState
 from plugin.config.settings import PageSettings
+from plugin.ledger.chain.tables import chain_queue
 from plugin.ledger.promises import promises
 from plugin.ledger.schema import calls, deliveries
 from plugin.web.promises import serve_done_pages
@@ -120,6 +121,8 @@ def test_a_sent_form_keeps_the_promise_and_completes_the_reminder_once(office: O
     assert made.states() == ["kept"]
     (row,) = made.rows()
     assert (row.done_by, row.done_at, row.done_through) == ("coordinator@example.org", office.clock(), "link")
+    chained = [one["ref"] for one in office.rows(chain_queue) if one["kind"] == "reminder"]
+    assert chained == [row.delivery_ref]
     made.deliver()
     (record,) = made.connector.reminders()
     assert record.state is ReminderState.DONE

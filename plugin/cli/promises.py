@@ -91,6 +91,7 @@ def report(config: Path | None, /, *, month: str, csv_file: Path | None, html_fi
     from plugin.cli.format import promise_report as text
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
+    from plugin.console.month_report import missing_answers, recipient_and_script_labels
     from plugin.promise.report import month_of, promise_report
     from plugin.promise.report_files import report_csv, report_html
     from plugin.promise.suppression_files import write_file
@@ -99,8 +100,8 @@ def report(config: Path | None, /, *, month: str, csv_file: Path | None, html_fi
     start, end = month_of(month, settings.timezone)
     with ledger_of(settings) as ledger, closing(ActiveRules(ledger, utc_now)) as rules, ledger.read() as connection:
         found = promise_report(connection, start, end)
-        missing = text.missing_answers(connection, rules, start, end)
-        roles, scripts = text.labels(rules)
+        missing = missing_answers(connection, rules, start, end)
+        roles, scripts = recipient_and_script_labels(rules)
     if csv_file is not None:
         written = report_csv(found, settings.timezone)
         write_file(csv_file, lambda out: out.write(written))

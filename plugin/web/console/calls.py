@@ -22,9 +22,13 @@ from plugin.ledger.states import DeliveryState
 from plugin.operations.deliveries import text_of
 from plugin.operations.explained_call import explained_call
 from plugin.operations.words import STATES
+from plugin.promise.promise_list import read_promise
+from plugin.promise.promise_words import STATES as PROMISE_STATES
+from plugin.promise.promise_words import THROUGH
 from plugin.web.console.access import CALLS
 from plugin.web.console.filters import address, chips, day_words, given, number, since_of, until_of
 from plugin.web.console.lost import not_there
+from plugin.web.console.promises import TONES as PROMISE_TONES
 from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show
 
 _PAGE = 50
@@ -76,6 +80,7 @@ def call_page(services: ConsoleServices, id_: int) -> Answer:
         history = read_call(connection, id_, services.now())
         words = ScriptLabels(services.rules, history.summary.script)
         said = said_in(connection, history, words)
+        promised = read_promise(connection, id_)
     language = services.settings.language
     return show(
         "console/call.html",
@@ -86,6 +91,10 @@ def call_page(services: ConsoleServices, id_: int) -> Answer:
         measure=measure(history, services.now()),
         timeline=timeline(history, words, language),
         said=said,
+        promised=promised,
+        promise_states=PROMISE_STATES,
+        promise_tones=PROMISE_TONES,
+        done_through=THROUGH,
         same_text=_same_texts(history.deliveries),
         open=[one["id"] for one in history.deliveries if one["state"] not in ("done", "cancelled")],
         why=_why(services, history, is_today=_asks_for_today()),

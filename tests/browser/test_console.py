@@ -47,6 +47,7 @@ class Shown:
             "call, done": f"/calls/{self.calls['done']}?rules=today",
             "call, unfinished": f"/calls/{self.calls['half']}",
             "calls again": "/calls/replay?outcome=exclude_calls&rules=today",
+            "promises": "/promises",
             "deliveries": "/deliveries",
             "delivery": f"/deliveries/{delivery}",
             "plan": "/deliveries/plan?act=cancel&undone=1",

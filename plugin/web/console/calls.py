@@ -12,6 +12,7 @@ from plugin.authoring.inspection.explain_words import ExplanationWords
 from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.console.call_timeline import measure, timeline
 from plugin.console.conversations import said_in
+from plugin.console.month_report import recipient_and_script_labels
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import InputError, OptoutError
@@ -92,6 +93,7 @@ def call_page(services: ConsoleServices, id_: int) -> Answer:
         timeline=timeline(history, words, language),
         said=said,
         promised=promised,
+        recipients=recipient_and_script_labels(services.rules)[0],
         promise_states=PROMISE_STATES,
         promise_tones=PROMISE_TONES,
         done_through=THROUGH,

@@ -66,7 +66,7 @@ def test_what_is_still_to_be_done_stands_by_its_deadline_and_by_state(console: C
 def test_a_call_tells_who_is_to_do_it_and_how_far_that_is(console: ConsoleSite) -> None:
     call = console.report("c-1", CALLS, ago=1)
     page = console.person("supervisor").get(f"/console/calls/{call}").text
-    assert "Кто исполняет записывается" in page
+    assert "Кто исполняет записывается Координатор" in page
     assert "В CRM напоминания ещё нет" in page
 
 

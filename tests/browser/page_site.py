@@ -28,6 +28,7 @@ from plugin.ledger.trails import trails
 from plugin.web import WebServer, bind, create_app
 from plugin.web.limits import BodyLimits
 from tests.plugin.auth.support import cheap_passwords
+from tests.support.chromium import PATIENCE
 
 KEY = base64.b64encode(b"a signing key of the tests, long enough to be one").decode()
 CALL = LinkedCall(
@@ -35,8 +36,6 @@ CALL = LinkedCall(
 )
 OPERATOR = "Петрова Анна"
 PASSWORD = "верная лошадь батарея"
-#: Longer than any step of a test needs on a busy machine; milliseconds.
-PATIENCE = 60_000
 
 
 @dataclass

@@ -12,6 +12,8 @@ from tests.support.playwright_driver import executable
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserType
 
+#: Longer than any step of a test needs on a busy machine; milliseconds.
+PATIENCE = 60_000
 #: The sandbox needs rights that containers withhold; nothing foreign is opened in it, and it asks for nothing itself.
 ARGUMENTS = [
     "--no-sandbox",
@@ -54,6 +56,9 @@ class Chromium:
 @pytest.fixture(scope="session")
 def chromium(chromium_path: str, request: pytest.FixtureRequest) -> Iterator[Chromium]:
     """The session's Chromium, started when it is first asked for."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
     kept = Chromium(request.getfixturevalue("driver").chromium, chromium_path)
     yield kept
     kept.close()

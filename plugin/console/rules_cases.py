@@ -8,7 +8,7 @@ from typing import Any
 
 from plugin.authoring.drafts.compiled import CompiledDraft
 from plugin.authoring.drafts.fields import DraftEditor
-from plugin.authoring.verification.case_escalation import escalation_differences, people_told
+from plugin.authoring.verification.case_escalation import as_written, escalation_differences, people_told
 from plugin.authoring.verification.case_mismatches import Run
 from plugin.authoring.verification.case_texts import TextMismatch, further_differences, persons_of
 from plugin.authoring.verification.cases import CaseResult
@@ -17,6 +17,7 @@ from plugin.common.toml.source import Place
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.cases import Expected, Wording
+from plugin.deciding.ruleset.model import EscalationStep
 from plugin.deciding.ruleset.people import recipient_of
 
 #: A place in a case, and what is to stand there; None: nothing.
@@ -89,7 +90,7 @@ def _rewrites(book: Rulebook, result: CaseResult) -> Iterator[_Rewrite]:
         yield (
             ("escalation",),
             [
-                {"step": step.id, "hours": step.hours, "to": who}
+                {"step": step.id, "hours": step.hours, "to": who} | _kept_texts(expected, step)
                 for step in decider.script.escalation
                 if (who := people_told(decider, step, run.facts, run.decision))
             ],
@@ -105,6 +106,19 @@ def _rewrites(book: Rulebook, result: CaseResult) -> Iterator[_Rewrite]:
         if isinstance(one, TextMismatch):
             place = tuple(one.what.removeprefix("текст ").split("."))
             yield place, one.got
+
+
+def _kept_texts(expected: Expected, step: EscalationStep) -> dict[str, Any]:
+    """What the case holds of a step's subject and text, as it is where it does not fit any more."""
+    told = next((one for one in expected.escalation or () if one["step"] == step.id), None)
+    kept: dict[str, Any] = {}
+    for key in ("subject", "text"):
+        wording: Wording | None = told[key] if told else None
+        written = as_written(getattr(step, key))
+        if wording is not None:
+            parts = {"contains": list(wording.contains)} if wording.exact is None else wording.exact
+            kept[key] = parts if wording.fits(written) else written
+    return kept
 
 
 def _end(expected: Expected, decision: Decision) -> Iterator[_Rewrite]:

@@ -9,7 +9,10 @@ from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.cases import Case
 from plugin.deciding.ruleset.model import EscalationStep
 from plugin.deciding.ruleset.people import recipient_of
+from plugin.deciding.ruleset.template import Template
 from plugin.deciding.ruleset.values import FactValue
+
+_TEXTS = {"subject": "заголовок", "text": "текст"}
 
 
 def escalation_differences(
@@ -28,9 +31,17 @@ def escalation_differences(
             yield f"шаг «{step.id}»: ожидалось, что узнает: {', '.join(one['to'])}, узнает: {got}"
         if one["hours"] not in (None, step.hours):
             yield f"шаг «{step.id}»: ожидалось часов от срока {one['hours']}, получено {step.hours}"
+        for key, what in _TEXTS.items():
+            if one[key] is not None and not one[key].fits(written := as_written(getattr(step, key))):
+                yield f"шаг «{step.id}»: ожидался другой {what}, получен «{written}»"
     for name, who in told.items():
         if name not in named:
             yield f"шаг «{name}» не назван, а по нему узнает: {', '.join(who)}"
+
+
+def as_written(text: Template) -> str:
+    """The text with its placeholders as the rules have them."""
+    return text.fill({name: f"{{{name}}}" for name in text.names})
 
 
 def people_told(

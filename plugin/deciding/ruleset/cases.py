@@ -167,10 +167,15 @@ class ThenForm(Strict):
 
 
 class EscalationCaseForm(Strict):
-    """One of ``escalation``: who is told by this step if nobody acts; ``hours`` are after the deadline."""
+    """One of ``escalation``: who is told by this step if nobody acts; ``hours`` are after the deadline.
+
+    ``subject`` and ``text`` are those of the step, placeholders as they are written.
+    """
 
     step = filled(required=True)
     to = list_of(filled(), required=True)
+    subject = WordingField(load_default=None)
+    text = WordingField(load_default=None)
     hours = fields.Integer(strict=True, load_default=None, error_messages={"invalid": "нужно целое число часов"})
 
 

@@ -32,7 +32,8 @@ def commands() -> list[str]:
 
 
 def fenced(language: str) -> str:
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    # What follows the first one shows what else may be set.
+    found, *_ = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     return str(found)
 
 

@@ -101,9 +101,9 @@ def _value(column: Any, number: int) -> Any:
         Float: 0.5,
         JSON: {"kept": f"{column.name} {number}"},
     }
-    return next(
-        (value for kind, value in values.items() if isinstance(column.type, kind)), f"{column.name[:6]}{number}"
-    )
+    room = min(6, (getattr(column.type, "length", None) or 20) - len(str(number)))
+    word = f"{column.name[:room]}{number}"
+    return next((value for kind, value in values.items() if isinstance(column.type, kind)), word)
 
 
 def _is_unique(column: Any) -> bool:

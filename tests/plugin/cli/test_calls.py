@@ -192,7 +192,7 @@ def test_a_table_with_large_numbers_still_fits(cli: Cli, home: Home) -> None:
     with home.ledger.write() as connection:
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         connection.execute(update(calls).values(id=2_000_000_000))
-        for table in ("deliveries", "decisions", "events", "suppressions"):
+        for table in ("deliveries", "decisions", "events", "suppressions", "promises"):
             connection.exec_driver_sql(f"UPDATE {table} SET call_ref = 2000000000")
     assert max(len(line) for line in cli.out("list").splitlines()) <= 80
 

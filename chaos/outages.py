@@ -41,7 +41,7 @@ _START_SECONDS = 90.0
 _PAUSE = 0.2
 _TEXTS = ("client_name", "survey_type", "agreed_to_warning")
 #: How long the last of it may take once it is calm, and how long afterwards nothing more may come.
-_PATIENCE, _AFTERWARDS = 120.0, 2.0
+_PATIENCE, _AFTERWARDS = 300.0, 2.0
 _SETTINGS = (
     SETTINGS_HEAD
     + """

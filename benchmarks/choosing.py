@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.choosing_script import card_facts, write_choosing
 from benchmarks.large_script import FACTS, write
-from benchmarks.measure import Row, rates, ratio
+from benchmarks.measure import Row, each, rates, ratio
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider
 
@@ -29,24 +29,14 @@ def decisions() -> list[Row]:
         def run() -> int:
             decider._without_call.cache_clear()
             decider._outline.cache_clear()
-            return _each(decider.decide, space, 1)()
+            return each(decider.decide, space, 1)()
 
         return run
 
     subjects = {"plain": first(plain, answers), "chosen": first(chosen, brought)}
-    subjects |= {"plain again": _each(plain.decide, answers, 20), "chosen again": _each(chosen.decide, brought, 20)}
+    subjects |= {"plain again": each(plain.decide, answers, 20), "chosen again": each(chosen.decide, brought, 20)}
     found = rates(subjects)
     return [
         ratio("a first decision ÷ without them", found["plain"] / found["chosen"], "<= 2", most=2),
         ratio("a decision seen before ÷ without them", found["plain again"] / found["chosen again"], "<= 2", most=2),
     ]
-
-
-def _each(decide: Callable[[Facts], Any], space: Sequence[Facts], times: int) -> Callable[[], int]:
-    def run() -> int:
-        for _ in range(times):
-            for facts in space:
-                decide(facts)
-        return times * len(space)
-
-    return run

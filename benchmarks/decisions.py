@@ -9,8 +9,8 @@ from typing import Any
 
 from durable import engine as durable
 
-from benchmarks.measure import Row, rates, ratio, resident_mb
-from benchmarks.peers import Facts, business_rules, random_facts, rule_engine_rules, zen_expression, zen_table
+from benchmarks.measure import Row, each, rates, ratio, resident_mb
+from benchmarks.peers import business_rules, random_facts, rule_engine_rules, zen_expression, zen_table
 from plugin.config.load import shipped_dir
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.decider import Decider, engine_rules
@@ -44,9 +44,9 @@ def compare() -> list[Row]:
         if differing:
             raise SystemExit(f"{name} answers differently on {differing[0]}")
     subjects: dict[str, Callable[[], int]] = {
-        "ours": _each(decider.decide, space, 50),
-        "ours, with a call": _each(lambda facts: decider.decide(facts, CALL), space, 10),
-        **{name: _each(choose, space, 50 if "expression" in name else 2) for name, choose in peers.items()},
+        "ours": each(decider.decide, space, 50),
+        "ours, with a call": each(lambda facts: decider.decide(facts, CALL), space, 10),
+        **{name: each(choose, space, 50 if "expression" in name else 2) for name, choose in peers.items()},
     }
     found = rates(subjects)
     ours = found["ours"]
@@ -97,16 +97,6 @@ def memory() -> list[Row]:
 def load() -> Decider:
     """The shipped script, compiled."""
     return Rulebook.load(Path(shipped_dir()) / "rules").script("survey_opt_out")
-
-
-def _each(decide: Callable[[Facts], Any], space: list[Facts], times: int) -> Callable[[], int]:
-    def run() -> int:
-        for _ in range(times):
-            for facts in space:
-                decide(facts)
-        return times * len(space)
-
-    return run
 
 
 class _BareHost(durable.Host):  # type: ignore[misc]

@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 ROUNDS = 5
 
@@ -37,6 +40,18 @@ def rates(subjects: dict[str, Callable[[], int]], rounds: int = ROUNDS) -> dict[
             done = subject()
             found[name].append(done / (time.perf_counter() - started))
     return {name: median(values) for name, values in found.items()}
+
+
+def each(decide: Callable[[T], Any], space: Sequence[T], times: int) -> Callable[[], int]:
+    """Decides all of ``space`` so many times; gives how many decisions that were."""
+
+    def run() -> int:
+        for _ in range(times):
+            for facts in space:
+                decide(facts)
+        return times * len(space)
+
+    return run
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -5,7 +5,9 @@ The same list gives the same bytes. Never more than a few entries are in memory.
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import json
 import os
 import re
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import IO, Any, NamedTuple, TextIO
 
 from connectors.kit.phones import numbers_in
 from plugin.errors import InputError
@@ -23,6 +25,7 @@ from plugin.promise.suppression_list import SuppressionEntry
 
 _HOME = "+7"
 _ABROAD = "810"
+_AS_WINDOWS = "optout.as_windows"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 #: A column of this name holds the numbers.
 _COLUMN = re.compile(r"(?i)\W*(number|phone|phone.?number|tel|msisdn|e\.?164|номер|телефон|номер.телефона)\W*")
@@ -105,16 +108,36 @@ def write_file(path: Path, write: Callable[[TextIO], int]) -> int:
     return count
 
 
+def _as_windows(error: UnicodeError) -> tuple[str, int]:
+    """The bytes that are no UTF as Windows writes them; no lower-case Russian text in it passes for UTF-8."""
+    assert isinstance(error, UnicodeDecodeError)
+    return error.object[error.start : error.end].decode("cp1251", "replace"), error.end
+
+
+codecs.register_error(_AS_WINDOWS, _as_windows)
+
+
 def read_file(path: Path) -> Iterator[NumberLine]:
     """The lines of a list in any of the formats, in any notation; blank lines are left out. Raises InputError."""
     try:
         with path.open("rb") as file:
-            encoding = "utf-16" if file.read(2) in _UTF_16 else "utf-8-sig"
-        # Names beside the numbers may be in another encoding: only digits are read.
-        with path.open(encoding=encoding, errors="replace", newline=None) as text:
-            yield from read_lines(text)
+            yield from read_stream(file)
     except OSError as error:
         raise InputError(f"{path}: не прочитать ({error.strerror})", hint="Проверьте имя файла и права") from error
+
+
+def read_stream(file: IO[bytes]) -> Iterator[NumberLine]:
+    """The same of a file that is open, from its beginning; it stays open.
+
+    What is neither UTF-8 nor UTF-16 was written by a Russian table editor.
+    """
+    encoding = "utf-16" if file.read(2) in _UTF_16 else "utf-8-sig"
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding, errors=_AS_WINDOWS, newline=None)
+    try:
+        yield from read_lines(text)
+    finally:
+        text.detach()
 
 
 def read_lines(lines: Iterable[str]) -> Iterator[NumberLine]:

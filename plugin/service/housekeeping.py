@@ -117,43 +117,37 @@ def card_fields_step(late: LateCardFields | None) -> Step:
 def purge_step(purge: DailyPurge) -> Step:
     """Do one small transaction of the daily purge, if its time has come."""
 
-    def step(stopped: Callable[[], bool]) -> float:
-        try:
-            purge.step()
-        except LedgerUnavailable:
-            raise
-        except Exception:
-            _LOG.exception("purge.fault")
+    def purged() -> float:
+        purge.step()
         return _PAUSE
 
-    return step
+    return _logging_faults(purged, lambda: _LOG.exception("purge.fault"), _PAUSE)
 
 
 def chain_step(loop: ChainLoop) -> Step:
-    """Take what was written into the chain; a fault of the code is logged and tried again later."""
-
-    def step(stopped: Callable[[], bool]) -> float:
-        try:
-            return loop.step()
-        except LedgerUnavailable:
-            raise
-        except Exception:
-            _LOG.exception("chain.fault")
-        return _AFTER_FAULT
-
-    return step
+    """Take what was written into the chain."""
+    return _logging_faults(loop.step, _log_chain_fault, _AFTER_FAULT)
 
 
 def chain_check_step(check: DailyChainCheck) -> Step:
     """Do one small part of the daily check of the chain, if its time has come."""
+    return _logging_faults(lambda: _PAUSE if check.step() else _LOOK, _log_chain_fault, _AFTER_FAULT)
+
+
+def _log_chain_fault() -> None:
+    _LOG.exception("chain.fault")
+
+
+def _logging_faults(work: Callable[[], float], log_fault: Callable[[], None], pause: float) -> Step:
+    """A fault of the code is logged, and the step done again after ``pause`` seconds."""
 
     def step(stopped: Callable[[], bool]) -> float:
         try:
-            return _PAUSE if check.step() else _LOOK
+            return work()
         except LedgerUnavailable:
             raise
         except Exception:
-            _LOG.exception("chain.fault")
-        return _AFTER_FAULT
+            log_fault()
+            return pause
 
     return step

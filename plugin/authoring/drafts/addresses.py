@@ -23,11 +23,6 @@ _STEP = re.compile(r"\.(?P<key>[^.\[\]]+)|\[(?P<entry>[^\[\]]+)\]")
 _NAMES = ("id", "name")
 
 
-def file_of(address: str, script: str) -> str:
-    """The file that a field stands in. Raises InputError (Russian) for what is no address."""
-    return _split(address, script)[0]
-
-
 def place_of(address: str, script: str, content: Mapping[str, Any]) -> tuple[str, Place]:
     """The file and the place in it that an address means, whether something stands there yet or not.
 

@@ -50,11 +50,6 @@ class DraftEditor:
         """Let nothing stand at a place that is known."""
         self._edit(file, lambda text: edit_toml.remove_field(text, place))
 
-    def set_all(self, values: Mapping[str, Any]) -> None:
-        """Let several fields say this."""
-        for address, value in values.items():
-            self.set(address, value)
-
     def insert(self, address: str, at: int, value: Any) -> None:
         """Add an entry to a list in brackets, before number ``at``; a list that is not there yet begins with it."""
         file, place = place_of(address, self.script, self.content)

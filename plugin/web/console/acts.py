@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlencode
 
-from flask import redirect, url_for
-from werkzeug.wrappers import Response
+from flask import redirect, request, url_for
 
-from plugin.console.bulk import BulkAct, BulkActs
+from plugin.console.bulk import BulkAct, BulkActs, BulkItem
 from plugin.errors import InputError
-from plugin.ledger.audit import newest_acts
+from plugin.ledger.audit import Actor, newest_acts
 from plugin.operations.words import ACTS
 from plugin.web.console.access import ADMIN, CALLS
 from plugin.web.console.filters import address, given, number
 from plugin.web.console.lost import not_there
-from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show, visitor
 
 _PAGE = 100
 #: Results that one page shows.
@@ -63,15 +62,32 @@ def act_log(services: ConsoleServices) -> Answer:
     return show("console/act_log.html", rows=found[:_PAGE], more=more, words=ACTS)
 
 
-def is_done(services: ConsoleServices, id_: str) -> bool:
-    """Whether the act of this form was done already. Raises InputError for a form that was not ours."""
+def act_once(
+    services: ConsoleServices,
+    kind: str,
+    chosen: Mapping[str, str],
+    meant: Callable[[], tuple[int, Callable[[Actor], Sequence[BulkItem]]]],
+    plan: Callable[[str], Answer],
+    moved_on: str,
+) -> Answer:
+    """Carry out the plan that the form was shown with, once however often the form is sent; on to what became of it.
+
+    ``meant`` gives how many it is about now, and what does it. ``plan`` shows the plan again with what is wrong:
+    that no reason was given, or, as ``moved_on`` says, that it is about another number by now.
+    Raises InputError for a form that was not ours.
+    """
+    acts, id_ = BulkActs(services.ledger, services.now), request.form.get("act_id", "")
     if not id_.isalnum() or len(id_) != len(BulkActs.new_id()):
         raise InputError("Страница устарела", hint="Откройте план ещё раз")
-    return BulkActs(services.ledger, services.now).find(id_) is not None
-
-
-def done_page(id_: str) -> Response:
-    """On to what became of it."""
+    if acts.find(id_) is None:
+        try:
+            actor = Actor.signed(visitor().operator, request.form.get("reason", ""))
+        except InputError:
+            return plan("Напишите, зачем: это останется в журнале.")
+        count, carry_out = meant()
+        if str(count) != request.form.get("planned"):
+            return plan(moved_on)
+        acts.keep(id_, kind, actor, chosen, carry_out(actor))
     return redirect(url_for("console.act", id_=id_), 303)
 
 

@@ -16,7 +16,7 @@ from plugin.console.setup_tools import SetupPoint, SetupTools
 from plugin.errors import InputError
 from plugin.web.console.access import ADMIN
 from plugin.web.console.lost import not_there
-from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show, visitor
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, download, show, visitor
 
 #: The examination asks the CRM and starts a process: one at a time is enough.
 _EXAMINING = threading.Lock()
@@ -44,9 +44,7 @@ def bundle(services: ConsoleServices) -> Answer:
     """The archive for whoever is asked for help."""
     data = _tools(services).bundle()
     note_act(services.ledger, "export", visitor().operator, services.now(), {"what": "support-bundle"})
-    response = FlaskResponse(data, mimetype="application/zip")
-    response.headers["Content-Disposition"] = 'attachment; filename="support-bundle.zip"'
-    return response
+    return download(data, "support-bundle.zip", "application/zip")
 
 
 def guide(_: ConsoleServices, name: str) -> Answer:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from flask import request
 
 from plugin.authoring.revisions.labels import ScriptLabels
-from plugin.console.bulk import BulkActs
+from plugin.console.bulk import BulkActs, BulkItem
 from plugin.console.call_timeline import UNFINISHED
 from plugin.console.delivery_acts import carry_out, planned
 from plugin.errors import InputError
@@ -20,10 +20,10 @@ from plugin.operations.selection import Selection, newest_deliveries
 from plugin.operations.transitions import Refusal, TransitionKind
 from plugin.operations.words import ACTS, KINDS, OUTCOMES, REFUSALS, STATES, STEPS, TRANSITIONS, kinds_counted
 from plugin.web.console.access import CALLS
-from plugin.web.console.acts import again_ids, done_page, is_done, query_of
+from plugin.web.console.acts import act_once, again_ids, query_of
 from plugin.web.console.filters import address, chips, day_words, given, number, since_of
 from plugin.web.console.lost import not_there
-from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show, visitor
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show
 
 _PAGE = 50
 FILTERS = ("state", "kind", "call", "why", "since", "late", "undone", "id", "again")
@@ -84,20 +84,15 @@ def delivery_plan(services: ConsoleServices) -> Answer:
 
 def delivery_act(services: ConsoleServices) -> Answer:
     """Do it."""
-    act, id_ = _act(request.args.get("act")), request.form.get("act_id", "")
-    if is_done(services, id_):
-        return done_page(id_)
-    try:
-        actor = Actor.signed(visitor().operator, request.form.get("reason", ""))
-    except InputError:
-        return _plan(services, act, "Напишите, зачем: это останется в журнале.")
-    filters = given(FILTERS)
-    chosen = _chosen(services, filters)
-    if str(planned(services.ledger, act, chosen, services.now).count) != request.form.get("planned"):
-        return _plan(services, act, "Пока вы смотрели, стало другое число. Проверьте план ещё раз.")
-    items = carry_out(services.ledger, act, chosen, services.now, actor)
-    BulkActs(services.ledger, services.now).keep(id_, f"deliveries.{act}", actor, filters, items)
-    return done_page(id_)
+    act, filters = _act(request.args.get("act")), given(FILTERS)
+
+    def meant() -> tuple[int, Callable[[Actor], Sequence[BulkItem]]]:
+        chosen = _chosen(services, filters)
+        count = planned(services.ledger, act, chosen, services.now).count
+        return count, lambda actor: carry_out(services.ledger, act, chosen, services.now, actor)
+
+    moved_on = "Пока вы смотрели, стало другое число. Проверьте план ещё раз."
+    return act_once(services, f"deliveries.{act}", filters, meant, lambda fault: _plan(services, act, fault), moved_on)
 
 
 # --- details ---------------------------------------------------------------------------------------

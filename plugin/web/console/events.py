@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from flask import request, url_for
 
-from plugin.console.bulk import BulkActs
+from plugin.console.bulk import BulkActs, BulkItem
 from plugin.console.event_acts import carry_out, open_events
 from plugin.errors import InputError
 from plugin.events.inbox_by_hand import OPEN, STATE_WORDS, Does, InboxEntry, events_at, newest_kept
 from plugin.ledger.audit import Actor
 from plugin.web.console.access import ADMIN, CALLS
-from plugin.web.console.acts import again_ids, done_page, is_done, query_of
+from plugin.web.console.acts import act_once, again_ids, query_of
 from plugin.web.console.filters import address, chips, given, number
-from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show, visitor
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show
 
 _PAGE = 50
 _TITLES: Mapping[str, str] = {"retry": "Разобрать ещё раз", "drop": "Отбросить"}
@@ -49,19 +49,14 @@ def event_plan(services: ConsoleServices) -> Answer:
 
 def event_act(services: ConsoleServices) -> Answer:
     """Do it."""
-    does, id_ = _does(), request.form.get("act_id", "")
-    if is_done(services, id_):
-        return done_page(id_)
-    try:
-        actor = Actor.signed(visitor().operator, request.form.get("reason", ""))
-    except InputError:
-        return _plan(services, "Напишите, зачем: это останется в журнале.")
-    found = _meant(services, does)
-    if str(len(found)) != request.form.get("planned"):
-        return _plan(services, "Пока вы смотрели, событий стало другое число. Проверьте план ещё раз.")
-    items = carry_out(services.ledger, does, [one.id for one in found], actor, services.now)
-    BulkActs(services.ledger, services.now).keep(id_, f"events.{does}", actor, _filters(), items)
-    return done_page(id_)
+    does = _does()
+
+    def meant() -> tuple[int, Callable[[Actor], Sequence[BulkItem]]]:
+        ids = [one.id for one in _meant(services, does)]
+        return len(ids), lambda actor: carry_out(services.ledger, does, ids, actor, services.now)
+
+    moved_on = "Пока вы смотрели, событий стало другое число. Проверьте план ещё раз."
+    return act_once(services, f"events.{does}", _filters(), meant, lambda fault: _plan(services, fault), moved_on)
 
 
 def _plan(services: ConsoleServices, fault: str | None = None) -> Answer:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from flask import Response as FlaskResponse
-
 from plugin.console.month_report import missing_answers, recipient_and_script_labels
 from plugin.errors import InputError
 from plugin.ledger.call_search import is_call
@@ -19,7 +17,7 @@ from plugin.promise.report_files import report_csv, report_html
 from plugin.web.console.access import CALLS
 from plugin.web.console.filters import address, chips, given, number
 from plugin.web.console.lost import not_there
-from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, download, show
 
 _PAGE = 50
 TONES: Mapping[str, str] = {
@@ -28,7 +26,7 @@ TONES: Mapping[str, str] = {
     PromiseState.LATE: "bad",
     PromiseState.BROKEN: "bad",
 }
-_TYPES = {"html": "text/html", "csv": "text/csv", "json": "application/json"}
+_PROOFS = {"html": "text/html", "json": "application/json"}
 
 
 def promise_list(services: ConsoleServices) -> Answer:
@@ -72,15 +70,15 @@ def month_report(services: ConsoleServices) -> Answer:
         found = promise_report(connection, start, end)
         missing = missing_answers(connection, services.rules, start, end)
     if kind == "csv":
-        return _file(report_csv(found, services.zone).encode("utf-8"), f"promises-{start:%Y-%m}.csv")
+        return download(report_csv(found, services.zone), f"promises-{start:%Y-%m}.csv", "text/csv")
     roles, scripts = recipient_and_script_labels(services.rules)
     page = report_html(found, services.zone, missing, roles, scripts)
-    return _file(page.encode("utf-8"), f"promises-{start:%Y-%m}.html")
+    return download(page, f"promises-{start:%Y-%m}.html", "text/html")
 
 
 def call_proof(services: ConsoleServices, id_: int, ending: str) -> Answer:
     """Everything that the ledger holds of a call in one file: ``html`` to print, ``json`` to check."""
-    if ending not in ("html", "json"):
+    if ending not in _PROOFS:
         raise InputError("Такого вида файла нет", hint="Выберите: для печати или для проверки")
     sender = services.settings.smtp.sender if services.settings.smtp else None
     with services.ledger.read() as connection:
@@ -88,19 +86,13 @@ def call_proof(services: ConsoleServices, id_: int, ending: str) -> Answer:
             return not_there("Такого звонка нет", "Возможно, номер набран с ошибкой.", "console.calls", "Все звонки")
         made = proof_of(connection, [id_], None, ProofFrame(services.rules, services.zone, sender, services.now()))
     name = f"proof-{id_}.{ending}"
-    return _file(proof_bytes(made, name), name)
+    return download(proof_bytes(made, name), name, _PROOFS[ending])
 
 
 def _state(text: str) -> str:
     if text not in STATES:
         raise InputError("Состояние: такого нет", hint="Выберите из списка")
     return text
-
-
-def _file(content: bytes, name: str) -> FlaskResponse:
-    response = FlaskResponse(content, mimetype=_TYPES.get(name.rpartition(".")[2], "application/octet-stream"))
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
 
 
 ROUTES: Sequence[ConsoleRoute] = (

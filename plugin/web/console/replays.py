@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask import request, url_for
@@ -17,10 +17,10 @@ from plugin.operations.replay import Replay, Replayed, RulesOf
 from plugin.operations.words import kinds_counted
 from plugin.resilience.noted import with_account
 from plugin.web.console.access import ADMIN
-from plugin.web.console.acts import again_ids, done_page, is_done, query_of
+from plugin.web.console.acts import act_once, again_ids, query_of
 from plugin.web.console.calls import FILTERS, filter_words, outcome_labels, search_of
 from plugin.web.console.filters import address, chips, given, number
-from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show, visitor
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show
 
 _RULES = {RulesOf.THAT_DAY: "правилами того дня", RulesOf.TODAY: "сегодняшними правилами"}
 _KIND = "calls.replay"
@@ -33,20 +33,15 @@ def replay_plan(services: ConsoleServices) -> Answer:
 
 def replay(services: ConsoleServices) -> Answer:
     """Decide them again."""
-    id_, which = request.form.get("act_id", ""), _rules_of(request.form.get("rules"))
-    if is_done(services, id_):
-        return done_page(id_)
-    try:
-        actor = Actor.signed(visitor().operator, request.form.get("reason", ""))
-    except InputError:
-        return _plan(services, "Напишите, зачем: это останется в журнале.")
-    ids = _meant(services)
-    if str(len(ids)) != request.form.get("planned"):
-        return _plan(services, "Пока вы смотрели, звонков под эти условия стало другое число. Проверьте ещё раз.")
-    work = _work(services, which)
-    items = [_item(services, work.carry_out(one, actor)) for one in ids]
-    BulkActs(services.ledger, services.now).keep(id_, _KIND, actor, _chosen() | {"rules": which.value}, items)
-    return done_page(id_)
+    which = _rules_of(request.form.get("rules"))
+
+    def meant() -> tuple[int, Callable[[Actor], Sequence[BulkItem]]]:
+        ids, work = _meant(services), _work(services, which)
+        return len(ids), lambda actor: [_item(services, work.carry_out(one, actor)) for one in ids]
+
+    moved_on = "Пока вы смотрели, звонков под эти условия стало другое число. Проверьте ещё раз."
+    chosen = _chosen() | {"rules": which.value}
+    return act_once(services, _KIND, chosen, meant, lambda fault: _plan(services, fault), moved_on)
 
 
 def _plan(services: ConsoleServices, fault: str | None = None) -> Answer:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from flask import Response as FlaskResponse
 from flask import g, render_template
 from werkzeug.wrappers import Response
 
@@ -77,6 +78,11 @@ def visitor() -> Visitor:
 def show(template: str, status: int = 200, **values: Any) -> tuple[str, int]:
     """A page of the console; its template extends ``console/base.html``."""
     return render_template(template, **values), status
+
+
+def download(data: bytes | str, name: str, mimetype: str) -> Response:
+    """A file to take along."""
+    return FlaskResponse(data, 200, {"Content-Disposition": f'attachment; filename="{name}"'}, mimetype=mimetype)
 
 
 def navigation(routes: Sequence[ConsoleRoute], role: Role, section: str) -> list[NavEntry]:

@@ -8,14 +8,13 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 from flask import request
-from werkzeug.wrappers import Response
 
 from plugin.authoring.drafts.checking import content_of
 from plugin.authoring.drafts.edits import DraftFiles
 from plugin.deciding.ruleset import is_file_name
 from plugin.errors import InputError
 from plugin.web.console.access import RULES
-from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, visitor
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, download, visitor
 from plugin.web.console.rules_shared import back_to, opened_rules, refusing, room, script_page
 
 #: Of a folder that is brought in: bytes of all its files together, and how many there may be.
@@ -42,8 +41,7 @@ def export(services: ConsoleServices, script: str) -> Answer:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in sorted(opened.files.items()):
             archive.writestr(zipfile.ZipInfo(f"rules/{name}", _MOMENT), text.encode("utf-8", "surrogatepass"))
-    headers = {"Content-Disposition": 'attachment; filename="rules.zip"'}
-    return Response(packed.getvalue(), 200, headers, mimetype="application/zip")
+    return download(packed.getvalue(), "rules.zip", "application/zip")
 
 
 def bring_in(services: ConsoleServices, script: str) -> Answer:

@@ -6,7 +6,6 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Response as FlaskResponse
 from flask import redirect, request, url_for
 
 from connectors.kit.phones import numbers_in
@@ -14,11 +13,11 @@ from plugin.errors import InputError
 from plugin.ledger.audit import Actor, record
 from plugin.promise.refused_calls import list_refused_calls
 from plugin.promise.suppression_by_hand import SuppressionByHand
-from plugin.promise.suppression_files import ListFormat, NumberNotation, read_lines, write_list
+from plugin.promise.suppression_files import ListFormat, NumberNotation, read_lines, read_stream, write_list
 from plugin.promise.suppression_list import SCOPES, entries_of, said_of, suppressed_entries, suppression_page
 from plugin.web.console.access import ADMIN, CALLS
 from plugin.web.console.filters import address, chips, given
-from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show, visitor
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, download, show, visitor
 
 _PAGE = 100
 #: Numbers that one file brings in here at most; more are for the command line.
@@ -63,11 +62,11 @@ def say(services: ConsoleServices) -> Answer:
 def import_numbers(services: ConsoleServices) -> Answer:
     """Read a file: first what is in it, then, once confirmed, into the list."""
     file = request.files.get("file")
-    text = _decoded(file.read()) if file else request.form.get("numbers", "")
+    lines = read_stream(file.stream) if file else read_lines(io.StringIO(request.form.get("numbers", "")))
     scopes = [one for one in request.form.getlist("scope") if one in SCOPES]
     numbers: dict[str, None] = {}
     unread: list[int] = []
-    for line in read_lines(io.StringIO(text)):
+    for line in lines:
         numbers |= dict.fromkeys(line.numbers)
         if not line.numbers:
             unread.append(line.line)
@@ -110,9 +109,7 @@ def export_numbers(services: ConsoleServices) -> Answer:
         details = {"scope": scope, "format": format_.value, "count": count}
         record(connection, "export", Actor(visitor().operator, ""), services.now(), [{"details": details}])
     ending = {"lines": "txt", "astdb": "txt"}.get(format_.value, format_.value)
-    response = FlaskResponse(out.getvalue(), mimetype=_TYPES.get(format_.value, "text/plain"))
-    response.headers["Content-Disposition"] = f'attachment; filename="excluded-{scope}.{ending}"'
-    return response
+    return download(out.getvalue(), f"excluded-{scope}.{ending}", _TYPES.get(format_.value, "text/plain"))
 
 
 def refused(services: ConsoleServices) -> Answer:
@@ -166,16 +163,6 @@ def _fault_of_import(scopes: Sequence[str]) -> str | None:
     if not request.form.get("reason", "").strip():
         return "Напишите, откуда эти номера: это останется рядом с каждым."
     return None
-
-
-def _decoded(data: bytes) -> str:
-    """The text of a file; what is neither UTF-8 nor UTF-16 was written by a Russian table editor."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1251", errors="replace")
 
 
 ROUTES: Sequence[ConsoleRoute] = (

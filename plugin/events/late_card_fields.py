@@ -21,6 +21,7 @@ from plugin.events.revision_cache import RevisionCache
 from plugin.events.save_change import save_change
 from plugin.events.unread_cards import UnreadCard, due_cards, postpone_card, settle_card
 from plugin.ledger import Ledger
+from plugin.ledger.chain import Change, note
 from plugin.ledger.schema import calls, events
 from plugin.resilience.health import KNOWN_AWAY
 
@@ -33,8 +34,7 @@ _GIVEN_UP_AFTER = timedelta(days=3)
 _CALL = select(calls.c.card_type, calls.c.card_id, calls.c.phone, calls.c.purged_at).where(
     calls.c.id == bindparam("call")
 )
-_FACTS = select(events.c.facts).where(events.c.id == bindparam("event"))
-_CHANGE_FACTS = update(events).where(events.c.id == bindparam("event"))
+_KEEP = update(events).where(events.c.id == bindparam("event"))
 
 
 class LateCardFields:
@@ -113,8 +113,9 @@ class LateCardFields:
         current = load_call(connection, card.call_ref).current
         revision = current.revision if current else None
         read = facts_of_card(revisions.at(revision).script(call.script), held)
-        known = connection.execute(_FACTS, {"event": card.event_ref}).scalar_one() or {}
-        connection.execute(_CHANGE_FACTS.values(facts={**read, **known}), {"event": card.event_ref})
+        # What the event told stays as it was told: it is chained.
+        connection.execute(_KEEP.values(card_facts=read), {"event": card.event_ref})
+        note(connection, [Change("card", card.event_ref, card.call_ref)])
         loaded = load_call(connection, card.call_ref)
         zone, unfinished = self._settings.timezone, self._settings.delivery.unfinished_after_minutes
         change = plan_change(

@@ -17,6 +17,7 @@ from plugin.deciding.decision.model import Target
 from plugin.events.calls import Call, find_call
 from plugin.events.merge import CallReport
 from plugin.events.schema import CallResult
+from plugin.ledger.history import facts_of_event
 from plugin.ledger.prepared import PreparedSelect
 from plugin.ledger.schema import calls, decisions, deliveries, events
 
@@ -28,7 +29,7 @@ _CALLS = PreparedSelect(
 )
 _CALL = select(*_CALL_COLUMNS).where(calls.c.id == bindparam("call")).with_for_update()
 _REPORTS = PreparedSelect(
-    select(events.c.occurred_at, events.c.id, events.c.facts, events.c.final, events.c.revision)
+    select(*(events.c[name] for name in ("occurred_at", "id", "facts", "card_facts", "final", "revision")))
     .where(events.c.call_ref == bindparam("call"))
     .order_by(events.c.occurred_at, events.c.id)
 )
@@ -146,7 +147,7 @@ def lock_call(connection: Connection, id_: int) -> Call:
 def _loaded(connection: Connection, call: Call) -> LoadedCall:
     this = {"call": call.id}
     reports = [
-        CallReport(row.occurred_at, row.id, row.facts or {}, row.final, row.revision)
+        CallReport(row.occurred_at, row.id, facts_of_event(row.facts, row.card_facts), row.final, row.revision)
         for row in _REPORTS.all(connection, this)
     ]
     known = [

@@ -84,7 +84,15 @@ def read_call(connection: Connection, id_: int, now: datetime) -> CallHistory:
     for attempt in connection.execute(query):
         by_id[attempt.delivery_ref]["attempts"].append(dict(attempt._mapping))
     received, decided = _of_call(connection, events, id_), _of_call(connection, decisions, id_)
+    for event in received:
+        if (late := event.pop("card_facts")) is not None:
+            event["facts"] = facts_of_event(event["facts"], late)
     return CallHistory(summary, call, received, decided, sent, _of_call(connection, acts, id_))
+
+
+def facts_of_event(told: Mapping[str, Any] | None, read_late: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The facts that an event stands for: what it told, and what was read of its card later."""
+    return {**(read_late or {}), **(told or {})}
 
 
 def _of_call(connection: Connection, table: Any, id_: int) -> list[dict[str, Any]]:

@@ -156,6 +156,8 @@ events = Table(
     # NULL: counted and answered, but no call of ours (no opt-out request in it).
     Column("call_ref", ForeignKey("calls.id"), index=True),
     Column("facts", _JSON_OR_NULL),
+    # What the rules read of the card only after the event was taken in: facts that it did not tell.
+    Column("card_facts", _JSON_OR_NULL),
     Column("final", Boolean, nullable=False),
     Column("revision", String(64)),
     # The body of the first answer without its deliveries, given again to a repeat.

@@ -22,6 +22,7 @@ from plugin.deciding.decision.model import Action, Decision
 from plugin.deciding.ruleset.values import Facts, FactValue
 from plugin.errors import BadFacts, DecisionError, FactError, NoOutcome, OptoutError
 from plugin.events.merge import CallReport, merged
+from plugin.ledger.history import facts_of_event
 from plugin.ledger.schema import calls, decisions, events
 from plugin.operations.past_rules import BothRules, PastRules
 
@@ -58,6 +59,7 @@ _QUERY = (
         events.c.id.label("order"),
         events.c.occurred_at,
         events.c.facts,
+        events.c.card_facts,
         decisions.c.outcome.label("decided"),
         decisions.c.revision.label("revision"),
         decisions.c.facts.label("decided_facts"),
@@ -194,7 +196,7 @@ class _Comparison:
 
     def _facts(self) -> Facts:
         """What the call's events said, typed and merged by the candidate. Raises BadFacts."""
-        said = self._call.facts or {}
+        said = facts_of_event(self._call.facts, self._call.card_facts)
         if len(self._rows) == 1 and self._call.decided and self._both.vocabulary_is_same(said):
             # The rules that decided it took these facts: the candidate, whose vocabulary is the same, would too.
             facts = {name: value for name, value in said.items() if value is not None}
@@ -204,7 +206,11 @@ class _Comparison:
         return facts | self._both.new.type_facts(brought) if brought else facts
 
     def _report(self, row: Any) -> CallReport:
-        said = {name: value for name, value in (row.facts or {}).items() if not self._both.drops(name)}
+        said = {
+            name: value
+            for name, value in facts_of_event(row.facts, row.card_facts).items()
+            if not self._both.drops(name)
+        }
         typed: dict[str, FactValue | None] = dict(self._both.new.type_facts(said))
         return CallReport(row.occurred_at, row.order, {name: typed.get(name) for name in said})
 

@@ -52,7 +52,7 @@ _WATCHED_BLANK = dict.fromkeys(("remote_id", "done_by", "first_person", "person"
 _CHANGE_WATCHED = update(watched_reminders).where(watched_reminders.c.call_ref.in_(bindparam("ids", expanding=True)))
 _CHANGE_ACTS = update(acts).where(acts.c.call_ref.in_(bindparam("ids", expanding=True)))
 _EVENTS = (
-    select(events.c.id, events.c.facts, events.c.answer, events.c.revision, calls.c.script)
+    select(*(events.c[name] for name in ("id", "facts", "card_facts", "answer", "revision")), calls.c.script)
     .join(calls, calls.c.id == events.c.call_ref)
     .where(events.c.call_ref.in_(bindparam("ids", expanding=True)))
 )
@@ -156,13 +156,16 @@ class Purge:
         chosen = {"ids": list(ids)}
         for row in connection.execute(_EVENTS, chosen).all():
             answer, revision = row.answer, _revision(row)
-            kept = None if row.facts is None else self._facts(connection, row.facts, row.script, revision)
-            values = {"facts": null() if kept is None else kept, "answer": _bare_answer(answer)}
+            kept = {
+                name: null() if facts is None else self._facts(connection, facts, row.script, revision)
+                for name, facts in (("facts", row.facts), ("card_facts", row.card_facts))
+            }
+            values = kept | {"answer": _bare_answer(answer)}
             connection.execute(update(events).where(events.c.id == row.id).values(**values))
-        for row in connection.execute(_DECISIONS, chosen).all():
-            kept = self._facts(connection, row.facts, row.script, row.revision)
-            values = {"facts": kept, "decision": _bare(row.decision), "target": null(), "card": null()}
-            connection.execute(update(decisions).where(decisions.c.id == row.id).values(**values))
+        for decided in connection.execute(_DECISIONS, chosen).all():
+            kept = self._facts(connection, decided.facts, decided.script, decided.revision)
+            values = {"facts": kept, "decision": _bare(decided.decision), "target": null(), "card": null()}
+            connection.execute(update(decisions).where(decisions.c.id == decided.id).values(**values))
         connection.execute(_CHANGE_ATTEMPTS.values(why=None), chosen)
         connection.execute(_CHANGE_ACTS.values(why=""), chosen)
         connection.execute(

@@ -94,6 +94,8 @@ def console(settings: Settings, ledger_file: str, tmp_path: Path) -> Iterator[Sh
 def sign_in(shown: Shown, tab: Tab, login: str = "главная", path: str = "/console/") -> None:
     """By what is written on the screen, by keys alone."""
     tab.goto(f"{shown.url}{path}")
+    # The browser moves the focus with its first picture, which may come after the page is loaded.
+    expect(tab.get_by_label("Логин")).to_be_focused()
     tab.keyboard.type(login)
     tab.keyboard.press("Tab")
     tab.keyboard.type(PASSWORD)

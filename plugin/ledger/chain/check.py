@@ -173,6 +173,12 @@ _LEFT_OUT: Mapping[str, Select[Any]] = {
         events.c.id,
         select(events.c.id, events.c.call_ref.label("call")).where(events.c.call_ref.is_not(None)),
     ),
+    "card": _missing(
+        "events",
+        "card",
+        events.c.id,
+        select(events.c.id, events.c.call_ref.label("call")).where(events.c.card_facts.is_not(None)),
+    ),
     "decision": _missing(
         "decisions",
         "decision",

@@ -99,6 +99,7 @@ _CALL = _columns(
     "last_occurred_at deadline_at late decision_number outcome dry_run",
 )
 _EVENT = _columns(events, "id source event_id digest received_at occurred_at call_ref facts final revision answer")
+_CARD = _columns(events, "id card_facts")
 _DECISION = _columns(decisions, "id call_ref number outcome event_ref revision facts decision target created_at")
 #: What a delivery is planned with; what becomes of it is a record of its own.
 _PLAN = _columns(
@@ -129,6 +130,7 @@ SOURCES: Mapping[str, Sequence[Part]] = {
         Part(decisions, _DECISION, events.c.id, joins=[(events, _OF_EVENT)]),
         Part(deliveries, _PLAN, events.c.id, _AT_ONCE, joins=[(decisions, _OF_DECISION), (events, _OF_EVENT)]),
     ],
+    "card": [Part(events, _CARD, events.c.id, events.c.card_facts.is_not(None))],
     "decision": [
         Part(decisions, _DECISION, decisions.c.id),
         Part(deliveries, _PLAN, deliveries.c.decision_ref, _AT_ONCE, joins=[(decisions, _OF_DECISION)]),
@@ -149,7 +151,7 @@ SOURCES: Mapping[str, Sequence[Part]] = {
     "trail": [Part(trails, _TRAIL, trails.c.id, trails.c.state != "open")],
 }
 #: Kinds whose rows are written once: only a purge takes them in again.
-WRITTEN_ONCE = frozenset({"event", "decision", "act"})
+WRITTEN_ONCE = frozenset({"event", "card", "decision", "act"})
 
 
 def contents_of(connection: Connection, keys: Iterable[RecordKey]) -> dict[RecordKey, Content]:

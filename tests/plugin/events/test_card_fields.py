@@ -8,16 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from connectors.base import Card, CardRef
 from plugin.events.card_fields import CardFieldReader
 from plugin.events.intake import Intake
 from plugin.events.late_card_fields import LateCardFields
+from plugin.ledger.chain.forget import hold
+from plugin.ledger.history import read_call
+from plugin.ledger.schema import events
 from plugin.ledger.unread_cards import unread_cards
+from plugin.operations.purge import Purge
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.reads import CrmReads
 from tests.connectors.embedded.rig import EmbeddedRig, rig
 from tests.plugin.events.support import CALLS, HALF, Office, at, call_result, edited_rules, office_on, rulebook
+from tests.plugin.promise.test_chain import faults, take_all
 from tests.support.fake_api import Fault
 
 KIA, OTHER = "survey_coordinator:Иванова", "survey_coordinator:Петрова"
@@ -178,6 +184,44 @@ def test_what_was_read_late_stays_with_later_events(dealership: Dealership) -> N
     dealership.crm.front.outage = Fault.ERROR_BEFORE
     dealership.take(CALLS, occurred_at=at(1))
     assert dealership.reminded() == [KIA]
+
+
+def test_what_is_read_late_changes_nothing_that_the_chain_holds_and_is_chained_itself(dealership: Dealership) -> None:
+    office = dealership.office
+    dealership.crm.fill("Kia", None)
+    dealership.crm.front.outage = Fault.ERROR_BEFORE
+    dealership.take()
+    take_all(office)
+    dealership.crm.front.outage = None
+    office.clock.pass_(minutes=1)
+    dealership.late.step()
+    take_all(office)
+    assert faults(office) == []
+    (event,) = office.rows(events)
+    with office.ledger.write() as connection:
+        connection.execute(update(events).values(card_facts=event["card_facts"] | {"brand": "Lada"}))
+    assert [(fault.what, fault.kind, fault.ref) for fault in faults(office)] == [("record", "card", event["id"])]
+
+
+def test_what_was_read_late_is_shown_and_purged_with_the_event(dealership: Dealership) -> None:
+    office = dealership.office
+    dealership.crm.fill("Kia", None)
+    dealership.crm.front.outage = Fault.ERROR_BEFORE
+    dealership.take(HALF)
+    dealership.crm.front.outage = None
+    office.clock.pass_(minutes=1)
+    dealership.late.step()
+    (event,) = office.rows(events)
+    with office.ledger.read() as connection:
+        shown = read_call(connection, event["call_ref"], office.clock()).events[0]["facts"]
+    assert shown == event["facts"] | event["card_facts"]
+    take_all(office)
+    with office.ledger.write() as connection:
+        hold(connection)
+        Purge.of_person(office.ledger, office.clock).purge_calls(connection, [event["call_ref"]])
+    take_all(office)
+    assert faults(office) == []
+    assert [list(row["card_facts"] or {}) for row in office.rows(events)] == [[]]
 
 
 def test_a_late_reading_that_changes_nothing_writes_nothing(dealership: Dealership) -> None:

@@ -101,6 +101,8 @@ def fill(office: Office) -> None:
     end_deliveries(office)
     trail(office)
     with office.ledger.write() as connection:
+        connection.execute(update(events).where(events.c.id == 1).values(card_facts={"brand": "Kia"}))
+        note(connection, [Change("card", 1, 1)])
         record(connection, "retry", Actor("admin", "so"), office.clock(), [{"call_ref": 1, "details": {"a": 1}}])
     take_all(office)
 

@@ -12,7 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the table."""
+    """Add the table, and a column for what is read late."""
+    op.add_column("events", sa.Column("card_facts", sa.JSON()))
     op.create_table(
         "unread_cards",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -33,3 +34,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop it: what was decided without those fields stays so."""
     op.drop_table("unread_cards")
+    op.drop_column("events", "card_facts")

@@ -50,6 +50,10 @@ FIELD_WORDS: Mapping[str, str] = {
     "other_card": "Комментарий в карточке с прежней записью",
     "withdrawal_subject": "Тема отмены",
     "withdrawal": "Текст отмены",
+    "before_hours": "Часов до срока",
+    "after_hours": "Часов после срока",
+    "to": "Кому",
+    "by": "Как сказать; если не отмечено — письмом",
     "days": "Рабочие дни",
     "from": "Начало рабочего дня",
     "to": "Конец рабочего дня",
@@ -74,6 +78,7 @@ _TABLE_WORDS: Mapping[str, str] = {
     "fact": "словарь",
     "derived": "выводы",
     "case": "случай",
+    "escalation": "шаг",
     "person": "человек",
     "deputy": "заместитель",
     "answers": "ответ",
@@ -170,7 +175,7 @@ class RulesWords:
             after = place[number + 1] if number + 1 < len(place) else None
             entry = inner(node, after) if after is not None else None
             named = (
-                entry.get("label") or entry.get("paragraph") or entry.get("id") or entry.get("name")
+                entry.get("label") or entry.get("paragraph") or entry.get("subject") or entry.get("id") or entry.get("name")
                 if (isinstance(entry, Mapping))
                 else None
             )

@@ -40,6 +40,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/console/rules/script/<script>/add/fact"): "editor admin",
     ("POST", "/console/rules/script/<script>/add/override"): "editor admin",
     ("POST", "/console/rules/script/<script>/add/calendar"): "editor admin",
+    ("POST", "/console/rules/script/<script>/add/step"): "editor admin",
     ("POST", "/console/rules/script/<script>/add/term"): "editor admin",
     ("POST", "/console/rules/script/<script>/merge"): "editor admin",
     ("POST", "/console/rules/script/<script>/publish"): "admin",

@@ -149,6 +149,9 @@ def test_a_form_that_is_sent_unchanged_changes_nothing(console: ConsoleSite) -> 
         ("/settings", "script.title", "", "текст пуст"),
         ("/people", COORDINATOR, "не адрес", "это не почтовый адрес"),
         ("/outcomes", "outcomes.outcome.exclude_calls.action[remind].text", "{нет}", "нет"),
+        ("/settings", "script.escalation[supervisor_before].text", "{нет}", "неизвестная подстановка"),
+        ("/settings", "script.escalation[supervisor_before].before_hours", "", "не сказано, когда"),
+        ("/settings", "script.escalation[supervisor_before].roles", "", "шаг никому"),
     ],
 )
 def test_a_fault_stands_beside_its_field(console: ConsoleSite, path: str, address: str, typed: str, fault: str) -> None:

@@ -163,7 +163,14 @@ def remove_entry(editor: DraftEditor, form: Form) -> str:
     if not isinstance(entry, Mapping):
         raise InputError("Этого в черновике уже нет", hint="Обновите страницу")
     editor.remove(address)
-    named = entry.get("label") or entry.get("name") or entry.get("paragraph") or entry.get("subject") or entry.get("text") or address
+    named = (
+        entry.get("label")
+        or entry.get("name")
+        or entry.get("paragraph")
+        or entry.get("subject")
+        or entry.get("text")
+        or address
+    )
     return f"убрано: {named}"
 
 

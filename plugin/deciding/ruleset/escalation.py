@@ -77,7 +77,9 @@ def _hours(form: Mapping[str, Any], place: Place, faults: Faults) -> int:
     before, after = form["before_hours"], form["after_hours"]
     if (before is None) == (after is None):
         what = "не сказано, когда" if before is None else "и до срока, и после него"
-        faults.add(_FILE, (*place, "before_hours"), what, "задайте before_hours (до срока) или after_hours (после; 0 — в срок)")
+        faults.add(
+            _FILE, (*place, "before_hours"), what, "задайте before_hours (до срока) или after_hours (после; 0 — в срок)"
+        )
     return -before if before is not None else after or 0
 
 

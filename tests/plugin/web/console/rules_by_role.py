@@ -44,6 +44,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/console/rules/script/<script>/add/term"): "editor admin",
     ("POST", "/console/rules/script/<script>/merge"): "editor admin",
     ("POST", "/console/rules/script/<script>/publish"): "admin",
+    ("POST", "/console/rules/script/<script>/beside"): "admin",
     ("GET", "/console/rules/history"): "supervisor editor admin",
     ("GET", "/console/rules/history/<int:number>"): "supervisor editor admin",
     ("POST", "/console/rules/history/<int:number>/back"): "admin",

@@ -105,7 +105,7 @@ class DraftEffects:
             if opened.files == self._desk.files(current.revision):
                 compiled = CompiledDraft(current, run_cases(current))
             else:
-                compiled = self._desk.compiled.of(opened.files)
+                compiled = self._desk.compiled.of(opened.files, current)
             return DraftEffect((), differences(current, compiled.rulebook), compiled)
         except RulesError as error:
             return DraftEffect(error.faults)

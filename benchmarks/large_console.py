@@ -27,8 +27,8 @@ CALLS = 1_000_000
 _WHOLE, _LATE, _STOPPED = 100_000, 1_000, 500
 #: Ids of one call's rows are further from those of the next than any busy day has rows.
 _STRIDE = 1_000
-#: Seconds between two copies.
-_STEP = 31
+#: Seconds over which those copies are spread that are done.
+_YEAR = 365 * 86_400
 _NUMBERS = {
     "SQLite": "WITH RECURSIVE n(i) AS (SELECT {} UNION ALL SELECT i + 1 FROM n WHERE i < {})",
     "PostgreSQL": "WITH n(i) AS (SELECT generate_series({}, {}))",
@@ -71,9 +71,9 @@ def large_console(url: str, folder: Path) -> Iterator[tuple[ConsoleSite, dict[st
                 connection.execute(update(promises).where(promises.c.call_ref == found["done"]).values(kept))
                 first = 1
                 for name, count in (("done", _WHOLE), ("late", _LATE), ("stopped", _STOPPED)):
-                    _copy(connection, ledger.kind, found[name], first, count)
+                    _copy(connection, ledger.kind, found[name], (first, count), _YEAR // count if name == "done" else 1)
                     first += count
-                _copy(connection, ledger.kind, found["none"], first, CALLS - first)
+                _copy(connection, ledger.kind, found["none"], (first, CALLS - first), _YEAR // CALLS)
                 connection.exec_driver_sql("ANALYZE")
             yield site, found
 
@@ -84,14 +84,19 @@ def _settings(url: str, folder: Path) -> Settings:
     return replace(settings, ledger_url=url, page=PageSettings("http://localhost", source="telephony", secret=KEY))
 
 
-def _copy(connection: Connection, kind: str, call: int, first: int, count: int) -> None:
-    """So many copies of a call and all that hangs on it, numbered from ``first``."""
+def _copy(connection: Connection, kind: str, call: int, which: tuple[int, int], step: int) -> None:
+    """Copies of a call and all that hangs on it: ``which`` are the first one's number and how many there are.
+
+    Each lies ``step`` seconds further back.
+    """
+    first, count = which
     numbers = _NUMBERS[kind].format(first, first + count - 1)
+    back = f"((n.i - {first - 1}) * {step})"
     held = select(deliveries.c.id).where(deliveries.c.call_ref == call)
     sent = ", ".join(str(id_) for id_ in connection.execute(held).scalars()) or "-1"
     for table, key in _TABLES:
         names = ", ".join(f'"{column.name}"' for column in table.columns)
-        values = ", ".join(_value(kind, table, column) for column in table.columns)
+        values = ", ".join(_value(kind, table, column, back) for column in table.columns)
         which = f"t.{key} IN ({sent})" if key == "delivery_ref" else f"t.{key} = {call}"
         query = f'{numbers} SELECT {values} FROM n CROSS JOIN "{table.name}" t WHERE {which}'
         query = f'INSERT INTO "{table.name}" ({names}) {query}'
@@ -99,7 +104,7 @@ def _copy(connection: Connection, kind: str, call: int, first: int, count: int) 
         connection.execute(text(query.replace("%H:%M:%f", r"%H\:%M\:%f")))
 
 
-def _value(kind: str, table: Table, column: Column[Any]) -> str:
+def _value(kind: str, table: Table, column: Column[Any], back: str) -> str:
     here = f't."{column.name}"'
     refers = any(key.column.table in {one for one, _ in _TABLES} for key in column.foreign_keys)
     if refers or (column.primary_key and column.name == "id"):
@@ -108,6 +113,6 @@ def _value(kind: str, table: Table, column: Column[Any]) -> str:
         return _OWN[f"{table.name}.{column.name}"]
     if isinstance(column.type, UtcTime):
         if kind == "SQLite":
-            return f"strftime('%Y-%m-%d %H:%M:%f000', {here}, '-' || (n.i * {_STEP}) || ' seconds')"
-        return f"{here} - make_interval(secs => n.i * {_STEP})"
+            return f"strftime('%Y-%m-%d %H:%M:%f000', {here}, '-' || {back} || ' seconds')"
+        return f"{here} - make_interval(secs => {back})"
     return here

@@ -85,6 +85,6 @@ def test_without_a_network_or_a_session_what_is_typed_waits_and_is_saved_by_itse
     wire.become("whole")
     other.goto(f"{site.url}{SCRIPT}/people")
     expect(other.get_by_text("Есть неопубликованные изменения.")).to_be_visible()
-    other.wait_for_function("!Object.keys(localStorage).some((key) => key.startsWith('optout-rules:anna'))")
+    other.wait_for_function("() => !Object.keys(localStorage).some((key) => key.startsWith('optout-rules:anna'))")
     other.goto(f"{site.url}{SCRIPT}")
     expect(phrase(other)).to_have_value("Закрыто без связи?")

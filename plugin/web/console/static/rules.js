@@ -49,7 +49,7 @@ const showBar = (answer) => {
 const showEffect = async (again = 0) => {
   const mine = ++asked;
   const answer = await fetch(bar.dataset.effect, { headers: { Accept: "application/json" } }).catch(() => null);
-  if (!answer?.ok || mine !== asked) return;
+  if (!answer?.ok || answer.redirected || mine !== asked) return;
   const told = await answer.json();
   const link = document.createElement("a");
   link.href = `${bar.dataset.effect.replace(/effect$/, "changes")}`;

@@ -104,6 +104,8 @@ def test_an_unknown_script_or_field_is_refused_in_words(console: ConsoleSite) ->
     for address in ("rules.question[nobody].say", "roles.nothing", "script.calendar", "rules.rule[1].when"):
         answer = anna.post(f"{SCRIPT}/save", **{f"was:{address}": "x", f"f:{address}": "y"})
         assert (answer.status, "Вернуться к правилам" in answer.text) == (422, True), address
+    for what in ("answer", "answer-out", "conditions", "action", "action-if", "person"):
+        assert anna.get(f"{SCRIPT}/add?what={what}&page=rules_conversation").status == 422
     assert console.rows(drafts) == []
 
 

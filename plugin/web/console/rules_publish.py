@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flask import redirect, request, url_for
 
 from plugin.console.rules_effect import past_sentence
-from plugin.console.rules_publishing import merge_draft, publish_draft
+from plugin.console.rules_publishing import agreed_by, merge_draft, publish_draft, waiting
 from plugin.console.rules_shadow import draft_shadow, let_beside, stop_beside
 from plugin.errors import ApprovalNeeded, InputError, RulesError
 from plugin.web.console.access import ADMIN, RULES
@@ -72,6 +72,8 @@ def _page(services: ConsoleServices, script: str, status: int = 200, notice: str
     own = room(services)
     effect = own.effects.of(opened)
     past = own.effects.past(opened) if effect.compiled else None
+    desk, revision = own.desk, effect.compiled.rulebook.revision if effect.compiled else ""
+    review = next((one for one in waiting(desk) if one.revision == revision), None)
     source = services.settings.source_of(services.settings.page.source).recorded_as
     return script_page(
         "rules/publish.html",
@@ -85,7 +87,9 @@ def _page(services: ConsoleServices, script: str, status: int = 200, notice: str
         shadow=draft_shadow(own.desk, effect.compiled, source) if effect.compiled else None,
         approvals=services.settings.approvals,
         may_publish=visitor().role in ADMIN,
-        reason=request.form.get("reason", ""),
+        review=review,
+        agreed=agreed_by(desk, review) if review else (),
+        reason=request.form.get("reason") or (review.reason if review else ""),
     )
 
 

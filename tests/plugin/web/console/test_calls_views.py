@@ -56,9 +56,7 @@ def test_what_a_view_is_called_is_shown_as_text(console: ConsoleSite) -> None:
     assert "<img" not in page.html
 
 
-def test_only_so_many_calls_are_gone_through_at_a_time(
-    console: ConsoleSite, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_so_many_calls_are_gone_through_at_a_time(console: ConsoleSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("plugin.web.console.calls._LOOKED_AT", 2)
     old = console.report("old", ALL, ago=9, card={"name": "Орлова Анна"})
     for hours in range(1, 5):

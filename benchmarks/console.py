@@ -22,7 +22,7 @@ _REFUSED = (404, 422)
 
 def pages() -> list[Row]:
     """The slowest and the largest page of each database; every page that misses is named."""
-    rows = []
+    rows: list[Row] = []
     for kind, make in kinds():
         with tempfile.TemporaryDirectory(prefix="optout-bench-") as folder:
             began = time.perf_counter()

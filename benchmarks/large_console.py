@@ -1,4 +1,4 @@
-"""A console whose ledger holds a million calls: a busy day of which some calls are copied by SQL, spread over a year."""
+"""A console with a million calls: a busy day of which some are copied by SQL, spread over a year."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def _copy(connection: Connection, kind: str, call: int, which: tuple[int, int], 
     for table, key in _TABLES:
         names = ", ".join(f'"{column.name}"' for column in table.columns)
         values = ", ".join(_value(kind, table, column, back) for column in table.columns)
-        which = f"t.{key} IN ({sent})" if key == "delivery_ref" else f"t.{key} = {call}"
-        query = f'{numbers} SELECT {values} FROM n CROSS JOIN "{table.name}" t WHERE {which}'
+        copied = f"t.{key} IN ({sent})" if key == "delivery_ref" else f"t.{key} = {call}"
+        query = f'{numbers} SELECT {values} FROM n CROSS JOIN "{table.name}" t WHERE {copied}'
         query = f'INSERT INTO "{table.name}" ({names}) {query}'
         # A colon would be taken for the name of a parameter.
         connection.execute(text(query.replace("%H:%M:%f", r"%H\:%M\:%f")))

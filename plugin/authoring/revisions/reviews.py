@@ -28,7 +28,7 @@ _r = rule_reviews.c
 
 @dataclass(frozen=True, slots=True)
 class RulesReview:
-    """One step of a review. ``act``: submit, approve or withdraw; ``over``: the activation that the rules were compared with."""
+    """One step of a review. ``act``: submit, approve or withdraw; ``over``: the activation that they were held against."""
 
     revision: str
     act: str

@@ -142,14 +142,18 @@ def search_of(services: ConsoleServices, filters: Mapping[str, str], after: int 
         raise InputError("Номер: в нём нет ни одной цифры", hint="Например: +7 916 123-45-67, 916 123 или 45-67")
     if filters.get("state") not in (None, *STATES):
         raise InputError("Состояние: такого нет", hint="Выберите из списка")
-    plain = {name: filters.get(name) for name in ("name", "card", "operator", "script", "outcome", "state")}
     return CallSearch(
         phone=phone,
+        name=filters.get("name"),
+        card=filters.get("card"),
+        operator=filters.get("operator"),
+        script=filters.get("script"),
+        outcome=filters.get("outcome"),
+        state=filters.get("state"),
         source=services.settings.source_of(source).namespace if source else None,
         since=since_of(services, filters),
         until=until_of(services, filters),
         after=after,
-        **plain,
     )
 
 

@@ -67,7 +67,7 @@ def test_only_so_many_calls_are_gone_through_at_a_time(console: ConsoleSite, mon
         """The calls' links, and where the search goes on."""
         html = anna.get(f"/console/calls?{query}").html
         links = [part.partition('"')[0] for part in html.split('class="row-link" href="')[1:]]
-        _, found, rest = html.partition('<a href="/console/calls?')
+        _, _, rest = html.partition('<a href="/console/calls?')
         rest = rest.partition('" rel="next"')[0] if "Искать среди более ранних" in html else ""
         return links, rest.replace("&amp;", "&") or None
 

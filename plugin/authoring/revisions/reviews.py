@@ -28,7 +28,7 @@ _r = rule_reviews.c
 
 @dataclass(frozen=True, slots=True)
 class RulesReview:
-    """One step of a review. ``act``: submit, approve or withdraw; ``over``: the activation that they were held against."""
+    """One step of a review. ``act``: submit, approve or withdraw; ``over``: the activation they were held against."""
 
     revision: str
     act: str

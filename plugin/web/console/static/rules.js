@@ -135,6 +135,8 @@ for (const form of document.querySelectorAll("form.edit")) {
     keep(form);
     flush();
   });
+  // What a password manager or a program fills in changes without being told as a change.
+  form.addEventListener("focusout", () => dirty.has(form) && flush());
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     dirty.add(form);

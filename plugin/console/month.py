@@ -1,4 +1,4 @@
-"""The calls of the last 30 days, day by day, as a picture is drawn from them; counted once a minute at most."""
+"""The promises of the last 30 days, by the day that they fell due; counted once a minute at most."""
 
 from __future__ import annotations
 
@@ -8,37 +8,45 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, case, func, select
 
-from plugin.ledger.schema import UtcTime, calls
+from plugin.ledger.promises import PromiseState, promises
+from plugin.ledger.schema import UtcTime
 
 DAYS = 30
 #: For so long a count is shown again.
 _KEPT = timedelta(minutes=1)
-_COUNT = select(func.count(), func.count(calls.c.outcome)).where(
-    calls.c.last_occurred_at >= bindparam("since", type_=UtcTime),
-    calls.c.last_occurred_at < bindparam("until", type_=UtcTime),
+_P = promises.c
+_COUNT = select(
+    func.count(),
+    func.count(case((_P.state == PromiseState.KEPT, 1))),
+    func.count(case((_P.state.in_((PromiseState.LATE, PromiseState.BROKEN)), 1))),
+).where(
+    _P.deadline_at >= bindparam("since", type_=UtcTime),
+    _P.deadline_at < bindparam("until", type_=UtcTime),
+    _P.state != PromiseState.WITHDRAWN,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class DayOfCalls:
-    """One day: its calls, and how many of them have an outcome."""
+class DayOfPromises:
+    """One day: the promises that fell due on it, those kept in time, and those late or broken; the rest stand yet."""
 
     day: date
-    calls: int
-    decided: int
+    due: int
+    kept: int
+    failed: int
 
 
-class MonthOfCalls:
+class MonthOfPromises:
     """Those of a ledger. Thread-safe."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
         self._lock = threading.Lock()
-        self._counted: tuple[datetime, Sequence[DayOfCalls]] | None = None
+        self._counted: tuple[datetime, Sequence[DayOfPromises]] | None = None
 
-    def days(self, connection: Connection, now: datetime) -> Sequence[DayOfCalls]:
+    def days(self, connection: Connection, now: datetime) -> Sequence[DayOfPromises]:
         """The last 30 days by the deployment's calendar, today last. Days that are over are counted once a day."""
         with self._lock:
             known = self._counted
@@ -55,6 +63,6 @@ class MonthOfCalls:
             self._counted = (now, days)
         return days
 
-    def _count(self, connection: Connection, day: date) -> DayOfCalls:
+    def _count(self, connection: Connection, day: date) -> DayOfPromises:
         since, until = (datetime.combine(one, time(), self._zone) for one in (day, day + timedelta(days=1)))
-        return DayOfCalls(day, *connection.execute(_COUNT, {"since": since, "until": until}).one())
+        return DayOfPromises(day, *connection.execute(_COUNT, {"since": since, "until": until}).one())

@@ -1,4 +1,4 @@
-"""What needs somebody now, who was last heard of when, and the calls of the last 30 days."""
+"""What needs somebody now, who was last heard of when, and the promises of the last 30 days."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask import current_app, url_for
 
 from plugin.auth.visitor import SEE_ALL
 from plugin.console.last_heard import last_heard
-from plugin.console.month import DayOfCalls, MonthOfCalls
+from plugin.console.month import DayOfPromises, MonthOfPromises
 from plugin.console.pressing import pressing_calls
 from plugin.console.remarks import count_open
 from plugin.ledger.states import DeliveryState
@@ -115,22 +115,24 @@ def _sources(services: ConsoleServices) -> list[str]:
     return list(dict.fromkeys([*(source.name for source in services.settings.sources), page]))
 
 
-def _month(services: ConsoleServices) -> MonthOfCalls:
-    return current_app.extensions.setdefault(_MONTH, MonthOfCalls(services.zone))  # type: ignore[no-any-return]
+def _month(services: ConsoleServices) -> MonthOfPromises:
+    return current_app.extensions.setdefault(_MONTH, MonthOfPromises(services.zone))  # type: ignore[no-any-return]
 
 
-def _bars(days: Sequence[DayOfCalls]) -> Mapping[str, Any]:
-    """The picture: a bar a day, its height in hundredths of the highest."""
-    most = max((day.calls for day in days), default=0)
+def _bars(days: Sequence[DayOfPromises]) -> Mapping[str, Any]:
+    """The picture: a bar a day, its height in hundredths of the highest; what failed stands on what was kept."""
+    most = max((day.due for day in days), default=0)
     bars = [
         {
             "day": day,
-            "calls": round(day.calls * 100 / most, 1) if most else 0.0,
-            "decided": round(day.decided * 100 / most, 1) if most else 0.0,
+            "due": round(day.due * 100 / most, 1) if most else 0.0,
+            "kept": round(day.kept * 100 / most, 1) if most else 0.0,
+            "failed": round(day.failed * 100 / most, 1) if most else 0.0,
         }
         for day in days
     ]
-    return {"bars": bars, "most": most, "total": sum(day.calls for day in days)}
+    total, kept, failed = (sum(getattr(day, name) for day in days) for name in ("due", "kept", "failed"))
+    return {"bars": bars, "most": most, "total": total, "kept": kept, "failed": failed}
 
 
 ROUTES: Sequence[ConsoleRoute] = (ConsoleRoute("GET", "/", "today", today, STAFF, "today", "Сегодня"),)

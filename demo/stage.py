@@ -77,11 +77,11 @@ class Stage:
         # The plugin listens on a port of its own choosing.
         return self.plugin_url + link[link.index("/operator") :].strip()
 
-    def account(self) -> tuple[str, str]:
-        """A new account for the operators' page: login and password."""
-        login, password = "operator", secrets.token_urlsafe(12)
-        self._optout("user", "add", login, given=f"{password}\n")
-        return login, password
+    def account(self, role: str) -> tuple[str, str]:
+        """A new account, named as its role is: login and password."""
+        password = secrets.token_urlsafe(12)
+        self._optout("user", "add", role, "--role", role, given=f"{password}\n")
+        return role, password
 
     def mails(self, phone: str) -> list[tuple[str, str]]:
         """(recipient, subject) of the mails with this number in their text."""

@@ -53,6 +53,9 @@ def test_a_kept_demo_stays_until_it_is_told_to_end() -> None:
         if line.startswith("Ctrl-C"):
             break
     assert any(line.startswith("CRM:     http://127.0.0.1:") for line in lines)
+    pages = [lines[at - 1] for at, line in enumerate(lines) if "вход: " in line]
+    assert [line.split("/")[-2] for line in pages] == ["console", "operator"]
+    assert any("вход: admin, пароль: " in line for line in lines)
     assert any("вход: operator, пароль: " in line for line in lines)
     link = next(line.strip() for line in lines if "/operator/open" in line)
     with build_opener(HTTPCookieProcessor(), ProxyHandler({})).open(link, timeout=10) as page:

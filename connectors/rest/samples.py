@@ -89,7 +89,7 @@ def _unsendable(request: Request, context: Context) -> str | None:
 
 def _contexts(values: TemplateValues, settings: Mapping[str, Any], place: Place) -> Iterator[Context]:
     """The usual values, then each kind of odd ones."""
-    kinds = [str(place[1])] if place[0] == "card" and len(place) > 1 else list(settings["card"])
+    kinds = [str(place[1])] if place[0] == "card" and len(place) > 1 else list(settings.get("card", {}))
     people = _MAILED if place[0] == "email" else _NOBODY
     for kind in kinds or ["contact"]:
         yield _context(values, kind, USUAL)
@@ -112,6 +112,10 @@ def _context(
         since=_DUE,
         until=_DUE,
         phone=_NOTATIONS[0],
+        number=_NOTATIONS[0],
+        e164=_NOTATIONS[0],
+        notations=_NOTATIONS,
+        request_id=KEY[:32],
         record=Anything("42", holds),
         **keyed(KEY),
         **texts,

@@ -32,7 +32,7 @@ _file_argument = click.argument("file", metavar="FILE", type=click.Path(path_typ
 _numbers_argument = click.argument("given", metavar="NUMBER...", nargs=-1, required=True)
 
 
-@click.group(short_help="Whom not to call: list, check, add, remove, import, export; calls.")
+@click.group(short_help="Whom not to call: list, check, add, remove, import, export, push; calls.")
 def suppression() -> None:
     """Whom not to call and not to write to. Numbers may be given in any notation."""
 
@@ -193,6 +193,36 @@ def export(config: Path | None, /, *, file: Path, scope: str, format_: str, nota
             return
         count = write_file(file, lambda out: write_list(entries, out, *chosen))
     click.echo(f"Записано номеров: {count}.")
+
+
+@suppression.command()
+@click.argument("name", metavar="DIALLER")
+@click.option("--again", is_flag=True, help="Also look once more at what it held already, or refused.")
+@by_option
+@reason_option
+@yes_option
+@click.pass_obj
+def push(config: Path | None, /, *, name: str, again: bool, by: str, reason: str, yes: bool) -> None:
+    """Print how far DIALLER's list is, and with --yes have the whole list pushed to it by the running service."""
+    from plugin.cli.format import suppression as text
+    from plugin.cli.ledgers import ledger_of, settings_of
+    from plugin.common.clock import utc_now
+    from plugin.ledger.audit import Actor
+    from plugin.promise.push_list import plan_push, push_all, push_counts, push_reasons
+
+    settings = settings_of(config)
+    dialler = settings.dialler(name)
+    if dialler is None:
+        known = ", ".join(one.name for one in settings.diallers) or "ни одного"
+        raise InputError(f"В plugin.toml нет [suppression.push.{name[:24]}]", hint=f"Есть: {known}")
+    with ledger_of(settings) as ledger:
+        if yes:
+            changed = push_all(ledger, utc_now, dialler, Actor.signed(by, reason), again=again)
+            click.echo(f"Поставлено в очередь номеров: {changed}. Передаёт их служба: optout serve или deliver.")
+        with ledger.read() as connection:
+            counts, plan = push_counts(connection, name), plan_push(connection, dialler)
+            reasons = push_reasons(connection, name)
+        click.echo(text.push_page(dialler, counts, plan, reasons, settings.timezone, again=again and not yes))
 
 
 def _numbers(given: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from plugin.ledger import chain as chain
 from plugin.ledger import connected as connected
 from plugin.ledger import drafts as drafts
 from plugin.ledger import promises as promises
+from plugin.ledger import pushed_numbers as pushed_numbers
 from plugin.ledger import restores as restores
 from plugin.ledger import shadows as shadows
 from plugin.ledger import suppression as suppression

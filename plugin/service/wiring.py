@@ -45,6 +45,7 @@ from plugin.service.housekeeping import (
     purge_step,
     refused_calls_step,
 )
+from plugin.service.pushing import push_loop
 from plugin.web import WebServer, create_app
 from plugin.web.events import too_large_teller
 from plugin.web.limits import BodyLimits
@@ -123,6 +124,13 @@ class Service:
             LoopThread("delivery", worker),
             LoopThread("events", resolver),
             *(LoopThread(name, HousekeepingLoop(step, worker.outages)) for name, step in housekeeping.items()),
+            *(
+                LoopThread(
+                    f"push-{one.name}",
+                    HousekeepingLoop(push_loop(ledger, one, settings, utc_now, owner).step, worker.outages),
+                )
+                for one in settings.diallers
+            ),
         )
 
 

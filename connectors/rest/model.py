@@ -55,10 +55,11 @@ class Find:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a client's record shows name, phones and link."""
+    """How a client's record shows name, phones, addresses of e-mail and link."""
 
     name: TextTemplate | None = None
     phones: tuple[Path, ...] = ()
+    emails: tuple[Path, ...] = ()
     url: TextTemplate | None = None
 
 

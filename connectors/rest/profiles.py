@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 import tomllib
@@ -77,6 +76,5 @@ def _without_repeats(lines: list[str]) -> list[str]:
     return kept
 
 
-@functools.cache
 def _profile(folder: Traversable, name: str) -> dict[str, Any]:
     return tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))

@@ -243,11 +243,11 @@ def state_table() -> fields.Nested:
 
 def _shape_fields() -> dict[str, fields.Field[Any]]:
     of = placeholders.with_record(placeholders.NOTHING)
-    return {"name": TemplateField(of), "phones": PathsField(), "url": TemplateField(of)}
+    return {"name": TemplateField(of), "phones": PathsField(), "emails": PathsField(), "url": TemplateField(of)}
 
 
 def _shape(data: dict[str, Any]) -> model.Shape:
-    return model.Shape(**{key: data.pop(key) for key in ("name", "phones", "url") if key in data})
+    return model.Shape(**{key: data.pop(key) for key in ("name", "phones", "emails", "url") if key in data})
 
 
 def card_table() -> fields.Nested:

@@ -185,6 +185,7 @@ class RestTrial:
             return
         yield f"name: {card.name or '(none)'}"
         yield f"phones: {', '.join(card.phones) or '(none)'}"
+        yield f"emails: {', '.join(card.emails) or '(none)'}"
         yield f"url: {card.url or '(none)'}"
 
 

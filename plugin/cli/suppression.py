@@ -178,9 +178,13 @@ def calls(config: Path | None, /, *, since: str | None, limit: int, full: bool, 
     show_default=True,
     help="How numbers are written: +79161234567, 79161234567 or 89161234567.",
 )
+@click.option("--emails", is_flag=True, help="The e-mail addresses that are excluded from mailings instead.")
 @click.pass_obj
-def export(config: Path | None, /, *, file: Path, scope: str, format_: str, notation: str) -> None:
+def export(config: Path | None, /, *, file: Path, scope: str, format_: str, notation: str, emails: bool) -> None:
     """Write the excluded numbers into FILE, or to standard output for `-`. The file is replaced as a whole."""
+    if emails:
+        _export_emails(config, file, format_)
+        return
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.promise.suppression_files import ListFormat, NumberNotation, write_file, write_list
     from plugin.promise.suppression_list import suppressed_entries
@@ -223,6 +227,22 @@ def push(config: Path | None, /, *, name: str, again: bool, by: str, reason: str
             counts, plan = push_counts(connection, name), plan_push(connection, dialler)
             reasons = push_reasons(connection, name)
         click.echo(text.push_page(dialler, counts, plan, reasons, settings.timezone, again=again and not yes))
+
+
+def _export_emails(config: Path | None, file: Path, format_: str) -> None:
+    from plugin.cli.ledgers import ledger_of, settings_of
+    from plugin.promise.email_list import suppressed_addresses, write_addresses
+    from plugin.promise.suppression_files import write_file
+
+    if format_ == "astdb":
+        raise InputError("--emails: адреса не пишутся в AstDB", hint="--format lines, csv или json")
+    with ledger_of(settings_of(config)) as ledger, ledger.read() as connection:
+        entries = suppressed_addresses(connection)
+        if str(file) == "-":
+            write_addresses(entries, sys.stdout, format_)
+            return
+        count = write_file(file, lambda out: write_addresses(entries, out, format_))
+    click.echo(f"Записано адресов: {count}.")
 
 
 def _numbers(given: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, or_
 from plugin.ledger.chain.forget import forget_records
 from plugin.ledger.pushed_numbers import PushState, pushed_numbers
 from plugin.ledger.schema import UtcTime
+from plugin.ledger.suppressed_emails import suppressed_emails
 from plugin.ledger.suppression import refused_calls, suppressions
 
 _s, _other = suppressions.c, suppressions.alias("other")
@@ -60,6 +61,16 @@ _TAKEN_OUT = delete(pushed_numbers).where(
         .limit(_LIMIT)
     )
 )
+#: Addresses of a number of which nothing is said any more.
+_EMAILS = delete(suppressed_emails).where(
+    suppressed_emails.c.id.in_(
+        select(suppressed_emails.c.id)
+        .where(
+            suppressed_emails.c.noted_at < _OLD, ~exists().where(suppressions.c.number == suppressed_emails.c.number)
+        )
+        .limit(_LIMIT)
+    )
+)
 
 
 def purge_suppressions(connection: Connection, before: datetime, limit: int) -> int:
@@ -71,4 +82,6 @@ def purge_suppressions(connection: Connection, before: datetime, limit: int) -> 
             forget_records(connection, "said", sorted({row.call_ref for row in removed if row.call_ref is not None}))
             forget_records(connection, "suppression", [row.id for row in removed if row.call_ref is None])
             return len(removed)
-    return connection.execute(_CALLED, chosen).rowcount or connection.execute(_TAKEN_OUT, chosen).rowcount
+    return connection.execute(_CALLED, chosen).rowcount or (
+        connection.execute(_TAKEN_OUT, chosen).rowcount or connection.execute(_EMAILS, chosen).rowcount
+    )

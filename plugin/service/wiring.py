@@ -26,6 +26,7 @@ from plugin.monitoring import AlertWatch
 from plugin.operations.chain_check import DailyChainCheck
 from plugin.operations.retention import DailyPurge
 from plugin.promise.bookkeeping import PromiseBook
+from plugin.promise.email_reader import EmailReader
 from plugin.promise.escalation import Escalation
 from plugin.promise.promise_loop import PromiseLoop
 from plugin.promise.refused_calls import RefusedCallWatch
@@ -118,6 +119,7 @@ class Service:
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
             "chain": chain_step(ChainLoop(ledger, utc_now)),
             "chain-check": chain_check_step(DailyChainCheck(ledger, utc_now)),
+            "emails": EmailReader(ledger, rules, CrmReads(self.connector, gates, refreshing=True), utc_now).step,
             "refused-calls": refused_calls_step(RefusedCallWatch(ledger, rules, utc_now)),
         }
         return (

@@ -98,6 +98,15 @@ class ReminderTable:
 
 
 @dataclass(frozen=True, slots=True)
+class ReminderList:
+    """How many reminders are read at once, at most ``most``; what is missing in the list is read by itself."""
+
+    request: Request
+    records: RecordsShape
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class PersonTable:
     """How a CRM user is looked up, and where the address is that the CRM mails to."""
 

@@ -28,6 +28,7 @@ CARD = _names(_CARD)
 BY_PHONE = _names({"phone": (), "notation": ()})
 BY_NAME = _names({"name": (), "word": ()})
 STATE = _names(_ID)
+STATES = _names({"ids": ()})
 WITHDRAW = _names(_ID, _KEY, _RECORD, {"why": ()})
 REMOVE = _names(_ID, _CARD)
 CALL = _names(_ID)
@@ -61,6 +62,7 @@ BY_TABLE: Mapping[str, Names] = {
     "contact_by_phone": BY_PHONE,
     "contact_by_name": BY_NAME,
     "reminder_state": STATE,
+    "reminder_states": STATES,
     "withdraw": WITHDRAW,
     "remove": REMOVE,
     "call": CALL,

@@ -108,6 +108,7 @@ def _context(
     return values.of(
         card=values.card(CardRef(kind, "42")),
         id="42",
+        ids=["42", "43"],
         due=_DUE,
         since=_DUE,
         until=_DUE,

@@ -29,6 +29,7 @@ from connectors.rest.tables import (
     remove_table,
     rule_table,
     state_table,
+    states_table,
     table,
     withdraw_table,
 )
@@ -127,6 +128,7 @@ class RestSettings(HttpAccount):
     email = create_table(placeholders.EMAIL, load_default=None)
     find = _kinds(find_table, required=True)
     reminder_state = state_table()
+    reminder_states = states_table()
     withdraw = withdraw_table()
     remove = _kinds(remove_table, required=False)
     check = fields.List(check_table(), load_default=list)

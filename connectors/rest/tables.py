@@ -238,6 +238,19 @@ def state_table() -> fields.Nested:
     )
 
 
+def states_table() -> fields.Nested:
+    """``[reminder_states]``."""
+
+    def build(data: dict[str, Any]) -> model.ReminderList:
+        most, request = data.pop("most"), request_of(data)
+        if not request.uses_name("ids"):
+            raise ValidationError({"path": ["no template names ids: of which reminders is it?"]})
+        return model.ReminderList(request, _records(data), most)
+
+    of = placeholders.STATES
+    return table(build, **request_fields(of), **_records_fields(of), most=count(50, 1_000), load_default=None)
+
+
 # --- cards and contacts ------------------------------------------------------------------------------
 
 

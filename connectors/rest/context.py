@@ -22,7 +22,7 @@ class TemplateValues:
         self._cards: Mapping[str, CardTable] = settings.get("card", {})
         self._fixed = {"constants": settings["constants"], "omit": OMIT, ZONE: settings["time_zone"] or "UTC"}
         if settings["auth"]["kind"] == "body":
-            self._fixed["token"] = settings["token"]
+            self._fixed["token"] = settings.get("token")
 
     def of(self, **values: Any) -> Context:
         """A context of these values."""

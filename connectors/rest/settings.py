@@ -192,7 +192,7 @@ def auth_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator
         if not data.get(key) and key not in unresolved:
             yield key, [f"missing: auth of the kind {auth['kind']} needs it, as {{ env = 'NAME' }}"]
     for key in ("token", "password", "client_secret", "refresh_token"):
-        if data[key] and key not in _secrets_of(auth):
+        if data.get(key) and key not in _secrets_of(auth):
             yield key, [f"has no effect with auth of the kind {auth['kind']}"]
 
 

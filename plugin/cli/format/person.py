@@ -62,7 +62,7 @@ def _parts(record: PersonRecord, words: Sequence[ScriptLabels], zone: ZoneInfo) 
 
 
 def _pushed(row: Mapping[str, Any], zone: ZoneInfo) -> str:
-    wanted = "исключить" if row["wanted"] else "вернуть"
+    wanted = "внести" if row["wanted"] else "убрать"
     state = {"open": "в очереди", "done": "передано", "parked": "отклонено"}[row["state"]]
     return f"  {row['dialler']}: {wanted} с {clock(row['since'], zone)}, {state}"
 

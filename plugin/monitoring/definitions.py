@@ -171,6 +171,17 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         line=lines.refused_calls,
         find=find.calls_after_refusal,
     ),
+    AlertKind.DIALLER_BEHIND: AlertDefinition(
+        name="обзвон не получает исключения",
+        subject="Обзвон не получает исключённые номера",
+        over_subject="Обзвон снова получает исключённые номера",
+        advice=(
+            "Пока номера нет в чёрном списке обзвона, клиенту могут позвонить. Что не передано и почему: "
+            "optout suppression push ИМЯ; когда причина устранена: optout suppression push ИМЯ --again."
+        ),
+        line=lines.dialler,
+        find=find.diallers_behind,
+    ),
     AlertKind.NO_WORKING_TIME: AlertDefinition(
         name="нет рабочего времени до срока",
         subject="До срока нет рабочего времени",

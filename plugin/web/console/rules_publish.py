@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from flask import redirect, request, url_for
 
-from plugin.console.rules_effect import past_sentence
-from plugin.console.rules_publishing import merge_draft, publish_draft
+from plugin.console.rules_publishing import merge_draft, publish_draft, untested_scripts
 from plugin.errors import ApprovalNeeded, InputError, RulesError
 from plugin.web.console.access import ADMIN, RULES
 from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, visitor
-from plugin.web.console.rules_shared import back_to, opened_rules, refusing, room, script_page
+from plugin.web.console.rules_shared import back_to, opened_rules, past_of, refusing, room, script_page
 
 
 def ready(services: ConsoleServices, script: str) -> Answer:
@@ -55,9 +54,7 @@ def merge(services: ConsoleServices, script: str) -> Answer:
 
 def _page(services: ConsoleServices, script: str, status: int = 200, notice: str = "") -> Answer:
     opened = opened_rules(services, script)
-    own = room(services)
-    effect = own.effects.of(opened)
-    past = own.effects.past(opened) if effect.compiled else None
+    effect = room(services).effects.of(opened)
     return script_page(
         "rules/publish.html",
         opened,
@@ -65,8 +62,8 @@ def _page(services: ConsoleServices, script: str, status: int = 200, notice: str
         status,
         notice=notice,
         effect=effect,
-        past=past,
-        past_said=past_sentence(past),
+        untested=untested_scripts(opened),
+        **past_of(services, opened),
         approvals=services.settings.approvals,
         may_publish=visitor().role in ADMIN,
         reason=request.form.get("reason", ""),

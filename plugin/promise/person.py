@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from connectors.kit.phones import notations
 from plugin.ledger.access import session_calls
@@ -64,10 +64,16 @@ def read_person(connection: Connection, number: str, now: datetime) -> PersonRec
         [read_call(connection, id_, now) for id_ in calls_of(connection, number)],
         entries_of(connection, [number]).get(number, []),
         said_of(connection, number),
-        *([dict(row) for row in connection.execute(query, this).mappings()] for query in (_REFUSED, _TRAILS, _OPENED)),
+        _rows(connection, _REFUSED, this),
+        _rows(connection, _TRAILS, this),
+        _rows(connection, _OPENED, this),
         emails=addresses_of(connection, number),
-        pushed=[dict(row) for row in connection.execute(_PUSHED, this).mappings()],
+        pushed=_rows(connection, _PUSHED, this),
     )
+
+
+def _rows(connection: Connection, query: Select[Any], given: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    return [dict(row) for row in connection.execute(query, given).mappings()]
 
 
 def calls_of(connection: Connection, number: str, *, purged: bool = True) -> Sequence[int]:

@@ -185,8 +185,9 @@ def export(config: Path | None, /, *, file: Path, scope: str, format_: str, nota
     if emails:
         _export_emails(config, file, format_)
         return
+    from connectors.kit.notation import NumberNotation
     from plugin.cli.ledgers import ledger_of, settings_of
-    from plugin.promise.suppression_files import ListFormat, NumberNotation, write_file, write_list
+    from plugin.promise.suppression_files import ListFormat, write_file, write_list
     from plugin.promise.suppression_list import suppressed_entries
 
     chosen = ListFormat(format_), NumberNotation(notation), scope

@@ -59,14 +59,20 @@ class PersonRecord:
 def read_person(connection: Connection, number: str, now: datetime) -> PersonRecord:
     """All about this number. What the CRM itself keeps is not here, nor what events that wait to be resolved hold."""
     this = {"number": number}
+
+    def rows(query: Any) -> list[dict[str, Any]]:
+        return [dict(row) for row in connection.execute(query, this).mappings()]
+
     return PersonRecord(
         number,
         [read_call(connection, id_, now) for id_ in calls_of(connection, number)],
         entries_of(connection, [number]).get(number, []),
         said_of(connection, number),
-        *([dict(row) for row in connection.execute(query, this).mappings()] for query in (_REFUSED, _TRAILS, _OPENED)),
+        refused=rows(_REFUSED),
+        trails=rows(_TRAILS),
+        opened=rows(_OPENED),
         emails=addresses_of(connection, number),
-        pushed=[dict(row) for row in connection.execute(_PUSHED, this).mappings()],
+        pushed=rows(_PUSHED),
     )
 
 

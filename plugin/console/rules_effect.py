@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,6 +24,8 @@ _LOG = structlog.get_logger(__name__)
 #: Calls that ended so long ago are decided again.
 DAYS = 90
 _KEPT = 16
+#: For so long conversations are compared; the pages say so where there are more.
+_SECONDS = 2.5
 _LISTED = 20
 
 
@@ -105,8 +109,9 @@ class DraftEffects:
             if opened.files == self._desk.files(current.revision):
                 compiled = CompiledDraft(current, run_cases(current))
             else:
-                compiled = self._desk.compiled.of(opened.files)
-            return DraftEffect((), differences(current, compiled.rulebook), compiled)
+                compiled = self._desk.compiled.of(opened.files, current)
+            found = differences(current, compiled.rulebook, go_on=for_so_long())
+            return DraftEffect((), found, compiled)
         except RulesError as error:
             return DraftEffect(error.faults)
         except EngineError as error:
@@ -126,6 +131,12 @@ class DraftEffects:
         with self._lock:
             if key in self._past:
                 self._past[key] = found
+
+
+def for_so_long(seconds: float = _SECONDS) -> Callable[[], bool]:
+    """Whether that time is not over yet, counted from now on."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() < until
 
 
 def past_sentence(found: Backtest | None) -> str:

@@ -221,14 +221,14 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
     AlertKind.REMINDER_CHANGED: AlertDefinition(
         name="напоминание изменено в CRM",
         subject="Напоминания изменены в CRM",
-        over_subject="Изменённые напоминания исполнены или сняты",
+        over_subject="Изменённые напоминания исполнены, сняты или возвращены",
         advice=(
             "Напоминание удалили, передали другому или перенесли за обещанный срок, а клиенту обещано прежнее. "
             "Узнайте, кто исполнит: optout promises show НОМЕР. Исполненное без напоминания отмечает ссылка из письма."
         ),
         line=lines.changed_reminder,
         find=reminders.changed_reminders,
-        over=reminders.NO_LONGER_OPEN,
+        over=reminders.NO_LONGER_SO,
     ),
     AlertKind.RULES_EMERGENCY: AlertDefinition(
         name="экстренная публикация правил",

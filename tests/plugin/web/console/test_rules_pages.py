@@ -104,6 +104,8 @@ def test_an_unknown_script_or_field_is_refused_in_words(console: ConsoleSite) ->
     for address in ("rules.question[nobody].say", "roles.nothing", "script.calendar", "rules.rule[1].when"):
         answer = anna.post(f"{SCRIPT}/save", **{f"was:{address}": "x", f"f:{address}": "y"})
         assert (answer.status, "Вернуться к правилам" in answer.text) == (422, True), address
+    for what in ("answer", "answer-out", "conditions", "action", "action-if", "person"):
+        assert anna.get(f"{SCRIPT}/add?what={what}&page=rules_conversation").status == 422
     assert console.rows(drafts) == []
 
 
@@ -149,6 +151,9 @@ def test_a_form_that_is_sent_unchanged_changes_nothing(console: ConsoleSite) -> 
         ("/settings", "script.title", "", "текст пуст"),
         ("/people", COORDINATOR, "не адрес", "это не почтовый адрес"),
         ("/outcomes", "outcomes.outcome.exclude_calls.action[remind].text", "{нет}", "нет"),
+        ("/settings", "script.escalation[supervisor_before].text", "{нет}", "неизвестная подстановка"),
+        ("/settings", "script.escalation[supervisor_before].before_hours", "", "не сказано, когда"),
+        ("/settings", "script.escalation[supervisor_before].roles", "", "шаг никому"),
     ],
 )
 def test_a_fault_stands_beside_its_field(console: ConsoleSite, path: str, address: str, typed: str, fault: str) -> None:

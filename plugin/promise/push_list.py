@@ -6,13 +6,13 @@ A dialler hears of what is said from the first start on that knows it; what was 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, union_all, update
 
 from plugin.common.clock import Now
 from plugin.config.settings import PushedDialler
@@ -70,6 +70,15 @@ _REASONS = (
     .group_by(_p.why)
     .order_by(func.count().desc(), _p.why)
     .limit(5)
+)
+#: Said as the partial indexes say it: what diallers hold is not looked through.
+_UNDONE = union_all(
+    *(
+        select(_p.dialler, _p.state, func.count().label("number"), func.min(_p.since, type_=UtcTime).label("oldest"))
+        .where(_p.state == literal_column(f"'{state}'"))
+        .group_by(_p.dialler, _p.state)
+        for state in (PushState.OPEN, PushState.PARKED)
+    )
 )
 _AGAIN = (
     update(pushed_numbers)
@@ -207,6 +216,18 @@ def push_counts(connection: Connection, dialler: str) -> PushCounts:
         if row.state == PushState.OPEN:
             oldest = row.oldest if oldest is None else min(oldest, row.oldest)
     return PushCounts(held, counted[PushState.OPEN], counted[PushState.PARKED], oldest)
+
+
+def undone_pushes(connection: Connection) -> Mapping[str, PushCounts]:
+    """Of each dialler for which anything is on its way or parked how much that is; ``held`` is not counted."""
+    found: dict[str, PushCounts] = {}
+    for row in connection.execute(_UNDONE):
+        known = found.get(row.dialler, PushCounts(0, 0, 0, None))
+        if row.state == PushState.OPEN:
+            found[row.dialler] = replace(known, open=row.number, oldest=row.oldest)
+        else:
+            found[row.dialler] = replace(known, parked=row.number)
+    return found
 
 
 def push_reasons(connection: Connection, dialler: str) -> Sequence[tuple[str, int]]:

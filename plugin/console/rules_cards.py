@@ -9,6 +9,7 @@ from plugin.authoring.drafts.blocks import blocks
 from plugin.common.toml.source import Place
 from plugin.console.rules_escalation import escalation_cards
 from plugin.console.rules_forms import FormMaker, RuleCard, anchor
+from plugin.console.rules_people import conditions_of_person
 from plugin.console.rules_words import entries, table
 from plugin.deciding.ruleset.conditions import RULES_FILE
 from plugin.deciding.ruleset.schema import CALENDAR_FILE, ROLES_FILE
@@ -166,11 +167,8 @@ def _person(maker: FormMaker, place: Place, person: Mapping[str, Any]) -> RuleCa
         maker.field(ROLES_FILE, (*place, "deputy", key), f"Заместитель: {word}")
         for key, word in (("name", "имя"), ("crm_user", "пользователь CRM"), ("address", "почта"))
     ]
-    card.lines = [
-        f"{owner}.{name}: {maker.words.conditions({name: wanted})[0].partition(': ')[2]}"
-        for owner, inside in (person.get("when") or {}).items()
-        for name, wanted in (inside.items() if isinstance(inside, Mapping) else ())
-    ]
+    card.data["when"] = conditions_of_person(maker.words, person.get("when"))
+    card.lines = [word for _, word in card.data["when"]]
     card.faults = maker.rest(ROLES_FILE, place)
     card.entry = f"roles.role.{place[1]}.person[#{place[3]}]"
     return card

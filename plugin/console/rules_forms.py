@@ -12,6 +12,7 @@ from plugin.authoring.drafts.addresses import address_of, value_at
 from plugin.authoring.drafts.checking import DraftCheck
 from plugin.authoring.drafts.schema_fields import FieldForm, form_of
 from plugin.common.toml.source import Place
+from plugin.console.rules_days import DAYS, period_shown
 from plugin.console.rules_words import FIELD_WORDS, RulesWords, table
 from plugin.deciding.ruleset.schema import ROLES_FILE
 from plugin.errors import Fault
@@ -134,14 +135,19 @@ class FormMaker:
             address_of(file, place, self.script, self.check.content),
             label or FIELD_WORDS.get(key, key),
             (kind := _kind(form, key)),
-            _shown(kind, value),
+            _shown(kind, _in_words(key, value)),
             fingerprint(value),
             form.required,
             self._choices(form, key, value),
             tuple(map(told, self.check.around(file, place, self._told))),
             self._worded(form, active) if active not in (value, None) else None,
-            active != value,
+            active != value and not self._is_of_new_script(file),
         )
+
+    def _is_of_new_script(self, file: str) -> bool:
+        """Whether nothing is active that its fields could differ from."""
+        script, _, _ = file.rpartition("/")
+        return bool(script) and f"{script}/script.toml" not in self._active
 
     def fields(self, file: str, place: Place, keys: Iterable[str]) -> list[RuleField]:
         """Several fields of a table."""
@@ -174,7 +180,7 @@ class FormMaker:
         if value is None:
             return "не задано"
         if isinstance(value, list):
-            return ", ".join(_CHOICES.get(str(one), self.words.role(one)) for one in value)
+            return ", ".join(_CHOICES.get(str(one), self.words.role(period_shown(str(one)))) for one in value)
         return "да" if value is True else "нет" if value is False else str(value)
 
 
@@ -201,6 +207,10 @@ def _kind(form: FieldForm, key: str) -> str:
     if form.kind == "number":
         return "number"
     return "area" if key in _AREAS else "line"
+
+
+def _in_words(key: str, value: Any) -> Any:
+    return [period_shown(str(one)) for one in value] if key in DAYS and isinstance(value, list) else value
 
 
 def _shown(kind: str, value: Any) -> Any:

@@ -201,7 +201,8 @@ class RulesWords:
         if word in ("known", "unknown"):
             return "известно" if (word == "known") == bool(operand) else "неизвестно"
         if word == "not":
-            return f"не {self._wanted(fact, operand)}"
+            listed = operand if isinstance(operand, list) else [operand]
+            return ", ".join(f"не {self.value(fact, one)}" for one in listed)
         spelt = " или ".join(map(_spelt, operand)) if isinstance(operand, list) else _spelt(operand)
         return _OPERATORS.get(word, word + " {}").format(spelt)
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from flask import redirect, request, url_for
 
-from plugin.console.rules_effect import past_sentence
-from plugin.console.rules_publishing import agreed_by, merge_draft, publish_draft, waiting
+from plugin.console.rules_publishing import agreed_by, merge_draft, publish_draft, untested_scripts, waiting
 from plugin.console.rules_shadow import draft_shadow, let_beside, stop_beside
 from plugin.errors import ApprovalNeeded, InputError, RulesError
 from plugin.web.console.access import ADMIN, RULES
 from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, visitor
-from plugin.web.console.rules_shared import back_to, opened_rules, refusing, room, script_page
+from plugin.web.console.rules_shared import back_to, opened_rules, past_of, refusing, room, script_page
 
 
 def ready(services: ConsoleServices, script: str) -> Answer:
@@ -71,7 +70,6 @@ def _page(services: ConsoleServices, script: str, status: int = 200, notice: str
     opened = opened_rules(services, script)
     own = room(services)
     effect = own.effects.of(opened)
-    past = own.effects.past(opened) if effect.compiled else None
     desk, revision = own.desk, effect.compiled.rulebook.revision if effect.compiled else ""
     review = next((one for one in waiting(desk) if one.revision == revision), None)
     source = services.settings.source_of(services.settings.page.source).recorded_as
@@ -82,9 +80,9 @@ def _page(services: ConsoleServices, script: str, status: int = 200, notice: str
         status,
         notice=notice,
         effect=effect,
-        past=past,
-        past_said=past_sentence(past),
         shadow=draft_shadow(own.desk, effect.compiled, source) if effect.compiled else None,
+        untested=untested_scripts(opened),
+        **past_of(services, opened),
         approvals=services.settings.approvals,
         may_publish=visitor().role in ADMIN,
         review=review,

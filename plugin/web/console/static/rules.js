@@ -52,11 +52,12 @@ const showEffect = async (again = 0) => {
   if (!answer?.ok || answer.redirected || mine !== asked) return;
   const told = await answer.json();
   const link = document.createElement("a");
-  link.href = `${bar.dataset.effect.replace(/effect$/, "changes")}`;
-  link.textContent = [told.said, told.past].filter(Boolean).join("; ");
+  link.href = `${bar.dataset.effect.replace(/effect(?=\?|$)/, "changes")}`;
+  const past = told.past && told.past[0].toLowerCase() + told.past.slice(1);
+  link.textContent = [told.said, past].filter(Boolean).join("; ");
   effect.replaceChildren(link);
-  const past = document.getElementById("past");
-  if (past && told.past) past.textContent = told.past + (told.pending ? "" : ".");
+  const place = document.getElementById("past");
+  if (place && told.past) place.textContent = told.past + (told.pending ? "" : ".");
   if (told.cases) effect.append(line(`Не сошлось случаев: ${told.cases}`, "soft"));
   if (told.pending && again < 20) setTimeout(() => mine === asked && showEffect(again + 1), 1000);
 };

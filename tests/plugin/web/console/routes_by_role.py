@@ -29,6 +29,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/console/acts"): _ADMIN,
     ("GET", "/console/missing"): _ALL,
     ("POST", "/console/missing"): _ALL,
+    ("GET", "/console/missing/case"): "editor admin",
+    ("POST", "/console/missing/case"): "editor admin",
     ("GET", "/console/suppression"): _CALLS,
     ("GET", "/console/suppression/refused"): _CALLS,
     ("POST", "/console/suppression"): _ADMIN,

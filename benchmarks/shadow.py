@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -15,12 +18,16 @@ from benchmarks.measure import ROUNDS, Row, percentile, ratio
 
 
 def answers() -> list[Row]:
-    """Both services take turns; the shadow has other texts and decides every call of its service."""
-    with new_home() as plain, new_home() as shadowed, _served(plain) as (url, _), _served(shadowed) as (beside, _):
+    """Both services take turns; the shadow has other texts and decides every call of its service.
+
+    What is still left to the shadow does not go on in the other one's turn.
+    """
+    with new_home() as plain, new_home() as shadowed, _served(plain) as (url, _), _served(shadowed) as (beside, pid):
         _begin(shadowed)
         rates, p99s = [], []
         for round_ in range(ROUNDS + 1):
-            took, times = send(url, round_ * CALLS, CALLS, CONNECTIONS)
+            with _stopped(pid):
+                took, times = send(url, round_ * CALLS, CALLS, CONNECTIONS)
             took_beside, times_beside = send(beside, round_ * CALLS, CALLS, CONNECTIONS)
             if round_:  # the first round warms both up
                 rates.append(took / took_beside)
@@ -33,6 +40,15 @@ def answers() -> list[Row]:
 
 def _served(home: Path) -> AbstractContextManager[tuple[str, int]]:
     return running(home, "-m", "plugin", "--config", str(home), "serve", "--port", "0")
+
+
+@contextmanager
+def _stopped(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def _begin(home: Path) -> None:

@@ -109,7 +109,7 @@ def scripts(draw: st.DrawFn) -> dict[str, Any]:
     for number in range(draw(st.integers(1, 3))):
         fields = draw(st.lists(st.sampled_from(sorted(PEOPLE)), max_size=2, unique=True))
         chosen = {field: draw(st.sampled_from(PEOPLE[field])) for field in fields}
-        person = {"name": f"p{number}", "crm_user": f"u{number}", "address": f"p{number}@example.org"}
+        person: dict[str, Any] = {"name": f"p{number}", "crm_user": f"u{number}", "address": f"p{number}@example.org"}
         if draw(st.booleans()):
             first, days = draw(DAYS), draw(st.integers(0, 3))
             away = f"{first}/{first + timedelta(days=days)}" if days else f"{first}"

@@ -31,10 +31,10 @@ _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-back
 #: How often the whole script is gone through; a branch counts by its median.
 _WALKS = 3
 OPERATORS = 50
-OPENINGS = 20
+OPENINGS = 8
 _CRM_SECONDS = 0.05
 #: A look-up of 50 ms in the way would show: the page is there within some hundred. What is left is the machine's.
-_NOT_LATER = 1.1
+_NOT_LATER = 1.15
 _NO_CRM = "http://127.0.0.1:9"
 WAVES = 10
 #: From the key to the frame that shows what it led to.

@@ -189,10 +189,8 @@ def _masked(key: str, value: Any, depth: int = 0) -> Any:
     # Whatever facts a script has: what ends in _name may be a person's.
     if key in _NOT_AS_IT_IS or key.endswith("_name") or depth > _DEEPEST:
         return _hidden(key, value)
-    if isinstance(value, str):
-        return _masked_text(value)
-    if isinstance(value, (int, float)):
-        return value
+    if isinstance(value, (str, int, float)):
+        return _masked_text(value) if isinstance(value, str) else value
     if isinstance(value, Mapping):
         return {name: _masked(str(name), inner, depth + 1) for name, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -48,7 +48,7 @@ metadata = MetaData(
 class UtcTime(TypeDecorator[datetime]):
     """An aware datetime, kept as UTC without an offset (SQLite knows none).
 
-    SQLite keeps text, which is written and read here as SQLAlchemy does it, in a tenth of its time.
+    SQLite keeps text, which is written here as SQLAlchemy does it, in half of its time.
     """
 
     impl = DateTime

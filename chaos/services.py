@@ -96,7 +96,7 @@ class Service:
         if self._process is None:
             return
         if not self._killed:
-            self.gone.append(self._process.returncode)
+            self.gone.append(self._process.wait())
             self.up.clear()
             self._down_until = time.monotonic() + 0.5
         self._process, self._killed = None, False

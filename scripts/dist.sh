@@ -35,28 +35,40 @@ quietly() {
 
 pip_of() { "$1/bin/python" -m pip --disable-pip-version-check "${@:2}"; }
 
+# What only one Python is needed for: the project's wheel, and the bills of materials.
+prepare() {
+    "$1" -m venv "$tools/all"
+    quietly pip_of "$tools/all" install --quiet --no-compile "$HATCHLING" "$SETUPTOOLS" "$SBOM"
+    say "building optout-plugin"
+    quietly env -u SOURCE_DATE_EPOCH "$tools/all/bin/python" -m hatchling build -t wheel -d "$out"
+}
+
 build_for() {
     local python=$1 name=$2
-    local building="$tools/$name-building" installed="$tools/$name-installed"
-    "$python" -m venv "$building"
-    quietly pip_of "$building" install --quiet "$HATCHLING" "$SETUPTOOLS" "$SBOM"
-    say "$name: building optout-plugin"
-    quietly env -u SOURCE_DATE_EPOCH "$building/bin/python" -m hatchling build -t wheel -d "$out"
+    local building="$tools/all" installed="$tools/$name-installed"
+    if ! [ "$python" = "$first" ]; then
+        building="$tools/$name-building"
+        "$python" -m venv "$building"
+        quietly pip_of "$building" install --quiet --no-compile "$SETUPTOOLS"
+    fi
     say "$name: building durable-rules, fetching the rest"
     quietly pip_of "$building" wheel --require-hashes --no-deps --no-build-isolation --wheel-dir "$out" \
         --find-links "$out" -r requirements.lock
     say "$name: trying it"
-    "$python" -m venv "$installed"
-    quietly pip_of "$installed" install --no-index --find-links "$out" 'optout-plugin[postgres]'
+    "$python" -m venv --without-pip "$installed"
+    quietly pip_of "$building" --python "$installed/bin/python" install --no-compile --no-index --find-links "$out" \
+        'optout-plugin[postgres]'
     "$installed/bin/optout" decide --facts '{"related_to_car": false}' >"$tools/log" ||
         fail "$name: installed, but it does not decide"
-    "$building/bin/python" scripts/bill_of_materials.py "$installed/bin/python" "$out" "$name"
+    "$tools/all/bin/python" scripts/bill_of_materials.py "$installed/bin/python" "$out" "$name"
 }
 
 rm -f "$out"/*.whl "$out"/*.cdx.json "$out"/requirements.txt
+first=""
 for python in ${PYTHONS:-$(find_python)}; do
     is_new_enough "$python" || fail "$python is not a Python $MINIMUM or newer"
     check_tools "$python"
+    [ -n "$first" ] || prepare "${first:=$python}"
     build_for "$python" "$("$python" -c 'import sys; print("py%d.%d" % sys.version_info[:2])')"
 done
 "$python" scripts/wheelhouse_digests.py "$out"

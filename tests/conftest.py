@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import tests.support.routes_once
 import tests.support.rules_once
-import tests.support.statements  # noqa: F401 (each process reads rules once, and compiles SQL once)
+import tests.support.statements  # noqa: F401 (each process works these out once)
 from tests.support.chromium import browser, chromium, chromium_path
 from tests.support.databases import ledger_url, postgres, postgres_url, sqlite_template
 from tests.support.examples import examples

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from ssl import CERT_NONE, SSLContext, create_default_context
 
@@ -65,13 +66,36 @@ class Proxy:
         context.verify_mode = CERT_NONE
         return context
 
+    def connected(self, host: str) -> HTTPConnection:
+        """A connection over TLS to this host of the proxy's."""
+        connection = HTTPConnection("127.0.0.1", self.tls, timeout=30)
+        plain = socket.create_connection(("127.0.0.1", self.tls), timeout=30)
+        connection.sock = self.trust.wrap_socket(plain, server_hostname=host)
+        return connection
+
 
 @contextmanager
 def proxy(name: str, home: Path, upstream: int, *, below: bool) -> Iterator[Proxy]:
     """Run ``nginx`` or ``caddy`` before the plugin at the port ``upstream``; ``below``: with the sample for a path."""
     running = Proxy(name, free_port(), free_port(), home / f"{name}.log")
     command = {"nginx": _nginx, "caddy": _caddy}[name](home, running, upstream, below)
-    environ = {
+    with _run(running, home, command):
+        yield running
+
+
+@contextmanager
+def proxy_of_compose(home: Path, upstream: str, host: str) -> Iterator[Proxy]:
+    """Run the proxy of the compose files before the plugin at the address ``upstream``."""
+    running = Proxy("caddy", free_port(), free_port(), home / "caddy.log")
+    text = (DEPLOY / "caddy" / "compose.Caddyfile").read_text(encoding="utf-8")
+    (home / "Caddyfile").write_text(_own_ports(text, running), encoding="utf-8")
+    with _run(running, home, _caddy_command(home), OPTOUT_HOST=host, OPTOUT_UPSTREAM=upstream):
+        yield running
+
+
+@contextmanager
+def _run(running: Proxy, home: Path, command: list[str], **more: str) -> Iterator[None]:
+    environ = more | {
         "HOME": str(home),
         "XDG_DATA_HOME": str(home),
         "XDG_CONFIG_HOME": str(home),
@@ -84,7 +108,7 @@ def proxy(name: str, home: Path, upstream: int, *, below: bool) -> Iterator[Prox
         try:
             wait_until(lambda: _answers(running) or process.poll() is not None)
             assert process.poll() is None, running.log.read_text(encoding="utf-8")
-            yield running
+            yield
         finally:
             process.terminate()
             process.wait(30)
@@ -115,11 +139,21 @@ def _caddy(home: Path, own: Proxy, upstream: int, below: bool) -> list[str]:
     if below:
         text = text[: text.index("\noptout.example.org {")] + "\n"
         text += (DEPLOY / "caddy" / "below-a-path.Caddyfile").read_text(encoding="utf-8")
-    ports = f"\tadmin off\n\tauto_https disable_redirects\n\thttp_port {own.plain}\n\thttps_port {own.tls}\n"
-    text = text.replace("\n{\n", "\n{\n" + ports, 1).replace("127.0.0.1:8080", f"127.0.0.1:{upstream}")
-    text = re.sub(r"^((?:optout|crm)\.example\.org) \{$", rf"\1 {{\n\ttls {PEM} {PEM}", text, flags=re.MULTILINE)
+    text = _own_ports(text, own).replace("127.0.0.1:8080", f"127.0.0.1:{upstream}")
     text = text.replace("read_header 10s", "read_header 4s").replace("lb_try_duration 3s", "lb_try_duration 100ms")
     (home / "Caddyfile").write_text(text, encoding="utf-8")
+    return _caddy_command(home)
+
+
+def _own_ports(text: str, own: Proxy) -> str:
+    """The Caddyfile with the test's ports and certificate."""
+    ports = f"\tadmin off\n\tauto_https disable_redirects\n\thttp_port {own.plain}\n\thttps_port {own.tls}\n"
+    text = text.replace("\n{\n", "\n{\n" + ports, 1)
+    hosts = r"^((?:optout|crm)\.example\.org|\{\$OPTOUT_HOST\}) \{$"
+    return re.sub(hosts, rf"\1 {{\n\ttls {PEM} {PEM}", text, flags=re.MULTILINE)
+
+
+def _caddy_command(home: Path) -> list[str]:
     return [program("caddy"), "run", "--config", str(home / "Caddyfile"), "--adapter", "caddyfile"]
 
 

@@ -1,7 +1,7 @@
 """The image is built from deploy/Dockerfile and run as compose runs it: not root, nothing to write but /data.
 
-No registry of images is asked: the base is made from Debian's packages. That takes minutes, so it is done where
-``OPTOUT_TEST_CONTAINER=1`` asks for it.
+No registry of images is asked: the base is made from Debian's packages, and where compose has PostgreSQL and Caddy from
+elsewhere the tests' own PostgreSQL and Debian's Caddy stand in their place.
 """
 
 from __future__ import annotations
@@ -12,25 +12,32 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.deploy.tools import DEPLOY, ROOT, program
-from tests.support.crm import COORDINATOR, SMS_MANAGER, TOKEN, WEBHOOK_SECRET, embedded_crm
+from tests.deploy.images import Image
+from tests.deploy.proxies import proxy_of_compose
+from tests.deploy.tools import DEPLOY, is_ready, program
+from tests.end_to_end.client import CALLS
+from tests.support.crm import COORDINATOR, SMS_MANAGER, TOKEN, WEBHOOK_SECRET, RunningCrm, embedded_crm
+from tests.support.databases import server_of_its_own
 from tests.support.home import lay_out
-from tests.support.plugin import _SETTINGS, SECRET
+from tests.support.plugin import _SETTINGS, SECRET, signed_headers
+from tests.support.postgres import Databases
 from tests.support.processes import free_port, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("container")]
 
-DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = ("compose.yaml", "compose.sqlite.yaml")
+HOST = "optout.example.org"
+#: Where a service finds the socket of the PostgreSQL that stands for compose's.
+SOCKET = "/tmp/database"
 
 
 # --- what can be told without building ----------------------------------------------------------------
@@ -38,15 +45,24 @@ COMPOSE = ("compose.yaml", "compose.sqlite.yaml")
 
 @pytest.mark.parametrize("name", COMPOSE)
 def test_compose_takes_the_file(name: str) -> None:
-    command = [program("docker-compose"), "-f", str(DEPLOY / name), "config"]
-    done = subprocess.run(
-        command, env=os.environ | {"OPTOUT_HOST": "optout.example.org"}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    assert services(name).keys() >= {"proxy"}
     unnamed = {name: value for name, value in os.environ.items() if name != "OPTOUT_HOST"}
-    refused = subprocess.run(command, env=unnamed, capture_output=True, text=True, check=False)
+    refused = config(name, unnamed)
     assert refused.returncode != 0
     assert "the name by which browsers and CRMs reach it" in refused.stderr
+
+
+def config(name: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [program("docker-compose"), "-f", str(DEPLOY / name), "config"]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+
+def services(name: str) -> dict[str, Any]:
+    """What compose makes of the file."""
+    done = config(name, os.environ | {"OPTOUT_HOST": HOST})
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
+    return found
 
 
 @pytest.mark.parametrize("name", COMPOSE)
@@ -75,70 +91,6 @@ def test_the_proxy_of_compose_does_what_the_sample_does() -> None:
 # --- built and run ---------------------------------------------------------------------------------------
 
 
-@dataclass
-class Image:
-    """An image's root folder and what it says of how it is run."""
-
-    root: Path
-    config: dict[str, Any]
-
-    def command(self, folder: Path, *arguments: str) -> list[str]:
-        """Run it as compose does, ``folder`` holding etc, secrets and data; bubblewrap withholds what Docker would."""
-        binds = ["--ro-bind", str(self.root), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
-        for name, where in (("etc", "/etc/optout"), ("secrets", "/run/secrets")):
-            binds += ["--ro-bind", str(folder / name), where]
-        binds += ["--bind", str(folder / "data"), "/data", "--chdir", self.config["WorkingDir"], "--cap-drop", "ALL"]
-        user, _, group = self.config["User"].partition(":")
-        environ = [part for pair in self.config["Env"] for part in ("--setenv", *pair.split("=", 1))]
-        bwrap = [program("bwrap", "bubblewrap"), *binds, "--unshare-user", "--uid", user, "--gid", group, "--clearenv"]
-        return [*bwrap, *environ, *self.config["Entrypoint"], *(arguments or self.config["Cmd"])]
-
-
-@pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    if os.environ.get("OPTOUT_TEST_CONTAINER") != "1":
-        pytest.skip("takes minutes: OPTOUT_TEST_CONTAINER=1 asks for it")
-    folder = tmp_path_factory.mktemp("image")
-    stores = ["--root", str(folder / "store"), "--runroot", str(folder / "run"), "--storage-driver", "vfs"]
-    environ = os.environ | {"BUILDAH_ISOLATION": "chroot", "TMPDIR": str(folder)}
-
-    def buildah(*arguments: str) -> str:
-        command = [program("buildah"), *stores, *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
-        return done.stdout.strip()
-
-    scratch = buildah("from", "scratch")
-    buildah("add", "--quiet", scratch, str(_base(folder)), "/")
-    buildah("commit", "--quiet", "--rm", scratch, "base")
-    given = ["--pull-never", "--format", "docker", "--network", "host", "--build-arg", "BASE=localhost/base"]
-    buildah("bud", *given, "-f", "deploy/Dockerfile", "-t", "optout", ".")
-    container = buildah("from", "--pull-never", "localhost/optout")
-    config = json.loads(buildah("inspect", "--type", "image", "localhost/optout"))["Docker"]["config"]
-    yield Image(Path(buildah("mount", container)), config)
-    buildah("rm", "--all")
-
-
-def _base(folder: Path) -> Path:
-    """A Debian of this machine's release, with its package sources, and whom this machine's pip trusts."""
-    release = re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.MULTILINE)
-    assert release is not None
-    # What both stages install is there already; the compiler is not.
-    *_, last = re.findall(r"--no-install-recommends ([^&\n]+)", DOCKERFILE)
-    include = ",".join(word for word in last.split() if word != "\\")
-    command = [program("mmdebstrap"), "--variant=minbase", f"--include={include}", release[1], str(folder / "base")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    trusted = Path("/etc/ssl/certs/ca-certificates.crt")
-    if trusted.exists():
-        (folder / "base" / "etc/ssl/certs/ca-certificates.crt").write_bytes(trusted.read_bytes())
-    pip = subprocess.run(["pip", "config", "list"], capture_output=True, text=True, check=False).stdout
-    kept = [line.split(".", 1)[1] for line in pip.splitlines() if line.startswith("global.")]
-    text = "\n".join(["[global]", f"cert = {trusted}", *(line.replace("'", "") for line in kept if "index" in line)])
-    (folder / "base" / "etc/pip.conf").write_text(f"{text}\n", encoding="utf-8")
-    return folder / "base"
-
-
 def test_the_image_is_small_in_rights_and_holds_what_it_needs_and_no_compiler(image: Image) -> None:
     assert image.config["User"] == "10001:10001"
     assert image.config["StopSignal"] == "SIGTERM"
@@ -148,51 +100,142 @@ def test_the_image_is_small_in_rights_and_holds_what_it_needs_and_no_compiler(im
     assert list((image.root / "usr/share/doc/optout").glob("*.cdx.json"))
 
 
-def test_the_image_serves_with_a_read_only_root_is_found_healthy_and_ends_when_asked(
-    image: Image, tmp_path: Path
-) -> None:
-    port = free_port()
-    with ExitStack() as stack:
-        (tmp_path / "crm").mkdir()
-        crm = stack.enter_context(embedded_crm(tmp_path / "crm"))
-        settings = _SETTINGS.format(crm=crm.base_url, settling=2.0) + f'\n[web]\nhost = "0.0.0.0"\nport = {port}\n'
+class Composed:
+    """The services of a compose file, with the folders that it mounts."""
+
+    def __init__(self, name: str, image: Image, folder: Path) -> None:
+        self.services = services(name)
+        self.port = free_port()
+        self.folder = folder
+        self._image = image
+        self._mounts: dict[str, Path] = {}
+        for one in ("etc", "secrets", "data"):
+            (folder / one).mkdir(exist_ok=True)
+
+    def lay_out(self, crm: RunningCrm, socket: Path | None) -> None:
+        """What the head of the file asks for, and the secrets."""
+        settings = _SETTINGS.format(crm=crm.base_url, settling=2.0)
+        settings += f'\n[web]\nhost = "0.0.0.0"\nport = {self.port}\n\n[page]\ntrusted_proxies = 1\n'
+        (self.folder / "etc").rmdir()
         users = (COORDINATOR["id"], SMS_MANAGER["id"])
-        lay_out(tmp_path / "etc", settings, users, ledger="sqlite:////data/optout.db")
+        lay_out(self.folder / "etc", settings, users, ledger="sqlite:////data/optout.db")
         secrets = {
             "OPTOUT_CRM_TOKEN": TOKEN,
             "OPTOUT_CRM_EVENTS_SECRET": WEBHOOK_SECRET,
             "OPTOUT_WEBHOOK_SECRET": SECRET,
         }
-        (tmp_path / "secrets").mkdir()
+        if socket is not None:
+            secrets["OPTOUT_LEDGER_URL"] = f"postgresql://postgres@/optout?host={SOCKET}"
+            file = self.folder / "etc" / "plugin.toml"
+            text = file.read_text(encoding="utf-8")
+            file.write_text(
+                text.replace('"sqlite:////data/optout.db"', '{ env = "OPTOUT_LEDGER_URL" }'), encoding="utf-8"
+            )
+            self._mounts[SOCKET] = socket
         for name, secret in secrets.items():
-            (tmp_path / "secrets" / name).write_text(secret, encoding="utf-8")
-        (tmp_path / "data").mkdir()
-        log = stack.enter_context((tmp_path / "log").open("w"))
-        running = subprocess.Popen(image.command(tmp_path), stdout=log, stderr=log)
-        stack.callback(running.kill)
-        wait_until(lambda: _is_ready(port) or running.poll() is not None, 30)
-        assert running.poll() is None, (tmp_path / "log").read_text(encoding="utf-8")
-        health = [part.replace(":8080", f":{port}") for part in image.config["Healthcheck"]["Test"][1:]]
-        bare = Image(image.root, image.config | {"Entrypoint": []})
-        assert subprocess.run(bare.command(tmp_path, *health), check=False).returncode == 0
-        doctor = subprocess.run(image.command(tmp_path, "doctor"), capture_output=True, text=True, check=False)
+            (self.folder / "secrets" / name).write_text(secret, encoding="utf-8")
+
+    def command(self, name: str, *arguments: str, entrypoint: list[str] | None = None) -> list[str]:
+        """A service's process, or another command in the same surroundings."""
+        service = self.services[name]
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+        mounts = {}
+        for volume in service["volumes"]:
+            source, place, _ = volume.split(":")
+            mounts[place] = self.folder / Path(source).name
+        given = arguments or service["command"]
+        return self._image.command(mounts | self._mounts, given, tmpfs=service["tmpfs"], entrypoint=entrypoint)
+
+    def is_healthy(self, name: str) -> bool:
+        """What Docker finds by the image's check, unless the file has it left out."""
+        if self.services[name].get("healthcheck", {}).get("test") == ["NONE"]:
+            return True
+        command = self.command(name, *self._image.health(self.port), entrypoint=[])
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def in_order(self) -> list[str]:
+        """Names of the services, none before those that it waits for."""
+        order: list[str] = []
+        while len(order) < len(self.services):
+            order += [
+                name
+                for name, service in self.services.items()
+                if name not in order and {*service.get("depends_on", ())} <= {*order}
+            ]
+        return order
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_the_services_of_compose_take_a_call_in_through_the_proxy_deliver_it_and_end_when_asked(
+    name: str, image: Image, tmp_path: Path
+) -> None:
+    composed, running = Composed(name, image, tmp_path), dict[str, subprocess.Popen[bytes]]()
+    with ExitStack() as stack:
+        (tmp_path / "crm").mkdir()
+        crm = stack.enter_context(embedded_crm(tmp_path / "crm"))
+        socket = database(stack) if "database" in composed.services else None
+        composed.lay_out(crm, socket)
+        log = stack.enter_context((tmp_path / "log").open("ab"))
+
+        def said() -> str:
+            return (tmp_path / "log").read_text(encoding="utf-8")
+
+        for service in composed.in_order():
+            if "build" not in composed.services[service]:
+                continue
+            process = subprocess.Popen(composed.command(service), stdout=log, stderr=log)
+            stack.callback(process.kill)
+            if composed.services[service]["restart"].startswith("on-failure"):
+                # Others wait until it has completed.
+                assert process.wait(60) == 0, said()
+                continue
+            running[service] = process
+        listening = next(one for one in running if one != "deliver")
+        wait_until(lambda: is_ready(composed.port) or running[listening].poll() is not None, 30)
+        assert {one: process.poll() for one, process in running.items()} == dict.fromkeys(running), said()
+        assert all(composed.is_healthy(one) for one in running)
+        doctor = subprocess.run(composed.command(listening, "doctor"), capture_output=True, text=True, check=False)
         assert doctor.returncode in (0, 3), doctor.stdout
-        begun = time.monotonic()
-        for child in Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split():
-            os.kill(int(child), signal.SIGTERM)
-        assert running.wait(60) == 0
-        assert time.monotonic() - begun < 40
-        dead = subprocess.run(bare.command(tmp_path, *health), capture_output=True, check=False)
-        assert dead.returncode != 0
-    assert (tmp_path / "data" / "optout.db").exists()
+        upstream = composed.services["proxy"]["environment"]["OPTOUT_UPSTREAM"]
+        assert upstream == f"{listening}:8080"
+        with proxy_of_compose(tmp_path, f"127.0.0.1:{composed.port}", HOST) as proxy:
+            assert report(proxy.connected(HOST)) == 202
+        wait_until(lambda: crm.api.comments("42"), 30)
+        end(running, seconds=40)
+        assert not composed.is_healthy(listening)
+    assert (tmp_path / "data" / "optout.db").exists() == (socket is None)
 
 
-def _is_ready(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+def database(stack: ExitStack) -> Path:
+    """The folder of the socket of a PostgreSQL with an empty database."""
+    server = stack.enter_context(server_of_its_own())
+    Databases(server.url).run("CREATE DATABASE {}", "optout")
+    return server.folder
+
+
+def report(connection: HTTPConnection) -> int:
+    """Send the result of a call; the answer's status."""
+    event = {
+        "id": "call-1-1",
+        "occurred_at": datetime.now(UTC).isoformat(),
+        "call": {"id": "call-1", "phone": "+79161234567"},
+        "card": {"type": "contact", "id": "42"},
+        "facts": CALLS,
+    }
+    body = json.dumps(event)
     try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
+        connection.request("POST", "/events/call-result", body, signed_headers("call-1-1", body) | {"Host": HOST})
+        return connection.getresponse().status
     finally:
         connection.close()
+
+
+def end(running: dict[str, subprocess.Popen[bytes]], seconds: float) -> None:
+    """End them as Docker does: each in so many seconds, and well."""
+    begun = time.monotonic()
+    for process in running.values():
+        # bubblewrap, their parent, passes no signal on.
+        for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGTERM)
+    assert {name: process.wait(60) for name, process in running.items()} == dict.fromkeys(running, 0)
+    assert time.monotonic() - begun < seconds

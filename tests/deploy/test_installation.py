@@ -17,7 +17,8 @@ from plugin import VERSION
 from tests.deploy.pythons import RELEASES, pythons
 from tests.deploy.tools import ROOT, lacking
 
-pytestmark = pytest.mark.slow
+# The wheelhouse is made once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("installation")]
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 #: What git would have; it is not asked, for the tests also run from the source archive.
@@ -40,47 +41,59 @@ def run(command: str, cwd: Path, environ: dict[str, str]) -> str:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(ROOT, tmp_path / "checkout", ignore=_LEFT_OUT))
+    return copy_of_the_project(tmp_path / "checkout")
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    return Path(shutil.copytree(ROOT, folder, ignore=_LEFT_OUT))
 
 
 def test_the_steps_are_found() -> None:
     assert [step.split()[0].rsplit("/")[-1] for step in steps()] == ["make", "python3", "pip", "optout"]
 
 
+@pytest.fixture(scope="module")
+def surroundings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("OPTOUT", "PYTHON", "VIRTUAL"))}
+
+
+@pytest.fixture(scope="module")
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory, surroundings: dict[str, str]) -> Path:
+    """The folder from which the README's first step has made ``dist/``, for every Python that is here."""
+    folder = copy_of_the_project(tmp_path_factory.mktemp("wheelhouse") / "checkout")
+    run(steps()[0], folder, surroundings | {"PYTHONS": " ".join(map(str, pythons().values()))})
+    return folder
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_the_readmes_steps_install_what_decides_without_compiler_and_index(
-    tmp_path: Path, checkout: Path, release: str
+    tmp_path: Path, wheelhouse: Path, surroundings: dict[str, str], release: str
 ) -> None:
     python = pythons().get(release)
     if python is None:
         pytest.skip(f"no Python {release} with venv and headers on this machine")
-    environ = {
-        name: value for name, value in os.environ.items() if not name.startswith(("OPTOUT", "PYTHON", "VIRTUAL"))
-    }
-    environ |= {"PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONS": str(python)}
-    for step in steps():
+    environ = surroundings | {"CC": "/bin/false", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_NO_COMPILE": "1"}
+    for step in steps()[1:]:
         command = step.replace("/opt/optout", f"{tmp_path}/opt").replace("/srv/optout", f"{tmp_path}/srv")
-        run(re.sub(r"^python3 ", f"{python} ", command), checkout, environ)
-        # From now on as on the server.
-        environ |= {"CC": "/bin/false", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+        run(re.sub(r"^python3 ", f"{python} ", command), wheelhouse, environ)
     optout = tmp_path / "opt" / "bin" / "optout"
     facts = '{"related_to_car": true, "survey_type": "calls"}'
     decision = json.loads(run(f"{optout} decide --facts '{facts}'", tmp_path, environ))
     assert decision["outcome"] == "exclude_calls"
     assert run(f"{optout} rules check {tmp_path}/srv/rules", tmp_path, environ)
-    _check_digests(checkout / "dist", tmp_path, python, environ)
-    _check_bill(checkout / "dist", release)
+    _check_digests(Path(shutil.copytree(wheelhouse / "dist", tmp_path / "dist")), tmp_path, python, environ)
+    _check_bill(wheelhouse / "dist", release)
 
 
 def _check_digests(dist: Path, folder: Path, python: Path, environ: dict[str, str]) -> None:
     """What requirements.txt pins is installed, and a wheel that was changed is not."""
-    run(f"{python} -m venv {folder}/pinned", folder, environ)
-    pip = f"{folder}/pinned/bin/pip install --no-index --find-links {dist} --no-deps --require-hashes"
-    run(f"{pip} -r {dist}/requirements.txt", folder, environ)
-    (wheel,) = dist.glob("durable_rules-*.whl")
-    with wheel.open("ab") as file:
-        file.write(b"changed")
-    again = f"{pip} --force-reinstall -r {dist}/requirements.txt"
+    run(f"{python} -m venv --without-pip {folder}/pinned", folder, environ)
+    pip = f"{folder}/opt/bin/pip --python {folder}/pinned/bin/python install --no-index --find-links {dist} --no-deps"
+    run(f"{pip} --require-hashes -r {dist}/requirements.txt", folder, environ)
+    for wheel in dist.glob("durable_rules-*.whl"):
+        with wheel.open("ab") as file:
+            file.write(b"changed")
+    again = f"{pip} --require-hashes --force-reinstall -r {dist}/requirements.txt"
     done = subprocess.run(again, shell=True, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "DO NOT MATCH THE HASHES" in done.stderr
@@ -94,10 +107,14 @@ def _check_bill(dist: Path, release: str) -> None:
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     product = bill["metadata"]["component"]
     assert (product["name"], product["version"]) == ("optout-plugin", VERSION)
-    others = [wheel for wheel in dist.glob("*.whl") if not wheel.name.startswith(("optout_plugin", "durable_rules"))]
+    own = re.compile(
+        rf"(?!optout_plugin|durable_rules).*-(py3|py2\.py3|cp{release.replace('.', '')}|cp3\d+-abi3)-.*\.whl"
+    )
+    others = [wheel for wheel in dist.glob("*.whl") if own.fullmatch(wheel.name)]
     digests = {hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in others}
     billed = {one["hashes"][0]["content"] for one in bill["components"] if one["name"] != "durable_rules"}
     assert billed == digests
+    assert len(others) > 20
     assert str(dist.parent) not in text
     (needs,) = [one for one in bill["dependencies"] if one["ref"] == "root-component"]
     assert any(ref.startswith("durable_rules==") for ref in needs["dependsOn"])

@@ -63,6 +63,17 @@ def test_without_what_hardens_them_the_units_would_not_pass(root: Path, tmp_path
     assert done.returncode != 0
 
 
+@pytest.mark.parametrize("unit", UNITS)
+def test_what_a_unit_sets_is_not_set_again_by_what_holds_for_all(unit: str) -> None:
+    """That goes before it: a timer's unit would be started again and again where it fails, as the services are."""
+    common = settings_of((DEPLOY / "systemd/optout-.service.d/10-common.conf").read_text(encoding="utf-8"))
+    assert settings_of((DEPLOY / "systemd" / unit).read_text(encoding="utf-8")) & common == set()
+
+
+def settings_of(text: str) -> set[str]:
+    return set(re.findall(r"^(\w+)=", text, re.MULTILINE))
+
+
 @pytest.mark.parametrize("timer", TIMERS)
 def test_a_timer_starts_a_unit_that_is_there_and_catches_up_what_was_missed(timer: str) -> None:
     assert timer.replace(".timer", ".service") in UNITS

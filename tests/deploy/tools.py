@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,3 +27,15 @@ def lacking(why: str) -> NoReturn:
     if os.environ.get("OPTOUT_REQUIRE_DEPLOY") == "1":
         pytest.fail(why)
     pytest.skip(why)
+
+
+def is_ready(port: int) -> bool:
+    """Whether a plugin listens there and can take events in."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()

@@ -189,8 +189,8 @@ def _become(request: Mapping[str, Any]) -> None:
     for file in {printed, errors, end}:
         os.close(file)
     # What they stood for before may have been another kind of file.
-    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", closefd=False)
-    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
     os.chdir(ROOT)
     os.environ.clear()
     os.environ.update(request["environ"])

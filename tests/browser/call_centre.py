@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, ViewportSize, expect
 from playwright.sync_api import Page as Tab
 from sqlalchemy import delete
 
@@ -39,11 +39,11 @@ RULES = ROOT / "rules"
 SHIPPED = rule_texts(RULES)
 OPT_OUT = "Просьбы клиентов исключить из опросов"
 #: Where the guide's pictures are, and whether they are taken anew.
-PICTURES = ROOT / "docs" / "pictures"
+PICTURES = ROOT / "docs" / "pictures" / "tasks"
 TAKES_PICTURES = os.environ.get("OPTOUT_WRITE_PICTURES") == "1"
 #: Where pictures of every click are put, wide and narrow, for looking at.
 EVERY_CLICK = os.environ.get("OPTOUT_TEST_PICTURES")
-LAPTOP = {"width": 1366, "height": 768}
+LAPTOP: ViewportSize = {"width": 1366, "height": 768}
 #: Bytes of a picture in the guide.
 LARGEST_PICTURE = 40_960
 
@@ -205,8 +205,8 @@ class Head:
         self.tab.set_viewport_size(LAPTOP)
         if of is not None:
             of.evaluate("one => one.scrollIntoView({block: 'center'})")
-        PICTURES.mkdir(exist_ok=True)
-        taken = small_png(self.tab.screenshot(animations="disabled", caret="hide"))
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        taken = small_png(self.tab.screenshot(animations="disabled", caret="hide"), LARGEST_PICTURE)
         assert len(taken) <= LARGEST_PICTURE, f"{name}: {len(taken)} bytes"
         (PICTURES / f"{name}.png").write_bytes(taken)
 

@@ -300,7 +300,9 @@ def test_two_people_at_once_lose_nothing(console: ConsoleSite) -> None:
     write(boris, "/people", "roles.role.sms_manager.address", "boris@example.org")
     publish(anna, console, "anna", "Анна")
 
-    assert "anna опубликовал(а) правила" in boris.get(f"{SCRIPT}/people").text
+    page = boris.get(f"{SCRIPT}/people")
+    assert "Правила с тех пор опубликованы: anna" in page.text
+    assert forms_of(page.html, "/merge")
     assert publish(boris, console, "boris", "Борис").status == 422
     assert boris.post(f"{SCRIPT}/merge").status == 303
     assert publish(boris, console, "boris", "Борис").status == 303
@@ -374,11 +376,13 @@ def test_a_new_script_that_nobody_has_said_a_case_of_is_not_published(console: C
 def test_every_form_that_a_page_leads_to_opens(console: ConsoleSite) -> None:
     anna = console.person("editor")
     anna.post(f"{SCRIPT}/add/person", name="sms_manager", first="Петрова")
-    found = {
+    links = [
         unescape(link)
         for path in ("", "/outcomes", "/people", "/settings")
         for link in re.findall(r'href="([^"]*/add\?[^"]*)"', anna.get(f"{SCRIPT}{path}").html)
-    }
-    assert len({link.partition("what=")[2].partition("&")[0] for link in found}) > 12
-    for link in sorted(found):
+    ]
+    # One of each kind, at a card and below all of them.
+    found = {(link.partition("what=")[2].partition("&")[0], "entry=" in link): link for link in links}
+    assert len(found) > 15
+    for link in found.values():
         assert (anna.get(link).status, link) == (200, link)

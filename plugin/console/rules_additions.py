@@ -13,6 +13,7 @@ from typing import Any
 from plugin.authoring.drafts.fields import DraftEditor
 from plugin.console.rules_conditions import chosen_condition
 from plugin.console.rules_days import period_written
+from plugin.console.rules_escalation import add_step
 from plugin.console.rules_names import name_of, numbered_names
 from plugin.console.rules_override import add_override
 from plugin.console.rules_term import change_term
@@ -32,6 +33,7 @@ __all__ = [
     "add_question",
     "add_role",
     "add_rule",
+    "add_step",
     "answer_and_outcome",
     "change_term",
     "remove_answer",
@@ -44,7 +46,7 @@ Form = Mapping[str, str]
 #: What may be taken out as a whole.
 _ENTRY = re.compile(
     r"rules\.(?:question|rule)\[#\d+\]|outcomes\.(?:outcome\.[a-z0-9_]+\.)?action\[#\d+\]|outcomes\.outcome\.[a-z0-9_]+"
-    r"|roles\.role\.[a-z0-9_]+(?:\.person\[#\d+\])?|cases\.case\[#\d+\]"
+    r"|roles\.role\.[a-z0-9_]+(?:\.person\[#\d+\])?|cases\.case\[#\d+\]|script\.escalation\[#\d+\]"
 )
 
 
@@ -169,7 +171,14 @@ def remove_entry(editor: DraftEditor, form: Form) -> str:
     if not isinstance(entry, Mapping):
         raise InputError("Этого в черновике уже нет", hint="Обновите страницу")
     editor.remove(address)
-    named = entry.get("label") or entry.get("name") or entry.get("paragraph") or entry.get("text") or address
+    named = (
+        entry.get("label")
+        or entry.get("name")
+        or entry.get("paragraph")
+        or entry.get("subject")
+        or entry.get("text")
+        or address
+    )
     return f"убрано: {named}"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from plugin.authoring.drafts.blocks import blocks
 from plugin.common.toml.source import Place
-from plugin.console.rules_forms import FormMaker, RuleCard
+from plugin.console.rules_escalation import escalation_cards
+from plugin.console.rules_forms import FormMaker, RuleCard, anchor
 from plugin.console.rules_people import conditions_of_person
 from plugin.console.rules_words import entries, table
 from plugin.deciding.ruleset.conditions import RULES_FILE
@@ -28,11 +28,6 @@ _SETTINGS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Ответил другой клиент, и его карточка не найдена", "other_client", ("comment", "reminder")),
 )
 _CALENDAR = ("days", "from", "to", "holidays", "working")
-
-
-def anchor(*parts: object) -> str:
-    """A fragment of an address that stays the same while the rest of a page changes."""
-    return "c-" + hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:10]
 
 
 def conversation(maker: FormMaker, text: str) -> list[RuleCard]:
@@ -93,7 +88,7 @@ def settings(maker: FormMaker) -> list[RuleCard]:
         if name:
             card.faults = maker.rest(file, place)
         found.append(card)
-    return [*found, *_calendars(maker)]
+    return [*found, *escalation_cards(maker), *_calendars(maker)]
 
 
 def _calendars(maker: FormMaker) -> Iterator[RuleCard]:

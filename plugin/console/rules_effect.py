@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -23,6 +25,8 @@ _LOG = structlog.get_logger(__name__)
 #: Calls that ended so long ago are decided again.
 DAYS = 90
 _KEPT = 16
+#: For so long conversations are compared; the pages say so where there are more.
+_SECONDS = 2.5
 _LISTED = 20
 
 
@@ -42,7 +46,7 @@ def past_period(name: str, now: datetime, zone: ZoneInfo) -> PastPeriod:
         return PastPeriod("", f"за {DAYS} дней", now - timedelta(days=DAYS))
     first = now.astimezone(zone).date().replace(day=1)
     before = (first - timedelta(days=1)).replace(day=1)
-    since, until = (datetime.combine(day, time(), zone) for day in (before, first))
+    since, until = (datetime.combine(day, datetime.min.time(), zone) for day in (before, first))
     return PastPeriod("month", "за прошлый месяц", since, until)
 
 
@@ -126,8 +130,9 @@ class DraftEffects:
             if opened.files == self._desk.files(current.revision):
                 compiled = CompiledDraft(current, run_cases(current))
             else:
-                compiled = self._desk.compiled.of(opened.files)
-            return DraftEffect((), differences(current, compiled.rulebook), compiled)
+                compiled = self._desk.compiled.of(opened.files, current)
+            found = differences(current, compiled.rulebook, go_on=for_so_long())
+            return DraftEffect((), found, compiled)
         except RulesError as error:
             return DraftEffect(error.faults)
         except EngineError as error:
@@ -147,6 +152,12 @@ class DraftEffects:
         with self._lock:
             if key in self._past:
                 self._past[key] = found
+
+
+def for_so_long(seconds: float = _SECONDS) -> Callable[[], bool]:
+    """Whether that time is not over yet, counted from now on."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() < until
 
 
 def past_sentence(found: Backtest | None, period: PastPeriod) -> str:

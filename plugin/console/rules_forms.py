@@ -41,6 +41,10 @@ _CHOICES: Mapping[str, str] = {
     "fri": "пт",
     "sat": "сб",
     "sun": "вс",
+    "person": "тому, чьё напоминание не исполнено",
+    "mail": "письмо",
+    "task": "задача в CRM",
+    "webhook": "туда же, куда оповещения о сбоях",
 }
 
 
@@ -96,6 +100,11 @@ class RuleCard:
     def is_faulty(self) -> bool:
         """Whether something in it is at fault."""
         return bool(self.faults) or any(one.faults for one in self.fields) or any(c.is_faulty for c in self.inside)
+
+
+def anchor(*parts: object) -> str:
+    """A fragment of an address that stays the same while the rest of a page changes."""
+    return "c-" + hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:10]
 
 
 def fingerprint(value: Any) -> str:
@@ -163,7 +172,8 @@ class FormMaker:
             return (("", "нет, нужен ответ"), ("true", "да"))
         if form.kind == "flag":
             return (("", "как у всех"), ("true", "да"), ("false", "нет"))
-        none = () if form.required or form.kind == "list" else (("", "не задано"),)
+        blank = "получателям, отмеченным ниже" if key == "to" else "не задано"
+        none = () if form.required or form.kind == "list" else (("", blank),)
         return (*none, *((one, _CHOICES.get(one, one)) for one in form.choices))
 
     def _worded(self, form: FieldForm, value: Any) -> str:

@@ -159,6 +159,12 @@ def waiting(desk: RulesDesk) -> list[reviews.RulesReview]:
         return reviews.waiting(connection)
 
 
+def agreed_by(desk: RulesDesk, one: reviews.RulesReview) -> tuple[str, ...]:
+    """Who has agreed to rules that wait."""
+    with desk.ledger.read() as connection:
+        return reviews.approvers(connection, one.revision, one.over, one.by)
+
+
 def agree(desk: RulesDesk, revision: str, actor: Actor) -> None:
     """Agree to rules that wait. Raises InputError where there are none such, or for one's own."""
     found = next((one for one in waiting(desk) if one.revision == revision), None)
@@ -170,6 +176,11 @@ def agree(desk: RulesDesk, revision: str, actor: Actor) -> None:
         reviews.approve(desk.ledger, book, actor, desk.now(), over=found.over)
     finally:
         book.close()
+
+
+def take_from_review(desk: RulesDesk, revision: str, actor: Actor) -> None:
+    """Let rules wait no more for another person's word. Raises InputError."""
+    reviews.withdraw(desk.ledger, revision, actor, desk.now())
 
 
 def _told(one: FieldConflict) -> MergeConflict:

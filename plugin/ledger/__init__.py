@@ -12,6 +12,7 @@ from plugin.ledger import shadows as shadows
 from plugin.ledger import suppression as suppression
 from plugin.ledger import trails as trails
 from plugin.ledger import unread_cards as unread_cards
+from plugin.ledger import views as views
 from plugin.ledger.database import Ledger
 
 __all__ = ["Ledger"]

@@ -132,6 +132,7 @@ _ADDITIONS: Mapping[str, Addition] = {
     "fact": additions.add_call_field,
     "override": additions.add_override,
     "calendar": additions.add_calendar,
+    "step": additions.add_step,
     "term": additions.change_term,
 }
 

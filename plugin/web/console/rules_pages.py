@@ -47,7 +47,7 @@ def addition(services: ConsoleServices, script: str) -> Answer:
         here = "rules_conversation"
     cards = _MAKERS[here](maker, opened.files.get(f"{script}/{RULES_FILE}", ""))
     card = next((one for one in cards if entry and one.entry == entry), None)
-    if entry and card is None:
+    if card is None and (entry or request.args.get("what") in _TO_CARDS):
         raise InputError("Этого в черновике уже нет", hint="Вернитесь и обновите страницу")
     return script_page(
         "rules/add.html",
@@ -112,6 +112,8 @@ _MAKERS: Mapping[str, Callable[[FormMaker, str], list[RuleCard]]] = {
     "rules_people": lambda maker, _: people(maker),
     "rules_settings": lambda maker, _: settings(maker),
 }
+#: What is added to a card alone.
+_TO_CARDS = frozenset({"answer", "answer-out", "conditions", "action", "action-if", "person"})
 _PATHS = {
     "rules_conversation": "",
     "rules_outcomes": "/outcomes",

@@ -188,9 +188,10 @@ class Head:
         """Publish; the field for the reason has the focus."""
         if not self.tab.url.partition("?")[0].endswith("/publish"):
             self.to_publication()
-        self.tab.get_by_label("Зачем это изменение").fill(reason)
+        why = self.tab.get_by_label("Зачем это изменение")
+        why.fill(reason)
         if picture:
-            self.picture(picture)
+            self.picture(picture, why)
         self.press("Опубликовать")
         self.is_published()
 
@@ -203,8 +204,11 @@ class Head:
         if not TAKES_PICTURES:
             return
         self.tab.set_viewport_size(LAPTOP)
-        if of is not None:
-            of.evaluate("one => one.scrollIntoView({block: 'center'})")
+        # Without anything said, as much as there is room for from the first card on.
+        cards = self.tab.locator("main .card")
+        if of is not None or cards.count():
+            block = "start" if of is None else "center"
+            (of or cards.first).evaluate(f"one => one.scrollIntoView({{block: '{block}'}})")
         PICTURES.mkdir(parents=True, exist_ok=True)
         taken = small_png(self.tab.screenshot(animations="disabled", caret="hide"), LARGEST_PICTURE)
         assert len(taken) <= LARGEST_PICTURE, f"{name}: {len(taken)} bytes"

@@ -16,6 +16,7 @@ from connectors.smtp.certificates import unusable_certificates
 from plugin.common.secret_text import UnusableSecret, secret_text
 from plugin.common.toml.source import Place, TomlUnreadable, load_toml
 from plugin.common.webhook_secret import UnusableWebhookSecret, webhook_keys
+from plugin.config.diallers import read_diallers
 from plugin.config.faults import FaultList, closest, unreadable
 from plugin.config.schema import (
     SECRET_FORM,
@@ -135,6 +136,8 @@ class _Reader:
         web = self._web(data.get("web", {}))
         page = self._page(data.get("page", {}), web, crm.connector, {source.name for source in sources})
         alerts = self._alerts(data.get("alerts", {}), mailed="smtp" in data)
+        account = self._account if self._with_secrets else None
+        diallers = read_diallers(data.get("suppression", {}).get("push", {}), self._faults, account)
         self._faults.raise_if_any()
         return Settings(
             home=self._home.folder,
@@ -150,10 +153,11 @@ class _Reader:
             web=web,
             page=page,
             alerts=alerts,
-            retention=_retention(ledger),
+            retention=Retention(ledger.get("retention_days", 365), ledger.get("purge_daily", False)),
             log=LogSettings(**data.get("log", {})),
             language=plugin.get("language", "ru"),
             approvals=data.get("rules", {}).get("approvals", 0),
+            diallers=diallers,
         )
 
     def _load(self) -> dict[str, Any]:
@@ -231,12 +235,11 @@ class _Reader:
         if kind is None:
             self._faults.add(("crm", "connector"), f"unknown connector {name!r}", closest(name, known))
             return CrmAccount(name, {})
-        return CrmAccount(name, self._account(name, table.get(name, {}), kind.Settings()))
+        return CrmAccount(name, self._account(("crm", name), table.get(name, {}), kind.Settings()))
 
-    def _account(self, name: str, table: object, schema: Any) -> dict[str, Any]:
-        place: Place = ("crm", name)
+    def _account(self, place: Place, table: object, schema: Any) -> dict[str, Any]:
         if not isinstance(table, Mapping):
-            self._faults.add(place, "not a table", f"allowed: a table [crm.{name}]")
+            self._faults.add(place, "not a table", f"allowed: a table [{'.'.join(map(str, place))}]")
             return {}
         values, unresolved = dict(table), []
         for attribute, field in schema.fields.items():
@@ -387,11 +390,6 @@ class _Reader:
             remedies = {"not_text": f"{remedy} as text", "several_lines": f"{remedy}, alone and on one line"}
             self._faults.add(place, f"{_origin(ref)} {error}", remedies.get(error.why, remedy))
             return None
-
-
-def _retention(table: Mapping[str, Any]) -> Retention:
-    usual = Retention()
-    return Retention(table.get("retention_days", usual.days), table.get("purge_daily", usual.daily))
 
 
 def _origin(ref: SecretRef) -> str:

@@ -328,6 +328,16 @@ class PageTable(Schema):
     admin_second_factor = _switch()
 
 
+class SuppressionTable(Schema):
+    """``[suppression]``: ``[suppression.push.<name>]`` is checked by the dialler's own schema, but for ``scope``."""
+
+    push = fields.Dict(
+        keys=_text("a name of up to 24 letters, digits, _ . -", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,23}"),
+        values=fields.Dict(),
+        metadata={"allowed": "tables [suppression.push.<name>]"},
+    )
+
+
 class RulesTable(Schema):
     """``[rules]``: how the rules are changed."""
 
@@ -360,3 +370,4 @@ class SettingsFile(Schema):
     page = fields.Nested(PageTable, metadata={"allowed": "a table [page]"})
     log = fields.Nested(LogTable, metadata={"allowed": "a table [log]"})
     rules = fields.Nested(RulesTable, metadata={"allowed": "a table [rules]"})
+    suppression = fields.Nested(SuppressionTable, metadata={"allowed": "a table [suppression]"})

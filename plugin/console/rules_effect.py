@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from time import monotonic
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -46,7 +46,7 @@ def past_period(name: str, now: datetime, zone: ZoneInfo) -> PastPeriod:
         return PastPeriod("", f"за {DAYS} дней", now - timedelta(days=DAYS))
     first = now.astimezone(zone).date().replace(day=1)
     before = (first - timedelta(days=1)).replace(day=1)
-    since, until = (datetime.combine(day, datetime.min.time(), zone) for day in (before, first))
+    since, until = (datetime.combine(day, time(), zone) for day in (before, first))
     return PastPeriod("month", "за прошлый месяц", since, until)
 
 
@@ -156,8 +156,8 @@ class DraftEffects:
 
 def for_so_long(seconds: float = _SECONDS) -> Callable[[], bool]:
     """Whether that time is not over yet, counted from now on."""
-    until = time.monotonic() + seconds
-    return lambda: time.monotonic() < until
+    until = monotonic() + seconds
+    return lambda: monotonic() < until
 
 
 def past_sentence(found: Backtest | None, period: PastPeriod) -> str:

@@ -146,8 +146,8 @@ def _compared(
 #: What matters most comes first.
 _ORDER = (
     *("outcome", "fault", "only_old", "only_new", "say", "action", "recipients", "text", "subject", "term", "mail"),
-    *("number", "card", "about", "read", "label", "asked_less", "asked_more", "order", "phrase", "answer_label"),
-    "answers_order",
+    *("number", "card", "about", "read", "label", "asked_less", "asked_more", "order", "phrase", "hint"),
+    *("answer_label", "answers_order"),
 )
 
 
@@ -180,10 +180,24 @@ def _roles(old: Mapping[str, Role], new: Mapping[str, Role]) -> Iterator[Behavio
             reached = ", ".join(part for part in (new[name].crm_user, new[name].address) if part)
             yield BehaviourChange("role_new", new[name].label, None, f"{name}: {reached}")
         else:
-            for key, title in _ROLE_FIELDS.items():
-                before, after = getattr(old[name], key), getattr(new[name], key)
+            sides = [_reached(role) for role in (old[name], new[name])]
+            for title in sides[0]:
+                before, after = sides[0][title], sides[1][title]
                 if before != after:
                     yield BehaviourChange("role", f"{old[name].label}: {title}", before, after)
+
+
+def _reached(role: Role) -> dict[str, str | None]:
+    """Who the role is and when they are away, in words by what it is."""
+    deputy = role.deputy and ", ".join(
+        part for part in (role.deputy.label, role.deputy.crm_user, role.deputy.address) if part
+    )
+    days = ("/".join(dict.fromkeys((f"{first}", f"{last}"))) for first, last in role.away)
+    return {
+        **{title: getattr(role, key) for key, title in _ROLE_FIELDS.items()},
+        "дни отсутствия": ", ".join(days) or None,
+        "заместитель": deputy,
+    }
 
 
 def _files(old: Rulebook, new: Rulebook) -> dict[str, str]:

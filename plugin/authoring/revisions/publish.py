@@ -119,7 +119,7 @@ def _untried(candidate: RulesCandidate, rulebook: Rulebook) -> Iterator[Fault]:
     """New scripts of which no case says what is to come of them."""
     for name in candidate.new_scripts:
         file = f"{name}/{CASES_FILE}"
-        if name in rulebook.scripts and not rulebook.content.get(file, {}).get("case"):
+        if name in rulebook.scripts and file not in rulebook.content:
             what = "скрипт новый, а случаев нет: не сказано, чего от него ждать"
             yield Fault(file, 0, f"скрипт «{name}»", what, "опишите в этом файле хотя бы один [[case]]")
 

@@ -1,4 +1,4 @@
-"""Saved views of the console's lists, and promises of one state in the order of their deadlines."""
+"""What is pushed to diallers."""
 
 from __future__ import annotations
 
@@ -12,22 +12,39 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the table and the index."""
+    """Add the table, and the index by which what was taken back is found."""
     op.create_table(
-        "saved_views",
+        "pushed_numbers",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=False),
-        sa.Column("list", sa.String(16), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("filters", sa.JSON(), nullable=False),
-        sa.Column("saved_at", sa.DateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_views")),
-        sa.UniqueConstraint("owner", "list", "name", name=op.f("uq_saved_views_owner_list_name")),
+        sa.Column("dialler", sa.String(24), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("wanted", sa.Boolean(), nullable=False),
+        sa.Column("since", sa.DateTime(), nullable=False),
+        sa.Column("state", sa.String(8), nullable=False),
+        sa.Column("not_before", sa.DateTime(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("settled_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pushed_numbers")),
+        sa.UniqueConstraint("dialler", "number", name=op.f("uq_pushed_numbers_dialler")),
     )
-    op.create_index("ix_promises_state", "promises", ["state", "due_by", "call_ref"])
+    for name, columns, where in (
+        ("ix_pushed_numbers_open", ["dialler", "not_before", "id"], "state = 'open'"),
+        ("ix_pushed_numbers_parked", ["dialler", "id"], "state = 'parked'"),
+    ):
+        op.create_index(name, "pushed_numbers", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    withdrawn = sa.text("withdrawn_at IS NOT NULL")
+    op.create_index(
+        "ix_suppressions_withdrawn_at",
+        "suppressions",
+        ["withdrawn_at", "number"],
+        sqlite_where=withdrawn,
+        postgresql_where=withdrawn,
+    )
 
 
 def downgrade() -> None:
-    """Drop them; the views are lost."""
-    op.drop_index("ix_promises_state", "promises")
-    op.drop_table("saved_views")
+    """Drop them; what the diallers hold stays there."""
+    op.drop_index("ix_suppressions_withdrawn_at", "suppressions")
+    op.drop_table("pushed_numbers")

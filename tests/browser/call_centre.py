@@ -141,7 +141,8 @@ class Head:
         self.click(self.tab.get_by_role("navigation", name="Страницы скрипта").get_by_role("link", name=name))
 
     def click(self, what: Locator) -> None:
-        """Click once."""
+        """Click once; where two are at work, a tab behind the other would not get the focus."""
+        self.tab.bring_to_front()
         what.click()
         self.clicks += 1
         self._look()

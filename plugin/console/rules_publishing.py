@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from plugin.authoring.revisions.publish import (
     ready_texts,
 )
 from plugin.console.rules_desk import OpenedRules, RulesDesk
+from plugin.console.rules_words import RulesWords
 from plugin.errors import InputError
 from plugin.ledger.audit import Actor
 
@@ -73,9 +75,6 @@ def publish_draft(
         raise InputError("Публиковать нечего", hint="В черновике нет изменений")
     if opened.is_outdated:
         raise InputError("Правила с тех пор опубликовал другой человек", hint="Сначала объедините черновик с ними")
-    if untested := untested_scripts(opened):
-        what = f"У нового скрипта «{untested[0]}» нет ни одного случая"
-        raise InputError(what, hint="Сделайте его на странице «Попробовать»")
     with ready_texts(desk.ledger, opened.files, opened.base) as ready:
         done = make_active(desk.ledger, ready, actor, now=desk.now, approvals=approvals, emergency=emergency)
     desk.drafts.discard(opened.draft.owner, opened.script)
@@ -105,7 +104,7 @@ def merge_draft(desk: RulesDesk, opened: OpenedRules, keep: str = "") -> list[Me
     theirs = desk.files(opened.active.revision)
     merge = merge_rules(opened.base_files, opened.files, theirs)
     if merge.conflicts and keep not in ("mine", "theirs"):
-        return [_told(one) for one in merge.conflicts]
+        return [_told(one, opened.check.content) for one in merge.conflicts]
     files = merge.files
     if merge.conflicts and keep == "theirs":
         files = merge_rules(opened.base_files, theirs, opened.files).files
@@ -186,8 +185,14 @@ def take_from_review(desk: RulesDesk, revision: str, actor: Actor) -> None:
     reviews.withdraw(desk.ledger, revision, actor, desk.now())
 
 
-def _told(one: FieldConflict) -> MergeConflict:
-    where = f"{one.file}: {' → '.join(one.place)}"
+def conflict_words(one: FieldConflict, content: Mapping[str, Any]) -> str:
+    """The field that two changed, as the pages call it."""
+    told = RulesWords(content, one.file.partition("/")[0]).named_field(one.file, one.place)
+    return told[:1].upper() + told[1:]
+
+
+def _told(one: FieldConflict, content: Mapping[str, Any]) -> MergeConflict:
+    where = conflict_words(one, content)
     return MergeConflict(where, *(_value(side) for side in (one.base, one.mine, one.theirs)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from plugin.authoring.drafts.addresses import inner
@@ -84,6 +84,8 @@ _TABLE_WORDS: Mapping[str, str] = {
 }
 #: What a key is called in one table, where it is another word elsewhere.
 _IN_TABLE: Mapping[tuple[str | int, str], str] = {("escalation", "to"): "кому"}
+#: Keys of an entry of a list, the one that says most to people first.
+_CALLED_BY = ("label", "paragraph", "subject", "id", "name")
 _BOOL = {True: "да", False: "нет"}
 _OPERATORS = {
     "less_than": "меньше {}",
@@ -175,20 +177,32 @@ class RulesWords:
                 continue
             after = place[number + 1] if number + 1 < len(place) else None
             entry = inner(node, after) if after is not None else None
-            named = (
-                entry.get("label")
-                or entry.get("paragraph")
-                or entry.get("subject")
-                or entry.get("id")
-                or entry.get("name")
-                if (isinstance(entry, Mapping))
-                else None
-            )
+            named = self._name_of(entry)
             if part in _TABLE_WORDS:
                 parts.append(f"{_TABLE_WORDS[str(part)]} «{named}»" if named else _TABLE_WORDS[str(part)])
         last = next((str(part) for part in reversed(place) if not isinstance(part, int)), "")
         told = (_IN_TABLE.get((place[0], last)) or FIELD_WORDS.get(last, last)).lower()
         return ", ".join(dict.fromkeys([*parts, told])) if parts else FIELD_WORDS.get(last, last)
+
+    def named_field(self, file: str, names: Sequence[str]) -> str:
+        """The same for a place whose entries of lists are called by their names, ``«section-2-client»``."""
+        place: list[str | int] = []
+        node = self._content.get(file)
+        for name in names:
+            part: str | int = name
+            if isinstance(node, list):
+                known = [one for one, entry in enumerate(node) if name.strip("«»") in _names(entry)]
+                part = known[0] if known else name
+            place.append(part)
+            node = inner(node, part)
+        return self.field(file, tuple(place))
+
+    def _name_of(self, entry: Any) -> Any:
+        """What people call an entry by."""
+        if not isinstance(entry, Mapping):
+            return None
+        asked = self.subject(str(entry["fact"])) if entry.get("fact") else None
+        return asked or next((entry[key] for key in _CALLED_BY if entry.get(key)), None)
 
     def _wanted(self, fact: str, wanted: Any) -> str:
         if isinstance(wanted, Mapping):
@@ -222,6 +236,11 @@ def entries(node: Any, name: str) -> list[Mapping[str, Any]]:
 def numbered(node: Any, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The same, each with its number."""
     yield from enumerate(entries(node, name))
+
+
+def _names(entry: Any) -> set[str]:
+    held = entry if isinstance(entry, Mapping) else {}
+    return {str(held[key]) for key in ("id", "name", "value") if key in held}
 
 
 def _spelt(value: Any) -> str:

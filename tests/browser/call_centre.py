@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, ViewportSize, expect
 from playwright.sync_api import Page as Tab
 from sqlalchemy import delete
 
@@ -39,11 +39,11 @@ RULES = ROOT / "rules"
 SHIPPED = rule_texts(RULES)
 OPT_OUT = "Просьбы клиентов исключить из опросов"
 #: Where the guide's pictures are, and whether they are taken anew.
-PICTURES = ROOT / "docs" / "pictures"
+PICTURES = ROOT / "docs" / "pictures" / "tasks"
 TAKES_PICTURES = os.environ.get("OPTOUT_WRITE_PICTURES") == "1"
 #: Where pictures of every click are put, wide and narrow, for looking at.
 EVERY_CLICK = os.environ.get("OPTOUT_TEST_PICTURES")
-LAPTOP = {"width": 1366, "height": 768}
+LAPTOP: ViewportSize = {"width": 1366, "height": 768}
 #: Bytes of a picture in the guide.
 LARGEST_PICTURE = 40_960
 
@@ -141,7 +141,8 @@ class Head:
         self.click(self.tab.get_by_role("navigation", name="Страницы скрипта").get_by_role("link", name=name))
 
     def click(self, what: Locator) -> None:
-        """Click once."""
+        """Click once; where two are at work, a tab behind the other would not get the focus."""
+        self.tab.bring_to_front()
         what.click()
         self.clicks += 1
         self._look()
@@ -188,9 +189,10 @@ class Head:
         """Publish; the field for the reason has the focus."""
         if not self.tab.url.partition("?")[0].endswith("/publish"):
             self.to_publication()
-        self.tab.get_by_label("Зачем это изменение").fill(reason)
+        why = self.tab.get_by_label("Зачем это изменение")
+        why.fill(reason)
         if picture:
-            self.picture(picture)
+            self.picture(picture, why)
         self.press("Опубликовать")
         self.is_published()
 
@@ -203,10 +205,13 @@ class Head:
         if not TAKES_PICTURES:
             return
         self.tab.set_viewport_size(LAPTOP)
-        if of is not None:
-            of.evaluate("one => one.scrollIntoView({block: 'center'})")
-        PICTURES.mkdir(exist_ok=True)
-        taken = small_png(self.tab.screenshot(animations="disabled", caret="hide"))
+        # Without anything said, as much as there is room for from the first card on.
+        cards = self.tab.locator("main .card")
+        if of is not None or cards.count():
+            block = "start" if of is None else "center"
+            (of or cards.first).evaluate(f"one => one.scrollIntoView({{block: '{block}'}})")
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        taken = small_png(self.tab.screenshot(animations="disabled", caret="hide"), LARGEST_PICTURE)
         assert len(taken) <= LARGEST_PICTURE, f"{name}: {len(taken)} bytes"
         (PICTURES / f"{name}.png").write_bytes(taken)
 

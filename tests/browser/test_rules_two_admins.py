@@ -73,7 +73,7 @@ def test_two_admins_agree_merge_and_lose_nothing(
         expect(anna.get_by_text("Опубликовано.")).to_be_visible()
 
         boris.goto(f"{site.url}{SCRIPT}/people")
-        expect(boris.get_by_text("anna опубликовал(а) правила")).to_be_visible()
+        expect(boris.get_by_text("Правила с тех пор опубликованы: anna")).to_be_visible()
         boris.get_by_role("button", name="Объединить").click()
         expect(boris.get_by_text("anna@example.org").first).to_be_visible()
         expect(boris.get_by_text("boris@example.org").first).to_be_visible()

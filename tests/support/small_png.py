@@ -7,15 +7,27 @@ import zlib
 from collections import Counter
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_MOST = 64
+#: Numbers of colours that are tried, the most first.
+_COLOURS = (64, 32, 16)
 
 
-def small_png(shot: bytes) -> bytes:
-    """The same picture with at most 64 colours. Takes what browsers make: 8 bits, RGB or RGBA, not interlaced."""
+def small_png(shot: bytes, limit: int) -> bytes:
+    """The same picture with 64 colours or, where it has more than ``limit`` bytes then, with 32 or 16.
+
+    Takes what browsers make: 8 bits, RGB or RGBA, not interlaced.
+    """
     width, height, size, data = _read(shot)
     pixels = _pixels(data, width, height, size)
     exact = Counter(pixels)
-    kept = [colour for colour, _ in exact.most_common(_MOST)]
+    for number in _COLOURS:
+        made = _with_palette(pixels, exact, number, width, height)
+        if len(made) <= limit:
+            break
+    return made
+
+
+def _with_palette(pixels: list[bytes], exact: Counter[bytes], most: int, width: int, height: int) -> bytes:
+    kept = [colour for colour, _ in exact.most_common(most)]
     nearest = {colour: number for number, colour in enumerate(kept)}
     for colour in exact:
         if colour not in nearest:

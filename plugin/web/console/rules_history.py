@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 from flask import redirect, request, url_for
 
+from plugin.authoring.drafts.checking import content_of
 from plugin.console.rules_publishing import (
     PastPublication,
     agree,
     agreed_by,
     changed_between,
+    conflict_words,
     publications,
     signed,
     take_back,
@@ -81,7 +83,9 @@ def _taking_back(services: ConsoleServices, number: int, act: Callable[[PastPubl
     try:
         act(one, signed(visitor().operator, reason))
     except RulesConflict as error:
-        where = "; ".join(" → ".join(conflict.place) for conflict in error.conflicts[:5])
+        desk = room(services).desk
+        content = content_of(desk.files(desk.active().revision))
+        where = "; ".join(conflict_words(conflict, content) for conflict in error.conflicts[:5])
         told = f"Отменить только это нельзя: то же самое меняли и позже ({where}). Измените поле в черновике"
         return _shown(services, one, 422, told, reason)
     except InputError as error:

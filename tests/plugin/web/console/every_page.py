@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from plugin.ledger.schema import activations
+from plugin.ledger.trails import trails
 from tests.plugin.web.console.console_site import ConsoleSite
 
 SCRIPT = "/rules/script/survey_opt_out"
@@ -22,6 +24,8 @@ ADDED_TO = (
     ("action", "rules_outcomes", "outcomes.outcome.exclude_calls"),
     ("action-if", "rules_outcomes", "outcomes.outcome.exclude_calls"),
     ("person", "rules_people", "roles.role.survey_coordinator"),
+    ("by-field", "rules_people", "roles.role.survey_coordinator"),
+    ("person-if", "rules_people", "roles.role.survey_coordinator"),
 )
 
 
@@ -29,6 +33,8 @@ def addresses(site: ConsoleSite, calls: Mapping[str, int]) -> dict[str, str]:
     """By what they are called; ``calls`` are those of the day, by what they are."""
     delivery = site.deliveries_of(calls["stopped"])[0]
     first = min(row["id"] for row in site.rows(activations))
+    journal = site.rows(trails)[0]
+    said = {"trail": journal["id"], "said_at": journal["entries"][-1]["at"]}
     return {
         "today": "/",
         "calls": "/calls?name=а&since=2026-11-01",
@@ -44,6 +50,7 @@ def addresses(site: ConsoleSite, calls: Mapping[str, int]) -> dict[str, str]:
         "events again": "/events/plan?act=drop",
         "alerts": "/alerts?all=1",
         "missing": "/missing",
+        "missing, a case": f"/missing/case?{urlencode(said)}",
         "exclusions": "/suppression",
         "one number": "/suppression?number=%2B79161112233",
         "calls after refusal": "/suppression/refused",

@@ -47,7 +47,7 @@ build_for() {
         --find-links "$out" -r requirements.lock
     say "$name: trying it"
     "$python" -m venv "$installed"
-    quietly pip_of "$installed" install --no-index --find-links "$out" 'optout-plugin[postgres]'
+    quietly pip_of "$installed" install --no-index --find-links "$out" 'optout-plugin[postgres,stamps]'
     "$installed/bin/optout" decide --facts '{"related_to_car": false}' >"$tools/log" ||
         fail "$name: installed, but it does not decide"
     "$building/bin/python" scripts/bill_of_materials.py "$installed/bin/python" "$out" "$name"

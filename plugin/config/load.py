@@ -33,13 +33,13 @@ from plugin.config.settings import (
     LogSettings,
     Manifest,
     PageSettings,
-    Retention,
     Settings,
     SmtpServer,
     Source,
     WebSettings,
     WorkingTime,
 )
+from plugin.config.small_tables import retention_of, stamps_of
 from plugin.errors import ConfigError
 
 FILE_NAME = "plugin.toml"
@@ -135,6 +135,7 @@ class _Reader:
         web = self._web(data.get("web", {}))
         page = self._page(data.get("page", {}), web, crm.connector, {source.name for source in sources})
         alerts = self._alerts(data.get("alerts", {}), mailed="smtp" in data)
+        stamps = stamps_of(data, self._source.data, self._home.folder, self._faults, reads=self._with_secrets)
         self._faults.raise_if_any()
         return Settings(
             home=self._home.folder,
@@ -150,10 +151,11 @@ class _Reader:
             web=web,
             page=page,
             alerts=alerts,
-            retention=_retention(ledger),
+            retention=retention_of(ledger),
             log=LogSettings(**data.get("log", {})),
             language=plugin.get("language", "ru"),
             approvals=data.get("rules", {}).get("approvals", 0),
+            stamps=stamps,
         )
 
     def _load(self) -> dict[str, Any]:
@@ -387,11 +389,6 @@ class _Reader:
             remedies = {"not_text": f"{remedy} as text", "several_lines": f"{remedy}, alone and on one line"}
             self._faults.add(place, f"{_origin(ref)} {error}", remedies.get(error.why, remedy))
             return None
-
-
-def _retention(table: Mapping[str, Any]) -> Retention:
-    usual = Retention()
-    return Retention(table.get("retention_days", usual.days), table.get("purge_daily", usual.daily))
 
 
 def _origin(ref: SecretRef) -> str:

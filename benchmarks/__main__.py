@@ -22,6 +22,7 @@ from benchmarks import (
     shadow,
     sizing,
     suppression,
+    watching,
 )
 from benchmarks.measure import Row, show
 
@@ -47,6 +48,7 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "The operator's page: fifty at once": operator_page.at_once,
     "Suppression: 1,000,000 numbers asked for": suppression.checks,
     "Suppression: 1,000,000 numbers exported": suppression.exports,
+    "10,000 reminders watched (simulated clock)": watching.pace,
     "The chain of records, and proofs": chain.costs,
     "What a call costs the service (SQLite)": sizing.a_call,
     "Rules: checked": checking.times,

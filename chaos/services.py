@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.forks import Fork, can_fork, start
 from tests.support.processes import ROOT
 
 _NOTICE = 0.05
@@ -35,7 +36,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Fork | None = None
         self._down_until = 0.0
         self._killed = False
         self._ending = threading.Event()
@@ -102,6 +103,10 @@ class Service:
 
     def _spawn(self) -> None:
         with self.log.open("ab") as log:
+            if can_fork(self.command):
+                files = {"stdout": log.fileno(), "stderr": log.fileno()}
+                self._process = start(self.command, self.environ, session=True, **files)
+                return
             self._process = subprocess.Popen(
                 list(self.command),
                 cwd=ROOT,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from connectors.registry import OWN
 
-_SHARED = ("kit", "http", "smtp")
+_SHARED = ("dialler", "kit", "http", "smtp")
 
 
 def russian_tables() -> Sequence[Path]:

@@ -84,8 +84,9 @@ class Printer:
     def addresses(self, stage: Stage) -> None:
         print(f"\nCRM:     {stage.crm_url}/\nПлагин:  {stage.plugin_url}/docs\nФайлы:   {stage.folder}")
         # In one piece, however long: it is to be clicked or copied.
-        login, password = stage.account()
-        print(f"Страница оператора: {stage.plugin_url}/operator/\n  вход: {login}, пароль: {password}")
+        for page, path, role in (("Консоль", "console", "admin"), ("Страница оператора", "operator", "operator")):
+            login, password = stage.account(role)
+            print(f"{page}: {stage.plugin_url}/{path}/\n  вход: {login}, пароль: {password}")
         print("  Из карточки CRM — «Открыть разговор по скрипту» (после входа), без входа — по ссылке:")
         self.link(stage)
         print("Ctrl-C завершает.", flush=True)

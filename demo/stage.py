@@ -73,15 +73,13 @@ class Stage:
         """A signed link to the operators' page for a call with the first client."""
         card, name, phone = CARDS[0]
         call = ["--call", "demo-page", "--operator", "operator-1", "--card", f"contact:{card}", "--phone", phone]
-        link = self._optout("link", *call, "--name", name)
-        # The plugin listens on a port of its own choosing.
-        return self.plugin_url + link[link.index("/operator") :].strip()
+        return self._optout("link", *call, "--name", name).strip()
 
-    def account(self) -> tuple[str, str]:
-        """A new account for the operators' page: login and password."""
-        login, password = "operator", secrets.token_urlsafe(12)
-        self._optout("user", "add", login, given=f"{password}\n")
-        return login, password
+    def account(self, role: str) -> tuple[str, str]:
+        """A new account, named as its role is: login and password."""
+        password = secrets.token_urlsafe(12)
+        self._optout("user", "add", role, "--role", role, given=f"{password}\n")
+        return role, password
 
     def mails(self, phone: str) -> list[tuple[str, str]]:
         """(recipient, subject) of the mails with this number in their text."""
@@ -110,7 +108,7 @@ class Stage:
         )
         self._crm = self._running.enter_context(crm)
         shutil.copytree(shipped_dir() / "rules", self.folder / "rules")
-        (self.folder / "plugin.toml").write_text(_settings(self.crm_url, self.mailbox.port), encoding="utf-8")
+        (self.folder / "plugin.toml").write_text(_settings(self.crm_url, self.mailbox.port, port), encoding="utf-8")
         environ = {
             "OPTOUT_CRM_TOKEN": token,
             "OPTOUT_WEBHOOK_SECRET": self._secret,
@@ -121,7 +119,7 @@ class Stage:
         self._plugin.start("--port", str(port))
 
 
-def _settings(crm_url: str, mail_port: int) -> str:
+def _settings(crm_url: str, mail_port: int, own_port: int) -> str:
     """The shipped plugin.toml with this stage's addresses, and quick repeats."""
     shipped = (shipped_dir() / "plugin.toml").read_text(encoding="utf-8")
     changed = shipped.replace('base_url = "http://127.0.0.1:8090"', f'base_url = "{crm_url}"')
@@ -133,5 +131,7 @@ def _settings(crm_url: str, mail_port: int) -> str:
     # Whoever keeps it up comes back to it the next day.
     changed = changed.replace("session_hours = 12.0", "session_hours = 168.0")
     changed = changed.replace("link_minutes = 30.0", f"link_minutes = {LINK_HOURS * 60}")
+    # What mails and links say of the page holds.
+    changed = changed.replace("port = 8080", f"port = {own_port}")
     changed = changed.replace("poll_seconds = 1.0", "poll_seconds = 0.2")
     return changed + f'\n[smtp]\nhost = "127.0.0.1"\nport = {mail_port}\nsender = "opt-out@example.org"\n'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-import tests.support.statements  # noqa: F401 (each process compiles SQL once)
+import tests.support.rules_once
+import tests.support.statements  # noqa: F401 (each process reads rules once, and compiles SQL once)
 from tests.support.chromium import browser, chromium, chromium_path
 from tests.support.databases import ledger_url, postgres, postgres_url, sqlite_template
 from tests.support.examples import examples
@@ -73,6 +75,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(str(file)))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=_turn)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Modules and thousands of tests stay: to look through them for garbage again and again takes much of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _turn(item: pytest.Item) -> int:

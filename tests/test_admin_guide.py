@@ -7,11 +7,16 @@ Each section of the guide begins with what ``optout init`` lays out and the firs
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
+import shutil
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,11 +25,13 @@ import click
 import pytest
 
 from plugin.authoring.revisions.active import ActiveRules
+from plugin.authoring.revisions.archive import Activation, activation_history
 from plugin.cli.init import lay_out
 from plugin.cli.main import cli, main
 from plugin.cli.rules import COMMANDS
 from plugin.common.clock import utc_now
 from plugin.config.load import load_settings
+from plugin.config.settings import PageSettings
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.ruleset import CALL_PLACEHOLDERS, read_folder
 from plugin.deciding.ruleset.cases import CaseForm
@@ -51,7 +58,11 @@ from plugin.deciding.ruleset.schema import (
     Strict,
     UnfinishedForm,
 )
+from plugin.events.intake import Intake
 from plugin.ledger import Ledger
+from plugin.operator_page.call import page_call
+from plugin.operator_page.journal import read_journal_save
+from plugin.operator_page.sessions import PageSessions
 from tests.support.databases import migrate
 
 ROOT = Path(__file__).parents[1]
@@ -59,10 +70,20 @@ GUIDE = ROOT / "docs" / "admin-guide.ru.md"
 TINY = Path(__file__).parent / "plugin/authoring/verification/bad_rules/good"
 
 _BLOCK = re.compile(r"^```(?P<kind>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_APPLIED = re.compile(r"# (?P<file>[\w./]+) — (?P<how>было|стало|в конец файла|новый файл)\n")
+_APPLIED = re.compile(r"# (?P<file>[\w./]+) — (?P<how>было|было везде|стало|в конец файла|новый файл)\n")
 _CONDITION_HEAD = "| Условие | Выполняется | Не выполняется |"
 _FAULT_HEAD = "| В строке сказано | Что это значит и что делать |"
 _NO_ANSWER = "нет ответа"
+#: Stands in a command for the revision before the active one.
+_THE_ONE_BEFORE = "РЕДАКЦИЯ"
+_TASK = "Задача "
+#: Of these, calls stand in the ledger.
+_WITH_CALLS = ("Задача 12.", "Задача 14.")
+_SCRIPT = "survey_opt_out"
+#: So long the shipped rules have been deciding.
+_DECIDING_FOR = timedelta(days=30)
+#: More lines are never edited by hand for one of the tasks.
+_MOST_LINES = 40
 #: The block with the facts that the tables of conditions speak of; it belongs to no file.
 _VOCABULARY = "# словарь этих примеров\n"
 
@@ -110,6 +131,22 @@ class Reader:
         self._home = home
         self._capsys = capsys
         self._replaced: tuple[str, str] | None = None
+        #: Lines that were edited by hand, blank ones aside.
+        self.edited = 0
+
+    def earlier(self) -> str | None:
+        """The revision that decided before the active one."""
+        history = self._history()
+        return history[1].revision if len(history) > 1 else None
+
+    def active(self) -> str:
+        """The revision that decides."""
+        return self._history()[0].revision
+
+    def _history(self) -> list[Activation]:
+        url = load_settings(self._home, {}, secrets=False).ledger_url
+        with closing(Ledger(url)) as ledger, ledger.read() as connection:
+            return activation_history(connection, 2)
 
     def follow(self, block: Block) -> None:
         """Do what the block says; what does not come out as it says fails the test with the guide's line."""
@@ -132,28 +169,43 @@ class Reader:
         assert head, f"{where}: the first line names no file, or not what to do with it"
         # «…» at the end: the line goes on as it was.
         file, body = self._home / head["file"], text[head.end() :].removesuffix("…\n")
-        if head["how"] == "было":
-            assert file.read_text(encoding="utf-8").count(body) == 1, f"{where}: the file does not hold this just once"
+        if head["how"] in ("было", "было везде"):
+            # Everywhere: a part of lines.
+            body = body.removesuffix("\n") if head["how"] == "было везде" else body
+            found = file.read_text(encoding="utf-8").count(body)
+            is_right = found > 1 if head["how"] == "было везде" else found == 1
+            assert is_right, f"{where}: the file holds this {found} times"
             self._replaced = (head["file"], body)
         elif head["how"] == "стало":
             assert self._replaced, f"{where}: «стало» without a «было»"
             assert self._replaced[0] == head["file"], f"{where}: not the file of «было»"
-            whole = file.read_text(encoding="utf-8")
-            file.write_text(whole.replace(self._replaced[1], body), encoding="utf-8")
+            whole, old = file.read_text(encoding="utf-8"), self._replaced[1]
+            body = body if old.endswith("\n") else body.removesuffix("\n")
+            self._write(file, whole, whole.replace(old, body))
             self._replaced = None
         elif head["how"] == "новый файл":
             assert not file.exists(), f"{where}: the file is there already"
             file.parent.mkdir(exist_ok=True)
-            file.write_text(body, encoding="utf-8")
+            self._write(file, "", body)
         else:
-            file.write_text(file.read_text(encoding="utf-8") + "\n" + body, encoding="utf-8")
+            whole = file.read_text(encoding="utf-8")
+            self._write(file, whole, f"{whole}\n{body}")
+
+    def _write(self, file: Path, before: str, after: str) -> None:
+        file.write_text(after, encoding="utf-8")
+        told = difflib.unified_diff(before.split("\n"), after.split("\n"), n=0, lineterm="")
+        signs = Counter(line[0] for line in list(told)[2:] if line[1:].strip())
+        self.edited += max(signs["+"], signs["-"])
 
     def _run(self, block: Block, where: str) -> None:
         runs = re.split(r"^\$ ", block.text, flags=re.MULTILINE)
         assert runs[0] == "", f"{where}: output without a command"
         for run in runs[1:]:
             command, *printed = run.splitlines()
-            name, *arguments = shlex.split(command)
+            name, *arguments = shlex.split(command.replace(_THE_ONE_BEFORE, self.earlier() or ""))
+            if name == "cp":
+                shutil.copytree(self._home / arguments[1], self._home / arguments[2])
+                continue
             assert name == "optout", f"{where}: {command}"
             status = main(arguments)
             told = self._capsys.readouterr()
@@ -164,6 +216,19 @@ class Reader:
                 wanted = re.compile(".*".join(map(re.escape, line.strip().split("…"))))
                 hit = any(wanted.fullmatch(found.strip()) for found in left)
                 assert hit, f"{where}: {command} does not print (there):\n{line}\nbut:\n{output}"
+
+    def publish_and_take_back(self) -> None:
+        """What the folder holds goes live, where that is not so already, and the rules before it decide again."""
+        signed = ("--by", "Ольга", "--reason", "проба", "--yes")
+        for command in ("check", "test", "diff", "publish"):
+            status = main(["rules", command, *(signed if command == "publish" else ())])
+            told = self._capsys.readouterr()
+            assert status == 0, f"{command}: {told.out}{told.err}"
+        before = self.earlier()
+        if before is not None:
+            status = main(["rules", "rollback", "--people-too", *signed])
+            assert status == 0, self._capsys.readouterr()
+            assert self.active() == before
 
     def _look(self, tree: str, where: str) -> None:
         """The block draws folders: each name that stands in it is there."""
@@ -185,17 +250,44 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     ledger = Ledger(load_settings(home, {}, secrets=False).ledger_url)
     migrate(ledger)
     rulebook = Rulebook.load(home / "rules")
-    ActiveRules(ledger, utc_now).activate_first(rulebook, "serve", "first start")
+    ActiveRules(ledger, lambda: utc_now() - _DECIDING_FOR).activate_first(rulebook, "serve", "first start")
     rulebook.close()
     ledger.close()
     capsys.readouterr()
     return Reader(home, capsys)
 
 
+def two_calls(home: Path) -> None:
+    """A client changed their mind; the next one's words fitted no answer."""
+    settings = load_settings(home, {}, secrets=False)
+    settings = replace(settings, page=PageSettings("http://localhost", "telephony", "a key for the guide's own test"))
+    with closing(Ledger(settings.ledger_url)) as ledger, closing(ActiveRules(ledger, utc_now)) as rules:
+        intake = Intake(ledger, rules, settings, utc_now)
+        call = {"id": "c-1", "phone": "+79161234567", "operator": "ivanova"}
+        facts = {"related_to_car": True, "survey_type": "all", "agreed_to_warning": "changed_mind"}
+        event = {"id": "evt-1", "occurred_at": utc_now().isoformat(), "final": True, "call": call, "facts": facts}
+        assert intake.receive_results("telephony", [event]).status == 202
+        pages = PageSessions(ledger, rules, intake, settings, utc_now)
+        at = {"at": utc_now().isoformat(), "asked": utc_now().isoformat()}
+        entries = [
+            {"kind": "answer", "q": "who-answered", "fact": "related_to_car", "value": True, **at},
+            {"kind": "other", "q": "section-1-kind", "fact": "survey_type", "text": "Вечером не звоните", **at},
+        ]
+        body = {"seq": 1, "tab": "one", "revision": rules.current().revision, "note": "", "entries": entries}
+        pages.save(page_call("c-2", phone="+79161234568", operator="ivanova"), _SCRIPT, read_journal_save(body))
+
+
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.title)
-def test_every_example_of_the_section_does_what_the_guide_says(section: Section, reader: Reader) -> None:
+def test_every_example_of_the_section_does_what_the_guide_says(
+    section: Section, reader: Reader, tmp_path: Path
+) -> None:
+    if section.title.startswith(_WITH_CALLS):
+        two_calls(tmp_path / "optout")
     for block in section.blocks:
         reader.follow(block)
+    if section.title.startswith(_TASK):
+        assert reader.edited <= _MOST_LINES
+        reader.publish_and_take_back()
 
 
 # --- the conditions ----------------------------------------------------------------------------------

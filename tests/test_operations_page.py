@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -36,6 +37,7 @@ def logged(path: Path) -> Iterator[str]:
             yield from (text.value for text in texts if not isinstance(first, ast.JoinedStr))
 
 
+@cache
 def events() -> set[str]:
     return {event for path in (ROOT / "plugin").rglob("*.py") for event in logged(path)} | ENDINGS
 

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -44,15 +45,32 @@ ORDINARY = {
 LONGEST_FILE = 400
 
 
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+class Module(NamedTuple):
+    """What is asked of a file, which is parsed once for all of it."""
+
+    docstring: str | None
+    imported: set[str]
+    words: list[tuple[int, str]]
+    #: Name and docstring of its own classes.
+    classes: list[tuple[str, str | None]]
 
 
 @cache
+def module(path: Path) -> Module:
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    nodes = list(ast.walk(tree))
+    classes = [(node.name, ast.get_docstring(node)) for node in tree.body if isinstance(node, ast.ClassDef)]
+    return Module(ast.get_docstring(tree), _imported(path, nodes), list(_words(nodes)), classes)
+
+
 def imported(path: Path) -> set[str]:
     """What a file imports: ``a.b`` and ``a.b.c`` for ``from a.b import c``."""
+    return module(path).imported
+
+
+def _imported(path: Path, nodes: list[ast.AST]) -> set[str]:
     found = set()
-    for node in ast.walk(tree(path)):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -97,17 +115,11 @@ def texts_of_the_rules(data: object, key: str = "") -> Iterator[str]:
         yield data
 
 
-@cache
-def words(path: Path) -> list[tuple[int, str]]:
+def _words(nodes: list[ast.AST]) -> Iterator[tuple[int, str]]:
     """Every identifier and every text of a module but its docstrings, with its line."""
-    return list(_words(path))
-
-
-def _words(path: Path) -> Iterator[tuple[int, str]]:
-    module = tree(path)
     owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    docstrings = {id(n.body[0].value) for n in ast.walk(module) if isinstance(n, owners) and ast.get_docstring(n)}  # type: ignore[attr-defined]
-    for node in ast.walk(module):
+    docstrings = {id(n.body[0].value) for n in nodes if isinstance(n, owners) and ast.get_docstring(n)}  # type: ignore[attr-defined]
+    for node in nodes:
         line = getattr(node, "lineno", 0)
         for field in ("id", "attr", "arg", "name", "module"):
             if isinstance(word := getattr(node, field, None), str):
@@ -121,7 +133,7 @@ def mentions(paths: list[Path], unwanted: set[str]) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{line}: {match.group()}"
         for path in paths
-        for line, text in words(path)
+        for line, text in module(path).words
         for match in pattern.finditer(text)
     ]
 
@@ -174,9 +186,9 @@ def test_every_crm_folder_has_the_same_eight_files(crm: str) -> None:
 def public_classes() -> Iterator[tuple[str, str, str | None]]:
     """Name, file and docstring of every public class of the plugin and the connectors; nested ones are not public."""
     for path in PLUGIN + CONNECTORS:
-        for node in tree(path).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                yield node.name, str(path.relative_to(ROOT)), ast.get_docstring(node)
+        for name, docstring in module(path).classes:
+            if not name.startswith("_"):
+                yield name, str(path.relative_to(ROOT)), docstring
 
 
 def test_no_two_public_classes_share_a_name() -> None:
@@ -259,5 +271,5 @@ def test_every_folder_of_the_plugin_stands_in_the_architecture() -> None:
 def test_each_module_says_what_it_promises_and_is_one_concept(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if text.strip():
-        assert ast.get_docstring(tree(path)), "no docstring"
+        assert module(path).docstring, "no docstring"
     assert text.count("\n") <= LONGEST_FILE

@@ -106,9 +106,10 @@ class AmoContacts:
     def _card(self, ref: CardRef, record: Mapping[str, Any], person: Mapping[str, Any] | None) -> Card:
         url = f"{self._api.base_url}/{COLLECTIONS[ref.type]}/detail/{ref.id}"
         if person is None:
-            card = Card(ref, _name(record), url, _phones(record))
+            card = Card(ref, _name(record), url, _held(record, "PHONE"), emails=_held(record, "EMAIL"))
         else:
-            card = Card(ref, _name(person) or _name(record), url, _phones(person) or _phones(record))
+            phones, emails = (_held(person, code) or _held(record, code) for code in ("PHONE", "EMAIL"))
+            card = Card(ref, _name(person) or _name(record), url, phones, emails=emails)
         records = [_getter(self._declared, one) for one in (record, person) if one is not None]
         held = read_card_fields(self._declared, *records)
         return replace(card, fields=held.fields, unmapped=held.unmapped)
@@ -206,11 +207,12 @@ def _name(record: Mapping[str, Any]) -> str | None:
     return name.strip() or None
 
 
-def _phones(record: Mapping[str, Any]) -> tuple[str, ...]:
+def _held(record: Mapping[str, Any], code: str) -> tuple[str, ...]:
+    """The numbers or addresses in a record's own fields."""
     return tuple(
         str(value["value"])
         for field in values_of(record)
-        if field.get("field_code") == "PHONE"
+        if field.get("field_code") == code
         for value in field.get("values") or ()
         if isinstance(value, dict) and value.get("value")
     )

@@ -92,8 +92,8 @@ def card_of(portal: Bitrix24Client, card: CardRef, item: Mapping[str, Any], cont
     """The card as the plugin speaks of it. A deal or a company is called after its contact where it has one."""
     name = full_name(item) or full_name(contact) or str(item.get("title") or "").strip() or None
     kind, card_id = place(card) or (CONTACT, card.id)
-    phones = tuple(dict.fromkeys((*_phones(item), *_phones(contact))))
-    return Card(CardRef(kind.name, card_id), name, _url(portal, kind, card_id), phones)
+    phones, emails = (tuple(dict.fromkeys((*_held(item, held), *_held(contact, held)))) for held in ("PHONE", "EMAIL"))
+    return Card(CardRef(kind.name, card_id), name, _url(portal, kind, card_id), phones, emails=emails)
 
 
 def read_card(portal: Bitrix24Client, card: CardRef, declared: FactFields = NO_FIELDS) -> Card | None:
@@ -150,10 +150,11 @@ def _item(result: Any) -> dict[str, Any] | None:
     return dict(item) if isinstance(item, Mapping) else None
 
 
-def _phones(item: Mapping[str, Any]) -> Iterator[str]:
+def _held(item: Mapping[str, Any], kind: str) -> Iterator[str]:
+    """The numbers or addresses among an item's ways to reach it."""
     values = item.get("fm")
     for value in values if isinstance(values, list) else []:
-        if isinstance(value, Mapping) and value.get("typeId") == "PHONE" and value.get("value"):
+        if isinstance(value, Mapping) and value.get("typeId") == kind and value.get("value"):
             yield str(value["value"])
 
 

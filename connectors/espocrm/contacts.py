@@ -29,6 +29,7 @@ def card_of(api: EspoClient, kind: str, record: Mapping[str, Any]) -> Card:
         name if isinstance(name, str) and name.strip() else None,
         api.address(entity, record_id),
         tuple(_phones(record)),
+        emails=tuple(_emails(record)),
     )
 
 
@@ -117,8 +118,17 @@ def _has(record: Mapping[str, Any], phone: str) -> bool:
 
 def _phones(record: Mapping[str, Any]) -> Iterator[str]:
     """The numbers in a record, the main one first: the list of all is only in a record that was read by itself."""
-    data = record.get("phoneNumberData")
-    listed = [item.get("phoneNumber") for item in data if isinstance(item, dict)] if isinstance(data, list) else []
-    for number in dict.fromkeys([record.get("phoneNumber"), *listed]):
-        if isinstance(number, str) and number.strip():
-            yield number
+    return _listed(record, "phoneNumber")
+
+
+def _emails(record: Mapping[str, Any]) -> Iterator[str]:
+    """The addresses in a record, in the same way."""
+    return _listed(record, "emailAddress")
+
+
+def _listed(record: Mapping[str, Any], field: str) -> Iterator[str]:
+    data = record.get(f"{field}Data")
+    listed = [item.get(field) for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+    for value in dict.fromkeys([record.get(field), *listed]):
+        if isinstance(value, str) and value.strip():
+            yield value

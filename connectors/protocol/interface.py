@@ -44,8 +44,9 @@ class Connector(ABC):
     most_writes: ClassVar[int] = 1
     #: How many cards one ``read_cards`` takes.
     most_cards: ClassVar[int] = 1
-    #: How many reminders one ``reminder_states`` takes, which is one request (two where a token has to be renewed).
-    most_reminders: ClassVar[int] = 1
+    #: How many reminders one ``reminder_states`` takes, which is one request (two where a token has to be renewed). May
+    #: depend on the account.
+    most_reminders: int = 1
     #: Whether ``notify_email`` works at all; where not, mails that the CRM was to send go over SMTP. May depend on the
     #: account, so an instance is asked.
     sends_mail: bool = True

@@ -21,7 +21,8 @@ class CardRef:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card as the CRM holds it. ``phones`` are as written there, in any notation.
+    """A card as the CRM holds it. ``phones`` and ``emails`` are as written there; a card that was found or read
+    together with others may lack addresses.
 
     ``fields``: what it holds in the fields that the account's settings declare, by their names in rules; one that is
     empty is left out, and so is one of ``unmapped``, whose value means nothing to the plugin.
@@ -33,6 +34,7 @@ class Card:
     phones: tuple[str, ...] = ()
     fields: Mapping[str, str | bool] = field(default_factory=dict, hash=False)
     unmapped: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

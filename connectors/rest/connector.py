@@ -38,14 +38,14 @@ from connectors.kit.mapping import FactFields
 from connectors.rest import profiles
 from connectors.rest.catching_up import RestCatchUp
 from connectors.rest.checks import RestChecks
-from connectors.rest.client import RestClient
+from connectors.rest.client import PagePlace, RestClient
 from connectors.rest.conditions import all_hold
 from connectors.rest.contacts import RestContacts
 from connectors.rest.context import TemplateValues, keyed, person
 from connectors.rest.error_map import ErrorMap
 from connectors.rest.events import RestEvents
 from connectors.rest.misfit import not_read, not_written
-from connectors.rest.model import Create, ReminderTable
+from connectors.rest.model import Create, ReminderList, ReminderTable
 from connectors.rest.presence import CardPresence
 from connectors.rest.reminder_status import status_of
 from connectors.rest.request import Request
@@ -86,6 +86,7 @@ class RestConnector(Connector):
         self.repeats_events = settings["repeats_events"]
         self.catches_up = settings["catch_up"] is not None
         self.always_answers = settings["event"].always_answers if settings["event"] else None
+        self.most_reminders = settings["reminder_states"].most if settings["reminder_states"] else 1
         self.removes = frozenset[Kind](settings["remove"])
 
     @classmethod
@@ -166,7 +167,10 @@ class RestConnector(Connector):
 
     def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
         described, zone = self.settings["reminder_state"], self.settings["time_zone"]
-        return {one: status_of(described, *self._reminder(one), zone) for one in remote_ids}
+        known = self._reminders(remote_ids)
+        # What is not in the list is gone, or the list is shorter than what was asked for: it is read by itself.
+        read = {one: known[one] if one in known else self._reminder(one) for one in remote_ids}
+        return {one: status_of(described, *state, zone) for one, state in read.items()}
 
     # --- writing -----------------------------------------------------------------------------------
 
@@ -267,6 +271,23 @@ class RestConnector(Connector):
             raise not_read(
                 "the reminder cannot be read", "the CRM's answer holds none where [reminder_state] record says"
             )
+        return self._state_in(remote_id, record)
+
+    def _reminders(self, remote_ids: Sequence[str]) -> dict[str, tuple[ReminderState, dict[str, Any]]]:
+        """Those of these reminders that one request shows; none where that is not described, or it is one alone."""
+        listed: ReminderList | None = self.settings["reminder_states"]
+        if listed is None or len(remote_ids) < 2:
+            return {}
+        context = self._values.of(ids=list(remote_ids))
+        try:
+            found, _ = self._client.page(listed.request, context, listed.records, None, PagePlace())
+        except NotRendered as error:
+            raise not_read("the reminders cannot be read", error) from None
+        shown = {listed.records.id_of(record): record for record in found}
+        return {one: self._state_in(one, shown[one]) for one in remote_ids if one in shown}
+
+    def _state_in(self, remote_id: str, record: dict[str, Any]) -> tuple[ReminderState, dict[str, Any]]:
+        described: ReminderTable = self.settings["reminder_state"]
         context = self._values.of(id=remote_id, record=record)
         try:
             if described.missing and all_hold(described.missing, record, context):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -143,15 +143,15 @@ class RestContacts:
             url = shape.url.text(context) if shape.url else ""
         except NotRendered as error:
             raise not_read("the CRM's record of a card is not as described", error) from None
-        return Card(ref, name or None, url or None, tuple(_phones(shape, record)))
+        return Card(ref, name or None, url or None, _held(shape.phones, record), emails=_held(shape.emails, record))
 
 
-def _phones(shape: Shape, record: Mapping[str, Any]) -> list[str]:
-    found = []
-    for path in shape.phones:
+def _held(paths: Sequence[Path], record: Mapping[str, Any]) -> tuple[str, ...]:
+    found: list[str] = []
+    for path in paths:
         value = path.get(dict(record))
         found += [as_text(one) for one in (value if isinstance(value, list) else [value])]
-    return list(dict.fromkeys(filter(None, found)))
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def _is_meant(card: Card, described: Contacts, phone: str | None, name: str | None) -> bool:

@@ -19,8 +19,10 @@ class TemplateValues:
     """What is the same in every template of an account, and the shapes of what is not."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._cards: Mapping[str, CardTable] = settings["card"]
+        self._cards: Mapping[str, CardTable] = settings.get("card", {})
         self._fixed = {"constants": settings["constants"], "omit": OMIT, ZONE: settings["time_zone"] or "UTC"}
+        if settings["auth"]["kind"] == "body":
+            self._fixed["token"] = settings.get("token")
 
     def of(self, **values: Any) -> Context:
         """A context of these values."""

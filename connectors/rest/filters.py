@@ -151,6 +151,12 @@ def _int(value: Any) -> int:
     return int(text)
 
 
+def _ints(value: Any) -> list[int]:
+    if not isinstance(value, list | tuple):
+        raise ValueError("ints takes a list of whole numbers")
+    return [_int(one) for one in value]
+
+
 def _join(value: Any, between: str = " ") -> str:
     if isinstance(value, Anything):
         return str(value)
@@ -187,6 +193,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "html": _html,
     "html_attribute": lambda value: html.escape(_text(value)),
     "int": _int,
+    "ints": _ints,
     "join": _join,
     "json": _json,
     "last": _last,

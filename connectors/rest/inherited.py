@@ -13,7 +13,7 @@ from connectors.rest.profiles import laid_over
 from connectors.rest.syntax import suggestion
 
 _DEEPEST = 20
-_SHAPE_KEYS = ("name", "phones", "url")
+_SHAPE_KEYS = ("name", "phones", "emails", "url")
 
 
 class BadInheritance(ValueError):

@@ -55,10 +55,11 @@ class Find:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a client's record shows name, phones and link."""
+    """How a client's record shows name, phones, addresses of e-mail and link."""
 
     name: TextTemplate | None = None
     phones: tuple[Path, ...] = ()
+    emails: tuple[Path, ...] = ()
     url: TextTemplate | None = None
 
 
@@ -94,6 +95,15 @@ class ReminderTable:
     due: Path | None = None
     done_by: Path | None = None
     done_at: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderList:
+    """How many reminders are read at once, at most ``most``; what is missing in the list is read by itself."""
+
+    request: Request
+    records: RecordsShape
+    most: int
 
 
 @dataclass(frozen=True, slots=True)

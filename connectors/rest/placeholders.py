@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from connectors.rest.syntax import Names
 
-#: In every template: the account's own constants (checked against ``[constants]``), the time now, and a left-out key.
-EVERYWHERE: Names = {"constants": None, "now": (), "omit": (), "_zone": ()}
+#: In every template: the account's own constants (checked against ``[constants]``), its token where that goes into the
+#: request's body, the time now, and a left-out key.
+EVERYWHERE: Names = {"constants": None, "token": (), "now": (), "omit": (), "_zone": ()}
 _CARD: Names = {"card": ("type", "id", "collection")}
 _PERSON: Names = {"assignee": ("user", "address")}
 _KEY: Names = {"key": (), "mark": (), "ref": ()}
@@ -27,12 +28,18 @@ CARD = _names(_CARD)
 BY_PHONE = _names({"phone": (), "notation": ()})
 BY_NAME = _names({"name": (), "word": ()})
 STATE = _names(_ID)
+STATES = _names({"ids": ()})
 WITHDRAW = _names(_ID, _KEY, _RECORD, {"why": ()})
 REMOVE = _names(_ID, _CARD)
 CALL = _names(_ID)
 CATCH_UP = _names({"since": (), "until": ()})
 PERSON = _names(_PERSON)
 NOTHING = _names()
+#: Of a dialler: a number as it writes numbers, in E.164, and in all notations.
+NUMBER = _names({"number": (), "e164": (), "notations": (), "request_id": ()})
+NUMBER_ENTRY = _names({"number": (), "e164": (), "notations": (), "request_id": ()}, _ID)
+#: Of a dialler's checks.
+REQUEST = _names({"request_id": ()})
 
 
 def with_record(names: Names) -> Names:
@@ -55,6 +62,7 @@ BY_TABLE: Mapping[str, Names] = {
     "contact_by_phone": BY_PHONE,
     "contact_by_name": BY_NAME,
     "reminder_state": STATE,
+    "reminder_states": STATES,
     "withdraw": WITHDRAW,
     "remove": REMOVE,
     "call": CALL,

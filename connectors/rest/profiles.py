@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from connectors.rest.syntax import suggestion
@@ -18,17 +18,17 @@ _HEADER = re.compile(r"(\[{1,2})([\w.]+\]{1,2})$")
 _FOLDER = files("connectors.rest") / "profiles"
 
 
-def names() -> tuple[str, ...]:
+def names(folder: Traversable = _FOLDER) -> tuple[str, ...]:
     """The profiles there are."""
-    found = (entry.name for entry in _FOLDER.iterdir())
+    found = (entry.name for entry in folder.iterdir())
     return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
 
 
-def over_profile(name: str, account: Mapping[str, Any]) -> dict[str, Any]:
+def over_profile(name: str, account: Mapping[str, Any], folder: Traversable = _FOLDER) -> dict[str, Any]:
     """The account's keys over the profile's. Raises ValueError for a name that is none."""
-    if name not in names():
-        raise ValueError(f"unknown profile {name!r}{suggestion(name, names())}")
-    profile = dict(_profile(name))
+    if name not in names(folder):
+        raise ValueError(f"unknown profile {name!r}{suggestion(name, names(folder))}")
+    profile = dict(_profile(folder, name))
     auth = account.get("auth")
     if isinstance(auth, Mapping) and "kind" in auth:
         # Another way to prove the account has other keys.
@@ -76,6 +76,5 @@ def _without_repeats(lines: list[str]) -> list[str]:
     return kept
 
 
-@functools.cache
-def _profile(name: str) -> dict[str, Any]:
-    return tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+def _profile(folder: Traversable, name: str) -> dict[str, Any]:
+    return tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))

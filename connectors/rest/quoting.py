@@ -22,7 +22,10 @@ _QUOTED = frozenset({"odata", "soql", "sql", "like", "replace", "html_attribute"
 _HARMLESS = frozenset({"digits", "e164", "int", "unix", "date", "local", "utc"})
 _SAME = frozenset({"lower", "upper", "trim"})
 #: Placeholders whose values the plugin or the description itself has made.
-_OWN = frozenset({"key", "mark", "ref", "notation", "phone", "due", "now", "constants", "omit", "_zone"})
+_OWN = frozenset(
+    {"key", "mark", "ref", "notation", "phone", "number", "e164", "request_id", "due", "now"}
+    | {"constants", "omit", "_zone"}
+)
 _OWN_OF_CARD = frozenset({"type", "collection"})
 _COMPARED = re.compile(r"(?:[=<>]|\b(?:eq|ne|gt|ge|lt|le|like|in)|:[a-z=<>!]+:)\s*[(%]*\Z", re.IGNORECASE)
 _REMEDY = (

@@ -89,7 +89,7 @@ def _unsendable(request: Request, context: Context) -> str | None:
 
 def _contexts(values: TemplateValues, settings: Mapping[str, Any], place: Place) -> Iterator[Context]:
     """The usual values, then each kind of odd ones."""
-    kinds = [str(place[1])] if place[0] == "card" and len(place) > 1 else list(settings["card"])
+    kinds = [str(place[1])] if place[0] == "card" and len(place) > 1 else list(settings.get("card", {}))
     people = _MAILED if place[0] == "email" else _NOBODY
     for kind in kinds or ["contact"]:
         yield _context(values, kind, USUAL)
@@ -108,10 +108,15 @@ def _context(
     return values.of(
         card=values.card(CardRef(kind, "42")),
         id="42",
+        ids=["42", "43"],
         due=_DUE,
         since=_DUE,
         until=_DUE,
         phone=_NOTATIONS[0],
+        number=_NOTATIONS[0],
+        e164=_NOTATIONS[0],
+        notations=_NOTATIONS,
+        request_id=KEY[:32],
         record=Anything("42", holds),
         **keyed(KEY),
         **texts,

@@ -29,6 +29,7 @@ from connectors.rest.tables import (
     remove_table,
     rule_table,
     state_table,
+    states_table,
     table,
     withdraw_table,
 )
@@ -39,6 +40,7 @@ _NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "header": ((), ("token",)),
     "query": (("name",), ("token",)),
     "basic": (("user",), ("password",)),
+    "body": ((), ("token",)),
     "oauth2": (("token_url", "client_id"), ("client_secret",)),
 }
 
@@ -48,11 +50,13 @@ _AUTH_KEYS: Mapping[str, tuple[str, ...]] = {
     "header": ("name", "prefix"),
     "query": ("name",),
     "basic": ("user",),
+    "body": (),
     "oauth2": ("name", "prefix", "token_url", "client_id", "client_by", "scope", "grant"),
 }
 
 
-def _secret() -> fields.String:
+def account_secret() -> fields.String:
+    """A secret of the account."""
     return fields.String(load_default=None, allow_none=True, validate=Length(min=1), metadata={"secret": True})
 
 
@@ -71,7 +75,8 @@ def _auth(data: dict[str, Any]) -> dict[str, Any]:
     return given if data["kind"] != "query" else {**given, "name": data.get("name", "")}
 
 
-def _auth_table() -> fields.Nested:
+def auth_table() -> fields.Nested:
+    """``[auth]``."""
     return table(
         _auth,
         kind=fields.String(required=True, validate=OneOf(tuple(_NEEDS))),
@@ -100,12 +105,12 @@ class RestSettings(HttpAccount):
     """The account and the description of its CRM; without ``profile`` the description stands here in full."""
 
     profile = words(load_default=None, allow_none=True)
-    token = _secret()
-    password = _secret()
-    client_secret = _secret()
-    refresh_token = _secret()
-    event_secret = _secret()
-    auth = _auth_table()
+    token = account_secret()
+    password = account_secret()
+    client_secret = account_secret()
+    refresh_token = account_secret()
+    event_secret = account_secret()
+    auth = auth_table()
     time_zone = words(load_default=None, allow_none=True)
     defaults = defaults_table()
     #: Shapes of clients' records that several tables share; ``connectors.rest.inherited`` puts them in.
@@ -123,6 +128,7 @@ class RestSettings(HttpAccount):
     email = create_table(placeholders.EMAIL, load_default=None)
     find = _kinds(find_table, required=True)
     reminder_state = state_table()
+    reminder_states = states_table()
     withdraw = withdraw_table()
     remove = _kinds(remove_table, required=False)
     check = fields.List(check_table(), load_default=list)
@@ -161,7 +167,7 @@ class RestSettings(HttpAccount):
     def _check_whole(self, data: Mapping[str, Any], *, partial: Any = None, **_: Any) -> None:
         unresolved = frozenset(partial) if isinstance(partial, tuple | list | set) else frozenset()
         wrong: dict[str, Any] = {}
-        for key, what in (*_auth_faults(data, unresolved), *_faults(data, unresolved), *_template_faults(data)):
+        for key, what in (*auth_faults(data, unresolved), *_faults(data, unresolved), *template_faults(data)):
             wrong.setdefault(key, what)
         if not wrong:
             for place, said in (*quoting.faults(data), *samples.faults(data)):
@@ -175,7 +181,8 @@ def _secrets_of(auth: Mapping[str, Any]) -> tuple[str, ...]:
     return (*needed, "refresh_token") if auth.get("grant") == "refresh_token" else needed
 
 
-def _auth_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tuple[str, Any]]:
+def auth_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    """What lacks for the way in which the account proves itself, or is given and has no effect there."""
     auth = data["auth"]
     keys, secrets = _NEEDS[auth["kind"]][0], _secrets_of(auth)
     missing = [key for key in keys if not auth.get(key)]
@@ -184,9 +191,13 @@ def _auth_faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterato
     for key in secrets:
         if not data.get(key) and key not in unresolved:
             yield key, [f"missing: auth of the kind {auth['kind']} needs it, as {{ env = 'NAME' }}"]
+    for key in ("token", "password", "client_secret", "refresh_token"):
+        if data.get(key) and key not in _secrets_of(auth):
+            yield key, [f"has no effect with auth of the kind {auth['kind']}"]
 
 
-def _faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tuple[str, Any]]:
+def constant_faults(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What is wrong with the time zone and the constants."""
     zone = data["time_zone"]
     if zone is not None and zone not in zoneinfo.available_timezones():
         yield "time_zone", [f"unknown time zone {zone!r}; expected e.g. Europe/Moscow"]
@@ -196,6 +207,10 @@ def _faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tup
     odd = sorted(name for name, value in data["constants"].items() if not isinstance(value, str | bool | int | float))
     if odd:
         yield "constants", [f"{odd[0]!r} is not a text, a number, true, false"]
+
+
+def _faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    yield from constant_faults(data)
     kinds = ["comment", "reminder", *(["email"] if data["email"] else [])]
     missing = [kind for kind in kinds if kind not in data["find"]]
     if missing:
@@ -219,10 +234,6 @@ def _faults(data: Mapping[str, Any], unresolved: frozenset[str]) -> Iterator[tup
 
 def _without_effect(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What is given and never used: who wrote it believes that it does something."""
-    kind = data["auth"]["kind"]
-    for key in ("token", "password", "client_secret", "refresh_token"):
-        if data[key] and key not in _secrets_of(data["auth"]):
-            yield key, [f"has no effect with auth of the kind {kind}"]
     if data["email"] is None:
         for key in ("find", "remove"):
             if "email" in data[key]:
@@ -275,12 +286,15 @@ def _wrong_paths(mapped: Any) -> dict[str, Any]:
     return wrong
 
 
-def _template_faults(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def template_faults(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What only the whole description tells of its templates."""
     for place, template in templates_at(data):
         if template.local and data["time_zone"] is None:
             yield "time_zone", [f"missing: {template.source!r} needs it, e.g. Europe/Moscow"]
         for use in template.uses:
+            if use.name == "token" and data["auth"]["kind"] != "body":
+                told = nested(place[1:], f"{template.source!r} has a value with auth of the kind body only")
+                yield str(place[0]), told
             if use.name != "constants":
                 continue
             known = [f"constants.{name}" for name in data["constants"]]

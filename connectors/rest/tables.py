@@ -87,7 +87,7 @@ def request_fields(of: Names, *, required: bool = True, writes: bool = False) ->
     }
 
 
-def _request(data: dict[str, Any]) -> Request:
+def request_of(data: dict[str, Any]) -> Request:
     """The request's keys taken out of a loaded table."""
     given = {key: data.pop(key) for key in _REQUEST if key in data}
     for name in given.get("headers", ()):
@@ -148,7 +148,7 @@ def find_of(data: dict[str, Any]) -> model.Find:
     pages = data.get("pages")
     if pages is not None and pages.in_body and "json" not in data and "form" not in data:
         raise ValidationError({"pages": {"place": ["there is no body: give json or form"]}})
-    return model.Find(_request(data), _records(data), data.pop("pages", None))
+    return model.Find(request_of(data), _records(data), data.pop("pages", None))
 
 
 # --- writing -----------------------------------------------------------------------------------------
@@ -160,12 +160,12 @@ def _verify(data: dict[str, Any]) -> model.Verify:
         if stray:
             raise ValidationError({stray[0]: ["given without path"]})
         return model.Verify(data["expect"], None, data.get("record", _ROOT))
-    return model.Verify(data["expect"], _request(data), data.get("record", _ROOT))
+    return model.Verify(data["expect"], request_of(data), data.get("record", _ROOT))
 
 
 def _create(data: dict[str, Any]) -> model.Create:
     verify, require = data.pop("verify", None), data.pop("require", None)
-    request = _request(data)
+    request = request_of(data)
     if "id" not in data and ("items" in data or data.get("where")):
         raise ValidationError({"id": ["missing: where is the id of the record in the answer?"]})
     if isinstance(data.get("id"), str):
@@ -209,17 +209,17 @@ def find_table() -> fields.Nested:
 
 def withdraw_table() -> fields.Nested:
     """``[withdraw]``."""
-    return table(_request, **request_fields(placeholders.WITHDRAW, writes=True), required=True)
+    return table(request_of, **request_fields(placeholders.WITHDRAW, writes=True), required=True)
 
 
 def remove_table() -> fields.Nested:
     """``[remove.<kind>]``."""
-    return table(_request, **request_fields(placeholders.REMOVE, writes=True))
+    return table(request_of, **request_fields(placeholders.REMOVE, writes=True))
 
 
 def _state(data: dict[str, Any]) -> model.ReminderTable:
     told = {name: data.get(name) for name in ("person", "due", "done_by", "done_at")}
-    return model.ReminderTable(_request(data), data.get("record", _ROOT), data["done"], data["missing"], **told)
+    return model.ReminderTable(request_of(data), data.get("record", _ROOT), data["done"], data["missing"], **told)
 
 
 def state_table() -> fields.Nested:
@@ -238,23 +238,36 @@ def state_table() -> fields.Nested:
     )
 
 
+def states_table() -> fields.Nested:
+    """``[reminder_states]``."""
+
+    def build(data: dict[str, Any]) -> model.ReminderList:
+        most, request = data.pop("most"), request_of(data)
+        if not request.uses_name("ids"):
+            raise ValidationError({"path": ["no template names ids: of which reminders is it?"]})
+        return model.ReminderList(request, _records(data), most)
+
+    of = placeholders.STATES
+    return table(build, **request_fields(of), **_records_fields(of), most=count(50, 1_000), load_default=None)
+
+
 # --- cards and contacts ------------------------------------------------------------------------------
 
 
 def _shape_fields() -> dict[str, fields.Field[Any]]:
     of = placeholders.with_record(placeholders.NOTHING)
-    return {"name": TemplateField(of), "phones": PathsField(), "url": TemplateField(of)}
+    return {"name": TemplateField(of), "phones": PathsField(), "emails": PathsField(), "url": TemplateField(of)}
 
 
 def _shape(data: dict[str, Any]) -> model.Shape:
-    return model.Shape(**{key: data.pop(key) for key in ("name", "phones", "url") if key in data})
+    return model.Shape(**{key: data.pop(key) for key in ("name", "phones", "emails", "url") if key in data})
 
 
 def card_table() -> fields.Nested:
     """``[card.<type>]``."""
 
     def build(data: dict[str, Any]) -> model.CardTable:
-        return model.CardTable(_request(data), data.get("collection", ""), data.get("record", _ROOT), _shape(data))
+        return model.CardTable(request_of(data), data.get("collection", ""), data.get("record", _ROOT), _shape(data))
 
     return table(
         build, **request_fields(placeholders.CARD), **_shape_fields(), collection=fields.String(), record=PathField()
@@ -277,7 +290,7 @@ def check_table() -> fields.Nested:
     """``[[check]]``."""
 
     def build(data: dict[str, Any]) -> model.CheckPoint:
-        return model.CheckPoint(data["name"], _request(data), data["expect"], data["remedy"])
+        return model.CheckPoint(data["name"], request_of(data), data["expect"], data["remedy"])
 
     expect = ConditionsField(placeholders.with_record(placeholders.NOTHING))
     return table(

@@ -22,6 +22,7 @@ from connectors.rest.model import (
     Create,
     Find,
     PersonTable,
+    ReminderList,
     ReminderTable,
     Verify,
 )
@@ -99,6 +100,7 @@ class RestTrial:
             **keys,
             card=self._values.card(card),
             id=given.id or "42",
+            ids=[given.id or "42"],
             due=now + _A_DAY,
             since=now - _A_DAY,
             until=now,
@@ -128,7 +130,9 @@ class RestTrial:
 
     def _read(self, table: Any, answer: HttpAnswer, context: Context) -> Iterator[TryStep]:
         data = answer.data
-        if isinstance(table, Find | Contacts | PersonTable):
+        if isinstance(table, ReminderList):
+            yield from self._records(table.records, data, context, table.records.where, table)
+        elif isinstance(table, Find | Contacts | PersonTable):
             find = table if isinstance(table, Find) else table.find
             whole = find.whole if isinstance(table, Find) else ()
             yield from self._records(find.records, data, context, (*find.records.where, *whole), table)
@@ -185,13 +189,19 @@ class RestTrial:
             return
         yield f"name: {card.name or '(none)'}"
         yield f"phones: {', '.join(card.phones) or '(none)'}"
+        yield f"emails: {', '.join(card.emails) or '(none)'}"
         yield f"url: {card.url or '(none)'}"
 
 
 def _check_given(request: Request, given: TryValues) -> None:
     """A sample's id may be somebody's."""
-    needed = {"card": given.card, "id": given.id, "assignee": given.assignee.user or given.assignee.address}
-    options = {"card": "--card TYPE:ID", "id": "--id", "assignee": "--user"}
+    needed = {
+        "card": given.card,
+        "id": given.id,
+        "ids": given.id,
+        "assignee": given.assignee.user or given.assignee.address,
+    }
+    options = {"card": "--card TYPE:ID", "id": "--id", "ids": "--id", "assignee": "--user"}
     lacking = [options[name] for name, value in needed.items() if request.uses_name(name) and not value]
     if lacking:
         raise CrmRefused(f"to be sent, this table needs {' and '.join(lacking)}")

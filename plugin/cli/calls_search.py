@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,7 +38,7 @@ def search_of(
     since: str | None,
     until: str | None,
     after: int | None,
-    **fields: str | None,
+    **fields: Any,
 ) -> CallSearch:
     """What these options search for. Raises InputError."""
     from connectors.kit.phones import parts_of_number

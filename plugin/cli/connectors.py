@@ -15,6 +15,7 @@ from plugin.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from connectors.base import Connector, TryStep
+    from connectors.dialler import DiallerAccount
 
 
 @click.group(short_help="Which CRMs can be connected: list, describe, new, try.")
@@ -73,10 +74,13 @@ def new(name: str, like: str) -> None:
 @click.option("--name", help="The full name to look up.")
 @click.option("--user", help="The CRM's user, as crm_user in roles.toml.")
 @click.option("--address", help="That person's mail address.")
+@click.option("--dialler", metavar="NAME", help="Of [suppression.push.NAME] instead of the CRM: has, add, remove.")
 @click.option("--header", "headers", multiple=True, metavar="NAME:VALUE", help="A header of the event; repeatable.")
 @click.option("--send", is_flag=True, help="Send the request: a table that writes does write.")
 @click.pass_obj
-def try_(config: Path | None, /, what: str, file: Path | None, *, send: bool, **given: Any) -> None:
+def try_(
+    config: Path | None, /, what: str, file: Path | None, *, dialler: str | None, send: bool, **given: Any
+) -> None:
     """Try one TABLE of the account's description, or an event kept in FILE.
 
     Shows the request as it goes out, without secrets; with --send the raw answer, what is read from it, and which of
@@ -87,7 +91,9 @@ def try_(config: Path | None, /, what: str, file: Path | None, *, send: bool, **
 
     if (what == "event") != (file is not None):
         raise InputError("A FILE is given for an event and for nothing else", hint="optout connectors try event FILE")
-    with _account(config) as account:
+    if dialler is not None and file is not None:
+        raise InputError("--dialler: a dialler has no events")
+    with _account(config) if dialler is None else _dialler(config, dialler) as account:
         try:
             for step in _steps(account, what, file, send=send, **given):
                 click.echo(text.step(step))
@@ -96,11 +102,19 @@ def try_(config: Path | None, /, what: str, file: Path | None, *, send: bool, **
 
 
 def _steps(
-    account: Connector, what: str, file: Path | None, *, send: bool, headers: tuple[str, ...], **given: Any
+    account: Connector | DiallerAccount,
+    what: str,
+    file: Path | None,
+    *,
+    send: bool,
+    headers: tuple[str, ...],
+    **given: Any,
 ) -> Iterator[TryStep]:
     from connectors.base import Assignee, CardRef, TryValues
+    from connectors.dialler import DiallerAccount
 
     if file is not None:
+        assert not isinstance(account, DiallerAccount)
         named = dict(_split(one, "--header", "NAME:VALUE") for one in headers)
         return account.try_event({name.lower(): value for name, value in named.items()}, file.read_bytes(), send=send)
     card = CardRef(*_split(given["card"], "--card", "TYPE:ID, such as contact:42")) if given["card"] else None
@@ -129,6 +143,27 @@ def _account(config: Path | None) -> Iterator[Connector]:
         if ledger is not None and not ledger.schema().pending:
             connect(connector, ledger)
         yield connector
+
+
+@contextmanager
+def _dialler(config: Path | None, name: str) -> Iterator[DiallerAccount]:
+    """A dialler of plugin.toml; where there is a ledger, with its tokens and its share of the quota."""
+    from connectors.dialler import DiallerAccount
+    from plugin.cli.ledgers import ledger_if_any
+    from plugin.config.load import load_settings
+    from plugin.resilience.connect import connect_dialler
+
+    settings = load_settings(config, os.environ)
+    found = settings.dialler(name)
+    if found is None:
+        known = ", ".join(one.name for one in settings.diallers) or "none"
+        raise InputError(f"--dialler: no [suppression.push.{name[:24]}] in plugin.toml", hint=f"There are: {known}")
+    account = DiallerAccount(found.settings)
+    with ledger_if_any(settings) as ledger:
+        if ledger is not None and not ledger.schema().pending:
+            connect_dialler(account, name, ledger)
+        yield account
+    account.close()
 
 
 def _class(name: str) -> type[Connector]:

@@ -49,7 +49,7 @@ COMMANDS: Commands = {
     "sessions": ("plugin.cli.sessions:sessions", "Who is on the operators' page now: list, end."),
     "suppression": (
         "plugin.cli.suppression:suppression",
-        "Whom not to call: list, check, add, remove, import, export; and who was called all the same: calls.",
+        "Whom not to call: list, check, add, remove, import, export, push; and who was called all the same: calls.",
     ),
     "support-bundle": (
         "plugin.cli.support_bundle:support_bundle",

@@ -32,7 +32,7 @@ _file_argument = click.argument("file", metavar="FILE", type=click.Path(path_typ
 _numbers_argument = click.argument("given", metavar="NUMBER...", nargs=-1, required=True)
 
 
-@click.group(short_help="Whom not to call: list, check, add, remove, import, export; calls.")
+@click.group(short_help="Whom not to call: list, check, add, remove, import, export, push; calls.")
 def suppression() -> None:
     """Whom not to call and not to write to. Numbers may be given in any notation."""
 
@@ -178,11 +178,16 @@ def calls(config: Path | None, /, *, since: str | None, limit: int, full: bool, 
     show_default=True,
     help="How numbers are written: +79161234567, 79161234567 or 89161234567.",
 )
+@click.option("--emails", is_flag=True, help="The e-mail addresses that are excluded from mailings instead.")
 @click.pass_obj
-def export(config: Path | None, /, *, file: Path, scope: str, format_: str, notation: str) -> None:
+def export(config: Path | None, /, *, file: Path, scope: str, format_: str, notation: str, emails: bool) -> None:
     """Write the excluded numbers into FILE, or to standard output for `-`. The file is replaced as a whole."""
+    if emails:
+        _export_emails(config, file, format_)
+        return
+    from connectors.kit.notation import NumberNotation
     from plugin.cli.ledgers import ledger_of, settings_of
-    from plugin.promise.suppression_files import ListFormat, NumberNotation, write_file, write_list
+    from plugin.promise.suppression_files import ListFormat, write_file, write_list
     from plugin.promise.suppression_list import suppressed_entries
 
     chosen = ListFormat(format_), NumberNotation(notation), scope
@@ -193,6 +198,52 @@ def export(config: Path | None, /, *, file: Path, scope: str, format_: str, nota
             return
         count = write_file(file, lambda out: write_list(entries, out, *chosen))
     click.echo(f"Записано номеров: {count}.")
+
+
+@suppression.command()
+@click.argument("name", metavar="DIALLER")
+@click.option("--again", is_flag=True, help="Also look once more at what it held already, or refused.")
+@by_option
+@reason_option
+@yes_option
+@click.pass_obj
+def push(config: Path | None, /, *, name: str, again: bool, by: str, reason: str, yes: bool) -> None:
+    """Print how far DIALLER's list is, and with --yes have the whole list pushed to it by the running service."""
+    from plugin.cli.format import suppression as text
+    from plugin.cli.ledgers import ledger_of, settings_of
+    from plugin.common.clock import utc_now
+    from plugin.ledger.audit import Actor
+    from plugin.promise.push_list import plan_push, push_all, push_counts, push_reasons
+
+    settings = settings_of(config)
+    dialler = settings.dialler(name)
+    if dialler is None:
+        known = ", ".join(one.name for one in settings.diallers) or "ни одного"
+        raise InputError(f"В plugin.toml нет [suppression.push.{name[:24]}]", hint=f"Есть: {known}")
+    with ledger_of(settings) as ledger:
+        if yes:
+            changed = push_all(ledger, utc_now, dialler, Actor.signed(by, reason), again=again)
+            click.echo(f"Поставлено в очередь номеров: {changed}. Передаёт их служба: optout serve или deliver.")
+        with ledger.read() as connection:
+            counts, plan = push_counts(connection, name), plan_push(connection, dialler)
+            reasons = push_reasons(connection, name)
+        click.echo(text.push_page(dialler, counts, plan, reasons, settings.timezone, again=again and not yes))
+
+
+def _export_emails(config: Path | None, file: Path, format_: str) -> None:
+    from plugin.cli.ledgers import ledger_of, settings_of
+    from plugin.promise.email_list import suppressed_addresses, write_addresses
+    from plugin.promise.suppression_files import write_file
+
+    if format_ == "astdb":
+        raise InputError("--emails: адреса не пишутся в AstDB", hint="--format lines, csv или json")
+    with ledger_of(settings_of(config)) as ledger, ledger.read() as connection:
+        entries = suppressed_addresses(connection)
+        if str(file) == "-":
+            write_addresses(entries, sys.stdout, format_)
+            return
+        count = write_file(file, lambda out: write_addresses(entries, out, format_))
+    click.echo(f"Записано адресов: {count}.")
 
 
 def _numbers(given: Sequence[str]) -> list[str]:

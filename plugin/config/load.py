@@ -16,6 +16,7 @@ from connectors.smtp.certificates import unusable_certificates
 from plugin.common.secret_text import UnusableSecret, secret_text
 from plugin.common.toml.source import Place, TomlUnreadable, load_toml
 from plugin.common.webhook_secret import UnusableWebhookSecret, webhook_keys
+from plugin.config.diallers import read_diallers
 from plugin.config.faults import FaultList, closest, unreadable
 from plugin.config.schema import (
     SECRET_FORM,
@@ -135,6 +136,8 @@ class _Reader:
         web = self._web(data.get("web", {}))
         page = self._page(data.get("page", {}), web, crm.connector, {source.name for source in sources})
         alerts = self._alerts(data.get("alerts", {}), mailed="smtp" in data)
+        account = self._account if self._with_secrets else None
+        diallers = read_diallers(data.get("suppression", {}).get("push", {}), self._faults, account)
         stamps = stamps_of(data, self._source.data, self._home.folder, self._faults, reads=self._with_secrets)
         self._faults.raise_if_any()
         return Settings(
@@ -156,6 +159,7 @@ class _Reader:
             language=plugin.get("language", "ru"),
             approvals=data.get("rules", {}).get("approvals", 0),
             stamps=stamps,
+            diallers=diallers,
         )
 
     def _load(self) -> dict[str, Any]:
@@ -233,12 +237,11 @@ class _Reader:
         if kind is None:
             self._faults.add(("crm", "connector"), f"unknown connector {name!r}", closest(name, known))
             return CrmAccount(name, {})
-        return CrmAccount(name, self._account(name, table.get(name, {}), kind.Settings()))
+        return CrmAccount(name, self._account(("crm", name), table.get(name, {}), kind.Settings()))
 
-    def _account(self, name: str, table: object, schema: Any) -> dict[str, Any]:
-        place: Place = ("crm", name)
+    def _account(self, place: Place, table: object, schema: Any) -> dict[str, Any]:
         if not isinstance(table, Mapping):
-            self._faults.add(place, "not a table", f"allowed: a table [crm.{name}]")
+            self._faults.add(place, "not a table", f"allowed: a table [{'.'.join(map(str, place))}]")
             return {}
         values, unresolved = dict(table), []
         for attribute, field in schema.fields.items():

@@ -336,6 +336,16 @@ class PageTable(Schema):
     admin_second_factor = _switch()
 
 
+class SuppressionTable(Schema):
+    """``[suppression]``: ``[suppression.push.<name>]`` is checked by the dialler's own schema, but for ``scope``."""
+
+    push = fields.Dict(
+        keys=_text("a name of up to 24 letters, digits, _ . -", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,23}"),
+        values=fields.Dict(),
+        metadata={"allowed": "tables [suppression.push.<name>]"},
+    )
+
+
 class RulesTable(Schema):
     """``[rules]``: how the rules are changed."""
 
@@ -376,3 +386,4 @@ class SettingsFile(Schema):
     log = fields.Nested(LogTable, metadata={"allowed": "a table [log]"})
     rules = fields.Nested(RulesTable, metadata={"allowed": "a table [rules]"})
     proof = fields.Nested(ProofTable, metadata={"allowed": "a table [proof]"})
+    suppression = fields.Nested(SuppressionTable, metadata={"allowed": "a table [suppression]"})

@@ -53,6 +53,15 @@ class CrmAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class PushedDialler:
+    """A dialler that the suppression list of one ``scope`` is pushed to, with its own settings, secrets filled in."""
+
+    name: str
+    scope: str
+    settings: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
     """How deliveries are repeated; times in seconds. plugin.toml explains each."""
 
@@ -219,8 +228,13 @@ class Settings:
     approvals: int = 0
     #: None: the chain's heads are not stamped.
     stamps: StampService | None = None
+    diallers: tuple[PushedDialler, ...] = ()
 
     def source_of(self, name: str) -> Source:
         """The source of this name; where plugin.toml has none, one whose namespace is its name."""
         named = (source for source in self.sources if source.name == name)
         return next(named, Source(name, (), name))
+
+    def dialler(self, name: str) -> PushedDialler | None:
+        """The dialler of this name, if plugin.toml has one."""
+        return next((one for one in self.diallers if one.name == name), None)

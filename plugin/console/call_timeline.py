@@ -87,8 +87,8 @@ def _sentence(
     if not open_:
         latest = max(done)
         if latest > deadline:
-            return f"Сделано с опозданием на {span(latest - deadline)}.", "bad"
-        return f"Всё сделано за {span(latest - start)}, в обещанный срок.", "good"
+            return f"Записано с опозданием на {span(latest - deadline)}.", "bad"
+        return f"Всё записано за {span(latest - start)}, в обещанный срок.", "good"
     stopped = sum(one["state"] == DeliveryState.PARKED for one in open_)
     what = f"Не сделано: {len(open_)}" + (f", из них остановлено: {stopped}" if stopped else "")
     if deadline < now:

@@ -1,19 +1,26 @@
-"""The calls whose promise is broken or near its end with something left undone, the most urgent first."""
+"""The calls whose promise is broken or near its end with something left undone, the most urgent first.
+
+Of promises that people have not fulfilled only those of the last day: older ones have a list of their own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, literal_column, select, union_all
 
+from plugin.ledger.promises import UNSETTLED, promises
 from plugin.ledger.schema import UtcTime, calls, deliveries
 from plugin.ledger.states import OPEN, DeliveryKind, DeliveryState
 from plugin.ledger.undone import in_states
 
+#: How long ago a promise may have been broken that is shown among the pressing ones.
+_LATELY = timedelta(days=1)
 _MAIL: ColumnElement[str] = literal_column(f"'{DeliveryKind.SMTP_EMAIL}'")
 _SOON = bindparam("soon", type_=UtcTime)
+_PROMISED: ColumnElement[str] = literal_column("'promised'")
 # Said as the partial indexes say it: what goes to the CRM, what goes by mail, what was stopped.
 _UNDONE = union_all(
     *(
@@ -25,14 +32,19 @@ _UNDONE = union_all(
             and_(in_states(OPEN), deliveries.c.kind == _MAIL),
             in_states((DeliveryState.PARKED,)),
         )
-    )
+    ),
+    select(promises.c.call_ref, promises.c.due_by, _PROMISED).where(
+        promises.c.state.in_([literal_column(f"'{state}'") for state in UNSETTLED]),
+        promises.c.due_by > bindparam("since", type_=UtcTime),
+        promises.c.due_by < _SOON,
+    ),
 ).subquery()
 _STOPPED = case((_UNDONE.c.state == literal_column(f"'{DeliveryState.PARKED}'"), 1), else_=0)
 _CALLS = (
     select(
         _UNDONE.c.call_ref,
         func.min(_UNDONE.c.deadline_at, type_=UtcTime).label("deadline"),
-        func.count().label("undone"),
+        func.sum(case((_UNDONE.c.state == _PROMISED, 0), else_=1)).label("undone"),
         func.sum(_STOPPED).label("stopped"),
     )
     .group_by(_UNDONE.c.call_ref)
@@ -49,7 +61,7 @@ _LISTED = (
 
 @dataclass(frozen=True, slots=True)
 class PressingCall:
-    """One such call: how much is undone, and how much of that was stopped."""
+    """One such call: how much of it has not gone out, and how much of that was stopped."""
 
     id: int
     deadline: datetime
@@ -60,7 +72,7 @@ class PressingCall:
     operator: str | None
 
 
-def pressing_calls(connection: Connection, soon: datetime, limit: int) -> Sequence[PressingCall]:
+def pressing_calls(connection: Connection, now: datetime, soon: datetime, limit: int) -> Sequence[PressingCall]:
     """The first of those that were promised by ``soon``."""
-    rows = connection.execute(_LISTED, {"soon": soon, "limit": limit})
+    rows = connection.execute(_LISTED, {"soon": soon, "since": now - _LATELY, "limit": limit})
     return [PressingCall(*row) for row in rows]

@@ -53,6 +53,16 @@ def newest_remarks(connection: Connection, script_of: ScriptOf, since: datetime,
     return [remark for row in rows for remark in _of_journal(connection, row, script_of, settled)]
 
 
+def find_remark(connection: Connection, script_of: ScriptOf, trail: int, said_at: str) -> Remark:
+    """One of them. Raises InputError for one that is not there."""
+    row = connection.execute(select(trails).where(_t.id == trail)).one_or_none()
+    found = _of_journal(connection, row, script_of, _settled(connection, [trail])) if row else []
+    for one in found:
+        if one.said_at == said_at:
+            return one
+    raise _gone()
+
+
 def count_open(connection: Connection, since: datetime) -> int:
     """How many nobody has seen to yet."""
     chosen = {"since": since}
@@ -64,7 +74,7 @@ def settle(ledger: Ledger, trail: int, said_at: str, actor: Actor, now: Now) -> 
     with ledger.write() as connection:
         entries = connection.execute(select(_t.entries).where(_t.id == trail)).scalar_one_or_none() or ()
         if not any(entry.get("kind") == "other" and entry.get("at") == said_at for entry in entries):
-            raise InputError("Такого ответа нет", hint="Откройте список заново")
+            raise _gone()
         if connection.execute(select(_s.id).where(_s.trail_ref == trail, _s.said_at == said_at)).first():
             return
         moment = now()
@@ -89,3 +99,7 @@ def _of_journal(
         Remark(row.id, times[one.at], title, row.script, question, one, settled.get((row.id, times[one.at])))
         for question, one in sorted(found, key=lambda pair: pair[1].at, reverse=True)
     ]
+
+
+def _gone() -> InputError:
+    return InputError("Такого ответа нет", hint="Откройте список заново")

@@ -12,6 +12,8 @@ from typing import Any
 
 from plugin.authoring.drafts.fields import DraftEditor
 from plugin.console.rules_conditions import chosen_condition
+from plugin.console.rules_days import period_written
+from plugin.console.rules_escalation import add_step
 from plugin.console.rules_names import name_of, numbered_names
 from plugin.console.rules_override import add_override
 from plugin.console.rules_term import change_term
@@ -31,6 +33,8 @@ __all__ = [
     "add_question",
     "add_role",
     "add_rule",
+    "add_step",
+    "answer_and_outcome",
     "change_term",
     "remove_answer",
     "remove_condition",
@@ -42,7 +46,7 @@ Form = Mapping[str, str]
 #: What may be taken out as a whole.
 _ENTRY = re.compile(
     r"rules\.(?:question|rule)\[#\d+\]|outcomes\.(?:outcome\.[a-z0-9_]+\.)?action\[#\d+\]|outcomes\.outcome\.[a-z0-9_]+"
-    r"|roles\.role\.[a-z0-9_]+(?:\.person\[#\d+\])?|cases\.case\[#\d+\]"
+    r"|roles\.role\.[a-z0-9_]+(?:\.person\[#\d+\])?|cases\.case\[#\d+\]|script\.escalation\[#\d+\]"
 )
 
 
@@ -59,6 +63,12 @@ def needed(form: Form, name: str, what: str) -> str:
 
 def add_answer(editor: DraftEditor, form: Form) -> str:
     """One more answer to a question, and the outcome that it leads to."""
+    answer_and_outcome(editor, form)
+    return f"новый ответ «{needed(form, 'label', 'надпись ответа')}»"
+
+
+def answer_and_outcome(editor: DraftEditor, form: Form) -> str:
+    """The same; the outcome's name, empty where none was chosen."""
     number, label = _number(form), needed(form, "label", "надпись ответа")
     question = editor.get(f"rules.question[#{number}]")
     fact = str(question["fact"])
@@ -74,7 +84,7 @@ def add_answer(editor: DraftEditor, form: Form) -> str:
         is_shared = sum(one.get("fact") == fact for one in questions) > 1
         when = {**(question.get("when") or {} if is_shared else {}), fact: value}
         _insert_rule(editor, fact, {"paragraph": question["paragraph"], "when": when, "outcome": outcome}, label)
-    return f"новый ответ «{label}»"
+    return outcome
 
 
 def remove_answer(editor: DraftEditor, form: Form) -> str:
@@ -161,7 +171,14 @@ def remove_entry(editor: DraftEditor, form: Form) -> str:
     if not isinstance(entry, Mapping):
         raise InputError("Этого в черновике уже нет", hint="Обновите страницу")
     editor.remove(address)
-    named = entry.get("label") or entry.get("name") or entry.get("paragraph") or entry.get("text") or address
+    named = (
+        entry.get("label")
+        or entry.get("name")
+        or entry.get("paragraph")
+        or entry.get("subject")
+        or entry.get("text")
+        or address
+    )
     return f"убрано: {named}"
 
 
@@ -238,11 +255,16 @@ def add_call_field(editor: DraftEditor, form: Form) -> str:
 
 
 def add_calendar(editor: DraftEditor, form: Form) -> str:
-    """Working days and hours, for all scripts."""
+    """Working days and hours for all scripts; in the chosen scripts reminders are due by them."""
     days = _lines(form, "days[]") or ["mon", "tue", "wed", "thu", "fri"]
-    body = {"days": days, "from": form.get("from") or "09:00", "to": form.get("to") or "18:00"}
+    body: dict[str, Any] = {"days": days, "from": form.get("from") or "09:00", "to": form.get("to") or "18:00"}
+    for key in ("holidays", "working"):
+        if listed := [period_written(line) for line in form.get(key, "").splitlines() if line.strip()]:
+            body[key] = listed
     editor.add_table("calendar.calendar", body)
-    editor.set("script.reminder.due", "working")
+    for script in _lines(form, "scripts[]") or [editor.script]:
+        other = f"{script}/" if script != editor.script else ""
+        editor.set(f"{other}script.reminder.due", "working")
     return "календарь рабочих дней"
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from plugin.authoring.drafts.blocks import blocks
 from plugin.common.toml.source import Place
-from plugin.console.rules_forms import FormMaker, RuleCard
+from plugin.console.rules_escalation import escalation_cards
+from plugin.console.rules_forms import FormMaker, RuleCard, anchor
+from plugin.console.rules_people import conditions_of_person
 from plugin.console.rules_words import entries, table
 from plugin.deciding.ruleset.conditions import RULES_FILE
 from plugin.deciding.ruleset.schema import CALENDAR_FILE, ROLES_FILE
@@ -27,11 +28,6 @@ _SETTINGS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Ответил другой клиент, и его карточка не найдена", "other_client", ("comment", "reminder")),
 )
 _CALENDAR = ("days", "from", "to", "holidays", "working")
-
-
-def anchor(*parts: object) -> str:
-    """A fragment of an address that stays the same while the rest of a page changes."""
-    return "c-" + hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:10]
 
 
 def conversation(maker: FormMaker, text: str) -> list[RuleCard]:
@@ -92,7 +88,7 @@ def settings(maker: FormMaker) -> list[RuleCard]:
         if name:
             card.faults = maker.rest(file, place)
         found.append(card)
-    return [*found, *_calendars(maker)]
+    return [*found, *escalation_cards(maker), *_calendars(maker)]
 
 
 def _calendars(maker: FormMaker) -> Iterator[RuleCard]:
@@ -171,11 +167,8 @@ def _person(maker: FormMaker, place: Place, person: Mapping[str, Any]) -> RuleCa
         maker.field(ROLES_FILE, (*place, "deputy", key), f"Заместитель: {word}")
         for key, word in (("name", "имя"), ("crm_user", "пользователь CRM"), ("address", "почта"))
     ]
-    card.lines = [
-        f"{owner}.{name}: {maker.words.conditions({name: wanted})[0].partition(': ')[2]}"
-        for owner, inside in (person.get("when") or {}).items()
-        for name, wanted in (inside.items() if isinstance(inside, Mapping) else ())
-    ]
+    card.data["when"] = conditions_of_person(maker.words, person.get("when"))
+    card.lines = [word for _, word in card.data["when"]]
     card.faults = maker.rest(ROLES_FILE, place)
     card.entry = f"roles.role.{place[1]}.person[#{place[3]}]"
     return card

@@ -18,7 +18,7 @@ from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.cases import Expected, Wording
 from plugin.deciding.ruleset.model import EscalationStep
-from plugin.deciding.ruleset.people import recipient_of
+from plugin.deciding.ruleset.people import are_recipients, recipient_of
 
 #: A place in a case, and what is to stand there; None: nothing.
 _Rewrite = tuple[Place, Any]
@@ -100,7 +100,7 @@ def _rewrites(book: Rulebook, result: CaseResult) -> Iterator[_Rewrite]:
         people = [
             recipient_of(role, one) for role in decider.unfinished_roles for one in decider.people(role, run.facts)
         ]
-        if sorted(told) != sorted(people):
+        if not are_recipients(told, people):
             yield ("unfinished", "remind"), people
     for one in further_differences(decider, book.roles, result.case, run.facts, run.decision):
         if isinstance(one, TextMismatch):
@@ -155,7 +155,7 @@ def _lists(book: Rulebook, expected: Expected, run: Run, decision: Decision, ask
         if list(map(repr, expected.answers)) != list(map(repr, got)):
             yield ("answers",), got or None
     roles = [str(action.recipient) for action in decision.actions if action.kind == "reminder"]
-    if expected.remind is not None and sorted(expected.remind) != sorted(roles):
+    if expected.remind is not None and not are_recipients(expected.remind, roles):
         yield ("remind",), roles
     persons = persons_of(book.roles, decision)
     if expected.persons is not None and sorted(expected.persons) != sorted(persons):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from plugin.console.rules_words import RulesWords, table
@@ -19,6 +19,14 @@ COMPARISONS: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "date": (("before", "раньше"), ("after", "позже")),
     "text": (("is", "равно"), ("not", "не равно"), ("contains", "содержит"), ("not_contains", "не содержит")),
+}
+
+#: What every call may tell.
+_OF_CALLS = {
+    "call.duration": "длительность звонка, с",
+    "call.operator": "оператор",
+    "call.phone": "номер клиента",
+    "card.type": "вид карточки",
 }
 
 
@@ -39,6 +47,12 @@ def choices_of(words: RulesWords) -> list[tuple[str, list[tuple[str, str]]]]:
             options += [(_choice(name, {"known": True}), "известно"), (_choice(name, {"unknown": True}), "неизвестно")]
         found.append((words.subject(name), options))
     return found
+
+
+def known_sources(words: RulesWords, of_cards: Iterable[str]) -> list[tuple[str, str]]:
+    """Fields of the call and the card that are known: to the script, to the CRM's settings, to every call."""
+    own = {str(fact["from"]): str(fact.get("label") or name) for name, fact in words.facts.items() if fact.get("from")}
+    return list(({source: "карточка" for source in of_cards} | _OF_CALLS | own).items())
 
 
 def outcome_choices(words: RulesWords) -> list[tuple[str, str]]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, time, timedelta
+from time import monotonic
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -22,7 +25,29 @@ _LOG = structlog.get_logger(__name__)
 #: Calls that ended so long ago are decided again.
 DAYS = 90
 _KEPT = 16
+#: For so long conversations are compared; the pages say so where there are more.
+_SECONDS = 2.5
 _LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PastPeriod:
+    """The calls that a draft is tried on: ``name`` as addresses have it, ``words`` as sentences do."""
+
+    name: str
+    words: str
+    since: datetime
+    until: datetime | None = None
+
+
+def past_period(name: str, now: datetime, zone: ZoneInfo) -> PastPeriod:
+    """Last month by its name ``month``; by any other the last days."""
+    if name != "month":
+        return PastPeriod("", f"за {DAYS} дней", now - timedelta(days=DAYS))
+    first = now.astimezone(zone).date().replace(day=1)
+    before = (first - timedelta(days=1)).replace(day=1)
+    since, until = (datetime.combine(day, time(), zone) for day in (before, first))
+    return PastPeriod("month", "за прошлый месяц", since, until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +87,7 @@ class DraftEffects:
         self._desk = desk
         self._lock = threading.Lock()
         self._found: OrderedDict[tuple[str, str], DraftEffect] = OrderedDict()
-        self._past: OrderedDict[tuple[str, str], Backtest | None] = OrderedDict()
+        self._past: OrderedDict[tuple[str, str, str], Backtest | None] = OrderedDict()
         #: One after the other: each takes a processor for as long as the ledger is large.
         self._turn = threading.Lock()
 
@@ -83,9 +108,9 @@ class DraftEffects:
                 self._found.popitem(last=False)
         return found
 
-    def past(self, opened: OpenedRules) -> Backtest | None:
-        """What becomes of the calls of the last days; None while that is being found out, which this begins."""
-        key = _key(opened)
+    def past(self, opened: OpenedRules, period: PastPeriod) -> Backtest | None:
+        """What becomes of past calls; None while that is being found out, which this begins."""
+        key = (*_key(opened), period.name)
         with self._lock:
             if key in self._past:
                 return self._past[key]
@@ -94,7 +119,7 @@ class DraftEffects:
                 self._past.popitem(last=False)
         effect = self.of(opened)
         if effect.compiled is not None:
-            threading.Thread(target=self._look_back, args=(key, effect.compiled), daemon=True).start()
+            threading.Thread(target=self._look_back, args=(key, period, effect.compiled), daemon=True).start()
         return None
 
     def _tell(self, opened: OpenedRules) -> DraftEffect:
@@ -105,19 +130,20 @@ class DraftEffects:
             if opened.files == self._desk.files(current.revision):
                 compiled = CompiledDraft(current, run_cases(current))
             else:
-                compiled = self._desk.compiled.of(opened.files)
-            return DraftEffect((), differences(current, compiled.rulebook), compiled)
+                compiled = self._desk.compiled.of(opened.files, current)
+            found = differences(current, compiled.rulebook, go_on=for_so_long())
+            return DraftEffect((), found, compiled)
         except RulesError as error:
             return DraftEffect(error.faults)
         except EngineError as error:
             return DraftEffect((Fault("rules", 0, "движок", str(error), "повторите через минуту"),))
 
-    def _look_back(self, key: tuple[str, str], compiled: CompiledDraft) -> None:
+    def _look_back(self, key: tuple[str, str, str], period: PastPeriod, compiled: CompiledDraft) -> None:
+        since, until = period.since, period.until
         with self._turn:
             try:
-                since = self._desk.now() - timedelta(days=DAYS)
                 with self._desk.ledger.read() as connection:
-                    found = backtest(connection, compiled.rulebook, since=since, limit=_LISTED)
+                    found = backtest(connection, compiled.rulebook, since=since, until=until, limit=_LISTED)
             except OptoutError as error:
                 _LOG.warning("rules.not_looked_back", why=str(error))
                 with self._lock:
@@ -128,17 +154,24 @@ class DraftEffects:
                 self._past[key] = found
 
 
-def past_sentence(found: Backtest | None) -> str:
+def for_so_long(seconds: float = _SECONDS) -> Callable[[], bool]:
+    """Whether that time is not over yet, counted from now on."""
+    until = monotonic() + seconds
+    return lambda: monotonic() < until
+
+
+def past_sentence(found: Backtest | None, period: PastPeriod) -> str:
     """In one sentence what becomes of past calls."""
+    words = period.words
     if found is None:
-        return f"Считаем звонки за {DAYS} дней…"
+        return f"Считаем звонки {words}…"
     if not found.calls:
-        return f"Звонков за {DAYS} дней не было"
+        return f"Звонков {words} не было"
     if not found.different and not found.refused:
-        return f"Ни один из звонков за {DAYS} дней не решился бы иначе ({found.calls})"
+        return f"Ни один из звонков {words} не решился бы иначе ({found.calls})"
     number = counted(found.different, "звонок", "звонка", "звонков")
     verb = "решился бы" if found.different % 10 == 1 and found.different % 100 != 11 else "решились бы"
-    told = [f"{number} за {DAYS} дней {verb} иначе"]
+    told = [f"{number} {words} {verb} иначе"]
     if found.unreminded:
         stay = "остался бы" if found.unreminded % 10 == 1 and found.unreminded % 100 != 11 else "остались бы"
         told.append(f"{found.unreminded} {stay} без напоминания")

@@ -12,6 +12,7 @@ from plugin.authoring.drafts.addresses import address_of, value_at
 from plugin.authoring.drafts.checking import DraftCheck
 from plugin.authoring.drafts.schema_fields import FieldForm, form_of
 from plugin.common.toml.source import Place
+from plugin.console.rules_days import DAYS, period_shown
 from plugin.console.rules_words import FIELD_WORDS, RulesWords, table
 from plugin.deciding.ruleset.schema import ROLES_FILE
 from plugin.errors import Fault
@@ -40,6 +41,10 @@ _CHOICES: Mapping[str, str] = {
     "fri": "пт",
     "sat": "сб",
     "sun": "вс",
+    "person": "тому, чьё напоминание не исполнено",
+    "mail": "письмо",
+    "task": "задача в CRM",
+    "webhook": "туда же, куда оповещения о сбоях",
 }
 
 
@@ -97,6 +102,11 @@ class RuleCard:
         return bool(self.faults) or any(one.faults for one in self.fields) or any(c.is_faulty for c in self.inside)
 
 
+def anchor(*parts: object) -> str:
+    """A fragment of an address that stays the same while the rest of a page changes."""
+    return "c-" + hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:10]
+
+
 def fingerprint(value: Any) -> str:
     """Tells one value of a field from another."""
     return hashlib.sha256(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()[:12]
@@ -125,14 +135,19 @@ class FormMaker:
             address_of(file, place, self.script, self.check.content),
             label or FIELD_WORDS.get(key, key),
             (kind := _kind(form, key)),
-            _shown(kind, value),
+            _shown(kind, _in_words(key, value)),
             fingerprint(value),
             form.required,
             self._choices(form, key, value),
             tuple(map(told, self.check.around(file, place, self._told))),
             self._worded(form, active) if active not in (value, None) else None,
-            active != value,
+            active != value and not self._is_of_new_script(file),
         )
+
+    def _is_of_new_script(self, file: str) -> bool:
+        """Whether nothing is active that its fields could differ from."""
+        script, _, _ = file.rpartition("/")
+        return bool(script) and f"{script}/script.toml" not in self._active
 
     def fields(self, file: str, place: Place, keys: Iterable[str]) -> list[RuleField]:
         """Several fields of a table."""
@@ -157,14 +172,15 @@ class FormMaker:
             return (("", "нет, нужен ответ"), ("true", "да"))
         if form.kind == "flag":
             return (("", "как у всех"), ("true", "да"), ("false", "нет"))
-        none = () if form.required or form.kind == "list" else (("", "не задано"),)
+        blank = "получателям, отмеченным ниже" if key == "to" else "не задано"
+        none = () if form.required or form.kind == "list" else (("", blank),)
         return (*none, *((one, _CHOICES.get(one, one)) for one in form.choices))
 
     def _worded(self, form: FieldForm, value: Any) -> str:
         if value is None:
             return "не задано"
         if isinstance(value, list):
-            return ", ".join(_CHOICES.get(str(one), self.words.role(one)) for one in value)
+            return ", ".join(_CHOICES.get(str(one), self.words.role(period_shown(str(one)))) for one in value)
         return "да" if value is True else "нет" if value is False else str(value)
 
 
@@ -191,6 +207,10 @@ def _kind(form: FieldForm, key: str) -> str:
     if form.kind == "number":
         return "number"
     return "area" if key in _AREAS else "line"
+
+
+def _in_words(key: str, value: Any) -> Any:
+    return [period_shown(str(one)) for one in value] if key in DAYS and isinstance(value, list) else value
 
 
 def _shown(kind: str, value: Any) -> Any:

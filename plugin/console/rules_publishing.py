@@ -73,10 +73,25 @@ def publish_draft(
         raise InputError("Публиковать нечего", hint="В черновике нет изменений")
     if opened.is_outdated:
         raise InputError("Правила с тех пор опубликовал другой человек", hint="Сначала объедините черновик с ними")
+    if untested := untested_scripts(opened):
+        what = f"У нового скрипта «{untested[0]}» нет ни одного случая"
+        raise InputError(what, hint="Сделайте его на странице «Попробовать»")
     with ready_texts(desk.ledger, opened.files, opened.base) as ready:
         done = make_active(desk.ledger, ready, actor, now=desk.now, approvals=approvals, emergency=emergency)
     desk.drafts.discard(opened.draft.owner, opened.script)
     return done
+
+
+def untested_scripts(opened: OpenedRules) -> list[str]:
+    """The titles of new scripts without a case: nobody has said yet what they are to do."""
+    content = opened.check.content
+    files = opened.files.keys() - opened.base_files.keys()
+    new = sorted(name.partition("/")[0] for name in files if name.endswith("/script.toml"))
+    return [
+        str((content.get(f"{name}/script.toml") or {}).get("title") or name)
+        for name in new
+        if not (content.get(f"{name}/cases.toml") or {}).get("case")
+    ]
 
 
 def merge_draft(desk: RulesDesk, opened: OpenedRules, keep: str = "") -> list[MergeConflict]:
@@ -147,6 +162,12 @@ def waiting(desk: RulesDesk) -> list[reviews.RulesReview]:
         return reviews.waiting(connection)
 
 
+def agreed_by(desk: RulesDesk, one: reviews.RulesReview) -> tuple[str, ...]:
+    """Who has agreed to rules that wait."""
+    with desk.ledger.read() as connection:
+        return reviews.approvers(connection, one.revision, one.over, one.by)
+
+
 def agree(desk: RulesDesk, revision: str, actor: Actor) -> None:
     """Agree to rules that wait. Raises InputError where there are none such, or for one's own."""
     found = next((one for one in waiting(desk) if one.revision == revision), None)
@@ -158,6 +179,11 @@ def agree(desk: RulesDesk, revision: str, actor: Actor) -> None:
         reviews.approve(desk.ledger, book, actor, desk.now(), over=found.over)
     finally:
         book.close()
+
+
+def take_from_review(desk: RulesDesk, revision: str, actor: Actor) -> None:
+    """Let rules wait no more for another person's word. Raises InputError."""
+    reviews.withdraw(desk.ledger, revision, actor, desk.now())
 
 
 def _told(one: FieldConflict) -> MergeConflict:

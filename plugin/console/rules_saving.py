@@ -10,6 +10,7 @@ from plugin.authoring.drafts.addresses import place_of, value_at
 from plugin.authoring.drafts.fields import DraftEditor
 from plugin.authoring.drafts.schema_fields import FieldForm, form_of
 from plugin.common.text import mend
+from plugin.console.rules_days import DAYS, period_written
 from plugin.console.rules_forms import fingerprint
 from plugin.console.rules_words import RulesWords
 from plugin.errors import InputError
@@ -65,6 +66,8 @@ class FormSaving:
                 raise InputError(f"Поле «{address[:80]}» здесь не изменить", hint="Обновите страницу")
             now = value_at(content, file, place)
             value = _value(form, given, now)
+            if place[-1] in DAYS and isinstance(value, list):
+                value = [period_written(one) for one in value]
             if (value == now and type(value) is type(now)) or _is_the_same_text(value, now):
                 continue
             label = words.field(file, place)

@@ -50,6 +50,9 @@ FIELD_WORDS: Mapping[str, str] = {
     "other_card": "Комментарий в карточке с прежней записью",
     "withdrawal_subject": "Тема отмены",
     "withdrawal": "Текст отмены",
+    "before_hours": "Часов до срока",
+    "after_hours": "Часов после срока",
+    "by": "Как сказать; если не отмечено — письмом",
     "days": "Рабочие дни",
     "from": "Начало рабочего дня",
     "to": "Конец рабочего дня",
@@ -74,10 +77,13 @@ _TABLE_WORDS: Mapping[str, str] = {
     "fact": "словарь",
     "derived": "выводы",
     "case": "случай",
+    "escalation": "шаг",
     "person": "человек",
     "deputy": "заместитель",
     "answers": "ответ",
 }
+#: What a key is called in one table, where it is another word elsewhere.
+_IN_TABLE: Mapping[tuple[str | int, str], str] = {("escalation", "to"): "кому"}
 _BOOL = {True: "да", False: "нет"}
 _OPERATORS = {
     "less_than": "меньше {}",
@@ -170,14 +176,18 @@ class RulesWords:
             after = place[number + 1] if number + 1 < len(place) else None
             entry = inner(node, after) if after is not None else None
             named = (
-                entry.get("label") or entry.get("paragraph") or entry.get("id") or entry.get("name")
+                entry.get("label")
+                or entry.get("paragraph")
+                or entry.get("subject")
+                or entry.get("id")
+                or entry.get("name")
                 if (isinstance(entry, Mapping))
                 else None
             )
             if part in _TABLE_WORDS:
                 parts.append(f"{_TABLE_WORDS[str(part)]} «{named}»" if named else _TABLE_WORDS[str(part)])
         last = next((str(part) for part in reversed(place) if not isinstance(part, int)), "")
-        told = FIELD_WORDS.get(last, last).lower()
+        told = (_IN_TABLE.get((place[0], last)) or FIELD_WORDS.get(last, last)).lower()
         return ", ".join(dict.fromkeys([*parts, told])) if parts else FIELD_WORDS.get(last, last)
 
     def _wanted(self, fact: str, wanted: Any) -> str:
@@ -191,7 +201,8 @@ class RulesWords:
         if word in ("known", "unknown"):
             return "известно" if (word == "known") == bool(operand) else "неизвестно"
         if word == "not":
-            return f"не {self._wanted(fact, operand)}"
+            listed = operand if isinstance(operand, list) else [operand]
+            return ", ".join(f"не {self.value(fact, one)}" for one in listed)
         spelt = " или ".join(map(_spelt, operand)) if isinstance(operand, list) else _spelt(operand)
         return _OPERATORS.get(word, word + " {}").format(spelt)
 

@@ -18,6 +18,7 @@ from plugin.common.clock import Now
 from plugin.config.load import load_settings
 from plugin.deciding.ruleset.people import everybody
 from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of, secrets_in
+from plugin.doctor.diallers import dialler_points, dialler_secrets
 from plugin.doctor.machine import ledger_file, time_zone
 from plugin.doctor.page import clients_told_apart
 from plugin.doctor.stamps import time_stamps
@@ -80,7 +81,7 @@ def _read_settings(seen: Examination, config: Path | None, environ: Mapping[str,
     keys = [secret for source in settings.sources for secret in source.secrets]
     smtp = settings.smtp.password if settings.smtp else None
     more = [*keys, smtp, settings.web.metrics_token, settings.alerts.webhook_secret]
-    seen.report.secrets = secrets_in(_secret(settings), more=more)
+    seen.report.secrets = secrets_in(_secret(settings), *dialler_secrets(settings), more=more)
     yield DoctorCheck("settings", "plugin.toml and every secret it refers to can be read")
 
 
@@ -241,6 +242,11 @@ def _fields_of_cards(connector: Connector, rulebook: Rulebook, *, others_bring: 
         yield DoctorCheck("facts", f"all {len(states)} declared fields of cards fit the rules")
 
 
+def _diallers(seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    for dialler in settings.diallers:
+        yield from _guarded(dialler.name, dialler_points(dialler, seen.ledger))
+
+
 # --- recipients and sources ------------------------------------------------------------------------
 
 
@@ -340,7 +346,7 @@ _NO_WAY = "Name the admins in [alerts] to, set [alerts] webhook, or have optout_
 _TRY_IT = "optout doctor --write --card TYPE:ID sends each admin a mail, and the webhook a request"
 #: In this order: a later check uses what an earlier one has opened. Those of the first row need no secret.
 _LOCAL = (_time_zone, _ledger_file, _ledger, _ledger_written, _folder_rules, _active_rules, _default_script)
-_REMOTE = (_crm, _mapped_facts, _card_fields, _recipients, _mail, _sources, _time_stamps)
+_REMOTE = (_crm, _mapped_facts, _card_fields, _diallers, _recipients, _mail, _sources, _time_stamps)
 
 
 # --- details ---------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from connectors.kit.phones import numbers_in
@@ -61,7 +62,7 @@ class Call:
 
     def columns(self) -> dict[str, Any]:
         """The row without its id, with the name as it is searched."""
-        return {name: getattr(self, name) for name in _COLUMNS} | {"card_search": folded(self.card_name)}
+        return dict(zip(_COLUMNS, _VALUES_OF(self), strict=True), card_search=folded(self.card_name))
 
     def due(self, hours: int, received: datetime) -> datetime:
         """When something promised within ``hours`` of the call is due, if the event comes in at ``received``."""
@@ -70,6 +71,7 @@ class Call:
 
 
 _COLUMNS = tuple(field.name for field in fields(Call) if field.name != "id")
+_VALUES_OF = attrgetter(*_COLUMNS)
 #: The fields that a call has from its first event.
 _OF_RESULT = ("phone", "operator", "card_type", "card_id", "card_name", "card_url", "note")
 

@@ -59,7 +59,8 @@ def plan_change(decided: DecidedCall, unfinished_after: timedelta) -> CallChange
     """A new outcome, or an unfinished call to be reminded of, now or in ``unfinished_after``."""
     loaded, call = decided.loaded, decided.call
     undecided = all(known.outcome is None for known in loaded.decisions)
-    call = replace(call, late=call.late or (undecided and decided.received > call.deadline_at))
+    if undecided and decided.received > call.deadline_at:
+        call = replace(call, late=True)
     if decided.decision.complete:
         return _completed(decided, call)
     if is_reminded_of_unfinished(loaded):
@@ -76,12 +77,12 @@ def plan_overdue(decided: DecidedCall) -> CallChange:
 
 def _completed(decided: DecidedCall, call: Call) -> CallChange:
     current, decision = decided.loaded.current, decided.decision
-    call = replace(call, unfinished_at=None)
     same = current is not None and current.outcome == decision.outcome
     if current is not None and same and not _moved(decided, current) and not _acts_otherwise(decided, current):
-        return CallChange(decided, call, suppression=plan_suppression(decided, call, is_new=False))
+        said = plan_suppression(decided, call, is_new=False)
+        return CallChange(decided, replace(call, unfinished_at=None), suppression=said)
     number = call.decision_number + 1
-    call = replace(call, decision_number=number, outcome=decision.outcome)
+    call = replace(call, unfinished_at=None, decision_number=number, outcome=decision.outcome)
     new = _new_decision(decided, number)
     plan = plan_outcome(PlanContext.of(decided, number, new.card))
     return CallChange(decided, call, plan, new, plan_suppression(decided, call, is_new=True))

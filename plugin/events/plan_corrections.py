@@ -12,7 +12,7 @@ from typing import Any
 
 from plugin.deciding.decision.model import Action
 from plugin.events.load_call import ExistingDelivery, KnownDecision
-from plugin.events.planned import DeliveryPlan, PlanContext, PlannedDelivery
+from plugin.events.planned import NO_DELIVERIES, DeliveryPlan, PlanContext, PlannedDelivery
 from plugin.ledger.standing import CardId, WrittenRecord, card_id, merged_cards, uncorrected
 from plugin.ledger.states import MAILS, ON_CARDS, DeliveryState
 
@@ -69,6 +69,8 @@ class Replaced:
 
 def plan_corrections(context: PlanContext, replaced: Replaced, actions: Sequence[Action], prefix: str) -> DeliveryPlan:
     """What takes earlier decisions back, beside the ``actions`` of the new one; ``prefix`` begins their names."""
+    if not context.decided.loaded.deliveries:
+        return NO_DELIVERIES
     roles = frozenset(action.recipient for action in actions if action.recipient)
     cancel, stop = _halted(context.decided.loaded.deliveries, roles)
     commented = any(action.kind == "comment" for action in actions)

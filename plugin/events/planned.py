@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from connectors.kit.reference_mark import reference_mark
@@ -51,10 +52,11 @@ class PlannedDelivery:
 
     def columns(self) -> dict[str, Any]:
         """The columns by name."""
-        return {name: getattr(self, name) for name in _PLANNED}
+        return dict(zip(_PLANNED, _VALUES_OF(self), strict=True))
 
 
 _PLANNED = tuple(field.name for field in fields(PlannedDelivery))
+_VALUES_OF = attrgetter(*_PLANNED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from plugin.errors import EventError, LedgerUnavailable, OptoutError
 from plugin.events.parse import ParsedEvent
+from plugin.events.save_change import AddedDelivery
 from plugin.ledger.prepared import PreparedSelect
 from plugin.ledger.schema import deliveries, events
 
@@ -83,21 +84,22 @@ def respond_taken(connection: Connection, answer: dict[str, Any], call: int) -> 
     return EventResponse(202, _with_deliveries(connection, answer, call))
 
 
-def respond_new(answer: dict[str, Any], added: Sequence[Mapping[str, Any]]) -> EventResponse:
+def respond_new(answer: dict[str, Any], added: Sequence[AddedDelivery]) -> EventResponse:
     """The same for a call that is new, so that all its deliveries are those that were just ``added``."""
-    rows = sorted(added, key=lambda row: row["id"])
-    return EventResponse(202, answer | {"deliveries": [_shown(row) for row in rows]})
+    shown = [_shown(row.id, row.state, row.planned) for row in sorted(added, key=lambda row: row.id)]
+    return EventResponse(202, answer | {"deliveries": shown})
 
 
 def _with_deliveries(connection: Connection, answer: dict[str, Any], call: int) -> dict[str, Any]:
     """The answer with the call's deliveries as they are now."""
     rows = _DELIVERIES.all(connection, {"call": call})
-    return answer | {"deliveries": [_shown(row._asdict()) for row in rows]}
+    return answer | {"deliveries": [_shown(row.id, row.state, row) for row in rows]}
 
 
-def _shown(row: Mapping[Any, Any]) -> dict[str, Any]:
-    shown = {name: row[name] for name in ("id", "kind", "role", "action", "state")}
-    return shown | ({"due_at": row["due_at"].astimezone(UTC).isoformat()} if row["due_at"] else {})
+def _shown(id_: int, state: str, row: Any) -> dict[str, Any]:
+    """A delivery as an answer tells it; ``row``: planned, or read from the ledger."""
+    shown = {"id": id_, "kind": row.kind, "role": row.role, "action": row.action, "state": state}
+    return shown | ({"due_at": row.due_at.astimezone(UTC).isoformat()} if row.due_at else {})
 
 
 # --- events that were not --------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, update
 
@@ -12,6 +12,7 @@ from plugin.events.calls import Call
 from plugin.events.hurried import note_hurried
 from plugin.events.parse import ParsedEvent
 from plugin.events.plan_change import CallChange, NewDecision
+from plugin.events.planned import PlannedDelivery
 from plugin.events.save_promise import save_promise
 from plugin.events.save_suppression import save_suppression
 from plugin.events.schema import CallResult
@@ -45,12 +46,20 @@ class AnsweredEvent:
     answer: Mapping[str, Any]
 
 
+class AddedDelivery(NamedTuple):
+    """A delivery that was added, with what the ledger made of it."""
+
+    id: int
+    state: str
+    planned: PlannedDelivery
+
+
 @dataclass(frozen=True, slots=True)
 class SavedChange:
-    """What was stored: the call's id, and the deliveries that were added, as rows of the ledger with their ids."""
+    """What was stored: the call's id, and the deliveries that were added."""
 
     call: int
-    added: Sequence[Mapping[str, Any]] = ()
+    added: Sequence[AddedDelivery] = ()
 
 
 def save_event(connection: Connection, answered: AnsweredEvent, **of_its_call: Any) -> int:
@@ -83,7 +92,7 @@ def save_change(connection: Connection, change: CallChange, answered: AnsweredEv
     if change.plan.hurried is not None and not change.call.dry_run:
         note_hurried(connection, change.call, call_ref, change.plan.hurried, change.decided.received)
     decision_ref: int | None = None
-    added: Sequence[Mapping[str, Any]] = ()
+    added: Sequence[AddedDelivery] = ()
     if change.decision is not None:
         decision_ref = _save_decision(connection, change, change.decision, call_ref, event_ref)
         save_promise(connection, change.call, call_ref, decision_ref, change.plan.add, change.decided.received)
@@ -97,7 +106,7 @@ def _noted(
     call_ref: int,
     event_ref: int | None,
     decision_ref: int | None,
-    added: Sequence[Mapping[str, Any]],
+    added: Sequence[AddedDelivery],
 ) -> Iterator[Change]:
     """What the chain is told: an event with all that it brought, or a decision without one, and what that ended."""
     if event_ref is not None:
@@ -106,7 +115,7 @@ def _noted(
         yield Change("decision", decision_ref, call_ref)
     else:
         yield Change("call", call_ref, call_ref)
-    ended = [*change.plan.cancel, *(row["id"] for row in added if change.call.dry_run)]
+    ended = [*change.plan.cancel, *(row.id for row in added if change.call.dry_run)]
     yield from (Change("delivery", one, call_ref) for one in ended)
 
 
@@ -140,8 +149,8 @@ def _save_decision(
 
 def _save_plan(
     connection: Connection, change: CallChange, call_ref: int, decision_ref: int
-) -> Sequence[Mapping[str, Any]]:
-    """Add, cancel and stop deliveries; the rows added. Those of a call that is only tried out are never sent."""
+) -> Sequence[AddedDelivery]:
+    """Add, cancel and stop deliveries; those added. Those of a call that is only tried out are never sent."""
     plan, now = change.plan, change.decided.received
     if plan.cancel:
         values = {"state": "cancelled", "why": "заменено новым решением", "finished_at": now}
@@ -163,6 +172,5 @@ def _save_plan(
         statement, shared = _ADD_ENDED_DELIVERIES, shared | {"state": "cancelled", "why": DRY_RUN, "finished_at": now}
     else:
         statement, shared = _ADD_DELIVERIES, shared | {"called_at": change.call.first_occurred_at}
-    rows = [shared | row.columns() for row in plan.add]
-    new = {row.key: row for row in statement.many(connection, rows)}
-    return [row | {"id": new[row["key"]].id, "state": new[row["key"]].state} for row in rows]
+    new = {row.key: row for row in statement.many(connection, [row.columns() for row in plan.add], shared)}
+    return [AddedDelivery(new[row.key].id, new[row.key].state, row) for row in plan.add]

@@ -159,8 +159,10 @@ _KNOWN: Mapping[str, Schema] = {"": CallResultSchema(), "call": _CallSchema(), "
 def _ignored(raw: Mapping[str, Any], mapped: Collection[str]) -> Iterator[str]:
     for place, schema in _KNOWN.items():
         given = raw.get(place) if place else raw
+        if not isinstance(given, Mapping) or given.keys() <= schema.fields.keys():
+            continue
         known = [*schema.fields, *(path.removeprefix(f"{place}.") for path in mapped if path.startswith(f"{place}."))]
-        for key in given if isinstance(given, Mapping) else ():
+        for key in given:
             if key not in known:
                 close = get_close_matches(key[:_MISSPELT_UP_TO], known, 1)
                 meant = f"; did you mean {close[0]}?" if close else ""

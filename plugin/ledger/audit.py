@@ -14,7 +14,9 @@ from plugin.errors import InputError
 from plugin.ledger.chain import Change, note
 from plugin.ledger.schema import acts
 
-Act = Literal["retry", "cancel", "replay", "purge", "forget", "drop", "user", "token", "sessions", "answer", "export"]
+Act = Literal[
+    "retry", "cancel", "replay", "purge", "forget", "drop", "user", "token", "sessions", "answer", "export", "shadow"
+]
 
 _ADD = insert(acts).returning(acts.c.id, acts.c.call_ref)
 _OF_DELIVERY = select(acts).where(acts.c.delivery_ref == bindparam("id")).order_by(acts.c.id)

@@ -28,7 +28,8 @@ class CallSearch:
 
     ``phone``: a number or a part of it, in any notation; ``name``: words or parts of words of the client's name;
     ``source``: the namespace that its calls are kept under; ``state``: of one of the deliveries; ``since`` and
-    ``until`` (exclusive): when the call ended; ``after``: the id of the call after which the list goes on.
+    ``until`` (exclusive): when the call ended; ``after``: the id of the call after which the list goes on, and
+    ``last`` that of the last one which is looked at.
     """
 
     phone: str | None = None
@@ -42,6 +43,7 @@ class CallSearch:
     since: datetime | None = None
     until: datetime | None = None
     after: int | None = None
+    last: int | None = None
 
     @property
     def narrows(self) -> bool:
@@ -74,12 +76,24 @@ def ids_found(connection: Connection, search: CallSearch, limit: int) -> Sequenc
         order = func.coalesce(ended, ended)
     elif search.state is not None:
         wanted.append(exists().where(deliveries.c.call_ref == calls.c.id, deliveries.c.state == search.state))
-    if search.after is not None:
-        last = connection.execute(select(ended).where(calls.c.id == search.after)).scalar_one()
-        moment = bindparam(None, last, type_=ended.type)
-        wanted.append(tuple_(ended, calls.c.id) < tuple_(moment, bindparam(None, search.after)))
+    wanted += _part_of_list(connection, search)
     query = select(calls.c.id).where(*wanted).order_by(order.desc(), calls.c.id.desc())
     return connection.execute(query.limit(limit)).scalars().all()
+
+
+def last_of(connection: Connection, search: CallSearch, most: int) -> tuple[int, datetime] | None:
+    """Where a search ends that looks at no more than ``most`` calls: the last one's id, and when it ended.
+
+    None: it looks at fewer, or an index leads it to what it searches. ``CallSearch.last`` takes the id.
+    """
+    is_led = numbers_in(search.phone) or search.card or search.operator or search.state in UNDONE
+    wanted = (search.phone, search.name, search.script, search.outcome, search.source, search.state)
+    if is_led or not any(one is not None for one in wanted):
+        return None
+    ended = calls.c.last_occurred_at
+    query = select(calls.c.id, ended).where(*_times(search), *_part_of_list(connection, search))
+    row = connection.execute(query.order_by(ended.desc(), calls.c.id.desc()).offset(most - 1).limit(1)).one_or_none()
+    return None if row is None else (row.id, row.last_occurred_at)
 
 
 def is_call(connection: Connection, id_: int) -> bool:
@@ -104,6 +118,17 @@ def _times(search: CallSearch) -> list[ColumnElement[bool]]:
         wanted.append(ended >= search.since)
     if search.until is not None:
         wanted.append(ended < search.until)
+    return wanted
+
+
+def _part_of_list(connection: Connection, search: CallSearch) -> list[ColumnElement[bool]]:
+    """What comes after one call, and not after another."""
+    wanted, order = [], tuple_(calls.c.last_occurred_at, calls.c.id)
+    for id_, is_end in ((search.after, False), (search.last, True)):
+        if id_ is not None:
+            moment = connection.execute(select(calls.c.last_occurred_at).where(calls.c.id == id_)).scalar_one()
+            there = tuple_(bindparam(None, moment, type_=calls.c.last_occurred_at.type), bindparam(None, id_))
+            wanted.append(order >= there if is_end else order < there)
     return wanted
 
 

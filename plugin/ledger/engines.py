@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from plugin.errors import ConfigError
+from plugin.ledger.sqlite_driver import run_in_driver
 
 #: The one driver of PostgreSQL, and how to get it.
 _DRIVER = "postgresql+psycopg"
@@ -160,8 +161,8 @@ def answers_write_ahead(connection: sqlite3.Connection) -> bool:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("optout_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    begin = "BEGIN IMMEDIATE" if connection.get_execution_options().get("optout_write", False) else "BEGIN"
+    run_in_driver(connection, begin)
 
 
 def _leave_a_former_primary(context: ExceptionContext) -> None:

@@ -62,6 +62,8 @@ _UNSETTLED = promises.c.state.in_([literal_column(f"'{state}'") for state in UNS
 where_index("ix_promises_unsettled", _UNSETTLED, promises.c.due_by, promises.c.id)
 Index("ix_promises_ended_at", promises.c.ended_at, promises.c.state)
 Index("ix_promises_deadline_at", promises.c.deadline_at)
+# Those of one state, as they are listed.
+Index("ix_promises_state", promises.c.state, promises.c.due_by, promises.c.call_ref)
 
 # One row a reminder that was written.
 watched_reminders = Table(

@@ -92,7 +92,7 @@ rule_reviews = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("revision", ForeignKey("revisions.revision"), nullable=False, index=True),
-    Column("act", String(8), nullable=False),  # submit | approve
+    Column("act", String(8), nullable=False),  # submit | approve | withdraw
     # The activation over which they were looked at; NULL where there was none.
     Column("over", ForeignKey("activations.id")),
     Column("at", UtcTime, nullable=False),

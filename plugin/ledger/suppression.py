@@ -37,6 +37,8 @@ where_index("ix_suppressions_number", _STANDS, _c.number, _c.scope, _c.at, _c.id
 _OF_CALL = _c.call_ref.is_not(None)
 where_index("ix_suppressions_call_ref", _OF_CALL, _c.call_ref)
 Index("ix_suppressions_changed_at", _c.changed_at, _c.number)
+# What was taken back lately: what diallers hold is looked at again then.
+where_index("ix_suppressions_withdrawn_at", _c.withdrawn_at.is_not(None), _c.withdrawn_at, _c.number)
 
 # Calls after a refusal: numbers that were called although they were excluded.
 refused_calls = Table(

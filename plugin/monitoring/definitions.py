@@ -171,6 +171,17 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         line=lines.refused_calls,
         find=find.calls_after_refusal,
     ),
+    AlertKind.DIALLER_BEHIND: AlertDefinition(
+        name="обзвон не получает исключения",
+        subject="Обзвон не получает исключённые номера",
+        over_subject="Обзвон снова получает исключённые номера",
+        advice=(
+            "Пока номера нет в чёрном списке обзвона, клиенту могут позвонить. Что не передано и почему: "
+            "optout suppression push ИМЯ; когда причина устранена: optout suppression push ИМЯ --again."
+        ),
+        line=lines.dialler,
+        find=find.diallers_behind,
+    ),
     AlertKind.NO_WORKING_TIME: AlertDefinition(
         name="нет рабочего времени до срока",
         subject="До срока нет рабочего времени",
@@ -221,14 +232,14 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
     AlertKind.REMINDER_CHANGED: AlertDefinition(
         name="напоминание изменено в CRM",
         subject="Напоминания изменены в CRM",
-        over_subject="Изменённые напоминания исполнены или сняты",
+        over_subject="Изменённые напоминания исполнены, сняты или возвращены",
         advice=(
             "Напоминание удалили, передали другому или перенесли за обещанный срок, а клиенту обещано прежнее. "
             "Узнайте, кто исполнит: optout promises show НОМЕР. Исполненное без напоминания отмечает ссылка из письма."
         ),
         line=lines.changed_reminder,
         find=reminders.changed_reminders,
-        over=reminders.NO_LONGER_OPEN,
+        over=reminders.NO_LONGER_SO,
     ),
     AlertKind.RULES_EMERGENCY: AlertDefinition(
         name="экстренная публикация правил",

@@ -14,6 +14,7 @@ from plugin.delivery.fair_order import INDEXED, OPEN_LITERALS
 from plugin.ledger.schema import activations, alerts, breakers, calls, deliveries, events
 from plugin.monitoring.hours import working_hours
 from plugin.monitoring.model import AT_ONCE, AlertCause, AlertKind, AlertLook, is_new, shown_reason, standing
+from plugin.promise.push_list import push_counts
 from plugin.promise.refused_calls import refused_by_source
 
 #: Deliveries of one call that are named.
@@ -24,6 +25,8 @@ _FRESH = timedelta(minutes=10)
 _LATE_TERM = timedelta(hours=1)
 #: So long after the last call to an excluded number its source's alert is over.
 _REFUSED_LASTS = timedelta(days=1)
+#: So long a number may be on its way to a dialler, however often that is tried.
+_PUSH_LASTS = timedelta(hours=1)
 #: Ends the cause of an account that the CRM has blocked: that is told although the account had been away before.
 _BLOCKED = ":blocked"
 
@@ -143,6 +146,8 @@ def accounts_away(look: AlertLook) -> Iterator[AlertCause]:
     """Accounts that have been away for so long as ``[alerts]`` says, and at once those that the CRM has blocked."""
     for_long = breakers.c.opened_at <= look.now - timedelta(minutes=look.settings.alerts.away_after_minutes)
     for row in look.connection.execute(select(breakers).where(or_(for_long, breakers.c.blocked))):
+        if not look.is_configured(row.account):
+            continue
         about = {"account": row.account, "since": row.opened_at.isoformat(), "reason": shown_reason(row.why)}
         if row.blocked:
             yield AlertCause(AlertKind.ACCOUNT_AWAY, f"{row.account}{_BLOCKED}", about | {"blocked": True})
@@ -177,6 +182,17 @@ def calls_after_refusal(look: AlertLook) -> Iterator[AlertCause]:
         # The number stands as the reason, too: a standing alert is told anew of what has changed in that.
         about = {"source": one.source, "count": one.number, "last": one.last.isoformat(), "reason": str(one.number)}
         yield AlertCause(AlertKind.CALL_AFTER_REFUSAL, one.source, about)
+
+
+def diallers_behind(look: AlertLook) -> Iterator[AlertCause]:
+    """Diallers that lack what they are to hold for an hour, or refuse numbers."""
+    for dialler in look.settings.diallers:
+        counts = push_counts(look.connection, dialler.name)
+        is_late = counts.oldest is not None and counts.oldest <= look.now - _PUSH_LASTS
+        if is_late or counts.parked:
+            oldest = counts.oldest.isoformat() if counts.oldest is not None else None
+            about = {"dialler": dialler.name, "open": counts.open, "parked": counts.parked, "oldest": oldest}
+            yield AlertCause(AlertKind.DIALLER_BEHIND, dialler.name, about)
 
 
 def rules_not_followed(look: AlertLook) -> Iterator[AlertCause]:

@@ -12,6 +12,7 @@ from plugin.delivery.reasons import russian_reason
 from plugin.delivery.words import KINDS
 from plugin.events.refusals import UNKNOWN_SOURCE
 from plugin.operations.chain_words import FAULTS
+from plugin.resilience.connect import DIALLER_PREFIX
 from plugin.resilience.gates import CRM_MAIL_SUFFIX, MAIL_ACCOUNT
 
 #: What to do about an account that the CRM has blocked.
@@ -67,6 +68,8 @@ def no_working_time(about: Mapping[str, Any], zone: ZoneInfo) -> str:
 
 def _account(name: str) -> tuple[str, str]:
     """What an account is called, and what it does not do."""
+    if name.startswith(DIALLER_PREFIX):
+        return f"обзвон ({name.removeprefix(DIALLER_PREFIX)})", "не отвечает"
     if name == MAIL_ACCOUNT:
         return "почтовый сервер", "не принимает письма"
     if name.endswith(CRM_MAIL_SUFFIX):
@@ -133,6 +136,12 @@ def refused_calls(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """Calls of a source to numbers that were excluded."""
     counted = f"за сутки звонков по исключённым номерам {about['count']}"
     return f"источник {about['source']}: {counted}, последний замечен {_clock(about['last'], zone)}"
+
+
+def dialler(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """A dialler that lacks numbers."""
+    since = f", самый давний с {_clock(about['oldest'], zone)}" if about["oldest"] else ""
+    return f"обзвон {about['dialler']}: не передано номеров {about['open']}{since}; отклонено {about['parked']}"
 
 
 def broken_chain(about: Mapping[str, Any], zone: ZoneInfo) -> str:

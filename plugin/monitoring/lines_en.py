@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from plugin.common.clock import local_time
 from plugin.events.refusals import UNKNOWN_SOURCE
 from plugin.operations.chain_words import FAULTS_EN
+from plugin.resilience.connect import DIALLER_PREFIX
 from plugin.resilience.gates import CRM_MAIL_SUFFIX, MAIL_ACCOUNT
 
 _UNBLOCK = (
@@ -127,6 +128,12 @@ def no_working_time(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"call {about['call']} ({about['call_id']}): the reminder is due {_clock(about['due'], zone)}"
 
 
+def dialler(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """A dialler that lacks numbers."""
+    since = f", the oldest since {_clock(about['oldest'], zone)}" if about["oldest"] else ""
+    return f"dialler {about['dialler']}: {about['open']} numbers not pushed{since}; {about['parked']} refused"
+
+
 def broken_chain(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     """What the last check of the chain found."""
     first = about["first"]
@@ -147,6 +154,8 @@ def unstamped_head(about: Mapping[str, Any], zone: ZoneInfo) -> str:
 
 
 def _account(name: str) -> tuple[str, str]:
+    if name.startswith(DIALLER_PREFIX):
+        return f"dialler ({name.removeprefix(DIALLER_PREFIX)})", "does not answer"
     if name == MAIL_ACCOUNT:
         return "the mail server", "takes no mails"
     if name.endswith(CRM_MAIL_SUFFIX):

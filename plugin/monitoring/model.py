@@ -16,6 +16,7 @@ from plugin.common.log import mask_text
 from plugin.config.settings import Settings
 from plugin.events import hurried, refusals
 from plugin.ledger.schema import alerts, breakers
+from plugin.resilience.connect import DIALLER_PREFIX
 
 #: New causes of a kind that one look takes in; the rest wait for the next.
 AT_ONCE = 500
@@ -43,6 +44,7 @@ class AlertKind(StrEnum):
     HEAD_NOT_STAMPED = "head_not_stamped"
     REMINDER_CHANGED = "reminder_changed"
     RULES_EMERGENCY = EMERGENCY_ALERT
+    DIALLER_BEHIND = "dialler_behind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,12 @@ class AlertLook:
     def open_accounts(self) -> frozenset[str]:
         """Accounts whose breaker is open, for however long."""
         query = select(breakers.c.account).where(breakers.c.opened_at.is_not(None))
-        return frozenset(self.connection.execute(query).scalars())
+        return frozenset(filter(self.is_configured, self.connection.execute(query).scalars()))
+
+    def is_configured(self, account: str) -> bool:
+        """Whether plugin.toml still has this account: one of a dialler that was taken out is nobody's any more."""
+        dialler = account.removeprefix(DIALLER_PREFIX)
+        return dialler == account or self.settings.dialler(dialler) is not None
 
 
 def standing(kind: AlertKind) -> ColumnElement[bool]:

@@ -43,8 +43,12 @@ _NEW = (
     .limit(AT_ONCE)
 )
 _KNOWN = select(alerts.c.cause).where(standing(_KIND))
-#: Over once the reminder is done, or a correction took it back.
-NO_LONGER_OPEN = ~exists().where(_w.delivery_ref == alerts.c.subject, _w.state == WatchState.OPEN.value)
+#: Over once the change is undone, the reminder is done, or a correction took it back.
+NO_LONGER_SO = ~exists().where(
+    _w.delivery_ref == alerts.c.subject,
+    _w.state == WatchState.OPEN.value,
+    or_(*(_w[name] & (alerts.c.cause == _which(name)) for name in _CHANGES)),
+)
 
 
 def changed_reminders(look: AlertLook) -> Iterator[AlertCause]:

@@ -135,6 +135,14 @@ _ENGLISH: Mapping[AlertKind, AlertWords] = {
         "it that the dialler of this source asks whom not to call: docs/diallers.md.",
         lines.refused_calls,
     ),
+    AlertKind.DIALLER_BEHIND: AlertWords(
+        "dialler lacks exclusions",
+        "A dialler does not get excluded numbers",
+        "The dialler gets excluded numbers again",
+        "While a number is not in the dialler's list its owner may be called. What was not pushed, and why: optout "
+        "suppression push NAME; once the cause is mended: optout suppression push NAME --again.",
+        lines.dialler,
+    ),
     AlertKind.NO_WORKING_TIME: AlertWords(
         "no working time before it is due",
         "No working time before it is due",

@@ -118,13 +118,18 @@ class Backtest:
 
 
 def backtest(
-    connection: Connection, candidate: Rulebook, *, since: datetime | None = None, limit: int | None = 100
+    connection: Connection,
+    candidate: Rulebook,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int | None = 100,
 ) -> Backtest:
-    """Go through the calls that ended at ``since`` or later. Raises EngineError, LedgerUnavailable."""
+    """Go through the calls that ended from ``since`` on and before ``until``. Raises EngineError, LedgerUnavailable."""
     result = Backtest()
     past = PastRules(connection, candidate)
     try:
-        for rows in _calls(connection, since):
+        for rows in _calls(connection, since, until):
             if rows[0].purged_at is not None:
                 result.purged += 1
                 continue
@@ -161,9 +166,10 @@ def _count(result: Backtest, found: PastCall, limit: int | None) -> None:
         result.listed.append(found)
 
 
-def _calls(connection: Connection, since: datetime | None) -> Iterator[list[Any]]:
+def _calls(connection: Connection, since: datetime | None, until: datetime | None) -> Iterator[list[Any]]:
     """The rows of each call, the newest call first."""
     query = _QUERY if since is None else _QUERY.where(calls.c.last_occurred_at >= since)
+    query = query if until is None else query.where(calls.c.last_occurred_at < until)
     rows = connection.execution_options(yield_per=_CHUNK).execute(query)
     for _, group in groupby(rows, key=lambda row: row.id):
         yield list(group)

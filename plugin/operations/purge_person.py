@@ -15,11 +15,14 @@ from plugin.common.clock import Now
 from plugin.ledger import Ledger
 from plugin.ledger.audit import Actor, record
 from plugin.ledger.chain.forget import forget_records, hold
+from plugin.ledger.pushed_numbers import PushState, pushed_numbers
 from plugin.ledger.schema import calls
 from plugin.ledger.sqlite_file import wipe_what_is_removed
+from plugin.ledger.suppressed_emails import suppressed_emails
 from plugin.ledger.suppression import refused_calls, suppressions
 from plugin.operations.purge import Purge, calls_that_are_over
 from plugin.operations.purge_trails import purge_trails_of
+from plugin.promise.email_list import MAILINGS
 from plugin.promise.person import calls_of, trails_of
 from plugin.promise.suppression_list import entries_of
 
@@ -28,6 +31,13 @@ _OF_NUMBER = _s.number == bindparam("number")
 _NO_LONGER = delete(suppressions).where(_OF_NUMBER).returning(_s.id, _s.call_ref)
 _TAKEN_BACK = _s.withdrawn_at.is_not(None)
 _CALLED = delete(refused_calls).where(refused_calls.c.number == bindparam("number"))
+#: What is still to be taken out of a dialler's list goes once it is.
+_TAKEN_OUT = delete(pushed_numbers).where(
+    pushed_numbers.c.number == bindparam("number"),
+    ~pushed_numbers.c.wanted,
+    pushed_numbers.c.state == PushState.DONE.value,
+)
+_EMAILS = delete(suppressed_emails).where(suppressed_emails.c.number == bindparam("number"))
 _LOCK = (
     select(calls.c.id).where(calls.c.id.in_(bindparam("ids", expanding=True))).order_by(calls.c.id).with_for_update()
 )
@@ -81,6 +91,9 @@ def purge_person(ledger: Ledger, now: Now, number: str, actor: Actor) -> PersonP
         if plan.calls:
             purge.purge_calls(connection, plan.calls)
         connection.execute(_CALLED, {"number": number})
+        connection.execute(_TAKEN_OUT, {"number": number})
+        if MAILINGS not in plan.scopes:
+            connection.execute(_EMAILS, {"number": number})
         _purge_said(connection, number, plan.scopes)
         details = {"calls": len(plan.calls), "kept": len(plan.kept)}
         record(connection, "forget", actor, now(), [{"details": details}])

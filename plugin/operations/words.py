@@ -25,6 +25,7 @@ ACTS = {
     "sessions": "сеансы завершены",
     "answer": "«нет нужного ответа» разобрано",
     "export": "выгрузка списка исключённых",
+    "shadow": "теневая проверка правил",
 }
 #: A retry and a cancellation once they are done.
 DONE_STEPS = {

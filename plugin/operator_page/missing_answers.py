@@ -76,10 +76,20 @@ def draft_case(missing: MissingAnswer, script: Script) -> str:
     return "\n".join(_draft(missing, script))
 
 
+def facts_before(missing: MissingAnswer, script: Script) -> dict[str, FactValue]:
+    """The answers that led to the question, as a case gives them: by their labels; an example for what was typed."""
+    return {one.fact: _given(one, script) for one in missing.answers if one.fact in script.facts}
+
+
+def said_in(missing: MissingAnswer) -> str:
+    """The client's words as a case may hold them: numbers masked."""
+    return mask_text(clean(missing.text)) if missing.text else "слова удалены вместе с данными звонка"
+
+
 def _draft(missing: MissingAnswer, script: Script) -> Iterator[str]:
-    said = mask_text(clean(missing.text)) if missing.text else "слова удалены вместе с данными звонка"
+    said = said_in(missing)
     number = f"звонок № {missing.call.number}" if missing.call.number else f"звонок {clean(missing.call.call_id)}"
-    facts = {one.fact: _given(one, script) for one in missing.answers if one.fact in script.facts}
+    facts = facts_before(missing, script)
     yield f"# {number}: на этот вопрос клиент ответил «{said}»."
     yield "# Добавьте ответ в facts и вместо next напишите, чего ждать: outcome, comment, remind."
     yield "[[case]]"

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from connectors.kit.phones import notations
 from plugin.ledger.access import session_calls
 from plugin.ledger.history import CallHistory, read_call
+from plugin.ledger.pushed_numbers import pushed_numbers
 from plugin.ledger.schema import calls
 from plugin.ledger.suppression import refused_calls
 from plugin.ledger.trails import trails
+from plugin.promise.email_list import addresses_of
 from plugin.promise.suppression_list import SuppressionEntry, entries_of, said_of
 
 _CALLS = select(calls.c.id).where(calls.c.phone.in_(bindparam("phones", expanding=True))).order_by(calls.c.id)
 _REFUSED = select(refused_calls).where(refused_calls.c.number == bindparam("number")).order_by(refused_calls.c.id)
+_PUSHED = select(pushed_numbers).where(pushed_numbers.c.number == bindparam("number")).order_by(pushed_numbers.c.id)
 _TRAILS = select(trails).where(trails.c.about["phone"].as_string() == bindparam("number")).order_by(trails.c.started_at)
 _OPENED = (
     select(session_calls.c.call_id, session_calls.c.name, session_calls.c.opened_at)
@@ -33,7 +36,8 @@ class PersonRecord:
 
     ``said``: what calls and people said of it for the suppression list, and ``entries``, what counts of that;
     ``refused``: calls to it although it was excluded; ``trails``: how its calls went on the operators' page;
-    ``opened``: pages that stand open for it by a link or a frame.
+    ``opened``: pages that stand open for it by a link or a frame; ``emails``: addresses kept with it; ``pushed``: what
+    diallers were told of it.
     """
 
     number: str
@@ -43,11 +47,13 @@ class PersonRecord:
     refused: Sequence[Mapping[str, Any]]
     trails: Sequence[Mapping[str, Any]]
     opened: Sequence[Mapping[str, Any]]
+    emails: Sequence[str] = ()
+    pushed: Sequence[Mapping[str, Any]] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is known of it."""
-        return not (self.calls or self.said or self.refused or self.trails or self.opened)
+        return not any((self.calls, self.said, self.refused, self.trails, self.opened, self.emails, self.pushed))
 
 
 def read_person(connection: Connection, number: str, now: datetime) -> PersonRecord:
@@ -58,8 +64,16 @@ def read_person(connection: Connection, number: str, now: datetime) -> PersonRec
         [read_call(connection, id_, now) for id_ in calls_of(connection, number)],
         entries_of(connection, [number]).get(number, []),
         said_of(connection, number),
-        *([dict(row) for row in connection.execute(query, this).mappings()] for query in (_REFUSED, _TRAILS, _OPENED)),
+        _rows(connection, _REFUSED, this),
+        _rows(connection, _TRAILS, this),
+        _rows(connection, _OPENED, this),
+        emails=addresses_of(connection, number),
+        pushed=_rows(connection, _PUSHED, this),
     )
+
+
+def _rows(connection: Connection, query: Select[Any], given: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    return [dict(row) for row in connection.execute(query, given).mappings()]
 
 
 def calls_of(connection: Connection, number: str, *, purged: bool = True) -> Sequence[int]:

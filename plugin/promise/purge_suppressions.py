@@ -12,7 +12,9 @@ from datetime import datetime
 from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, or_, select, tuple_
 
 from plugin.ledger.chain.forget import forget_records
+from plugin.ledger.pushed_numbers import PushState, pushed_numbers
 from plugin.ledger.schema import UtcTime
+from plugin.ledger.suppressed_emails import suppressed_emails
 from plugin.ledger.suppression import refused_calls, suppressions
 
 _s, _other = suppressions.c, suppressions.alias("other")
@@ -47,6 +49,28 @@ _RELEASES = (
 _CALLED = delete(refused_calls).where(
     refused_calls.c.id.in_(select(refused_calls.c.id).where(refused_calls.c.noticed_at < _OLD).limit(_LIMIT))
 )
+#: What a dialler holds no more, and is not to hold.
+_TAKEN_OUT = delete(pushed_numbers).where(
+    pushed_numbers.c.id.in_(
+        select(pushed_numbers.c.id)
+        .where(
+            ~pushed_numbers.c.wanted,
+            pushed_numbers.c.state == PushState.DONE.value,
+            pushed_numbers.c.settled_at < _OLD,
+        )
+        .limit(_LIMIT)
+    )
+)
+#: Addresses of a number of which nothing is said any more.
+_EMAILS = delete(suppressed_emails).where(
+    suppressed_emails.c.id.in_(
+        select(suppressed_emails.c.id)
+        .where(
+            suppressed_emails.c.noted_at < _OLD, ~exists().where(suppressions.c.number == suppressed_emails.c.number)
+        )
+        .limit(_LIMIT)
+    )
+)
 
 
 def purge_suppressions(connection: Connection, before: datetime, limit: int) -> int:
@@ -58,4 +82,6 @@ def purge_suppressions(connection: Connection, before: datetime, limit: int) -> 
             forget_records(connection, "said", sorted({row.call_ref for row in removed if row.call_ref is not None}))
             forget_records(connection, "suppression", [row.id for row in removed if row.call_ref is None])
             return len(removed)
-    return connection.execute(_CALLED, chosen).rowcount
+    return connection.execute(_CALLED, chosen).rowcount or (
+        connection.execute(_TAKEN_OUT, chosen).rowcount or connection.execute(_EMAILS, chosen).rowcount
+    )

@@ -18,7 +18,7 @@ from plugin.events.refused_call import ReportedCall, note_refused_call
 from plugin.ledger import Ledger
 from plugin.ledger.insert import lock_or_insert
 from plugin.ledger.schema import UtcTime, calls, events
-from plugin.ledger.suppression import positions, refused_calls
+from plugin.ledger.suppression import positions, refused_calls, suppressions
 
 _LOG = structlog.get_logger(__name__)
 
@@ -41,6 +41,11 @@ _CALLS = (
     .where(calls.c.id > bindparam("after"), calls.c.id <= bindparam("until"), calls.c.dry_run.is_(False))
     .order_by(calls.c.id)
     .limit(_AT_ONCE)
+)
+_SAID = (
+    select(suppressions.c.number, suppressions.c.call_ref)
+    .where(suppressions.c.number.in_(bindparam("numbers", expanding=True)), suppressions.c.withdrawn_at.is_(None))
+    .distinct()
 )
 _LISTED = (
     select(refused_calls, calls.c.call_id)
@@ -104,8 +109,10 @@ class RefusedCallWatch:
                 return 0
         with self._ledger.write() as connection:
             found = connection.execute(_CALLS, {"after": self._position(connection, until), "until": until}).all()
+            spoken_of = _spoken_of(connection, found)
             for row in found:
-                self._note(connection, row, scopes.get(row.script))
+                if row.id in spoken_of:
+                    self._note(connection, row, scopes.get(row.script))
             done = found[-1].id if len(found) == _AT_ONCE else until
             connection.execute(_MOVE, {"to": done})
         return len(found)
@@ -130,6 +137,17 @@ class RefusedCallWatch:
         """The last call that was looked at, locked; where none ever was, those that there are now are not."""
         row = lock_or_insert(connection, positions, _POSITION, {}, lambda: {"name": _NAME, "position": newest})
         return int(row.position)
+
+
+def _spoken_of(connection: Connection, found: Sequence[Any]) -> set[int]:
+    """Of these calls, those whose number somebody else than the call itself has said something about: few."""
+    numbers = {row.id: number for row in found if (number := first_number(row.phone)) is not None}
+    if not numbers:
+        return set()
+    others: dict[str, set[int | None]] = {}
+    for number, call_ref in connection.execute(_SAID, {"numbers": list(set(numbers.values()))}):
+        others.setdefault(number, set()).add(call_ref)
+    return {call for call, number in numbers.items() if others.get(number, set()) - {call}}
 
 
 def list_refused_calls(connection: Connection, since: datetime | None, limit: int) -> Sequence[Any]:

@@ -175,10 +175,12 @@ def told(row: Any, status: ReminderStatus, now: datetime) -> dict[str, Any]:
         return values | ({} if row.is_missing else {"is_missing": True, "noticed_at": now})
     values |= {"person": status.person, "due": status.due}
     values |= {"first_person": row.first_person or status.person, "first_due": row.first_due or status.due}
-    first = row.first_person
-    if not row.is_reassigned and first and status.person and status.person != first:
-        values |= {"is_reassigned": True, "noticed_at": now}
-    was_due = row.first_due
-    if not row.is_postponed and was_due and status.due and status.due > max(was_due, row.due_by):
-        values |= {"is_postponed": True, "noticed_at": now}
-    return values
+    # What was put back is no longer changed; where the CRM does not tell, it is as it was.
+    flags = {"is_missing": False, "is_reassigned": row.is_reassigned, "is_postponed": row.is_postponed}
+    if row.first_person and status.person:
+        flags["is_reassigned"] = status.person != row.first_person
+    if row.first_due and status.due:
+        flags["is_postponed"] = status.due > max(row.first_due, row.due_by)
+    if any(is_so and not getattr(row, name) for name, is_so in flags.items()):
+        values["noticed_at"] = now
+    return values | flags

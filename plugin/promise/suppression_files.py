@@ -19,12 +19,11 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO
 
+from connectors.kit.notation import NumberNotation
 from connectors.kit.phones import numbers_in
 from plugin.errors import InputError
 from plugin.promise.suppression_list import SuppressionEntry
 
-_HOME = "+7"
-_ABROAD = "810"
 _AS_WINDOWS = "optout.as_windows"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 #: A column of this name holds the numbers.
@@ -33,23 +32,6 @@ _DELIMITERS = ";\t,"
 #: The family of the list in Asterisk's database, and the command that ``astdb`` lines begin with.
 _FAMILY = "optout"
 _ASTERISK = re.compile(r"\s*database\s+(put|deltree)\s", re.IGNORECASE)
-
-
-class NumberNotation(StrEnum):
-    """How numbers are written: ``+79161234567``, ``79161234567``, ``89161234567`` (abroad ``810…``)."""
-
-    E164 = "e164"
-    SEVEN = "7"
-    EIGHT = "8"
-
-    def write(self, number: str) -> str:
-        """An E.164 number in this notation."""
-        if self is NumberNotation.E164:
-            return number
-        digits = number.removeprefix("+")
-        if self is NumberNotation.SEVEN:
-            return digits
-        return f"8{digits[1:]}" if number.startswith(_HOME) else f"{_ABROAD}{digits}"
 
 
 class ListFormat(StrEnum):

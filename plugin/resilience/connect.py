@@ -13,8 +13,13 @@ from plugin.resilience.token_store import LedgerStore
 
 if TYPE_CHECKING:
     from connectors.base import Connector
+    from connectors.dialler import DiallerAccount
     from plugin.config.settings import Settings
     from plugin.ledger import Ledger
+
+
+#: What the name of a dialler's account begins with.
+DIALLER_PREFIX = "dialler:"
 
 
 def connector_of(settings: Settings) -> Connector:
@@ -30,6 +35,18 @@ def connect(connector: Connector, ledger: Ledger) -> None:
     """Give an account what it shares with the ledger's other processes: its quota, and what it keeps."""
     connector.keep_in(LedgerStore(ledger, connector.name, connector.limits(), utc_now))
     connector.share_quota(SharedQuota(ledger, connector.name, connector.limits(), utc_now))
+
+
+def dialler_account_name(name: str) -> str:
+    """What a dialler's account is called in the ledger: its breaker, its quota, what it keeps."""
+    return f"{DIALLER_PREFIX}{name}"
+
+
+def connect_dialler(account: DiallerAccount, name: str, ledger: Ledger) -> None:
+    """Give a dialler's account what it shares with the ledger's other processes."""
+    called = dialler_account_name(name)
+    account.keep_in(LedgerStore(ledger, called, account.limits(), utc_now))
+    account.share_quota(SharedQuota(ledger, called, account.limits(), utc_now))
 
 
 def mailer_of(settings: Settings) -> Mailer | None:

@@ -30,7 +30,7 @@ def start_rules(rules: ActiveRules, settings: Settings) -> None:
         active = rules.current()
     except NoActiveRules:
         first = checked(settings.rules_dir).rulebook
-        if rules.activate_first(first, "serve", "first start"):
+        if rules.activate_first(first, "serve", "первый запуск"):
             note_first(settings.rules_dir, first.revision)
         else:
             first.close()

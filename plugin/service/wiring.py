@@ -26,6 +26,7 @@ from plugin.monitoring import AlertWatch
 from plugin.operations.chain_check import DailyChainCheck
 from plugin.operations.retention import DailyPurge
 from plugin.promise.bookkeeping import PromiseBook
+from plugin.promise.email_reader import EmailReader
 from plugin.promise.escalation import Escalation
 from plugin.promise.promise_loop import PromiseLoop
 from plugin.promise.refused_calls import RefusedCallWatch
@@ -47,6 +48,7 @@ from plugin.service.housekeeping import (
     refused_calls_step,
     stamps_step,
 )
+from plugin.service.pushing import push_loop
 from plugin.web import WebServer, create_app
 from plugin.web.events import too_large_teller
 from plugin.web.limits import BodyLimits
@@ -120,12 +122,20 @@ class Service:
             "chain": chain_step(ChainLoop(ledger, utc_now)),
             "chain-check": chain_check_step(DailyChainCheck(ledger, utc_now)),
             "stamps": stamps_step(HeadStamps(ledger, settings.stamps, utc_now)),
+            "emails": EmailReader(ledger, rules, CrmReads(self.connector, gates, refreshing=True), utc_now).step,
             "refused-calls": refused_calls_step(RefusedCallWatch(ledger, rules, utc_now)),
         }
         return (
             LoopThread("delivery", worker),
             LoopThread("events", resolver),
             *(LoopThread(name, HousekeepingLoop(step, worker.outages)) for name, step in housekeeping.items()),
+            *(
+                LoopThread(
+                    f"push-{one.name}",
+                    HousekeepingLoop(push_loop(ledger, one, settings, utc_now, owner).step, worker.outages),
+                )
+                for one in settings.diallers
+            ),
         )
 
 

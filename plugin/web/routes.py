@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from flask import Response
@@ -35,9 +36,21 @@ def add_route(
     documented: Any = view
     (usual, says), *others = answers.items()
     for status, other in others:
-        documented = blueprint.alt_response(status, schema=other.schema, description=other.description)(documented)
-    usually = blueprint.response(usual, says.schema, description=says.description, content_type=says.content_type)
+        documented = blueprint.alt_response(status, schema=_shape(other), description=other.description)(documented)
+    usually = blueprint.response(usual, _shape(says), description=says.description, content_type=says.content_type)
     documented = usually(documented)
     if doc:
         documented = blueprint.doc(**doc)(documented)
     blueprint.route(path, methods=[method])(documented)
+
+
+def _shape(says: Says) -> Schema:
+    return _only(says.schema)
+
+
+@cache
+def _only(kind: type[Schema]) -> Schema:
+    """One for all views: flask-smorest copies what it knows of a view at each step, and a schema is large."""
+    one = kind()
+    setattr(one, "__deepcopy__", lambda _: one)  # noqa: B010 (a type of its own would be another schema to apispec)
+    return one

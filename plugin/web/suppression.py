@@ -16,6 +16,7 @@ from plugin.common.strict_json import NotJsonError, read_object
 from plugin.deciding.ruleset.values import SuppressionScope
 from plugin.errors import EventError
 from plugin.ledger import Ledger
+from plugin.promise.email_list import MAILINGS, address_in, suppressed_of
 from plugin.promise.suppression_list import SuppressionEntry, entries_of, suppression_page
 from plugin.web.bearer import REFUSALS, SECURITY, BearerGate
 from plugin.web.errors import error_response, json_response
@@ -52,7 +53,7 @@ def suppression_blueprint(ledger: Ledger, now: Now) -> Blueprint:
     gate = BearerGate(ledger, now, "suppression")
 
     def number_state(number: str) -> Response:
-        """What one number, in any notation, is excluded from now."""
+        """What one number, in any notation, or e-mail address is excluded from now."""
         return gate.refusal() or _one(ledger, number)
 
     def check_numbers() -> Response:
@@ -82,14 +83,12 @@ def suppression_blueprint(ledger: Ledger, now: Now) -> Blueprint:
 
 
 def _one(ledger: Ledger, given: str) -> Response:
-    number = first_number(given[:_LONGEST])
-    if number is None:
+    number, address = first_number(given[:_LONGEST]), address_in(given)
+    if number is None and address is None:
         return error_response(
             422, "no_number", "This is no phone number", hint="Give it with its code: +79161234567, 8 916 123-45-67"
         )
-    with ledger.read() as connection:
-        entries = entries_of(connection, [number])
-    return json_response(200, _state(given, number, entries.get(number, ())), {"Cache-Control": "no-store"})
+    return json_response(200, _states(ledger, [given])[0], {"Cache-Control": "no-store"})
 
 
 def _many(ledger: Ledger, body: bytes) -> Response:
@@ -97,11 +96,23 @@ def _many(ledger: Ledger, body: bytes) -> Response:
         given = _checked(read_object(body).get("numbers"))
     except NotJsonError as error:
         return error_response(400, "not_json", f"the body is not a JSON object: {error}")
+    return json_response(200, {"results": _states(ledger, given)}, {"Cache-Control": "no-store"})
+
+
+def _states(ledger: Ledger, given: Sequence[Any]) -> list[dict[str, Any]]:
+    """Of each field what its number is excluded from and, where it is an e-mail address, what that is."""
     numbers = [first_number(one) if _is_field(one) else None for one in given]
+    addresses = [address_in(one) for one in given]
     with ledger.read() as connection:
         entries = entries_of(connection, [number for number in numbers if number is not None])
-    results = [_state(one, number, entries.get(number or "", ())) for one, number in zip(given, numbers, strict=True)]
-    return json_response(200, {"results": results}, {"Cache-Control": "no-store"})
+        excluded = suppressed_of(connection, [address for address in addresses if address is not None])
+    found = []
+    for one, number, address in zip(given, numbers, addresses, strict=True):
+        state = _state(one, number, entries.get(number or "", ()))
+        if address in excluded:
+            state["suppressed"].setdefault(MAILINGS, {"since": _told(excluded[address])})
+        found.append(state)
+    return found
 
 
 def _page(ledger: Ledger, given: Mapping[str, str]) -> Response:

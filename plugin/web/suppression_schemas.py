@@ -16,7 +16,9 @@ class NumberStateSchema(Schema):
 
     number = fields.Raw(required=True, metadata={"description": "As it was given"})
     e164 = fields.String(
-        required=True, allow_none=True, metadata={"description": "null: no number could be found in it"}
+        required=True,
+        allow_none=True,
+        metadata={"description": "null: there is no number in it; an e-mail address has none"},
     )
     suppressed = fields.Dict(
         keys=fields.String(),
@@ -36,7 +38,8 @@ class NumbersSchema(Schema):
         fields.Raw(),
         required=True,
         metadata={
-            "description": "Up to 10,000, each in any notation; of a field with several numbers the first counts",
+            "description": "Up to 10,000, each in any notation; of a field with several numbers the first counts. "
+            "E-mail addresses, too",
             "example": ["+79161234567", "8 (916) 123-45-67", 79161234567],
         },
     )

@@ -13,6 +13,7 @@ from playwright.sync_api import Page as Tab
 
 from plugin.config.load import load_settings
 from plugin.config.settings import Settings
+from tests.browser.call_centre import LAPTOP, CallCentre, Head, running_centre
 from tests.browser.kept_site import RULES, KeptSite
 from tests.browser.page_site import PATIENCE, Site
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
@@ -41,6 +42,27 @@ def kept_site(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -
     kept = KeptSite(tmp_path_factory.mktemp("site"), sqlite_template)
     yield kept
     kept.close()
+
+
+@pytest.fixture(scope="session")
+def call_centre(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[CallCentre]:
+    with running_centre(tmp_path_factory.mktemp("centre"), sqlite_template) as centre:
+        yield centre
+
+
+@pytest.fixture
+def centre(call_centre: CallCentre) -> CallCentre:
+    """The console with the shipped rules and no drafts; one for all tests."""
+    call_centre.anew()
+    return call_centre
+
+
+@pytest.fixture
+def head(centre: CallCentre, open_context: Callable[..., BrowserContext]) -> Head:
+    """The head of the call centre, signed in."""
+    head = Head(open_context(viewport=LAPTOP).new_page(), centre)
+    head.sign_in()
+    return head
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from tests.browser.test_accessible import AXE, TAGS
 from tests.plugin.auth.support import KEY, PASSWORD, HandClock
 from tests.plugin.web.console.busy_day import fill
 from tests.plugin.web.console.console_site import ConsoleSite
+from tests.plugin.web.console.every_page import addresses
 from tests.plugin.web.harness import ENVIRON
 
 RULES = Path(__file__).parents[2] / "rules"
@@ -39,33 +40,7 @@ class Shown:
 
     def pages(self) -> dict[str, str]:
         """An address of every kind of page."""
-        delivery = self.site.deliveries_of(self.calls["stopped"])[0]
-        return {
-            "today": "/",
-            "calls": "/calls?name=а&since=2026-11-01",
-            "call, late": f"/calls/{self.calls['late']}",
-            "call, done": f"/calls/{self.calls['done']}?rules=today",
-            "call, unfinished": f"/calls/{self.calls['half']}",
-            "calls again": "/calls/replay?outcome=exclude_calls&rules=today",
-            "promises": "/promises",
-            "deliveries": "/deliveries",
-            "delivery": f"/deliveries/{delivery}",
-            "plan": "/deliveries/plan?act=cancel&undone=1",
-            "events": "/events",
-            "events again": "/events/plan?act=drop",
-            "alerts": "/alerts?all=1",
-            "missing": "/missing",
-            "exclusions": "/suppression",
-            "one number": "/suppression?number=%2B79161112233",
-            "calls after refusal": "/suppression/refused",
-            "tokens": "/tokens",
-            "people": "/users",
-            "person": "/users/person?login=петрова",
-            "acts": "/acts",
-            "set-up": "/setup",
-            "refused": "/deliveries/plan?act=retry",
-            "not there": "/calls/999999",
-        }
+        return addresses(self.site, self.calls)
 
 
 @pytest.fixture

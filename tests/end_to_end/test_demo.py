@@ -38,14 +38,23 @@ def test_the_demo_ends_well_in_eighty_columns_and_leaves_nothing_running() -> No
 
 
 def test_a_kept_demo_stays_until_it_is_told_to_end() -> None:
-    demo = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "demo"],
         cwd=ROOT,
         env=_environ(KEEP="1"),
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-    )
+    ) as demo:
+        try:
+            _look_at(demo)
+        finally:
+            demo.send_signal(signal.SIGTERM)
+        assert demo.wait(40) == 0
+    assert processes_with("optout-demo-") == []
+
+
+def _look_at(demo: subprocess.Popen[str]) -> None:
     assert demo.stdout is not None
     lines = []
     for line in demo.stdout:
@@ -53,6 +62,9 @@ def test_a_kept_demo_stays_until_it_is_told_to_end() -> None:
         if line.startswith("Ctrl-C"):
             break
     assert any(line.startswith("CRM:     http://127.0.0.1:") for line in lines)
+    pages = [lines[at - 1] for at, line in enumerate(lines) if "вход: " in line]
+    assert [line.split("/")[-2] for line in pages] == ["console", "operator"]
+    assert any("вход: admin, пароль: " in line for line in lines)
     assert any("вход: operator, пароль: " in line for line in lines)
     link = next(line.strip() for line in lines if "/operator/open" in line)
     with build_opener(HTTPCookieProcessor(), ProxyHandler({})).open(link, timeout=10) as page:
@@ -60,8 +72,3 @@ def test_a_kept_demo_stays_until_it_is_told_to_end() -> None:
 
     time.sleep(0.5)
     assert demo.poll() is None
-    demo.send_signal(signal.SIGTERM)
-
-    assert demo.wait(40) == 0
-    demo.stdout.close()
-    assert processes_with("optout-demo-") == []

@@ -6,6 +6,7 @@ No engine, no classes, no proof: questions are asked in order and rules applied 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 
@@ -51,6 +52,46 @@ def evaluate(content: Mapping[str, Any], script: str, facts: Mapping[str, Any]) 
     return Plain(tuple(q["fact"] for q in order), tuple(lacking), outcomes, tuple(actions))
 
 
+def who(content: Mapping[str, Any], role: str, person: str | None, today: date) -> tuple[str, str]:
+    """User and address of whoever does it on this day: the role's person, one of its people, or the deputy."""
+    form = content["roles.toml"]["role"][role]
+    if person is not None:
+        form = next(one for one in form["person"] if one["name"] == person)
+    for span in form.get("away", ()):
+        first, _, last = span.partition("/")
+        if first <= today.isoformat() <= (last or first):
+            form = form["deputy"]
+            break
+    return form["crm_user"], form["address"]
+
+
+def due(content: Mapping[str, Any], script: str, action: str, called: datetime) -> datetime:
+    """When a reminder is due of a call that ended then, by the calendar's own clocks: searched minute by minute."""
+    file, shared = content[f"{script}/outcomes.toml"], content[f"{script}/script.toml"]
+    actions = [*(one for outcome in file["outcome"].values() for one in outcome.get("action", ())), *file["action"]]
+    form = next(one for one in actions if action in {f"{one['id']}-{role}" for role in one.get("roles", ())})
+    hours = form.get("due_in_hours") or shared["reminder"].get("due_in_hours") or shared["promise_hours"]
+    end = called + timedelta(hours=hours)
+    if (form.get("due") or shared["reminder"].get("due")) != "working":
+        return end
+    moment = end
+    while moment > called:
+        if _at_work(content["calendar.toml"]["calendar"], moment):
+            return moment
+        moment -= timedelta(minutes=1)
+    return min(end, called + timedelta(hours=1))
+
+
+def _at_work(calendar: Mapping[str, Any], moment: datetime) -> bool:
+    """Whether people were at work in the minute before."""
+    day, clock = moment.date().isoformat(), moment.strftime("%H:%M")
+    spans = {key: [one.partition("/") for one in calendar.get(key, ())] for key in ("holidays", "working")}
+    named = {key: any(first <= day <= (last or first) for first, _, last in found) for key, found in spans.items()}
+    weekday = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[moment.weekday()]
+    works = named["working"] or (weekday in calendar["days"] and not named["holidays"])
+    return works and calendar["from"] < clock <= calendar["to"]
+
+
 def _each(
     content: Mapping[str, Any], action: Mapping[str, Any], facts: Mapping[str, Any], vocabulary: Mapping[str, Any]
 ) -> list[tuple[str, str | None, str | None]]:
@@ -65,7 +106,11 @@ def _each(
 
 
 def _chosen(person: Mapping[str, Any], facts: Mapping[str, Any], vocabulary: Mapping[str, Any]) -> bool:
-    for field, wanted in person.get("when", {}).items():
+    fields: dict[str, Any] = {}
+    for name, wanted in person.get("when", {}).items():
+        # ``card.brand = "Kia"`` is a table within a table.
+        fields |= {f"{name}.{key}": one for key, one in wanted.items()} if name in ("call", "card") else {name: wanted}
+    for field, wanted in fields.items():
         names = [name for name, fact in vocabulary.items() if fact.get("from") == field]
         if not _one(wanted, facts.get(names[0])):
             return False

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,7 @@ class RunningPlugin(ReadyProcess):
     def states(self, call_id: str) -> dict[str, list[str]]:
         """The states of a call's deliveries by kind, as the ledger has them: who waits need not start a process."""
         states: dict[str, list[str]] = {}
-        settings = load_settings(self.home, self.environ, secrets=False)
-        with closing(Ledger(settings.ledger_url)) as ledger, ledger.read() as connection:
+        with closing(Ledger(self.ledger_url)) as ledger, ledger.read() as connection:
             newest, *_ = [*find_calls(connection, call_id), None]
             query = select(deliveries.c.kind, deliveries.c.state).where(deliveries.c.call_ref == newest)
             for kind, state in connection.execute(query):
@@ -126,6 +126,11 @@ class RunningPlugin(ReadyProcess):
         """Whether nothing of the call is on its way any more."""
         found = [state for states in self.states(call_id).values() for state in states]
         return bool(found) and set(found) <= {"done", "cancelled", "parked"}
+
+    @cached_property
+    def ledger_url(self) -> str:
+        """Where its ledger is."""
+        return load_settings(self.home, self.environ, secrets=False).ledger_url
 
     @property
     def command(self) -> list[str]:

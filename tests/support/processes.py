@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from tests.support.forks import Fork, can_fork, start
+
 ROOT = Path(__file__).resolve().parents[2]
 #: A machine that is this many times slower than ours, or as busy, still passes.
 SLOWER = 4.0
-_LONGEST_PAUSE = 0.05
+_LONGEST_PAUSE = 0.1
 _GIVEN_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 T = TypeVar("T")
@@ -32,14 +34,17 @@ class ReadyProcess:
 
     environ: Mapping[str, str]
     log_file: Path
-    proc: subprocess.Popen[str] = field(init=False)
+    proc: subprocess.Popen[str] | Fork = field(init=False)
 
     def launch(self, command: list[str], ready: str) -> str:
         """Start it and wait for the line that begins with ``ready``; returns the rest of it. Raises NotStarted."""
         with self.log_file.open("a", encoding="utf-8") as log:
-            self.proc = subprocess.Popen(
-                command, cwd=ROOT, env=dict(self.environ), stdout=subprocess.PIPE, stderr=log, text=True
-            )
+            if can_fork(command):
+                self.proc = start(command, self.environ, stdout=None, stderr=log.fileno())
+            else:
+                self.proc = subprocess.Popen(
+                    command, cwd=ROOT, env=dict(self.environ), stdout=subprocess.PIPE, stderr=log, text=True
+                )
         assert self.proc.stdout is not None
         line = self.proc.stdout.readline()
         if not line.startswith(ready):
@@ -52,6 +57,7 @@ class ReadyProcess:
         if self.proc.poll() is None:
             self.proc.send_signal(how)
         self.proc.communicate(timeout=120)
+        assert self.proc.returncode is not None
         return self.proc.returncode
 
     @property
@@ -94,7 +100,7 @@ def processes_with(word: str) -> list[str]:
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            line = entry.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            line = entry.read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace")
         except OSError:
             continue
         if word in line:

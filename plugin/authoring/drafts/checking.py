@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from plugin.authoring.drafts.addresses import value_at
@@ -20,6 +21,8 @@ from plugin.errors import Fault
 
 #: Drafts of which the faults are remembered: a page is asked for again and again.
 _KEPT = 32
+#: Texts of files of which it is remembered what they say.
+_TEXTS_KEPT = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,18 @@ def digest_of(files: DraftFiles) -> str:
 
 
 def content_of(files: DraftFiles) -> dict[str, Any]:
-    """What the files say, without those that cannot be read."""
-    content = {}
-    for name, text in files.items():
-        try:
-            content[name] = composed(parse_toml(text.encode("utf-8", "surrogatepass")).data)
-        except TomlUnreadable:
-            continue
-    return content
+    """What the files say, without those that cannot be read; to be read alone, since others are given the same."""
+    found = {name: _said(text) for name, text in files.items()}
+    return {name: said for name, said in found.items() if said is not None}
+
+
+@lru_cache(_TEXTS_KEPT)
+def _said(text: str) -> Any:
+    """What one file says; None where it cannot be read. An edit changes one file of many."""
+    try:
+        return composed(parse_toml(text.encode("utf-8", "surrogatepass")).data)
+    except TomlUnreadable:
+        return None
 
 
 class DraftChecks:

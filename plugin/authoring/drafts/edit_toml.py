@@ -53,13 +53,15 @@ def insert_entry(text: str, place: Place, value: Any) -> str:
 def insert_table(text: str, place: Place, body: Mapping[str, Any], *, blank: int = 1) -> str:
     """The text with a table of its own, ``[place]``, or where ``place`` ends with a number an entry ``[[place]]``.
 
-    An entry comes after the one before it, anything else last. ``blank``: lines before it. Lists of tables in the body
-    get headers of their own.
+    An entry comes after the one before it, the first one after the table that it belongs to, anything else last.
+    ``blank``: lines before it. Lists of tables in the body get headers of their own.
     """
     lines = "\n".join(_block_lines(place, body)) + "\n"
     position = len(text)
     if isinstance(place[-1], int) and place[-1]:
         position = family(text, (*place[:-1], place[-1] - 1))[-1].end
+    elif isinstance(place[-1], int) and (around := family(text, place[:-2]) if place[:-2] else []):
+        position = around[-1].end
     before, after = text[:position], text[position:]
     if position == len(text) and before.strip():
         before = before.rstrip("\n") + "\n"
@@ -168,7 +170,17 @@ def _written(value: Any) -> str:
         entries = [literal(entry) for entry in value]
         if any(isinstance(entry, Mapping) for entry in value) or sum(map(len, entries)) > _WIDTH:
             return "[\n" + "".join(f"{_INDENT}{entry},\n" for entry in entries) + "]"
+    if isinstance(value, Mapping) and any(isinstance(value.get(owner), Mapping) for owner in _WITH_DOTS):
+        return f"{{ {', '.join(_dotted(value))} }}"
     return literal(value)
+
+
+def _dotted(value: Mapping[str, Any]) -> Iterator[str]:
+    for key, one in value.items():
+        if key in _WITH_DOTS and isinstance(one, Mapping):
+            yield from (f"{key}.{key_literal(name)} = {literal(inner)}" for name, inner in one.items())
+        else:
+            yield f"{key_literal(key)} = {literal(one)}"
 
 
 def _block_lines(place: Place, body: Mapping[str, Any]) -> Iterator[str]:
@@ -185,6 +197,8 @@ def _block_lines(place: Place, body: Mapping[str, Any]) -> Iterator[str]:
 
 #: Lists of tables that stand under headers of their own in a table that is written anew.
 _WITH_HEADERS = frozenset({"action", "person"})
+#: Tables in a condition that are written as ``{ card.brand = "Kia" }``.
+_WITH_DOTS = ("call", "card")
 
 
 # --- what was meant ------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -34,6 +35,7 @@ class FieldForm:
     choices: tuple[str, ...] = ()
 
 
+@lru_cache(4_096)
 def form_of(file: str, place: Place) -> FieldForm | None:
     """The form of a field, or None where the rules have no such field."""
     found: Any = _file_form(file)

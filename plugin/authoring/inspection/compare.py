@@ -265,6 +265,8 @@ def _questions(
 def _question(a: Question, b: Question, label: str) -> Iterator[ConversationChange]:
     if question_words(a) != question_words(b):
         yield ConversationChange("phrase", f"Фраза вопроса: {label}", question_words(a), question_words(b))
+    if a.hint != b.hint and a.say and b.say:
+        yield ConversationChange("hint", f"Подсказка под фразой: {label}", a.hint, b.hint)
     if a.read != b.read:
         yield ConversationChange("read", f"Фраза вопроса, как её читать: {label}", a.read, b.read)
     for answer in a.answers:

@@ -6,7 +6,7 @@ The same change in many conversations is one ``BehaviourChange`` with their numb
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -82,9 +82,14 @@ class Differences:
         return not self.roles and not self.scripts
 
 
-def differences(old: Rulebook, new: Rulebook, most: int = MOST_COMPARED) -> Differences:
-    """What differs. ``most`` conversations of each script are compared. Pure; raises EngineError only."""
-    found = (_script(old, new, name, most) for name in sorted({*old.scripts, *new.scripts}))
+def differences(
+    old: Rulebook, new: Rulebook, most: int = MOST_COMPARED, go_on: Callable[[], bool] = lambda: True
+) -> Differences:
+    """What differs. ``most`` conversations of each script are compared, for as long as ``go_on`` says so.
+
+    Raises EngineError only.
+    """
+    found = (_script(old, new, name, most, go_on) for name in sorted({*old.scripts, *new.scripts}))
     scripts = tuple(
         script for script in found if script and (script.changes or script.cut or script.state != "changed")
     )
@@ -95,7 +100,7 @@ def differences(old: Rulebook, new: Rulebook, most: int = MOST_COMPARED) -> Diff
 # --- scripts ---------------------------------------------------------------------------------------
 
 
-def _script(old: Rulebook, new: Rulebook, name: str, most: int) -> ScriptDifferences | None:
+def _script(old: Rulebook, new: Rulebook, name: str, most: int, go_on: Callable[[], bool]) -> ScriptDifferences | None:
     if name not in old.scripts:
         return ScriptDifferences(name, new.scripts[name].title, "new")
     if name not in new.scripts:
@@ -103,20 +108,23 @@ def _script(old: Rulebook, new: Rulebook, name: str, most: int) -> ScriptDiffere
     files = [f"{name}/{file}" for file in SCRIPT_FILES]
     if all(old.content.get(file) == new.content.get(file) for file in (*files, CALENDAR_FILE)):
         return None
-    return _compared(old.scripts[name], new.scripts[name], old.roles, new.roles, most)
+    return _compared(old.scripts[name], new.scripts[name], {**old.roles, **new.roles}, most, go_on)
 
 
 def _compared(
-    old: Decider, new: Decider, old_roles: Mapping[str, Role], new_roles: Mapping[str, Role], most: int
+    old: Decider, new: Decider, roles: Mapping[str, Role], most: int, go_on: Callable[[], bool]
 ) -> ScriptDifferences:
     result = ScriptDifferences(new.name, new.title, "changed")
     changes: dict[tuple[object, ...], BehaviourChange] = {}
-    labels = {name: role.label for name, role in {**old_roles, **new_roles}.items()}
+    labels = {name: role.label for name, role in roles.items()}
     result.changes += [
         BehaviourChange(f.kind, f.what, f.old, f.new) for f in script_changes(old.script, new.script, labels)
     ]
     walk = pairs(old, new)
     for pair in islice(walk, most):
+        if not go_on():
+            result.cut = True
+            break
         result.compared += 1
         found = list(compared(pair, old.script, new.script, labels))
         result.different += bool(found)
@@ -130,7 +138,7 @@ def _compared(
                 changes[change.key] = known
             known.conversations = (known.conversations or 0) + 1
             known.outcomes.update(dict.fromkeys(change.outcomes))
-    result.cut = next(walk, None) is not None
+    result.cut = result.cut or next(walk, None) is not None
     result.changes += sorted(changes.values(), key=lambda change: _ORDER.index(change.kind))
     return result
 
@@ -138,8 +146,8 @@ def _compared(
 #: What matters most comes first.
 _ORDER = (
     *("outcome", "fault", "only_old", "only_new", "say", "action", "recipients", "text", "subject", "term", "mail"),
-    *("number", "card", "about", "read", "label", "asked_less", "asked_more", "order", "phrase", "answer_label"),
-    "answers_order",
+    *("number", "card", "about", "read", "label", "asked_less", "asked_more", "order", "phrase", "hint"),
+    *("answer_label", "answers_order"),
 )
 
 
@@ -172,10 +180,24 @@ def _roles(old: Mapping[str, Role], new: Mapping[str, Role]) -> Iterator[Behavio
             reached = ", ".join(part for part in (new[name].crm_user, new[name].address) if part)
             yield BehaviourChange("role_new", new[name].label, None, f"{name}: {reached}")
         else:
-            for key, title in _ROLE_FIELDS.items():
-                before, after = getattr(old[name], key), getattr(new[name], key)
+            sides = [_reached(role) for role in (old[name], new[name])]
+            for title in sides[0]:
+                before, after = sides[0][title], sides[1][title]
                 if before != after:
                     yield BehaviourChange("role", f"{old[name].label}: {title}", before, after)
+
+
+def _reached(role: Role) -> dict[str, str | None]:
+    """Who the role is and when they are away, in words by what it is."""
+    deputy = role.deputy and ", ".join(
+        part for part in (role.deputy.label, role.deputy.crm_user, role.deputy.address) if part
+    )
+    days = ("/".join(dict.fromkeys((f"{first}", f"{last}"))) for first, last in role.away)
+    return {
+        **{title: getattr(role, key) for key, title in _ROLE_FIELDS.items()},
+        "дни отсутствия": ", ".join(days) or None,
+        "заместитель": deputy,
+    }
 
 
 def _files(old: Rulebook, new: Rulebook) -> dict[str, str]:

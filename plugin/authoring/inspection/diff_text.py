@@ -5,7 +5,7 @@ The lines of the files themselves are shown as they are, however long.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,8 @@ _TITLES = {
     "role_new": "Новая роль",
     "role_gone": "Роли больше нет",
 }
+#: A file on one side only is shown with its text up to so many lines.
+_LONGEST_WHOLE = 40
 #: Labels of outcomes named with one change.
 _NAMED = 6
 
@@ -81,7 +83,15 @@ def _page(found: Differences, old: str, new: str) -> Iterator[str]:
     if found.files:
         yield "Тексты файлов"
         for text in found.files.values():
-            yield from ("", *(clean(line) for line in text.split("\n")))
+            yield from ("", *_file(text.split("\n")))
+
+
+def _file(lines: Sequence[str]) -> Iterator[str]:
+    """The differences of one file; one that is new, or gone, is only named where it is long."""
+    if len(lines) > _LONGEST_WHOLE and (lines[2].startswith("@@ -0,0 ") or lines[2].endswith(" +0,0 @@")):
+        yield from (*(clean(line) for line in lines[:2]), f"  строк: {len(lines) - 3}")
+    else:
+        yield from (clean(line) for line in lines)
 
 
 def _alike(found: Differences) -> Iterator[str]:

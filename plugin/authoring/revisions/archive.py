@@ -64,6 +64,14 @@ def newest_activation(connection: Connection) -> Activation | None:
     return next(iter(activation_history(connection, 1)), None)
 
 
+def active_at(connection: Connection, moment: datetime) -> str:
+    """The revision that decided at this moment. Raises InputError (Russian) where none did yet."""
+    found = next((one.revision for one in activation_history(connection) if one.at <= moment), None)
+    if found is None:
+        raise InputError("Тогда активных правил ещё не было", hint="Все редакции печатает optout rules history")
+    return found
+
+
 def find_revision(connection: Connection, name: str, *, once_active: bool = False) -> str:
     """The one stored revision called or beginning so; ``once_active``: among those that ever decided.
 

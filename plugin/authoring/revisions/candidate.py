@@ -47,7 +47,7 @@ class RulesCandidate:
     differ from that. ``brought``: what others published since ``base`` and the candidate's own texts lacked.
     ``overruled``: fields in conflict for which its own value was chosen. ``base`` None: it is not known what the texts
     began with, so ``changes`` may take back what others published. ``people``: who stays although the revision that is
-    gone back to names others (old: that revision's, new: today's).
+    gone back to names others (old: that revision's, new: today's). ``new_scripts``: those that never decided yet.
     """
 
     kind: ChangeKind
@@ -59,6 +59,7 @@ class RulesCandidate:
     overruled: tuple[FieldConflict, ...] = ()
     lost_remarks: Mapping[str, tuple[str, ...]] | None = None
     people: tuple[RulesChange, ...] = ()
+    new_scripts: tuple[str, ...] = ()
 
     @property
     def takes_back_unknown(self) -> bool:
@@ -79,7 +80,8 @@ def publish_candidate(
         return RulesCandidate(ChangeKind.PUBLISH, files, None, base.revision)
     theirs = revision_texts(connection, active.revision)
     if base.texts is None:
-        return RulesCandidate(ChangeKind.PUBLISH, files, active, None, rules_changes(theirs, files))
+        changes, new = rules_changes(theirs, files), _new_scripts(theirs, files)
+        return RulesCandidate(ChangeKind.PUBLISH, files, active, None, changes, new_scripts=new)
     merge = merge_rules(base.texts, files, theirs)
     if merge.conflicts and not (keep_over and active.revision.startswith(keep_over)):
         raise RulesConflict(
@@ -94,7 +96,13 @@ def publish_candidate(
         merge.brought,
         merge.conflicts,
         merge.lost_remarks,
+        new_scripts=_new_scripts(theirs, merge.files),
     )
+
+
+def _new_scripts(theirs: RulesTexts, files: RulesTexts) -> tuple[str, ...]:
+    known = {name.partition("/")[0] for name in theirs}
+    return tuple(sorted({name.partition("/")[0] for name in files if "/" in name} - known))
 
 
 def rollback_candidate(connection: Connection, name: str | None, *, people_too: bool = False) -> RulesCandidate:

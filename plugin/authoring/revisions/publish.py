@@ -37,6 +37,7 @@ from plugin.authoring.verification.check_folder import faults_beside
 from plugin.authoring.verification.isolated import check_isolated
 from plugin.common.clock import Now, utc_now
 from plugin.deciding.decision.compiled_rules import Rulebook
+from plugin.deciding.ruleset.schema import CASES_FILE
 from plugin.errors import ApprovalNeeded, Fault, InputError, RulesError, RulesMovedOn
 from plugin.ledger import Ledger
 from plugin.ledger.audit import Actor
@@ -110,7 +111,17 @@ def ready_folder(ledger: Ledger, folder: Path, *, keep_over: str = "") -> Iterat
         candidate = publish_candidate(None, copy.files, copy_base(None, folder))
     passed = checked(folder) if candidate.files == copy.files else _merged_checked(candidate, folder)
     with closing(passed.rulebook):
+        _refuse(_untried(candidate, passed.rulebook))
         yield ReadyRules(candidate, passed, folder, copy.files)
+
+
+def _untried(candidate: RulesCandidate, rulebook: Rulebook) -> Iterator[Fault]:
+    """New scripts of which no case says what is to come of them."""
+    for name in candidate.new_scripts:
+        file = f"{name}/{CASES_FILE}"
+        if name in rulebook.scripts and file not in rulebook.content:
+            what = "скрипт новый, а случаев нет: не сказано, чего от него ждать"
+            yield Fault(file, 0, f"скрипт «{name}»", what, "опишите в этом файле хотя бы один [[case]]")
 
 
 def _merged_checked(candidate: RulesCandidate, folder: Path) -> CheckedRules:
@@ -187,6 +198,7 @@ def ready_candidate(candidate: RulesCandidate) -> Iterator[ReadyRules]:
     """Check a candidate and run its cases. Raises RulesError with every fault found."""
     passed = check_texts(candidate.files)
     with closing(passed.rulebook):
+        _refuse(_untried(candidate, passed.rulebook))
         yield ReadyRules(candidate, passed)
 
 

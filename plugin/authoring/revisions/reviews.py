@@ -22,13 +22,13 @@ from plugin.ledger.schema import rule_reviews
 if TYPE_CHECKING:
     from plugin.deciding.decision.compiled_rules import Rulebook
 
-SUBMIT, APPROVE = "submit", "approve"
+SUBMIT, APPROVE, WITHDRAW = "submit", "approve", "withdraw"
 _r = rule_reviews.c
 
 
 @dataclass(frozen=True, slots=True)
 class RulesReview:
-    """One step of a review. ``act``: submit or approve; ``over``: the activation that the rules were compared with."""
+    """One step of a review. ``act``: submit, approve or withdraw; ``over``: the activation they were held against."""
 
     revision: str
     act: str
@@ -61,6 +61,15 @@ def approve(ledger: Ledger, rulebook: Rulebook, actor: Actor, at: datetime, *, o
         _add(connection, rulebook.revision, APPROVE, over, actor, at)
 
 
+def withdraw(ledger: Ledger, revision: str, actor: Actor, at: datetime) -> None:
+    """Take rules back that wait, and what was agreed to of them. Raises InputError where they do not wait."""
+    with ledger.write(alone=True) as connection:
+        found = next((one for one in waiting(connection) if one.revision == revision), None)
+        if found is None:
+            raise InputError("Эти правила согласования уже не ждут", hint="Вернитесь к списку")
+        _add(connection, revision, WITHDRAW, found.over, actor, at)
+
+
 def approvers(connection: Connection, revision: str, over: int | None, publisher: str) -> tuple[str, ...]:
     """Who agreed to this revision over this activation and is none of its authors."""
     steps = _steps(connection, revision, over)
@@ -74,16 +83,23 @@ def waiting(connection: Connection) -> list[RulesReview]:
     if not has_table(connection, "rule_reviews"):
         return []
     active = newest_activation(connection)
-    query = select(rule_reviews).where(_r.over == active.id if active else _r.over.is_(None), _r.act == SUBMIT)
-    rows = connection.execute(query.order_by(_r.id.desc())).all()
-    found = {row.revision: _review(row) for row in reversed(rows)}
+    query = select(rule_reviews).where(_r.over == active.id if active else _r.over.is_(None), _r.act != APPROVE)
+    found: dict[str, RulesReview] = {}
+    for row in connection.execute(query.order_by(_r.id)):
+        if row.act == WITHDRAW:
+            found.pop(row.revision, None)
+        else:
+            found[row.revision] = _review(row)
     return [one for one in reversed(found.values()) if active is None or one.revision != active.revision]
 
 
 def _steps(connection: Connection, revision: str, over: int | None) -> list[RulesReview]:
     where = _r.over.is_(None) if over is None else _r.over == over
     rows = connection.execute(select(rule_reviews).where(_r.revision == revision, where).order_by(_r.id))
-    return [_review(row) for row in rows]
+    steps = [_review(row) for row in rows]
+    # What was agreed to before it was taken back is agreed to no more.
+    taken_back = max((number for number, one in enumerate(steps, 1) if one.act == WITHDRAW), default=0)
+    return steps[taken_back:]
 
 
 def _review(row: object) -> RulesReview:

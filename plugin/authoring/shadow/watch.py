@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -27,6 +28,8 @@ _LOG = structlog.get_logger(__name__)
 #: Decisions looked at in one go, and the seconds between two looks.
 _AT_ONCE = 50
 _PAUSE = 2.0
+#: Where more wait, it rests so many times as long as it worked: calls that come in need the process more.
+_REST = 4.0
 #: So many failures in a row end the shadow.
 _MOST_FAILURES = 5
 _FAILED = "не отвечает: остановлена после нескольких неудач подряд"
@@ -49,6 +52,7 @@ class ShadowWatch:
 
     def step(self, stopped: Callable[[], bool] = lambda: False) -> float:
         """Look at some decisions; the seconds until the next time. Raises LedgerUnavailable."""
+        began = time.monotonic()
         with self._ledger.read() as connection:
             shadow = running_shadow(connection)
             newest = newest_decision(connection) if shadow else None
@@ -60,7 +64,7 @@ class ShadowWatch:
         if settled is None or settled <= shadow.position:
             return _PAUSE
         self._look(shadow, seen, seen[-1].id if len(seen) == _AT_ONCE else settled, stopped)
-        return 0.0 if len(seen) == _AT_ONCE else _PAUSE
+        return min(_PAUSE, _REST * (time.monotonic() - began)) if len(seen) == _AT_ONCE else _PAUSE
 
     def close(self) -> None:
         """End the shadow's process."""

@@ -1,10 +1,12 @@
-"""Rewrites cases whose texts were changed on purpose: the wording that a case quotes becomes the one that came out.
+"""Rewrites cases whose texts or terms were changed on purpose: what a case says of them becomes what came out.
 
-Only what a case quotes word for word is rewritten, in the text of the file itself, so that remarks and order stay.
+Only what a case quotes word for word is rewritten, and terms in hours, in the text of the file itself, so that remarks
+and order stay.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,20 +22,25 @@ _CASE = "[[case]]"
 
 @dataclass(frozen=True, slots=True)
 class Rewording:
-    """One text of one case: what it says now and what it is to say."""
+    """One text of one case: what it says now and what it is to say; a number with the name of its field."""
 
     result: CaseResult
     old: str
     new: str
+    is_number: bool = False
 
 
 def rewordings(rulebook: Rulebook, results: Sequence[CaseResult]) -> list[Rewording]:
-    """Every text that a failed case quotes otherwise than it came out."""
+    """Every text that a failed case quotes otherwise than it came out, and every term."""
+    failed = [result for result in results if not result.ok and result.run.decision is not None]
     return [
-        Rewording(result, old, new)
-        for result in results
-        if not result.ok and result.run.decision is not None
-        for old, new in dict(_pairs(rulebook, rulebook.roles, result)).items()
+        Rewording(result, old, new, is_number)
+        for result in failed
+        for pairs, is_number in (
+            (dict(_pairs(rulebook, rulebook.roles, result)), False),
+            (dict(_terms(rulebook, result)), True),
+        )
+        for old, new in pairs.items()
         if old and new
     ]
 
@@ -46,12 +53,37 @@ def rewritten(text: str, changes: Sequence[Rewording]) -> tuple[str, list[Reword
         start = change.result.case.line - 1
         end = next((n for n in range(start + 1, len(lines)) if lines[n].startswith(_CASE)), len(lines))
         block = "\n".join(lines[start:end])
-        written = next((one for one in text_literals(change.old) if one in block), None)
+        written = _number(change.old, block) if change.is_number else _text(change.old, block)
         if written is None:
             left.append(change)
             continue
-        lines[start:end] = block.replace(written, literal(change.new)).split("\n")
+        new = change.new if change.is_number else literal(change.new)
+        lines[start:end] = block.replace(written, new).split("\n")
     return "\n".join(lines), left
+
+
+def _text(old: str, block: str) -> str | None:
+    return next((one for one in text_literals(old) if one in block), None)
+
+
+def _number(old: str, block: str) -> str | None:
+    """The field with its number as the block has them, at the beginning of a line."""
+    key, _, number = old.partition(" = ")
+    found = re.search(rf"^{key}[ \t]*=[ \t]*{number}\b", block, re.MULTILINE)
+    return found[0] if found else None
+
+
+def _terms(rulebook: Rulebook, result: CaseResult) -> Iterator[tuple[str, str]]:
+    """``due_in_hours`` where all reminders agree, and ``promise_hours``: the field with its number, old and new."""
+    expected, decision = result.case.expected, result.run.decision
+    due = {action.due_in_hours for action in decision.actions if action.role} if decision else set()
+    promised = {rulebook.script(result.case.script).promise_hours}
+    for key, wanted, found in (
+        ("due_in_hours", expected.due_in_hours, due),
+        ("promise_hours", expected.promise_hours, promised),
+    ):
+        if wanted is not None and len(found) == 1 and wanted not in found:
+            yield f"{key} = {wanted}", f"{key} = {found.pop()}"
 
 
 def _pairs(rulebook: Rulebook, roles: Mapping[str, Role], result: CaseResult) -> Iterator[tuple[str, str]]:

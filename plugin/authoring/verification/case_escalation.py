@@ -8,7 +8,7 @@ from plugin.deciding.decision.decider import Decider
 from plugin.deciding.decision.model import Decision
 from plugin.deciding.ruleset.cases import Case
 from plugin.deciding.ruleset.model import EscalationStep
-from plugin.deciding.ruleset.people import recipient_of
+from plugin.deciding.ruleset.people import are_recipients, recipient_of
 from plugin.deciding.ruleset.template import Template
 from plugin.deciding.ruleset.values import FactValue
 
@@ -26,7 +26,7 @@ def escalation_differences(
     named = [one["step"] for one in case.expected.escalation]
     for one in case.expected.escalation:
         step, who = steps[one["step"]], told.get(one["step"], [])
-        if sorted(who) != sorted(one["to"]):
+        if not are_recipients(one["to"], who):
             got = ", ".join(who) or "никто"
             yield f"шаг «{step.id}»: ожидалось, что узнает: {', '.join(one['to'])}, узнает: {got}"
         if one["hours"] not in (None, step.hours):

@@ -12,6 +12,7 @@ from plugin.deciding.decision.trace import RuleTrace, TracedCondition, toml, wri
 from plugin.deciding.ruleset import Role
 from plugin.deciding.ruleset.cases import Case, Expected, Wording
 from plugin.deciding.ruleset.conditions import allowed_values
+from plugin.deciding.ruleset.people import are_recipients
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import BadFacts, DecisionError, FactError, OutcomeConflict
 
@@ -142,7 +143,7 @@ class _Differences:
         if self._expected.remind is None:
             return
         roles = [str(action.recipient) for action in self._reminders]
-        if sorted(self._expected.remind) != sorted(roles):
+        if not are_recipients(self._expected.remind, roles):
             yield f"ожидалось напоминание: {_people(self._expected.remind)}, получено: {_people(roles)}"
 
     def _reminders_as_expected(self) -> Iterator[str]:

@@ -16,7 +16,7 @@ from plugin.deciding.decision.trace import RuleTrace, toml
 from plugin.deciding.ruleset import Role
 from plugin.deciding.ruleset.calendar import due_by
 from plugin.deciding.ruleset.cases import Case, Wording
-from plugin.deciding.ruleset.people import addressee, recipient_of
+from plugin.deciding.ruleset.people import addressee, are_recipients, recipient_of
 from plugin.deciding.ruleset.values import SKIPPED, FactValue
 from plugin.errors import BadFacts, DecisionError
 
@@ -169,7 +169,7 @@ def _unfinished(decider: Decider, case: Case, facts: Mapping[str, FactValue]) ->
         told = [
             recipient_of(role, person) for role in decider.unfinished_roles for person in decider.people(role, facts)
         ]
-        if sorted(told) != sorted(expected["remind"]):
+        if not are_recipients(expected["remind"], told):
             wanted = ", ".join(expected["remind"]) or "никому"
             yield f"о незавершённом разговоре ожидалось напоминание: {wanted}, получено: {', '.join(told)}"
 

@@ -102,6 +102,15 @@ class Logic:
             for bit in bits(entry.needs):
                 self._needing[bit].append(number)
 
+        self._answered_by = {
+            bit: entry.fact for entry in self.entries if entry.fact for bit in bits(entry.gives)
+        }
+        self._settled_by = {
+            bit: number
+            for number, branches in enumerate(self.call_branches)
+            for bit in bits(union(branch.holds for branch in branches))
+        }
+
     def condition(self, condition: Condition) -> int:
         """The bits of a condition."""
         return union(self._bits[pattern] for pattern in condition.patterns)
@@ -188,6 +197,16 @@ class Logic:
                     fresh |= entry.gives & ~could
                     could |= entry.gives
         return entries, needs, facts
+
+    def is_past(self, state: ConversationState, wanted: int) -> bool:
+        """Whether one of these conditions can hold no more: its fact is known by now, and it did not hold on it."""
+        missing = wanted & ~state.holds
+        unanswered = union(self.entries[bit.bit_length() - 1].fact for bit in bits(state.open))
+        known = state.asked & ~unanswered
+        return any(
+            self._answered_by.get(bit, 0) & known or self._settled_by.get(bit, state.calls) < state.calls
+            for bit in bits(missing)
+        )
 
     def signature(self, state: ConversationState, *, by_rule: bool, kept: int = 0) -> tuple[object, ...]:
         """What the rest of the conversation depends on: states that agree in it go on alike and end alike.

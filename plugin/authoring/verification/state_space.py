@@ -136,21 +136,21 @@ class _Walker:
 
     def find(self, is_end: Callable[[ConversationState], bool]) -> bool | None:
         """Whether some conversation ends so and with all kept conditions; what makes them hold is tried first."""
-        known, stack = {self._signature(self._start)}, [self._start]
+        known, stack = set[tuple[object, ...]](), [self._start]
         while stack:
             if len(known) > self._limits.states or self._spent() > 1:
                 return None
             state = stack.pop()
+            # Looked at only now: most of those that wait are never needed.
+            if (signature := self._signature(state)) in known:
+                continue
+            known.add(signature)
             ways = self._ways(state)
             if not ways and not self._kept & ~state.holds and is_end(state):
                 return True
-            children = []
-            for step, branch in ways:
-                child = self._go(state, step, branch)
-                if (signature := self._signature(child)) not in known:
-                    known.add(signature)
-                    children.append(child)
-            stack += sorted(children, key=lambda child: (child.holds & self._kept).bit_count())
+            children = (self._go(state, step, branch) for step, branch in ways)
+            going_on = (child for child in children if not self._logic.is_past(child, self._kept))
+            stack += sorted(going_on, key=lambda child: (child.holds & self._kept).bit_count())
         return False
 
     def walk_on(self) -> Walk:

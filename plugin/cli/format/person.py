@@ -37,6 +37,8 @@ def to_json(record: PersonRecord, words: Sequence[ScriptLabels], zone: ZoneInfo)
         "calls": [history_json(history, word, zone, True) for history, word in told],
         "calls_after_refusal": [_row(row, zone, "id", "call_key") for row in record.refused],
         "page_calls": [_row(row, zone, "id", "tab", "seq") for row in record.trails],
+        "emails": list(record.emails),
+        "diallers": [_row(row, zone, "id", "owner", "number") for row in record.pushed],
         "page_open_for": [_row(row, zone) for row in record.opened],
     }
 
@@ -46,6 +48,10 @@ def _parts(record: PersonRecord, words: Sequence[ScriptLabels], zone: ZoneInfo) 
     yield [f"В журнале {counted(len(record.calls), 'звонок', 'звонка', 'звонков')} этого номера."]
     for history, word in zip(record.calls, words, strict=True):
         yield calls_page.page(history, word, zone, True, others=()).splitlines()
+    if record.emails:
+        yield ["Адреса из карточки, исключаемые из рассылок вместе с номером:", *(f"  {one}" for one in record.emails)]
+    if record.pushed:
+        yield ["Передано в обзвон:", *(_pushed(row, zone) for row in record.pushed)]
     if record.refused:
         yield ["Звонки после отказа:", *(_refused(row, zone) for row in record.refused)]
     if record.trails:
@@ -53,6 +59,12 @@ def _parts(record: PersonRecord, words: Sequence[ScriptLabels], zone: ZoneInfo) 
     if record.opened:
         yield ["Открыто по ссылке или в окне CRM:", *(_opened(row, zone) for row in record.opened)]
     yield [*wrapped(_ELSEWHERE)]
+
+
+def _pushed(row: Mapping[str, Any], zone: ZoneInfo) -> str:
+    wanted = "внести" if row["wanted"] else "убрать"
+    state = {"open": "в очереди", "done": "передано", "parked": "отклонено"}[row["state"]]
+    return f"  {row['dialler']}: {wanted} с {clock(row['since'], zone)}, {state}"
 
 
 def _refused(row: Mapping[str, Any], zone: ZoneInfo) -> str:

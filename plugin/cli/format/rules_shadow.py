@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.authoring.shadow.compare import DifferenceKind
-from plugin.authoring.shadow.records import ShadowGroup, ShadowReport
+from plugin.authoring.shadow.records import ShadowReport
+from plugin.authoring.shadow.words import DIFFERENCE_WORDS, change_words
 from plugin.common.clock import local_time
 from plugin.common.moments import iso
 from plugin.common.terminal import paragraph
 
-_KINDS = {
-    DifferenceKind.OUTCOME: "другой итог",
-    DifferenceKind.ACTIONS: "другие записи",
-    DifferenceKind.PEOPLE: "другие люди",
-    DifferenceKind.DUE: "другие сроки",
-    DifferenceKind.REFUSED: "не решила бы вовсе",
-}
 _SHOWN = 30
 _PHRASES = "Фразы на странице оператора: нельзя сказать — оператору их показывали действующие правила"
-
-
-def outcome_labels(contents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    """The outcomes of these revisions in the admin's words, by script and name."""
-    return {
-        (file.removesuffix("/outcomes.toml"), name): outcome.get("label", name)
-        for content in contents
-        for file, parsed in content.items()
-        if file.endswith("/outcomes.toml")
-        for name, outcome in parsed.get("outcome", {}).items()
-    }
 
 
 def lines(report: ShadowReport, labels: Mapping[tuple[str, str], str], zone: ZoneInfo) -> list[str]:
@@ -91,21 +73,14 @@ def _lines(report: ShadowReport, labels: Mapping[tuple[str, str], str], zone: Zo
         yield f"! Не ответила вовремя, решений: {shadow.failed}"
     if report.calls and not report.groups:
         yield "Ни одно решение не вышло бы иначе."
-    for kind, words in _KINDS.items():
+    for kind, words in DIFFERENCE_WORDS.items():
         groups = [group for group in report.groups if group.kind == kind]
         if groups:
             yield from ["", f"{words[0].upper()}{words[1:]}, решений: {report.by_kind[kind]}"]
             for group in groups[:_SHOWN]:
-                yield from paragraph(f"{group.decisions}: {_change(group, labels)}; последний звонок № {group.call}", 2)
+                yield from paragraph(
+                    f"{group.decisions}: {change_words(group, labels)}; последний звонок № {group.call}", 2
+                )
             if len(groups) > _SHOWN:
                 yield f"  и ещё видов: {len(groups) - _SHOWN}"
     yield from ["", *paragraph(f"{_PHRASES}. Звонков со страницы: {report.on_page}.")]
-
-
-def _change(group: ShadowGroup, labels: Mapping[tuple[str, str], str]) -> str:
-    if group.kind not in (DifferenceKind.OUTCOME, DifferenceKind.REFUSED):
-        return f"{group.old or 'ничего'} → {group.new or 'ничего'}"
-    old = labels.get((group.script, group.old), group.old) or "не завершён"
-    if group.kind is DifferenceKind.REFUSED:
-        return f"{old} → ответы не подходят ({group.new})"
-    return f"{old} → {labels.get((group.script, group.new), group.new) or 'не завершён'}"

@@ -13,6 +13,8 @@ from plugin.common.terminal import wrapped
 from plugin.promise.suppression_list import SCOPES
 
 if TYPE_CHECKING:
+    from plugin.config.settings import PushedDialler
+    from plugin.promise.push_list import PushCounts, PushPlan
     from plugin.promise.suppression_list import SuppressionEntry
 
 EMPTY = "Список пуст: ни один номер не исключён."
@@ -77,6 +79,31 @@ def import_plan(numbers: int, unread: Sequence[int]) -> str:
     if unread:
         named = ", ".join(map(str, unread[:_NAMED])) + (" …" if len(unread) > _NAMED else "")
         lines += wrapped(f"Без номера: {counted(len(unread), 'строка', 'строки', 'строк')} ({named})")
+    return "\n".join(lines)
+
+
+def push_page(
+    dialler: PushedDialler,
+    counts: PushCounts,
+    plan: PushPlan,
+    reasons: Sequence[tuple[str, int]],
+    zone: ZoneInfo,
+    *,
+    again: bool,
+) -> str:
+    """How far a dialler's list is, and what a push of the whole list would change."""
+    since = f", самый давний с {clock(counts.oldest, zone)}" if counts.oldest else ""
+    lines = [
+        f"Обзвон {dialler.name}, список «{SCOPES[dialler.scope]}»:",
+        f"  передано {counts.held}, в очереди {counts.open}{since}, отклонено {counts.parked}",
+    ]
+    for why, number in reasons:
+        lines += wrapped(f"{counted(number, 'номер', 'номера', 'номеров')}: {why}", 4)
+    lines.append(f"  ещё не поставлено в очередь: добавить {plan.add}, убрать {plan.remove}")
+    if again:
+        lines.append(f"  с --again проверить заново: {counts.held + counts.parked}")
+    if again or plan.add or plan.remove:
+        lines.append("Это план. Исполнить: --yes --by ИМЯ --reason ЗАЧЕМ")
     return "\n".join(lines)
 
 

@@ -29,6 +29,7 @@ def shadow(config: Path | None, name: str | None, by: str, stop: bool, status: b
     """
     from plugin.authoring.revisions.archive import newest_activation, stored_content
     from plugin.authoring.shadow.records import end_shadow, newest_shadow, report_of, running_shadow
+    from plugin.authoring.shadow.words import outcome_labels
     from plugin.cli.format import rules_shadow as told
     from plugin.cli.ledgers import settings_of
     from plugin.cli.rules.sources import opened_ledger
@@ -58,7 +59,7 @@ def shadow(config: Path | None, name: str | None, by: str, stop: bool, status: b
     if as_json:
         print_json(told.as_json(report, settings.timezone))
     else:
-        click.echo("\n".join(told.lines(report, told.outcome_labels(contents), settings.timezone)))
+        click.echo("\n".join(told.lines(report, outcome_labels(contents), settings.timezone)))
 
 
 def _begin(ledger: Ledger, name: str, by: str) -> None:

@@ -15,7 +15,7 @@ FAILED = 1
 
 @click.command()
 @click.argument("rules", metavar="[PATH|REVISION]", required=False)
-@click.option("--accept", "accepts", is_flag=True, help="Rewrite the texts that failed cases quote word for word.")
+@click.option("--accept", "accepts", is_flag=True, help="Rewrite the texts and terms that failed cases quote.")
 @json_option
 @click.pass_obj
 def test(config: Path | None, rules: str | None, accepts: bool, as_json: bool) -> int:

@@ -45,8 +45,9 @@ class Expected:
 
     ``say`` and ``hint`` are those of the next question or, of a finished conversation, its closing phrase; ``read``:
     how it is read out, where that is written apart. ``answers`` are those that the next question offers. ``remind``:
-    the roles, in any order; ``reminder`` (its text), ``subject``, ``due_in_hours`` and ``email`` hold of every
-    reminder. ``target``: the other client's name, empty for the call's own card. ``error``: a fact that is refused.
+    the roles, in any order, a role for whoever of it is reminded, ``role:person`` for one; ``reminder`` (its text),
+    ``subject``, ``due_in_hours`` and ``email`` hold of every reminder. ``target``: the other client's name, empty for
+    the call's own card. ``error``: a fact that is refused.
     ``transcript``: the answered facts in the order of the conversation. ``rules``: rules and questions that fire,
     others aside. ``label`` is the outcome's, ``labels`` those of facts.
     ``persons``: who gets each reminder: ``role: user <address> mode``. ``other_client``: the lines where that client's

@@ -66,7 +66,7 @@ def escalation_of(forms: Sequence[Mapping[str, Any]], faults: Faults, check_role
 def _check_who(form: Mapping[str, Any], place: Place, faults: Faults, check_role: CheckRole) -> None:
     if bool(form["to"]) == bool(form["roles"]):
         what = "и to, и roles" if form["to"] else "шаг никому"
-        faults.add(_FILE, place, what, 'задайте roles = ["…"] или to = "person"')
+        faults.add(_FILE, (*place, "roles"), what, 'задайте roles = ["…"] или to = "person"')
     for name in form["roles"]:
         check_role(name, _FILE, (*place, "roles"))
     if len(set(form["roles"])) < len(form["roles"]):
@@ -77,7 +77,9 @@ def _hours(form: Mapping[str, Any], place: Place, faults: Faults) -> int:
     before, after = form["before_hours"], form["after_hours"]
     if (before is None) == (after is None):
         what = "не сказано, когда" if before is None else "и до срока, и после него"
-        faults.add(_FILE, place, what, "задайте before_hours (до срока) или after_hours (после; 0 — в срок)")
+        faults.add(
+            _FILE, (*place, "before_hours"), what, "задайте before_hours (до срока) или after_hours (после; 0 — в срок)"
+        )
     return -before if before is not None else after or 0
 
 

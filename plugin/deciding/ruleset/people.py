@@ -6,7 +6,8 @@ A role with several people stands in the roles once by its own name, and once fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -22,6 +23,22 @@ _OF = ":"
 def recipient_of(role: str, person: str | None) -> str:
     """The name that a delivery carries for a role, or for one of its people."""
     return role if person is None else f"{role}{_OF}{person}"
+
+
+def are_recipients(named: Collection[str], found: Collection[str]) -> bool:
+    """Whether ``found`` are the recipients that ``named`` says, in any order and each as often.
+
+    The name of a role stands for whoever of it is found, at least one; ``role:person`` for this person alone.
+    """
+    wanted, got = Counter(named), Counter(found)
+    for role in (name for name in wanted if name not in got):
+        people = [name for name in got if name.startswith(role + _OF) and name not in wanted]
+        if not people or any(got[name] != wanted[role] for name in people):
+            return False
+        for name in people:
+            del got[name]
+        got[role] = wanted[role]
+    return wanted == got
 
 
 def addressee(roles: Mapping[str, Role], recipient: str) -> Role | None:

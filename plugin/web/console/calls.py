@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+from flask import redirect, request
 
 from connectors.kit.phones import parts_of_number
 from plugin.authoring.inspection.explain import Explanation, explain
@@ -13,11 +16,12 @@ from plugin.authoring.revisions.labels import ScriptLabels
 from plugin.console.call_timeline import measure, timeline
 from plugin.console.conversations import said_in
 from plugin.console.month_report import recipient_and_script_labels
+from plugin.console.views import SavedViews
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.ruleset.values import FactValue
 from plugin.errors import InputError, OptoutError
 from plugin.events.facts import unfit_facts
-from plugin.ledger.call_search import CallSearch, is_call
+from plugin.ledger.call_search import CallSearch, is_call, last_of
 from plugin.ledger.history import CallHistory, CallSummary, list_calls, read_call
 from plugin.ledger.states import DeliveryState
 from plugin.operations.deliveries import text_of
@@ -30,10 +34,14 @@ from plugin.web.console.access import CALLS
 from plugin.web.console.filters import address, chips, day_words, given, number, since_of, until_of
 from plugin.web.console.lost import not_there
 from plugin.web.console.promises import TONES as PROMISE_TONES
-from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show
+from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show, visitor
 
 _PAGE = 50
+#: Calls that one page goes through where no index leads it to what is searched.
+_LOOKED_AT = 100_000
 FILTERS = ("phone", "name", "card", "operator", "outcome", "state", "script", "source", "since", "until")
+#: Filters that name a client: nothing of them is kept in a view.
+_OF_CLIENT = frozenset({"phone", "name", "card"})
 _NAMES = {
     "phone": "номер",
     "name": "имя",
@@ -49,11 +57,13 @@ def call_list(services: ConsoleServices) -> Answer:
     filters, fault = given((*FILTERS, "after")), None
     after = filters.pop("after", None)
     found: list[CallSummary] = []
-    has_more = False
+    has_more, end = False, None
     try:
         search = search_of(services, filters, number("Дальше", after))
         with services.ledger.read() as connection:
             if search.after is None or is_call(connection, search.after):
+                end = last_of(connection, search, _LOOKED_AT)
+                search = replace(search, last=end[0] if end else None)
                 found, has_more = list_calls(connection, services.now(), search, limit=_PAGE)
     except InputError as error:
         fault = error
@@ -66,11 +76,28 @@ def call_list(services: ConsoleServices) -> Answer:
         chips=chips("console.calls", filters, filter_words(filters, labels)),
         rows=[(call, label_of(services, call, labels), progress(call)) for call in found],
         more=address("console.calls", filters, after=found[-1].id) if has_more else None,
+        end=(address("console.calls", filters, after=end[0]), end[1]) if end and not has_more else None,
+        looked_at=_LOOKED_AT,
         is_first=after is None,
         outcomes=labels,
         states=STATES,
+        views=[(view, address("console.calls", view.filters)) for view in _views(services).all()],
+        keep=address("console.calls_view", filters),
+        may_keep=bool(filters.keys() - _OF_CLIENT) and not fault,
         replay=address("console.replay_plan", filters) if filters and found else None,
     )
+
+
+def keep_view(services: ConsoleServices) -> Answer:
+    """Keep the filters of the address under a name, without what names a client; or take a view away."""
+    filters = given(FILTERS)
+    views = _views(services)
+    if (out := request.form.get("out")) is not None:
+        views.drop(number("Вид", out) or 0)
+    else:
+        search_of(services, filters)
+        views.keep(request.form.get("name", ""), {name: filters[name] for name in filters if name not in _OF_CLIENT})
+    return redirect(address("console.calls", filters), 303)
 
 
 def call_page(services: ConsoleServices, id_: int) -> Answer:
@@ -104,6 +131,10 @@ def call_page(services: ConsoleServices, id_: int) -> Answer:
     )
 
 
+def _views(services: ConsoleServices) -> SavedViews:
+    return SavedViews(services.ledger, visitor().operator, "calls", services.now)
+
+
 def search_of(services: ConsoleServices, filters: Mapping[str, str], after: int | None = None) -> CallSearch:
     """What these filters search for. Raises InputError."""
     phone, source = filters.get("phone"), filters.get("source")
@@ -111,14 +142,18 @@ def search_of(services: ConsoleServices, filters: Mapping[str, str], after: int 
         raise InputError("Номер: в нём нет ни одной цифры", hint="Например: +7 916 123-45-67, 916 123 или 45-67")
     if filters.get("state") not in (None, *STATES):
         raise InputError("Состояние: такого нет", hint="Выберите из списка")
-    plain = {name: filters.get(name) for name in ("name", "card", "operator", "script", "outcome", "state")}
     return CallSearch(
         phone=phone,
+        name=filters.get("name"),
+        card=filters.get("card"),
+        operator=filters.get("operator"),
+        script=filters.get("script"),
+        outcome=filters.get("outcome"),
+        state=filters.get("state"),
         source=services.settings.source_of(source).namespace if source else None,
         since=since_of(services, filters),
         until=until_of(services, filters),
         after=after,
-        **plain,
     )
 
 
@@ -224,5 +259,6 @@ def _plainly(_: str, value: FactValue) -> FactValue:
 
 ROUTES: Sequence[ConsoleRoute] = (
     ConsoleRoute("GET", "/calls", "calls", call_list, CALLS, "calls", "Звонки"),
+    ConsoleRoute("POST", "/calls/views", "calls_view", keep_view, CALLS, "calls"),
     ConsoleRoute("GET", "/calls/<int:id_>", "call", call_page, CALLS, "calls"),
 )

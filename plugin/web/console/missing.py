@@ -8,12 +8,13 @@ from datetime import timedelta
 from flask import redirect, request, url_for
 
 from plugin.console.remarks import Remark, newest_remarks, settle
-from plugin.deciding.ruleset import Script
 from plugin.errors import InputError, OptoutError
 from plugin.ledger.audit import Actor
 from plugin.operator_page.missing_answers import draft_case
 from plugin.web.console.access import STAFF
 from plugin.web.console.filters import given
+from plugin.web.console.missing_case import ROUTES as OF_CASES
+from plugin.web.console.missing_case import script_of
 from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show, visitor
 
 #: Journals that one page goes through.
@@ -45,7 +46,7 @@ def _page(services: ConsoleServices, fault: str | None = None) -> Answer:
     with services.ledger.read() as connection:
         found = newest_remarks(
             connection,
-            lambda revision, name: _script_of(services, revision, name),
+            lambda revision, name: script_of(services, revision, name),
             services.now() - LOOKED_BACK,
             _JOURNALS,
         )
@@ -65,14 +66,8 @@ def _draft(services: ConsoleServices, one: Remark) -> str | None:
     return draft_case(one.missing, script) if script else None
 
 
-def _script_of(services: ConsoleServices, revision: str, name: str) -> Script | None:
-    try:
-        return services.rules.at(revision).script(name).script
-    except OptoutError:
-        return None
-
-
 ROUTES: Sequence[ConsoleRoute] = (
     ConsoleRoute("GET", "/missing", "missing", missing_list, STAFF, "missing", "Нет нужного ответа"),
     ConsoleRoute("POST", "/missing", "settle_missing", settle_missing, STAFF, "missing"),
+    *OF_CASES,
 )

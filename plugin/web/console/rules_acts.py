@@ -10,6 +10,7 @@ from flask import jsonify, redirect, request, url_for
 from plugin.authoring.drafts.addresses import place_of
 from plugin.authoring.drafts.fields import DraftEditor
 from plugin.console import rules_additions as additions
+from plugin.console import rules_people
 from plugin.console.rules_desk import OpenedRules
 from plugin.console.rules_forms import fingerprint, told
 from plugin.console.rules_saving import FormSaving, PostedFields
@@ -124,10 +125,14 @@ _ADDITIONS: Mapping[str, Addition] = {
     "extra-action": additions.add_extra_action,
     "entry-out": additions.remove_entry,
     "person": additions.add_person,
+    "by-field": rules_people.share_by_field,
+    "person-condition": rules_people.add_person_condition,
+    "person-condition-out": rules_people.remove_person_condition,
     "role": additions.add_role,
     "fact": additions.add_call_field,
     "override": additions.add_override,
     "calendar": additions.add_calendar,
+    "step": additions.add_step,
     "term": additions.change_term,
 }
 

@@ -9,10 +9,12 @@ from flask import redirect, request, url_for
 from plugin.console.rules_publishing import (
     PastPublication,
     agree,
+    agreed_by,
     changed_between,
     publications,
     signed,
     take_back,
+    take_from_review,
     undo_one,
     waiting,
 )
@@ -29,7 +31,8 @@ def history(services: ConsoleServices) -> Answer:
     """All publications, the newest first, and the rules that wait for another person's word."""
     desk = room(services).desk
     done = request.args.get("done", "")
-    return show("rules/history.html", found=publications(desk), waiting=waiting(desk), done=done)
+    reviews = [(one, agreed_by(desk, one)) for one in waiting(desk)]
+    return show("rules/history.html", found=publications(desk), waiting=reviews, done=done)
 
 
 def publication(services: ConsoleServices, number: int) -> Answer:
@@ -62,12 +65,15 @@ def review(services: ConsoleServices, revision: str) -> Answer:
 
 
 def approve(services: ConsoleServices, revision: str) -> Answer:
-    """Agree to them."""
+    """Agree to them, or let them wait no more."""
+    is_out = request.form.get("act") == "withdraw"
     try:
-        agree(room(services).desk, revision, signed(visitor().operator, request.form.get("reason", "")))
+        actor = signed(visitor().operator, request.form.get("reason", ""))
+        (take_from_review if is_out else agree)(room(services).desk, revision, actor)
     except InputError as error:
-        return _review(services, revision, 422, str(error))
-    return redirect(url_for("console.rules_history", done="agreed"), 303)
+        # Its hint is for those who use the command line.
+        return _review(services, revision, 422, error.message)
+    return redirect(url_for("console.rules_history", done="withdrawn" if is_out else "agreed"), 303)
 
 
 def _taking_back(services: ConsoleServices, number: int, act: Callable[[PastPublication, Actor], None]) -> Answer:
@@ -98,7 +104,8 @@ def _review(services: ConsoleServices, revision: str, status: int = 200, notice:
     if one is None:
         raise InputError("Эти правила согласования уже не ждут", hint="Вернитесь к списку")
     found = changed_between(desk, desk.active().revision, revision)
-    return show("rules/review.html", status, one=one, found=found, notice=notice)
+    agreed = agreed_by(desk, one)
+    return show("rules/review.html", status, one=one, found=found, notice=notice, agreed=agreed)
 
 
 def _found(services: ConsoleServices, number: int) -> PastPublication:

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from flask import jsonify, redirect, request, url_for
 
 from plugin.console.rules_cards import conversation, outcomes, people, settings
-from plugin.console.rules_conditions import choices_of, outcome_choices
-from plugin.console.rules_effect import DraftEffect, past_sentence
+from plugin.console.rules_conditions import choices_of, known_sources, outcome_choices
+from plugin.console.rules_effect import DraftEffect
 from plugin.console.rules_forms import FormMaker, RuleCard
+from plugin.console.rules_people import ROWS, person_choices
 from plugin.deciding.ruleset.conditions import RULES_FILE
 from plugin.errors import InputError
 from plugin.web.console.access import RULES, STAFF
 from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show, visitor
-from plugin.web.console.rules_shared import maker_of, opened_rules, refusing, room, script_page
+from plugin.web.console.rules_shared import maker_of, opened_rules, past_of, refusing, room, script_page
 
 
 def rules_list(services: ConsoleServices) -> Answer:
@@ -46,7 +47,7 @@ def addition(services: ConsoleServices, script: str) -> Answer:
         here = "rules_conversation"
     cards = _MAKERS[here](maker, opened.files.get(f"{script}/{RULES_FILE}", ""))
     card = next((one for one in cards if entry and one.entry == entry), None)
-    if entry and card is None:
+    if card is None and (entry or request.args.get("what") in _TO_CARDS):
         raise InputError("Этого в черновике уже нет", hint="Вернитесь и обновите страницу")
     return script_page(
         "rules/add.html",
@@ -55,6 +56,10 @@ def addition(services: ConsoleServices, script: str) -> Answer:
         card=card,
         what=request.args.get("what", ""),
         conditions=choices_of(maker.words),
+        person_conditions=person_choices(maker.words),
+        sources=known_sources(maker.words, services.connector.card_fields() if services.connector else ()),
+        rows=ROWS,
+        scripts=room(services).desk.scripts(),
         outcomes=outcome_choices(maker.words),
         roles=room(services).desk.roles(opened),
     )
@@ -80,25 +85,20 @@ def _cards_page(here: str, make: Callable[[FormMaker, str], list[RuleCard]]) -> 
 def changes(services: ConsoleServices, script: str) -> Answer:
     """What the draft would change, in words."""
     opened = opened_rules(services, script)
-    own = room(services)
-    effect = own.effects.of(opened)
-    past = own.effects.past(opened) if effect.compiled else None
-    return script_page(
-        "rules/changes.html", opened, "rules_changes", effect=effect, past=past, past_said=past_sentence(past)
-    )
+    effect = room(services).effects.of(opened)
+    return script_page("rules/changes.html", opened, "rules_changes", effect=effect, **past_of(services, opened))
 
 
 def effect_json(services: ConsoleServices, script: str) -> Answer:
     """The same in two sentences, for the bar of a page."""
     opened = opened_rules(services, script)
-    own = room(services)
-    effect = own.effects.of(opened)
-    past = own.effects.past(opened) if effect.compiled else None
+    effect = room(services).effects.of(opened)
+    looked = past_of(services, opened)
     return jsonify(
         said=effect.sentence(),
         cases=_failed(effect),
-        past=past_sentence(past) if effect.compiled else "",
-        pending=effect.compiled is not None and past is None,
+        past=looked["past_said"] if effect.compiled else "",
+        pending=effect.compiled is not None and looked["past"] is None,
     )
 
 
@@ -112,6 +112,8 @@ _MAKERS: Mapping[str, Callable[[FormMaker, str], list[RuleCard]]] = {
     "rules_people": lambda maker, _: people(maker),
     "rules_settings": lambda maker, _: settings(maker),
 }
+#: What is added to a card alone.
+_TO_CARDS = frozenset({"answer", "answer-out", "conditions", "action", "action-if", "person"})
 _PATHS = {
     "rules_conversation": "",
     "rules_outcomes": "/outcomes",

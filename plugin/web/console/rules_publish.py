@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from flask import redirect, request, url_for
 
-from plugin.console.rules_effect import past_sentence
-from plugin.console.rules_publishing import merge_draft, publish_draft
+from plugin.console.rules_publishing import agreed_by, merge_draft, publish_draft, untested_scripts, waiting
+from plugin.console.rules_shadow import draft_shadow, let_beside, stop_beside
 from plugin.errors import ApprovalNeeded, InputError, RulesError
 from plugin.web.console.access import ADMIN, RULES
 from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, visitor
-from plugin.web.console.rules_shared import back_to, opened_rules, refusing, room, script_page
+from plugin.web.console.rules_shared import back_to, opened_rules, past_of, refusing, room, script_page
 
 
 def ready(services: ConsoleServices, script: str) -> Answer:
@@ -53,11 +53,26 @@ def merge(services: ConsoleServices, script: str) -> Answer:
     return back_to(script)
 
 
+def beside(services: ConsoleServices, script: str) -> Answer:
+    """Let the draft decide live calls beside the active rules, or stop what does."""
+    own, opened = room(services), opened_rules(services, script)
+    if request.form.get("act") == "stop":
+        stop_beside(own.desk, visitor().operator)
+        return back_to(script, "beside")
+    compiled = own.effects.of(opened).compiled
+    if compiled is None:
+        raise InputError("Сначала исправьте ошибки", hint="Пока они есть, правила ничего не решат")
+    let_beside(own.desk, compiled, visitor().operator)
+    return back_to(script, "beside")
+
+
 def _page(services: ConsoleServices, script: str, status: int = 200, notice: str = "") -> Answer:
     opened = opened_rules(services, script)
     own = room(services)
     effect = own.effects.of(opened)
-    past = own.effects.past(opened) if effect.compiled else None
+    desk, revision = own.desk, effect.compiled.rulebook.revision if effect.compiled else ""
+    review = next((one for one in waiting(desk) if one.revision == revision), None)
+    source = services.settings.source_of(services.settings.page.source).recorded_as
     return script_page(
         "rules/publish.html",
         opened,
@@ -65,11 +80,14 @@ def _page(services: ConsoleServices, script: str, status: int = 200, notice: str
         status,
         notice=notice,
         effect=effect,
-        past=past,
-        past_said=past_sentence(past),
+        shadow=draft_shadow(own.desk, effect.compiled, source) if effect.compiled else None,
+        untested=untested_scripts(opened),
+        **past_of(services, opened),
         approvals=services.settings.approvals,
         may_publish=visitor().role in ADMIN,
-        reason=request.form.get("reason", ""),
+        review=review,
+        agreed=agreed_by(desk, review) if review else (),
+        reason=request.form.get("reason") or (review.reason if review else ""),
     )
 
 
@@ -77,4 +95,5 @@ ROUTES: Sequence[ConsoleRoute] = (
     ConsoleRoute("GET", "/rules/script/<script>/publish", "rules_publish", refusing(ready), RULES, "rules"),
     ConsoleRoute("POST", "/rules/script/<script>/merge", "rules_merge", refusing(merge), RULES, "rules"),
     ConsoleRoute("POST", "/rules/script/<script>/publish", "rules_published", refusing(publish), ADMIN, "rules"),
+    ConsoleRoute("POST", "/rules/script/<script>/beside", "rules_beside", refusing(beside), ADMIN, "rules"),
 )

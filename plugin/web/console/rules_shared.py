@@ -9,7 +9,7 @@ from typing import Any, cast
 from flask import current_app, redirect, request, url_for
 
 from plugin.console.rules_desk import OpenedRules, RulesDesk
-from plugin.console.rules_effect import DraftEffects
+from plugin.console.rules_effect import DraftEffects, past_period, past_sentence
 from plugin.console.rules_forms import FormMaker
 from plugin.errors import InputError
 from plugin.web.console.routes import Answer, ConsoleServices, show, visitor
@@ -52,6 +52,14 @@ def opened_rules(services: ConsoleServices, script: str) -> OpenedRules:
 def maker_of(opened: OpenedRules) -> FormMaker:
     """Makes the fields of a page."""
     return FormMaker(opened.check, opened.base_content, opened.script)
+
+
+def past_of(services: ConsoleServices, opened: OpenedRules) -> dict[str, Any]:
+    """What becomes of past calls, those of the period that the address names: for a page, with its sentence."""
+    effects = room(services).effects
+    period = past_period(request.args.get("past", ""), services.now(), services.zone)
+    past = effects.past(opened, period) if effects.of(opened).compiled else None
+    return {"past": past, "past_said": past_sentence(past, period), "period": period.name}
 
 
 def script_page(

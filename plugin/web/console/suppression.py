@@ -8,12 +8,13 @@ from typing import Any
 
 from flask import redirect, request, url_for
 
+from connectors.kit.notation import NumberNotation
 from connectors.kit.phones import numbers_in
 from plugin.errors import InputError
 from plugin.ledger.audit import Actor, record
 from plugin.promise.refused_calls import list_refused_calls
 from plugin.promise.suppression_by_hand import SuppressionByHand
-from plugin.promise.suppression_files import ListFormat, NumberNotation, read_lines, read_stream, write_list
+from plugin.promise.suppression_files import ListFormat, read_lines, read_stream, write_list
 from plugin.promise.suppression_list import SCOPES, entries_of, said_of, suppressed_entries, suppression_page
 from plugin.web.console.access import ADMIN, CALLS
 from plugin.web.console.filters import address, chips, given

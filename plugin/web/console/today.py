@@ -1,4 +1,4 @@
-"""What needs somebody now, who was last heard of when, and the calls of the last 30 days."""
+"""What needs somebody now, who was last heard of when, and the promises of the last 30 days."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from flask import current_app, url_for
 
 from plugin.auth.visitor import SEE_ALL
 from plugin.console.last_heard import last_heard
-from plugin.console.month import DayOfCalls, MonthOfCalls
+from plugin.console.month import DayOfPromises, MonthOfPromises
 from plugin.console.pressing import pressing_calls
 from plugin.console.remarks import count_open
+from plugin.ledger.promises import PromiseState
 from plugin.ledger.states import DeliveryState
 from plugin.monitoring.figures import Backlog, read_standing
 from plugin.monitoring.listing import newest_alerts
@@ -50,7 +51,7 @@ def today(services: ConsoleServices) -> Answer:
             return show("console/today.html", tiles=[*_of_remarks(remarks)], sees_calls=False)
         standing = read_standing(connection, now, risk)
         values: Mapping[str, Any] = {
-            "pressing": pressing_calls(connection, now + risk, _CALLS_SHOWN),
+            "pressing": pressing_calls(connection, now, now + risk, _CALLS_SHOWN),
             "heard": last_heard(
                 connection, _sources(services), services.connector.name if services.connector else None
             ),
@@ -58,7 +59,7 @@ def today(services: ConsoleServices) -> Answer:
             "month": _bars(_month(services).days(connection, now)),
         }
     others = [shown_alert(services, one) for one in values["alerts"] if AlertKind(one.kind) not in _TOLD]
-    tiles = [*_of_deliveries(standing), *_of_events(standing), *_of_remarks(remarks)]
+    tiles = [*_of_deliveries(standing), *_of_promises(standing), *_of_events(standing), *_of_remarks(remarks)]
     return show("console/today.html", tiles=tiles, sees_calls=True, now=now, **{**values, "alerts": others})
 
 
@@ -69,11 +70,11 @@ def _of_deliveries(standing: Backlog) -> Sequence[TodayTile]:
     parked = sum(count for (state, _), count in standing.states.items() if state == DeliveryState.PARKED)
     late = url_for("console.deliveries", undone=1, late=1)
     tiles = (
-        TodayTile(standing.late, "просрочено", "Обещанное клиенту не сделано в срок.", late),
+        TodayTile(standing.late, "просрочено", "Обещанное клиенту не записано в срок.", late),
         TodayTile(
             standing.at_risk,
             "под угрозой",
-            "Срок близко, сделано не всё.",
+            "Срок близко, записано не всё.",
             url_for("console.deliveries", undone=1),
             "warn",
         ),
@@ -91,6 +92,13 @@ def _of_deliveries(standing: Backlog) -> Sequence[TodayTile]:
         ),
     )
     return [tile for tile in tiles if tile.count]
+
+
+def _of_promises(standing: Backlog) -> Sequence[TodayTile]:
+    """Written in time, and yet not done by those who were reminded."""
+    broken = standing.promises.standing.get(PromiseState.BROKEN, 0)
+    at = url_for("console.promises", state=PromiseState.BROKEN.value)
+    return [TodayTile(broken, "обещания нарушены", "К сроку исполнено не всё, что обещано.", at)] if broken else []
 
 
 def _of_events(standing: Backlog) -> Sequence[TodayTile]:
@@ -115,22 +123,22 @@ def _sources(services: ConsoleServices) -> list[str]:
     return list(dict.fromkeys([*(source.name for source in services.settings.sources), page]))
 
 
-def _month(services: ConsoleServices) -> MonthOfCalls:
-    return current_app.extensions.setdefault(_MONTH, MonthOfCalls(services.zone))  # type: ignore[no-any-return]
+def _month(services: ConsoleServices) -> MonthOfPromises:
+    return current_app.extensions.setdefault(_MONTH, MonthOfPromises(services.zone))  # type: ignore[no-any-return]
 
 
-def _bars(days: Sequence[DayOfCalls]) -> Mapping[str, Any]:
-    """The picture: a bar a day, its height in hundredths of the highest."""
-    most = max((day.calls for day in days), default=0)
-    bars = [
-        {
-            "day": day,
-            "calls": round(day.calls * 100 / most, 1) if most else 0.0,
-            "decided": round(day.decided * 100 / most, 1) if most else 0.0,
-        }
-        for day in days
-    ]
-    return {"bars": bars, "most": most, "total": sum(day.calls for day in days)}
+def _bars(days: Sequence[DayOfPromises]) -> Mapping[str, Any]:
+    """The picture: a bar a day of what became of its promises, its height in hundredths of the highest."""
+    most = max((day.made for day in days), default=0)
+    bars = []
+    for day in days:
+        parts, top = [], 0.0
+        for name in ("kept", "late", "broken", "open"):
+            height = round(getattr(day, name) * 100 / most, 1) if most else 0.0
+            top += height
+            parts.append({"name": name, "top": top, "height": height})
+        bars.append({"day": day, "parts": [part for part in parts if part["height"]]})
+    return {"bars": bars, "most": most, "total": sum(day.made for day in days)}
 
 
 ROUTES: Sequence[ConsoleRoute] = (ConsoleRoute("GET", "/", "today", today, STAFF, "today", "Сегодня"),)

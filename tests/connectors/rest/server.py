@@ -130,6 +130,9 @@ class Polka(FakeApi):
             return self._add(self.todos, {**given, "state": "open"})
         if request.method == "PATCH" and parts[0] in self.todos:
             self.todos[parts[0]].update(request.data)
+        if request.method == "GET" and "ids" in request.query:
+            ids = request.query["ids"].split(",")
+            return ApiAnswer(200, {"data": [record for id_, record in self.todos.items() if id_ in ids]})
         return self._collection(self.todos, parts, request)
 
     def _mails(self, parts: list[str], request: ApiRequest) -> ApiAnswer:

@@ -31,6 +31,7 @@ OUTCOME = {
     "roles[]": "survey_coordinator",
 }
 SHORT = {"source": "call.duration", "label": "Длительность, с", "word": "less_than", "typed": "10", "outcome": "none"}
+STEP = {"hours": "2", "side": "after", "roles[]": "supervisor", "subject": "НЕ ИСПОЛНЕНО", "text": "{undone}"}
 REASON = {"number": "7", "label": "Причина отказа", "hint": "Спросите о причине", "kind": "text", "optional": "yes"}
 
 
@@ -63,6 +64,10 @@ def changed(files: Mapping[str, str]) -> list[str]:
         (additions.add_condition, {"entry": "roles.role.x", "choice": "[]"}),
         (additions.add_condition, {"entry": "rules.rule[#0]", "choice": choice("survey_type", {"less_than": None})}),
         (additions.add_override, SHORT | {"typed": "десять"}),
+        (additions.add_step, STEP | {"hours": "0", "side": "before"}),
+        (additions.add_step, STEP | {"hours": "два"}),
+        (additions.add_step, STEP | {"roles[]": ""}),
+        (additions.add_step, STEP | {"text": " "}),
         (additions.remove_entry, {"entry": "script.title"}),
         (additions.change_term, {"hours": "сутки"}),
     ],
@@ -81,8 +86,10 @@ def test_what_is_missing_is_told_and_nothing_is_added(addition: Addition, form: 
         (additions.add_person, {"name": "survey_coordinator", "first": "Соколова"}),
         (additions.add_calendar, {}),
         (additions.add_question, REASON | {"choice": choice("survey_type", "calls")}),
+        (additions.add_step, STEP),
+        (additions.add_step, STEP | {"to": "person", "by[]": "mail\ntask"}),
     ],
-    ids=["answer with an outcome", "answer", "override", "person", "calendar", "optional question"],
+    ids=["answer with an outcome", "answer", "override", "person", "calendar", "optional question", "step", "own step"],
 )
 def test_an_addition_leaves_rules_without_a_fault(addition: Addition, form: Mapping[str, str]) -> None:
     files = added(addition, form)
@@ -111,6 +118,19 @@ def test_what_was_added_can_be_taken_out_again() -> None:
     files = added(additions.add_rule, {"choice1": choice("survey_type", "all"), "outcome": "none"})
     number = len(DraftEditor(files, SCRIPT).get("rules.rule")) - 1
     assert added(additions.remove_entry, {"entry": f"rules.rule[#{number}]"}, files) == FILES
+
+
+def test_a_step_comes_after_the_others_and_is_taken_out_again_to_the_byte() -> None:
+    files = added(additions.add_step, STEP)
+    assert [line for line in changed(files) if line != "+"] == [
+        "+[[escalation]]",
+        '+id = "after_2"',
+        "+after_hours = 2",
+        '+roles = ["supervisor"]',
+        '+subject = "НЕ ИСПОЛНЕНО"',
+        '+text = "{undone}"',
+    ]
+    assert added(additions.remove_entry, {"entry": "script.escalation[#3]"}, files) == FILES
 
 
 def test_conditions_are_told_by_the_labels_that_people_know() -> None:

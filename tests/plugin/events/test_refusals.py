@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -37,6 +38,12 @@ from tests.plugin.events.support import (
     rulebook,
     signed,
 )
+
+
+@pytest.fixture
+def ledger_url(tmp_path: Path, sqlite_template: Path) -> str:
+    """What is refused is refused before the ledger has a part in it: one database tells it."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'ledger.db')}"
 
 
 def fields_of(answer: EventResponse) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ import pytest
 
 from connectors.base import Card, CardRef, Limits
 from plugin.ledger.promises import promises
+from plugin.ledger.schema import alerts
 from plugin.monitoring.changes import changes
 from plugin.monitoring.definitions import DEFINITIONS
 from plugin.monitoring.model import AlertKind, AlertLook
@@ -188,6 +189,23 @@ def test_what_changed_is_told_once_and_once_when_it_is_over(
     made.pass_(2 * HOUR)
     assert told(office) == []
     assert made.states() == ["kept"]
+
+
+def test_what_was_put_back_is_no_longer_told_and_is_told_again_the_next_time(office: Office) -> None:
+    made = watched(office)
+    due = office.rows(promises)[0]["due_by"]
+    (row,) = made.rows()
+    undone = {"deleted": False, "person": row.first_person, "due": row.first_due}
+    for values in ({"deleted": True}, {"person": "u99"}, {"due": due + HOUR}, {"deleted": True}):
+        made.connector.change(made.remote(), **values)
+        made.pass_(2 * HOUR)
+        assert len(told(office)) == 1
+        made.connector.change(made.remote(), **undone)
+        made.pass_(2 * HOUR)
+        assert told(office) == []
+        (row,) = made.rows()
+        assert [row.is_missing, row.is_reassigned, row.is_postponed] == [False] * 3
+    assert office.rows(alerts, closed_at=None) == []
 
 
 # --- several processes ------------------------------------------------------------------------------

@@ -163,7 +163,7 @@ def test_it_starts_with_the_folders_rules_and_tells_where_it_listens(serve: Serv
     assert (home / "port").read_text() == f"{running.port}\n"
     with ledger.read() as connection:
         (row,) = connection.execute(select(activations)).all()
-    assert (row.by, row.reason) == ("serve", "first start")
+    assert (row.by, row.reason) == ("serve", "первый запуск")
     assert running.stop() == 0
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from sqlalchemy import insert
+from standardwebhooks import Webhook
 
 from plugin.auth.api_tokens import ApiTokens
 from plugin.auth.digests import token_digest
 from plugin.common.clock import utc_now
 from plugin.ledger.access import api_tokens
 from plugin.ledger.audit import Actor
+from plugin.ledger.suppressed_emails import suppressed_emails
 from plugin.promise.suppression_by_hand import SuppressionByHand
-from tests.plugin.web.harness import LIMIT, Heard, Site, call_result, signed
+from tests.plugin.web.harness import LIMIT, SECRET, Heard, Site, call_result, signed
 
 PHONE = "+79161234567"
 PATHS = (("GET", "/suppression"), ("GET", f"/suppression/{PHONE}"), ("POST", "/suppression/check"))
@@ -200,3 +203,71 @@ def test_a_call_that_begins_is_told_over_http_whether_it_may_go_on(site: Site) -
     assert site.ask("POST", "/events/call-started", b"x" * (LIMIT + 1), headers).status == 413
     post = site.ask("GET", "/openapi.json").json["paths"]["/events/call-started"]["post"]
     assert {"200", "401", "422"} <= set(post["responses"])
+
+
+def test_an_e_mail_address_is_told_as_a_number_is(site: Site, bearer: dict[str, str]) -> None:
+    exclude(site, PHONE)
+    SuppressionByHand(site.ledger, utc_now, Actor("test", "test")).add([PHONE], ["mailings"])
+    kept = {"number": PHONE, "address": "ivan@example.org", "noted_at": utc_now()}
+    with site.ledger.write() as connection:
+        connection.execute(insert(suppressed_emails), kept)
+    given = ["Ivan@Example.org ", "other@example.org", "@", PHONE]
+    results = check(site, bearer, given).json["results"]
+    assert [(one["number"], one["e164"], list(one["suppressed"])) for one in results] == [
+        ("Ivan@Example.org ", None, ["mailings"]),
+        ("other@example.org", None, []),
+        ("@", None, []),
+        (PHONE, PHONE, ["calls", "mailings"]),
+    ]
+    answer = site.ask("GET", "/suppression/ivan@example.org", headers=bearer)
+    assert (answer.status, list(answer.json["suppressed"])) == (200, ["mailings"])
+    assert site.ask("GET", "/suppression/other@example.org", headers=bearer).json["suppressed"] == {}
+
+
+# --- what else a token opens -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/events/call-result"),
+        ("POST", "/events/call-started"),
+        ("GET", "/console/"),
+        ("GET", "/console/suppression"),
+        ("GET", "/operator/"),
+    ],
+)
+def test_a_token_of_the_list_opens_nothing_else(site: Site, bearer: dict[str, str], method: str, path: str) -> None:
+    answer = site.ask(method, path, b"{}" if method == "POST" else None, bearer)
+    assert answer.status in (302, 303, 401, 403, 404)
+    assert "set-cookie" not in answer.headers
+
+
+def test_whatever_page_is_asked_for_is_answered_and_never_by_a_fault(site: Site, bearer: dict[str, str]) -> None:
+    rng = random.Random(12)
+    values = ["", "0", "1", "-1", "9" * 30, "calls", "mailings", "all", "\x00", "é", PHONE, "2026-11-22T10:00:00Z"]
+    values += ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "'; DROP TABLE", "%", "x" * 600]
+    for _ in range(60):
+        names = rng.choices(["scope", "since", "after", "limit", "x"], k=rng.randint(0, 5))
+        query = "&".join(f"{name}={quote(rng.choice(values))}" for name in names)
+        assert site.ask("GET", f"/suppression?{query}", headers=bearer).status in (200, 422), query
+
+
+def test_whatever_call_begins_is_answered_and_never_by_a_fault(site: Site) -> None:
+    rng = random.Random(13)
+    usual = call_result("started-1")
+    started = {key: usual[key] for key in ("id", "occurred_at", "call", "script") if key in usual}
+    values: list[Any] = [None, True, 0, 1e308, "", "\ud800", "x" * 5000, [], {}, {"phone": PHONE}, {"id": []}, PHONE]
+    for _ in range(60):
+        body: Any = dict(started)
+        for key in rng.sample([*started, "x"], k=rng.randint(0, 3)):
+            body[key] = rng.choice(values)
+        content = json.dumps(rng.choice([body, body, body, values]))
+        moment = datetime.now(UTC)
+        headers = {
+            "webhook-id": "started-1",
+            "webhook-timestamp": str(int(moment.timestamp())),
+            "webhook-signature": Webhook(SECRET).sign("started-1", moment, content),
+        }
+        answer = site.ask("POST", "/events/call-started", content, headers)
+        assert answer.status in (200, 400, 422), content

@@ -1,4 +1,4 @@
-"""Time stamps of the chain's heads by an RFC 3161 service; deliveries planned outside an event are chained."""
+"""What is pushed to diallers."""
 
 from __future__ import annotations
 
@@ -11,35 +11,40 @@ branch_labels = None
 depends_on = None
 
 
-#: What was planned later than its decision, and has no entry of its own yet.
-_PLANNED_LATER = """
-    INSERT INTO chain_queue (kind, ref, call_ref)
-    SELECT 'delivery', deliveries.id, deliveries.call_ref FROM deliveries
-    JOIN decisions ON decisions.id = deliveries.decision_ref
-    WHERE deliveries.created_at <> decisions.created_at
-    AND NOT EXISTS (SELECT 1 FROM chain WHERE kind = 'delivery' AND ref = deliveries.id)
-"""
-
-
 def upgrade() -> None:
-    """Add the table; deliveries that are planned outside an event are chained from the start now."""
+    """Add the table, and the index by which what was taken back is found."""
     op.create_table(
-        "chain_stamps",
+        "pushed_numbers",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("seq", sa.Integer(), nullable=False),
-        sa.Column("link", sa.String(64), nullable=False),
-        sa.Column("checked_at", sa.DateTime(), nullable=False),
-        sa.Column("answer", sa.LargeBinary(), nullable=True),
-        sa.Column("stamped_at", sa.DateTime(), nullable=True),
-        sa.Column("next_try_at", sa.DateTime(), nullable=True),
-        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("dialler", sa.String(24), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("wanted", sa.Boolean(), nullable=False),
+        sa.Column("since", sa.DateTime(), nullable=False),
+        sa.Column("state", sa.String(8), nullable=False),
+        sa.Column("not_before", sa.DateTime(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("why", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_chain_stamps")),
-        sa.UniqueConstraint("seq", "link", name=op.f("uq_chain_stamps_seq_link")),
+        sa.Column("settled_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pushed_numbers")),
+        sa.UniqueConstraint("dialler", "number", name=op.f("uq_pushed_numbers_dialler_number")),
     )
-    op.execute(_PLANNED_LATER)
+    for name, columns, where in (
+        ("ix_pushed_numbers_open", ["dialler", "not_before", "id"], "state = 'open'"),
+        ("ix_pushed_numbers_parked", ["dialler", "id"], "state = 'parked'"),
+    ):
+        op.create_index(name, "pushed_numbers", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    withdrawn = sa.text("withdrawn_at IS NOT NULL")
+    op.create_index(
+        "ix_suppressions_withdrawn_at",
+        "suppressions",
+        ["withdrawn_at", "number"],
+        sqlite_where=withdrawn,
+        postgresql_where=withdrawn,
+    )
 
 
 def downgrade() -> None:
-    """Drop it: the stamps are forgotten."""
-    op.drop_table("chain_stamps")
+    """Drop them; what the diallers hold stays there."""
+    op.drop_index("ix_suppressions_withdrawn_at", "suppressions")
+    op.drop_table("pushed_numbers")

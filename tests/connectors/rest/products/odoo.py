@@ -115,6 +115,8 @@ def _holds(record: Record, name: str, operator: str, value: Any) -> bool:
     held = record.get(name)
     if operator == "=":
         return type(held) is type(value) and held == value
+    if operator == "in":
+        return held in value
     assert operator == "ilike"
     pattern = "".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in value)
     return re.search(pattern, str(held or ""), re.IGNORECASE | re.DOTALL) is not None

@@ -29,6 +29,8 @@ ADDRESSES = (
     "roles.role.sms_manager.address",
     "vocabulary.fact.survey_type.values",
     "cases.case[#2].hint",
+    "script.escalation[reminded_again].text",
+    "script.escalation[#1].roles",
 )
 
 

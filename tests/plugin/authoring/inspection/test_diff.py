@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from plugin.authoring.inspection.diff import BehaviourChange, Differences, differences
 from plugin.cli.main import main
 from plugin.deciding.decision.compiled_rules import Rulebook
-from tests.plugin.authoring.inspection.support import SCRIPT, copied, edited, shipped_and, without_entry
+from tests.plugin.authoring.inspection.support import SCRIPT, SHIPPED, copied, edited, shipped_and, without_entry
 from tests.plugin.authoring.inspection.test_tree import MARKS
 from tests.support.rules_folder import VOCABULARY, tiny_folder
 
@@ -213,6 +215,14 @@ def test_a_phrase_of_a_question_counts_in_every_conversation_that_asks_it(tmp_pa
     assert change.example.startswith("Нет, не имеет отношения → Является клиентом → ‹ФИО ответившего клиента›")
 
 
+def test_a_hint_below_a_phrase_is_told(tmp_path: Path) -> None:
+    fact = 'fact = "survey_type"'
+
+    change = _only(_after(tmp_path, lambda folder: edited(folder, RULES, fact, f'{fact}\nhint = "Не спешите"')))
+
+    assert (change.kind, change.old, change.new) == ("hint", None, "Не спешите")
+
+
 def test_another_label_of_an_answer_is_told(tmp_path: Path) -> None:
     change = _only(
         _after(tmp_path, lambda folder: edited(folder, RULES, 'label = "От всех видов опросов"', 'label = "От всех"'))
@@ -324,6 +334,28 @@ def test_recipients_of_a_role_are_compared(tmp_path: Path) -> None:
         ("role", "Координатор опросов: пользователь CRM", "coordinator", "head"),
         ("role", "СМС-менеджер: адрес", "sms.manager@example.org", "new@example.org"),
         ("role_new", "Руководитель", None, "head: head"),
+    ]
+
+
+def test_days_away_and_another_deputy_are_told(tmp_path: Path) -> None:
+    def with_away(name: str, away: str, deputy: str) -> Rulebook:
+        folder = Path(shutil.copytree(SHIPPED, tmp_path / name))
+        whole = 'crm_user = "coordinator"\naddress = "coordinator@example.org"\nemail = "smtp"\n'
+        person = '\n[[role.survey_coordinator.person]]\nname = "А"\ncrm_user = "a"\naddress = "a@example.org"\n'
+        person += f'away = ["{away}"]\ndeputy = {{ name = "{deputy}", crm_user = "d", address = "d@example.org" }}\n'
+        edited(folder, "roles.toml", whole, person)
+        return Rulebook.load(folder)
+
+    with (
+        closing(with_away("old", "2026-12-24", "Б")) as old,
+        closing(with_away("new", "2026-12-24/2027-01-08", "В")) as new,
+    ):
+        told = [(change.what, change.old, change.new) for change in differences(old, new).roles]
+
+    who = "Координатор опросов: А"
+    assert told == [
+        (f"{who}: дни отсутствия", "2026-12-24", "2026-12-24/2027-01-08"),
+        (f"{who}: заместитель", *(f"Координатор опросов: {name}, d, d@example.org" for name in "БВ")),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -50,6 +51,24 @@ def test_who_and_why_are_wanted(home: Home, rules: Rules, arguments: tuple[str, 
     assert (said.status, said.out) == (2, "")
     assert names in said.err
     assert not home.ledger.exists()
+
+
+def test_a_new_script_without_cases_is_not_published(home: Home, rules: Rules) -> None:
+    active = home.activate()
+    shutil.copytree(home.rules / "survey_opt_in", home.rules / "callbacks")
+    cases = home.rules / "callbacks" / "cases.toml"
+    kept = cases.read_text(encoding="utf-8")
+    cases.unlink()
+    said = rules("publish", *SIGNED)
+    assert said.status == 2
+    assert "callbacks/cases.toml" in said.err
+    assert "скрипт новый, а случаев нет" in said.err
+    assert [entry[0] for entry in home.activated()] == [active]
+    cases.write_text(kept, encoding="utf-8")
+    assert rules("publish", *SIGNED).status == 0
+    # What decides already may go on without.
+    cases.unlink()
+    assert rules("publish", *SIGNED).status == 0
 
 
 def damage(home: Home, name: str, content: bytes) -> None:

@@ -30,6 +30,22 @@ def active(home: Home) -> str:
 # --- what does not come back -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--as-of", "2026-11-20"), "Тогда активных правил ещё не было"),
+        (("--as-of", "вторник"), "не похоже на время"),
+        (("abcd", "--as-of", "2026-11-22"), "REVISION is given besides"),
+    ],
+)
+def test_a_time_that_names_no_rules_is_refused(home: Home, rules: Rules, arguments: tuple[str, ...], told: str) -> None:
+    revisions_of(home, "раз", "два")
+    said = rules("rollback", *arguments, *SIGNED)
+    assert said.status == 2
+    assert told in said.err
+    assert len(home.activated()) == 2
+
+
 def test_without_a_ledger_there_is_nothing_to_come_back(home: Home, rules: Rules) -> None:
     said = rules("rollback", *SIGNED)
     assert (said.status, said.out) == (2, "")
@@ -179,3 +195,14 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(home: Home, rules: 
             connection.execute(insert(activations), row)
     assert rules("rollback", *SIGNED).status == 0
     assert active(home) == books[0].revision
+
+
+def test_the_rules_of_a_moment_come_back(home: Home, rules: Rules) -> None:
+    first, second, third = revisions_of(home, "раз", "два", "три")
+    # A minute lies between one and the next; the deployment's clocks are three hours ahead.
+    said = rules("rollback", "--as-of", "2026-11-22 10:16", *SIGNED)
+    assert said.status == 0, said.err
+    assert active(home) == second
+    assert rules("rollback", "--as-of", "2026-11-22T07:15:30Z", *SIGNED).status == 0
+    assert active(home) == first
+    assert third not in (first, second)

@@ -197,6 +197,30 @@ def test_a_part_of_a_text_is_not_rewritten(folder: Path) -> None:
         assert rewordings(rulebook, results) == []
 
 
+def test_another_term_is_rewritten_in_every_case_that_names_it(folder: Path) -> None:
+    _edit(folder, f"{OUT}/script.toml", "promise_hours = 24", "promise_hours = 12")
+    _edit(folder, f"{OUT}/script.toml", "due_in_hours = 24", "due_in_hours = 12")
+    cases = folder / OUT / "cases.toml"
+    before = cases.read_text(encoding="utf-8")
+    with closing(Rulebook.load(folder)) as rulebook:
+        text, left = rewritten(before, rewordings(rulebook, run_cases(rulebook)))
+
+    assert left == []
+    assert text == before.replace("_hours = 24", "_hours = 12")
+
+
+def test_a_term_that_the_reminders_do_not_share_is_not_rewritten(folder: Path) -> None:
+    roles = 'roles = ["survey_coordinator", "sms_manager"]\ntext = """\nИсключить НОМЕР'
+    sooner = '\n[[outcome.exclude_all_not_client.action]]\nid = "first"\nkind = "reminder"\n'
+    sooner += 'roles = ["survey_coordinator"]\ndue_in_hours = 12\ntext = "Исключить"\n'
+    _edit(folder, f"{OUT}/outcomes.toml", roles, roles.replace('"survey_coordinator", ', ""))
+    _edit(folder, f"{OUT}/outcomes.toml", "\n\n[outcome.none]", sooner + "\n\n[outcome.none]")
+    with closing(Rulebook.load(folder)) as rulebook:
+        results = run_cases(rulebook)
+        assert any("срок в часах: ожидалось 24, получено 12" in told for one in results for told in one.differences)
+        assert [one for one in rewordings(rulebook, results) if one.is_number] == []
+
+
 def test_accepting_another_copy_than_the_working_one_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

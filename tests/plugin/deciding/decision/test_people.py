@@ -12,7 +12,7 @@ import pytest
 from plugin.authoring.verification import prove
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.ruleset import read_folder
-from plugin.deciding.ruleset.people import addressee, everybody, present
+from plugin.deciding.ruleset.people import addressee, are_recipients, everybody, present
 from plugin.errors import RulesError
 from tests.support.rules_folder import ROOT
 
@@ -157,3 +157,26 @@ def test_a_person_in_two_roles_that_are_both_reminded_is_told() -> None:
 
     assert any("за один разговор" in fault.what for fault in prove(rulebook).faults)
     rulebook.close()
+
+
+@pytest.mark.parametrize(
+    ("named", "found", "same"),
+    [
+        (["a", "b"], ["b", "a"], True),
+        (["a"], ["a", "b"], False),
+        (["a"], ["a", "a"], False),
+        (["a"], [], False),
+        (["a"], ["a:Иванова"], True),
+        (["a"], ["a:Иванова", "a:Петрова"], True),
+        (["a"], ["a:Иванова", "a:Иванова"], False),
+        (["a"], ["ab:Иванова"], False),
+        (["a:Иванова"], ["a:Иванова", "a:Петрова"], False),
+        (["a:Иванова", "a"], ["a:Иванова", "a:Петрова"], True),
+        (["a:Иванова"], ["a:Петрова"], False),
+        (["a:Иванова"], ["a"], False),
+    ],
+)
+def test_the_name_of_a_role_stands_for_whoever_of_it_is_reminded(
+    named: list[str], found: list[str], *, same: bool
+) -> None:
+    assert are_recipients(named, found) == same

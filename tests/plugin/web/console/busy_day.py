@@ -31,13 +31,16 @@ def fill(site: ConsoleSite) -> dict[str, int]:
         "half": site.report("half-1", HALF, ago=0.2),
     }
     site.done(found["done"])
+    site.fulfilled(found["done"])
     site.done(found["done_late"], after=26)
+    site.fulfilled(found["done_late"], after=27)
     site.park(site.deliveries_of(found["stopped"])[0])
     site.change(site.deliveries_of(found["late"])[0], state="waiting", why="connection refused", attempts=4)
     for day in range(1, 28, 4):
         for number in range(day % 3 + 1):
             call = site.report(f"day-{day}-{number}", CALLS, ago=24 * day + number + 2)
             site.done(call)
+            site.fulfilled(call)
     _beside(site)
     return found
 

@@ -20,7 +20,9 @@ from plugin.authoring.revisions.active import ActiveRules
 from plugin.config.settings import Settings
 from plugin.events.intake import Intake
 from plugin.ledger import Ledger
+from plugin.ledger.promises import watched_reminders
 from plugin.ledger.schema import attempts, calls, deliveries
+from plugin.promise.bookkeeping import PromiseBook, judge
 from plugin.web import create_app
 from tests.plugin.auth.support import PASSWORD, HandClock, cheap_passwords
 from tests.plugin.events.support import SETTINGS as SENDERS
@@ -129,6 +131,20 @@ class ConsoleSite:
             moment = ended + timedelta(hours=after)
             self.change(row["id"], state="done", sent_at=moment, finished_at=moment, remote_id=f"r-{row['id']}")
             self.attempt(row["id"], at=moment, outcome="done")
+        self.book()
+
+    def fulfilled(self, call: int, after: float = 0.02) -> None:
+        """Its people have done what they were reminded of, so many hours after it ended."""
+        ended = self.rows(calls, id=call)[0]["last_occurred_at"]
+        done = {"state": "done", "done_by": "u1", "done_at": ended + timedelta(hours=after), "done_through": "crm"}
+        with self.ledger.write() as connection:
+            connection.execute(update(watched_reminders).where(watched_reminders.c.call_ref == call).values(**done))
+            judge(connection, [call], self.clock())
+
+    def book(self) -> None:
+        """Promises are brought up to date, as the service does."""
+        while PromiseBook(self.ledger, self.clock).step():
+            pass
 
     def park(self, delivery: int, why: str = "the CRM answered 403: ACCESS_DENIED") -> None:
         """A delivery was stopped."""

@@ -10,6 +10,7 @@ _ALL, _CALLS, _ADMIN = "supervisor editor admin", "supervisor admin", "admin"
 ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/console/"): _ALL,
     ("GET", "/console/calls"): _CALLS,
+    ("POST", "/console/calls/views"): _CALLS,
     ("GET", "/console/calls/<int:id_>"): _CALLS,
     ("GET", "/console/calls/<int:id_>/proof/<ending>"): _CALLS,
     ("GET", "/console/promises"): _CALLS,
@@ -28,6 +29,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/console/acts"): _ADMIN,
     ("GET", "/console/missing"): _ALL,
     ("POST", "/console/missing"): _ALL,
+    ("GET", "/console/missing/case"): "editor admin",
+    ("POST", "/console/missing/case"): "editor admin",
     ("GET", "/console/suppression"): _CALLS,
     ("GET", "/console/suppression/refused"): _CALLS,
     ("POST", "/console/suppression"): _ADMIN,

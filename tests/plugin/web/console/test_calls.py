@@ -115,7 +115,7 @@ def test_a_call_is_one_line_of_time_measured_against_its_promise(console: Consol
 
 
 @pytest.mark.parametrize(
-    ("after", "told"), [(0.01, "Всё сделано за 36 с, в обещанный срок."), (26, "Сделано с опозданием на 2 ч.")]
+    ("after", "told"), [(0.01, "Всё записано за 36 с, в обещанный срок."), (26, "Записано с опозданием на 2 ч.")]
 )
 def test_what_was_done_is_measured_in_a_sentence(console: ConsoleSite, after: float, told: str) -> None:
     id_ = console.report("c-1", CALLS, ago=48)

@@ -59,7 +59,7 @@ def test_what_is_still_to_be_done_stands_by_its_deadline_and_by_state(console: C
     with console.ledger.write() as connection:
         kept = update(promises).where(promises.c.call_ref == day["at_risk"])
         connection.execute(kept.values(state="kept", ended_at=console.clock()))
-    assert numbers(supervisor.get("/console/promises?state=kept").html) == [day["at_risk"]]
+    assert day["at_risk"] in numbers(supervisor.get("/console/promises?state=kept").html)
     assert day["at_risk"] not in numbers(supervisor.get("/console/promises").html)
 
 

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from werkzeug.datastructures import MultiDict
 
 from plugin.authoring.revisions.working_copy import rule_texts
@@ -104,6 +105,8 @@ def test_an_unknown_script_or_field_is_refused_in_words(console: ConsoleSite) ->
     for address in ("rules.question[nobody].say", "roles.nothing", "script.calendar", "rules.rule[1].when"):
         answer = anna.post(f"{SCRIPT}/save", **{f"was:{address}": "x", f"f:{address}": "y"})
         assert (answer.status, "Вернуться к правилам" in answer.text) == (422, True), address
+    for what in ("answer", "answer-out", "conditions", "action", "action-if", "person"):
+        assert anna.get(f"{SCRIPT}/add?what={what}&page=rules_conversation").status == 422
     assert console.rows(drafts) == []
 
 
@@ -149,6 +152,9 @@ def test_a_form_that_is_sent_unchanged_changes_nothing(console: ConsoleSite) -> 
         ("/settings", "script.title", "", "текст пуст"),
         ("/people", COORDINATOR, "не адрес", "это не почтовый адрес"),
         ("/outcomes", "outcomes.outcome.exclude_calls.action[remind].text", "{нет}", "нет"),
+        ("/settings", "script.escalation[supervisor_before].text", "{нет}", "неизвестная подстановка"),
+        ("/settings", "script.escalation[supervisor_before].before_hours", "", "не сказано, когда"),
+        ("/settings", "script.escalation[supervisor_before].roles", "", "шаг никому"),
     ],
 )
 def test_a_fault_stands_beside_its_field(console: ConsoleSite, path: str, address: str, typed: str, fault: str) -> None:
@@ -352,3 +358,32 @@ def test_a_new_script_begins_as_a_copy_and_is_published_with_its_cases(console: 
     listed = anna.get("/console/rules").text
     assert "Обратные звонки" in listed
     assert "ещё не опубликован" not in listed
+
+
+def test_a_new_script_that_nobody_has_said_a_case_of_is_not_published(console: ConsoleSite) -> None:
+    anna = console.person("admin", "anna")
+    anna.post("/console/rules/copy", script="survey_opt_out", title="Обратные звонки")
+    made = "/console/rules/script/obratnye_zvonki"
+    (draft,) = console.rows(drafts)
+    left = {name: text for name, text in draft["files"].items() if name != "obratnye_zvonki/cases.toml"}
+    with console.ledger.write() as connection:
+        connection.execute(update(drafts).values(files=left))
+
+    page = anna.get(f"{made}/publish")
+    assert "У нового скрипта «Обратные звонки» нет ни одного случая" in page.text
+    assert 'name="reason"' not in page.html
+    answer = anna.post(f"{made}/publish", version=str(draft["version"]), reason="Перезваниваем")
+    assert (answer.status, len(console.rows(activations))) == (422, 1)
+
+
+def test_every_form_that_a_page_leads_to_opens(console: ConsoleSite) -> None:
+    anna = console.person("editor")
+    anna.post(f"{SCRIPT}/add/person", name="sms_manager", first="Петрова")
+    found = {
+        unescape(link)
+        for path in ("", "/outcomes", "/people", "/settings")
+        for link in re.findall(r'href="([^"]*/add\?[^"]*)"', anna.get(f"{SCRIPT}{path}").html)
+    }
+    assert len({link.partition("what=")[2].partition("&")[0] for link in found}) > 12
+    for link in sorted(found):
+        assert (anna.get(link).status, link) == (200, link)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.plugin.events.support import CALLS
+from tests.plugin.events.support import CALLS, NONE
 from tests.plugin.web.console.busy_day import fill
 from tests.plugin.web.console.console_site import ConsoleSite
 
@@ -25,10 +25,39 @@ def test_nothing_to_do_looks_like_nothing_to_do(console: ConsoleSite) -> None:
 
 
 def test_what_is_done_in_time_needs_nobody(console: ConsoleSite) -> None:
-    console.done(console.report("c-1", CALLS, ago=30))
+    call = console.report("c-1", CALLS, ago=30)
+    console.done(call)
+    console.fulfilled(call)
     page = console.person("supervisor").get("/console/")
     assert CALM in page.text
-    assert "Звонки за 30 дней: 1" in page.text
+    assert "Обещания за 30 дней: 1" in page.text
+
+
+def test_what_people_were_reminded_of_and_have_not_done_needs_somebody(console: ConsoleSite) -> None:
+    for call, ago in (("forgotten", 26), ("near", 21), ("young", 5), ("long-ago", 72)):
+        console.done(console.report(call, CALLS, ago=ago))
+    console.book()
+    page = console.person("supervisor").get("/console/")
+    assert CALM not in page.text
+    assert tiles(page.html) == {"обещания нарушены": 2}
+    pressing = page.text.partition("Самое срочное")[2].partition("Когда были на связи")[0]
+    assert re.findall(r"срок прошёл [^ ]+ ч|осталось [^ ]+ ч", pressing) == ["срок прошёл 2 ч", "осталось 3 ч"]
+    assert pressing.count("записано, но ещё не исполнено") == 2
+
+
+def test_a_day_shows_what_became_of_its_promises(console: ConsoleSite) -> None:
+    for number, (after, fulfilled) in enumerate([(1, 2), (1, 25), (1, 3), (1, None)]):
+        call = console.report(f"c-{number}", CALLS, ago=50)
+        console.done(call, after=after)
+        if fulfilled:
+            console.fulfilled(call, after=fulfilled)
+    console.report("none", NONE, ago=50)
+    console.book()
+    page = console.person("supervisor").get("/console/")
+    assert "Обещания за 30 дней: 4" in page.text
+    row = re.search(r"21\.11\.2026</a></th>(.*?)</tr>", page.html)
+    assert row
+    assert re.findall(r"<td>(\d+)</td>", row[1]) == ["4", "2", "1", "1", "0"]
 
 
 def test_everything_that_needs_somebody_is_counted_and_leads_to_where_it_is(console: ConsoleSite) -> None:
@@ -37,6 +66,7 @@ def test_everything_that_needs_somebody_is_counted_and_leads_to_where_it_is(cons
     page = person.get("/console/")
     assert tiles(page.html) == {
         "просрочено": 1,
+        "обещания нарушены": 1,
         "под угрозой": 1,
         "остановлено": 1,
         "звонки после отказа за сутки": 1,
@@ -66,9 +96,9 @@ def test_the_days_are_counted_by_the_deployments_calendar_and_anew_after_a_minut
     # 23.11 10:15 in Moscow less ten and a half hours is the evening before.
     assert re.search(r"22\.11\.2026</a></th><td>1</td>", page.html)
     console.report("now", CALLS)
-    assert "Звонки за 30 дней: 1" in person.get("/console/").text
+    assert "Обещания за 30 дней: 1" in person.get("/console/").text
     console.clock.forward(minutes=2)
-    assert "Звонки за 30 дней: 2" in person.get("/console/").text
+    assert "Обещания за 30 дней: 2" in person.get("/console/").text
 
 
 def test_an_editor_sees_no_clients_on_the_first_page(console: ConsoleSite) -> None:

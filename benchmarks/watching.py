@@ -1,116 +1,107 @@
-"""10,000 open reminders watched on a simulated clock: how much of a CRM's quota it takes, and how late it notices."""
+"""10,000 open reminders watched on a simulated clock: how much of a CRM's quota it takes, and how late it notices.
+
+The plan is the product's own (when a reminder is looked at next, how many in a request, by which part of the quota, the
+nearest deadlines first); requests are counted and not made.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
-
-from sqlalchemy import text
 
 from benchmarks.measure import Row
-from connectors.base import Limits, ReminderState, ReminderStatus
 from connectors.registry import connector_class
-from plugin.config.settings import DeliveryPolicy
 from plugin.doctor.catalogue import usual_limits
-from plugin.ledger import Ledger
-from plugin.promise.reminder_watch import ReminderWatch, watch_limits
-from plugin.resilience.gates import AccountGates
-from plugin.resilience.quota import SharedQuota
-from tests.plugin.delivery.fake_crm import Clock, Crm, FakeCrm
-from tests.support.backlog import fill
+from plugin.promise.promise_state import next_look
+from plugin.promise.reminder_watch import watch_limits
 
 REMINDERS = 10_000
 #: The deadlines are spread over a day's work; the first one is so far away.
 SPREAD, FIRST = timedelta(hours=10), timedelta(hours=2)
 _HOUR = timedelta(hours=1)
-#: A request takes this long.
-_REQUEST_SECONDS = 0.3
-_WATCHED = """
-    INSERT INTO watched_reminders (delivery_ref, call_ref, remote_id, state, due_by, next_look_at,
-        is_missing, is_reassigned, is_postponed)
-    SELECT id, call_ref, CAST(id AS TEXT), 'open', {due}, :now, false, false, false FROM deliveries
-"""
-_DUE = "strftime('%Y-%m-%d %H:%M:%f000', :first, (id * :step) || ' seconds')"
+#: Between two looks of the loop where there is nothing to look at.
+_PAUSE = timedelta(seconds=5)
 
 
-class CountedCrm(FakeCrm):
-    """Nobody does anything in it; every request is noted. It has the limits of the CRM of this name."""
+@dataclass
+class _Reminder:
+    due: datetime
+    looks: list[datetime] = field(default_factory=list)
 
-    def __init__(self, crm: Crm, name: str) -> None:
-        super().__init__(crm)
-        kind = connector_class(name)
-        limits = usual_limits(kind)
-        assert limits is not None
-        self._limits: Limits = limits
-        self.most_reminders = kind.most_reminders  # type: ignore[misc]
-        self.requests = 0
-        self.looks: dict[int, list[datetime]] = {}
+    def is_near(self, now: datetime) -> bool:
+        return abs(self.due - now) <= _HOUR
 
-    def limits(self) -> Limits:
-        return self._limits
-
-    def reminder_states(self, remote_ids: Sequence[str]) -> Mapping[str, ReminderStatus]:
-        self.requests += 1
-        for one in remote_ids:
-            self.looks.setdefault(int(one), []).append(self.crm.clock())
-        return {one: ReminderStatus(ReminderState.OPEN, person="u1") for one in remote_ids}
+    @property
+    def latest(self) -> timedelta:
+        """The longest that anything done from an hour before the deadline to it waits to be noticed."""
+        after = next((look for look in self.looks if look > self.due), self.due + timedelta(days=1))
+        within = (look for look in self.looks if self.due - _HOUR < look <= self.due)
+        return max(later - earlier for earlier, later in pairwise([self.due - _HOUR, *within, after]))
 
 
-def pace(reminders: int = REMINDERS) -> list[Row]:
+@dataclass
+class _Queue:
+    """Reminders in the order of their deadlines, and ``waiting`` by the time of the next look."""
+
+    reminders: list[_Reminder]
+    waiting: list[tuple[datetime, int]]
+    near: deque[int] = field(default_factory=deque)
+    far: deque[int] = field(default_factory=deque)
+    left: set[int] = field(default_factory=set)
+    passed: int = 0
+
+    def taken(self, now: datetime, most: int) -> list[int]:
+        """Those of the next request: near their deadline first, each in the order of its time."""
+        while self.waiting and self.waiting[0][0] <= now:
+            number = heapq.heappop(self.waiting)[1]
+            if self.reminders[number].is_near(now):
+                self.near.append(number)
+            else:
+                self.far.append(number)
+                self.left.add(number)
+        while self.passed < len(self.reminders) and self.reminders[self.passed].due - _HOUR <= now:
+            if self.passed in self.left:
+                self.left.remove(self.passed)
+                self.near.append(self.passed)
+            self.passed += 1
+        found = [self.near.popleft() for _ in range(min(most, len(self.near)))]
+        while self.far and len(found) < most:
+            number = self.far.popleft()
+            if number in self.left:
+                self.left.remove(number)
+                found.append(number)
+        return found
+
+
+def pace() -> list[Row]:
     """The part of the quota that is used, and the latest that a change within the last hour would be noticed."""
-    return [row for name in ("bitrix24", "amocrm") for row in _paced(name, reminders)]
+    return [row for name in ("bitrix24", "amocrm") for row in _paced(name)]
 
 
-def _paced(name: str, reminders: int) -> Iterator[Row]:
-    with tempfile.TemporaryDirectory(prefix="optout-bench-") as folder:
-        clock = Clock()
-        began = clock()
-        ledger = Ledger(f"sqlite:///{Path(folder) / 'ledger.db'}", clock=clock)
-        ledger.upgrade()
-        deadlines = _filled(ledger, reminders, began)
-        crm = CountedCrm(Crm(clock), name)
-        _watch(ledger, crm, clock, began + FIRST + SPREAD + _HOUR)
-        ledger.close()
-    seconds = (clock() - began).total_seconds()
-    share = crm.requests / (seconds * crm.limits().requests_per_second)
-    late = max(_latest(crm.looks.get(one, []), due) for one, due in deadlines.items()) / timedelta(minutes=1)
+def _paced(name: str) -> Iterator[Row]:
+    kind = connector_class(name)
+    limits = usual_limits(kind)
+    assert limits is not None
+    began = now = datetime(2026, 11, 22, 7, tzinfo=UTC)
+    reminders = [_Reminder(began + FIRST + SPREAD * number / REMINDERS) for number in range(REMINDERS)]
+    queue = _Queue(reminders, [(began + _HOUR * number / REMINDERS, number) for number in range(REMINDERS)])
+    between = timedelta(seconds=1 / watch_limits(limits).requests_per_second)
+    requests = 0
+    while now < began + FIRST + SPREAD + _HOUR:
+        asked = queue.taken(now, kind.most_reminders)
+        for number in asked:
+            reminders[number].looks.append(now)
+            at = next_look(reminders[number].due, now)
+            if at is not None:
+                heapq.heappush(queue.waiting, (at, number))
+        requests += bool(asked)
+        now += between if asked else _PAUSE
+    share = requests / ((now - began).total_seconds() * limits.requests_per_second)
+    late = max(one.latest for one in reminders) / timedelta(minutes=1)
     yield Row(f"{name}: part of the quota", f"{share:.4f}", "<= 0.05", share <= 0.05)
     yield Row(f"{name}: noticed in the last hour, min", f"{late:.1f}", "<= 15", late <= 15)
-    yield Row(f"({name}: requests in {seconds / 3600:.0f} h)", f"{crm.requests:,}")
-
-
-def _filled(ledger: Ledger, reminders: int, now: datetime) -> dict[int, datetime]:
-    """Their deadlines, by the delivery's id."""
-    fill(ledger, reminders, now, open_from=reminders)
-    given = {"now": _stored(now), "first": _stored(now + FIRST), "step": SPREAD.total_seconds() / reminders}
-    with ledger.write() as connection:
-        connection.execute(text(_WATCHED.format(due=_DUE.replace(":%", r"\:%"))), given)
-        rows = connection.exec_driver_sql("SELECT delivery_ref, due_by FROM watched_reminders")
-        return {row[0]: datetime.fromisoformat(row[1]).replace(tzinfo=UTC) for row in rows}
-
-
-def _stored(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
-
-
-def _watch(ledger: Ledger, crm: CountedCrm, clock: Clock, until: datetime) -> None:
-    def seconds() -> float:
-        return clock().timestamp()
-
-    gates = AccountGates(ledger, crm, DeliveryPolicy(), clock)
-    quota = SharedQuota(ledger, "bench.watch", watch_limits(crm.limits()), clock, clock=seconds, sleep=clock.advance)
-    watch = ReminderWatch(ledger, crm, gates, clock, "bench", quota=quota)
-    while clock() < until:
-        before = crm.requests
-        wait = watch.step()
-        clock.advance(wait + _REQUEST_SECONDS * (crm.requests - before))
-
-
-def _latest(looks: Sequence[datetime], due: datetime) -> timedelta:
-    """The longest that anything done from an hour before the deadline to it would have waited to be noticed."""
-    after = next((look for look in looks if look > due), due + timedelta(days=1))
-    seen = [due - _HOUR, *(look for look in looks if due - _HOUR < look <= due), after]
-    return max(later - earlier for earlier, later in pairwise(seen))
+    yield Row(f"({name}: requests in {(now - began) / _HOUR:.0f} h)", f"{requests:,}")

@@ -132,6 +132,9 @@ def _people_work(stage: Stage, ledger: Records, result: Result, random: Random) 
     patience = _WATCH_SECONDS + len(opened) / _CALLS_A_SECOND
     if not watched_again(ledger, disturb, patience):
         result.off.append(f"not every reminder was looked at within {patience:.0f} s")
+    # One that is asked to stop while it starts cannot say that it stops well.
+    if not poll(lambda: all(service.up.is_set() for service in stage.services), _START_SECONDS, _PAUSE):
+        result.off.append("not everything came back after the last kill")
 
 
 def _end(stage: Stage, result: Result) -> None:

@@ -26,6 +26,7 @@ from benchmarks import (
     shadow,
     sizing,
     suppression,
+    watching,
 )
 from benchmarks.measure import Row, show
 
@@ -57,6 +58,7 @@ TABLES: dict[str, Callable[[], list[Row]]] = {
     "The rules' editor: ten admins beside events": editing.beside_events,
     "Suppression: 1,000,000 numbers asked for": suppression.checks,
     "Suppression: 1,000,000 numbers exported": suppression.exports,
+    "10,000 reminders watched (simulated clock)": watching.pace,
     "The chain of records, and proofs": chain.costs,
     "What a call costs the service (SQLite)": sizing.a_call,
     "Rules: checked": checking.times,

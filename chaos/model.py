@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from chaos.promises import ExpectedPromise
 from chaos.script import CHANNELS, COORDINATOR, ELSEWHERE, NONE, NOT_FINISHED, OUTCOMES
 from chaos.story import Story
 
-OPEN, WITHDRAWN = "open", "withdrawn"
+OPEN, DONE, WITHDRAWN = "open", "done", "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,15 @@ def decided(story: Story) -> list[Decision]:
     if made and made[-1].outcome == NOT_FINISHED:
         made[-1] = replace(made[-1], sure=True)
     return made
+
+
+def promised(story: Story) -> ExpectedPromise:
+    """What must have become of the call's promise and of its number."""
+    made = decided(story)
+    outcome, people = (made[-1].outcome, made[-1].people) if made else (NONE, ())
+    reminded = [decision for decision in made if decision.people]
+    sure = True if any(decision.sure for decision in reminded) else None if reminded else False
+    return ExpectedPromise(story.call, story.phone, outcome, people, sure)
 
 
 def _decision(outcome: str, who: str) -> Decision:
@@ -181,17 +191,17 @@ def _was_there(item: Item, there: _There, perhaps_mailed: bool) -> bool:
 
 
 def _wrong_states(made: Sequence[Decision], there: _There) -> Iterator[str]:
-    """Exactly the reminders of the standing decision are open, one for each person."""
+    """Exactly the reminders of the standing decision are open or done, one for each person."""
     standing = made[-1] if made else None
-    opened = [item for item, states in there.items() if item.kind == "reminder" and OPEN in states]
+    opened = [item for item, states in there.items() if item.kind == "reminder" and {OPEN, DONE} & {*states}]
     for item in opened:
         if standing is None or item.what != standing.outcome or item.place != standing.place:
-            yield f"{_named(item)}: {OPEN} instead of {WITHDRAWN}"
+            yield f"{_named(item)}: {'/'.join(map(str, there[item]))} instead of {WITHDRAWN}"
     for person in standing.people if standing else ():
         theirs = [item for item in opened if item.to == person]
         reminded = [item for item in there if item.kind == "reminder" and item.to == person]
         if reminded and len(theirs) != 1:
-            yield f"{person} has {len(theirs)} open reminders"
+            yield f"{person} has {len(theirs)} reminders that stand"
 
 
 def _named(item: Item) -> str:

@@ -17,15 +17,16 @@ from typing import Self
 from sqlalchemy import func, select
 
 from chaos.espocrm import Reporter, StormyEspo
+from chaos.promises import ExpectedPromise, finished_by_chance, watched_again
 from chaos.readback import SENDER
 from chaos.records import Records, records
-from chaos.run import Result
-from chaos.script import ADDRESSES, COORDINATOR, SMS_MANAGER
+from chaos.run import Result, count_promises
+from chaos.script import ADDRESSES, COORDINATOR, OUTCOMES, SMS_MANAGER
 from chaos.services import Service
 from chaos.sink import FaultyMailbox
 from chaos.stage import SETTINGS_HEAD, answers
 from chaos.storms import EACH_SECONDS, KINDS, Storms
-from chaos.surveys import APART, FIELDS, Survey, count, other_name, surveys, tell
+from chaos.surveys import APART, FIELDS, OPEN_TASK, Survey, count, other_name, surveys, tell
 from plugin.ledger import Ledger
 from plugin.ledger.connected import catch_ups, kept_references
 from tests.connectors.espocrm.rig import WEBHOOK, WEBHOOK_SECRET
@@ -42,6 +43,8 @@ _PAUSE = 0.2
 _TEXTS = ("client_name", "survey_type", "agreed_to_warning")
 #: How long the last of it may take once it is calm, and how long afterwards nothing more may come.
 _PATIENCE, _AFTERWARDS = 300.0, 2.0
+#: How long it may take until all reminders were looked at again.
+_WATCH_SECONDS = 120.0
 _SETTINGS = (
     SETTINGS_HEAD
     + """
@@ -217,10 +220,42 @@ def _count(stage: OutageStage, url: str, told: Sequence[Survey], ledger: Records
     result.states, result.settled, result.mails = ledger.states(), ledger.looked_up(), len(stage.sink.mails)
     result.off += [f"{number} deliveries parked" for number in [result.states["parked"]] if number]
     result.off += _left(url)
+    _count_promises(stage, told, ledger, result)
     for service in stage.plugin:
         code = service.stop()
         result.off += [f"{service.name} ended with {code} when it was asked to stop"] if code != 0 else []
         result.off += [f"{service.name} ended by itself with {code}" for code in service.gone]
+
+
+def _count_promises(stage: OutageStage, told: Sequence[Survey], ledger: Records, result: Result) -> None:
+    """People finish some of their tasks, and the plugin is killed while it looks."""
+    random = Random(f"{len(told)}-people")
+    with stage.crm.lock:
+        tasks = stage.crm.records["Task"]
+        for task in finished_by_chance([name for name, one in tasks.items() if one["status"] == OPEN_TASK], random):
+            tasks[task] |= {"status": "Completed", "dateCompleted": stage.crm.stamp()}
+
+    def disturb() -> None:
+        for service in stage.plugin:
+            service.up.wait(_START_SECONDS)
+            service.kill(0.0)
+
+    if not watched_again(ledger, disturb, _WATCH_SECONDS):
+        result.off.append(f"not every reminder was looked at within {_WATCH_SECONDS:.0f} s")
+    with stage.crm.lock:
+        states = {name: _state_of(task["status"]) for name, task in stage.crm.records["Task"].items()}
+    count_promises([_expected(survey) for survey in told], ledger, states, result)
+
+
+def _state_of(status: str) -> str:
+    return {OPEN_TASK: "open", "Completed": "done"}.get(status, "withdrawn")
+
+
+def _expected(survey: Survey) -> ExpectedPromise:
+    outcome, _ = survey.last
+    # What was corrected before it could be read was never promised.
+    before = None if any(OUTCOMES[version.outcome].people for version in survey.versions) else False
+    return ExpectedPromise(survey.record, survey.phone, outcome, OUTCOMES[outcome].people, before)
 
 
 def _left(url: str) -> list[str]:

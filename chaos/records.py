@@ -6,12 +6,33 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, or_, select, update
 
+from plugin.common.clock import utc_now
 from plugin.ledger import Ledger
-from plugin.ledger.schema import attempts, calls, deliveries, events
+from plugin.ledger.promises import ESCALATION, promises, watched_reminders
+from plugin.ledger.schema import UtcTime, attempts, calls, deliveries, events
+from plugin.ledger.suppression import suppressions
 
+_p, _w, _s = promises.c, watched_reminders.c, suppressions.c
+_PROMISES = select(calls.c.call_id, _p.state).join(calls, calls.c.id == _p.call_ref)
+_WATCHED = select(_w.remote_id, _w.state)
+_STANDING = (
+    select(calls.c.call_id, _w.remote_id)
+    .join(promises, _p.call_ref == calls.c.id)
+    .join(deliveries, deliveries.c.decision_ref == _p.decision_ref)
+    .join(watched_reminders, _w.delivery_ref == deliveries.c.id)
+    .where(_w.state != "void")
+)
+_SUPPRESSED = select(_s.number, _s.scope).where(_s.withdrawn_at.is_(None), _s.suppresses)
+_HOURS_PASS = update(watched_reminders).where(_w.state == "open", _w.remote_id.is_not(None))
+_NOT_LOOKED_AT = select(func.count()).where(
+    _w.state == "open", or_(_w.looked_at.is_(None), _w.looked_at < bindparam("since", type_=UtcTime))
+)
+_ESCALATIONS = select(func.count()).where(deliveries.c.action.startswith(ESCALATION, autoescape=True))
 _ENDED = ("done", "cancelled", "parked")
 _STATES = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
 _WAITING = select(func.count()).where(calls.c.unfinished_at.is_not(None))
@@ -70,6 +91,51 @@ class Records:
         with self._ledger.read() as connection:
             kept = Counter(connection.execute(select(events.c.event_id)).scalars())
         return sorted(event for event in accepted if kept[event] != 1)
+
+    # --- promises and numbers ----------------------------------------------------------------------
+
+    def hours_pass(self) -> datetime:
+        """Every open reminder is to be looked at again; since when."""
+        with self._ledger.write() as connection:
+            now = self._ledger.moment(connection, utc_now)
+            connection.execute(_HOURS_PASS.values(next_look_at=now))
+        return now
+
+    def not_looked_at(self, since: datetime) -> int:
+        """How many reminders that are open for all the plugin knows it has not looked at since then."""
+        with self._ledger.read() as connection:
+            count: int = connection.execute(_NOT_LOOKED_AT, {"since": since}).scalar_one()
+        return count
+
+    def promises(self) -> dict[str, list[str]]:
+        """The states of each call's promises, by the CRM's id of the call."""
+        return self._lists(_PROMISES)
+
+    def watched(self) -> dict[str, list[str]]:
+        """What is known of each reminder, by its id in the CRM."""
+        return self._lists(_WATCHED)
+
+    def standing(self) -> dict[str, list[str]]:
+        """The ids in the CRM of the reminders by which each call's promise stands."""
+        return self._lists(_STANDING)
+
+    def suppressed(self) -> Counter[tuple[str, str]]:
+        """How often each number is excluded from each scope by what stands."""
+        with self._ledger.read() as connection:
+            return Counter((row.number, row.scope) for row in connection.execute(_SUPPRESSED))
+
+    def escalations(self) -> int:
+        """How often people were told of promises that are not kept."""
+        with self._ledger.read() as connection:
+            count: int = connection.execute(_ESCALATIONS).scalar_one()
+        return count
+
+    def _lists(self, query: Select[Any]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        with self._ledger.read() as connection:
+            for name, value in connection.execute(query):
+                found.setdefault(name, []).append(value)
+        return found
 
     def looked_up(self) -> Counter[str]:
         """How often an *unknown* was settled by a look-up: ``found`` or ``absent``."""

@@ -23,6 +23,8 @@ def lines(result: Result, seed: int) -> Iterator[str]:
     yield f"  kills                       {result.kills.total()} ({kills})"
     yield f"  faults injected             {result.faults.total()} ({faults})"
     yield f"  deliveries                  {result.states.total()} ({states}), mails: {result.mails}"
+    kept = ", ".join(f"{state}: {count}" for state, count in sorted(result.promises.items()))
+    yield f"  promises                    {result.promises.total()} ({kept}), numbers excluded: {result.suppressed}"
     yield f"  unknowns settled by look-up {result.settled.total()} ({settled})"
     for name, found in (("lost", result.lost), ("doubled", result.doubled), ("anything else off", result.off)):
         yield f"  {name:27} {len(found)}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from chaos.model import judge
+from chaos.model import judge, promised
 from chaos.monkey import Monkey
+from chaos.promises import ExpectedPromise, finished_by_chance, promise_faults, suppression_faults, watched_again
 from chaos.readback import Found, read_back
 from chaos.records import Records, Row, records
 from chaos.sender import Sender, Tally
@@ -28,6 +29,8 @@ _START_SECONDS = 90.0
 _PAUSE = 0.2
 #: The faults end when so little is left to do for each call, or so many seconds (and some for the calls) have passed.
 _CALM_BELOW = 0.05
+#: How long it may take until all reminders were looked at again, and some more for each.
+_WATCH_SECONDS = 60.0
 _FAULTY_SECONDS = 20.0
 
 
@@ -42,6 +45,8 @@ class Result:
     faults: Counter[str] = field(default_factory=Counter)
     settled: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
+    promises: Counter[str] = field(default_factory=Counter)
+    suppressed: int = 0
     mails: int = 0
     seconds: float = 0.0
     lost: list[str] = field(default_factory=list)
@@ -62,6 +67,8 @@ def run(ledger: str, url: str, folder: Path, *, calls: int, kills: int, seed: in
     with Stage(folder, url, told, shared=shared, seed=f"{seed}-{ledger}") as stage, records(url) as ledger_records:
         try:
             _play(stage, told, ledger_records, result, kills=kills, seed=seed)
+            if not result.off:
+                _people_work(stage, ledger_records, result, Random(f"{seed}-people"))
             _end(stage, result)
             _count(stage, told, ledger_records, result)
         finally:
@@ -108,6 +115,28 @@ def _quiet_down(stage: Stage, ledger: Records, result: Result, patience: float) 
         result.off.append(f"not done {patience:.0f} s after the last kill: {dict(result.states)}")
 
 
+def _people_work(stage: Stage, ledger: Records, result: Result, random: Random) -> None:
+    """People finish some of their reminders, hours pass, and the plugin sees it whatever is killed meanwhile."""
+    opened = [record["id"] for record in stage.crm_api.reminders(state="open")]
+    for reminder in finished_by_chance(opened, random):
+        stage.crm_api.send("PUT", f"reminders/{reminder}/done")
+
+    def disturb() -> None:
+        stage.disturb()
+        for service in random.sample(stage.services, len(stage.services)):
+            service.up.wait(_START_SECONDS)
+            time.sleep(random.uniform(0.0, 0.5))
+            stage.kill(service, random.choice((0.0, 0.3)))
+        stage.settle()
+
+    patience = _WATCH_SECONDS + len(opened) / _CALLS_A_SECOND
+    if not watched_again(ledger, disturb, patience):
+        result.off.append(f"not every reminder was looked at within {patience:.0f} s")
+    # One that is asked to stop while it starts cannot say that it stops well.
+    if not poll(lambda: all(service.up.is_set() for service in stage.services), _START_SECONDS, _PAUSE):
+        result.off.append("not everything came back after the last kill")
+
+
 def _end(stage: Stage, result: Result) -> None:
     for service in stage.plugin:
         code = service.stop()
@@ -135,6 +164,17 @@ def _count(stage: Stage, told: Sequence[Story], ledger: Records, result: Result)
     result.off += found.strange + result.tally.wrong
     result.off += [f"{count} deliveries parked" for count in [result.states["parked"]] if count]
     result.off += disagreements(ledger.rows(), found, set(stage.sink.mails))
+    states = {str(record["id"]): record["state"] for record in stage.crm_api.reminders()}
+    count_promises([promised(story) for story in told], ledger, states, result)
+
+
+def count_promises(
+    expected: Sequence[ExpectedPromise], ledger: Records, crm: Mapping[str, str], result: Result
+) -> None:
+    """The promises and the suppression list; ``crm`` has the states of its reminders by their ids."""
+    result.off += [*promise_faults(expected, ledger, crm), *suppression_faults(expected, ledger)]
+    result.promises = Counter(state for states in ledger.promises().values() for state in states)
+    result.suppressed = len(ledger.suppressed())
 
 
 def disagreements(rows: Sequence[Row], found: Found, message_ids: set[str]) -> Iterable[str]:

@@ -66,6 +66,15 @@ OUTCOMES = {
     ),
     NONE: Outcome("исключать не требуется"),
 }
+#: What the number is excluded from.
+SUPPRESSES: Mapping[str, tuple[str, ...]] = {
+    "calls": ("calls",),
+    "mailings": ("mailings",),
+    "all": ("calls", "mailings"),
+    "not_client": ("calls", "mailings"),
+    NONE: (),
+    NOT_FINISHED: (),
+}
 LABELS = {outcome.label: name for name, outcome in OUTCOMES.items()} | {UNFINISHED: NOT_FINISHED}
 
 

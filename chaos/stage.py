@@ -25,6 +25,8 @@ from tests.support.processes import ROOT, free_port
 _TOKEN = "the-crm-of-a-chaos-run"
 SECRET = "whsec_" + base64.b64encode(b"the signing key of a chaos run").decode()
 _SLOW_SECONDS, _READ_SECONDS, _SETTLING_SECONDS = 2.0, 1.2, 3.5
+#: How long the CRM may take to be there again.
+_BACK_SECONDS = 60.0
 #: What the CRM does wrong, each with its chance, to writes and (the later ones) to reads as well. The slow answers come
 #: after the plugin has given up, and so do the late writes; both well within its settling time.
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -136,6 +138,18 @@ class Stage:
         self.crm_api.faults()
         self.sink.faulty = False
         self.injected += Counter({f"mail {kind}": count for kind, count in self.sink.faults.items()})
+
+    def disturb(self) -> None:
+        """The CRM's faults once more."""
+        self._faulty = True
+        self._inject()
+
+    def settle(self) -> None:
+        """No more of them, once the CRM is there to be told."""
+        self._faulty = False
+        self.crm.up.wait(_BACK_SECONDS)
+        self._count()
+        self.crm_api.faults()
 
     def last_words(self) -> str:
         """The end of each log, to see why a run went wrong."""

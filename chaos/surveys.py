@@ -30,7 +30,7 @@ FIELDS = {
 APART = 1.2
 _REF = re.compile(r"\[ref:[0-9a-f]{16}\]")
 _INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff]")
-_OPEN = "Not Started"
+OPEN_TASK = "Not Started"
 
 
 @dataclass
@@ -148,7 +148,7 @@ def _count_one(
         for old in {item.what for item in items if item.kind == "comment"} - ({outcome} if own == card else set()):
             if not any(item.replaces == old for item in items):
                 found.lost.append(f"call {survey.number}: nothing takes «{old}» back in card {own}")
-    mine = [task for task in tasks if task["parentId"] in survey.cards and task["status"] == _OPEN]
+    mine = [task for task in tasks if task["parentId"] in survey.cards and task["status"] == OPEN_TASK]
     for person in OUTCOMES[outcome].people:
         theirs = [task for task in mine if task["assignedUserId"] == people[person] and task["parentId"] == card]
         right = [task for task in theirs if told(task["name"], _text(task, "description")) == outcome]

@@ -57,7 +57,7 @@ build_for() {
     say "$name: trying it"
     "$python" -m venv --without-pip "$installed"
     quietly pip_of "$building" --python "$installed/bin/python" install --no-compile --no-index --find-links "$out" \
-        'optout-plugin[postgres]'
+        'optout-plugin[postgres,stamps]'
     "$installed/bin/optout" decide --facts '{"related_to_car": false}' >"$tools/log" ||
         fail "$name: installed, but it does not decide"
     "$tools/all/bin/python" scripts/bill_of_materials.py "$installed/bin/python" "$out" "$name"

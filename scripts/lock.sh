@@ -11,6 +11,6 @@ trap 'rm -rf "$tools"' EXIT
 python3 -m venv "$tools/venv"
 "$tools/venv/bin/pip" install --quiet --disable-pip-version-check "$UV"
 .venv/bin/python -m pip freeze --exclude-editable >"$tools/tested.txt"
-"$tools/venv/bin/uv" pip compile pyproject.toml --extra postgres --universal --python-version 3.11 --generate-hashes \
+"$tools/venv/bin/uv" pip compile pyproject.toml --extra postgres --extra stamps --universal --python-version 3.11 --generate-hashes \
     --no-annotate --no-config --quiet --constraint "$tools/tested.txt" \
     --custom-compile-command "make lock" --output-file requirements.lock >/dev/null

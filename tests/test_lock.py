@@ -13,7 +13,8 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-ASKED = [*map(Requirement, PROJECT["dependencies"]), *map(Requirement, PROJECT["optional-dependencies"]["postgres"])]
+EXTRAS = PROJECT["optional-dependencies"]
+ASKED = [*map(Requirement, [*PROJECT["dependencies"], *EXTRAS["postgres"], *EXTRAS["stamps"]])]
 _DIGESTS = r"(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+"
 _ENTRY = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+)(?: ;[^\\\n]+)? \\\n" + _DIGESTS, re.MULTILINE)
 LOCKED = {found["name"]: found for found in _ENTRY.finditer((ROOT / "requirements.lock").read_text(encoding="utf-8"))}

@@ -140,6 +140,19 @@ class HttpClient:
             raise CrmUnavailable(self._unreadable(answer), status=answer.status)
         return HttpAnswer(answer.status, answer.data, answer.headers, answer.sent)
 
+    def post_bytes(self, content: bytes, headers: Mapping[str, str]) -> bytes:
+        """Post to the address itself and return the body of its 2xx answer as it came: for what does not speak JSON.
+
+        Raises CrmUnavailable, CrmRefused.
+        """
+        try:
+            answer = self._exchange(_Request("POST", self._address(""), None, content, headers))
+        except ExchangeFailed as failure:
+            raise CrmUnavailable(failure.why, after=failure.after) from None
+        if not answer.ok:
+            raise self._failed_read(answer)
+        return answer.body
+
     def write(
         self,
         method: str,
@@ -255,9 +268,10 @@ class HttpClient:
         with exchange(self._total) as this:
             try:
                 with self._sent(request) as response:
-                    data, readable = parsed(self._body(response))
+                    body = self._body(response)
+                data, readable = parsed(body)
                 sent = self._sent_request(request)
-                return _Answer(response.status_code, response.headers, str(response.url), data, readable, sent)
+                return _Answer(response.status_code, response.headers, str(response.url), body, data, readable, sent)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 if this.stage is Stage.NOT_BEGUN and isinstance(error, ValueError):
                     why = f"{self.host}: the request cannot be put together"
@@ -334,6 +348,7 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     url: str
+    body: bytes
     data: Any
     readable: bool
     sent: SentRequest

@@ -61,23 +61,49 @@ def make(config: Path | None, /, *, given: str, out: str) -> None:
 
 @proof.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-def verify(file: Path) -> int:
+@click.option(
+    "--stamp-ca",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Certificates of the time stamp service, PEM; by default [proof] stamp_ca_file.",
+)
+@click.pass_obj
+def verify(config: Path | None, /, *, file: Path, stamp_ca: Path | None) -> int:
     """Check a proof that was written as JSON by itself: nothing in it was changed, and its records lead to a head.
 
-    Needs no ledger. Compare the head with the one that was mailed to the admins. The exit status is 1 if anything was
-    found.
+    Needs no ledger and no network. Compare the head with the one that was mailed to the admins; that it was there at
+    some time is proven by its time stamp, where it has one. The exit status is 1 if anything was found.
     """
     from plugin.cli.format import proof as text
     from plugin.promise.proof import FORMAT
     from plugin.promise.proof_check import check_proof, read_proof
 
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: файл не прочитать ({error.strerror})", hint="Проверьте имя и права") from error
-    verdict = check_proof(read_proof(data, FORMAT))
+    proof = read_proof(_bytes_of(file), FORMAT)
+    authorities = stamp_ca or _configured_authorities(config)
+    verdict = check_proof(proof, None if authorities is None else _bytes_of(authorities))
     click.echo(text.verdict(verdict))
     return 1 if verdict.faults else 0
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: файл не прочитать ({error.strerror})", hint="Проверьте имя и права") from error
+
+
+def _configured_authorities(config: Path | None) -> Path | None:
+    """The certificates that plugin.toml names; a proof can be checked without one."""
+    import os
+
+    from plugin.config.load import load_settings
+    from plugin.errors import ConfigError
+
+    try:
+        stamps = load_settings(config, os.environ, secrets=False).stamps
+    except ConfigError:
+        return None
+    return None if stamps is None else stamps.ca_file
 
 
 def _proof(connection: Connection, given: str, frame: ProofFrame) -> dict[str, Any]:

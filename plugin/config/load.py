@@ -34,13 +34,13 @@ from plugin.config.settings import (
     LogSettings,
     Manifest,
     PageSettings,
-    Retention,
     Settings,
     SmtpServer,
     Source,
     WebSettings,
     WorkingTime,
 )
+from plugin.config.small_tables import retention_of, stamps_of
 from plugin.errors import ConfigError
 
 FILE_NAME = "plugin.toml"
@@ -138,6 +138,7 @@ class _Reader:
         alerts = self._alerts(data.get("alerts", {}), mailed="smtp" in data)
         account = self._account if self._with_secrets else None
         diallers = read_diallers(data.get("suppression", {}).get("push", {}), self._faults, account)
+        stamps = stamps_of(data, self._source.data, self._home.folder, self._faults, reads=self._with_secrets)
         self._faults.raise_if_any()
         return Settings(
             home=self._home.folder,
@@ -153,10 +154,11 @@ class _Reader:
             web=web,
             page=page,
             alerts=alerts,
-            retention=Retention(ledger.get("retention_days", 365), ledger.get("purge_daily", False)),
+            retention=retention_of(ledger),
             log=LogSettings(**data.get("log", {})),
             language=plugin.get("language", "ru"),
             approvals=data.get("rules", {}).get("approvals", 0),
+            stamps=stamps,
             diallers=diallers,
         )
 

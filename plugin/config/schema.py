@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from connectors.http.address import split_address
+from connectors.http.address import check_base_url, split_address
 from connectors.smtp.ehlo_name import is_greeting_name
 from plugin.common.mail_address import UnusableAddress, mail_address
 from plugin.common.translate import LANGUAGES
@@ -89,14 +89,22 @@ class MailAddressField(fields.Field[str]):
 class WebhookField(fields.Field[str]):
     """The address that signed requests go to; others on the way must not read them."""
 
+    _check: Callable[[str], object] = staticmethod(split_address)
+
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
         try:
-            split_address(value)
+            self._check(value)
         except ValueError as error:
             raise ValidationError(f"no request can go there: it {error}") from None
         return value
+
+
+class StampAddressField(WebhookField):
+    """Others on the way may read what goes there: it is no secret, and the answer is signed."""
+
+    _check = staticmethod(check_base_url)
 
 
 class LedgerUrlField(fields.Field[str | SecretRef]):
@@ -344,6 +352,13 @@ class RulesTable(Schema):
     approvals = _whole(0, 9)
 
 
+class ProofTable(Schema):
+    """``[proof]``: who stamps the daily head of the chain of records."""
+
+    stamp_url = StampAddressField(metadata={"allowed": "an http(s) address such as https://tsa.example.org/tsr"})
+    stamp_ca_file = _text("the path of a file of certificates")
+
+
 class LogTable(Schema):
     """``[log]``: what is logged to stderr, and how."""
 
@@ -370,4 +385,5 @@ class SettingsFile(Schema):
     page = fields.Nested(PageTable, metadata={"allowed": "a table [page]"})
     log = fields.Nested(LogTable, metadata={"allowed": "a table [log]"})
     rules = fields.Nested(RulesTable, metadata={"allowed": "a table [rules]"})
+    proof = fields.Nested(ProofTable, metadata={"allowed": "a table [proof]"})
     suppression = fields.Nested(SuppressionTable, metadata={"allowed": "a table [suppression]"})

@@ -196,6 +196,14 @@ class PageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StampService:
+    """Who stamps the chain's daily head (RFC 3161), and the file of certificates by which its stamps are believed."""
+
+    url: str
+    ca_file: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of plugin.toml. ``home`` is its folder; ``ledger_url`` and ``rules_dir`` are already resolved against it."""
 
@@ -218,6 +226,8 @@ class Settings:
     language: str = "ru"
     #: So many other people have to agree before rules are published.
     approvals: int = 0
+    #: None: the chain's heads are not stamped.
+    stamps: StampService | None = None
     diallers: tuple[PushedDialler, ...] = ()
 
     def source_of(self, name: str) -> Source:

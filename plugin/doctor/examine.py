@@ -21,6 +21,7 @@ from plugin.doctor.checks import DoctorCheck, DoctorReport, fault_of, secrets_in
 from plugin.doctor.diallers import dialler_points, dialler_secrets
 from plugin.doctor.machine import ledger_file, time_zone
 from plugin.doctor.page import clients_told_apart
+from plugin.doctor.stamps import time_stamps
 from plugin.errors import ConfigError, InputError, LedgerUnavailable, OptoutError, RulesError
 from plugin.events.card_field_check import card_field_remarks
 from plugin.events.mapping_check import remarks
@@ -96,6 +97,10 @@ def _secret(settings: Settings) -> dict[str, str]:
 
 def _time_zone(_seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
     return time_zone(settings)
+
+
+def _time_stamps(_seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
+    return time_stamps(settings)
 
 
 def _ledger_file(_seen: Examination, settings: Settings) -> Iterator[DoctorCheck]:
@@ -341,7 +346,7 @@ _NO_WAY = "Name the admins in [alerts] to, set [alerts] webhook, or have optout_
 _TRY_IT = "optout doctor --write --card TYPE:ID sends each admin a mail, and the webhook a request"
 #: In this order: a later check uses what an earlier one has opened. Those of the first row need no secret.
 _LOCAL = (_time_zone, _ledger_file, _ledger, _ledger_written, _folder_rules, _active_rules, _default_script)
-_REMOTE = (_crm, _mapped_facts, _card_fields, _diallers, _recipients, _mail, _sources)
+_REMOTE = (_crm, _mapped_facts, _card_fields, _diallers, _recipients, _mail, _sources, _time_stamps)
 
 
 # --- details ---------------------------------------------------------------------------------------

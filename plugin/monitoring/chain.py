@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 
-from plugin.ledger.chain.tables import chain_checks
+from plugin.ledger.chain.tables import chain_checks, chain_stamps
 from plugin.ledger.schema import alert_mails, alerts
-from plugin.monitoring.model import AlertCause, AlertKind, AlertLook, standing
+from plugin.monitoring.model import AlertCause, AlertKind, AlertLook, shown_reason, standing
 
 _c = chain_checks.c
 _NEWEST = select(chain_checks).where(_c.ended_at.is_not(None)).order_by(_c.id.desc()).limit(1)
+_s, _other = chain_stamps.c, chain_stamps.alias("other")
+_LAST_STAMP = select(func.coalesce(func.max(_other.c.id), 0)).where(_other.c.answer.is_not(None)).scalar_subquery()
+_SINCE = select(func.min(_other.c.checked_at)).where(_other.c.id > _LAST_STAMP.correlate(None)).scalar_subquery()
+#: The last head, if it was asked for and there is no stamp, and when the first one after the last stamp was checked.
+_UNSTAMPED = select(_s.seq, _s.tries, _s.why, _SINCE.label("since")).where(
+    _s.id == select(func.max(_other.c.id)).scalar_subquery(), _s.answer.is_(None)
+)
 _LAST_TOLD = select(func.max(alert_mails.c.created_at)).where(
     alert_mails.c.kind == str(AlertKind.CHAIN_HEAD), alert_mails.c.over.is_(False)
 )
@@ -48,3 +56,15 @@ def told_heads(look: AlertLook) -> Sequence[int]:
     """The alerts of heads that are on their way to the admins."""
     query = select(alerts.c.id).where(standing(AlertKind.CHAIN_HEAD), alerts.c.batch.is_not(None))
     return look.connection.execute(query).scalars().all()
+
+
+def unstamped_heads(look: AlertLook) -> Iterator[AlertCause]:
+    """The heads that the time stamp service was asked for in vain, as long as it is one that is to be asked."""
+    service = look.settings.stamps
+    if service is None:
+        return
+    row = look.connection.execute(_UNSTAMPED).one_or_none()
+    late = look.now - timedelta(minutes=look.settings.alerts.away_after_minutes)
+    if row is not None and row.tries and row.since <= late:
+        about = {"since": row.since.isoformat(), "seq": row.seq, "url": service.url, "reason": shown_reason(row.why)}
+        yield AlertCause(AlertKind.HEAD_NOT_STAMPED, "stamps", about)

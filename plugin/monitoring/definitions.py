@@ -218,6 +218,17 @@ DEFINITIONS: Mapping[AlertKind, AlertDefinition] = {
         find=chain.chain_heads,
         lasts=chain.lasts_until_told,
     ),
+    AlertKind.HEAD_NOT_STAMPED: AlertDefinition(
+        name="отметка цепочки не заверена",
+        subject="Служба времени не заверяет отметку цепочки",
+        over_subject="Служба времени снова заверяет отметки цепочки",
+        advice=(
+            "Цепочка цела, отметки по-прежнему приходят письмом. Запрос повторяется сам. Проверьте адрес и сертификаты "
+            "в [proof] plugin.toml и доступ к службе: optout doctor."
+        ),
+        line=lines.unstamped_head,
+        find=chain.unstamped_heads,
+    ),
     AlertKind.REMINDER_CHANGED: AlertDefinition(
         name="напоминание изменено в CRM",
         subject="Напоминания изменены в CRM",

@@ -158,6 +158,11 @@ def chain_head(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"проверено {_clock(about['at'], zone)}, записей {about['seq']}: отметка {about['seq']}:{about['link']}"
 
 
+def unstamped_head(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """A head that the time stamp service does not stamp."""
+    return f"{about['url']}: отметка {about['seq']} не заверена, с {_clock(about['since'], zone)}{_reason(about)}"
+
+
 _CHANGES = {"missing": "удалено", "reassigned": "передано другому", "postponed": "перенесено за обещанный срок"}
 
 

@@ -148,6 +148,11 @@ def chain_head(about: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"checked {_clock(about['at'], zone)}, {about['seq']} entries: head {about['seq']}:{about['link']}"
 
 
+def unstamped_head(about: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """A head that the time stamp service does not stamp."""
+    return f"{about['url']}: head {about['seq']} is not stamped, since {_clock(about['since'], zone)}{_reason(about)}"
+
+
 def _account(name: str) -> tuple[str, str]:
     if name.startswith(DIALLER_PREFIX):
         return f"dialler ({name.removeprefix(DIALLER_PREFIX)})", "does not answer"

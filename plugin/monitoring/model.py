@@ -41,6 +41,7 @@ class AlertKind(StrEnum):
     NO_WORKING_TIME = hurried.KIND
     CHAIN_BROKEN = "chain_broken"
     CHAIN_HEAD = "chain_head"
+    HEAD_NOT_STAMPED = "head_not_stamped"
     REMINDER_CHANGED = "reminder_changed"
     RULES_EMERGENCY = EMERGENCY_ALERT
     DIALLER_BEHIND = "dialler_behind"

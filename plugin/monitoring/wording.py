@@ -170,6 +170,14 @@ _ENGLISH: Mapping[AlertKind, AlertWords] = {
         "or removed later. To compare the ledger with it: optout ledger verify --head NUMBER:HEAD.",
         lines.chain_head,
     ),
+    AlertKind.HEAD_NOT_STAMPED: AlertWords(
+        "head not stamped",
+        "The time stamp service stamps no head of the chain",
+        "The time stamp service stamps the chain's heads again",
+        "The chain is whole, and heads are mailed as before. The service is asked again by itself. Look at the address "
+        "and the certificates in [proof] of plugin.toml, and whether it can be reached: optout doctor.",
+        lines.unstamped_head,
+    ),
     AlertKind.REMINDER_CHANGED: AlertWords(
         "reminder changed in the CRM",
         "Reminders were changed in the CRM",

@@ -15,6 +15,7 @@ FAULTS: Mapping[str, str] = {
     "start": "начало цепочки изменено",
     "left_out": "записи журнала нет в цепочке",
     "head": "отметка не сходится",
+    "stamp": "отметка времени не подтверждает отметку",
 }
 FAULTS_EN: Mapping[str, str] = {
     "gap": "an entry is missing",
@@ -27,6 +28,7 @@ FAULTS_EN: Mapping[str, str] = {
     "start": "the beginning was changed",
     "left_out": "a record is not in the chain",
     "head": "the head does not agree",
+    "stamp": "a time stamp does not vouch for its head",
 }
 #: What entries and faults tell of.
 KINDS: Mapping[str, str] = {

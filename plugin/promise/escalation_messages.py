@@ -21,6 +21,7 @@ from plugin.errors import InputError
 from plugin.events.calls import Call
 from plugin.events.planned import mail_kinds
 from plugin.events.texts import call_context, delivery_key, with_lines
+from plugin.ledger.chain import Change, note
 from plugin.ledger.insert import insert_if_absent
 from plugin.ledger.prepared import PreparedInsert
 from plugin.ledger.promises import ESCALATION
@@ -146,7 +147,8 @@ def _save_to(
             "created_at": now,
             "called_at": one.call.first_occurred_at,
         }
-        _ADD.one(connection, row)
+        added = _ADD.one(connection, row)
+        note(connection, [Change("delivery", added.id, one.call.id)])
         saved += 1
     return saved
 

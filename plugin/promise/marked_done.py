@@ -134,7 +134,8 @@ class MarkedDone:
             "created_at": now,
             "called_at": row.first_occurred_at,
         }
-        _ADD.one(connection, planned)
+        added = _ADD.one(connection, planned)
+        note(connection, [Change("delivery", added.id, row.call_ref)])
 
     @staticmethod
     def _shown(connection: Connection, row: Any, reminder: Any) -> AskedReminder:

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from plugin.ledger.chain.links import ChainEntry, entry_hash, written_time
 from plugin.ledger.chain.records import SOURCES, RecordKey, contents_of
-from plugin.ledger.chain.tables import chain, chain_checks, chain_head, chain_starts
+from plugin.ledger.chain.tables import chain, chain_checks, chain_head, chain_stamps, chain_starts
+from plugin.promise.time_stamps import to_file
 
 #: Entries between a record and the next head that a proof holds at most: some ten days of a busy call centre.
 LONGEST_WAY = 20_000
@@ -34,6 +35,11 @@ _CHECKED = (
     select(chain_checks.c.seq, chain_checks.c.link, chain_checks.c.ended_at.label("at"))
     .where(chain_checks.c.ended_at.is_not(None), chain_checks.c.fault_count == 0, chain_checks.c.seq >= bindparam("of"))
     .order_by(chain_checks.c.seq)
+    .limit(1)
+)
+_STAMPED = (
+    (select(chain_stamps).where(chain_stamps.c.answer.is_not(None), chain_stamps.c.seq >= bindparam("of")))
+    .order_by(chain_stamps.c.seq, chain_stamps.c.id)
     .limit(1)
 )
 _HEAD = select(chain_head.c.seq, chain_head.c.link)
@@ -98,7 +104,7 @@ def _heads(connection: Connection, seqs: Sequence[int]) -> Iterator[dict[str, An
     left, room = list(seqs), LONGEST_WAY
     while left:
         first = left[0]
-        head = _head(connection, first)
+        head = _stamped_head(connection, first, room) or _head(connection, first)
         if head is None:
             return
         left = [seq for seq in left if seq > head["seq"]]
@@ -108,6 +114,15 @@ def _heads(connection: Connection, seqs: Sequence[int]) -> Iterator[dict[str, An
             way = [entry_hash(_linked(row)) for row in rows]
             room -= len(way)
         yield head | {"first": first, "way": way}
+
+
+def _stamped_head(connection: Connection, seq: int, room: int) -> dict[str, Any] | None:
+    """The nearest one that a service has stamped, if the way there has room."""
+    row = connection.execute(_STAMPED, {"of": seq}).one_or_none()
+    if row is None or row.seq - seq >= room:
+        return None
+    stamp = {"at": row.stamped_at, "answer": to_file(row.answer)}
+    return {"seq": row.seq, "link": row.link, "checked_at": row.checked_at, "stamp": stamp}
 
 
 def _head(connection: Connection, seq: int) -> dict[str, Any] | None:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from plugin.errors import InputError
-from plugin.ledger.chain.links import ChainEntry, Row, digest_of, entry_hash, link_of
+from plugin.ledger.chain.links import ChainEntry, Row, digest_of, entry_hash, link_of, written_time
+from plugin.promise.time_stamps import (
+    PACKAGE,
+    StampPackageMissing,
+    StampUnusable,
+    from_file,
+    head_text,
+    stamp_in,
+    stamped_at,
+)
 
 _HINT = "Нужен файл, который записала optout proof … --out ФАЙЛ.json"
 #: Columns that the readable part names otherwise.
@@ -26,12 +35,17 @@ _UNTOLD = frozenset({"call_ref", "answer", "generation", "decision_number"})
 
 @dataclass(frozen=True, slots=True)
 class ProofVerdict:
-    """What a file came to: ``faults`` in words, rows that no entry confirms, and the heads that it leads to."""
+    """What a file came to: ``faults`` in words, rows that no entry confirms, and the heads that it leads to.
+
+    ``stamped``: when heads were stamped, by their number; ``unproven`` tells of stamps that could not be verified here.
+    """
 
     entries: int
     faults: tuple[str, ...]
     unconfirmed: tuple[str, ...]
     heads: tuple[Mapping[str, Any], ...]
+    stamped: Mapping[int, datetime] = field(default_factory=dict)
+    unproven: tuple[str, ...] = ()
 
 
 def read_proof(data: bytes, expected: str) -> Mapping[str, Any]:
@@ -45,15 +59,18 @@ def read_proof(data: bytes, expected: str) -> Mapping[str, Any]:
     return proof
 
 
-def check_proof(proof: Mapping[str, Any]) -> ProofVerdict:
-    """Check it. Raises InputError where parts are missing or of another shape."""
+def check_proof(proof: Mapping[str, Any], certificates: bytes | None = None) -> ProofVerdict:
+    """Check it. Raises InputError where parts are missing or of another shape.
+
+    ``certificates`` (PEM) vouch for the services that stamped its heads; without them stamps are not verified.
+    """
     try:
-        return _checked(proof)
+        return _checked(proof, certificates)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InputError("Файл неполон или испорчен: частей доказательства не хватает", hint=_HINT) from error
 
 
-def _checked(proof: Mapping[str, Any]) -> ProofVerdict:
+def _checked(proof: Mapping[str, Any], certificates: bytes | None) -> ProofVerdict:
     entries, heads = proof["chain"]["entries"], proof["chain"]["heads"]
     told = dict(_told(proof))
     faults: list[str] = []
@@ -68,7 +85,8 @@ def _checked(proof: Mapping[str, Any]) -> ProofVerdict:
     led = {entry["seq"] for entry in entries if any(head["first"] <= entry["seq"] <= head["seq"] for head in heads)}
     faults += [f"запись {entry['seq']}: нет пути к отметке" for entry in entries if entry["seq"] not in led]
     unconfirmed = [f"{table} {id_}" for table, id_ in told if (table, id_) not in confirmed]
-    return ProofVerdict(len(entries), tuple(faults), tuple(unconfirmed), tuple(heads))
+    stamped, unproven = _stamps(heads, certificates, faults)
+    return ProofVerdict(len(entries), tuple(faults), tuple(unconfirmed), tuple(heads), stamped, tuple(unproven))
 
 
 # --- the chain ---------------------------------------------------------------------------------------
@@ -100,6 +118,32 @@ def _head_faults(head: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) 
             yield f"запись {seq}: не на пути к отметке {head['seq']}"
     if link != head["link"] or head["first"] + len(head["way"]) - 1 != head["seq"]:
         yield f"отметка {head['seq']}: путь к ней не сходится"
+
+
+def _stamps(
+    heads: Sequence[Mapping[str, Any]], certificates: bytes | None, faults: list[str]
+) -> tuple[dict[int, datetime], list[str]]:
+    """When heads were stamped, and what could not be verified; a stamp that does not hold is one of the ``faults``."""
+    stamped: dict[int, datetime] = {}
+    unproven: list[str] = []
+    for head in heads:
+        stamp = stamp_in(head)
+        if stamp is None:
+            continue
+        if certificates is None:
+            unproven.append(f"отметка времени у {head['seq']}: назовите сертификаты службы (--stamp-ca)")
+            continue
+        try:
+            at = stamped_at(from_file(stamp["answer"]), head_text(head["seq"], head["link"]), certificates)
+        except StampPackageMissing:
+            unproven.append(f"отметка времени у {head['seq']}: нужен пакет, {PACKAGE}")
+        except StampUnusable as error:
+            faults.append(f"отметка времени у {head['seq']} не подтверждена ({error})")
+        else:
+            stamped[head["seq"]] = at
+            if not _is_same(written_time(at), stamp["at"]):
+                faults.append(f"отметка времени у {head['seq']}: время не то, что заверено")
+    return stamped, unproven
 
 
 # --- what people read --------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from plugin.monitoring import AlertWatch
 from plugin.operations.chain_check import DailyChainCheck
 from plugin.operations.retention import DailyPurge
 from plugin.promise.refused_calls import RefusedCallWatch
+from plugin.promise.stamping import HeadStamps
 
 _LOG = structlog.get_logger(__name__)
 
@@ -132,6 +133,11 @@ def chain_step(loop: ChainLoop) -> Step:
 def chain_check_step(check: DailyChainCheck) -> Step:
     """Do one small part of the daily check of the chain, if its time has come."""
     return _logging_faults(lambda: _PAUSE if check.step() else _LOOK, _log_chain_fault, _AFTER_FAULT)
+
+
+def stamps_step(stamps: HeadStamps) -> Step:
+    """Have the chain's head stamped, where a service for that is set."""
+    return _logging_faults(stamps.step, _log_chain_fault, _AFTER_FAULT)
 
 
 def _log_chain_fault() -> None:

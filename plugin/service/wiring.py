@@ -31,6 +31,7 @@ from plugin.promise.escalation import Escalation
 from plugin.promise.promise_loop import PromiseLoop
 from plugin.promise.refused_calls import RefusedCallWatch
 from plugin.promise.reminder_watch import ReminderWatch
+from plugin.promise.stamping import HeadStamps
 from plugin.resilience.connect import connect, connector_of, mailer_of
 from plugin.resilience.gates import AccountGates
 from plugin.resilience.noted import note_account
@@ -45,6 +46,7 @@ from plugin.service.housekeeping import (
     chain_step,
     purge_step,
     refused_calls_step,
+    stamps_step,
 )
 from plugin.service.pushing import push_loop
 from plugin.web import WebServer, create_app
@@ -119,6 +121,7 @@ class Service:
             "purge": purge_step(DailyPurge(ledger, settings, utc_now)),
             "chain": chain_step(ChainLoop(ledger, utc_now)),
             "chain-check": chain_check_step(DailyChainCheck(ledger, utc_now)),
+            "stamps": stamps_step(HeadStamps(ledger, settings.stamps, utc_now)),
             "emails": EmailReader(ledger, rules, CrmReads(self.connector, gates, refreshing=True), utc_now).step,
             "refused-calls": refused_calls_step(RefusedCallWatch(ledger, rules, utc_now)),
         }

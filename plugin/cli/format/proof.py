@@ -21,8 +21,12 @@ def verdict(found: ProofVerdict) -> str:
         lines.append("Всё сходится. Сверьте отметку с письмом администраторам:")
         for head in found.heads:
             lines.append(f"{head['seq']}:{head['link']}")
+            if head["seq"] in found.stamped:
+                lines += wrapped(f"заверена службой времени {found.stamped[head['seq']]:%d.%m.%Y %H:%M:%S} UTC", 2)
             if head["way"] is None:
                 lines += wrapped("путь до неё длинный и в файл не вошёл: сверяется по журналу", 2)
+    if found.unproven:
+        lines += wrapped(f"Не проверено: {'; '.join(found.unproven)}")
     if found.unconfirmed:
         named = ", ".join(found.unconfirmed[:_NAMED]) + (" …" if len(found.unconfirmed) > _NAMED else "")
         lines += wrapped(f"Цепочкой не подтверждено (сделано до её начала или удалено): {named}")

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, exists, func, literal, or_, select, type_coerce
+from sqlalchemy import Connection, Select, bindparam, exists, func, literal, or_, select, type_coerce, union_all
 from sqlalchemy.types import NullType
 
 from plugin.ledger.chain.links import BEFORE_ALL, ChainEntry, Content, digest_of, entry_hash, link_of, written_time
 from plugin.ledger.chain.records import WRITTEN_ONCE, RecordKey, contents_of
-from plugin.ledger.chain.tables import chain, chain_checks, chain_head, chain_queue, chain_starts
+from plugin.ledger.chain.tables import chain, chain_checks, chain_head, chain_queue, chain_stamps, chain_starts
 from plugin.ledger.schema import acts, attempts, calls, decisions, deliveries, events
 from plugin.ledger.states import ENDED
 from plugin.ledger.suppression import suppressions
@@ -37,8 +37,14 @@ _ENTRIES = (
 )
 _WAITING = select(chain_queue.c.kind, chain_queue.c.ref, chain_queue.c.call_ref)
 _HEAD = select(chain_head.c.seq, chain_head.c.link)
-_MARKS = select(chain_checks.c.seq, chain_checks.c.link).where(
-    chain_checks.c.ended_at.is_not(None), chain_checks.c.fault_count == 0, chain_checks.c.seq > bindparam("after")
+#: Heads that the chain has to reach: of former checks, and those that were stamped.
+_MARKS = union_all(
+    select(chain_checks.c.seq, chain_checks.c.link).where(
+        chain_checks.c.ended_at.is_not(None), chain_checks.c.fault_count == 0, chain_checks.c.seq > bindparam("after")
+    ),
+    select(chain_stamps.c.seq, chain_stamps.c.link).where(
+        chain_stamps.c.answer.is_not(None), chain_stamps.c.seq > bindparam("after")
+    ),
 )
 
 
@@ -188,7 +194,13 @@ _LEFT_OUT: Mapping[str, Select[Any]] = {
         ),
     ),
     "delivery": _missing(
-        "deliveries", "delivery", _d.id, select(_d.id, _d.call_ref.label("call")).where(_d.state.in_(ENDED))
+        "deliveries",
+        "delivery",
+        _d.id,
+        # What was planned later than its decision is no part of the decision's record.
+        select(_d.id, _d.call_ref.label("call"))
+        .join(decisions, decisions.c.id == _d.decision_ref)
+        .where(or_(_d.state.in_(ENDED), _d.created_at != decisions.c.created_at)),
     ),
     "attempt": _missing(
         "attempts",

@@ -43,8 +43,8 @@ def digest_of(salt: str, content: Content) -> str:
     """
     lines = [salt]
     for table, values in content:
-        told = ["s" + value if type(value) is str else f"x{value}" for value in values]
-        lines += f"{table} {','.join(map(str, map(len, told)))}", "".join(told)
+        told = ["s" + value if type(value) is str else "xNone" if value is None else f"x{value}" for value in values]
+        lines += f"{table} {','.join([str(len(one)) for one in told])}", "".join(told)
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -170,5 +170,11 @@ def contents_of(connection: Connection, keys: Iterable[RecordKey]) -> dict[Recor
 
 def _rows(connection: Connection, part: Part, refs: Sequence[int]) -> Sequence[Any]:
     if connection.dialect.name == "sqlite":
-        return connection.execute(part.on_sqlite, {"refs": json.dumps(refs)}).all()
-    return connection.execute(part.on_postgresql, {"refs": refs}).all()
+        found = connection.execute(part.on_sqlite, {"refs": json.dumps(refs)})
+    else:
+        found = connection.execute(part.on_postgresql, {"refs": refs})
+    # The driver's own rows: nothing in them is to be converted, and a million of records has several millions.
+    assert found.cursor is not None
+    rows: Sequence[Any] = found.cursor.fetchall()
+    found.close()
+    return rows

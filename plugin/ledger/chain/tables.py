@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Index, Integer, String, Table
+from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
 from plugin.ledger.schema import UtcTime, metadata, where_index
 
@@ -68,4 +68,23 @@ chain_checks = Table(
     # [{"seq", "what", …}], the first ones, and how many there are.
     Column("faults", JSON, nullable=False),
     Column("fault_count", Integer, nullable=False),
+)
+
+# Heads that checks found to be right and an RFC 3161 service is to stamp, one row each.
+chain_stamps = Table(
+    "chain_stamps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # The head, and when it was checked.
+    Column("seq", Integer, nullable=False),
+    Column("link", String(64), nullable=False),
+    Column("checked_at", UtcTime, nullable=False),
+    # The service's answer as it came (DER), and the time in it; NULL: there is none yet.
+    Column("answer", LargeBinary),
+    Column("stamped_at", UtcTime),
+    # When it is asked for next, how often it was in vain, and why.
+    Column("next_try_at", UtcTime),
+    Column("tries", Integer, nullable=False),
+    Column("why", Text),
+    UniqueConstraint("seq", "link"),
 )

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 
 from connectors.smtp import Mailer
 from plugin.authoring.revisions.active import ActiveRules
-from plugin.config.settings import AlertPolicy, Settings, Source
+from plugin.config.settings import AlertPolicy, Settings, Source, StampService
 from plugin.ledger.schema import activations, alert_mails, alerts, breakers, events, revisions
 from plugin.monitoring import AlertWatch
 from plugin.resilience.breaker import BreakerState
@@ -35,11 +35,14 @@ class Watched:
         self.sources: tuple[Source, ...] = ()
         self.active = "a" * 64
         self.language = "ru"
+        self.stamps: StampService | None = None
         self._watches: dict[str, AlertWatch] = {}
 
     @property
     def settings(self) -> Settings:
-        return replace(self.house.settings, alerts=self.policy, sources=self.sources, language=self.language)
+        return replace(
+            self.house.settings, alerts=self.policy, sources=self.sources, language=self.language, stamps=self.stamps
+        )
 
     def close(self) -> None:
         self.ledger.close()

@@ -21,11 +21,11 @@ from plugin.deciding.engine.network import UNKNOWN, EngineRule
 CALL = {
     "call.id": "c-77",
     "call.phone": "+79161234567",
-    "call.time": "22.11.2026 10:15 (Europe/Moscow, UTC+03:00)",
+    "call.time": "22.11.2026 10:15 (МСК)",
     "call.operator": "ivanova",
     "card.name": "Иванова Анна",
     "card.url": "https://crm.example.org/contact/42",
-    "deadline": "23.11.2026 10:15 (Europe/Moscow, UTC+03:00)",
+    "deadline": "23.11.2026 10:15 (МСК)",
 }
 
 

@@ -58,7 +58,7 @@ def rates() -> list[Row]:
     """The rate of draining and its time of the processor, beside those of bare requests."""
     rows = []
     for threads, least in WANTED.items():
-        with _crm(LATENCY) as url:
+        with slow_crm(LATENCY) as url:
             bare = [_bare(url, threads)]
             drained = _drained(url, threads, BACKLOG)
             # Once before and once after: the machine may have had other things to do.
@@ -86,7 +86,7 @@ def rates() -> list[Row]:
 
 def memory() -> list[Row]:
     """Growth of the process from a tenth of the deliveries on, to a CRM that answers at once."""
-    with _crm(0.0) as url:
+    with slow_crm(0.0) as url:
         command = [sys.executable, "-m", "benchmarks.draining", url, str(MANY)]
         printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     growth, rate = (float(word) for word in printed.split())
@@ -219,7 +219,8 @@ def _delivery(call: int, place: int, now: object) -> dict[str, object]:
 
 
 @contextmanager
-def _crm(latency: float) -> Iterator[str]:
+def slow_crm(latency: float) -> Iterator[str]:
+    """A CRM that takes so many seconds to answer; its address."""
     command = [sys.executable, "-m", "benchmarks.slow_crm", str(latency)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

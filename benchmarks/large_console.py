@@ -69,6 +69,9 @@ def large_console(url: str, folder: Path) -> Iterator[tuple[ConsoleSite, dict[st
             with ledger.write() as connection:
                 kept = {"state": "kept", "ended_at": clock(), "written_at": clock()}
                 connection.execute(update(promises).where(promises.c.call_ref == found["done"]).values(kept))
+                if ledger.kind == "SQLite":
+                    # Gigabytes of indexes are filled at random.
+                    connection.exec_driver_sql("PRAGMA cache_size = -2000000")
                 first = 1
                 for name, count in (("done", _WHOLE), ("late", _LATE), ("stopped", _STOPPED)):
                     _copy(connection, ledger.kind, found[name], (first, count), _YEAR // count if name == "done" else 1)

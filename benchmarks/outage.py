@@ -42,17 +42,13 @@ PROBE = 3.0
 ROUNDS = 3
 #: Looking for work and the delivery itself come on top of the interval.
 _ALLOWANCE = 1.1
-_TOKEN = "benchmark"
+TOKEN = "benchmark"
 
 
 def outage() -> list[Row]:
     """The worst of several rounds."""
-    # The table is what is to be read, not thousands of deliveries.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
+    with without_logs():
         found = [_round() for _ in range(ROUNDS)]
-    finally:
-        structlog.reset_defaults()
     first, tries, drained = (max(values) for values in zip(*found, strict=True))
     # Those that open the breaker, and those that were on their way meanwhile.
     most = 5 + 4
@@ -68,29 +64,40 @@ def outage() -> list[Row]:
     ]
 
 
+@contextmanager
+def without_logs() -> Iterator[None]:
+    """The table is what is to be read, not thousands of deliveries."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+
+
 def _round() -> tuple[float, float, float]:
     """Seconds until the first delivery, tries during the outage, seconds until the last."""
     with tempfile.TemporaryDirectory(prefix="optout-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
-        home, port = Path(folder), _free_port()
-        settings = _settings(home, port)
+        home, port = Path(folder), free_port()
+        settings = settings_in(home, port)
         ledger = Ledger(settings.ledger_url)
         ledger.upgrade()
         with _delivering(settings, ledger):
             time.sleep(OUTAGE)
-            tries = _count(ledger, "attempts")
-            with _crm(home, port):
+            tries = how_many(ledger, "attempts")
+            with crm(home, port):
                 back = time.perf_counter()
-                first = _when(ledger, 1) - back
-                last = _when(ledger, BACKLOG) - back
+                first = when(ledger, 1) - back
+                last = when(ledger, BACKLOG) - back
         ledger.close()
     return first, tries, last
 
 
-def _settings(home: Path, port: int) -> Settings:
+def settings_in(home: Path, port: int) -> Settings:
+    """The shipped settings, put into the folder, with a CRM at the port."""
     shipped = (shipped_dir() / "plugin.toml").read_text(encoding="utf-8")
     (home / "plugin.toml").write_text(shipped.replace(":8090", f":{port}"), encoding="utf-8")
     (home / "rules").symlink_to(shipped_dir() / "rules")
-    environ = {"OPTOUT_CRM_TOKEN": _TOKEN, "OPTOUT_WEBHOOK_SECRET": SECRET}
+    environ = {"OPTOUT_CRM_TOKEN": TOKEN, "OPTOUT_WEBHOOK_SECRET": SECRET}
     settings = load_settings(home, environ)
     return replace(settings, delivery=replace(settings.delivery, probe_seconds=PROBE, poll_seconds=0.1))
 
@@ -99,7 +106,7 @@ def _settings(home: Path, port: int) -> Settings:
 def _delivering(settings: Settings, ledger: Ledger) -> Iterator[None]:
     rules = ActiveRules(ledger, utc_now)
     rules.activate_first(Rulebook.load(settings.rules_dir), "benchmark", "start")
-    _fill(ledger, rules.current().revision)
+    fill(ledger, rules.current().revision)
     connector = connector_class(settings.crm.connector)(settings.crm.settings)
     worker = Worker(ledger, rules, connector, None, settings, utc_now, f"bench:{os.getpid()}", Random(1))
     stop = threading.Event()
@@ -113,7 +120,7 @@ def _delivering(settings: Settings, ledger: Ledger) -> Iterator[None]:
         rules.close()
 
 
-def _fill(ledger: Ledger, revision: str) -> None:
+def fill(ledger: Ledger, revision: str) -> None:
     """One call whose decision has all the comments to deliver; only the deliveries are measured."""
     now = utc_now()
     deadline = now + timedelta(hours=24)
@@ -132,11 +139,12 @@ def _fill(ledger: Ledger, revision: str) -> None:
 
 
 @contextmanager
-def _crm(home: Path, port: int) -> Iterator[None]:
+def crm(home: Path, port: int) -> Iterator[None]:
+    """The embedded CRM, which has the card of ``fill``."""
     (home / "seed.json").write_text(json.dumps({"users": [], "cards": [{"id": "1", "name": "К", "phones": []}]}))
     command = [sys.executable, "-m", "connectors.embedded", "--port", str(port), "--token-env", "TOKEN"]
     command += ["--database", str(home / "crm.db"), "--seed", str(home / "seed.json")]
-    process = subprocess.Popen(command, env=os.environ | {"TOKEN": _TOKEN}, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=os.environ | {"TOKEN": TOKEN}, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         if not process.stdout.readline().startswith("listening on "):
@@ -147,17 +155,18 @@ def _crm(home: Path, port: int) -> Iterator[None]:
         process.wait(20)
 
 
-def _when(ledger: Ledger, count: int) -> float:
+def when(ledger: Ledger, count: int) -> float:
     """The moment at which so many are done; gives up after a minute."""
     until = time.perf_counter() + 60
     while time.perf_counter() < until:
-        if _count(ledger, "done") >= count:
+        if how_many(ledger, "done") >= count:
             return time.perf_counter()
         time.sleep(0.02)
     raise SystemExit(f"not even {count} were delivered within a minute")
 
 
-def _count(ledger: Ledger, what: str) -> int:
+def how_many(ledger: Ledger, what: str) -> int:
+    """How many deliveries are ``done``, or how many ``attempts`` there were."""
     query = select(func.count()).select_from(attempts)
     if what == "done":
         query = select(func.count()).select_from(deliveries).where(deliveries.c.state == text("'done'"))
@@ -165,7 +174,8 @@ def _count(ledger: Ledger, what: str) -> int:
         return int(connection.execute(query).scalar_one())
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
 
+from plugin.auth.hashing_process import HashingProcess
 from plugin.auth.password_rules import LONGEST, check_rules
 
 T = TypeVar("T")
@@ -34,10 +35,15 @@ class PasswordsBusy(Exception):
 
 
 class Passwords:
-    """Hashes and checks passwords. Thread-safe. ``hasher`` fixes argon2's parameters (those of RFC 9106 by default)."""
+    """Hashes and checks passwords. Thread-safe. ``hasher`` fixes argon2's parameters (those of RFC 9106 by default).
 
-    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+    ``apart``: in a process of its own, which takes nothing of the processors that this one wants; where that does not
+    answer, in this one.
+    """
+
+    def __init__(self, hasher: PasswordHasher | None = None, *, apart: bool = False) -> None:
         self._hasher = hasher or PasswordHasher()
+        self._process = HashingProcess(self._hasher) if apart else None
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._worker = ThreadPoolExecutor(_AT_ONCE, "passwords", _give_way)
         self._unknown = _digest_of_nothing(self._hasher)
@@ -48,7 +54,8 @@ class Passwords:
         Raises InputError for a password that is not taken, and PasswordsBusy.
         """
         check_rules(password)
-        return self._in_turn(lambda: self._hasher.hash(_normal(password)))
+        normal = _normal(password)
+        return self._in_turn(lambda process: process.hash(normal), lambda: self._hasher.hash(_bytes(normal)))
 
     def verify(self, kept: str | None, password: str) -> bool:
         """Whether the password is that of the digest; ``None`` (no such user) takes as long, and is false.
@@ -56,24 +63,29 @@ class Passwords:
         Raises PasswordsBusy.
         """
         digest = self._unknown if kept is None else kept
-        try:
-            self._in_turn(lambda: self._hasher.verify(digest, _normal(password[: LONGEST + 1])))
-        except (VerificationError, InvalidHashError):
-            return False
-        return kept is not None
+        normal = _normal(password[: LONGEST + 1])
+        right = self._in_turn(lambda process: process.verify(digest, normal), lambda: self._is_right(digest, normal))
+        return right and kept is not None
 
     def is_outdated(self, kept: str) -> bool:
         """Whether argon2's parameters have changed since: the password is to be hashed again."""
         return self._hasher.check_needs_rehash(kept)
 
-    def _in_turn(self, work: Callable[[], T]) -> T:
-        """Do it in the thread that hashes; its caller waits for its turn no longer than agreed."""
+    def _in_turn(self, apart: Callable[[HashingProcess], T | None], here: Callable[[], T]) -> T:
+        """Have the process do it, else the thread that hashes; its caller waits for its turn no longer than agreed."""
         if not self._turns.acquire(timeout=LONGEST_WAIT):
             raise PasswordsBusy
         try:
-            return self._worker.submit(work).result()
+            done = apart(self._process) if self._process is not None else None
+            return self._worker.submit(here).result() if done is None else done
         finally:
             self._turns.release()
+
+    def _is_right(self, digest: str, normal: str) -> bool:
+        try:
+            return self._hasher.verify(digest, _bytes(normal))
+        except (VerificationError, InvalidHashError):
+            return False
 
 
 def _digest_of_nothing(hasher: PasswordHasher) -> str:
@@ -94,6 +106,10 @@ def _give_way() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
-def _normal(password: str) -> bytes:
+def _normal(password: str) -> str:
     # The same password typed on another system may come in other code points.
-    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
+    return unicodedata.normalize("NFC", password)
+
+
+def _bytes(normal: str) -> bytes:
+    return normal.encode("utf-8", "surrogatepass")

@@ -6,7 +6,6 @@ import hashlib
 import json
 from typing import Any
 
-
 #: Made once: ``json.dumps`` makes one for each value.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _ASCII = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

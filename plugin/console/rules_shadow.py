@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -16,16 +17,19 @@ from plugin.authoring.shadow.records import (
     ShadowReport,
     begin_shadow,
     end_shadow,
-    newest_shadow,
+    newest_shadows,
     report_of,
     running_shadow,
 )
 from plugin.authoring.shadow.words import DIFFERENCE_WORDS, change_words, outcome_labels
 from plugin.console.rules_desk import RulesDesk
+from plugin.deciding.ruleset.schema import CASES_FILE
 from plugin.errors import InputError
 from plugin.ledger.audit import Actor, record
 
 _SHOWN = 30
+#: Of the newest shadows, those that may have been of these rules.
+_LOOKED_AT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +67,32 @@ class DraftShadow:
 
 def draft_shadow(desk: RulesDesk, compiled: CompiledDraft, page_source: str) -> DraftShadow:
     """What these rules came to; ``page_source``: the source of the operators' page. Raises LedgerUnavailable."""
-    revision, active = compiled.rulebook.revision, desk.active().revision
+    active, decides = desk.active().revision, _decides(compiled.rulebook.content)
     with desk.ledger.read() as connection:
-        running, own = running_shadow(connection), newest_shadow(connection, revision)
+        running = running_shadow(connection)
+        own = next(
+            (
+                one
+                for one in newest_shadows(connection, _LOOKED_AT)
+                if _decides(stored_content(connection, one.revision)) == decides
+            ),
+            None,
+        )
         if own is None:
             return DraftShadow(running=running)
         report = report_of(connection, own, page_source)
-        contents = [stored_content(connection, one) for one in (active, revision)]
+        contents = [stored_content(connection, one) for one in (active, own.revision)]
     labels = outcome_labels(contents)
     changes = [
         ShadowChange(DIFFERENCE_WORDS[group.kind], change_words(group, labels), group.decisions, group.call)
         for group in report.groups[:_SHOWN]
     ]
     return DraftShadow(report, running, changes)
+
+
+def _decides(content: Mapping[str, Any]) -> dict[str, Any]:
+    """All of some rules that decides calls: their cases do not."""
+    return {name: file for name, file in content.items() if not name.endswith(CASES_FILE)}
 
 
 def let_beside(desk: RulesDesk, compiled: CompiledDraft, by: str) -> None:

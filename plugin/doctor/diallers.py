@@ -44,7 +44,7 @@ def dialler_points(dialler: PushedDialler, ledger: Ledger | None) -> Iterator[Do
     if counts.parked:
         yield DoctorCheck(area, name, ok=False, remedy=f"It refused {counts.parked} numbers: {how} tells why")
     elif plan.add or plan.remove:
-        lacks = f"{plan.add} numbers were never pushed, {plan.remove} not taken out"
-        yield DoctorCheck(area, name, ok=False, remedy=f"{lacks}: {how} --yes")
+        lacks = f"{plan.add} numbers were never pushed, {plan.remove} not taken out: {how} --yes"
+        yield DoctorCheck(area, name, ok=False, remedy=lacks)
     else:
         yield DoctorCheck(area, name)

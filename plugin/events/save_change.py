@@ -147,9 +147,7 @@ def _save_decision(
     return int(_ADD_DECISION.one(connection, row).id)
 
 
-def _save_plan(
-    connection: Connection, change: CallChange, call_ref: int, decision_ref: int
-) -> Sequence[AddedDelivery]:
+def _save_plan(connection: Connection, change: CallChange, call_ref: int, decision_ref: int) -> Sequence[AddedDelivery]:
     """Add, cancel and stop deliveries; those added. Those of a call that is only tried out are never sent."""
     plan, now = change.plan, change.decided.received
     if plan.cancel:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +18,6 @@ from sqlalchemy import Column, ColumnElement, Connection, Insert, Select, Table,
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from plugin.ledger.schema import UtcTime
 from plugin.ledger.sqlite_driver import run_in_driver, told
 
 #: Rows that one statement adds at most, so that there are few wordings.
@@ -151,10 +149,8 @@ class _Worded:
         for place, process in self._into:
             values[place] = process(values[place])
         cursor = run_in_driver(connection, self._sql, values)
-        if self._tells_id:
-            return [self._row(cursor.lastrowid)]
         try:
-            found = cursor.fetchall()
+            found = [(cursor.lastrowid,)] if self._tells_id else cursor.fetchall()
         except sqlite3.Error as error:
             raise told(self._sql, error) from error
         return [self._row(*map(_through, self._out, row)) for row in found]
@@ -183,12 +179,7 @@ def _numbered(sql: str, places: Sequence[int]) -> str:
 
 
 def _into(type_: TypeEngine[Any], dialect: Dialect) -> _Process:
-    return _utc_text if isinstance(type_, UtcTime) else type_.dialect_impl(dialect).bind_processor(dialect)
-
-
-def _utc_text(value: datetime | None) -> str | None:
-    """A time as SQLAlchemy writes it for SQLite, which it takes twenty times as long for."""
-    return None if value is None else value.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+    return type_.dialect_impl(dialect).bind_processor(dialect)
 
 
 def _out_of(type_: TypeEngine[Any], dialect: Dialect) -> _Process:

@@ -5,6 +5,7 @@ Times are UTC. JSON columns hold what the contracts of the design spell out, nev
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,7 +46,10 @@ metadata = MetaData(
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An aware datetime, kept as UTC without an offset (SQLite knows none)."""
+    """An aware datetime, kept as UTC without an offset (SQLite knows none).
+
+    SQLite keeps text, which is written here as SQLAlchemy does it, in half of its time.
+    """
 
     impl = DateTime
     cache_ok = True
@@ -55,6 +59,21 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return _as_text if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return _of_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def _as_text(value: datetime | None) -> str | None:
+    """As ``2026-11-22 07:15:00.000000``."""
+    return None if value is None else value.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+
+
+def _of_text(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def where_index(name: str, where: ColumnElement[bool], *columns: Column[Any], unique: bool = False) -> Index:

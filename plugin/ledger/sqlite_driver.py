@@ -15,10 +15,10 @@ def run_in_driver(connection: Connection, sql: str, values: Sequence[Any] = ()) 
 
     The values, which may be personal, stay out of them.
     """
-    driver = connection.connection.dbapi_connection
-    assert isinstance(driver, sqlite3.Connection)
+    driver: Any = connection.connection.dbapi_connection
     try:
-        return driver.execute(sql, values)
+        cursor: sqlite3.Cursor = driver.execute(sql, values)
+        return cursor
     except sqlite3.Error as error:
         raise told(sql, error) from error
 

@@ -31,6 +31,7 @@ from plugin.ledger.schema import UtcTime, attempts, calls, decisions, deliveries
 from plugin.ledger.states import OPEN
 from plugin.ledger.undone import in_states
 from plugin.promise.promise_list import PromiseCounts, count_promises
+from plugin.promise.push_list import PushCounts, undone_pushes
 from plugin.promise.refused_calls import refused_by_source
 
 #: The upper bounds of the histogram of attempts, in seconds.
@@ -123,6 +124,8 @@ class Backlog:
     events: WaitingEvents = field(default_factory=WaitingEvents)
     #: Calls to excluded numbers within a day, by source.
     refused: Mapping[str, int] = field(default_factory=dict)
+    #: Numbers that diallers lack or hold too long, by dialler.
+    pushes: Mapping[str, PushCounts] = field(default_factory=dict)
     #: Promises that stand, and those that ended within a day.
     promises: PromiseCounts = field(default_factory=lambda: PromiseCounts({}, {}))
 
@@ -149,7 +152,8 @@ def read_standing(connection: Connection, now: datetime, at_risk: timedelta) -> 
     events = WaitingEvents(waiting, since, connection.execute(_KEPT_PARKED).scalar_one())
     refused = {one.source: one.number for one in refused_by_source(connection, now - timedelta(days=1))}
     promised = count_promises(connection, now - timedelta(days=1))
-    return Backlog(_counted(rows), oldest, late or 0, pressing - (late or 0), events, refused, promised)
+    pushes = undone_pushes(connection)
+    return Backlog(_counted(rows), oldest, late or 0, pressing - (late or 0), events, refused, pushes, promised)
 
 
 class EndedDeliveries:

@@ -14,7 +14,7 @@ from plugin.delivery.fair_order import INDEXED, OPEN_LITERALS
 from plugin.ledger.schema import activations, alerts, breakers, calls, deliveries, events
 from plugin.monitoring.hours import working_hours
 from plugin.monitoring.model import AT_ONCE, AlertCause, AlertKind, AlertLook, is_new, shown_reason, standing
-from plugin.promise.push_list import push_counts
+from plugin.promise.push_list import undone_pushes
 from plugin.promise.refused_calls import refused_by_source
 
 #: Deliveries of one call that are named.
@@ -186,8 +186,11 @@ def calls_after_refusal(look: AlertLook) -> Iterator[AlertCause]:
 
 def diallers_behind(look: AlertLook) -> Iterator[AlertCause]:
     """Diallers that lack what they are to hold for an hour, or refuse numbers."""
+    undone = undone_pushes(look.connection) if look.settings.diallers else {}
     for dialler in look.settings.diallers:
-        counts = push_counts(look.connection, dialler.name)
+        counts = undone.get(dialler.name)
+        if counts is None:
+            continue
         is_late = counts.oldest is not None and counts.oldest <= look.now - _PUSH_LASTS
         if is_late or counts.parked:
             oldest = counts.oldest.isoformat() if counts.oldest is not None else None

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plugin.common.clock import local_time
+from plugin.common.clock import ENGLISH_ZONES, local_time
 from plugin.events.refusals import UNKNOWN_SOURCE
 from plugin.operations.chain_words import FAULTS_EN
 from plugin.resilience.connect import DIALLER_PREFIX
@@ -171,4 +171,4 @@ def _reason(about: Mapping[str, Any]) -> str:
 
 
 def _clock(moment: str, zone: ZoneInfo) -> str:
-    return local_time(datetime.fromisoformat(moment), zone)
+    return local_time(datetime.fromisoformat(moment), zone, ENGLISH_ZONES)

@@ -87,8 +87,8 @@ def _text_of(kind: AlertKind, rows: Sequence[Any], settings: Settings, *, over: 
     for row in rows[:_LISTED]:
         lines.append(f"- {words.line(row.about, zone)}")
         if over:
-            span = between.span.format(local_time(row.opened_at, zone), local_time(row.closed_at, zone))
-            lines.append(f"  {span}")
+            times = (local_time(at, zone, between.zones) for at in (row.opened_at, row.closed_at))
+            lines.append(f"  {between.span.format(*times)}")
     if len(rows) > _LISTED:
         lines.append(between.more.format(len(rows) - _LISTED))
     if not over:

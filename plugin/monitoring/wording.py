@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from plugin.common.clock import ENGLISH_ZONES, RUSSIAN_ZONES
 from plugin.monitoring import lines_en as lines
 from plugin.monitoring.definitions import DEFINITIONS
 from plugin.monitoring.model import AlertKind
@@ -29,11 +30,12 @@ class MailWords:
 
     span: str
     more: str
+    zones: Mapping[str, str]
 
 
 MAIL_WORDS: Mapping[str, MailWords] = {
-    "ru": MailWords("с {} по {}", "и ещё {}. Все: optout alerts list --all"),
-    "en": MailWords("from {} to {}", "and {} more. All: optout alerts list --all"),
+    "ru": MailWords("с {} по {}", "и ещё {}. Все: optout alerts list --all", RUSSIAN_ZONES),
+    "en": MailWords("from {} to {}", "and {} more. All: optout alerts list --all", ENGLISH_ZONES),
 }
 _ENGLISH: Mapping[AlertKind, AlertWords] = {
     AlertKind.DELIVERY_PARKED: AlertWords(

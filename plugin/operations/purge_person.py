@@ -31,7 +31,7 @@ _OF_NUMBER = _s.number == bindparam("number")
 _NO_LONGER = delete(suppressions).where(_OF_NUMBER).returning(_s.id, _s.call_ref)
 _TAKEN_BACK = _s.withdrawn_at.is_not(None)
 _CALLED = delete(refused_calls).where(refused_calls.c.number == bindparam("number"))
-#: What is still to be taken out of a dialler's list goes once it is.
+#: What is still to be taken out of a dialler's list stays until it is, and goes with the daily purge.
 _TAKEN_OUT = delete(pushed_numbers).where(
     pushed_numbers.c.number == bindparam("number"),
     ~pushed_numbers.c.wanted,

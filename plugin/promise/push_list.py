@@ -6,13 +6,13 @@ A dialler hears of what is said from the first start on that knows it; what was 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, union_all, update
 
 from plugin.common.clock import Now
 from plugin.config.settings import PushedDialler
@@ -71,6 +71,15 @@ _REASONS = (
     .order_by(func.count().desc(), _p.why)
     .limit(5)
 )
+#: Said as the partial indexes say it: what diallers hold is not looked through.
+_UNDONE = union_all(
+    *(
+        select(_p.dialler, _p.state, func.count().label("number"), func.min(_p.since, type_=UtcTime).label("oldest"))
+        .where(_p.state == literal_column(f"'{state}'"))
+        .group_by(_p.dialler, _p.state)
+        for state in (PushState.OPEN, PushState.PARKED)
+    )
+)
 _AGAIN = (
     update(pushed_numbers)
     .where(_OF_DIALLER, _p.state != literal_column("'open'"))
@@ -101,8 +110,9 @@ def set_wanted(connection: Connection, dialler: PushedDialler, numbers: Collecti
     news = _news(connection, dialler, numbers, _ROWS_LOCKED)
     turn = {"since": now, "state": PushState.OPEN.value, "attempts": 0, "why": None, "settled_at": None}
     if news.add:
-        shared = turn | {"dialler": dialler.name, "wanted": True, "not_before": now}
-        connection.execute(insert(pushed_numbers), [shared | {"number": number} for number in news.add])
+        shared = turn | {"dialler": dialler.name, "not_before": now}
+        rows = [shared | {"number": number, "wanted": wanted} for number, wanted in news.add]
+        connection.execute(insert(pushed_numbers), rows)
     for id_, wanted in news.change:
         connection.execute(_CHANGE.values(wanted=wanted, **turn), {"of": id_})
         # One that a process has just now keeps its turn: who has it sees afterwards that something else is wanted.
@@ -174,8 +184,8 @@ class PushList:
 def plan_push(connection: Connection, dialler: PushedDialler) -> PushPlan:
     """What a push of the whole list would change; changes nothing."""
     found = [_news(connection, dialler, some, _ROWS) for some in _all_numbers(connection, dialler)]
-    add = sum(len(one.add) + sum(wanted for _, wanted in one.change) for one in found)
-    return PushPlan(add, sum(not wanted for one in found for _, wanted in one.change))
+    wanted = [is_in for one in found for _, is_in in (*one.add, *one.change)]
+    return PushPlan(sum(wanted), len(wanted) - sum(wanted))
 
 
 def push_all(ledger: Ledger, now: Now, dialler: PushedDialler, actor: Actor, *, again: bool = False) -> int:
@@ -209,6 +219,18 @@ def push_counts(connection: Connection, dialler: str) -> PushCounts:
     return PushCounts(held, counted[PushState.OPEN], counted[PushState.PARKED], oldest)
 
 
+def undone_pushes(connection: Connection) -> Mapping[str, PushCounts]:
+    """Of each dialler for which anything is on its way or parked how much that is; ``held`` is not counted."""
+    found: dict[str, PushCounts] = {}
+    for row in connection.execute(_UNDONE):
+        known = found.get(row.dialler, PushCounts(0, 0, 0, None))
+        if row.state == PushState.OPEN:
+            found[row.dialler] = replace(known, open=row.number, oldest=row.oldest)
+        else:
+            found[row.dialler] = replace(known, parked=row.number)
+    return found
+
+
 def push_reasons(connection: Connection, dialler: str) -> Sequence[tuple[str, int]]:
     """Why numbers are not in a dialler's list, or not out of it, and of how many, the most frequent first."""
     return [(row.why, row.number) for row in connection.execute(_REASONS, {"of_dialler": dialler})]
@@ -219,9 +241,9 @@ def push_reasons(connection: Connection, dialler: str) -> Sequence[tuple[str, in
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """Numbers that a dialler does not know of and is to hold, and rows of which something else is wanted now."""
+    """Numbers of which a dialler was told nothing, and rows of which something else is wanted now; and what is."""
 
-    add: Sequence[str]
+    add: Sequence[tuple[str, bool]]
     change: Sequence[tuple[int, bool]]
 
     @property
@@ -231,13 +253,12 @@ class _News:
 
 def _news(connection: Connection, dialler: PushedDialler, numbers: Collection[str], rows: Any) -> _News:
     entries = entries_of(connection, numbers)
-    wanted = {
-        number: any(one.scope == dialler.scope and one.until is None for one in entries.get(number, ()))
-        for number in numbers
-    }
+    found = {number: [one for one in entries.get(number, ()) if one.scope == dialler.scope] for number in numbers}
+    wanted = {number: any(one.until is None for one in some) for number, some in found.items()}
     asked = {"of_dialler": dialler.name, "numbers": sorted(wanted)}
     known = {row.number: row for row in connection.execute(rows, asked)}
-    add = [number for number, is_in in sorted(wanted.items()) if is_in and number not in known]
+    # One that was excluded once and is released may be in the dialler's list by other ways.
+    add = [(number, wanted[number]) for number, some in sorted(found.items()) if some and number not in known]
     change = [(row.id, wanted[number]) for number, row in sorted(known.items()) if row.wanted != wanted[number]]
     return _News(add, change)
 

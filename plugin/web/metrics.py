@@ -195,6 +195,15 @@ class _LedgerCollector(Collector):
         for source, number in sorted(standing.refused.items()):
             called.add_metric([source], number)
         yield called
+        pushed = GaugeMetricFamily(
+            "optout_dialler_numbers",
+            "Numbers on their way into a dialler's list or out of it, and those that it refused, by state.",
+            labels=["dialler", "state"],
+        )
+        for dialler, counts in sorted(standing.pushes.items()):
+            pushed.add_metric([dialler, "open"], counts.open)
+            pushed.add_metric([dialler, "parked"], counts.parked)
+        yield pushed
         yield from _promises(standing.promises)
         yield CounterMetricFamily(
             "optout_kept_events",

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page as Tab
 
-from tests.browser.page_site import Site, exact, press, screen, type_answer
+from tests.browser.page_site import Site, exact, press, saved, screen, type_answer
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -104,6 +104,29 @@ def beginning(site: Site, tab: Tab) -> None:
     tab.locator("#fault").wait_for()
 
 
+def calls_of_the_day(site: Site, tab: Tab) -> None:
+    beginning(site, tab)
+    tab.get_by_label("Телефон клиента").fill("+79160000001")
+    tab.keyboard.press("Enter")
+    screen(tab, "question")
+    press(tab, "1")
+    saved(tab)
+    tab.goto(f"{site.url}/operator/")
+    tab.locator(".calls li").wait_for()
+
+
+def number_and_card(site: Site, tab: Tab) -> None:
+    hint(site, tab)
+    tab.locator("#client-change").click()
+    tab.get_by_label("Телефон клиента").wait_for()
+
+
+def signing_in_over_the_page(site: Site, tab: Tab) -> None:
+    hint(site, tab)
+    tab.evaluate("document.getElementById('sign-in').showModal()")
+    tab.get_by_label("Логин").wait_for()
+
+
 SCREENS: list[Callable[[Site, Tab], None]] = [
     hint,
     phrase_with_answers,
@@ -118,6 +141,9 @@ SCREENS: list[Callable[[Site, Tab], None]] = [
     being_written,
     corrected,
     beginning,
+    calls_of_the_day,
+    number_and_card,
+    signing_in_over_the_page,
 ]
 
 

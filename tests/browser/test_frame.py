@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import BrowserContext, FrameLocator
+from playwright.sync_api import BrowserContext, FrameLocator, Locator, Playwright
+from playwright.sync_api import Page as Tab
 
 from plugin.config.settings import Settings
-from tests.browser.page_site import PATIENCE, Site, running_site
+from tests.browser.page_site import PATIENCE, Site, press, running_site, screen
+from tests.support.chromium import ARGUMENTS
 
 
 class _Crm(http.server.BaseHTTPRequestHandler):
@@ -60,28 +63,106 @@ def framed(settings: Settings, rules_folder: Path, ledger_file: str, crm: str) -
         yield site
 
 
+@pytest.fixture
+def without_frame_cookies(
+    framed: Site, crm: str, driver: Playwright, chromium_path: str, tmp_path: Path
+) -> Iterator[BrowserContext]:
+    """A Chromium that is set to keep nothing for the page within the CRM's page."""
+    refused = {f"{framed.url},{crm}": {"setting": 2}}
+    preferences = {"profile": {"content_settings": {"exceptions": {"cookies": refused}}}}
+    kept = tmp_path / "profile" / "Default" / "Preferences"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json.dumps(preferences), encoding="utf-8")
+    context = driver.chromium.launch_persistent_context(
+        kept.parent.parent, executable_path=chromium_path, headless=True, args=ARGUMENTS
+    )
+    context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+class Hand:
+    """An operator's hand at a keyboard and a mouse."""
+
+    def press(self, page: FrameLocator, key: str) -> None:
+        """Press a key."""
+        page.locator("#phrase").press(key)
+
+    def click(self, button: Locator) -> None:
+        """Click a button."""
+        button.click()
+
+    def follow(self, context: BrowserContext, link: Locator) -> Tab:
+        """Click a link; the tab that it opens."""
+        with context.expect_page() as opened:
+            link.click()
+        return opened.value
+
+
+@pytest.fixture
+def hand() -> Hand:
+    """What presses keys and buttons in a frame."""
+    return Hand()
+
+
 def in_frame(context: BrowserContext, crm: str, url: str) -> FrameLocator:
     tab = context.new_page()
     tab.goto(f"{crm}/?show={quote(url, safe='')}")
     return tab.frame_locator("iframe")
 
 
-def test_a_whole_call_in_the_crms_frame(framed: Site, crm: str, open_context: Callable[..., BrowserContext]) -> None:
+def test_a_whole_call_in_the_crms_frame(
+    framed: Site, crm: str, open_context: Callable[..., BrowserContext], hand: Hand
+) -> None:
     context, call = open_context(), framed.call()
     page = in_frame(context, crm, framed.link(call))
     page.locator('#stage[data-screen="question"]').wait_for()
     for _ in range(2):
         context.pages[0].wait_for_timeout(350)
-        page.locator("#phrase").press("1")
+        hand.press(page, "1")
     page.locator('#stage[data-screen="ending"]').wait_for()
     context.pages[0].wait_for_timeout(450)
-    page.locator("#phrase").press("Enter")
+    hand.press(page, "Enter")
     page.locator('#stage[data-screen="done"]').wait_for(timeout=PATIENCE)
 
     assert framed.outcome(call.id) == "exclude_calls"
     assert framed.trail(call.id)["operator"] == "Петрова Анна"
     (cookie,) = [cookie for cookie in context.cookies() if "visit" in cookie["name"]]
     assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "None")
+
+
+def test_a_hand_over_in_the_crms_frame(
+    framed: Site, crm: str, open_context: Callable[..., BrowserContext], hand: Hand
+) -> None:
+    context, call = open_context(), framed.call()
+    page = in_frame(context, crm, framed.link(call))
+    page.locator('#stage[data-screen="question"]').wait_for()
+    context.pages[0].wait_for_timeout(350)
+    hand.press(page, "1")
+    page.locator("#trail-count", has_text="1 ответ").wait_for()
+    hand.press(page, "g")
+    hand.click(page.locator("#broken button[value=handover]"))
+    page.locator('#stage[data-screen="ending"]').wait_for()
+    context.pages[0].wait_for_timeout(450)
+    hand.press(page, "Enter")
+    page.locator('#stage[data-screen="done"]').wait_for(timeout=PATIENCE)
+
+    assert page.locator("#phrase").inner_text() == "Передано координатору"
+    (reminder,) = [row["text"] for row in framed.planned(call.id) if row["kind"] == "reminder"]
+    assert "Да, имеет отношение" in reminder
+
+
+def test_where_frames_keep_no_cookies_the_same_call_is_held_in_a_tab(
+    framed: Site, crm: str, without_frame_cookies: BrowserContext, hand: Hand
+) -> None:
+    call = framed.call()
+    page = in_frame(without_frame_cookies, crm, framed.link(call))
+    tab = hand.follow(without_frame_cookies, page.get_by_role("link", name="Открыть в новой вкладке"))
+    screen(tab, "question")
+    press(tab, "1", "1", "Enter")
+    screen(tab, "done")
+
+    assert framed.outcome(call.id) == "exclude_calls"
 
 
 def test_a_frame_of_anybody_else_shows_nothing(

@@ -30,6 +30,8 @@ def phrase(tab: Tab) -> Locator:
 
 
 def write(tab: Tab, text: str) -> None:
+    # Firefox moves no focus in a tab that is behind another one.
+    tab.bring_to_front()
     phrase(tab).fill(text)
     phrase(tab).blur()
 

@@ -57,7 +57,8 @@ def test_every_conversation_is_decided_as_its_files_read(book: Rulebook) -> None
         facts = {name: value for name, value in conversation.answers.items() if value is not SKIPPED}
         plain, decision = evaluate(CONTENT, SCRIPT, facts), conversation.decision
         assert decision is not None
-        assert ({decision.outcome}, plain.lacking) == (plain.outcomes, ())
+        assert {decision.outcome} == plain.outcomes
+        assert plain.lacking == ()
         assert tuple((one.id, one.role, one.person) for one in decision.actions) == plain.actions
         seen |= {(one.role, one.person) for one in decision.actions if one.role}
     people = {name: role.get("person") for name, role in CONTENT["roles.toml"]["role"].items()}
@@ -69,8 +70,8 @@ def test_the_page_leads_to_the_same_actions_with_or_without_a_reason(book: Ruleb
     for brand, city in product(BRANDS, CITIES):
         card = {name: one for name, one in (("brand", brand), ("city", city), ("vip", vip)) if one is not None}
         tree = grow(book.script(SCRIPT), card)
-        reason = ({}, {"reason": "Часто звонят"})
-        shown = [_shown(tree, {**ALL, **more}) for more in reason]
+        reasons: tuple[dict[str, str], ...] = ({}, {"reason": "Часто звонят"})
+        shown = [_shown(tree, {**ALL, **more}) for more in reasons]
         wanted = [one[0] for one in evaluate(CONTENT, SCRIPT, {**card, **ALL}).actions]
         assert shown == [wanted, wanted]
 
@@ -114,8 +115,12 @@ def test_the_crm_holds_a_reminder_for_each_of_these_people_by_the_calendar(offic
                 wanted.append((str(number), user, due(CONTENT, SCRIPT, action, moment).astimezone(UTC)))
     watched.deliver()
 
-    records = watched.connector.reminders()
-    assert sorted((one.card.id, one.assignee.user, one.due) for one in records) == sorted(wanted)
+    found = []
+    for one in watched.connector.reminders():
+        assert one.card is not None
+        assert one.assignee is not None
+        found.append((one.card.id, one.assignee.user, one.due))
+    assert sorted(found) == sorted(wanted)
     assert {row["state"] for row in watched.office.deliveries()} == {"done"}
 
 

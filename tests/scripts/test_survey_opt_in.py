@@ -161,7 +161,7 @@ def test_an_event_that_names_the_script_ends_in_its_deliveries(office: Office) -
     ]
     assert {row["subject"] for row in office.deliveries() if row["role"]} == {"СНОВА ВКЛЮЧИТЬ"}
     reminder = office.deliveries()[1]["text"]
-    assert "Включить до: 23.11.2026 10:15 (Europe/Moscow, UTC+03:00)" in reminder
+    assert "Включить до: 23.11.2026 10:15 (МСК)" in reminder
 
 
 def test_the_answers_of_one_script_are_unknown_facts_to_the_other(office: Office) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +15,10 @@ from tests.support import firefox_relay
 from tests.support.playwright_driver import executable
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Playwright
 
 #: It asks for nothing itself.
-PREFERENCES = {
+PREFERENCES: Mapping[str, str | float | bool] = {
     "app.update.auto": False,
     "browser.safebrowsing.malware.enabled": False,
     "browser.safebrowsing.phishing.enabled": False,
@@ -42,15 +43,22 @@ def firefox_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return command
 
 
+def launched(
+    driver: Playwright, path: Path, preferences: Mapping[str, str | float | bool] = MappingProxyType({})
+) -> Browser:
+    """A Firefox with these preferences besides the usual ones."""
+    return driver.firefox.launch(
+        executable_path=path,
+        channel="moz-firefox",
+        headless=True,
+        firefox_user_prefs={**PREFERENCES, **preferences},
+        timeout=120_000,
+    )
+
+
 @pytest.fixture(scope="session")
 def firefox(firefox_path: Path, request: pytest.FixtureRequest) -> Iterator[Browser]:
     """The session's Firefox."""
-    running = request.getfixturevalue("driver").firefox.launch(
-        executable_path=firefox_path,
-        channel="moz-firefox",
-        headless=True,
-        firefox_user_prefs=PREFERENCES,
-        timeout=120_000,
-    )
+    running = launched(request.getfixturevalue("driver"), firefox_path)
     yield running
     running.close()

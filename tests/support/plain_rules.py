@@ -68,7 +68,8 @@ def who(content: Mapping[str, Any], role: str, person: str | None, today: date) 
 def due(content: Mapping[str, Any], script: str, action: str, called: datetime) -> datetime:
     """When a reminder is due of a call that ended then, by the calendar's own clocks: searched minute by minute."""
     file, shared = content[f"{script}/outcomes.toml"], content[f"{script}/script.toml"]
-    actions = [*(one for outcome in file["outcome"].values() for one in outcome.get("action", ())), *file["action"]]
+    own = [one for outcome in file["outcome"].values() for one in outcome.get("action", ())]
+    actions = [*own, *file.get("action", ())]
     form = next(one for one in actions if action in {f"{one['id']}-{role}" for role in one.get("roles", ())})
     hours = form.get("due_in_hours") or shared["reminder"].get("due_in_hours") or shared["promise_hours"]
     end = called + timedelta(hours=hours)

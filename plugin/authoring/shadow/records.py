@@ -89,6 +89,11 @@ def newest_shadow(connection: Connection, revision: str | None = None) -> Shadow
     return None if row is None else Shadow(*row)
 
 
+def newest_shadows(connection: Connection, most: int) -> list[Shadow]:
+    """Those that were begun last, the newest first."""
+    return [Shadow(*row) for row in connection.execute(select(shadows).order_by(shadows.c.id.desc()).limit(most))]
+
+
 def begin_shadow(connection: Connection, revision: str, by: str, now: datetime) -> Shadow:
     """From now on this stored revision decides beside the active one. Raises InputError while another does."""
     if (other := running_shadow(connection)) is not None:

@@ -29,7 +29,7 @@ _LOG = structlog.get_logger(__name__)
 _AT_ONCE = 50
 _PAUSE = 2.0
 #: Where more wait, it rests so many times as long as it worked: calls that come in need the process more.
-_REST = 4.0
+_REST = 9.0
 #: So many failures in a row end the shadow.
 _MOST_FAILURES = 5
 _FAILED = "не отвечает: остановлена после нескольких неудач подряд"

@@ -102,9 +102,7 @@ class Logic:
             for bit in bits(entry.needs):
                 self._needing[bit].append(number)
 
-        self._answered_by = {
-            bit: entry.fact for entry in self.entries if entry.fact for bit in bits(entry.gives)
-        }
+        self._answered_by = {bit: entry.fact for entry in self.entries if entry.fact for bit in bits(entry.gives)}
         self._settled_by = {
             bit: number
             for number, branches in enumerate(self.call_branches)

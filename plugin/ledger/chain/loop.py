@@ -11,8 +11,8 @@ from plugin.ledger.database import Ledger
 
 #: Seconds between two looks where little is written.
 _PAUSE = 1.0
-#: A rush is taken in for a thirteenth of the time at most; what waits is taken in after it.
-_REST = 12.0
+#: A rush is taken in for a twenty-fifth of the time at most; what waits is taken in after it.
+_REST = 24.0
 
 
 class ChainLoop:

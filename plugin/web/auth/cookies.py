@@ -52,6 +52,11 @@ class Cookies:
         token = request.cookies.get(self.name(kind, of))
         return token if token and len(token) <= _LONGEST_TOKEN else None
 
+    @property
+    def in_frame(self) -> bool:
+        """Whether the request's answer is shown in a frame, as far as the browser tells."""
+        return self.framed and request.headers.get("Sec-Fetch-Dest") == "iframe"
+
     def set(self, response: Response, kind: Kind, token: str) -> None:
         """Have the browser keep a token until it is closed."""
         response.set_cookie(self.name(kind), token, **self._attributes)

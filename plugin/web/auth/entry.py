@@ -99,18 +99,13 @@ def _opened(operator: str, call: LinkedCall) -> Response:
         return page("operator_disabled", 403)
     _LOG.info("page.opened", call=call.id)
     to = shown(call_url(call.id))
-    if _in_frame() and own.session("visit") is None and _TRIED not in request.args:
+    if own.cookies.in_frame and own.session("visit") is None and _TRIED not in request.args:
         # Whether the cookie is kept shows with the next request only, which has to be able to say so.
         with suppress(InputError):
             to = f"{own.links.make(operator, call).removeprefix(own.page.public_url)}&{_TRIED}=1"
     response = redirect(to, 303)
     own.cookies.set(response, "visit", token)
     return response
-
-
-def _in_frame() -> bool:
-    """Whether the page is shown in a frame, as far as the browser tells."""
-    return access().cookies.framed and request.headers.get("Sec-Fetch-Dest") == "iframe"
 
 
 def _without_trial() -> str:

@@ -62,7 +62,7 @@ def guard_operators_side(
     if key is None:
         _switch_off(app)
         return False
-    app.extensions["optout_access"] = _access(key, ledger, settings, connector, now, passwords or Passwords())
+    app.extensions["optout_access"] = _access(key, ledger, settings, connector, now, passwords or Passwords(apart=True))
     put_headers, on_console = security_headers(settings.page.frame_ancestors), security_headers(())
     app.before_request(lambda: check_csrf() if _is_ours() else None)
 

@@ -15,7 +15,8 @@ from plugin.auth.users import User
 from plugin.web.auth.address import client_address
 from plugin.web.auth.attempts import BUSY, WRONG_CODE, check_code, check_password, too_often
 from plugin.web.auth.guards import access, own_csrf
-from plugin.web.auth.places import SIGN_IN, SIGN_OUT, go_to, safe_next
+from plugin.web.auth.pages import page
+from plugin.web.auth.places import SIGN_IN, SIGN_OUT, go_to, safe_next, shown
 
 _LOG = structlog.get_logger(__name__)
 
@@ -23,6 +24,10 @@ _WRONG = "Логин или пароль не подошли."
 #: How long somebody may take for the code.
 _CODE_SECONDS = 300
 _STALE = "Страница входа устарела. Введите логин и пароль ещё раз."
+_NO_COOKIE = (
+    "Страница входа устарела, или браузер не хранит её файлов cookie. Введите логин и пароль ещё раз; "
+    "если не поможет, разрешите cookie для этого адреса."
+)
 
 
 def sign_in_form() -> AnyResponse:
@@ -41,7 +46,7 @@ def sign_in() -> AnyResponse:
         return _sign_in_by_code(back)
     login, password = request.form.get("login", ""), request.form.get("password", "")
     if not _is_own_form():
-        return _form(back, login, _STALE, 400)
+        return _not_own_form(back, login)
     if not login.strip() or not password:
         return _form(back, login, "Введите логин и пароль.", 422)
     found, address = check_password(login, password)
@@ -50,6 +55,14 @@ def sign_in() -> AnyResponse:
     if access().second_factors.is_on(found.id):
         return _code_form(back, _pending(found))
     return _signed_in(found, back, login, address)
+
+
+def _not_own_form(back: str, login: str) -> AnyResponse:
+    """A browser that keeps no cookies of frames would be asked again and again: it goes on in a tab."""
+    own = access()
+    if own.cookies.get("form") is not None:
+        return _form(back, login, _STALE, 400)
+    return page("no_cookies", 200, link=shown(back)) if own.cookies.in_frame else _form(back, login, _NO_COOKIE, 400)
 
 
 def _refused(back: str, login: str, why: Wrong | TooOften | Busy) -> AnyResponse:

@@ -14,7 +14,6 @@ from tests.browser.test_rules_kept import (
 from tests.browser.test_rules_tasks import (
     head,
     site,
-    test_a_page_that_another_tab_has_overtaken_shows_both_values,
     test_a_phrase_is_changed,
     test_what_was_typed_is_kept_by_reload_back_and_a_second_tab,
 )
@@ -23,7 +22,6 @@ __all__ = [
     "console",
     "head",
     "site",
-    "test_a_page_that_another_tab_has_overtaken_shows_both_values",
     "test_a_phrase_is_changed",
     "test_a_slash_goes_to_the_search_and_a_call_is_found_by_its_number",
     "test_a_stopped_delivery_is_found_and_retried_by_keys_alone",

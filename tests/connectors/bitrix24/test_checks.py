@@ -283,3 +283,10 @@ def test_a_smart_process_passes_every_point(portal: Portal) -> None:
 def test_a_person_who_can_be_reached_passes(portal: Portal, mailed: bool, settings: dict[str, Any]) -> None:
     connector = connected(with_webhook(portal, **settings))
     assert failed(connector.check_assignee(Assignee("5", "five@example.org"), mailed=mailed)) == {}
+
+
+@pytest.mark.parametrize("proof", [{}, {"frame_token": server.APPLICATION_TOKEN}, {"member_id": "portal"}])
+def test_frames_that_nothing_proves_are_told(portal: Portal, proof: dict[str, str]) -> None:
+    found = checked(portal, client_id=server.CLIENT_ID, **proof)
+    assert ("its frames can be verified" in found) == (not proof)
+    assert proof or "Set frame_token or member_id" in found["its frames can be verified"]

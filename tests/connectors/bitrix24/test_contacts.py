@@ -52,6 +52,7 @@ def test_the_documented_lead_is_read() -> None:
         "Иванов Иван Иванович",
         "https://portal.example.org/crm/lead/details/250/",
         ("+6111111111",),
+        emails=("ivanov@example.com",),
     )
 
 

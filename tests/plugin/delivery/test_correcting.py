@@ -63,7 +63,7 @@ def test_the_same_outcome_for_another_card_takes_the_first_card_back(desk: Desk)
     call = desk.call(1).then("found", "twice")
     assert [text.splitlines()[0] for text in call.comments("other")] == [
         "Клиент просит исключить из звонков с опросом",
-        "Исправление по звонку 23.11.2026 10:15 (Europe/Moscow, UTC+03:00): "
+        "Исправление по звонку 23.11.2026 10:15 (МСК): "
         "прежняя запись («исключить из звонков с опросом») отменена, она относится не к этой карточке.",
     ]
     (comment,) = call.comments()

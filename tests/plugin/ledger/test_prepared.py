@@ -55,6 +55,25 @@ def test_more_rows_than_one_statement_takes_are_all_added(either: Ledger) -> Non
     assert sorted(one.call_id for one in added) == names
 
 
+def test_what_rows_share_is_given_once(either: Ledger) -> None:
+    shared = row("", phone="+79160000001")
+    own = [{"call_id": "а"}, {"call_id": "б"}, {"call_id": "в"}]
+    del shared["call_id"]
+    with either.write() as connection:
+        added = _ADD.many(connection, own, shared)
+        found = _FIND.all(connection, {"namespace": "crm"})
+    assert {one.call_id for one in added} == {"а", "б", "в"}
+    assert [one.phone for one in found] == ["+79160000001"] * 3
+
+
+def test_the_id_of_a_row_alone_is_the_rows(either: Ledger) -> None:
+    add = PreparedInsert(calls, calls.c.id)
+    with either.write() as connection:
+        ids = {name: add.one(connection, row(name)).id for name in ("а", "б")}
+        stored = connection.execute(select(calls.c.call_id, calls.c.id)).all()
+    assert {one.call_id: one.id for one in stored} == ids
+
+
 def test_nothing_to_add_adds_nothing(either: Ledger) -> None:
     with either.write() as connection:
         assert list(_ADD.many(connection, [])) == []

@@ -108,7 +108,7 @@ def test_events_that_wait_for_long_are_told_of_with_the_first_ones_reason(watche
     watched.look(30)
     [(_, subject, text, _)] = watched.mailer.mails
     assert subject == "[optout] События CRM ждут обработки"
-    assert "событий 2, первое ждёт с 23.11.2026 10:15 (Europe/Moscow, UTC+03:00): undecided: no rules" in text
+    assert "событий 2, первое ждёт с 23.11.2026 10:15 (МСК): undecided: no rules" in text
     change(watched, first, state="done")
     change(watched, second, state="done")
     watched.look(1)

@@ -240,6 +240,19 @@ def test_entries_in_any_notation_are_found_and_all_taken_out(dials: Dials, uis: 
     assert one.pushed() == ["79161234568"]
 
 
+def test_a_release_takes_out_what_was_put_in_by_hand_before_the_plugin_pushed(dials: Dials, uis: Uis) -> None:
+    office = dials().office
+    by_hand(office).add([PHONE, OTHER], ["calls"])
+    uis.black_list = {1: SEVEN, 2: OTHER.removeprefix("+")}
+    new = dials()
+    new.dialler = replace(new.dialler, name="new")
+    new.listed = PushList(office.ledger, new.dialler, office.clock)
+    new.listed.step()
+    new.work = PushWorker(office.ledger, "new", new.account, POLICY, office.clock, "n", Random(1))
+    by_hand(office).remove([PHONE, "+79000000001"], ["calls"])
+    assert new.pushed() == [OTHER.removeprefix("+")]
+
+
 def test_a_release_while_the_number_is_on_its_way_wins(dials: Dials, uis: Uis) -> None:
     one = dials()
     one.office.taken(CALLS)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from connectors.kit.notation import NumberNotation
 from plugin.errors import InputError
-from plugin.promise.suppression_files import ListFormat, NumberNotation, read_file, read_lines, write_file, write_list
+from plugin.promise.suppression_files import ListFormat, read_file, read_lines, write_file, write_list
 from plugin.promise.suppression_list import SuppressionEntry
 
 SINCE = datetime(2026, 11, 22, 7, 15, 30, 999, tzinfo=UTC)

@@ -27,7 +27,7 @@ def upgrade() -> None:
         sa.Column("why", sa.Text(), nullable=True),
         sa.Column("settled_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pushed_numbers")),
-        sa.UniqueConstraint("dialler", "number", name=op.f("uq_pushed_numbers_dialler")),
+        sa.UniqueConstraint("dialler", "number", name=op.f("uq_pushed_numbers_dialler_number")),
     )
     for name, columns, where in (
         ("ix_pushed_numbers_open", ["dialler", "not_before", "id"], "state = 'open'"),

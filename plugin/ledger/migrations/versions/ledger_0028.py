@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("noted_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suppressed_emails")),
-        sa.UniqueConstraint("number", "address", name=op.f("uq_suppressed_emails_number")),
+        sa.UniqueConstraint("number", "address", name=op.f("uq_suppressed_emails_number_address")),
     )
     op.create_index("ix_suppressed_emails_address", "suppressed_emails", ["address", "number"])
     op.create_table(

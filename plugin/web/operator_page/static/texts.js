@@ -38,11 +38,14 @@ export function spelt(type, value) {
   return String(value);
 }
 
-/** A moment by the deployment's clocks, as texts have it: 24.11.2026 16:01 (Europe/Moscow, UTC+03:00). */
+/** What texts call a zone; any other one is named in full. */
+const ZONES = { "Europe/Moscow": "МСК" };
+
+/** A moment by the deployment's clocks, as texts have it: 24.11.2026 16:01 (МСК), or (Asia/Magadan, UTC+11:00). */
 export function localTime(moment, zone) {
   const parts = partsOf(moment, zone, { timeZoneName: "longOffset" });
   const offset = parts.timeZoneName === "GMT" ? "+00:00" : parts.timeZoneName.slice(3);
-  return `${parts.day}.${parts.month}.${parts.year} ${parts.hour}:${parts.minute} (${zone}, UTC${offset})`;
+  return `${parts.day}.${parts.month}.${parts.year} ${parts.hour}:${parts.minute} (${ZONES[zone] ?? `${zone}, UTC${offset}`})`;
 }
 
 /** For a glance: «завтра, 25.11, 16:01». */

@@ -109,7 +109,7 @@ def test_what_is_active_since_when_and_by_whom(home: Home, rules: Rules) -> None
     active = home.activate("иванова", "начало")
     out = rules("status").out
     assert f"Активная редакция {active}" in out
-    assert "с 22.11.2026 10:15 (Europe/Moscow, UTC+03:00), кто: иванова" in out
+    assert "с 22.11.2026 10:15 (МСК), кто: иванова" in out
     assert "зачем: начало" in out
     assert "совпадает с активной" in out
     assert "optout rules publish" not in out

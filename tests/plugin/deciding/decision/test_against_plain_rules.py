@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,9 +16,11 @@ from plugin.authoring.verification.state_space import ProofLimits
 from plugin.deciding.decision.compiled_rules import Rulebook
 from plugin.deciding.decision.conversations import conversations
 from plugin.deciding.ruleset import read_folder
+from plugin.deciding.ruleset.calendar import due_by
+from plugin.deciding.ruleset.people import addressee, present
 from plugin.deciding.ruleset.values import SKIPPED
 from tests.support.examples import examples
-from tests.support.plain_rules import Plain, evaluate
+from tests.support.plain_rules import Plain, due, evaluate, who
 
 GOOD = read_folder(Path(__file__).parents[2] / "authoring/verification/bad_rules/good")[0]
 
@@ -36,6 +40,7 @@ CONDITIONS: dict[str, list[Any]] = {
     "vip": [True, {"not": True}, {"unknown": True}],
     "section": ["1", ["1", "2"]],
 }
+DAYS = st.dates(date(2026, 11, 20), date(2026, 11, 26))
 PEOPLE: dict[str, list[Any]] = {"card.brand": CONDITIONS["brand"], "card.vip": CONDITIONS["vip"]}
 
 
@@ -53,6 +58,7 @@ def _actions(draw: st.DrawFn, prefix: str, names: list[str]) -> list[dict[str, A
         if draw(st.booleans()):
             roles = draw(st.lists(st.sampled_from(["one", "many"]), min_size=1, max_size=2, unique=True))
             action |= {"kind": "reminder", "roles": roles}
+            action |= draw(st.sampled_from([{}, {"due": "working"}, {"due": "hours"}, {"due_in_hours": 3}]))
         action["when"] = draw(_when(names))
         found.append(action)
     return found
@@ -103,8 +109,15 @@ def scripts(draw: st.DrawFn) -> dict[str, Any]:
     for number in range(draw(st.integers(1, 3))):
         fields = draw(st.lists(st.sampled_from(sorted(PEOPLE)), max_size=2, unique=True))
         chosen = {field: draw(st.sampled_from(PEOPLE[field])) for field in fields}
-        person = {"name": f"p{number}", "crm_user": f"u{number}", "address": f"p{number}@example.org"}
+        person: dict[str, Any] = {"name": f"p{number}", "crm_user": f"u{number}", "address": f"p{number}@example.org"}
+        if draw(st.booleans()):
+            first, days = draw(DAYS), draw(st.integers(0, 3))
+            away = f"{first}/{first + timedelta(days=days)}" if days else f"{first}"
+            deputy = {"name": "d", "crm_user": f"d{number}", "address": f"d{number}@example.org"}
+            person |= {"away": [away], "deputy": deputy}
         people.append(person | {"when": chosen})
+    content["calendar.toml"] = {"calendar": draw(_calendar())}
+    content["tiny/script.toml"]["reminder"] |= {"due_in_hours": 7, "due": draw(st.sampled_from(["hours", "working"]))}
     content["roles.toml"] = {
         "role": {
             "manager": content["roles.toml"]["role"]["manager"],
@@ -113,6 +126,15 @@ def scripts(draw: st.DrawFn) -> dict[str, Any]:
         }
     }
     return content
+
+
+@st.composite
+def _calendar(draw: st.DrawFn) -> dict[str, Any]:
+    names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    days = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+    holiday, working = draw(DAYS), draw(DAYS)
+    others = {"holidays": [f"{holiday}"]} | ({"working": [f"{working}"]} if working != holiday else {})
+    return {"days": days, "from": draw(st.sampled_from(["00:30", "09:00"])), "to": "12:00", **others}
 
 
 def _facts(answers: dict[str, Any]) -> dict[str, Any]:
@@ -167,3 +189,24 @@ def test_what_is_proven_of_actions_and_people_holds_in_every_conversation(conten
         # Where only people make the difference, somebody else is told of the role.
         only_people = name in {a["id"] for a in listed if a.get("roles") == ["many"]}
         assert only_people or any(f"«{name}»" in one and "действие не" in one for one in told), name
+
+
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scripts(), DAYS, st.times(max_value=time(13)))
+def test_who_does_it_on_a_day_and_by_when_are_those_of_the_plain_reading(
+    content: dict[str, Any], day: date, clock: time
+) -> None:
+    called = datetime.combine(day, clock.replace(second=0, microsecond=0), UTC)
+    rulebook = Rulebook.from_content(content)
+    decider = rulebook.script("tiny")
+    decided = [decision for _, decision in _ends(content, rulebook) if decision is not None]
+    rulebook.close()
+    reminders = {(one.id, one.person): one for decision in decided for one in decision.actions if one.role}
+    for one in reminders.values():
+        role = addressee(rulebook.roles, one.recipient or "")
+        assert role is not None
+        found = present(role, day)
+        assert (found.crm_user, found.address) == who(content, one.role or "", one.person, day)
+        calendar = decider.script.calendar if one.working else None
+        promised = called + timedelta(hours=one.due_in_hours or decider.promise_hours)
+        assert due_by(calendar, called, promised, ZoneInfo("UTC")).at == due(content, "tiny", one.id, called)

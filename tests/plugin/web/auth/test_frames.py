@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import insert
 
 from plugin.ledger.trails import trails
+from tests.plugin.auth.support import PASSWORD
 from tests.plugin.web.auth.browser import Site
 
 FRAME = "/operator/frame/testcrm"
@@ -104,6 +106,7 @@ def test_only_the_named_origins_may_show_the_page_in_a_frame(framed: Site, site:
 
 
 IFRAME = {"Sec-Fetch-Dest": "iframe"}
+TAB = "Откройте страницу в новой вкладке"
 
 
 @pytest.mark.parametrize("keeps_cookies", [True, False])
@@ -120,7 +123,24 @@ def test_a_frame_whose_browser_keeps_no_cookies_offers_the_same_link_in_a_tab(
     if keeps_cookies:
         assert (answer.status, answer.to) == (303, "/operator/?call=c-1")
         return
-    assert (answer.status, answer.title) == (200, "Откройте страницу в новой вкладке")
+    assert (answer.status, answer.title) == (200, TAB)
     link = unescape(answer.body.split('<a class="button" href="')[1].split('"')[0])
     tab = framed.browser()
     assert tab.get(link).to == "/operator/?call=c-1"
+
+
+@pytest.mark.parametrize("headers", [IFRAME, {}], ids=["in a frame", "in a tab"])
+def test_who_signs_in_without_cookies_is_not_asked_again_and_again_for_no_reason(
+    framed: Site, headers: dict[str, str]
+) -> None:
+    browser, back = framed.browser(), "/operator/open?call=c-1&phone=%2B79161234567"
+    form = browser.get(f"/operator/sign-in?{urlencode({'next': back})}")
+    browser.cookies.clear()
+    values = {"login": "ivanova", "password": PASSWORD, "csrf": form.field("csrf"), "next": form.field("next")}
+    answer = browser.ask("POST", "/operator/sign-in", values, headers)
+
+    if not headers:
+        assert (answer.status, "разрешите cookie для этого адреса" in answer.body) == (400, True)
+        return
+    assert (answer.status, answer.title) == (200, TAB)
+    assert unescape(answer.body.split('<a class="button" href="')[1].split('"')[0]) == back

@@ -45,6 +45,9 @@ def test_what_live_calls_would_come_to_stands_where_it_is_published(console: Con
     assert "Звонков: 1; решений, которые вышли бы иначе: 1." in page.text
     assert "другой итог" in page.text
     assert "последний такой звонок" in page.text
+    # Cases decide nothing: with others it is what these rules came to all the same.
+    anna.post(f"{SCRIPT}/cases/accept")
+    assert "решений, которые вышли бы иначе: 1." in anna.get(f"{SCRIPT}/publish").text
     # Somebody else with other rules is told that there is no room, and by whom.
     write(boris, "/settings", "script.title", "Другое")
     assert "пустил(а) anna" in boris.get(f"{SCRIPT}/publish").text

@@ -306,6 +306,7 @@ def test_two_people_at_once_lose_nothing(console: ConsoleSite) -> None:
     publish(anna, console, "anna", "Анна")
 
     assert "anna опубликовал(а) правила" in boris.get(f"{SCRIPT}/people").text
+    assert forms_of(boris.get(f"{SCRIPT}/people").html, "/merge")
     assert publish(boris, console, "boris", "Борис").status == 422
     assert boris.post(f"{SCRIPT}/merge").status == 303
     assert publish(boris, console, "boris", "Борис").status == 303

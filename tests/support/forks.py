@@ -145,11 +145,11 @@ def _fork_on_request(channel: socket.socket) -> dict[str, Any]:
     """Answer requests; returns in each fork, with what it was asked for."""
     forks: dict[int, tuple[int, int]] = {}
     while True:
-        ready, _, _ = select.select([channel, *forks], [], [])
+        ready, _, _ = select.select([channel.fileno(), *forks], [], [])
         for handle in ready:
-            if handle is not channel:
+            if handle in forks:
                 _tell_end(handle, *forks.pop(handle))
-        if channel not in ready:
+        if channel.fileno() not in ready:
             continue
         data, files, _, _ = socket.recv_fds(channel, _LARGEST, 3)
         if not data:

@@ -18,4 +18,4 @@ def _compile_once(rule: Any, append_unknown: bool = True) -> Any:
     return _BUILDERS[key]
 
 
-Rule._compile_builder = _compile_once  # type: ignore[method-assign]
+setattr(Rule, "_compile_builder", _compile_once)  # noqa: B010 (another signature to mypy)

@@ -24,7 +24,8 @@ _MOST = 200
 _READ: dict[bytes, TomlSource] = {}
 _BUILT: dict[tuple[str, bool], tuple[dict[str, Role], dict[str, Script]]] = {}
 _CHECKED: dict[tuple[tuple[str, bytes], ...], tuple[CheckReport, str | None]] = {}
-K, V = TypeVar("K"), TypeVar("V")
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 def _read_once(path: Path) -> TomlSource:
@@ -65,7 +66,7 @@ def _kept(known: dict[K, V], key: K, value: V) -> V:
     return value
 
 
-read.load_toml = _read_once  # type: ignore[attr-defined]
-compiled_rules.build = _build_once  # type: ignore[attr-defined]
-compiled.check_isolated = _check_once  # type: ignore[attr-defined]
-publish.check_isolated = _check_once  # type: ignore[attr-defined]
+vars(read)["load_toml"] = _read_once
+vars(compiled_rules)["build"] = _build_once
+vars(compiled)["check_isolated"] = _check_once
+vars(publish)["check_isolated"] = _check_once

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.images import Image
-from tests.deploy.tools import ROOT, is_ready, program
+from tests.deploy.tools import ROOT, is_ready, program, unable
 from tests.end_to_end.client import CALLS
 from tests.support.crm import COORDINATOR, SMS_MANAGER, TOKEN, WEBHOOK_SECRET, RunningCrm, embedded_crm
 from tests.support.home import lay_out
@@ -103,8 +103,9 @@ def machine(debian: Path, image: Image, tmp_path_factory: pytest.TempPathFactory
     with log.open("wb") as console, subprocess.Popen([*command, "--boot"], stdout=console, stderr=console) as process:
         booted = Machine(root, free_port())
         try:
-            booted.first = wait_until(lambda: first_of(process.pid), 15)
-            assert poll(booted.is_up, 60), log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            booted.first = poll(lambda: first_of(process.pid), 15)
+            if not (booted.first and poll(booted.is_up, 60)):
+                unable("no machine boots here", log.read_text(encoding="utf-8", errors="replace"))
             yield booted
         finally:
             # All others end with its first process.

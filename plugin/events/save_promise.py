@@ -39,6 +39,8 @@ def save_promise(
         connection.execute(_VOID, {"of": call_ref})
         ended = {"written_at": None, "ended_at": None if reminds else now}
         if connection.execute(_CHANGE.values(**row, **ended), {"of": call_ref}).rowcount:
+            # The promise is ours from here on: what began to be watched while it was waited for.
+            connection.execute(_VOID, {"of": call_ref})
             return
     if reminds:
         _ADD.one(connection, row | {"call_ref": call_ref, "watched_from": now})

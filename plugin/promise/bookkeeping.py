@@ -18,7 +18,6 @@ from sqlalchemy import (
     exists,
     insert,
     literal_column,
-    null,
     or_,
     select,
     update,
@@ -60,6 +59,8 @@ _UNWATCHED = (
     .order_by(_d.id)
     .limit(_AT_ONCE)
 )
+# What a correction takes back at the same time is waited for, and then no longer found.
+_NEW = _UNWATCHED.with_for_update(of=promises)
 _CHANGED = (
     select(_p.call_ref)
     .where(
@@ -102,7 +103,7 @@ class PromiseBook:
                 return 0
         with self._ledger.write(alone=True) as connection:
             now = self._ledger.moment(connection, self._now)
-            new = connection.execute(_UNWATCHED).all()
+            new = connection.execute(_NEW).all()
             if new:
                 connection.execute(insert(watched_reminders), [_watched(row, now) for row in new])
             changed = judge(connection, connection.execute(_CHANGED, {"now": now}).scalars().all(), now)
@@ -143,4 +144,4 @@ def _watched(row: Any, now: datetime) -> dict[str, Any]:
     shown = {"delivery_ref": row.id, "call_ref": row.call_ref, "remote_id": row.remote_id, "due_by": row.due_by}
     flags = dict.fromkeys(("is_missing", "is_reassigned", "is_postponed"), False)
     # The first look, at once, tells whose it is and when it is due.
-    return shown | flags | {"state": WatchState.OPEN.value, "next_look_at": now if row.remote_id else null()}
+    return shown | flags | {"state": WatchState.OPEN.value, "next_look_at": now if row.remote_id else None}

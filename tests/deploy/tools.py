@@ -30,7 +30,7 @@ def lacking(why: str) -> NoReturn:
 
 
 def unable(what: str, output: str) -> NoReturn:
-    """A machine that may not make containers, or reaches no packages, skips: OPTOUT_REQUIRE_CONTAINER=1 makes it fail."""
+    """A machine that makes no containers, or reaches no packages, skips; with OPTOUT_REQUIRE_CONTAINER=1 it fails."""
     why = f"{what}: {output[-3000:]}"
     if os.environ.get("OPTOUT_REQUIRE_CONTAINER") == "1":
         pytest.fail(why)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, bindparam, select, text, update
+import pytest
+from sqlalchemy import DateTime, bindparam, insert, select, text, update
 
+from plugin.events import save_change
 from plugin.ledger.promises import promises, watched_reminders
 from plugin.ledger.schema import deliveries
 from plugin.monitoring.figures import read_standing
 from plugin.operations.purge import Purge
+from plugin.promise import bookkeeping
 from plugin.promise.bookkeeping import PromiseBook, judge
 from plugin.promise.promise_list import list_promises, read_promise
 from tests.plugin.events.support import ALL, CALLS, HALF, NONE, OTHER_CLIENT, SETTINGS, Office, at
 from tests.plugin.operations.harness import Firm
+from tests.support.processes import poll
 
 DAY = timedelta(hours=24)
 
@@ -234,3 +239,59 @@ def test_promises_of_the_last_month_are_taken_in_from_an_earlier_ledger(office: 
         connection.execute(text(step._TAKE_IN).bindparams(*told))
         assert connection.execute(select(promises.c.call_ref, promises.c.decision_ref)).all() == before
     assert (state(office)["state"], state(office)["due_by"]) == ("open", state(office)["deadline_at"])
+
+
+# --- at the same time --------------------------------------------------------------------------------
+
+
+def waits_for_a_lock(office: Office, thread: threading.Thread) -> bool:
+    """Whether the thread's transaction waits for one of ours."""
+    if office.ledger._sqlite:
+        thread.join(0.2)
+        return thread.is_alive()
+
+    def is_waiting() -> bool:
+        with office.ledger.read() as connection:
+            waiting = "datname = current_database() AND wait_event_type = 'Lock'"
+            return bool(connection.execute(text(f"SELECT 1 FROM pg_stat_activity WHERE {waiting}")).first())
+
+    return poll(is_waiting, 10)
+
+
+def test_a_reminder_that_begins_to_be_watched_while_a_correction_waits_is_not_watched(office: Office) -> None:
+    office.taken(CALLS)
+    office.deliver()
+    correction = threading.Thread(target=office.taken, args=(NONE,), kwargs={"occurred_at": at(3)})
+    with office.ledger.write(alone=True) as connection:
+        rows = connection.execute(bookkeeping._NEW).all()
+        connection.execute(insert(watched_reminders), [bookkeeping._watched(row, office.clock()) for row in rows])
+        correction.start()
+        assert waits_for_a_lock(office, correction)
+    correction.join(20)
+    assert [row.state for row in rows_of(office)] == ["void"]
+
+
+def test_what_a_correction_takes_back_meanwhile_does_not_begin_to_be_watched(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.taken(CALLS)
+    office.deliver()
+    begun, go = threading.Event(), threading.Event()
+    save = save_change._save_plan
+
+    def slowly(*arguments: Any) -> Any:
+        begun.set()
+        assert go.wait(20)
+        return save(*arguments)
+
+    monkeypatch.setattr(save_change, "_save_plan", slowly)
+    correction = threading.Thread(target=office.taken, args=(NONE,), kwargs={"occurred_at": at(3)})
+    book = threading.Thread(target=PromiseBook(office.ledger, office.clock).step)
+    correction.start()
+    assert begun.wait(20)
+    book.start()
+    assert waits_for_a_lock(office, book)
+    go.set()
+    correction.join(20)
+    book.join(20)
+    assert rows_of(office) == []

@@ -7,8 +7,9 @@ import os
 import selectors
 import subprocess
 import sys
+import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,8 @@ _LOG = structlog.get_logger(__name__)
 COMMAND = (sys.executable, "-P", "-m", "plugin.auth.hashing")
 #: A machine without a processor to spare for so many seconds has none for a process that takes what is left.
 SECONDS = 3.0
+#: For so long it is not asked again then: others who sign in meanwhile do not wait for it too.
+RESTS = 60.0
 
 _PACKAGES = str(Path(__file__).parents[2])
 
@@ -33,14 +36,23 @@ _PACKAGES = str(Path(__file__).parents[2])
 class HashingProcess:
     """Hashes with the costs of ``hasher`` in a process of its own. Used by one thread at a time.
 
-    Every answer may be None: the process did not start, died or took more than ``seconds``; it is started anew for the
-    next question.
+    Every answer may be None: the process did not start, died or took more than ``seconds``. It is started anew for the
+    next question, a slow one for the first after a while.
     """
 
-    def __init__(self, hasher: PasswordHasher, *, command: Sequence[str] = COMMAND, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        hasher: PasswordHasher,
+        *,
+        command: Sequence[str] = COMMAND,
+        seconds: float = SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._costs = costs_of(hasher)
         self._command = command
         self._seconds = seconds
+        self._clock = clock
+        self._rests_until = clock()
         self._child: subprocess.Popen[bytes] | None = None
         # Nobody has to close it: it ends with this object, and with the service.
         self._end: weakref.finalize[..., HashingProcess] | None = None
@@ -65,6 +77,8 @@ class HashingProcess:
         self._child = self._end = None
 
     def _asked(self, question: dict[str, str], name: str, kind: type[T]) -> T | None:
+        if self._clock() < self._rests_until:
+            return None
         try:
             child = self._running()
             _write(child, question)
@@ -74,6 +88,8 @@ class HashingProcess:
         except (OSError, ValueError, KeyError, TypeError) as error:
             _LOG.warning("page.hashing_process_ended", why=type(error).__name__)
             self.close()
+            if isinstance(error, TimeoutError):
+                self._rests_until = self._clock() + RESTS
             return None
         return answer
 

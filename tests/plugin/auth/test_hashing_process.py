@@ -80,6 +80,18 @@ def test_one_that_died_is_started_anew(start: Start) -> None:
     assert process.pid != first
 
 
+def test_one_that_is_too_slow_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, begun = [100.0], []
+    hangs = [sys.executable, "-c", "import time; time.sleep(60)"]
+    process = HashingProcess(CHEAP, command=hangs, seconds=0.2, clock=lambda: now[0])
+    running = process._running
+    monkeypatch.setattr(process, "_running", lambda: begun.append(now[0]) or running())
+    for moment in (100.0, 101.0, 159.0, 160.0):
+        now[0] = moment
+        assert process.hash(PASSWORD) is None
+    assert begun == [100.0, 160.0]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no such policy")
 def test_it_takes_only_what_nobody_else_wants_of_the_processors(start: Start) -> None:
     process = start()

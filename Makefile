@@ -31,7 +31,7 @@ check: lint
 	@OPTOUT_TEST_EXAMPLES=0.2 $(PYTEST) -m "not slow" $(ARGS)
 
 # Long tests wait for others much of the time.
-test: WORKERS ?= $(shell expr 2 \* $(CORES))
+test: WORKERS ?= $(shell expr $(CORES) + 1)
 test: lint
 	@$(PYTEST) $(ARGS)
 

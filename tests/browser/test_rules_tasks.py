@@ -387,6 +387,8 @@ def test_14_no_answer_fitted_and_from_now_on_one_does(head: Head, centre: CallCe
     head.choose("Чем должен закончиться разговор", "исключить из звонков с опросом и рассылок")
     head.picture("14-case")
     head.press("Сделать случаем")
+    # A link that is followed before that is answered would put an end to it.
+    expect(head.tab.get_by_text("Есть неопубликованные изменения.")).to_be_visible()
     head.publish("Автомобиль передан другому")
 
     assert head.clicks <= FEW

@@ -57,7 +57,8 @@ class CaseItem(pytest.Item):
 
     def runtest(self) -> None:
         assert isinstance(self.parent, CasesFile)
-        differences = run_case(self.parent.rulebook.script(self._case.script), self._case).differences
+        book = self.parent.rulebook
+        differences = run_case(book.script(self._case.script), self._case, book.roles).differences
         if differences:
             raise CaseDiffersError("\n".join([f"{self._case.place}: {self._case.name}", *differences]))
 

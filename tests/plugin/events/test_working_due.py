@@ -59,7 +59,7 @@ def test_its_text_and_its_mail_name_that_time_and_the_comment_does_not(office: O
     office.taken(CALLS)
 
     for row in office.deliveries():
-        assert ("Исключить до: 22.11.2026 18:00 (Europe/Moscow" in row["text"]) == (row["kind"] != "comment")
+        assert ("Исключить до: 22.11.2026 18:00 (МСК)" in row["text"]) == (row["kind"] != "comment")
 
 
 def test_where_nobody_is_at_work_in_time_it_is_due_in_an_hour_and_the_admins_are_told(office: Office) -> None:

@@ -3,6 +3,8 @@
 import { ownName } from "./local_store.js";
 
 const TIMEOUT = 8000;
+// To check a password takes what the processors have to spare.
+const SIGN_IN_TIMEOUT = 30000;
 /** An ended session is looked for again so often, in milliseconds; for so long often, then seldom. */
 const OFTEN = 3000;
 const SELDOM = 15000;
@@ -85,7 +87,7 @@ export class Session {
         headers: { "X-CSRF-Token": this.csrf, ...(body && { "Content-Type": "application/json" }) },
         body: body && JSON.stringify(body),
         cache: "no-store",
-        signal: AbortSignal.timeout(TIMEOUT),
+        signal: AbortSignal.timeout(body ? SIGN_IN_TIMEOUT : TIMEOUT),
       });
       return { status: response.status, body: await response.json() };
     } catch {

@@ -10,12 +10,13 @@ import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playwright.sync_api import Locator, ViewportSize, expect
 from playwright.sync_api import Page as Tab
+from playwright.sync_api import TimeoutError as TookTooLong
 from sqlalchemy import delete
 
 from plugin.authoring.revisions.active import ActiveRules
@@ -29,6 +30,7 @@ from plugin.ledger import Ledger
 from plugin.ledger.drafts import draft_edits, drafts
 from plugin.web import WebServer, bind
 from plugin.web.limits import BodyLimits
+from tests.browser.page_site import PATIENCE
 from tests.plugin.auth.support import KEY, PASSWORD, HandClock
 from tests.plugin.web.console.console_site import ConsoleSite
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
@@ -179,6 +181,11 @@ class Head:
     def to_publication(self) -> None:
         """Open the page that publishes; cases that tell of what was before are accepted there."""
         self.follow("Опубликовать…")
+        with suppress(TookTooLong):
+            self.tab.wait_for_url("**/publish", timeout=PATIENCE / 4)
+        if not self.tab.url.endswith("/publish"):
+            # The answer to what was pressed before came after this click.
+            self.tab.get_by_role("link", name="Опубликовать…").first.click()
         self.tab.wait_for_url("**/publish")
         accept = self.tab.get_by_role("button", name="поправить случаи тоже")
         if accept.count():

@@ -368,6 +368,7 @@ def test_13_two_at_once(head: Head, centre: CallCentre, open_context: Callable[.
     expect(other.tab.get_by_text("Вы наш клиент?")).to_be_visible()
     other.picture("13-merge")
     other.press("Взять значения: anna")
+    expect(other.tab.get_by_role("button", name="Взять значения: anna")).to_be_hidden()
     other.publish("Новая почта координатора")
 
     assert other.clicks <= FEW

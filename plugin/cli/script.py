@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from plugin.cli.options import print_json_lines
 
 if TYPE_CHECKING:
     from plugin.authoring.revisions.active import ActiveRules
-    from plugin.deciding.ruleset import Script
     from plugin.operator_page.usage_report import ScriptUse
 
 
@@ -34,6 +34,7 @@ def report(config: Path | None, *, name: str | None, since: str | None, case: st
     ID is the call's number in the list, or the CRM's own id of it; the draft is for cases.toml.
     """
     from plugin.authoring.revisions.active import ActiveRules
+    from plugin.authoring.revisions.labels import script_at
     from plugin.cli.format.script import NOTHING, page
     from plugin.cli.ledgers import ledger_of, settings_of
     from plugin.common.clock import utc_now
@@ -43,9 +44,7 @@ def report(config: Path | None, *, name: str | None, since: str | None, case: st
     settings = settings_of(config)
     start = moment_of(since, settings.timezone, utc_now())
     with ledger_of(settings) as ledger, closing(ActiveRules(ledger, utc_now)) as rules, ledger.read() as connection:
-        found = use_of_scripts(
-            connection, lambda revision, own: _script_of(rules, revision, own), script=name, since=start
-        )
+        found = use_of_scripts(connection, partial(script_at, rules), script=name, since=start)
         drafts = [] if case is None else _drafts(found, case, rules)
     if case is not None:
         click.echo("\n\n".join(drafts))
@@ -58,13 +57,14 @@ def report(config: Path | None, *, name: str | None, since: str | None, case: st
 
 def _drafts(found: Sequence[ScriptUse], id_: str, rules: ActiveRules) -> list[str]:
     """By the rules that are active: the cases file that it is meant for belongs to them. Raises InputError."""
+    from plugin.authoring.revisions.labels import script_at
     from plugin.errors import InputError
     from plugin.operator_page.missing_answers import draft_case
 
     revision, drafts = rules.current().revision, []
     for use in found:
         remarks = [one for question in use.questions.values() for one in question.remarks if one.call.is_named(id_)]
-        script = _script_of(rules, revision, use.name)
+        script = script_at(rules, revision, use.name)
         drafts += [draft_case(one, script) for one in remarks if script is not None]
     if not drafts:
         raise InputError(
@@ -72,12 +72,3 @@ def _drafts(found: Sequence[ScriptUse], id_: str, rules: ActiveRules) -> list[st
             hint="Номера звонков печатает optout script report",
         )
     return drafts
-
-
-def _script_of(rules: ActiveRules, revision: str, name: str) -> Script | None:
-    from plugin.errors import OptoutError
-
-    try:
-        return rules.at(revision).script(name).script
-    except OptoutError:
-        return None

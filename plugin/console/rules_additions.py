@@ -17,6 +17,7 @@ from plugin.console.rules_escalation import add_step
 from plugin.console.rules_names import name_of, numbered_names
 from plugin.console.rules_override import add_override
 from plugin.console.rules_term import change_term
+from plugin.console.rules_typed import Form, lines_of, needed
 from plugin.console.rules_words import RulesWords, entries, table
 from plugin.errors import InputError
 
@@ -41,21 +42,11 @@ __all__ = [
     "remove_entry",
 ]
 
-Form = Mapping[str, str]
-
 #: What may be taken out as a whole.
 _ENTRY = re.compile(
     r"rules\.(?:question|rule)\[#\d+\]|outcomes\.(?:outcome\.[a-z0-9_]+\.)?action\[#\d+\]|outcomes\.outcome\.[a-z0-9_]+"
     r"|roles\.role\.[a-z0-9_]+(?:\.person\[#\d+\])?|cases\.case\[#\d+\]|script\.escalation\[#\d+\]"
 )
-
-
-def needed(form: Form, name: str, what: str) -> str:
-    """What was typed into a field of the form. Raises InputError where nothing was."""
-    text = form.get(name, "").replace("\r\n", "\n").strip()
-    if not text:
-        raise InputError(f"Не заполнено: {what}", hint="Вернитесь и впишите")
-    return text
 
 
 # --- conversation ----------------------------------------------------------------------------------
@@ -197,7 +188,7 @@ def add_action(editor: DraftEditor, form: Form) -> str:
     outcome = needed(form, "name", "итог")
     text = needed(form, "text", "текст")
     taken = {str(one.get("id")) for one in entries(editor.get(f"outcomes.outcome.{outcome}"), "action")}
-    body = _action(form.get("kind", "reminder"), text, _lines(form, "roles[]"), taken)
+    body = _action(form.get("kind", "reminder"), text, lines_of(form, "roles[]"), taken)
     editor.add_entry(f"outcomes.outcome.{outcome}.action", body)
     return f"действие итога «{RulesWords(editor.content, editor.script).outcome(outcome)}»"
 
@@ -208,7 +199,7 @@ def add_extra_action(editor: DraftEditor, form: Form) -> str:
     text = needed(form, "text", "текст напоминания")
     subject, wanted = chosen_condition(words, needed(form, "choice", "условие"), form.get("typed", ""))
     taken = {str(one.get("id")) for one in entries(words.file("outcomes.toml"), "action")}
-    body = _action("reminder", text, _lines(form, "roles[]"), taken, name_of(subject, taken, "action"))
+    body = _action("reminder", text, lines_of(form, "roles[]"), taken, name_of(subject, taken, "action"))
     told = words.condition(subject, wanted)
     editor.add_entry("outcomes.action", body)
     rule = {"id": _free_id(editor, str(body["id"])), "paragraph": told, "when": {subject: wanted}, "add": [body["id"]]}
@@ -256,13 +247,13 @@ def add_call_field(editor: DraftEditor, form: Form) -> str:
 
 def add_calendar(editor: DraftEditor, form: Form) -> str:
     """Working days and hours for all scripts; in the chosen scripts reminders are due by them."""
-    days = _lines(form, "days[]") or ["mon", "tue", "wed", "thu", "fri"]
+    days = lines_of(form, "days[]") or ["mon", "tue", "wed", "thu", "fri"]
     body: dict[str, Any] = {"days": days, "from": form.get("from") or "09:00", "to": form.get("to") or "18:00"}
     for key in ("holidays", "working"):
         if listed := [period_written(line) for line in form.get(key, "").splitlines() if line.strip()]:
             body[key] = listed
     editor.add_table("calendar.calendar", body)
-    for script in _lines(form, "scripts[]") or [editor.script]:
+    for script in lines_of(form, "scripts[]") or [editor.script]:
         other = f"{script}/" if script != editor.script else ""
         editor.set(f"{other}script.reminder.due", "working")
     return "календарь рабочих дней"
@@ -287,13 +278,13 @@ def _new_outcome(editor: DraftEditor, form: Form, label: str, paragraph: str) ->
     body: dict[str, Any] = {"label": label, "paragraph": paragraph}
     if form.get("say", "").strip():
         body["say"] = form["say"].strip()
-    if scopes := _lines(form, "suppress[]"):
+    if scopes := lines_of(form, "suppress[]"):
         body["suppress"] = scopes
     actions = []
     if form.get("comment", "").strip():
         actions.append(_action("comment", form["comment"].strip(), [], ()))
     if form.get("reminder", "").strip():
-        actions.append(_action("reminder", form["reminder"].strip(), _lines(form, "roles[]"), ()))
+        actions.append(_action("reminder", form["reminder"].strip(), lines_of(form, "roles[]"), ()))
     editor.add_table(f"outcomes.outcome.{name}", {**body, "action": actions}, blank=2)
     return name
 
@@ -335,10 +326,6 @@ def _answer(value: Any, label: str) -> dict[str, Any]:
 def _reached(form: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: str(form.get(key) or "").strip() for key in ("crm_user", "address")}
     return {key: value for key, value in found.items() if value}
-
-
-def _lines(form: Form, name: str) -> list[str]:
-    return [line for line in form.get(name, "").split("\n") if line]
 
 
 def _number(form: Form) -> int:

@@ -9,6 +9,7 @@ from plugin.authoring.drafts.fields import DraftEditor
 from plugin.common.russian import counted
 from plugin.console.rules_forms import FormMaker, RuleCard, anchor
 from plugin.console.rules_names import numbered_names
+from plugin.console.rules_typed import lines_of
 from plugin.console.rules_words import entries
 from plugin.errors import InputError
 
@@ -50,7 +51,7 @@ def add_step(editor: DraftEditor, form: Mapping[str, str]) -> str:
     is_before = form.get("side", "before") != "after"
     if not typed.isdecimal() or not (1 if is_before else 0) <= int(typed) <= _MOST:
         raise InputError("Часы — целое число от 1 до 8760", hint="После срока можно и 0: в сам срок")
-    roles = [line for line in form.get("roles[]", "").split("\n") if line]
+    roles = lines_of(form, "roles[]")
     if form.get("to") != "person" and not roles:
         raise InputError("Не выбрано, кому сказать", hint="Отметьте получателей или выберите исполнителя")
     texts = {name: form.get(name, "").replace("\r\n", "\n").strip() for name in ("subject", "text")}
@@ -65,7 +66,7 @@ def add_step(editor: DraftEditor, form: Mapping[str, str]) -> str:
         key: int(typed),
         **({"to": "person"} if form.get("to") == "person" else {"roles": roles}),
     }
-    by = [line for line in form.get("by[]", "").split("\n") if line]
+    by = lines_of(form, "by[]")
     if by and by != ["mail"]:
         body["by"] = by
     editor.add_entry("script.escalation", {**body, **texts})

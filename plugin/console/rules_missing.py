@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from plugin.authoring.drafts.fields import DraftEditor
-from plugin.console.rules_additions import answer_and_outcome, needed
+from plugin.console.rules_additions import answer_and_outcome
+from plugin.console.rules_typed import needed
 from plugin.console.rules_words import RulesWords, entries
 from plugin.deciding.decision.conversations import question_asked, reach
 from plugin.deciding.decision.decider import Decider

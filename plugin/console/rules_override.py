@@ -11,6 +11,7 @@ from typing import Any
 
 from plugin.authoring.drafts.fields import DraftEditor
 from plugin.console.rules_conditions import COMPARISONS
+from plugin.console.rules_typed import needed
 from plugin.console.rules_words import RulesWords, entries
 from plugin.errors import InputError
 
@@ -24,11 +25,11 @@ def add_override(editor: DraftEditor, form: Mapping[str, str]) -> str:
 
     What a call does not tell is taken for the contrary. Raises InputError (Russian).
     """
-    source, label = _needed(form, "source", "поле звонка"), _needed(form, "label", "название поля")
-    word, outcome = form.get("word", ""), _needed(form, "outcome", "итог")
+    source, label = needed(form, "source", "поле звонка"), needed(form, "label", "название поля")
+    word, outcome = form.get("word", ""), needed(form, "outcome", "итог")
     if word not in _CONTRARY:
         raise InputError("Не выбрано, как сравнивать", hint="Выберите «меньше», «больше» и так далее")
-    typed = _needed(form, "typed", "с чем сравнивать").replace(",", ".")
+    typed = needed(form, "typed", "с чем сравнивать").replace(",", ".")
     try:
         number = float(typed)
     except ValueError as error:
@@ -71,10 +72,3 @@ def _free(name: str, taken: Any) -> str:
     while free in taken:
         free, number = f"{name}_{number}", number + 1
     return free
-
-
-def _needed(form: Mapping[str, str], name: str, what: str) -> str:
-    text = form.get(name, "").strip()
-    if not text:
-        raise InputError(f"Не заполнено: {what}", hint="Вернитесь и впишите")
-    return text

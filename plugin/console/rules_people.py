@@ -9,6 +9,7 @@ from typing import Any
 from plugin.authoring.drafts.fields import DraftEditor
 from plugin.console.rules_conditions import choices_of, chosen_condition
 from plugin.console.rules_names import numbered_names
+from plugin.console.rules_typed import needed
 from plugin.console.rules_words import RulesWords
 from plugin.deciding.ruleset.choosing import fields_in
 from plugin.errors import InputError
@@ -25,24 +26,21 @@ def share_by_field(editor: DraftEditor, form: Mapping[str, str]) -> str:
 
     The field becomes known to every script. Raises InputError (Russian).
     """
-    role = _needed(form, "name", "получатель")
+    role = needed(form, "name", "получатель")
     known = editor.get(f"roles.role.{role}") or {}
     if known.get("person"):
         hint = "Добавляйте людей по одному и задайте условия каждому"
         raise InputError("У этого получателя уже несколько человек", hint=hint)
-    source, label = _source(form), _needed(form, "label", "название поля")
+    source, label = _source(form), needed(form, "label", "название поля")
     people = list(_people(form))
     if not people:
         raise InputError("Не вписан ни один человек", hint="Впишите значение поля и кому тогда напоминать")
-    rest, reached = _needed(form, "first", "как зовут нынешнего получателя"), {}
-    for key in _REACHED:
-        if known.get(key):
-            reached[key] = known[key]
+    rest = needed(form, "first", "как зовут нынешнего получателя")
     values = [value for one in people for value in _listed(one["values"])]
     for one in people:
         _add(editor, role, one["name"], one, _when(source, one["values"]))
-    _add(editor, role, rest, reached, _when(source, {"not": values if len(values) > 1 else values[0]}))
-    _add(editor, role, f"{rest}, если поле пустое", reached, _when(source, {"unknown": True}))
+    _add(editor, role, rest, known, _when(source, {"not": values if len(values) > 1 else values[0]}))
+    _add(editor, role, f"{rest}, если поле пустое", known, _when(source, {"unknown": True}))
     for key in _REACHED:
         editor.set(f"roles.role.{role}.{key}", None)
     declare_field(editor, source, label)
@@ -73,7 +71,7 @@ def person_choices(words: RulesWords) -> list[tuple[str, list[tuple[str, str]]]]
 def add_person_condition(editor: DraftEditor, form: Mapping[str, str]) -> str:
     """Remind a person only where this holds; with another condition on the same field instead of that one."""
     entry, words = _entry(form), RulesWords(editor.content, editor.script)
-    fact, wanted = chosen_condition(words, _needed(form, "choice", "условие"), form.get("typed", ""))
+    fact, wanted = chosen_condition(words, needed(form, "choice", "условие"), form.get("typed", ""))
     source = str(words.facts[fact].get("from") or "") if fact in words.facts else ""
     if not source:
         raise InputError("О людях спрашивают только поля звонка и карточки", hint="Выберите другое условие")
@@ -110,7 +108,7 @@ def _people(form: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         if not row["value"] or not row["person"]:
             raise InputError(f"Строка {number} заполнена не до конца", hint="Впишите и значение поля, и имя человека")
         values = [value.strip() for value in row["value"].split(",") if value.strip()]
-        yield {"values": values if len(values) > 1 else values[0], "name": row["person"], **_reached(row)}
+        yield {"values": values if len(values) > 1 else values[0], "name": row["person"], **row}
 
 
 def _add(editor: DraftEditor, role: str, name: str, reached: Mapping[str, Any], when: Mapping[str, Any]) -> None:
@@ -145,7 +143,7 @@ def _listed(values: Any) -> list[Any]:
 
 
 def _source(form: Mapping[str, str]) -> str:
-    source = _needed(form, "source", "поле звонка или карточки")
+    source = needed(form, "source", "поле звонка или карточки")
     if not _FIELD.fullmatch(source):
         raise InputError(f"«{source[:40]}» — не поле звонка или карточки", hint="Например: card.brand или call.city")
     return source
@@ -156,10 +154,3 @@ def _entry(form: Mapping[str, str]) -> str:
     if not _PERSON.fullmatch(entry):
         raise InputError("Этого здесь не изменить", hint="Обновите страницу")
     return entry
-
-
-def _needed(form: Mapping[str, str], name: str, what: str) -> str:
-    text = form.get(name, "").strip()
-    if not text:
-        raise InputError(f"Не заполнено: {what}", hint="Вернитесь и впишите")
-    return text

@@ -23,6 +23,7 @@ from plugin.events.unread_cards import UnreadCard, due_cards, postpone_card, set
 from plugin.ledger import Ledger
 from plugin.ledger.chain import Change, note
 from plugin.ledger.schema import calls, events
+from plugin.resilience.backoff import doubled
 from plugin.resilience.health import KNOWN_AWAY
 
 _LOG = structlog.get_logger(__name__)
@@ -87,7 +88,7 @@ class LateCardFields:
         now = self._now()
         with self._ledger.write() as connection:
             if now - card.since < _GIVEN_UP_AFTER:
-                wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(card.tries, 10))
+                wait = doubled(_FIRST_WAIT, _LONGEST_WAIT, card.tries)
                 postpone_card(connection, card, wait, now)
                 return
             settle_card(connection, card)

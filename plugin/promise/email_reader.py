@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import and_, bindparam, delete, func, select, update
 
 from connectors.base import CardRef, CrmRefused, CrmUnavailable
 from plugin.authoring.revisions.active import ActiveRules
@@ -18,11 +18,13 @@ from plugin.common.clock import Now
 from plugin.delivery.model import Place
 from plugin.errors import LedgerUnavailable, OptoutError
 from plugin.ledger import Ledger
-from plugin.ledger.insert import insert_if_absent, lock_or_insert
+from plugin.ledger.insert import insert_if_absent
 from plugin.ledger.schema import UtcTime, calls, decisions
 from plugin.ledger.suppressed_emails import email_reads, suppressed_emails
-from plugin.ledger.suppression import positions, suppressions
+from plugin.ledger.suppression import suppressions
+from plugin.ledger.walk import TableWalk
 from plugin.promise.email_list import MAILINGS, address_in
+from plugin.resilience.backoff import doubled
 from plugin.resilience.health import KNOWN_AWAY
 from plugin.resilience.reads import Reads
 
@@ -40,9 +42,6 @@ _MOST_ADDRESSES = 10
 
 _NAME = "emails"
 _s = suppressions.c
-_POSITION = select(positions.c.position).where(positions.c.name == _NAME).with_for_update()
-_KNOWN_POSITION = select(positions.c.position).where(positions.c.name == _NAME)
-_MOVE = update(positions).where(positions.c.name == _NAME).values(position=bindparam("to"))
 _NEWEST = select(func.max(_s.id))
 _SAID = (
     select(_s.id, _s.scope, _s.suppresses, _s.call_ref)
@@ -76,17 +75,15 @@ class EmailReader:
         self._rules = rules
         self._reads = reads
         self._now = now
-        #: The newest statement at the last look: those up to it are committed by now.
-        self._settled: int | None = None
+        self._walk = TableWalk(_NAME, _NEWEST)
 
     def step(self, stopped: Callable[[], bool] = lambda: False) -> float:
         """Note what was said since, and read some cards; the seconds until the next time."""
         with self._ledger.read() as connection:
-            newest = connection.execute(_NEWEST).scalar_one() or 0
-        settled, self._settled = self._settled, newest
+            settled = self._walk.settled(connection)
         if settled is None:
             with self._ledger.write() as connection:
-                self._position(connection, newest)
+                self._walk.begin(connection)
             return _PAUSE
         more = self._note(settled)
         with self._ledger.read() as connection:
@@ -99,10 +96,10 @@ class EmailReader:
     def _note(self, until: int) -> bool:
         """Remember the refusals up to this statement; whether there are more."""
         with self._ledger.read() as connection:
-            if (connection.execute(_KNOWN_POSITION).scalar_one_or_none() or 0) >= until:
+            if self._walk.is_past(connection, until):
                 return False
         with self._ledger.write() as connection:
-            after = self._position(connection, until)
+            after = self._walk.after(connection, until)
             said = connection.execute(_SAID, {"after": after, "until": until}).all()
             now = self._now()
             for row in said:
@@ -110,7 +107,7 @@ class EmailReader:
                     new = {"suppression_ref": row.id, "since": now, "not_before": now, "tries": 0}
                     insert_if_absent(connection, email_reads, new)
             done = said[-1].id if len(said) == _AT_ONCE else until
-            connection.execute(_MOVE, {"to": max(after, done)})
+            self._walk.move(connection, after, done)
         return len(said) == _AT_ONCE
 
     def _read(self, row: Any) -> bool:
@@ -157,17 +154,12 @@ class EmailReader:
         now = self._now()
         with self._ledger.write() as connection:
             if now - row.since < _GIVEN_UP_AFTER:
-                wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(row.tries, 10))
+                wait = doubled(_FIRST_WAIT, _LONGEST_WAIT, row.tries)
                 later = update(email_reads).where(_THIS).values(not_before=now + wait, tries=row.tries + 1)
                 connection.execute(later, {"of": row.suppression_ref})
                 return
             connection.execute(delete(email_reads).where(_THIS), {"of": row.suppression_ref})
         _LOG.error("suppression.emails_given_up", statement=row.suppression_ref, why=why)
-
-    @staticmethod
-    def _position(connection: Connection, newest: int) -> int:
-        row = lock_or_insert(connection, positions, _POSITION, {}, lambda: {"name": _NAME, "position": newest})
-        return int(row.position)
 
 
 def _place(said: Any) -> Place | None:

@@ -18,10 +18,10 @@ from plugin.common.clock import Now
 from plugin.config.settings import PushedDialler
 from plugin.ledger import Ledger
 from plugin.ledger.audit import Actor
-from plugin.ledger.insert import lock_or_insert
 from plugin.ledger.pushed_numbers import PushState, pushed_numbers
 from plugin.ledger.schema import UtcTime
-from plugin.ledger.suppression import positions, suppressions
+from plugin.ledger.suppression import suppressions
+from plugin.ledger.walk import TableWalk, lock_position, move_position, position
 from plugin.promise.suppression_list import entries_of, suppressed_entries
 
 _LOG = structlog.get_logger(__name__)
@@ -33,9 +33,6 @@ _PAUSE = 5.0
 #: What was taken back is looked at so far back: clocks of several machines may be so far apart.
 _OVERLAP = timedelta(minutes=10)
 _s, _p = suppressions.c, pushed_numbers.c
-_POSITION = select(positions.c.position).where(positions.c.name == bindparam("called")).with_for_update()
-_KNOWN_POSITION = select(positions.c.position).where(positions.c.name == bindparam("called"))
-_MOVE = update(positions).where(positions.c.name == bindparam("called")).values(position=bindparam("to"))
 _NEWEST = select(func.max(_s.id))
 _SAID = (
     select(_s.id, _s.number, _s.scope)
@@ -127,19 +124,17 @@ class PushList:
         self._ledger = ledger
         self._dialler = dialler
         self._now = now
-        self._said, self._back = f"push:{dialler.name}", f"back:{dialler.name}"
-        #: The newest statement at the last look: those up to it are committed by now.
-        self._settled: int | None = None
+        self._walk = TableWalk(f"push:{dialler.name}", _NEWEST)
+        self._back = f"back:{dialler.name}"
 
     def step(self) -> float:
         """Take over what was said since; the seconds until the next time."""
         with self._ledger.read() as connection:
-            newest = connection.execute(_NEWEST).scalar_one() or 0
-        settled, self._settled = self._settled, newest
+            settled = self._walk.settled(connection)
         if settled is None:
             with self._ledger.write() as connection:
-                _lock_position(connection, self._said, newest)
-                _lock_position(connection, self._back, _minute(self._now()))
+                self._walk.begin(connection)
+                lock_position(connection, self._back, _minute(self._now()))
             return _PAUSE
         more = self._take_over(settled)
         self._take_back()
@@ -148,21 +143,21 @@ class PushList:
     def _take_over(self, until: int) -> bool:
         """What was said up to this statement; whether there is more."""
         with self._ledger.read() as connection:
-            if _position(connection, self._said) >= until:
+            if self._walk.is_past(connection, until):
                 return False
         with self._ledger.write() as connection:
-            after = _lock_position(connection, self._said, until)
+            after = self._walk.after(connection, until)
             said = connection.execute(_SAID, {"after": after, "until": until}).all()
             done = said[-1].id if len(said) == AT_ONCE else until
             self._set(connection, {row.number for row in said if row.scope == self._dialler.scope})
-            connection.execute(_MOVE, {"called": self._said, "to": max(after, done)})
+            self._walk.move(connection, after, done)
         return len(said) == AT_ONCE
 
     def _take_back(self) -> None:
         """What was taken back lately; each time a little further back, and written only where that changes a thing."""
         now = self._now()
         with self._ledger.read() as connection:
-            minute = _position(connection, self._back)
+            minute = position(connection, self._back)
             since = datetime.fromtimestamp(60 * minute, UTC) - _OVERLAP
             found = connection.execute(_TAKEN_BACK, {"since": since, "scope": self._dialler.scope}).scalars().all()
             news = [some for some in in_parts(found) if not _news(connection, self._dialler, some, _ROWS).is_empty]
@@ -171,7 +166,7 @@ class PushList:
         with self._ledger.write() as connection:
             for some in news:
                 self._set(connection, some)
-            connection.execute(_MOVE, {"called": self._back, "to": max(minute, _minute(now))})
+            move_position(connection, self._back, max(minute, _minute(now)))
 
     def _set(self, connection: Connection, numbers: Collection[str]) -> None:
         if numbers and (changed := set_wanted(connection, self._dialler, numbers, self._now())):
@@ -277,15 +272,6 @@ def in_parts(numbers: Iterable[str]) -> Iterator[Sequence[str]]:
     left = iter(numbers)
     while some := list(itertools.islice(left, AT_ONCE)):
         yield some
-
-
-def _position(connection: Connection, name: str) -> int:
-    return connection.execute(_KNOWN_POSITION, {"called": name}).scalar_one_or_none() or 0
-
-
-def _lock_position(connection: Connection, name: str, first: int) -> int:
-    row = lock_or_insert(connection, positions, _POSITION, {"called": name}, lambda: {"name": name, "position": first})
-    return int(row.position)
 
 
 def _minute(moment: datetime) -> int:

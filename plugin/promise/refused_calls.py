@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select
 
 from connectors.kit.phones import first_number
 from plugin.authoring.revisions.active import ActiveRules
@@ -16,19 +16,16 @@ from plugin.common.clock import Now
 from plugin.errors import LedgerUnavailable, OptoutError
 from plugin.events.refused_call import ReportedCall, note_refused_call
 from plugin.ledger import Ledger
-from plugin.ledger.insert import lock_or_insert
 from plugin.ledger.schema import UtcTime, calls, events
-from plugin.ledger.suppression import positions, refused_calls, suppressions
+from plugin.ledger.suppression import refused_calls, suppressions
+from plugin.ledger.walk import TableWalk
 
 _LOG = structlog.get_logger(__name__)
 
 #: Calls that one transaction looks at, and the seconds between two looks.
 _AT_ONCE = 200
 _PAUSE = 5.0
-#: A walk over the calls by their ids: one whose transaction is committed later than those after it is not missed.
 _NAME = "refused_calls"
-_POSITION = select(positions.c.position).where(positions.c.name == _NAME).with_for_update()
-_MOVE = update(positions).where(positions.c.name == _NAME).values(position=bindparam("to"))
 _NEWEST = select(func.max(calls.c.id))
 _SOURCE = (
     select(events.c.source).where(events.c.call_ref == calls.c.id).order_by(events.c.id).limit(1).scalar_subquery()
@@ -82,17 +79,15 @@ class RefusedCallWatch:
         self._ledger = ledger
         self._rules = rules
         self._now = now
-        #: The newest call at the last look: those up to it are committed by now.
-        self._settled: int | None = None
+        self._walk = TableWalk(_NAME, _NEWEST)
 
     def step(self) -> float:
         """Look at some; the seconds until the next time. Raises LedgerUnavailable."""
         with self._ledger.read() as connection:
-            newest = connection.execute(_NEWEST).scalar_one() or 0
-        settled, self._settled = self._settled, newest
+            settled = self._walk.settled(connection)
         if settled is None:
             with self._ledger.write() as connection:
-                self._position(connection, newest)
+                self._walk.begin(connection)
             return _PAUSE
         return 0.0 if self._look(settled) == _AT_ONCE else _PAUSE
 
@@ -105,16 +100,17 @@ class RefusedCallWatch:
         except OptoutError:
             return 0
         with self._ledger.read() as connection:
-            if self._known_position(connection) >= until:
+            if self._walk.is_past(connection, until):
                 return 0
         with self._ledger.write() as connection:
-            found = connection.execute(_CALLS, {"after": self._position(connection, until), "until": until}).all()
+            after = self._walk.after(connection, until)
+            found = connection.execute(_CALLS, {"after": after, "until": until}).all()
             spoken_of = _spoken_of(connection, found)
             for row in found:
                 if row.id in spoken_of:
                     self._note(connection, row, scopes.get(row.script))
             done = found[-1].id if len(found) == _AT_ONCE else until
-            connection.execute(_MOVE, {"to": done})
+            self._walk.move(connection, after, done)
         return len(found)
 
     def _note(self, connection: Connection, row: Any, scope: str | None) -> None:
@@ -125,18 +121,6 @@ class RefusedCallWatch:
         call = ReportedCall(source, row.namespace, row.call_id, number, row.last_occurred_at, row.id)
         if note_refused_call(connection, call, scope, self._now()):
             _LOG.warning("suppression.called", source=source, call=row.call_id, scope=scope)
-
-    @staticmethod
-    def _known_position(connection: Connection) -> int:
-        return (
-            connection.execute(select(positions.c.position).where(positions.c.name == _NAME)).scalar_one_or_none() or 0
-        )
-
-    @staticmethod
-    def _position(connection: Connection, newest: int) -> int:
-        """The last call that was looked at, locked; where none ever was, those that there are now are not."""
-        row = lock_or_insert(connection, positions, _POSITION, {}, lambda: {"name": _NAME, "position": newest})
-        return int(row.position)
 
 
 def _spoken_of(connection: Connection, found: Sequence[Any]) -> set[int]:

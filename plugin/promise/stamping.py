@@ -21,6 +21,7 @@ from plugin.ledger.chain.check import ChainFault
 from plugin.ledger.chain.tables import chain_checks, chain_stamps
 from plugin.ledger.schema import UtcTime
 from plugin.promise.time_stamps import StampPackageMissing, StampUnusable, head_text, stamp_request, stamped_at
+from plugin.resilience.backoff import doubled
 
 _LOG = structlog.get_logger(__name__)
 
@@ -120,7 +121,7 @@ class HeadStamps:
     def _put_off(self, row: Any, why: str) -> None:
         with self._ledger.write() as connection:
             now = self._ledger.moment(connection, self._now)
-            wait = min(_FIRST_WAIT * 2 ** min(row.tries, 10), _LONGEST_WAIT)
+            wait = doubled(_FIRST_WAIT, _LONGEST_WAIT, row.tries)
             connection.execute(_KEEP.values(next_try_at=now + wait, tries=row.tries + 1, why=why), {"of": row.id})
         _LOG.warning("chain.not_stamped", entries=row.seq, tries=row.tries + 1, why=why)
 

@@ -15,6 +15,11 @@ LONGEST_TURN = 10.0
 _MOST_DOUBLINGS = 30
 
 
+def doubled(first: timedelta, longest: timedelta, times: int) -> timedelta:
+    """A wait that begins at ``first`` and doubles each time, up to ``longest``."""
+    return min(longest, first * (1 << min(times, _MOST_DOUBLINGS)))
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """The spans of one delivery, in seconds.

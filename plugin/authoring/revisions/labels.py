@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from plugin.deciding.ruleset import Script
 
 
+def script_at(rules: ActiveRules, revision: str, name: str) -> Script | None:
+    """A script as it was; None where the revision, or the script in it, is gone."""
+    try:
+        return rules.at(revision).script(name).script
+    except OptoutError:
+        return None
+
+
 class ScriptLabels:
     """Names what one script speaks of. ``rules`` None: everything by its plain name."""
 
@@ -47,9 +55,4 @@ class ScriptLabels:
         return next((asked.say for asked in script.questions if asked.id == question), None) if script else None
 
     def _script(self, revision: str | None) -> Script | None:
-        if self._rules is None or revision is None:
-            return None
-        try:
-            return self._rules.at(revision).script(self._name).script
-        except OptoutError:
-            return None
+        return None if self._rules is None or revision is None else script_at(self._rules, revision, self._name)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from flask import redirect, request, url_for
 
+from plugin.authoring.revisions.labels import script_at
 from plugin.console.remarks import Remark, newest_remarks, settle
 from plugin.errors import InputError, OptoutError
 from plugin.ledger.audit import Actor
@@ -14,7 +16,6 @@ from plugin.operator_page.missing_answers import draft_case
 from plugin.web.console.access import STAFF
 from plugin.web.console.filters import given
 from plugin.web.console.missing_case import ROUTES as OF_CASES
-from plugin.web.console.missing_case import script_of
 from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, show, visitor
 
 #: Journals that one page goes through.
@@ -46,7 +47,7 @@ def _page(services: ConsoleServices, fault: str | None = None) -> Answer:
     with services.ledger.read() as connection:
         found = newest_remarks(
             connection,
-            lambda revision, name: script_of(services, revision, name),
+            partial(script_at, services.rules),
             services.now() - LOOKED_BACK,
             _JOURNALS,
         )

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from flask import redirect, request, url_for
 
 from plugin.authoring.drafts.fields import DraftEditor
+from plugin.authoring.revisions.labels import script_at
 from plugin.console.remarks import Remark, find_remark, settle
 from plugin.console.rules_conditions import outcome_choices
 from plugin.console.rules_desk import OpenedRules
 from plugin.console.rules_missing import MissingCase, add_missing_case, missing_case
-from plugin.deciding.ruleset import Script
-from plugin.errors import InputError, OptoutError
+from plugin.errors import InputError
 from plugin.ledger.audit import Actor
 from plugin.web.console.access import RULES
 from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, visitor
-from plugin.web.console.rules_shared import maker_of, opened_rules, refusing, room, script_page
-
-
-def script_of(services: ConsoleServices, revision: str, name: str) -> Script | None:
-    """The script that something was said in; None where it is gone."""
-    try:
-        return services.rules.at(revision).script(name).script
-    except OptoutError:
-        return None
+from plugin.web.console.rules_shared import maker_of, opened_rules, refusing, room, script_page, typed_form
 
 
 def ask(services: ConsoleServices) -> Answer:
@@ -36,8 +29,7 @@ def ask(services: ConsoleServices) -> Answer:
 def make(services: ConsoleServices) -> Answer:
     """Put it into the draft, and note what came of the client's words."""
     remark, opened, case = _found(services, request.form)
-    form = {name: values[-1] for name, values in request.form.to_dict(flat=False).items()}
-    form |= {f"{name}[]": "\n".join(values) for name, values in request.form.to_dict(flat=False).items()}
+    form = typed_form()
 
     def change(files: Mapping[str, str]) -> Mapping[str, str]:
         editor = DraftEditor(files, opened.script)
@@ -76,7 +68,10 @@ def _found(services: ConsoleServices, named: Mapping[str, str]) -> tuple[Remark,
         raise InputError("Такого ответа нет", hint="Откройте список заново")
     with services.ledger.read() as connection:
         remark = find_remark(
-            connection, lambda revision, name: script_of(services, revision, name), int(trail), named.get("said_at", "")
+            connection,
+            partial(script_at, services.rules),
+            int(trail),
+            named.get("said_at", ""),
         )
     opened = opened_rules(services, remark.script_name)
     compiled = room(services).effects.of(opened).compiled

@@ -17,7 +17,7 @@ from plugin.console.rules_saving import FormSaving, PostedFields
 from plugin.errors import InputError
 from plugin.web.console.access import RULES
 from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, visitor
-from plugin.web.console.rules_shared import back_to, opened_rules, refusing, room, script_page, wants_json
+from plugin.web.console.rules_shared import back_to, opened_rules, refusing, room, script_page, typed_form, wants_json
 
 
 def save(services: ConsoleServices, script: str) -> Answer:
@@ -95,8 +95,7 @@ def _adding(addition: Addition) -> Callable[..., Answer]:
     """A view that does this to the draft; the addition says in words what it did."""
 
     def view(services: ConsoleServices, script: str) -> Answer:
-        form = {name: values[-1] for name, values in request.form.to_dict(flat=False).items()}
-        form |= {f"{name}[]": "\n".join(values) for name, values in request.form.to_dict(flat=False).items()}
+        form = typed_form()
         said = ["правка"]
 
         def change(files: Mapping[str, str]) -> Mapping[str, str]:

@@ -54,6 +54,14 @@ def maker_of(opened: OpenedRules) -> FormMaker:
     return FormMaker(opened.check, opened.base_content, opened.script)
 
 
+def typed_form() -> dict[str, str]:
+    """The request's form: of each field the last value, and as ``name[]`` all of them, one a line."""
+    given = request.form.to_dict(flat=False)
+    return {name: values[-1] for name, values in given.items()} | {
+        f"{name}[]": "\n".join(values) for name, values in given.items()
+    }
+
+
 def past_of(services: ConsoleServices, opened: OpenedRules) -> dict[str, Any]:
     """What becomes of past calls, those of the period that the address names: for a page, with its sentence."""
     effects = room(services).effects

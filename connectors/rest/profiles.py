@@ -15,16 +15,16 @@ from connectors.rest.syntax import suggestion
 #: A key of a table within the account's, as a profile's head shows it: ``constants.user = "3"``.
 _DOTTED = re.compile(r"(\w+)\.(\w+ = .*)")
 _HEADER = re.compile(r"(\[{1,2})([\w.]+\]{1,2})$")
-_FOLDER = files("connectors.rest") / "profiles"
+FOLDER = files("connectors.rest") / "profiles"
 
 
-def names(folder: Traversable = _FOLDER) -> tuple[str, ...]:
+def names(folder: Traversable = FOLDER) -> tuple[str, ...]:
     """The profiles there are."""
     found = (entry.name for entry in folder.iterdir())
     return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
 
 
-def over_profile(name: str, account: Mapping[str, Any], folder: Traversable = _FOLDER) -> dict[str, Any]:
+def over_profile(name: str, account: Mapping[str, Any], folder: Traversable = FOLDER) -> dict[str, Any]:
     """The account's keys over the profile's. Raises ValueError for a name that is none."""
     if name not in names(folder):
         raise ValueError(f"unknown profile {name!r}{suggestion(name, names(folder))}")
@@ -48,7 +48,7 @@ def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
 
 def beginning(name: str) -> str:
     """A profile as a piece of plugin.toml to be changed: the account's keys, then every table in full."""
-    lines = (_FOLDER / f"{name}.toml").read_text(encoding="utf-8").splitlines()
+    lines = (FOLDER / f"{name}.toml").read_text(encoding="utf-8").splitlines()
     head = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
     given = [line.removeprefix("#   ") for line in head if line.startswith("#   ")]
     account = [line for line in given if not line.startswith(("[", "profile =")) and not _DOTTED.match(line)]

@@ -286,16 +286,16 @@ def contacts_table(of: Names) -> fields.Nested:
 # --- checking ----------------------------------------------------------------------------------------
 
 
-def check_table() -> fields.Nested:
-    """``[[check]]``."""
+def check_table(of: Names = placeholders.NOTHING) -> fields.Nested:
+    """``[[check]]``; ``of``: what its request may name."""
 
     def build(data: dict[str, Any]) -> model.CheckPoint:
         return model.CheckPoint(data["name"], request_of(data), data["expect"], data["remedy"])
 
-    expect = ConditionsField(placeholders.with_record(placeholders.NOTHING))
+    expect = ConditionsField(placeholders.with_record(of))
     return table(
         build,
-        **request_fields(placeholders.NOTHING),
+        **request_fields(of),
         name=words(required=True),
         expect=expect,
         remedy=words(required=True),

@@ -1,4 +1,4 @@
-"""A Debian and the image on it, each made once: what is built in one is put to use in the other."""
+"""A Debian and the image on it, each made once, since one is put to use in the other; a CRM and a mail server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 from tests.deploy.images import Image, built_on, make_debian
 from tests.deploy.tools import lacking, program
+from tests.support.crm import RunningCrm, embedded_crm
+from tests.support.mail import MailSink, mail_sink
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +31,15 @@ def image(debian: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Im
     program("buildah")
     with built_on(debian, tmp_path_factory.mktemp("image")) as image:
         yield image
+
+
+@pytest.fixture(scope="module")
+def crm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCrm]:
+    with embedded_crm(tmp_path_factory.mktemp("crm")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[MailSink]:
+    with mail_sink() as sink:
+        yield sink

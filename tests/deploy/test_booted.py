@@ -23,9 +23,9 @@ import pytest
 from tests.deploy.images import Image
 from tests.deploy.tools import ROOT, is_ready, program, unable
 from tests.end_to_end.client import CALLS
-from tests.support.crm import COORDINATOR, SMS_MANAGER, TOKEN, WEBHOOK_SECRET, RunningCrm, embedded_crm
+from tests.support.crm import COORDINATOR, SMS_MANAGER, TOKEN, WEBHOOK_SECRET, RunningCrm
 from tests.support.home import lay_out
-from tests.support.mail import MailSink, mail_sink
+from tests.support.mail import MailSink
 from tests.support.plugin import _SETTINGS, SECRET, signed_headers
 from tests.support.processes import free_port, poll, wait_until
 
@@ -77,18 +77,6 @@ class Machine:
     @property
     def journal(self) -> str:
         return self.run("journalctl --no-pager --lines=60 --output=cat").stdout
-
-
-@pytest.fixture(scope="module")
-def crm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCrm]:
-    with embedded_crm(tmp_path_factory.mktemp("crm")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def mail() -> Iterator[MailSink]:
-    with mail_sink() as sink:
-        yield sink
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ import pytest
 from tests.deploy.restricted import allowed_calls, numbers
 from tests.deploy.tools import DEPLOY, ROOT, lacking, program
 from tests.end_to_end.client import CALLS, Client
-from tests.support.crm import COORDINATOR, SMS_MANAGER, TOKEN, WEBHOOK_SECRET, RunningCrm, embedded_crm
+from tests.support.crm import COORDINATOR, SMS_MANAGER, TOKEN, WEBHOOK_SECRET, RunningCrm
 from tests.support.home import lay_out
-from tests.support.mail import MailSink, mail_sink
+from tests.support.mail import MailSink
 from tests.support.plugin import _SETTINGS, SECRET, RunningPlugin
 
 pytestmark = pytest.mark.slow
@@ -77,18 +77,6 @@ def confined(confinement: list[str], read: Path, written: Path) -> list[str]:
     at = confinement.index("FOLDERS")
     folders = ["--ro-bind", str(read), str(read), "--bind", str(written), str(written), "--chdir", str(ROOT)]
     return confinement[:at] + folders + confinement[at + 1 :]
-
-
-@pytest.fixture(scope="module")
-def crm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCrm]:
-    with embedded_crm(tmp_path_factory.mktemp("crm")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def mail() -> Iterator[MailSink]:
-    with mail_sink() as sink:
-        yield sink
 
 
 @pytest.fixture

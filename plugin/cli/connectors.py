@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,12 +158,10 @@ def _dialler(config: Path | None, name: str) -> Iterator[DiallerAccount]:
     if found is None:
         known = ", ".join(one.name for one in settings.diallers) or "none"
         raise InputError(f"--dialler: no [suppression.push.{name[:24]}] in plugin.toml", hint=f"There are: {known}")
-    account = DiallerAccount(found.settings)
-    with ledger_if_any(settings) as ledger:
+    with closing(DiallerAccount(found.settings)) as account, ledger_if_any(settings) as ledger:
         if ledger is not None and not ledger.schema().pending:
             connect_dialler(account, name, ledger)
         yield account
-    account.close()
 
 
 def _class(name: str) -> type[Connector]:

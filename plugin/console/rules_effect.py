@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from time import monotonic
+from time import monotonic, sleep
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -19,7 +19,8 @@ from plugin.authoring.verification.cases import run_cases
 from plugin.common.russian import counted
 from plugin.console.rules_desk import OpenedRules, RulesDesk
 from plugin.errors import EngineError, Fault, OptoutError, RulesError
-from plugin.operations.backtest import Backtest, backtest
+from plugin.operations.backtest import UNFINISHED, Backtest, backtest
+from plugin.operations.demands import calls_demands, rules_demands
 
 _LOG = structlog.get_logger(__name__)
 #: Calls that ended so long ago are decided again.
@@ -28,6 +29,10 @@ _KEPT = 16
 #: For so long conversations are compared; the pages say so where there are more.
 _SECONDS = 2.5
 _LISTED = 20
+#: Seconds between two looks whether past calls have been decided again.
+_AGAIN = 0.02
+#: A ledger may be too large to wait for.
+NOT_SEEN = f"Прошлые звонки ещё пересчитываются: пока не видно, не станут ли какие-то из них «{UNFINISHED}»"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +57,19 @@ def past_period(name: str, now: datetime, zone: ZoneInfo) -> PastPeriod:
 
 @dataclass(frozen=True, slots=True)
 class DraftEffect:
-    """``faults`` keep it from being told; else what differs from the active rules, and the cases that fail."""
+    """``faults`` keep it from being told; else what differs from the active rules, and the cases that fail.
+
+    ``demands``: why a yes is wanted before it is published.
+    """
 
     faults: tuple[Fault, ...] = ()
     found: Differences | None = None
     compiled: CompiledDraft | None = None
+    demands: tuple[str, ...] = ()
+
+    def demanding(self, past: Backtest | None, period: PastPeriod) -> list[str]:
+        """Why a yes is wanted before it is published, as far as that is known."""
+        return [*self.demands, *(calls_demands(past, period.words) if past else ())]
 
     def sentence(self) -> str:
         """In one sentence what becomes of conversations."""
@@ -122,6 +135,18 @@ class DraftEffects:
             threading.Thread(target=self._look_back, args=(key, period, effect.compiled), daemon=True).start()
         return None
 
+    def demands(self, opened: OpenedRules, period: PastPeriod, *, waits: float = _SECONDS) -> list[str]:
+        """Why a yes is wanted before it is published, past calls included; faults come first.
+
+        Past calls are waited for so many seconds.
+        """
+        in_time, effect = for_so_long(waits), self.of(opened)
+        if effect.compiled is None:
+            return []
+        while (past := self.past(opened, period)) is None and in_time():
+            sleep(_AGAIN)
+        return effect.demanding(past, period) + [NOT_SEEN] * (past is None)
+
     def _tell(self, opened: OpenedRules) -> DraftEffect:
         if opened.check.faults:
             return DraftEffect(opened.check.faults)
@@ -132,7 +157,8 @@ class DraftEffects:
             else:
                 compiled = self._desk.compiled.of(opened.files, current)
             found = differences(current, compiled.rulebook, go_on=for_so_long())
-            return DraftEffect((), found, compiled)
+            demands = tuple(rules_demands(found, current.roles, compiled.rulebook.roles))
+            return DraftEffect((), found, compiled, demands)
         except RulesError as error:
             return DraftEffect(error.faults)
         except EngineError as error:

@@ -30,7 +30,7 @@ from plugin.delivery.corrections import NOTHING_TOLD, Corrections, Told
 from plugin.delivery.mail_threads import MailThreads
 from plugin.delivery.model import SAYS_NOTHING, Delivery, Place, SentAs
 from plugin.delivery.own_reminder import DoneLines
-from plugin.delivery.texts import fill_card, full_text, message_id, names_card
+from plugin.delivery.texts import explain_mark, fill_card, full_text, message_id, names_card
 from plugin.delivery.withdrawals import Withdrawals
 from plugin.errors import ConfigError
 from plugin.ledger.states import MAILS, DeliveryKind
@@ -199,7 +199,7 @@ class Preparer:
         role, assignee = self._person(delivery)
         subject = told.subject or delivery.subject or ""
         # A repeat is the same mail: to the CRM one key is one body, and a reader is not told two things.
-        text = delivery.sent_text or self._with_link(self._mail_text(delivery, told), delivery)
+        text = delivery.sent_text or explain_mark(self._with_link(self._mail_text(delivery, told), delivery))
         if delivery.kind == DeliveryKind.CRM_EMAIL:
             assignee = delivery.sent_to or assignee
         sent_as = SentAs(assignee, text=text)

@@ -10,6 +10,8 @@ from plugin.delivery.corrections import NOTHING_TOLD, Told
 from plugin.delivery.model import Delivery
 from plugin.ledger.states import DeliveryKind
 
+#: The last line of a mail.
+MARK_LINE = "Служебная метка, по ней программа узнаёт это письмо: {}"
 #: What a text may wait for until its card is known.
 _CARD = ("card.id", "card.name", "card.url")
 
@@ -38,6 +40,12 @@ def full_text(delivery: Delivery, fallback: bool, told: Told = NOTHING_TOLD) -> 
     if delivery.kind == DeliveryKind.COMMENT:
         return "\n".join([*text, *told.lines, *other, *mark])
     return "\n".join([*told.lines, *text[:1], *other, *text[1:], *mark])
+
+
+def explain_mark(text: str) -> str:
+    """The text of a mail: whoever reads it is told what the reference mark below it is."""
+    above, line_end, last = text.rpartition("\n")
+    return f"{above}{line_end}{MARK_LINE.format(last)}" if last.startswith(MARK_START) else text
 
 
 def names_card(text: str) -> bool:

@@ -14,12 +14,15 @@ from plugin.common.log import mask_text
 from plugin.common.moments import clock
 from plugin.common.terminal import wrapped
 from plugin.delivery.reasons import reason_in
+from plugin.delivery.texts import MARK_LINE
 from plugin.ledger.states import DeliveryState
 from plugin.operations.deliveries import text_of, went_out
 from plugin.operations.words import ACTS, KINDS, OUTCOMES, STATES, STEPS
 
 #: States in which a next attempt has its time.
 _TRIED_AGAIN = (DeliveryState.WAITING, DeliveryState.UNKNOWN)
+#: How the line with the mark of reference begins, in a mail and elsewhere.
+_MARKS = (MARK_LINE.format(MARK_START), MARK_START)
 
 
 def page(delivery: Mapping[str, Any], outcome: str, zone: ZoneInfo, full: bool, language: str = "ru") -> str:
@@ -79,7 +82,7 @@ def details(
 
 def text_lines(text: str, full: bool, indent: int = 2) -> list[str]:
     """The text as it is sent, phones masked unless asked for in full; its mark of reference is no phone."""
-    shown = [line if line.startswith(MARK_START) else masked(line, full) for line in text.splitlines()]
+    shown = [line if line.startswith(_MARKS) else masked(line, full) for line in text.splitlines()]
     return [line for part in shown for line in wrapped(f"│ {part}", indent, after="│ ")]
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from flask import redirect, request, url_for
 
+from plugin.console.rules_desk import OpenedRules
 from plugin.console.rules_publishing import agreed_by, merge_draft, publish_draft, untested_scripts, waiting
 from plugin.console.rules_shadow import draft_shadow, let_beside, stop_beside
 from plugin.errors import ApprovalNeeded, InputError, RulesError
 from plugin.web.console.access import ADMIN, RULES
 from plugin.web.console.routes import Answer, ConsoleRoute, ConsoleServices, visitor
-from plugin.web.console.rules_shared import back_to, opened_rules, past_of, refusing, room, script_page
+from plugin.web.console.rules_shared import back_to, opened_rules, past_of, period_asked, refusing, room, script_page
 
 
 def ready(services: ConsoleServices, script: str) -> Answer:
@@ -24,6 +25,9 @@ def publish(services: ConsoleServices, script: str) -> Answer:
     opened = opened_rules(services, script)
     if request.form.get("version") != str(opened.draft.version if opened.draft else ""):
         return _page(services, script, 409, "Черновик с тех пор изменился. Посмотрите ещё раз, что будет опубликовано.")
+    demands = _demands(services, opened)
+    if demands and request.form.get("sure") != "yes":
+        return _page(services, script, 422, "Сначала подтвердите, что так и задумано.", demands)
     try:
         publish_draft(
             room(services).desk,
@@ -66,7 +70,17 @@ def beside(services: ConsoleServices, script: str) -> Answer:
     return back_to(script, "beside")
 
 
-def _page(services: ConsoleServices, script: str, status: int = 200, notice: str = "") -> Answer:
+def _demands(services: ConsoleServices, opened: OpenedRules) -> Sequence[str]:
+    """Why a yes is wanted before these rules are published; what cannot be published anyhow wants none."""
+    if opened.is_outdated or not opened.differs:
+        return ()
+    return room(services).effects.demands(opened, period_asked(services))
+
+
+def _page(
+    services: ConsoleServices, script: str, status: int = 200, notice: str = "", demands: Sequence[str] = ()
+) -> Answer:
+    """``demands``: all of them; on a first look those of past calls may not be known yet."""
     opened = opened_rules(services, script)
     own = room(services)
     effect = own.effects.of(opened)
@@ -82,7 +96,7 @@ def _page(services: ConsoleServices, script: str, status: int = 200, notice: str
         effect=effect,
         shadow=draft_shadow(own.desk, effect.compiled, source) if effect.compiled else None,
         untested=untested_scripts(opened),
-        **past_of(services, opened),
+        **(past_of(services, opened) | ({"demands": demands} if demands else {})),
         approvals=services.settings.approvals,
         may_publish=visitor().role in ADMIN,
         review=review,

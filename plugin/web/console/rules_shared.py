@@ -9,7 +9,7 @@ from typing import Any, cast
 from flask import current_app, redirect, request, url_for
 
 from plugin.console.rules_desk import OpenedRules, RulesDesk
-from plugin.console.rules_effect import DraftEffects, past_period, past_sentence
+from plugin.console.rules_effect import DraftEffects, PastPeriod, past_period, past_sentence
 from plugin.console.rules_forms import FormMaker
 from plugin.errors import InputError
 from plugin.web.console.routes import Answer, ConsoleServices, show, visitor
@@ -62,12 +62,18 @@ def typed_form() -> dict[str, str]:
     }
 
 
+def period_asked(services: ConsoleServices) -> PastPeriod:
+    """The past calls that the address names."""
+    return past_period(request.args.get("past", ""), services.now(), services.zone)
+
+
 def past_of(services: ConsoleServices, opened: OpenedRules) -> dict[str, Any]:
-    """What becomes of past calls, those of the period that the address names: for a page, with its sentence."""
-    effects = room(services).effects
-    period = past_period(request.args.get("past", ""), services.now(), services.zone)
-    past = effects.past(opened, period) if effects.of(opened).compiled else None
-    return {"past": past, "past_said": past_sentence(past, period), "period": period.name}
+    """What becomes of past calls: for a page, with its sentence, and why a yes is wanted before publishing."""
+    effects, period = room(services).effects, period_asked(services)
+    effect = effects.of(opened)
+    past = effects.past(opened, period) if effect.compiled else None
+    said = past_sentence(past, period)
+    return {"past": past, "past_said": said, "period": period.name, "demands": effect.demanding(past, period)}
 
 
 def script_page(

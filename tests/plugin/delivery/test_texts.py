@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.base import Card, CardRef
-from plugin.delivery.texts import fill_card, names_card
+from plugin.delivery.texts import explain_mark, fill_card, names_card
 
 TEXT = """Исключить.
 Клиент карточки: ‹имя в карточке›
@@ -38,3 +38,16 @@ def test_a_name_with_braces_and_labels_in_it_is_just_a_name() -> None:
 
 def test_a_text_that_names_no_card_is_left_alone() -> None:
     assert not names_card("Клиент просит исключить из звонков с опросом")
+
+
+def test_a_mail_says_what_the_mark_below_it_is() -> None:
+    explained = explain_mark(TEXT)
+
+    assert explained.startswith("Исключить.\n")
+    assert explained.splitlines()[-1] == "Служебная метка, по ней программа узнаёт это письмо: [ref:0123456789abcdef]"
+
+
+def test_a_text_without_a_mark_stays_as_it_is() -> None:
+    assert explain_mark("Исключить.") == "Исключить."
+    assert explain_mark("") == ""
+    assert explain_mark("[ref: о чём это]\nИсключить.") == "[ref: о чём это]\nИсключить."

@@ -111,3 +111,17 @@ def test_where_nothing_is_active_there_is_nothing_to_compare(office: Office) -> 
     candidate = RulesCandidate(publish_candidate(None, {}, CopyBase(None, None)).kind, rule_texts(RULES), None, None)
     with closing(Rulebook.load(RULES)) as rulebook:
         assert outlook(office.ledger, candidate, rulebook, now=office.clock()) == RulesOutlook(None, None, ())
+
+
+def test_people_who_get_what_was_anothers_want_a_yes_and_new_people_do_not(office: Office, tmp_path: Path) -> None:
+    copied(tmp_path / "new")
+    edited(tmp_path / "new", "roles.toml", "sms.manager@example.org", "new@example.org")
+    assert seen(office, tmp_path / "new").demands == ()
+    copied(tmp_path / "swapped")
+    roles = tmp_path / "swapped" / "roles.toml"
+    text = roles.read_text(encoding="utf-8").replace("sms.manager@", "x@").replace("coordinator@", "sms.manager@")
+    roles.write_text(text.replace("x@", "coordinator@"), encoding="utf-8")
+    assert seen(office, tmp_path / "swapped").demands == (
+        "Координатор опросов: sms.manager@example.org — до сих пор это СМС-менеджер",
+        "СМС-менеджер: coordinator@example.org — до сих пор это Координатор опросов",
+    )

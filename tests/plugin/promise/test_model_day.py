@@ -1,8 +1,8 @@
 """A day of some hundred promises against a model: every state, every message, every change told, and nothing twice.
 
-People finish, forget, delete, reassign, put off, mark by the link; calls are corrected; the CRM is away for hours, and
-processes that look are killed. Calls end ten minutes past the hour and outages begin and end forty past, so that each
-moment of a step is clearly inside an outage or outside.
+People finish, forget, delete, reassign, put off, mark by the link, are on leave; calls are corrected; the CRM is away
+for hours, and processes that look are killed. Calls end ten minutes past the hour and outages begin and end forty past,
+so that each moment of a step is clearly inside an outage or outside.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -25,12 +26,13 @@ from plugin.monitoring.record import close_alerts, open_alerts
 from plugin.promise.escalation import Escalation
 from tests.plugin.delivery.fake_crm import Killed
 from tests.plugin.events.support import ALL, CALLS, NONE, SETTINGS, Office
-from tests.plugin.promise.test_escalation import BOSS, BROKEN, COORDINATOR, RISK, SMS, SOON
+from tests.plugin.promise.test_escalation import BOSS, BROKEN, COORDINATOR, RISK, SMS, SOON, rules_with
 from tests.plugin.promise.test_marked_done import LINK, PAGE, browser
 from tests.plugin.promise.watched_crm import Watched
 
 TICK, HOUR = timedelta(minutes=10), timedelta(hours=1)
-PROMISES = 120
+#: The coordinator's leave is the day after the calls, and the deputy's address.
+LEAVE, DEPUTY = "2026-11-23", "deputy@example.org"
 #: Hours after the first call, at which the CRM goes and comes back.
 OUTAGES = ((12.5, 15.5), (27.5, 30.5))
 #: No act lies so shortly before an outage, a step or another act that it depends on the pace of looking what is known.
@@ -112,7 +114,7 @@ class Model:
             if subject != SOON:
                 told[BOSS, subject] += 1
                 continue
-            told[COORDINATOR, SOON] += 1
+            told[coordinator_at(moment), SOON] += 1
             if corrected and corrected <= moment:
                 told[SMS, SOON] += 1
         return told
@@ -123,9 +125,22 @@ class Model:
         return {said[one.way]} if one.way in said else set()
 
 
-def planned(start: datetime, rng: Random) -> list[Modelled]:
+def coordinator_at(moment: datetime) -> str:
+    """Who is written to then."""
+    return DEPUTY if f"{moment.astimezone(SETTINGS.timezone):%Y-%m-%d}" == LEAVE else COORDINATOR
+
+
+def on_leave(content: dict[str, Any]) -> None:
+    """Rules in which the coordinator is a person with a leave and a deputy."""
+    role = content["roles.toml"]["role"]["survey_coordinator"]
+    person = {name: role.pop(name) for name in ("crm_user", "address", "email")}
+    deputy = {"name": "Орлова", "crm_user": "deputy", "address": DEPUTY}
+    role["person"] = [{"name": "Соколова", **person, "away": [LEAVE], "deputy": deputy}]
+
+
+def planned(start: datetime, rng: Random, promises: int) -> list[Modelled]:
     model, found = Model(start), list[Modelled]()
-    for number in range(PROMISES):
+    for number in range(promises):
         one = Modelled(number, WAYS[number % len(WAYS)], start + rng.randrange(10) * HOUR)
 
         def clear(first: float, last: float, one: Modelled = one) -> datetime:
@@ -234,11 +249,12 @@ class Day:
         self.changed.update((one.about["call_id"], one.about["what"]) for one in mine)
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_day_of_promises_is_as_the_model_says(lite: Office, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "count"), [(1, 120), pytest.param(2, 500, marks=pytest.mark.slow)])
+def test_a_day_of_promises_is_as_the_model_says(lite: Office, seed: int, count: int) -> None:
     rng, start = Random(seed), lite.clock().replace(minute=10)
+    rules_with(lite, on_leave)
     day, model = Day(lite, rng), Model(start)
-    day_ahead = planned(start, rng)
+    day_ahead = planned(start, rng, count)
     now = start
     while now < start + 42 * HOUR:
         for one in day_ahead:
@@ -268,3 +284,4 @@ def test_a_day_of_promises_is_as_the_model_says(lite: Office, seed: int) -> None
     keys = Counter(record.key for record in day.crm.crm.records)
     assert max(keys.values()) == 1
     assert day.kills > 0
+    assert {to for one in day_ahead for to, _ in told[one.phone]} == {DEPUTY, SMS, BOSS}

@@ -1,0 +1,97 @@
+"""Publishing in the console wants a yes where reminders go to another's address, or something would not be done."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from functools import partialmethod
+
+import pytest
+
+from plugin.authoring.revisions.working_copy import rule_texts
+from plugin.console.rules_effect import NOT_SEEN, DraftEffects
+from plugin.ledger.drafts import drafts
+from plugin.ledger.schema import activations
+from tests.plugin.web.console.conftest import RULES
+from tests.plugin.web.console.console_site import ConsoleSite, Person, Shown
+from tests.plugin.web.console.test_rules_pages import COORDINATOR, HOURS, SCRIPT, write
+
+MANAGER = "roles.role.sms_manager.address"
+SWAPPED = "Координатор опросов: sms.manager@example.org — до сих пор это СМС-менеджер"
+
+
+def publish(person: Person, console: ConsoleSite, **sent: str) -> Shown:
+    """Publish a person's draft, its cases accepted."""
+    person.post(f"{SCRIPT}/cases/accept")
+    version = console.rows(drafts, owner="anna")[0]["version"]
+    return person.post(f"{SCRIPT}/publish", version=str(version), reason="Так решили", **sent)
+
+
+def published(console: ConsoleSite) -> int:
+    return len(console.rows(activations)) - 1
+
+
+def with_files(person: Person, file: str, old: str, new: str) -> None:
+    """Bring a folder in whose file has this once instead of that."""
+    changed = io.BytesIO()
+    with zipfile.ZipFile(changed, "w") as archive:
+        for name, text in rule_texts(RULES).items():
+            assert name != file or old in text
+            archive.writestr(f"rules/{name}", text.replace(old, new, 1) if name == file else text)
+    person.client.post(
+        f"{SCRIPT}/import", data={"csrf": person.csrf, "folder": (io.BytesIO(changed.getvalue()), "r.zip")}
+    )
+
+
+def test_people_who_get_what_was_anothers_want_a_yes(console: ConsoleSite) -> None:
+    anna = console.person("admin", "anna")
+    write(anna, "/people", COORDINATOR, "sms.manager@example.org")
+    write(anna, "/people", MANAGER, "coordinator@example.org")
+
+    assert SWAPPED in anna.get(f"{SCRIPT}/publish").text
+    refused = publish(anna, console)
+    assert (refused.status, published(console)) == (422, 0)
+    assert "Сначала подтвердите, что так и задумано." in refused.text
+    assert SWAPPED in refused.text
+    assert (publish(anna, console, sure="yes").status, published(console)) == (303, 1)
+
+
+def test_a_recipient_who_is_no_longer_reminded_wants_a_yes(console: ConsoleSite) -> None:
+    anna = console.person("admin", "anna")
+    with_files(anna, "survey_opt_out/outcomes.toml", '["survey_coordinator", "sms_manager"]', '["survey_coordinator"]')
+
+    assert (publish(anna, console).status, published(console)) == (422, 0)
+    assert "Пропадёт: Координатор опросов, СМС-менеджер" in anna.get(f"{SCRIPT}/publish").text
+    assert (publish(anna, console, sure="yes").status, published(console)) == (303, 1)
+
+
+def test_nothing_is_asked_where_nothing_vanishes(console: ConsoleSite) -> None:
+    anna = console.person("admin", "anna")
+    write(anna, "/people", COORDINATOR, "new@example.org")
+
+    assert "Нужно подтверждение" not in anna.get(f"{SCRIPT}/publish").text
+    assert (publish(anna, console).status, published(console)) == (303, 1)
+
+
+def test_past_calls_that_take_too_long_to_look_at_want_a_yes(
+    console: ConsoleSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DraftEffects, "past", lambda *_: None)
+    monkeypatch.setattr(DraftEffects, "demands", partialmethod(DraftEffects.demands, waits=0.0))
+    anna = console.person("admin", "anna")
+    write(anna, "/people", COORDINATOR, "new@example.org")
+
+    assert NOT_SEEN not in anna.get(f"{SCRIPT}/publish").text  # it may be seen by the time she has read the page
+    refused = publish(anna, console)
+    assert (refused.status, published(console)) == (422, 0)
+    assert NOT_SEEN in refused.text
+    assert (publish(anna, console, sure="yes").status, published(console)) == (303, 1)
+
+
+def test_rules_with_faults_are_refused_for_those_and_not_for_a_yes(console: ConsoleSite) -> None:
+    anna = console.person("admin", "anna")
+    write(anna, "/settings", HOURS, "0")
+
+    refused = publish(anna, console)
+    assert refused.status == 422
+    assert "Не опубликовано" in refused.text

@@ -59,13 +59,16 @@ def _exchanged(old: Mapping[str, Role], new: Mapping[str, Role]) -> Iterator[str
         if mine is None:
             continue
         for name, other in former.items():
-            if name != role.name and (same := _shared(role, other)) and not _shared(mine, other):
-                yield f"{role.label}: {same} — до сих пор это {other.label}"
+            same = _shared(role, other)
+            if name != role.name and same and not _shared(mine, other):
+                yield f"{role.label}: напоминания пойдут {same} роли «{other.label}»"
                 break
 
 
 def _shared(one: Role, other: Role) -> str:
-    """The address or the CRM user that both have."""
+    """The address or the CRM user that both have, in words."""
     if one.address and one.address == other.address:
-        return one.address
-    return one.crm_user or "" if one.crm_user == other.crm_user else ""
+        return f"на {one.address}, а сейчас это адрес"
+    if one.crm_user and one.crm_user == other.crm_user:
+        return f"пользователю CRM {one.crm_user}, а сейчас это пользователь"
+    return ""

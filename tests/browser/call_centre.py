@@ -198,6 +198,9 @@ class Head:
             self.to_publication()
         why = self.tab.get_by_label("Зачем это изменение")
         why.fill(reason)
+        sure = self.tab.get_by_label("Так и задумано", exact=True)
+        if sure.count():
+            self.click(sure)
         if picture:
             self.picture(picture, why)
         self.press("Опубликовать")

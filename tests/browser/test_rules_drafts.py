@@ -62,3 +62,22 @@ def test_a_phrase_is_changed_without_any_script(
     expect(head.tab.get_by_text("Есть неопубликованные изменения.")).to_be_visible()
     head.publish("Короче")
     assert '+say = "Подскажите, клиент ли Вы?"' in head.changed()["survey_opt_out/rules.toml"]
+
+
+def test_who_swaps_two_peoples_addresses_is_asked_whether_that_is_meant(head: Head) -> None:
+    head.rules("Получатели")
+    coordinator, manager = head.tab.get_by_label("Почта").nth(0), head.tab.get_by_label("Почта").nth(1)
+    for field, address in ((coordinator, "sms.manager@example.org"), (manager, "coordinator@example.org")):
+        field.fill(address)
+        field.blur()
+        expect(head.tab.get_by_text("Сохранено").first).to_be_visible()
+    head.to_publication()
+
+    asked = head.tab.get_by_label("Так и задумано", exact=True)
+    expect(head.tab.get_by_text("а сейчас это адрес роли «СМС-менеджер»")).to_be_visible()
+    head.tab.get_by_label("Зачем это изменение").fill("Поменялись местами")
+    head.press("Опубликовать")
+    expect(asked).to_be_focused()  # the browser leads to what is still to be ticked
+    asked.check()
+    head.press("Опубликовать")
+    head.is_published()

@@ -122,6 +122,15 @@ def test_people_who_get_what_was_anothers_want_a_yes_and_new_people_do_not(offic
     text = roles.read_text(encoding="utf-8").replace("sms.manager@", "x@").replace("coordinator@", "sms.manager@")
     roles.write_text(text.replace("x@", "coordinator@"), encoding="utf-8")
     assert seen(office, tmp_path / "swapped").demands == (
-        "Координатор опросов: sms.manager@example.org — до сих пор это СМС-менеджер",
-        "СМС-менеджер: coordinator@example.org — до сих пор это Координатор опросов",
+        "Координатор опросов: напоминания пойдут на sms.manager@example.org, а сейчас это адрес роли «СМС-менеджер»",
+        "СМС-менеджер: напоминания пойдут на coordinator@example.org, а сейчас это адрес роли «Координатор опросов»",
+    )
+
+
+def test_the_crm_user_of_another_role_wants_a_yes_too(office: Office, tmp_path: Path) -> None:
+    copied(tmp_path / "new")
+    edited(tmp_path / "new", "roles.toml", 'crm_user = "coordinator"', 'crm_user = "sms.manager"')
+    assert seen(office, tmp_path / "new").demands == (
+        "Координатор опросов: напоминания пойдут пользователю CRM sms.manager, а сейчас это пользователь роли "
+        "«СМС-менеджер»",
     )

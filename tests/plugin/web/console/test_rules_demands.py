@@ -17,7 +17,7 @@ from tests.plugin.web.console.console_site import ConsoleSite, Person, Shown
 from tests.plugin.web.console.test_rules_pages import COORDINATOR, HOURS, SCRIPT, write
 
 MANAGER = "roles.role.sms_manager.address"
-SWAPPED = "Координатор опросов: sms.manager@example.org — до сих пор это СМС-менеджер"
+SWAPPED = "Координатор опросов: напоминания пойдут на sms.manager@example.org, а сейчас это адрес роли «СМС-менеджер»"
 
 
 def publish(person: Person, console: ConsoleSite, **sent: str) -> Shown:

@@ -21,6 +21,7 @@ from tests.plugin.auth.support import KEY, HandClock
 from tests.plugin.web.console.busy_day import fill
 from tests.plugin.web.console.console_site import ConsoleSite
 from tests.plugin.web.harness import ENVIRON, PLUGIN_TOML
+from tests.support.backlog import settle
 
 CALLS = 1_000_000
 #: Copies of a call with everything that an exclusion brings along, and of calls that are late or stopped.
@@ -77,7 +78,7 @@ def large_console(url: str, folder: Path) -> Iterator[tuple[ConsoleSite, dict[st
                     _copy(connection, ledger.kind, found[name], (first, count), _YEAR // count if name == "done" else 1)
                     first += count
                 _copy(connection, ledger.kind, found["none"], (first, CALLS - first), _YEAR // CALLS)
-                connection.exec_driver_sql("ANALYZE")
+            settle(ledger)
             yield site, found
 
 

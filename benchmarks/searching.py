@@ -15,6 +15,7 @@ from plugin.common.clock import utc_now
 from plugin.ledger import Ledger
 from plugin.ledger.call_search import CallSearch, folded
 from plugin.ledger.history import list_calls
+from tests.support.backlog import settle
 
 CALLS = 1_000_000
 LIMIT = 20
@@ -96,4 +97,4 @@ def _fill(ledger: Ledger) -> None:
     given = {"now": f"{utc_now():%Y-%m-%d %H:%M:%S}", "rows": CALLS}
     with ledger.write() as connection:
         connection.execute(text(f"INSERT INTO calls ({_COLUMNS}) {_NUMBERS[ledger.kind].format(values)}"), given)
-        connection.exec_driver_sql("ANALYZE")
+    settle(ledger)

@@ -21,6 +21,7 @@ from benchmarks.measure import ROUNDS, Row, percentile, ratio
 from plugin.auth.api_tokens import ApiTokens
 from plugin.common.clock import utc_now
 from plugin.ledger import Ledger
+from tests.support.backlog import settle
 
 NUMBERS, CHECKED, ASKED = 1_000_000, 10_000, 2_000
 _FILL = {
@@ -131,6 +132,6 @@ def _filled(url: str) -> Iterator[Ledger]:
     )
     with ledger.write() as connection:
         connection.execute(text(statement.replace(":15", r"\:15").replace(":00", r"\:00")), {"rows": NUMBERS})
-        connection.exec_driver_sql("ANALYZE")
+    settle(ledger)
     yield ledger
     ledger.close()

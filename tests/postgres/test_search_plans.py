@@ -12,7 +12,7 @@ from sqlalchemy import text
 from plugin.ledger import Ledger
 from plugin.ledger.call_search import CallSearch, ids_found
 from tests.postgres.test_plans import plans
-from tests.support.backlog import fill
+from tests.support.backlog import fill, settle
 
 NOW = datetime(2026, 11, 22, 7, 15, tzinfo=UTC)
 #: Each with the index that it goes by.
@@ -41,10 +41,7 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
         number = "'+7916' || CAST(1000000 + id AS text)"
         more = f"phone = {number}, operator = 'o' || id, card_id = 'k' || id, note = '{'.' * 300}'"
         connection.execute(text(f"UPDATE calls SET {more}, card_search = 'n' || id"))
-    if ledger.kind == "PostgreSQL":
-        # Without it no index alone is trusted; here it comes by itself.
-        with ledger._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM ANALYZE calls"))
+    settle(ledger)
     yield ledger
     ledger.close()
 

@@ -47,4 +47,18 @@ def fill(ledger: Ledger, rows: int, now: datetime, *, open_from: int = 0) -> Non
             # A colon with digits after it would be taken for a parameter.
             numbers = _NUMBERS[ledger.kind].format(values.replace("%H:%M:%f", r"%H\:%M\:%f"))
             connection.execute(text(f"INSERT INTO {table} {numbers}"), given | {"rows": count})
-        connection.exec_driver_sql("ANALYZE")
+    settle(ledger)
+
+
+def settle(ledger: Ledger) -> None:
+    """What the database does by itself soon after so many rows have come in: until then it plans as if they were few.
+
+    PostgreSQL also trusts no index alone before its VACUUM.
+    """
+    if not ledger.is_shared:
+        with ledger.write() as connection:
+            connection.exec_driver_sql("ANALYZE")
+        return
+    # VACUUM wants no transaction.
+    with ledger._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE")

@@ -152,15 +152,27 @@ def entries_in(rows: Iterable[Any]) -> Iterator[SuppressionEntry]:
 
 def _suppressed(rows: Iterable[Any]) -> Iterator[SuppressionEntry]:
     """Of raw rows the entries that stand; most numbers have one statement, which is an entry by itself."""
-    for statements in _by_number_and_scope(rows):
-        number, scope, suppresses, at = statements[0]
-        if len(statements) == 1:
-            if suppresses:
-                yield SuppressionEntry(number, scope, _moment(at))
+    # Written out, since a million of them are walked over: each layer more costs a second.
+    first: Any = None
+    further: list[Any] = []
+    for row in rows:
+        if first is not None and row[0] == first[0] and row[1] == first[1]:
+            further.append(row)
             continue
-        for entry in entries_in(statements):
-            if entry.until is None:
-                yield entry._replace(since=_moment(entry.since))
+        if further:
+            yield from _standing([first, *further])
+            further = []
+        elif first is not None and first[2]:
+            yield SuppressionEntry(first[0], first[1], _moment(first[3]))
+        first = row
+    if first is not None:
+        yield from _standing([first, *further])
+
+
+def _standing(statements: Sequence[Any]) -> Iterator[SuppressionEntry]:
+    for entry in entries_in(statements):
+        if entry.until is None:
+            yield entry._replace(since=_moment(entry.since))
 
 
 def _by_number_and_scope(rows: Iterable[Any]) -> Iterator[list[Any]]:

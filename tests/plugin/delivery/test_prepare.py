@@ -268,7 +268,7 @@ def test_a_mail_carries_an_id_made_of_its_key_and_the_senders_domain(house: Hous
     go(house)
     row = house.row(delivery)
     message_id = f"<{row.key[:32]}@dealer.example.org>"
-    assert house.mailer.mails == [("coordinator@example.org", "ИСКЛЮЧИТЬ", row.text, message_id)]
+    assert house.mailer.mails == [("coordinator@example.org", "ИСКЛЮЧИТЬ", explain_mark(row.text), message_id)]
     assert (row.state, row.remote_id) == ("done", message_id)
 
 

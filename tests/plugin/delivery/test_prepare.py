@@ -12,6 +12,7 @@ from connectors.base import MISFIT, Assignee, CrmUnavailable, NotDone, ReminderS
 from plugin.config.settings import DeliveryPolicy
 from plugin.deciding.ruleset import Role
 from plugin.deciding.ruleset.model import Deputy
+from plugin.delivery.texts import explain_mark
 from tests.plugin.delivery.fake_crm import START, FakeCrm
 from tests.plugin.delivery.harness import CARD, House
 

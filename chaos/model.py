@@ -111,12 +111,28 @@ def judge(story: Story, found: Mapping[Item, Sequence[str | None]], *, perhaps_m
     named = f"{story.call}: "
     return Verdict(
         tuple(named + one for one in [*_missing(made, there), *_not_taken_back(made, there)]),
-        tuple(f"{named}{_named(item)}: {len(states)} times" for item, states in there.items() if len(states) > 1),
+        tuple(
+            f"{named}{_named(item)}: {len(states)} times"
+            for item, states in there.items()
+            if len(states) > _at_most(item, made, there)
+        ),
         tuple(named + one for one in [*_not_allowed(made, there, perhaps_mailed), *_wrong_states(made, there)]),
     )
 
 
 _There = Mapping[Item, Sequence[str | None]]
+
+
+def _at_most(item: Item, made: Sequence[Decision], there: _There) -> int:
+    """How often something may be there: once, but for a comment that another card took its place from meanwhile.
+
+    Then it stands there anew, with the same words: that what it corrects is in another card is said in that card.
+    """
+    if item.kind != "comment" or item.replaces is not None:
+        return 1
+    gone = there.get(Item("correction", ELSEWHERE, item.what, item.place), ())
+    written = sum(item in decision.items() for decision in made)
+    return max(1, min(written, 1 + len(gone)))
 
 
 def _bare(item: Item) -> Item:
@@ -160,7 +176,7 @@ def _is_written(old: Decision, place: str, later: Sequence[Decision], there: _Th
     """Whether an older decision has a record in this card for certain, and not a later one with the same outcome."""
     same = [item for item in there if item.what == old.outcome and item.place == place]
     if any(other.outcome == old.outcome and other.place == place for other in later):
-        return len([item for item in same if item.kind == "comment"]) > 1
+        return sum(len(there[item]) for item in same if item.kind == "comment") > 1
     return bool(same)
 
 

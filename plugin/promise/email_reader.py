@@ -62,6 +62,8 @@ _STATEMENT = (
     )
     .join(calls, calls.c.id == _s.call_ref)
     .join(decisions, and_(decisions.c.call_ref == calls.c.id, decisions.c.number == calls.c.decision_number))
+    # A call that was left unfinished and then completed has two decisions of one number.
+    .where(decisions.c.outcome.is_not(None))
     .where(_s.id == bindparam("id"), _s.withdrawn_at.is_(None), calls.c.purged_at.is_(None))
 )
 _THIS = email_reads.c.suppression_ref == bindparam("of")
@@ -112,9 +114,9 @@ class EmailReader:
 
     def _read(self, row: Any) -> bool:
         """Read one card; False where the CRM is away, so that the others need not be tried."""
-        with self._ledger.read() as connection:
-            said = connection.execute(_STATEMENT, {"id": row.suppression_ref}).one_or_none()
         try:
+            with self._ledger.read() as connection:
+                said = connection.execute(_STATEMENT, {"id": row.suppression_ref}).one_or_none()
             if said is None or not self._is_about_client(said):
                 self._settle(row, None, ())
                 return True
@@ -134,6 +136,10 @@ class EmailReader:
             raise
         except OptoutError as error:
             self._put_off(row, error.code)
+        except Exception as error:
+            # The code is at fault: it must not hold up the others.
+            _LOG.error("suppression.email_fault", statement=row.suppression_ref, exc_info=error)
+            self._put_off(row, type(error).__name__)
         return True
 
     def _is_about_client(self, said: Any) -> bool:

@@ -140,6 +140,31 @@ def test_the_same_outcome_in_another_card_must_be_taken_back_in_the_first() -> N
     assert len(judge(told, old | new).lost) == 1
 
 
+def test_what_another_card_took_the_place_of_may_stand_in_the_first_anew() -> None:
+    told = story("calls", "calls", "calls")
+    told.reports = [replace(one, who=who) for one, who in zip(told.reports, ("owner", "found", "owner"), strict=True)]
+    comments: Holding = {
+        Item("comment", "calls", place="own"): [None, None],
+        Item("correction", "elsewhere", "calls", "own"): [None],
+        Item("comment", "calls", place="other"): [None],
+        Item("correction", "elsewhere", "calls", "other"): [None],
+    }
+    people = holding(Item("reminder", "calls", "calls", "own", COORDINATOR)) | holding(
+        Item("mail", "calls", to=COORDINATOR, channel="smtp"),
+        Item("mail", "calls", "calls", None, COORDINATOR, "smtp"),
+        Item("reminder", "calls", place="own", to=COORDINATOR),
+        Item("reminder", "calls", "calls", "other", COORDINATOR),
+        state="withdrawn",
+    )
+    verdict = judge(told, comments | people)
+    assert (verdict.lost, verdict.doubled, verdict.wrong) == ((), (), ())
+
+    once_more: Holding = {**comments, Item("comment", "calls", place="own"): [None, None, None]}
+    assert len(judge(told, once_more | people).doubled) == 1
+    never_gone = {item: states for item, states in comments.items() if item.what != "elsewhere" or item.place != "own"}
+    assert len(judge(told, never_gone | people).doubled) == 1
+
+
 def test_what_speaks_of_a_record_that_never_was_is_wrong() -> None:
     new, _, _ = corrected()
     assert judge(story("all", "calls"), new).wrong

@@ -18,7 +18,7 @@ from plugin.promise.email_list import address_in, suppressed_addresses, suppress
 from plugin.promise.email_reader import EmailReader
 from plugin.promise.person import read_person
 from plugin.promise.purge_suppressions import purge_suppressions
-from tests.plugin.events.support import ALL, CALLS, NONE, Office, at
+from tests.plugin.events.support import ALL, CALLS, HALF, NONE, Office, at
 from tests.plugin.promise.test_suppression_list import PHONE, by_hand
 
 IN_AGAIN = {"asks_for_own_card": True, "wanted_again": "all", "agreed_to_every_mailing": True}
@@ -33,11 +33,14 @@ class Cards:
     def __init__(self, emails: Mapping[str, tuple[str, ...]]) -> None:
         self.emails = emails
         self.is_away = False
+        self.faulty = ""
         self.read: list[str] = []
 
     def read_card(self, card: CardRef) -> Card | None:
         if self.is_away:
             raise CrmUnavailable("down", code="known_away")
+        if card.id == self.faulty:
+            raise ValueError("a fault of ours")
         self.read.append(card.id)
         return Card(card, emails=self.emails[card.id]) if card.id in self.emails else None
 
@@ -86,6 +89,26 @@ def test_only_addresses_of_a_card_whose_client_refuses_mailings_are_excluded(off
     assert mailing.excluded() == ["ivan@example.org", "second@example.org"]
     with office.ledger.read() as connection:
         assert set(suppressed_of(connection, ["ivan@example.org", "other@example.org"])) == {"ivan@example.org"}
+
+
+def test_a_call_that_was_left_unfinished_before_holds_up_nobody(office: Office) -> None:
+    mailing = Mailing(office, (MAIL,))
+    refused(office, HALF, final=True)
+    refused(office, ALL, occurred_at=at(1))
+    assert office.outcomes() == [(1, None), (1, "exclude_all")]  # both under one number
+    refused(office, ALL, call={"id": "more"}, occurred_at=at(2))
+    mailing.look()
+    assert (mailing.excluded(), waiting(office)) == (["ivan@example.org"], [])
+    assert mailing.cards.read == ["42", "42"]
+
+
+def test_a_fault_with_one_card_holds_up_no_other(office: Office) -> None:
+    mailing = Mailing(office, (MAIL,))
+    mailing.cards.faulty = "66"
+    office.taken(ALL, card=CARD | {"id": "66"}, call={"id": "bad"})
+    refused(office, ALL, call={"id": "good"}, occurred_at=at(1))
+    mailing.look()
+    assert (mailing.excluded(), waiting(office)) == (["ivan@example.org"], [1])
 
 
 def test_a_refusal_that_is_about_the_number_excludes_no_address_of_the_card(office: Office) -> None:

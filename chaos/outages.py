@@ -20,7 +20,7 @@ from chaos.espocrm import Reporter, StormyEspo
 from chaos.promises import ExpectedPromise, finished_by_chance, watched_again
 from chaos.readback import SENDER
 from chaos.records import Records, records
-from chaos.run import Result, count_promises
+from chaos.run import Result, count_promises, stopped
 from chaos.script import ADDRESSES, COORDINATOR, OUTCOMES, SMS_MANAGER
 from chaos.services import Service
 from chaos.sink import FaultyMailbox
@@ -221,10 +221,7 @@ def _count(stage: OutageStage, url: str, told: Sequence[Survey], ledger: Records
     result.off += [f"{number} deliveries parked" for number in [result.states["parked"]] if number]
     result.off += _left(url)
     _count_promises(stage, told, ledger, result)
-    for service in stage.plugin:
-        code = service.stop()
-        result.off += [f"{service.name} ended with {code} when it was asked to stop"] if code != 0 else []
-        result.off += [f"{service.name} ended by itself with {code}" for code in service.gone]
+    result.off += stopped(stage.plugin, stage.plugin)
 
 
 def _count_promises(stage: OutageStage, told: Sequence[Survey], ledger: Records, result: Result) -> None:

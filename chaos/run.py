@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -16,6 +16,7 @@ from chaos.promises import ExpectedPromise, finished_by_chance, promise_faults, 
 from chaos.readback import Found, read_back
 from chaos.records import Records, Row, records
 from chaos.sender import Sender, Tally
+from chaos.services import Service
 from chaos.stage import SECRET, Stage
 from chaos.story import Story, stories
 from tests.support.processes import poll
@@ -138,13 +139,22 @@ def _people_work(stage: Stage, ledger: Records, result: Result, random: Random) 
 
 
 def _end(stage: Stage, result: Result) -> None:
-    for service in stage.plugin:
+    result.off += stopped(stage.plugin, stage.services)
+    result.faults = stage.injected
+
+
+def stopped(plugin: Sequence[Service], services: Sequence[Service]) -> Iterator[str]:
+    """Ask the plugin's processes to stop; what they and the other services did that they must not.
+
+    Whatever befalls the plugin from outside is no fault of its code, and is to be logged as none.
+    """
+    for service in plugin:
         code = service.stop()
         if code != 0:
-            result.off.append(f"{service.name} ended with {code} when it was asked to stop")
-    for service in stage.services:
-        result.off += [f"{service.name} ended by itself with {code}" for code in service.gone]
-    result.faults = stage.injected
+            yield f"{service.name} ended with {code} when it was asked to stop"
+        yield from (f"{service.name} logged {fault} ({count} times)" for fault, count in service.faults().items())
+    for service in services:
+        yield from (f"{service.name} ended by itself with {code}" for code in service.gone)
 
 
 # --- counting --------------------------------------------------------------------------------------

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +45,17 @@ class Service:
         self._ending = threading.Event()
         self.up = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name=f"keeper-{self.name}", daemon=True)
+
+    def faults(self) -> Counter[str]:
+        """The faults of the code that it logged, each by its line's event and the last line of its exception."""
+        found: Counter[str] = Counter()
+        for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
+            # A kill may leave half a line.
+            with suppress(ValueError, AttributeError):
+                told = json.loads(line)
+                if "exception" in told:
+                    found[f"{told.get('event')}: {str(told['exception']).splitlines()[-1]}"] += 1
+        return found
 
     def start(self) -> None:
         """Start it, and again whenever it has ended."""

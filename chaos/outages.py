@@ -239,6 +239,9 @@ def _count_promises(stage: OutageStage, told: Sequence[Survey], ledger: Records,
 
     if not watched_again(ledger, disturb, _WATCH_SECONDS):
         result.off.append(f"not every reminder was looked at within {_WATCH_SECONDS:.0f} s")
+    # One that is asked to stop while it starts cannot say that it stops well.
+    if not poll(lambda: all(service.up.is_set() for service in stage.plugin), _START_SECONDS, _PAUSE):
+        result.off.append("not everything came back after the last kill")
     with stage.crm.lock:
         states = {name: _state_of(task["status"]) for name, task in stage.crm.records["Task"].items()}
     count_promises([_expected(survey) for survey in told], ledger, states, result)

@@ -33,6 +33,8 @@ _CALM_BELOW = 0.05
 #: How long it may take until all reminders were looked at again, and some more for each.
 _WATCH_SECONDS = 60.0
 _FAULTY_SECONDS = 20.0
+#: How long the promises may take until they say what the CRM says.
+_BOOK_SECONDS = 30.0
 
 
 @dataclass
@@ -181,8 +183,16 @@ def _count(stage: Stage, told: Sequence[Story], ledger: Records, result: Result)
 def count_promises(
     expected: Sequence[ExpectedPromise], ledger: Records, crm: Mapping[str, str], result: Result
 ) -> None:
-    """The promises and the suppression list; ``crm`` has the states of its reminders by their ids."""
-    result.off += [*promise_faults(expected, ledger, crm), *suppression_faults(expected, ledger)]
+    """The promises and the suppression list; ``crm`` has the states of its reminders by their ids.
+
+    Whoever was killed last takes a while to come back and to look.
+    """
+
+    def faults() -> list[str]:
+        return [*promise_faults(expected, ledger, crm), *suppression_faults(expected, ledger)]
+
+    poll(lambda: not faults(), _BOOK_SECONDS, _PAUSE)
+    result.off += faults()
     result.promises = Counter(state for states in ledger.promises().values() for state in states)
     result.suppressed = len(ledger.suppressed())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,15 @@ from plugin.authoring.drafts.compiled import CompiledDraft
 from plugin.authoring.drafts.fields import DraftEditor
 from plugin.authoring.verification.case_escalation import as_written, escalation_differences, people_told
 from plugin.authoring.verification.case_mismatches import Run
-from plugin.authoring.verification.case_texts import TextMismatch, further_differences, persons_of
+from plugin.authoring.verification.case_texts import (
+    DueFound,
+    TextMismatch,
+    corrected,
+    dues_found,
+    further_differences,
+    persons_of,
+    written_moment,
+)
 from plugin.authoring.verification.cases import CaseResult
 from plugin.common.russian import counted
 from plugin.common.toml.source import Place
@@ -102,10 +110,24 @@ def _rewrites(book: Rulebook, result: CaseResult) -> Iterator[_Rewrite]:
         ]
         if not are_recipients(told, people):
             yield ("unfinished", "remind"), people
+    yield from _dues(dues_found(decider, result.case, run.decision))
+    after = corrected(decider, result.case)
+    if expected.then and expected.then["outcome"] and after and after.outcome != expected.then["outcome"]:
+        yield ("then", "outcome"), after.outcome
     for one in further_differences(decider, book.roles, result.case, run.facts, run.decision):
         if isinstance(one, TextMismatch):
             place = tuple(one.what.removeprefix("текст ").split("."))
             yield place, one.got
+
+
+def _dues(found: Iterable[DueFound]) -> Iterator[_Rewrite]:
+    """The wrong ones, where all reminders of a place are due at one moment; gone where there is none."""
+    by_place: dict[Place, list[DueFound]] = {}
+    for one in found:
+        by_place.setdefault(one.place, []).append(one)
+    for place, (first, *others) in by_place.items():
+        if first.got != first.wanted and all(one.got == first.got for one in others):
+            yield place, first.got and written_moment(first.got)
 
 
 def _kept_texts(expected: Expected, step: EscalationStep) -> dict[str, Any]:
@@ -143,7 +165,9 @@ def _texts(expected: Expected, decision: Decision, asked: Any) -> Iterator[_Rewr
         "reminder": (expected.reminder, next(iter(reminders)) if len(reminders) == 1 else ""),
     }
     for key, (wanted, got) in told.items():
-        if wanted is not None and not wanted.fits(got) and (key != "reminder" or len(reminders) < 2):
+        if key == "reminder" and not reminders and wanted is not None:
+            yield (key,), None
+        elif wanted is not None and not wanted.fits(got) and (key != "reminder" or len(reminders) < 2):
             yield (key,), got
 
 
@@ -185,5 +209,8 @@ def _plain(expected: Expected, decision: Decision, title: str, hours: int, decid
         if decider.script.facts[name].label != label:
             yield ("labels", name), decider.script.facts[name].label
     target = next((action.target.name if action.target else "" for action in decision.actions), None)
-    if expected.target is not None and target is not None and target != expected.target:
+    if expected.target is not None and target != expected.target:
         yield ("target",), target
+    person = next((action.target for action in decision.actions if action.target), None)
+    if expected.target_phone is not None and (person is None or person.phone != expected.target_phone):
+        yield ("target_phone",), person and person.phone

@@ -169,7 +169,9 @@ class _Differences:
         if wanted is None:
             return
         targets = {action.target.name if action.target else "" for action in self._decision.actions}
-        for name in sorted(targets - {wanted}, key=str) or ([] if targets else [None]):
+        if not targets:
+            yield f"ожидалась запись в карточке {_card(wanted)}, записей нет"
+        for name in sorted(targets - {wanted}, key=str):
             yield f"ожидалась карточка {_card(wanted)}, получена карточка {_card(name)}"
 
     def _rules(self) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from plugin.authoring.verification.case_escalation import escalation_differences
@@ -122,28 +122,48 @@ def _persons(roles: Mapping[str, Role], case: Case, decision: Decision) -> Itera
         yield f"ожидалось, что напоминание получит: {wanted}, получит: {'; '.join(found) or 'никто'}"
 
 
-def _dues(decider: Decider, case: Case, decision: Decision) -> Iterator[str]:
+class DueFound(NamedTuple):
+    """A due time of a case: its place there, whose it is, what is expected, and what came out (None: no reminder)."""
+
+    place: tuple[str, ...]
+    what: str
+    wanted: datetime
+    got: datetime | None
+
+
+def dues_found(decider: Decider, case: Case, decision: Decision) -> Iterator[DueFound]:
     """``due``, of the reminders and of that of a conversation that ends here."""
     expected = case.expected
-    told = [
-        (f"напоминание ({one.recipient})", expected.due, one.due_in_hours, one.working)
-        for one in decision.actions
-        if one.role
-    ]
-    if expected.due is not None and not told:
-        yield f"ожидалось напоминание к {_moment(expected.due)}, напоминания нет"
+    told = [(f"напоминание ({one.recipient})", one.due_in_hours, one.working) for one in decision.actions if one.role]
+    if expected.due is not None:
+        yield from (
+            DueFound(("due",), what, expected.due, _due(decider, case, hours, working=working))
+            for what, hours, working in told
+        )
+        if not told:
+            yield DueFound(("due",), "напоминание", expected.due, None)
     unfinished = (expected.unfinished or {}).get("due")
-    told.append(("о незавершённом разговоре", unfinished, None, decider.script.unfinished_working))
-    for what, wanted, hours, working in told:
-        if wanted is not None and case.called_at is not None:
-            calendar = decider.script.calendar if working else None
-            promised = case.called_at + timedelta(hours=hours or decider.promise_hours)
-            got = due_by(calendar, case.called_at, promised, _CLOCKS).at
-            if got != wanted:
-                yield f"{what}: ожидался срок {_moment(wanted)}, получен {_moment(got)}"
+    if unfinished is not None:
+        got = _due(decider, case, None, working=decider.script.unfinished_working)
+        yield DueFound(("unfinished", "due"), "о незавершённом разговоре", unfinished, got)
 
 
-def _moment(moment: datetime) -> str:
+def _due(decider: Decider, case: Case, hours: int | None, *, working: bool) -> datetime:
+    assert case.called_at is not None  # cases that expect a due time say when the call ended
+    promised = case.called_at + timedelta(hours=hours or decider.promise_hours)
+    return due_by(decider.script.calendar if working else None, case.called_at, promised, _CLOCKS).at
+
+
+def _dues(decider: Decider, case: Case, decision: Decision) -> Iterator[str]:
+    for _, what, wanted, got in dues_found(decider, case, decision):
+        if got is None:
+            yield f"ожидалось напоминание к {written_moment(wanted)}, напоминания нет"
+        elif got != wanted:
+            yield f"{what}: ожидался срок {written_moment(wanted)}, получен {written_moment(got)}"
+
+
+def written_moment(moment: datetime) -> str:
+    """As a case writes it."""
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
@@ -174,14 +194,21 @@ def _unfinished(decider: Decider, case: Case, facts: Mapping[str, FactValue]) ->
             yield f"о незавершённом разговоре ожидалось напоминание: {wanted}, получено: {', '.join(told)}"
 
 
+def corrected(decider: Decider, case: Case) -> Decision | None:
+    """What the call comes to with the facts that correct it; None where the case has none, or the rules no outcome."""
+    if case.expected.then is None:
+        return None
+    try:
+        return reach(decider, decider.type_facts(resolved(decider, case.expected.then["facts"])), case.context).decision
+    except BadFacts:
+        return None
+
+
 def _then(decider: Decider, case: Case, decision: Decision) -> Iterator[str | TextMismatch]:
     then = case.expected.then
     if then is None:
         return
-    try:
-        after = reach(decider, decider.type_facts(resolved(decider, then["facts"])), case.context).decision
-    except BadFacts:
-        after = None
+    after = corrected(decider, case)
     if after is None:
         yield "после исправления правила не дают итога"
         return

@@ -43,6 +43,9 @@ class FactTyper:
     def type(self, raw: Mapping[str, Any]) -> dict[str, FactValue]:
         """The facts typed, nulls left out. Raises BadFacts naming each wrong one and what is allowed."""
         known = {name: value for name, value in raw.items() if value is not None or name not in self._facts}
+        if not known:
+            # Most calls bring nothing by a mapped field; asking the schema costs more than all else here.
+            return {}
         try:
             return dict(self._schema.load(known))
         except ValidationError as error:

@@ -408,6 +408,26 @@ def test_a_key_pressed_twice_quickly_answers_one_question(site: Site, tab: Tab, 
     assert tab.locator("#trail .step").count() == len(keys)
 
 
+def test_a_key_pressed_twice_answers_one_question_though_the_next_screen_takes_long(site: Site, tab: Tab) -> None:
+    tab.goto(site.link(site.call()))
+    seen(tab)
+    # The screen's text stands there already; drawing it takes longer than it is to stand.
+    slowly = "() => { const end = performance.now() + 500; while (performance.now() < end); }"
+    tab.evaluate(f"() => {{ window.scrollTo = {slowly}; }}")
+    tab.evaluate("""() => { for (const _ of [1, 2]) document.body.dispatchEvent(
+        new KeyboardEvent('keydown', {code: 'Digit1', key: '1', bubbles: true, cancelable: true})); }""")
+    assert tab.locator("#trail .step").count() == 1
+
+    # The second one came while the first was at work, and is handled long after.
+    seen(tab)
+    tab.evaluate("""() => { const events = [1, 2].map(() =>
+            new KeyboardEvent('keydown', {code: 'Digit1', key: '1', bubbles: true, cancelable: true}));
+        document.body.dispatchEvent(events[0]);
+        const end = performance.now() + 500; while (performance.now() < end);
+        document.body.dispatchEvent(events[1]); }""")
+    assert tab.locator("#trail .step").count() == 2
+
+
 # --- the done screen -------------------------------------------------------------------------------
 
 

@@ -38,7 +38,7 @@ export class ConfirmFlow extends Renderer {
 
   confirm() {
     // A second Enter meant for the screen before must not confirm an end that the operator has not seen yet.
-    if (this.screen !== "ending" || performance.now() - this.shown < 400) return;
+    if (this.screen !== "ending" || this.stood < 400) return;
     if (this.lacking) {
       this.openClient();
       return;

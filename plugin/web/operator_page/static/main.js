@@ -195,7 +195,7 @@ class Page extends Dialogs {
 
   answer(value, words) {
     // An answer counts only for a phrase that was seen: not the second one of a key pressed twice.
-    if (performance.now() - this.shown < SEEN_AFTER) return;
+    if (this.stood < SEEN_AFTER) return;
     const { node } = this.place;
     const asked = new Date(this.server.now().getTime() - (performance.now() - this.shown)).toISOString();
     this.resetMoment();

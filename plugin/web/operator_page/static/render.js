@@ -30,6 +30,18 @@ export class Renderer {
     const goesOn = end && this.screen !== "done" && this.screen !== "sending";
     const keep = make("button", { type: "button", class: "quiet", onclick: () => this.keepEnd() }, "Отменить исправление");
     this.notice("correcting", goesOn ? this.standing(end) : null, "", end?.kind === "confirmed" ? keep : null);
+    this.noteShown();
+  }
+
+  /** The screen stands there from now on: what a slow machine took to draw it does not count. */
+  noteShown() {
+    this.shown = performance.now();
+    byId("stage").dataset.shown = String(Math.round(this.shown));
+  }
+
+  /** How long it had stood when the operator pressed: a press may have waited while the screen was drawn. */
+  get stood() {
+    return Math.min(performance.now(), window.event?.timeStamp ?? Infinity) - this.shown;
   }
 
   /** Where a note goes. */
@@ -61,11 +73,10 @@ export class Renderer {
     stage.dataset.screen = screen;
     document.body.dataset.screen = screen;
     if (moveFocus) {
-      this.shown = performance.now();
-      stage.dataset.shown = String(Math.round(this.shown));
       this.focusStage();
       scrollTo(0, 0);
       letScroll(stage.querySelector(".scroll"));
+      this.noteShown();
     } else if (held && document.activeElement === document.body) {
       byId(held)?.focus({ preventScroll: true });
     }

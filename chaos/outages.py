@@ -20,7 +20,7 @@ from chaos.espocrm import Reporter, StormyEspo
 from chaos.promises import ExpectedPromise, finished_by_chance, watched_again
 from chaos.readback import SENDER
 from chaos.records import Records, records
-from chaos.run import Result, count_promises, stopped
+from chaos.run import Result, all_up, count_promises, stopped
 from chaos.script import ADDRESSES, COORDINATOR, OUTCOMES, SMS_MANAGER
 from chaos.services import Service
 from chaos.sink import FaultyMailbox
@@ -176,7 +176,7 @@ def run_outages(
 
 
 def _play(stage: OutageStage, told: Sequence[Survey], storms: Storms, result: Result) -> None:
-    if not poll(lambda: all(service.up.is_set() for service in stage.plugin), _START_SECONDS, _PAUSE):
+    if not all_up(stage.plugin):
         result.off.append(f"not everything started:\n{stage.last_words()}")
         return
     storm = threading.Thread(target=storms.run, name="storms")
@@ -240,7 +240,7 @@ def _count_promises(stage: OutageStage, told: Sequence[Survey], ledger: Records,
     if not watched_again(ledger, disturb, _WATCH_SECONDS):
         result.off.append(f"not every reminder was looked at within {_WATCH_SECONDS:.0f} s")
     # One that is asked to stop while it starts cannot say that it stops well.
-    if not poll(lambda: all(service.up.is_set() for service in stage.plugin), _START_SECONDS, _PAUSE):
+    if not all_up(stage.plugin):
         result.off.append("not everything came back after the last kill")
     with stage.crm.lock:
         states = {name: _state_of(task["status"]) for name, task in stage.crm.records["Task"].items()}

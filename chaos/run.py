@@ -83,7 +83,7 @@ def run(ledger: str, url: str, folder: Path, *, calls: int, kills: int, seed: in
 
 
 def _play(stage: Stage, told: Sequence[Story], ledger: Records, result: Result, *, kills: int, seed: int) -> None:
-    if not poll(lambda: all(service.up.is_set() for service in stage.services), _START_SECONDS, _PAUSE):
+    if not all_up(stage.services):
         result.off.append(f"not everything started:\n{stage.last_words()}")
         return
     length, chance = told[-1].begins if told else 0.0, Random(f"{seed}-kills-{result.ledger}")
@@ -107,7 +107,7 @@ def _play(stage: Stage, told: Sequence[Story], ledger: Records, result: Result, 
 
 def _quiet_down(stage: Stage, ledger: Records, result: Result, patience: float) -> None:
     """What is left is done with the faults still on, but for the last of it; then nothing must be left."""
-    if not poll(lambda: all(service.up.is_set() for service in stage.services), _START_SECONDS, _PAUSE):
+    if not all_up(stage.services):
         result.off.append("not everything came back after the last kill")
         return
     poll(lambda: ledger.open() < _CALM_BELOW * result.calls, _FAULTY_SECONDS + result.calls / _CALLS_A_SECOND, _PAUSE)
@@ -136,13 +136,18 @@ def _people_work(stage: Stage, ledger: Records, result: Result, random: Random) 
     if not watched_again(ledger, disturb, patience):
         result.off.append(f"not every reminder was looked at within {patience:.0f} s")
     # One that is asked to stop while it starts cannot say that it stops well.
-    if not poll(lambda: all(service.up.is_set() for service in stage.services), _START_SECONDS, _PAUSE):
+    if not all_up(stage.services):
         result.off.append("not everything came back after the last kill")
 
 
 def _end(stage: Stage, result: Result) -> None:
     result.off += stopped(stage.plugin, stage.services)
     result.faults = stage.injected
+
+
+def all_up(services: Sequence[Service]) -> bool:
+    """Wait until all of them are up; False where they take too long."""
+    return poll(lambda: all(service.up.is_set() for service in services), _START_SECONDS, _PAUSE)
 
 
 def stopped(plugin: Sequence[Service], services: Sequence[Service]) -> Iterator[str]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, literal_column, select
 
-from connectors.kit.reference_mark import MARK_START
 from plugin.auth.done_links import DoneLinks
 from plugin.delivery.model import Delivery
+from plugin.delivery.texts import parted
 from plugin.ledger import Ledger
 from plugin.ledger.promises import ESCALATION
 from plugin.ledger.schema import deliveries
@@ -52,6 +52,5 @@ class DoneLines:
         if reminder is None:
             return text
         line = DONE_LINE.format(self._links.make(delivery.id, delivery.key, reminder.key))
-        lines = text.split("\n")
-        place = len(lines) - 1 if lines[-1].startswith(MARK_START) else len(lines)
-        return "\n".join([*lines[:place], line, *lines[place:]])
+        above, mark = parted(text)
+        return "\n".join([*above, line, *mark])

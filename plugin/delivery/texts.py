@@ -24,6 +24,13 @@ def message_id(key: str, sender: str | None) -> str:
     return f"<{key[:32]}@{mail_address(sender, named=True).domain if sender else 'optout'}>"
 
 
+def parted(text: str) -> tuple[list[str], list[str]]:
+    """The lines of a text, and apart from them its reference mark, where it ends with one."""
+    lines = text.split("\n")
+    place = len(lines) - 1 if lines[-1].startswith(MARK_START) else len(lines)
+    return lines[:place], lines[place:]
+
+
 def full_text(delivery: Delivery, fallback: bool, told: Told = NOTHING_TOLD) -> str:
     """The text as it goes out, the reference mark below everything.
 
@@ -31,9 +38,7 @@ def full_text(delivery: Delivery, fallback: bool, told: Told = NOTHING_TOLD) -> 
     about the other client, if it is needed, is the last one of a comment; who is told to do something reads it at once
     after what to do.
     """
-    lines = delivery.text.split("\n")
-    place = len(lines) - 1 if lines[-1].startswith(MARK_START) else len(lines)
-    text, mark = lines[:place], lines[place:]
+    text, mark = parted(delivery.text)
     if told.instead is not None:
         text = [told.instead]
     other = [delivery.fallback_text] if fallback and delivery.fallback_text else []
@@ -44,8 +49,8 @@ def full_text(delivery: Delivery, fallback: bool, told: Told = NOTHING_TOLD) -> 
 
 def explain_mark(text: str) -> str:
     """The text of a mail: whoever reads it is told what the reference mark below it is."""
-    above, line_end, last = text.rpartition("\n")
-    return f"{above}{line_end}{MARK_LINE.format(last)}" if last.startswith(MARK_START) else text
+    above, mark = parted(text)
+    return "\n".join([*above, *map(MARK_LINE.format, mark)])
 
 
 def names_card(text: str) -> bool:

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from functools import partialmethod
 
 import pytest
 
 from plugin.authoring.revisions.working_copy import rule_texts
 from plugin.console.rules_effect import NOT_SEEN, DraftEffects
-from plugin.ledger.drafts import drafts
 from plugin.ledger.schema import activations
 from tests.plugin.web.console.conftest import RULES
 from tests.plugin.web.console.console_site import ConsoleSite, Person, Shown
-from tests.plugin.web.console.test_rules_pages import COORDINATOR, HOURS, SCRIPT, write
+from tests.plugin.web.console.test_rules_pages import COORDINATOR, HOURS, SCRIPT, bring, write
+from tests.plugin.web.console.test_rules_pages import publish as publish_of
 
 MANAGER = "roles.role.sms_manager.address"
 SWAPPED = "Координатор опросов: напоминания пойдут на sms.manager@example.org, а сейчас это адрес роли «СМС-менеджер»"
 
 
 def publish(person: Person, console: ConsoleSite, **sent: str) -> Shown:
-    """Publish a person's draft, its cases accepted."""
-    person.post(f"{SCRIPT}/cases/accept")
-    version = console.rows(drafts, owner="anna")[0]["version"]
-    return person.post(f"{SCRIPT}/publish", version=str(version), reason="Так решили", **sent)
+    """Publish her draft, its cases accepted."""
+    return publish_of(person, console, "anna", "Так решили", **sent)
 
 
 def published(console: ConsoleSite) -> int:
     return len(console.rows(activations)) - 1
-
-
-def with_files(person: Person, file: str, old: str, new: str) -> None:
-    """Bring a folder in whose file has this once instead of that."""
-    changed = io.BytesIO()
-    with zipfile.ZipFile(changed, "w") as archive:
-        for name, text in rule_texts(RULES).items():
-            assert name != file or old in text
-            archive.writestr(f"rules/{name}", text.replace(old, new, 1) if name == file else text)
-    person.client.post(
-        f"{SCRIPT}/import", data={"csrf": person.csrf, "folder": (io.BytesIO(changed.getvalue()), "r.zip")}
-    )
 
 
 def test_people_who_get_what_was_anothers_want_a_yes(console: ConsoleSite) -> None:
@@ -58,7 +42,9 @@ def test_people_who_get_what_was_anothers_want_a_yes(console: ConsoleSite) -> No
 
 def test_a_recipient_who_is_no_longer_reminded_wants_a_yes(console: ConsoleSite) -> None:
     anna = console.person("admin", "anna")
-    with_files(anna, "survey_opt_out/outcomes.toml", '["survey_coordinator", "sms_manager"]', '["survey_coordinator"]')
+    file, shipped = "survey_opt_out/outcomes.toml", dict(rule_texts(RULES))
+    fewer = shipped[file].replace('["survey_coordinator", "sms_manager"]', '["survey_coordinator"]', 1)
+    bring(anna, shipped | {file: fewer})
 
     assert (publish(anna, console).status, published(console)) == (422, 0)
     assert "Пропадёт: Координатор опросов, СМС-менеджер" in anna.get(f"{SCRIPT}/publish").text

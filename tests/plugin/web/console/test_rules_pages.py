@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Mapping
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -267,17 +268,24 @@ def test_a_publication_is_told_in_words_and_taken_back(console: ConsoleSite) -> 
     assert console.rows(activations)[-1]["revision"] == first["revision"]
 
 
+def bring(person: Person, texts: Mapping[str, str], folder: str = "rules") -> None:
+    """Bring a folder of rules in."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in texts.items():
+            archive.writestr(f"{folder}/{name}", text)
+    sent = {"csrf": person.csrf, "folder": (io.BytesIO(packed.getvalue()), "r.zip")}
+    person.client.post(f"{SCRIPT}/import", data=sent)
+
+
 def test_the_folder_is_taken_along_and_brought_back_to_the_byte(console: ConsoleSite) -> None:
     anna = console.person("editor", "anna")
     packed = anna.client.get(f"{SCRIPT}/export").data
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         held = {name.removeprefix("rules/"): archive.read(name).decode() for name in archive.namelist()}
     assert held == rule_texts(RULES)
-    changed = io.BytesIO()
-    with zipfile.ZipFile(changed, "w") as archive:
-        for name, text in held.items():
-            archive.writestr(f"mine/rules/{name}", text.replace("coordinator@example.org", "zip@example.org"))
-    anna.client.post(f"{SCRIPT}/import", data={"csrf": anna.csrf, "folder": (io.BytesIO(changed.getvalue()), "r.zip")})
+    mine = {name: text.replace("coordinator@example.org", "zip@example.org") for name, text in held.items()}
+    bring(anna, mine, "mine/rules")
     assert "zip@example.org" in files(console, "anna")["roles.toml"]
     bad = anna.client.post(f"{SCRIPT}/import", data={"csrf": anna.csrf, "folder": (io.BytesIO(b"PK no"), "r.zip")})
     assert bad.status_code == 422
@@ -292,11 +300,11 @@ def test_a_draft_is_thrown_away_only_once_that_was_confirmed(console: ConsoleSit
     assert console.rows(drafts) == []
 
 
-def publish(person: Person, console: ConsoleSite, owner: str, reason: str) -> Shown:
+def publish(person: Person, console: ConsoleSite, owner: str, reason: str, **sent: str) -> Shown:
     """Publish a person's draft, its cases accepted."""
     person.post(f"{SCRIPT}/cases/accept")
     version = console.rows(drafts, owner=owner)[0]["version"]
-    return person.post(f"{SCRIPT}/publish", version=str(version), reason=reason)
+    return person.post(f"{SCRIPT}/publish", version=str(version), reason=reason, **sent)
 
 
 def test_two_people_at_once_lose_nothing(console: ConsoleSite) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flask import redirect, request, url_for
 
+from plugin.common.digest import json_digest
 from plugin.console.rules_desk import OpenedRules
 from plugin.console.rules_publishing import agreed_by, merge_draft, publish_draft, untested_scripts, waiting
 from plugin.console.rules_shadow import draft_shadow, let_beside, stop_beside
@@ -26,7 +27,7 @@ def publish(services: ConsoleServices, script: str) -> Answer:
     if request.form.get("version") != str(opened.draft.version if opened.draft else ""):
         return _page(services, script, 409, "Черновик с тех пор изменился. Посмотрите ещё раз, что будет опубликовано.")
     demands = _demands(services, opened)
-    if demands and request.form.get("sure") != "yes":
+    if demands and request.form.get("sure") != json_digest(demands):
         return _page(services, script, 422, "Сначала подтвердите, что так и задумано.", demands)
     try:
         publish_draft(
@@ -83,7 +84,8 @@ def _page(
     """``demands``: all of them; on a first look those of past calls may not be known yet."""
     opened = opened_rules(services, script)
     own = room(services)
-    effect = own.effects.of(opened)
+    effect, looked = own.effects.of(opened), past_of(services, opened)
+    demands = demands or looked["demands"]
     desk, revision = own.desk, effect.compiled.rulebook.revision if effect.compiled else ""
     review = next((one for one in waiting(desk) if one.revision == revision), None)
     source = services.settings.source_of(services.settings.page.source).recorded_as
@@ -96,7 +98,9 @@ def _page(
         effect=effect,
         shadow=draft_shadow(own.desk, effect.compiled, source) if effect.compiled else None,
         untested=untested_scripts(opened),
-        **(past_of(services, opened) | ({"demands": demands} if demands else {})),
+        **(looked | {"demands": demands}),
+        # A yes is to these reasons: to others that came up since, it is none.
+        yes=json_digest(demands),
         approvals=services.settings.approvals,
         may_publish=visitor().role in ADMIN,
         review=review,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partialmethod
 
 import pytest
@@ -23,6 +24,13 @@ def publish(person: Person, console: ConsoleSite, **sent: str) -> Shown:
     return publish_of(person, console, "anna", "Так решили", **sent)
 
 
+def yes_on(page: Shown) -> str:
+    """What a ticked «Так и задумано» of this page sends."""
+    found = re.search(r'name="sure" value="(\w+)"', page.html)
+    assert found
+    return found[1]
+
+
 def published(console: ConsoleSite) -> int:
     return len(console.rows(activations)) - 1
 
@@ -37,7 +45,21 @@ def test_people_who_get_what_was_anothers_want_a_yes(console: ConsoleSite) -> No
     assert (refused.status, published(console)) == (422, 0)
     assert "Сначала подтвердите, что так и задумано." in refused.text
     assert SWAPPED in refused.text
-    assert (publish(anna, console, sure="yes").status, published(console)) == (303, 1)
+    assert (publish(anna, console, sure=yes_on(refused)).status, published(console)) == (303, 1)
+
+
+def test_a_yes_to_other_reasons_is_none(console: ConsoleSite) -> None:
+    anna = console.person("admin", "anna")
+    write(anna, "/people", COORDINATOR, "sms.manager@example.org")
+    write(anna, "/people", MANAGER, "new@example.org")
+    one = yes_on(anna.get(f"{SCRIPT}/publish"))
+    write(anna, "/people", MANAGER, "coordinator@example.org")
+
+    refused = publish(anna, console, sure=one)
+    assert (refused.status, published(console)) == (422, 0)
+    assert "напоминания пойдут на coordinator@example.org" in refused.text
+    assert publish(anna, console, sure="yes").status == 422
+    assert (publish(anna, console, sure=yes_on(refused)).status, published(console)) == (303, 1)
 
 
 def test_a_recipient_who_is_no_longer_reminded_wants_a_yes(console: ConsoleSite) -> None:
@@ -47,8 +69,9 @@ def test_a_recipient_who_is_no_longer_reminded_wants_a_yes(console: ConsoleSite)
     bring(anna, shipped | {file: fewer})
 
     assert (publish(anna, console).status, published(console)) == (422, 0)
-    assert "Пропадёт: Координатор опросов, СМС-менеджер" in anna.get(f"{SCRIPT}/publish").text
-    assert (publish(anna, console, sure="yes").status, published(console)) == (303, 1)
+    page = anna.get(f"{SCRIPT}/publish")
+    assert "Пропадёт: Координатор опросов, СМС-менеджер" in page.text
+    assert (publish(anna, console, sure=yes_on(page)).status, published(console)) == (303, 1)
 
 
 def test_nothing_is_asked_where_nothing_vanishes(console: ConsoleSite) -> None:
@@ -71,7 +94,7 @@ def test_past_calls_that_take_too_long_to_look_at_want_a_yes(
     refused = publish(anna, console)
     assert (refused.status, published(console)) == (422, 0)
     assert NOT_SEEN in refused.text
-    assert (publish(anna, console, sure="yes").status, published(console)) == (303, 1)
+    assert (publish(anna, console, sure=yes_on(refused)).status, published(console)) == (303, 1)
 
 
 def test_rules_with_faults_are_refused_for_those_and_not_for_a_yes(console: ConsoleSite) -> None:
